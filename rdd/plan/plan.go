@@ -1,0 +1,219 @@
+package plan
+
+import "strconv"
+
+// Plan is one action's worth of work: every stage it may need, in an order in
+// which parents come before their children, and the stage whose rows it wants.
+type Plan struct {
+	Action string // the action's operator: "Collect", "SaveAsTextFile"
+	Site   Site   // where the user called it
+	Stages []Stage
+	Target StageKey
+	Seed   uint64   // seed of the partition hash, the same for a whole session
+	Output *Output  // files the action writes, nil when it writes none
+	Policy Policy   // what happens to rows that cannot be processed
+	Blobs  []Digest // every blob that the stages name
+}
+
+// Stage finds the stage with the given key.
+func (p *Plan) Stage(key StageKey) (*Stage, bool) {
+	for i := range p.Stages {
+		if p.Stages[i].Key == key {
+			return &p.Stages[i], true
+		}
+	}
+	return nil, false
+}
+
+// Site is a position in the user's source, as the run time sees it.
+type Site struct {
+	File string // base name
+	Line int
+	Func string // enclosing function, for people
+}
+
+// String returns file:line.
+func (s Site) String() string { return s.File + ":" + strconv.Itoa(s.Line) }
+
+// StageKind says what a stage's tasks leave behind.
+type StageKind uint8
+
+// The kinds of stages.
+const (
+	MapStage    StageKind = iota // shuffle output, read by later stages
+	ResultStage                  // rows or values for the driver, or files
+	ValueStage                   // one small value (range bounds) that later stages carry
+)
+
+var stageKinds = [...]string{"map", "result", "value"}
+
+// String returns the kind's name.
+func (k StageKind) String() string { return stageKinds[k] }
+
+// Class says what running a task of a stage again gives.
+type Class uint8
+
+// The classes. Unordered is a determinate set of rows in any order.
+const (
+	Determinate Class = iota
+	Unordered
+	Indeterminate
+)
+
+// Stage is a pipe and a sink, run once for each partition.
+type Stage struct {
+	Key   StageKey
+	Kind  StageKind
+	Class Class
+	// Inexact stages merge floating-point values in arrival order.
+	Inexact bool
+	Name    string // the operators in the user's words: "TextFile → FlatMap → ReduceByKey"
+	Parents []Parent
+	Pipe    Pipe
+	Sink    Sink
+	// N is the number of tasks. It is 0 until Resolve has run.
+	N int
+}
+
+// Parent is a stage that another one reads.
+type Parent struct {
+	Key  StageKey
+	Kind ParentKind
+}
+
+// ParentKind says how a stage reads its parent.
+type ParentKind uint8
+
+// The kinds of dependency between stages. A narrow dependency is inside a
+// stage, as a chain of its pipe, so it never shows here.
+const (
+	Wide  ParentKind = iota // every task reads a piece of every map output
+	Value                   // every task gets the parent's value
+)
+
+// Pipe is what a task runs: a source, then operators in order.
+type Pipe struct {
+	Source Source
+	Ops    []Op
+}
+
+// Op is one operator in a pipe, or the half of one that reads or writes a
+// shuffle.
+type Op struct {
+	ID   OpID
+	Part string // which part of the operator: "" is its function, others are "map", "reduce", "left", …
+	Name string
+	Site Site
+	Env  Digest // the value given to With, encoded; empty: none
+}
+
+// Ref is the name under which a kernel lists the operator.
+func (o Op) Ref() string {
+	if o.Part == "" {
+		return string(o.ID)
+	}
+	return string(o.ID) + "/" + o.Part
+}
+
+// Source is where a pipe's rows come from: exactly one of its pointers or
+// lists is set.
+type Source struct {
+	Op    Op // the stage code that makes rows of it; unused by Union
+	Files *Files
+	Data  *Data
+	Range *Range
+	Wide  []Input // shuffles, or pipes that are already placed as one would be
+	Union []Pipe  // the partitions of each pipe, one after another
+}
+
+// Input is one side of a wide operator: a shuffle when Shuffle is set, or else
+// a pipe whose partitions are already placed as the shuffle would place them.
+type Input struct {
+	Shuffle StageKey
+	Pipe    *Pipe
+}
+
+// Files is input from storage.
+type Files struct {
+	Paths     string // a path, several with commas, directories, globs
+	MinSplits int    // at least so many splits where the input can be cut; 0: the default
+	MaxBytes  int64  // the largest split; 0: the default
+	Whole     bool   // a file is a row: splits never cut one
+	Recursive bool   // directories are read to any depth
+}
+
+// Data is a slice that the driver holds, in one blob.
+type Data struct {
+	Blob Digest
+	// Ends holds, for each partition, where its encoded rows end in the blob;
+	// they start where those of the partition before end.
+	Ends []int64
+}
+
+// Range is the numbers From, From+Step, … , Count of them, cut into N parts.
+type Range struct {
+	From, Step, Count int64
+	N                 int
+}
+
+// Sink is where a task's rows go.
+type Sink struct {
+	Op   Op
+	Part *Partitioner // shuffles only
+	// Limit ends a task after so many rows; 0: no limit. Take and First set it.
+	Limit int64
+	// Staged says that a task writes a file that its action publishes.
+	Staged bool
+}
+
+// PartitionerKind says how rows find their partition.
+type PartitionerKind uint8
+
+// The kinds of partitioner.
+const (
+	HashPartitioner       PartitionerKind = iota // by the key's seeded hash
+	RangePartitioner                             // by bounds, which a value stage finds
+	RoundRobinPartitioner                        // by turns, from a start that depends on the task
+	SinglePartitioner                            // everything in partition 0
+)
+
+var partitionerKinds = [...]string{"hash", "range", "round robin", "single"}
+
+// String returns the kind's name.
+func (k PartitionerKind) String() string { return partitionerKinds[k] }
+
+// Partitioner is a value: two RDDs with equal partitioners are placed alike.
+type Partitioner struct {
+	Kind PartitionerKind
+	// N is the number of partitions; 0 until Resolve has run when the user
+	// named none.
+	N      int
+	Bounds StageKey // range: the value stage that finds the bounds
+}
+
+// Output is a directory that an action writes.
+type Output struct {
+	Path      string
+	Overwrite bool
+	Suffix    string // of every part file: ".txt.gz"
+}
+
+// Policy says what happens to a row that cannot be processed.
+type Policy struct {
+	Rows  RowPolicy
+	Aside string // a directory for rows set aside
+	Max   int64  // fail after so many rows in a task all the same; 0: no limit
+}
+
+// RowPolicy is one of the ways to treat a bad row.
+type RowPolicy uint8
+
+// The policies for bad rows.
+const (
+	FailRows  RowPolicy = iota // fail the job with path, offset and row
+	SkipRows                   // drop and count
+	AsideRows                  // write to a directory and count
+)
+
+// MaxPartitions is the largest number of partitions of one stage.
+const MaxPartitions = 1_000_000

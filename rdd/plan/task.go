@@ -1,0 +1,123 @@
+package plan
+
+// Task is one attempt at one partition of a stage, with everything that an
+// executor needs beside the stage itself and the blobs it names.
+type Task struct {
+	Action    ActionID
+	Stage     StageKey
+	Gen       int
+	Partition int
+	Attempt   string // unique in the job; part of file names
+	Splits    []PipeSplit
+	Inputs    []ShuffleInput
+	Values    []StageValue
+	Scratch   string // a directory of this attempt's own, removed when it ends
+	Staged    string // the file that a staged sink writes
+}
+
+// PipeSplit is the input of one file source in the task's pipe. A pipe with a
+// union or a join inside has several sources; At counts them in the order in
+// which Plan lists them (a pipe's own source before its inputs' ones).
+type PipeSplit struct {
+	At    int
+	Split []byte // an encoded storage.Split
+}
+
+// ShuffleInput is what the task reads of one shuffle: the outputs of all maps,
+// in map order.
+type ShuffleInput struct {
+	Stage   StageKey
+	Outputs [][]byte // encoded shuffle.Output, one a map task
+}
+
+// StageValue is the value of a value stage.
+type StageValue struct {
+	Stage StageKey
+	Value []byte
+}
+
+// Result is what a finished attempt reports.
+type Result struct {
+	// Value is the driver's part of the result: encoded rows, or a value.
+	Value []byte
+	// ValuePath is a file with the value where it is too large to carry.
+	ValuePath string
+	// Shuffle is an encoded shuffle.Output.
+	Shuffle []byte
+	// Staged describes the staged file.
+	Staged   *StagedFile
+	Rows     int64   // rows that reached the sink
+	Sizes    []int64 // of a shuffle: bytes for each reduce partition
+	Bytes    int64   // written by the sink
+	Sum      uint64
+	RowSum   uint64
+	Counters Counters
+}
+
+// StagedFile is a file that a task wrote aside and the action publishes.
+type StagedFile struct {
+	Path  string
+	Rows  int64
+	Bytes int64
+	Sum   uint64
+}
+
+// Counters are what an attempt did, added up over a stage's winning tasks.
+type Counters struct {
+	RowsIn       int64 // rows the sources gave
+	RowsOut      int64 // rows that reached the sink
+	BytesRead    int64 // from storage
+	ShuffleRead  int64
+	ShuffleWrite int64
+	Spilled      int64
+	Output       int64 // bytes of output files
+	Rejected     int64 // rows dropped or set aside
+}
+
+// Add adds d to c.
+func (c *Counters) Add(d Counters) {
+	c.RowsIn += d.RowsIn
+	c.RowsOut += d.RowsOut
+	c.BytesRead += d.BytesRead
+	c.ShuffleRead += d.ShuffleRead
+	c.ShuffleWrite += d.ShuffleWrite
+	c.Spilled += d.Spilled
+	c.Output += d.Output
+	c.Rejected += d.Rejected
+}
+
+// FailureClass says whose fault a failed attempt is. The numbers travel and
+// are never given another meaning.
+type FailureClass uint8
+
+// The classes of failure.
+const (
+	FailUser     FailureClass = 1 // user code returned an error or panicked
+	FailFetch    FailureClass = 2 // a shuffle block could not be read
+	FailResource FailureClass = 3 // no memory, no disk
+	FailCrash    FailureClass = 4
+	FailInfra    FailureClass = 5
+	FailInput    FailureClass = 6 // input changed, is corrupt or cannot be read
+	FailKilled   FailureClass = 7
+	FailRefused  FailureClass = 8
+)
+
+// Failure is how an attempt failed, as data.
+type Failure struct {
+	Class   FailureClass
+	Op      string // operator, with its site
+	Site    Site   // the user's line the error or panic comes from, where known
+	Row     int64  // ordinal of the row in the operator's partition, −1 when unknown
+	Path    string // of the input the row came from
+	Offset  int64  // of the row in Path, −1 when unknown
+	Message string
+	Stack   string       // of a panic, the user's frames
+	Fetch   *FetchSource // set when Class is FailFetch
+}
+
+// FetchSource names the map output that could not be read.
+type FetchSource struct {
+	Stage StageKey
+	Map   int
+	Cause string
+}
