@@ -1,0 +1,121 @@
+package model
+
+import "github.com/gordd-project/gordd/rdd/plan"
+
+// Kind is what becomes of a stage's rows.
+type Kind uint8
+
+// The kinds of stage.
+const (
+	MapStage    Kind = iota // into a shuffle, kept in the workers' stores
+	ResultStage             // into the action's sink
+	ValueStage              // one task, whose result later stages get as a value (R7)
+)
+
+// String returns the kind in lower case.
+func (k Kind) String() string { return name(k, "map", "result", "value") }
+
+// Class says what a stage's own work does to given inputs when it is done again.
+type Class uint8
+
+// The classes. What lies above a stage is the business of its reads.
+const (
+	Determinate   Class = iota // the same rows in the same order
+	Unordered                  // the same rows in any order
+	Indeterminate              // perhaps other rows
+)
+
+// String returns the class in lower case.
+func (c Class) String() string { return name(c, "determinate", "unordered", "indeterminate") }
+
+// Edge is how a stage's task reads a parent.
+type Edge uint8
+
+// The edges.
+const (
+	Wide     Edge = iota // every task reads a part of every output of the parent
+	Narrow               // task i reads the whole output i of the parent, which has as many tasks
+	ValueDep             // every task gets the parent's value
+)
+
+// Parent is one stage that another reads.
+type Parent struct {
+	Key  plan.StageKey
+	Edge Edge
+}
+
+// StageSpec is what the machine knows of a stage before its sizes.
+type StageSpec struct {
+	Key     plan.StageKey
+	Kind    Kind
+	Parents []Parent
+	Class   Class
+	Inexact bool // rows may differ in a last bit: compare counts, not row sums (R52)
+	Barrier bool // all tasks run at once or none (R59)
+	// Cached names the cached data set nearest to the sink: a task whose block
+	// has a holder does not read the stage's parents. Empty: none.
+	Cached plan.StageKey
+	Name   string // for people
+	Site   string // the user's file:line
+}
+
+// StageSize says how many tasks a stage has and where they like to run.
+type StageSize struct {
+	Key     plan.StageKey
+	N       int
+	Reduces int // partitions of its shuffle; 0 for others
+	// Prefs lists for each task the hosts that hold its input. It may be nil,
+	// and shorter than N; so may each entry.
+	Prefs [][]string
+}
+
+// SinkKind is where an action's rows go.
+type SinkKind uint8
+
+// The sinks.
+const (
+	RowsToDriver SinkKind = iota // result blocks, passed on as they arrive
+	Files                        // staged beside Path, published at once
+	ForEach                      // user code with effects of its own; no rows come back
+)
+
+// String returns the sink in lower case.
+func (k SinkKind) String() string { return name(k, "driver", "files", "foreach") }
+
+// Guarantee says what repeating a task of a sink does.
+type Guarantee uint8
+
+// The guarantees.
+const (
+	Atomic      Guarantee = iota // nothing is visible before everything is
+	Idempotent                   // the second time changes nothing
+	AtLeastOnce                  // the second time is seen: no twins (R58)
+)
+
+// Sink is where an action's rows go and what is promised about them.
+type Sink struct {
+	Kind      SinkKind
+	Path      string // of Files
+	Overwrite bool
+	Guarantee Guarantee
+	// Consumed says that the driver's user code sees rows before the action's
+	// end (All): they cannot be taken back (R51).
+	Consumed bool
+}
+
+// Limits bound one job; a zero field means the Config's.
+type Limits struct {
+	MaxFailures    int   // attempts of one task that may fail by its own fault
+	Slots          int   // most attempts at a time
+	SlotsPerWorker int   // most attempts at a time on one worker
+	Memory         int64 // reserved per attempt, in bytes
+	ResultBytes    int64 // most bytes of results per action
+}
+
+// name returns names[i], or the number for one this code does not know.
+func name[T ~uint8](i T, names ...string) string {
+	if int(i) < len(names) {
+		return names[i]
+	}
+	return "unknown"
+}
