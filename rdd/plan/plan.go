@@ -71,9 +71,10 @@ type Stage struct {
 	Parents []Parent
 	Pipe    Pipe
 	Sink    Sink
-	// N is the number of tasks. It is 0 until Resolve has run.
-	N int
 }
+
+// N is the number of the stage's tasks; 0 until Resolve has run.
+func (s *Stage) N() int { return s.Pipe.N }
 
 // Parent is a stage that another one reads.
 type Parent struct {
@@ -95,6 +96,59 @@ const (
 type Pipe struct {
 	Source Source
 	Ops    []Op
+	N      int // number of partitions; 0 until Resolve has run
+}
+
+// FileSources lists the pipe's file sources: its own, then those of the pipes
+// that its source reads, in order. A task's PipeSplit counts them so.
+func (p *Pipe) FileSources() []*Files {
+	if p.Source.Files != nil {
+		return []*Files{p.Source.Files}
+	}
+	var all []*Files
+	for i := range p.Source.Union {
+		all = append(all, p.Source.Union[i].FileSources()...)
+	}
+	for _, in := range p.Source.Wide {
+		if in.Pipe != nil {
+			all = append(all, in.Pipe.FileSources()...)
+		}
+	}
+	return all
+}
+
+// PipeFiles is a file source that one partition of a pipe reads.
+type PipeFiles struct {
+	At        int // its place in FileSources
+	Partition int // the partition of the source
+}
+
+// Reads gives the file sources that a partition of the pipe reads: a union
+// reads one of its pipes, a wide operator all of its narrow sides.
+func (p *Pipe) Reads(partition int) []PipeFiles {
+	return p.reads(partition, 0)
+}
+
+func (p *Pipe) reads(partition, at int) []PipeFiles {
+	if p.Source.Files != nil {
+		return []PipeFiles{{At: at, Partition: partition}}
+	}
+	for i := range p.Source.Union {
+		child := &p.Source.Union[i]
+		if partition < child.N {
+			return child.reads(partition, at)
+		}
+		partition -= child.N
+		at += len(child.FileSources())
+	}
+	var all []PipeFiles
+	for _, in := range p.Source.Wide {
+		if in.Pipe != nil {
+			all = append(all, in.Pipe.reads(partition, at)...)
+			at += len(in.Pipe.FileSources())
+		}
+	}
+	return all
 }
 
 // Op is one operator in a pipe, or the half of one that reads or writes a

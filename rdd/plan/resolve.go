@@ -38,7 +38,7 @@ func (p *Plan) Resolve(s Sizes) error {
 		if n > MaxPartitions {
 			return fmt.Errorf("%s: %d partitions: %w: the most is %d", st.Name, n, ErrTooManyPartitions, MaxPartitions)
 		}
-		st.N, r.bytes[st.Key] = n, in
+		r.bytes[st.Key] = in
 		if st.Kind == ValueStage && st.Sink.Part.N == 0 {
 			st.Sink.Part.N = defaultReducers(s.Slots, in)
 		}
@@ -56,8 +56,10 @@ type resolver struct {
 	bytes  map[StageKey]int64  // of input below each of them
 }
 
-// pipe gives the number of partitions of a pipe and the bytes of input below.
+// pipe sets and gives the number of partitions of a pipe, and the bytes of
+// input below it.
 func (r *resolver) pipe(p *Pipe) (n int, bytes int64, err error) {
+	defer func() { p.N = n }()
 	src := &p.Source
 	switch {
 	case src.Files != nil:
