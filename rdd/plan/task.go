@@ -7,12 +7,19 @@ type Task struct {
 	Stage     StageKey
 	Gen       int
 	Partition int
-	Attempt   string // unique in the job; part of file names
+	Attempt   string // unique in the job, and fit for the name of a file
 	Splits    []PipeSplit
 	Inputs    []ShuffleInput
 	Values    []StageValue
-	Scratch   string // a directory of this attempt's own, removed when it ends
-	Staged    string // the file that a staged sink writes
+	// Scratch is a directory of this attempt's own; it is there when the attempt
+	// starts and is removed when it ends.
+	Scratch string
+	// Store is the directory, shared with other attempts, for files that outlive
+	// this one: shuffle outputs and values too large to carry. It is there when
+	// the attempt starts. Names in it begin with Attempt and a dot, by which the
+	// files of attempts that failed or lost are found and removed.
+	Store  string
+	Staged string // the file that a staged sink writes
 }
 
 // PipeSplit is the input of one file source in the task's pipe. A pipe with a
@@ -40,7 +47,7 @@ type StageValue struct {
 type Result struct {
 	// Value is the driver's part of the result: encoded rows, or a value.
 	Value []byte
-	// ValuePath is a file with the value where it is too large to carry.
+	// ValuePath is a file in Store with the value where it is too large to carry.
 	ValuePath string
 	// Shuffle is an encoded shuffle.Output.
 	Shuffle []byte
