@@ -1,0 +1,182 @@
+package shuffle
+
+import (
+	"fmt"
+	"sync"
+)
+
+// Memory is the budget of one executor, shared by the accounts of its tasks. It counts; it does not allocate.
+// It is safe for concurrent use.
+type Memory struct {
+	mu       sync.Mutex
+	limit    int64
+	used     int64
+	peak     int64
+	accounts int64
+}
+
+// NewMemory returns a budget of limit bytes.
+func NewMemory(limit int64) *Memory { return &Memory{limit: limit} }
+
+// Limit returns the size of the budget.
+func (m *Memory) Limit() int64 { return m.limit }
+
+// Used returns the bytes held by all accounts.
+func (m *Memory) Used() int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.used
+}
+
+// Peak returns the most bytes that were held at one time.
+func (m *Memory) Peak() int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.peak
+}
+
+// Open returns a new account. The name is for messages.
+func (m *Memory) Open(name string) *Account {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.accounts++
+	return &Account{m: m, name: name}
+}
+
+// Account is the part of a [Memory] that one task holds. A nil Account has no limit and counts nothing.
+//
+// With n accounts open, an account may hold up to 1/n of the budget while there is room, and up to 1/2n even when
+// there is none, since the others will meet their limit at their next Grow. So nobody waits and nobody starves.
+type Account struct {
+	m      *Memory
+	name   string
+	used   int64
+	closed bool
+}
+
+// Grow takes n more bytes, or reports false and takes none: the caller has to spill first.
+func (a *Account) Grow(n int64) bool {
+	if a == nil {
+		return true
+	}
+	m := a.m
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	share := m.limit / max(1, m.accounts)
+	after := a.used + n
+	if after > share || m.used+n > m.limit && after > share/2 {
+		return false
+	}
+	a.add(n)
+	return true
+}
+
+// Force takes n more bytes in any case. It is for the least an operator cannot work without.
+func (a *Account) Force(n int64) {
+	if a == nil {
+		return
+	}
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	a.add(n)
+}
+
+// Shrink gives n bytes back.
+func (a *Account) Shrink(n int64) {
+	if a == nil {
+		return
+	}
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	if n > a.used {
+		panic(fmt.Sprintf("shuffle: account %s gives back %d bytes of %d", a.name, n, a.used))
+	}
+	a.add(-n)
+}
+
+func (a *Account) add(n int64) {
+	if a.closed {
+		panic("shuffle: account " + a.name + " is used after Close")
+	}
+	a.used += n
+	a.m.used += n
+	a.m.peak = max(a.m.peak, a.m.used)
+}
+
+// Used returns the bytes the account holds.
+func (a *Account) Used() int64 {
+	if a == nil {
+		return 0
+	}
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	return a.used
+}
+
+// Close gives everything back. Closing twice is fine.
+func (a *Account) Close() {
+	if a == nil {
+		return
+	}
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	if a.closed {
+		return
+	}
+	a.add(-a.used)
+	a.closed = true
+	a.m.accounts--
+}
+
+// share is what one operator holds of its task's account.
+type share struct {
+	account *Account
+	limit   int64 // 0: the account's own
+	used    int64
+}
+
+func (s *share) grow(n int64) bool {
+	if s.limit > 0 && s.used+n > s.limit || !s.account.Grow(n) {
+		return false
+	}
+	s.used += n
+	return true
+}
+
+func (s *share) force(n int64) {
+	s.account.Force(n)
+	s.used += n
+}
+
+// growOr takes n bytes, by force when the share would otherwise be below least.
+func (s *share) growOr(n, least int64) bool {
+	if s.grow(n) {
+		return true
+	}
+	if s.used+n > least {
+		return false
+	}
+	s.force(n)
+	return true
+}
+
+func (s *share) shrink(n int64) {
+	s.account.Shrink(n)
+	s.used -= n
+}
+
+func (s *share) release() {
+	if s.used > 0 && !s.account.isClosed() {
+		s.account.Shrink(s.used)
+	}
+	s.used = 0
+}
+
+func (a *Account) isClosed() bool {
+	if a == nil {
+		return false
+	}
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	return a.closed
+}

@@ -1,0 +1,247 @@
+package shuffle
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math/bits"
+	"os"
+	"path/filepath"
+
+	"github.com/zeebo/xxh3"
+
+	"github.com/gordd-project/gordd/rdd/codec"
+	"github.com/gordd-project/gordd/shuffle/block"
+	"github.com/gordd-project/gordd/shuffle/weight"
+)
+
+// Output describes the file that a map task left. It is plain data and travels.
+type Output struct {
+	Path    string
+	Shuffle uint32
+	Map     uint32
+	// Segments has for each segment the offsets of its partitions and of its end: partition r is
+	// [Segments[s][r], Segments[s][r+1]).
+	Segments [][]int64
+	Rows     int64
+	Bytes    int64
+	// Sum is folded from the blocks' checksums in order: equal files have equal sums.
+	Sum uint64
+	// RowSum is the sum of the hashes of all rows as encoded alone, whatever their order; 0 unless asked for.
+	RowSum uint64
+	// Sizes has the bytes of every partition.
+	Sizes []int64
+}
+
+// Input says where the blocks of one partition in the output of one map task are.
+type Input struct {
+	Path                 string // for messages
+	Shuffle, Map, Reduce uint32
+	// Open opens the file, or whatever holds its bytes at the same offsets. It is called only when there are bytes.
+	Open func() (io.ReaderAt, io.Closer, error)
+	// Ranges has the first and the end offset of the partition in every segment, empty ones included.
+	Ranges [][2]int64
+}
+
+// Bytes returns how many bytes the input has.
+func (in Input) Bytes() int64 {
+	var n int64
+	for _, r := range in.Ranges {
+		n += r[1] - r[0]
+	}
+	return n
+}
+
+// Input returns the input of partition r from the local file.
+func (o *Output) Input(r int) Input {
+	in := Input{Path: o.Path, Shuffle: o.Shuffle, Map: o.Map, Reduce: uint32(r), Ranges: make([][2]int64, len(o.Segments))}
+	for i, seg := range o.Segments {
+		if r+1 < len(seg) {
+			in.Ranges[i] = [2]int64{seg[r], seg[r+1]}
+		}
+	}
+	path := o.Path
+	in.Open = func() (io.ReaderAt, io.Closer, error) {
+		f, err := os.Open(path)
+		return f, f, err
+	}
+	return in
+}
+
+// Inputs returns the inputs of partition r from all outputs, in their order.
+func Inputs(outputs []*Output, r int) []Input {
+	in := make([]Input, len(outputs))
+	for i, o := range outputs {
+		in[i] = o.Input(r)
+	}
+	return in
+}
+
+// outFile writes the indexed file of a map task: segments of partitions of blocks.
+type outFile[T any] struct {
+	cfg     Config
+	file    *os.File
+	out     Output
+	enc     block.Encoder[T]
+	cut     block.Cutter[T]
+	buf     []byte // gathered writes
+	gather  int
+	written int64   // bytes that reached the file
+	offsets []int64 // of the open segment
+	id      block.ID
+	one     []byte // scratch of RowSum
+}
+
+const (
+	maxGather = 1 << 20
+	minGather = 16 << 10
+)
+
+func newOutFile[T any](cfg Config, c codec.Codec[T], w *weight.Weigher[T], gather int) *outFile[T] {
+	return &outFile[T]{
+		cfg:    cfg,
+		out:    Output{Shuffle: cfg.Shuffle, Map: cfg.Map, Path: filepath.Join(cfg.Dir, cfg.Name+".data")},
+		enc:    block.Encoder[T]{Codec: c, Compress: cfg.Compress},
+		cut:    block.Cutter[T]{Rows: cfg.BlockRows, Bytes: min(cfg.BlockBytes, gather), Weigh: w},
+		gather: gather,
+		id:     block.ID{Shuffle: cfg.Shuffle, Map: cfg.Map},
+	}
+}
+
+// at is the offset of the next block.
+func (o *outFile[T]) at() int64 { return o.written + int64(len(o.buf)) }
+
+// reach moves on to partition r of the open segment, opening one when there is none.
+func (o *outFile[T]) reach(r uint32) {
+	if o.offsets == nil {
+		o.offsets = make([]int64, 0, o.cfg.Reduces+1)
+		o.id.Segment = uint32(len(o.out.Segments))
+	}
+	for len(o.offsets) <= int(r) {
+		o.offsets = append(o.offsets, o.at())
+		o.id.Seq = 0
+	}
+	o.id.Reduce = r
+}
+
+// write appends rows to partition r, which must not be before the last one written in this segment.
+func (o *outFile[T]) write(r uint32, rows []T) error {
+	o.reach(r)
+	for len(rows) > 0 {
+		n := o.cut.Next(rows)
+		if err := o.block(rows[:n]); err != nil {
+			return err
+		}
+		rows = rows[n:]
+	}
+	return nil
+}
+
+func (o *outFile[T]) block(rows []T) error {
+	buf, sum, err := o.enc.Append(o.buf, o.id, rows)
+	if errors.Is(err, block.ErrTooLarge) && len(rows) > 1 {
+		if err := o.block(rows[:len(rows)/2]); err != nil {
+			return err
+		}
+		return o.block(rows[len(rows)/2:])
+	}
+	if err != nil {
+		return fmt.Errorf("write %s, %v: %w", o.out.Path, o.id, err)
+	}
+	o.buf = buf
+	o.id.Seq++
+	o.out.Rows += int64(len(rows))
+	o.out.Sum = bits.RotateLeft64(o.out.Sum, 1)*0x9e3779b97f4a7c15 ^ sum
+	if o.cfg.RowSum {
+		if err := o.sumRows(rows); err != nil {
+			return err
+		}
+	}
+	if len(o.buf) < o.gather {
+		return nil
+	}
+	return o.flush()
+}
+
+func (o *outFile[T]) sumRows(rows []T) (err error) {
+	for i := range rows {
+		if o.one, err = o.enc.Codec.Append(o.one[:0], rows[i:i+1]); err != nil {
+			return err
+		}
+		o.out.RowSum += xxh3.Hash(o.one)
+	}
+	return nil
+}
+
+func (o *outFile[T]) flush() error {
+	if len(o.buf) == 0 {
+		return nil
+	}
+	if o.file == nil {
+		f, err := os.OpenFile(o.out.Path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+		if err != nil {
+			return fmt.Errorf("create shuffle file: %w", err)
+		}
+		o.file = f
+	}
+	n, err := o.file.Write(o.buf)
+	o.written += int64(n)
+	if err != nil {
+		return fmt.Errorf("write shuffle file: %d bytes at offset %d: %w", len(o.buf), o.written, err)
+	}
+	if cap(o.buf) > 2*maxGather {
+		o.buf = nil // one large row should not cost its size for ever
+	}
+	o.buf = o.buf[:0]
+	return nil
+}
+
+// endSegment closes the open segment, if any.
+func (o *outFile[T]) endSegment() {
+	if o.offsets == nil {
+		return
+	}
+	for len(o.offsets) <= o.cfg.Reduces {
+		o.offsets = append(o.offsets, o.at())
+	}
+	o.out.Segments = append(o.out.Segments, o.offsets)
+	o.offsets = nil
+}
+
+// finish writes what is left and returns the description. A task without rows has no segment but has a file.
+func (o *outFile[T]) finish() (*Output, error) {
+	o.endSegment()
+	if err := o.flush(); err != nil {
+		return nil, err
+	}
+	if o.file == nil {
+		f, err := os.OpenFile(o.out.Path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+		if err != nil {
+			return nil, fmt.Errorf("create shuffle file: %w", err)
+		}
+		o.file = f
+	}
+	if err := o.file.Close(); err != nil {
+		return nil, fmt.Errorf("close shuffle file: %w", err)
+	}
+	o.file, o.buf = nil, nil
+	o.out.Bytes = o.written
+	o.out.Sizes = make([]int64, o.cfg.Reduces)
+	for _, seg := range o.out.Segments {
+		for r := range o.out.Sizes {
+			o.out.Sizes[r] += seg[r+1] - seg[r]
+		}
+	}
+	out := o.out
+	return &out, nil
+}
+
+// abort removes the file.
+func (o *outFile[T]) abort() {
+	if o.file != nil {
+		_ = o.file.Close()
+		o.file = nil
+	}
+	_ = os.Remove(o.out.Path)
+	o.buf, o.offsets = nil, nil
+}

@@ -1,0 +1,278 @@
+package table
+
+import (
+	"reflect"
+	"unsafe"
+
+	"github.com/gordd-project/gordd/rdd/codec"
+)
+
+// texts is the table for keys of kind string and accumulators without pointers.
+//
+// A key of up to 15 bytes is the slot's k0 and the low 7 bytes of k1, whose top byte is its length plus one. A longer
+// one has its hash in k0, the top byte 255 and its place in the arena below that. A top byte of 0 marks a free slot.
+type texts[K comparable, C any] struct {
+	keys     codec.Keys[K]
+	seed     uint64
+	overhead int
+	slots    []textSlot[C]
+	raw      []byte
+	shift    uint
+	n        int
+	long     arena
+	scratch  []byte // bytes of short keys handed out by Load
+	sink     uint64
+}
+
+type textSlot[C any] struct {
+	v      C // first: an empty C at the end would be padded
+	k0, k1 uint64
+}
+
+const (
+	inlineLen = 15
+	lengthAt  = 56
+	longKey   = 0xff << lengthAt
+)
+
+func newTexts[K comparable, C any](keys codec.Keys[K], seed uint64, overhead int) *texts[K, C] {
+	return &texts[K, C]{keys: keys, seed: seed, overhead: overhead}
+}
+
+func (t *texts[K, C]) Len() int { return t.n }
+
+func (t *texts[K, C]) bytes(slots int) int64 {
+	return int64(slots) * int64(int(reflect.TypeFor[textSlot[C]]().Size())+t.overhead/2)
+}
+
+func (t *texts[K, C]) Bytes() int64 { return t.bytes(len(t.slots)) + int64(len(t.long.buf)) }
+
+func (t *texts[K, C]) Need(keys []K) int64 {
+	need := t.long.need(longBytes(keys))
+	if slots := grown(len(t.slots), t.n+len(keys)); slots > len(t.slots) {
+		need += t.bytes(slots)
+	}
+	return need
+}
+
+func text[K comparable](k *K) string { return *(*string)(unsafe.Pointer(k)) }
+
+func longBytes[K comparable](keys []K) int {
+	n := 0
+	for i := range keys {
+		if s := text(&keys[i]); len(s) > inlineLen {
+			n += lengthBytes + len(s)
+		}
+	}
+	return n
+}
+
+// pack returns the words of a key of up to 15 bytes. Loads overlap rather than read beyond the key.
+func pack(s string) (k0, k1 uint64) {
+	n := len(s)
+	switch {
+	case n >= 8:
+		k0 = load8(s)
+		k1 = load8(s[n-8:]) >> (8 * uint(16-n))
+	case n >= 4:
+		k0 = load4(s) | load4(s[n-4:])<<(8*uint(n-4))
+	case n > 0:
+		k0 = uint64(s[0]) | uint64(s[n>>1])<<(8*uint(n>>1)) | uint64(s[n-1])<<(8*uint(n-1))
+	}
+	return k0, k1 | uint64(n+1)<<lengthAt
+}
+
+func load8(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+func load4(s string) uint64 {
+	_ = s[3]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24
+}
+
+// unpack writes the bytes of a short key to buf, 16 bytes long, and returns its length.
+func unpack(buf []byte, k0, k1 uint64) int {
+	_ = buf[15]
+	for i := range 8 {
+		buf[i] = byte(k0 >> (8 * i))
+		buf[8+i] = byte(k1 >> (8 * i))
+	}
+	return int(k1>>lengthAt) - 1
+}
+
+// touch reads the slots of a batch, so that their cache misses overlap.
+func (t *texts[K, C]) touch(hashes []uint64) {
+	sum := t.sink
+	for _, h := range hashes {
+		sum += t.slots[h>>t.shift].k1
+	}
+	t.sink = sum
+}
+
+func (t *texts[K, C]) Upsert(keys []K, hashes []uint64, slots []*C) (fresh uint64) {
+	t.long.reserve(longBytes(keys))
+	if n := grown(len(t.slots), t.n+len(keys)); n > len(t.slots) {
+		t.resize(n)
+	}
+	hashes, slots = hashes[:len(keys)], slots[:len(keys)]
+	t.touch(hashes)
+	tab, mask := t.slots, uint64(len(t.slots)-1)
+	for i := range keys {
+		s := text(&keys[i])
+		at := hashes[i] >> t.shift
+		if len(s) > inlineLen {
+			slot := t.findLong(s, hashes[i])
+			if slot.k1 == 0 {
+				slot.k0, slot.k1 = hashes[i], longKey|t.long.add(s)
+				t.n++
+				fresh |= 1 << i
+			}
+			slots[i] = &slot.v
+			continue
+		}
+		k0, k1 := pack(s)
+		for {
+			slot := &tab[at&mask]
+			if slot.k0 == k0 && slot.k1 == k1 {
+				slots[i] = &slot.v
+				break
+			}
+			if slot.k1 == 0 {
+				slot.k0, slot.k1 = k0, k1
+				t.n++
+				fresh |= 1 << i
+				slots[i] = &slot.v
+				break
+			}
+			at++
+		}
+	}
+	return fresh
+}
+
+// findLong returns the slot of a long key, or the free slot where it belongs.
+func (t *texts[K, C]) findLong(s string, hash uint64) *textSlot[C] {
+	mask := uint64(len(t.slots) - 1)
+	for at := hash >> t.shift; ; at++ {
+		slot := &t.slots[at&mask]
+		if slot.k1 == 0 || slot.k0 == hash && slot.k1 >= longKey && t.long.at(slot.k1&^longKey) == s {
+			return slot
+		}
+	}
+}
+
+func (t *texts[K, C]) findShort(s string, hash uint64) *textSlot[C] {
+	k0, k1 := pack(s)
+	mask := uint64(len(t.slots) - 1)
+	for at := hash >> t.shift; ; at++ {
+		slot := &t.slots[at&mask]
+		if slot.k1 == 0 || slot.k0 == k0 && slot.k1 == k1 {
+			return slot
+		}
+	}
+}
+
+func (t *texts[K, C]) Find(keys []K, hashes []uint64, slots []*C) (missing uint64) {
+	if len(t.slots) == 0 {
+		return 1<<len(keys) - 1
+	}
+	t.touch(hashes[:len(keys)])
+	for i := range keys {
+		s := text(&keys[i])
+		find := t.findShort
+		if len(s) > inlineLen {
+			find = t.findLong
+		}
+		if slot := find(s, hashes[i]); slot.k1 != 0 {
+			slots[i] = &slot.v
+		} else {
+			missing |= 1 << i
+		}
+	}
+	return missing
+}
+
+// resize moves the entries to a table of n slots, batch by batch, since hashes of short keys are not kept.
+func (t *texts[K, C]) resize(n int) {
+	old, oldRaw := t.slots, t.raw
+	t.slots, t.raw = alloc[textSlot[C]](n)
+	t.shift = shiftOf(n)
+	mask := uint64(n - 1)
+	var from [Batch]*textSlot[C]
+	var keys [Batch]K
+	var hashes [Batch]uint64
+	var buf [Batch * 16]byte
+	held := 0
+	move := func() {
+		t.keys.Hash(hashes[:held], keys[:held], t.seed)
+		for i, slot := range from[:held] {
+			at := hashes[i] >> t.shift
+			for t.slots[at&mask].k1 != 0 {
+				at++
+			}
+			t.slots[at&mask] = *slot
+		}
+		held = 0
+	}
+	for i := range old {
+		if slot := &old[i]; slot.k1 != 0 {
+			from[held] = slot
+			*(*string)(unsafe.Pointer(&keys[held])) = t.key(slot, buf[held*16:held*16+16])
+			if held++; held == Batch {
+				move()
+			}
+		}
+	}
+	move()
+	unmapMemory(oldRaw)
+}
+
+// key returns the key of a slot, a short one in buf.
+func (t *texts[K, C]) key(slot *textSlot[C], buf []byte) string {
+	if slot.k1 >= longKey {
+		return t.long.at(slot.k1 &^ longKey)
+	}
+	n := unpack(buf, slot.k0, slot.k1)
+	return unsafe.String(unsafe.SliceData(buf), n)
+}
+
+func (t *texts[K, C]) Positions(dst []uint32) []uint32 {
+	for i := range t.slots {
+		if t.slots[i].k1 != 0 {
+			dst = append(dst, uint32(i))
+		}
+	}
+	return dst
+}
+
+func (t *texts[K, C]) Load(rows []codec.Pair[K, C], pos []uint32, keep bool) {
+	if keep || len(t.scratch) < 16*len(pos) {
+		t.scratch = make([]byte, 16*len(pos))
+	}
+	for i, p := range pos {
+		slot := &t.slots[p]
+		s := t.key(slot, t.scratch[16*i:16*i+16])
+		if keep && len(s) > inlineLen {
+			s = string([]byte(s))
+		}
+		*(*string)(unsafe.Pointer(&rows[i].Key)) = s
+		rows[i].Value = slot.v
+	}
+	if keep {
+		t.scratch = nil
+	}
+}
+
+func (t *texts[K, C]) Clear() {
+	clear(t.slots)
+	t.n, t.long.n = 0, 0
+}
+
+func (t *texts[K, C]) Free() {
+	unmapMemory(t.raw)
+	t.long.free()
+	t.slots, t.raw, t.n, t.scratch = nil, nil, 0, nil
+}
