@@ -1,0 +1,209 @@
+package storage
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Part is a range of one input file as it was at planning. It is plain data.
+type Part struct {
+	Path        string
+	Offset      int64 // of the first byte; lines that begin in the range belong to it
+	Length      int64
+	FileSize    int64
+	ModTime     int64  // nanoseconds of Unix time
+	Compression string // "", or the name of what the whole file is compressed with
+}
+
+// Split is the input of one task: parts in the order of the input, and the hosts that hold most
+// of their bytes, best first. It is plain data.
+type Split struct {
+	Parts []Part
+	Hosts []string
+}
+
+// Bytes returns the bytes of the split as they are stored.
+func (s Split) Bytes() int64 {
+	var n int64
+	for _, p := range s.Parts {
+		n += p.Length
+	}
+	return n
+}
+
+// SplitOptions says how input is cut. The zero value works.
+type SplitOptions struct {
+	// MinSplits is about how many splits are wanted at least; the default is 1. Fewer come out
+	// when they would be smaller than MinBytes or files cannot be cut.
+	MinSplits int
+	// MaxBytes is the size splits aim at when there are more bytes than MinSplits need; the
+	// default is 128 MiB.
+	MaxBytes int64
+	// MinBytes is the least size worth a split of its own; the default is 64 KiB.
+	MinBytes int64
+	// OpenCost is what opening a file costs in bytes read meanwhile, so that thousands of tiny
+	// files do not end in one split; the default is 16 KiB.
+	OpenCost int64
+	// NoPack gives every split bytes of one file only.
+	NoPack bool
+	// NoCut keeps every file whole.
+	NoCut bool
+}
+
+func (o SplitOptions) withDefaults() SplitOptions {
+	o.MinSplits = max(o.MinSplits, 1)
+	o.MaxBytes = cmp.Or(o.MaxBytes, 128<<20)
+	o.MinBytes = min(cmp.Or(o.MinBytes, 64<<10), o.MaxBytes)
+	o.OpenCost = cmp.Or(o.OpenCost, 16<<10)
+	return o
+}
+
+// Splits cuts files into splits of about equal bytes, in the order of files, so that rows come
+// out ordered by file and offset. Files that are compressed as a whole stay whole, empty files
+// give nothing; no bytes give no splits. It panics when an option is negative.
+//
+// The files are laid end to end and cut at equal distances; a cut too near the border of a file
+// moves to it, and one in a file with blocks moves to the border of a block where that is near.
+func Splits(files []Info, opt SplitOptions) []Split {
+	opt = opt.withDefaults()
+	if opt.MaxBytes < 0 || opt.MinBytes < 0 || opt.OpenCost < 0 {
+		panic("storage: negative split option")
+	}
+	p := planner{opt: opt, width: width(files, opt)}
+	for _, f := range files {
+		if f.Size > 0 {
+			p.file(f)
+		}
+	}
+	return p.splits
+}
+
+// width returns the bytes, with the cost of opening, that a split should have.
+func width(files []Info, opt SplitOptions) float64 {
+	var total float64
+	for _, f := range files {
+		if f.Size > 0 {
+			total += float64(f.Size + opt.OpenCost)
+		}
+	}
+	if total == 0 {
+		return 1
+	}
+	n := max(float64(opt.MinSplits), ceil(total/float64(opt.MaxBytes)))
+	n = max(1, min(n, floor(total/float64(max(opt.MinBytes, 1)))))
+	return total / n
+}
+
+func floor(x float64) float64 { return float64(int64(x)) }
+
+func ceil(x float64) float64 {
+	if f := floor(x); f < x {
+		return f + 1
+	}
+	return x
+}
+
+type planner struct {
+	opt    SplitOptions
+	width  float64
+	at     float64 // where the next file begins, in bytes and opening costs laid end to end
+	bin    int     // which split the last part went to, by its place
+	splits []Split
+	hosts  map[string]int64 // bytes by host, of the last split
+}
+
+// file places one file: whole when it is small or cannot be cut, else cut at multiples of width.
+func (p *planner) file(f Info) {
+	if p.opt.NoPack {
+		// Every file begins a split of its own.
+		p.at, p.bin = 0, -1
+	}
+	begin := p.at + float64(p.opt.OpenCost)
+	var from int64
+	for _, cut := range p.cuts(f, begin) {
+		p.add(f, from, cut, begin)
+		from = cut
+	}
+	p.add(f, from, f.Size, begin)
+	p.at = begin + float64(f.Size)
+}
+
+// cuts returns the offsets at which f is cut, when its bytes begin at the given place.
+func (p *planner) cuts(f Info, begin float64) []int64 {
+	if p.opt.NoCut || compressionOf(f.Path) != "" {
+		return nil
+	}
+	least := max(int64(p.width/8), 1)
+	var cuts []int64
+	last := int64(0)
+	for k := floor(begin/p.width) + 1; ; k++ {
+		at := int64(k*p.width - begin)
+		if at >= f.Size {
+			return cuts
+		}
+		at = nearBlock(f.Blocks, at, int64(p.width/2))
+		if at-last >= least && f.Size-at >= least {
+			cuts = append(cuts, at)
+			last = at
+		}
+	}
+}
+
+// nearBlock moves a cut to the border of a block when blocks are not larger than a split: then
+// one host has the whole split.
+func nearBlock(blocks []Block, at, reach int64) int64 {
+	i, _ := slices.BinarySearchFunc(blocks, at, func(b Block, at int64) int {
+		return cmp.Compare(b.Offset+b.Length, at)
+	})
+	if i == len(blocks) || blocks[i].Length > 2*reach {
+		return at
+	}
+	if b := blocks[i]; at-b.Offset < b.Offset+b.Length-at {
+		return b.Offset
+	}
+	return blocks[i].Offset + blocks[i].Length
+}
+
+// add puts a range into the split in whose place its middle lies.
+func (p *planner) add(f Info, from, to int64, begin float64) {
+	bin := int((begin + float64(from+to)/2) / p.width)
+	if len(p.splits) == 0 || bin != p.bin || p.opt.NoPack {
+		p.splits = append(p.splits, Split{})
+		p.hosts = map[string]int64{}
+	}
+	p.bin = bin
+	s := &p.splits[len(p.splits)-1]
+	s.Parts = append(s.Parts, Part{
+		Path:        f.Path,
+		Offset:      from,
+		Length:      to - from,
+		FileSize:    f.Size,
+		ModTime:     f.ModTime.UnixNano(),
+		Compression: compressionOf(f.Path),
+	})
+	s.Hosts = addHosts(p.hosts, f.Blocks, from, to)
+}
+
+// addHosts counts the bytes of a range by host and returns the best three.
+func addHosts(bytes map[string]int64, blocks []Block, from, to int64) []string {
+	for _, b := range blocks {
+		n := min(to, b.Offset+b.Length) - max(from, b.Offset)
+		if n <= 0 {
+			continue
+		}
+		for _, h := range b.Hosts {
+			bytes[h] += n
+		}
+	}
+	if len(bytes) == 0 {
+		return nil
+	}
+	hosts := make([]string, 0, len(bytes))
+	for h := range bytes {
+		hosts = append(hosts, h)
+	}
+	slices.SortFunc(hosts, func(a, b string) int {
+		return cmp.Or(cmp.Compare(bytes[b], bytes[a]), cmp.Compare(a, b))
+	})
+	return hosts[:min(len(hosts), 3)]
+}
