@@ -61,6 +61,7 @@ func (c *compiler) compile(t reflect.Type) (plan, error) {
 }
 
 var (
+	pairType        = reflect.TypeFor[Pair[int, int]]()
 	timeType        = reflect.TypeFor[time.Time]()
 	binaryMarshal   = reflect.TypeFor[encoding.BinaryMarshaler]()
 	binaryUnmarshal = reflect.TypeFor[encoding.BinaryUnmarshaler]()
@@ -101,11 +102,16 @@ func (c *compiler) build(t reflect.Type) (plan, error) {
 	case reflect.Interface:
 		return c.dynamic(t)
 	}
-	return plan{}, c.refuse(t, fmt.Sprintf("leave it out, or give %s MarshalBinary and UnmarshalBinary", c.holder(t)))
+	return plan{}, c.refuse(t, c.leaveOut())
 }
 
 func (c *compiler) refuse(t reflect.Type, remedy string) error {
 	return &TypeError{Type: t, Path: c.String(), Reason: "cannot be encoded", Remedy: remedy}
+}
+
+// isPair reports whether t is a Pair, which a user cannot give methods.
+func isPair(t reflect.Type) bool {
+	return t.PkgPath() == pairType.PkgPath() && strings.HasPrefix(t.Name(), "Pair[")
 }
 
 // scalar returns the column of a kind that needs nothing but the kind.
@@ -187,13 +193,9 @@ func (c *compiler) own(t reflect.Type, methods ...reflect.Type) error {
 
 func (c *compiler) record(t reflect.Type) (plan, error) {
 	if c.hidden(t) {
-		remedy := "leave it out"
-		if len(c.owner) > 0 {
-			remedy += fmt.Sprintf(", or give %s MarshalBinary and UnmarshalBinary", c.holder(t))
-		}
-		return plan{}, c.refuse(t, remedy)
+		return plan{}, c.refuse(t, c.leaveOut())
 	}
-	if t.Name() != "" {
+	if t.Name() != "" && !isPair(t) {
 		c.owner = append(c.owner, t.Name())
 		defer func() { c.owner = c.owner[:len(c.owner)-1] }()
 	}

@@ -49,10 +49,10 @@ func (t *trail) String() string {
 	return s
 }
 
-// holder names the struct a remedy should be applied to.
-func (t *trail) holder(of reflect.Type) string {
-	if len(t.owner) > 0 {
-		return t.owner[len(t.owner)-1]
+// leaveOut is the remedy for what cannot travel at all.
+func (t *trail) leaveOut() string {
+	if len(t.owner) == 0 {
+		return "leave it out"
 	}
-	return typeName(of)
+	return fmt.Sprintf("leave it out, or give %s MarshalBinary and UnmarshalBinary", t.owner[len(t.owner)-1])
 }

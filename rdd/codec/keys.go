@@ -2,7 +2,6 @@ package codec
 
 import (
 	"cmp"
-	"fmt"
 	"reflect"
 	"unsafe"
 )
@@ -174,13 +173,11 @@ func (c *keyCompiler) compile(t reflect.Type) (*keyNode, error) {
 	case reflect.Struct:
 		return n, c.fields(n, t)
 	}
-	remedy := "use a key made of numbers, strings, arrays and structs of them"
-	for _, owner := range c.owner {
-		if owner == "Time" {
-			remedy = "use UnixNano of the time as key"
-		}
-	}
-	return nil, &TypeError{Type: t, Path: c.String(), Reason: fmt.Sprintf("cannot be part of a key (kind %s)", t.Kind()), Remedy: remedy}
+	return nil, c.refuse(t, "use a key made of numbers, strings, arrays and structs of them")
+}
+
+func (c *keyCompiler) refuse(t reflect.Type, remedy string) error {
+	return &TypeError{Type: t, Path: c.String(), Reason: "cannot be part of a key", Remedy: remedy}
 }
 
 func sized(narrow, wide reflect.Kind) reflect.Kind {
@@ -207,8 +204,9 @@ func (c *keyCompiler) array(n *keyNode, t reflect.Type) error {
 }
 
 func (c *keyCompiler) fields(n *keyNode, t reflect.Type) error {
-	c.owner = append(c.owner, t.Name())
-	defer func() { c.owner = c.owner[:len(c.owner)-1] }()
+	if t.ConvertibleTo(timeType) {
+		return c.refuse(t, "it holds a pointer to its zone: use its UnixNano")
+	}
 	for i := range t.NumField() {
 		f := t.Field(i)
 		if f.Name == "_" { // == passes over them too
