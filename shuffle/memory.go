@@ -2,6 +2,7 @@ package shuffle
 
 import (
 	"fmt"
+	"math"
 	"sync"
 )
 
@@ -143,6 +144,14 @@ func (s *share) grow(n int64) bool {
 	return true
 }
 
+// fair returns what the share may count on.
+func (s *share) fair() int64 {
+	if fair := s.account.fair(); s.limit <= 0 || fair < s.limit {
+		return fair
+	}
+	return s.limit
+}
+
 func (s *share) force(n int64) {
 	s.account.Force(n)
 	s.used += n
@@ -170,6 +179,16 @@ func (s *share) release() {
 		s.account.Shrink(s.used)
 	}
 	s.used = 0
+}
+
+// fair returns what the account may count on, or a lot when it has no limit.
+func (a *Account) fair() int64 {
+	if a == nil {
+		return math.MaxInt64
+	}
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	return a.m.limit / max(1, a.m.accounts)
 }
 
 func (a *Account) isClosed() bool {

@@ -31,29 +31,29 @@ type Writer[T any] struct {
 // NewWriter returns a Writer of cfg.Reduces partitions that place chooses.
 func NewWriter[T any](cfg Config, c codec.Codec[T], place Placer[T]) *Writer[T] {
 	cfg = cfg.withDefaults()
-	w := &Writer[T]{cfg: cfg, mem: cfg.share(), place: place}
-	w.store = newRowStore[T](&w.mem, cfg, 8)
-	gather := w.fixed()
-	w.store.least = max(w.store.least, int64(cfg.Reduces)*8) // segments' indexes stay smaller than their rows
-	w.cap = cfg.SegmentBytes
-	if w.cap <= 0 {
-		w.cap = min(max(int64(cfg.Reduces)*(16<<10), 8<<20), 64<<20)
-	}
-	w.out = newOutFile(cfg, c, w.store.weigh, gather)
+	w := newWriter(cfg, place)
+	w.out = newOutFile(cfg, c, w.store.weigh, takeFixed(&w.mem, cfg))
 	return w
 }
 
-// fixed takes what the writer holds from beginning to end and returns the size of the write buffer.
-func (w *Writer[T]) fixed() int {
-	w.mem.force(int64(w.cfg.Reduces+1) * 4)
-	gather := maxGather
-	for gather > minGather && !w.mem.grow(int64(gather)*2) {
-		gather /= 2
+// newWriter returns a Writer that still lacks its file.
+func newWriter[T any](cfg Config, place Placer[T]) *Writer[T] {
+	w := &Writer[T]{cfg: cfg, mem: cfg.share(), place: place, cap: cfg.SegmentBytes}
+	w.store = newRowStore[T](&w.mem, cfg, 8)
+	w.store.least = max(w.store.least, int64(cfg.Reduces)*8) // segments' indexes stay smaller than their rows
+	if w.cap <= 0 {
+		w.cap = min(max(int64(cfg.Reduces)*(16<<10), 8<<20), 64<<20)
 	}
-	if gather == minGather {
-		w.mem.force(minGather * 2)
-	}
-	return gather
+	return w
+}
+
+// takeFixed takes the memory that the writing of a file holds from beginning to end, an index in the making and the
+// write buffer, and returns the buffer's size.
+func takeFixed(mem *share, cfg Config) int {
+	mem.force(int64(cfg.Reduces+1) * 12)
+	gather := min(max(mem.fair()/16, minGather), maxGather)
+	mem.force(2 * gather)
+	return int(gather)
 }
 
 // Write adds rows. It does not keep the slice.

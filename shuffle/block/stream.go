@@ -112,6 +112,7 @@ type Reader[T any] struct {
 	buf  []byte // bytes read and not yet decoded: buf[pos:]
 	pos  int
 	done int64
+	read int // bytes asked for at a time
 }
 
 // NewReader returns a reader of the blocks in the next size bytes of r, written for id and numbered from id.Seq on.
@@ -120,7 +121,7 @@ func NewReader[T any](r io.Reader, id ID, c codec.Codec[T], size int64) *Reader[
 	if size < 0 {
 		size = math.MaxInt64
 	}
-	return &Reader[T]{r: r, id: id, dec: Decoder[T]{Codec: c}, left: size}
+	return &Reader[T]{r: r, id: id, dec: Decoder[T]{Codec: c}, left: size, read: 256 << 10}
 }
 
 // Reset makes the reader read another sequence, keeping its buffers.
@@ -166,7 +167,8 @@ func (r *Reader[T]) Block() ID { return r.id }
 // Consumed returns the bytes of the blocks read so far.
 func (r *Reader[T]) Consumed() int64 { return r.done }
 
-const readAhead = 256 << 10
+// ReadAhead sets how many bytes are read at a time; the default is 256 KiB.
+func (r *Reader[T]) ReadAhead(bytes int) { r.read = max(bytes, HeaderSize) }
 
 // fill makes want bytes lie at buf[pos:] when the source has so many, and returns how many lie there. It grows the
 // buffer as bytes arrive, so that a false length costs nothing.
@@ -176,7 +178,7 @@ func (r *Reader[T]) fill(want int) (int, error) {
 			r.buf = r.buf[:copy(r.buf, r.buf[r.pos:])]
 			r.pos = 0
 		}
-		n := int(min(int64(max(readAhead, len(r.buf))), r.left, int64(max(want-len(r.buf), readAhead))))
+		n := int(min(int64(max(r.read, min(want-len(r.buf), len(r.buf)))), r.left))
 		have := len(r.buf)
 		r.buf = slices.Grow(r.buf, n)
 		got, err := r.r.Read(r.buf[have : have+n])

@@ -1,0 +1,268 @@
+package shuffle
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/gordd-project/gordd/rdd/codec"
+	"github.com/gordd-project/gordd/shuffle/block"
+)
+
+// Sort returns the rows of in ordered by cmp, equal ones as they came. Prefix writes a number for every row to out that
+// agrees with cmp: where that of a is less than that of b, a is before b. Cmp may be nil when the numbers say it all.
+// Rows that memory cannot hold are sorted in runs, which are merged from a file.
+func Sort[T any](
+	ctx context.Context, cfg Config, c codec.Codec[T], prefix func(rows []T, out []uint64), cmp func(a, b *T) int,
+	in Stream[T],
+) Stream[T] {
+	return func(yield func([]T) bool) error {
+		cfg := cfg.withDefaults()
+		mem := cfg.share()
+		s := newSorter(ctx, cfg, &mem, c, ordering[T]{prefix, cmp})
+		defer s.close()
+		if err := s.consume(in); err != nil {
+			return err
+		}
+		rows, err := s.finish()
+		if err != nil {
+			return err
+		}
+		return push(rows, s.stop, yield)
+	}
+}
+
+const (
+	maxFanIn    = 64
+	minFanIn    = 4
+	minRunBlock = 4 << 10
+	maxRunBlock = 256 << 10
+	// keyBytes is what sorting takes beside a row: its key, and room to deal the keys out.
+	keyBytes = 32
+	// maxRunRows keeps row numbers within 32 bits.
+	maxRunRows = 1 << 31
+)
+
+// sorter sorts rows externally.
+type sorter[T any] struct {
+	cfg   Config
+	mem   *share
+	codec codec.Codec[T]
+	ord   ordering[T]
+	stop  func() error
+	store *rowStore[T]
+	keys  []sortKey
+	tmp   []sortKey
+	batch []T
+
+	spill     *os.File
+	runs      []span
+	end       int64 // of the spill file
+	runBlock  int
+	fanIn     int
+	mergeHeld int64
+	// relieve, when set, is asked once to free memory before the sorter spills.
+	relieve func() error
+}
+
+// span is the place of a run in the spill file.
+type span struct {
+	from, to int64
+	number   uint32 // of the run, which its blocks carry
+}
+
+func newSorter[T any](ctx context.Context, cfg Config, mem *share, c codec.Codec[T], ord ordering[T]) *sorter[T] {
+	return &sorter[T]{
+		cfg:   cfg,
+		mem:   mem,
+		codec: c,
+		ord:   ord,
+		stop:  func() error { return context.Cause(ctx) },
+		store: newRowStore[T](mem, cfg, keyBytes),
+	}
+}
+
+// consume adds all rows of in.
+func (s *sorter[T]) consume(in Stream[T]) error {
+	var failed error
+	err := in(func(rows []T) bool {
+		if failed = s.stop(); failed == nil {
+			failed = s.add(rows)
+		}
+		return failed == nil
+	})
+	if failed != nil {
+		return failed
+	}
+	return err
+}
+
+func (s *sorter[T]) add(rows []T) error {
+	for {
+		n := 0
+		if s.store.n < maxRunRows-len(rows) {
+			n = s.store.add(rows)
+		}
+		if rows = rows[n:]; len(rows) == 0 {
+			return nil
+		}
+		relieve := s.relieve
+		if s.relieve = nil; relieve == nil {
+			relieve = s.writeRun
+		}
+		if err := relieve(); err != nil {
+			return err
+		}
+	}
+}
+
+// order sorts the rows in memory.
+func (s *sorter[T]) order() {
+	n := s.store.n
+	if cap(s.keys) < n {
+		s.keys, s.tmp = make([]sortKey, n), make([]sortKey, n)
+	}
+	s.keys = s.keys[:n]
+	var pre []uint64
+	at := 0
+	for _, rows := range s.store.chunks {
+		if len(pre) < len(rows) {
+			pre = make([]uint64, s.store.chunkRows())
+		}
+		s.ord.prefix(rows, pre[:len(rows)])
+		for i := range rows {
+			s.keys[at] = sortKey{pre[i], uint32(at)}
+			at++
+		}
+	}
+	sortKeys(s.keys, s.tmp[:n])
+	s.ord.breakTies(s.keys, s.store.at)
+}
+
+// writeRun sorts the rows in memory, moves them to the spill file and frees their places.
+func (s *sorter[T]) writeRun() error {
+	if s.store.n == 0 {
+		return nil
+	}
+	if s.spill == nil {
+		f, err := s.cfg.tempFile("sort")
+		if err != nil {
+			return err
+		}
+		s.spill = f
+		s.runBlock = int(min(max(s.mem.used/(3*maxFanIn), minRunBlock), maxRunBlock))
+		s.fanIn = int(min(max(s.mem.used/int64(3*s.runBlock), minFanIn), maxFanIn))
+	}
+	s.order()
+	run, err := s.write(s.spill, &storedRows[T]{store: s.store, keys: s.keys}, uint32(len(s.runs)), s.end)
+	if err != nil {
+		return err
+	}
+	s.runs, s.end = append(s.runs, run), run.to
+	s.store.clear()
+	return nil
+}
+
+// write writes rows as run number to f, which has been written up to from.
+func (s *sorter[T]) write(f *os.File, rows puller[T], number uint32, from int64) (span, error) {
+	id := block.ID{Shuffle: s.cfg.Shuffle, Map: s.cfg.Map, Reduce: s.cfg.Reduce, Segment: number}
+	w := block.NewWriter(f, id, s.codec, s.cfg.Compress, s.runBlock)
+	var failed error
+	err := push(rows, s.stop, func(rows []T) bool {
+		failed = w.Write(rows)
+		return failed == nil
+	})
+	if err == nil {
+		err = failed
+	}
+	if err == nil {
+		err = w.Flush()
+	}
+	if err != nil {
+		return span{}, fmt.Errorf("spill run %d at offset %d: %w", number, from+w.Bytes(), err)
+	}
+	return span{from, from + w.Bytes(), number}, nil
+}
+
+// shed moves everything to the spill file and gives the memory back.
+func (s *sorter[T]) shed() error {
+	if err := s.writeRun(); err != nil {
+		return err
+	}
+	s.store.free()
+	s.keys, s.tmp = nil, nil
+	return nil
+}
+
+// finish returns the sorted rows. The sorter must stay open while they are pulled.
+func (s *sorter[T]) finish() (puller[T], error) {
+	if len(s.runs) == 0 {
+		s.order()
+		return &storedRows[T]{store: s.store, keys: s.keys}, nil
+	}
+	if err := s.shed(); err != nil {
+		return nil, err
+	}
+	s.mergeHeld = int64(min(s.fanIn, len(s.runs))) * int64(s.runBlock) * 3
+	s.mem.force(s.mergeHeld)
+	for len(s.runs) > s.fanIn {
+		if err := s.pass(); err != nil {
+			return nil, err
+		}
+	}
+	return s.mergeRuns(s.runs)
+}
+
+// pass merges runs, as many neighbours at a time as allowed, into a new spill file.
+func (s *sorter[T]) pass() error {
+	f, err := s.cfg.tempFile("sort")
+	if err != nil {
+		return err
+	}
+	var runs []span
+	end := int64(0)
+	for from := 0; from < len(s.runs); from += s.fanIn {
+		group := s.runs[from:min(from+s.fanIn, len(s.runs))]
+		rows, err := s.mergeRuns(group)
+		var run span
+		if err == nil {
+			run, err = s.write(f, rows, uint32(len(runs)), end)
+		}
+		if err != nil {
+			removeFile(f)
+			return err
+		}
+		runs, end = append(runs, run), run.to
+	}
+	removeFile(s.spill)
+	s.spill, s.runs = f, runs
+	return nil
+}
+
+func (s *sorter[T]) mergeRuns(runs []span) (puller[T], error) {
+	srcs := make([]puller[T], len(runs))
+	for i, r := range runs {
+		id := block.ID{Shuffle: s.cfg.Shuffle, Map: s.cfg.Map, Reduce: s.cfg.Reduce, Segment: r.number}
+		size := r.to - r.from
+		blocks := block.NewReader(io.NewSectionReader(s.spill, r.from, size), id, s.codec, size)
+		blocks.ReadAhead(s.runBlock)
+		srcs[i] = &runRows[T]{blocks: blocks, ord: s.ord}
+	}
+	if len(srcs) == 1 {
+		return srcs[0], nil
+	}
+	return merge(s.ord, srcs)
+}
+
+// close gives memory and files back.
+func (s *sorter[T]) close() {
+	s.store.free()
+	s.mem.shrink(s.mergeHeld)
+	s.mergeHeld = 0
+	if s.spill != nil {
+		removeFile(s.spill)
+		s.spill = nil
+	}
+	s.keys, s.tmp, s.batch = nil, nil, nil
+}
