@@ -264,14 +264,15 @@ func sumLens(src []byte, n int, bias uint64, size int) (total int, rest []byte, 
 	if size > 0 {
 		most = uint64(len(src) / size)
 	}
-	rest = src
-	for i := range n {
+	short, biased := shortLens(src, n, byte(bias))
+	total, rest = biased, src[short:]
+	for i := short; i < n; i++ {
 		var v uint64
 		if v, rest, err = uvarint(rest); err != nil {
 			return 0, nil, fmt.Errorf("length of row %d: %w", i, err)
 		}
 		v -= min(v, bias)
-		if v > most || size > 0 && v > most-uint64(total) {
+		if v > most || size > 0 && v+uint64(total) > most {
 			return 0, nil, corrupt("row %d: length %d after %d in %d bytes", i, v, total, len(src))
 		}
 		total += int(v)
@@ -280,6 +281,18 @@ func sumLens(src []byte, n int, bias uint64, size int) (total int, rest []byte, 
 		return 0, nil, corrupt("%d values of at least %d bytes in %d", total, size, len(rest))
 	}
 	return total, rest, nil
+}
+
+// shortLens adds up the lengths at the front of src that are single bytes, at
+// most n, and returns how many they are. Most columns have no others.
+func shortLens(src []byte, n int, bias byte) (count, total int) {
+	for i, b := range src[:min(n, len(src))] {
+		if b >= 0x80 {
+			return i, total
+		}
+		total += int(b - min(b, bias))
+	}
+	return min(n, len(src)), total
 }
 
 // record is the column of structs: the columns of the fields, one after

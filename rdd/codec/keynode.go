@@ -59,35 +59,36 @@ func floatBits(f float64) uint64 {
 	return math.Float64bits(f)
 }
 
-// hash hashes a struct or array by making the hash of each part the seed of
-// the next.
-func (n *keyNode) hash(p unsafe.Pointer, seed uint64) uint64 {
+// hash hashes a struct or array by making the hash of each part a seed of the
+// next.
+func (n *keyNode) hash(p unsafe.Pointer, s seeds) uint64 {
 	switch n.kind {
 	case reflect.String:
-		return hashString(*(*string)(p), mixSeed(seed))
+		return hashString(*(*string)(p), s)
 	case kindBytes:
-		return hashString(n.bytes(p), mixSeed(seed))
+		return hashString(n.bytes(p), s)
 	case reflect.Struct:
-		seed = hashWord(uint64(len(n.fields)), mixSeed(seed))
 		for i := range n.fields {
 			f := &n.fields[i]
-			seed = f.node.hash(unsafe.Add(p, f.offset), seed)
+			s.a = f.node.hash(unsafe.Add(p, f.offset), s)
 		}
-		return seed
+		return s.a
 	case reflect.Array:
-		seed = hashWord(uint64(n.len), mixSeed(seed))
 		for i := range n.len {
-			seed = n.elem.hash(at(p, n.elem.size, i), seed)
+			s.a = n.elem.hash(at(p, n.elem.size, i), s)
 		}
-		return seed
+		return s.a
 	case reflect.Complex64:
-		c := complex128(*(*complex64)(p))
-		return hashWord(floatBits(imag(c)), mixSeed(hashWord(floatBits(real(c)), mixSeed(seed))))
+		return hashComplex(complex128(*(*complex64)(p)), s)
 	case reflect.Complex128:
-		c := *(*complex128)(p)
-		return hashWord(floatBits(imag(c)), mixSeed(hashWord(floatBits(real(c)), mixSeed(seed))))
+		return hashComplex(*(*complex128)(p), s)
 	}
-	return hashWord(n.word(p), mixSeed(seed))
+	return hashWord(n.word(p), s)
+}
+
+func hashComplex(c complex128, s seeds) uint64 {
+	s.a = hashWord(floatBits(real(c)), s)
+	return hashWord(floatBits(imag(c)), s)
 }
 
 func (n *keyNode) bytes(p unsafe.Pointer) string { return unsafe.String((*byte)(p), int(n.size)) }

@@ -129,13 +129,15 @@ func asInts[K any](keys []K) []int64 {
 type nodeKeys[K comparable] struct{ node *keyNode }
 
 func (k nodeKeys[K]) Hash(out []uint64, keys []K, seed uint64) {
-	out = out[:len(keys)]
+	out, s := out[:len(keys)], mixSeed(seed)
 	for i := range keys {
-		out[i] = k.node.hash(unsafe.Pointer(&keys[i]), seed)
+		out[i] = k.node.hash(unsafe.Pointer(&keys[i]), s)
 	}
 }
 
-func (k nodeKeys[K]) Hash1(key K, seed uint64) uint64 { return k.node.hash(unsafe.Pointer(&key), seed) }
+func (k nodeKeys[K]) Hash1(key K, seed uint64) uint64 {
+	return k.node.hash(unsafe.Pointer(&key), mixSeed(seed))
+}
 
 func (k nodeKeys[K]) Equal(a, b K) bool {
 	return k.node.compare(unsafe.Pointer(&a), unsafe.Pointer(&b)) == 0
