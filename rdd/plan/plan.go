@@ -178,6 +178,8 @@ type Source struct {
 	Range *Range
 	Wide  []Input // shuffles, or pipes that are already placed as one would be
 	Union []Pipe  // the partitions of each pipe, one after another
+	// Descending turns the order of a sort's read side around.
+	Descending bool
 }
 
 // Input is one side of a wide operator: a shuffle when Shuffle is set, or else
@@ -214,8 +216,11 @@ type Range struct {
 type Sink struct {
 	Op   Op
 	Part *Partitioner // shuffles only
-	// Limit ends a task after so many rows; 0: no limit. Take and First set it.
+	// Limit ends a task after so many rows; 0: no limit. Take and First set it,
+	// TakeOrdered keeps so many.
 	Limit int64
+	// Zero is the value that a fold starts with, encoded.
+	Zero Digest
 	// Staged says that a task writes a file that its action publishes.
 	Staged bool
 }
@@ -243,13 +248,16 @@ type Partitioner struct {
 	// named none.
 	N      int
 	Bounds StageKey // range: the value stage that finds the bounds
+	// Descending turns the order of a range partitioner around.
+	Descending bool
 }
 
 // Output is a directory that an action writes.
 type Output struct {
 	Path      string
 	Overwrite bool
-	Suffix    string // of every part file: ".txt.gz"
+	// Compression of the part files: "gzip", "zstd", or none.
+	Compression string
 }
 
 // Policy says what happens to a row that cannot be processed.

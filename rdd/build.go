@@ -1,0 +1,350 @@
+package rdd
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/gordd-project/gordd/rdd/plan"
+)
+
+// Action is what is wanted of an RDD.
+type Action struct {
+	Op     *Op
+	Call   Call
+	Limit  int64
+	Zero   plan.Digest
+	Output *plan.Output
+	Policy plan.Policy
+	// Class of the action's own work.
+	Inexact bool
+}
+
+// Plan turns a node's lineage into the plan of one action: stages cut at
+// shuffles, parents first. Only what the node needs is in it. The result stage
+// is new each time; shuffles keep their keys, so that what an earlier action
+// left is found.
+func (g *Graph) Plan(n *Node, a Action) (*plan.Plan, error) {
+	if err := n.Err(); err != nil {
+		return nil, err
+	}
+	if a.Call.Err != nil {
+		return nil, a.Call.Err
+	}
+	b := &builder{graph: g, pipes: map[*Node]plan.Pipe{}, plan: &plan.Plan{
+		Action: a.Op.Name, Site: a.Call.Site, Seed: g.o.Seed, Output: a.Output, Policy: a.Policy,
+	}}
+	if err := b.lineage(n); err != nil {
+		return nil, err
+	}
+	op, err := g.refer(a.Op, a.Call)
+	if err != nil {
+		return nil, err
+	}
+	b.plan.Target = plan.StageKey(fmt.Sprintf("r%d", g.nextID.Add(1)))
+	sink := plan.Sink{Op: op, Limit: a.Limit, Zero: a.Zero, Staged: a.Output != nil}
+	b.stage(plan.Stage{Key: b.plan.Target, Kind: plan.ResultStage, Inexact: a.Inexact, Pipe: b.pipes[n], Sink: sink})
+	b.blobs()
+	return b.plan, nil
+}
+
+// builder makes a plan. pipes has the pipe that gives the rows of each node
+// done so far; pipes share slices and are only ever copied, never changed.
+type builder struct {
+	graph *Graph
+	plan  *plan.Plan
+	pipes map[*Node]plan.Pipe
+}
+
+// lineage builds the pipes of all nodes that n needs, parents first. Lineage
+// can be longer than any stack: it is walked with a list.
+func (b *builder) lineage(n *Node) error {
+	todo := []*Node{n}
+	for len(todo) > 0 {
+		at := todo[len(todo)-1]
+		if _, done := b.pipes[at]; done {
+			todo = todo[:len(todo)-1]
+			continue
+		}
+		ready := true
+		for _, p := range at.parents {
+			if _, done := b.pipes[p]; !done {
+				todo, ready = append(todo, p), false
+			}
+		}
+		if !ready {
+			continue
+		}
+		todo = todo[:len(todo)-1]
+		pipe, err := b.pipe(at)
+		if err != nil {
+			return err
+		}
+		b.pipes[at] = pipe
+	}
+	return nil
+}
+
+func (b *builder) pipe(n *Node) (plan.Pipe, error) {
+	if n.kind == unionNode {
+		p := plan.Pipe{}
+		for _, parent := range n.parents {
+			p.Source.Union = append(p.Source.Union, b.pipes[parent])
+		}
+		return p, nil
+	}
+	ref, err := n.refer()
+	if err != nil {
+		return plan.Pipe{}, err
+	}
+	switch n.kind {
+	case sourceNode:
+		src := n.source
+		src.Op = ref
+		return plan.Pipe{Source: src}, nil
+	case narrowNode:
+		return then(b.pipes[n.parents[0]], ref), nil
+	}
+	return b.widePipe(n, ref)
+}
+
+// then gives the pipe with one more operator. That of a union goes into each
+// of its pipes, so that a kernel may cover it together with what is before.
+func then(p plan.Pipe, op plan.Op) plan.Pipe {
+	if p.Source.Union == nil {
+		p.Ops = append(p.Ops[:len(p.Ops):len(p.Ops)], op)
+		return p
+	}
+	pipes := make([]plan.Pipe, len(p.Source.Union))
+	for i, child := range p.Source.Union {
+		pipes[i] = then(child, op)
+	}
+	p.Source.Union = pipes
+	return p
+}
+
+func withPart(op plan.Op, part string) plan.Op {
+	op.Part = part
+	return op
+}
+
+// widePipe adds the stages that shuffle a wide node's parents, and gives the
+// pipe that reads them.
+func (b *builder) widePipe(n *Node, ref plan.Op) (plan.Pipe, error) {
+	src := plan.Source{Op: withPart(ref, "reduce"), Descending: n.wide.Descending}
+	for i, parent := range n.parents {
+		pipe := b.pipes[parent]
+		if parent.placed.same(n.wants) {
+			src.Wide = append(src.Wide, plan.Input{Pipe: &pipe})
+			continue
+		}
+		if n.wide.Pre != "" {
+			pipe = then(pipe, withPart(ref, n.wide.Pre))
+		}
+		part := plan.Partitioner{Kind: n.wide.Kind, N: n.wants.n, Descending: n.wide.Descending}
+		if n.wide.Sampled {
+			b.sample(n, ref, pipe)
+			part.Bounds = n.boundsKey()
+		}
+		key := n.shuffleKey(i)
+		b.stage(plan.Stage{
+			Key: key, Kind: plan.MapStage, Class: n.wide.Class, Inexact: n.wide.Inexact,
+			Pipe: pipe, Sink: plan.Sink{Op: withPart(ref, n.wide.Sinks[i]), Part: &part},
+		})
+		src.Wide = append(src.Wide, plan.Input{Shuffle: key})
+	}
+	p := plan.Pipe{Source: src}
+	if n.wide.Post {
+		p.Ops = []plan.Op{ref}
+	}
+	return p, nil
+}
+
+// sample adds the stages that find the bounds of a range partitioner.
+func (b *builder) sample(n *Node, ref plan.Op, rows plan.Pipe) {
+	b.stage(plan.Stage{
+		Key: n.sampleKey(), Kind: plan.MapStage, Pipe: rows,
+		Sink: plan.Sink{Op: withPart(ref, "sample"), Part: &plan.Partitioner{Kind: plan.SinglePartitioner, N: 1}},
+	})
+	b.stage(plan.Stage{
+		Key: n.boundsKey(), Kind: plan.ValueStage,
+		Pipe: plan.Pipe{Source: plan.Source{Op: withPart(ref, "samples"), Wide: []plan.Input{{Shuffle: n.sampleKey()}}}},
+		Sink: plan.Sink{
+			Op:   withPart(ref, "bounds"),
+			Part: &plan.Partitioner{Kind: plan.RangePartitioner, N: n.wants.n, Descending: n.wide.Descending},
+		},
+	})
+}
+
+// stage adds a stage, with its parents read off its pipe.
+func (b *builder) stage(s plan.Stage) {
+	if _, ok := b.plan.Stage(s.Key); ok {
+		return
+	}
+	seen := map[plan.StageKey]bool{}
+	eachPipe(&s.Pipe, func(p *plan.Pipe) {
+		for _, in := range p.Source.Wide {
+			if in.Shuffle != "" && !seen[in.Shuffle] {
+				seen[in.Shuffle] = true
+				s.Parents = append(s.Parents, plan.Parent{Key: in.Shuffle, Kind: plan.Wide})
+			}
+		}
+	})
+	if part := s.Sink.Part; part != nil && part.Bounds != "" {
+		s.Parents = append(s.Parents, plan.Parent{Key: part.Bounds, Kind: plan.Value})
+	}
+	s.Name = stageName(&s)
+	b.plan.Stages = append(b.plan.Stages, s)
+}
+
+// eachPipe visits a pipe and all pipes inside it.
+func eachPipe(p *plan.Pipe, visit func(*plan.Pipe)) {
+	todo := []*plan.Pipe{p}
+	for len(todo) > 0 {
+		p := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		visit(p)
+		for i := range p.Source.Union {
+			todo = append(todo, &p.Source.Union[i])
+		}
+		for i := range p.Source.Wide {
+			if p.Source.Wide[i].Pipe != nil {
+				todo = append(todo, p.Source.Wide[i].Pipe)
+			}
+		}
+	}
+}
+
+// blobs lists what the plan's stages need beside it.
+func (b *builder) blobs() {
+	seen := map[plan.Digest]bool{"": true}
+	add := func(d plan.Digest) {
+		if !seen[d] {
+			seen[d] = true
+			b.plan.Blobs = append(b.plan.Blobs, d)
+		}
+	}
+	for i := range b.plan.Stages {
+		s := &b.plan.Stages[i]
+		add(s.Sink.Op.Env)
+		add(s.Sink.Zero)
+		eachPipe(&s.Pipe, func(p *plan.Pipe) {
+			add(p.Source.Op.Env)
+			if p.Source.Data != nil {
+				add(p.Source.Data.Blob)
+			}
+			for _, op := range p.Ops {
+				add(op.Env)
+			}
+		})
+	}
+}
+
+// stageName lists a stage's operators, as people read them.
+func stageName(s *plan.Stage) string {
+	names := pipeNames(&s.Pipe)
+	last := s.Sink.Op.Name
+	switch s.Sink.Op.Part {
+	case "sample", "bounds":
+		last += " " + s.Sink.Op.Part
+	}
+	if len(names) == 0 || names[len(names)-1] != last {
+		names = append(names, last)
+	}
+	return strings.Join(names, " → ")
+}
+
+func pipeNames(p *plan.Pipe) []string {
+	var names []string
+	if p.Source.Union != nil {
+		names = append(names, "Union")
+		if len(p.Source.Union) > 0 {
+			// All of them go on alike.
+			names = append(names, commonOps(p.Source.Union)...)
+		}
+		return names
+	}
+	names = append(names, p.Source.Op.Name)
+	for _, op := range p.Ops {
+		if names[len(names)-1] != op.Name {
+			names = append(names, op.Name)
+		}
+	}
+	return names
+}
+
+// commonOps names the operators at the end of all pipes of a union, which were
+// applied to the union itself.
+func commonOps(pipes []plan.Pipe) []string {
+	var names []string
+	first := pipes[0].Ops
+	for i := len(first) - 1; i >= 0; i-- {
+		back := len(first) - i
+		for _, p := range pipes[1:] {
+			if len(p.Ops) < back || p.Ops[len(p.Ops)-back].Ref() != first[i].Ref() || p.Ops[len(p.Ops)-back].Site != first[i].Site {
+				return names
+			}
+		}
+		names = append([]string{first[i].Name}, names...)
+	}
+	return names
+}
+
+// refer gives the operator as a plan names it.
+func (n *Node) refer() (plan.Op, error) {
+	if ref := n.ref.Load(); ref != nil {
+		return *ref, nil
+	}
+	ref, err := n.graph.refer(n.op, Call{Dir: n.dir, Site: n.site, Env: n.env})
+	if err != nil {
+		return ref, err
+	}
+	n.ref.Store(&ref)
+	return ref, nil
+}
+
+// refer finds the generated code of an operator, or keeps its closure under an
+// ID of this session's.
+func (g *Graph) refer(op *Op, c Call) (plan.Op, error) {
+	ref := plan.Op{Name: op.Name, Site: c.Site, Env: c.Env}
+	if !g.o.Closures {
+		id, why := g.generated(op, c)
+		if id != "" {
+			ref.ID = id
+			return ref, nil
+		}
+		if g.o.Strict {
+			return ref, fmt.Errorf("%s (%s): %s", op.Name, c.Site, why)
+		}
+		g.notice(why)
+	}
+	ref.ID = plan.OpID(fmt.Sprintf("local-%d", g.nextID.Add(1)))
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.local[ref.ID] = op
+	return ref, nil
+}
+
+// generated looks an operator up in the registry, and says why it is not there
+// or may not be used.
+func (g *Graph) generated(op *Op, c Call) (id plan.OpID, why string) {
+	id, p, ok := registered.find(c.Dir, c.Site, op)
+	switch {
+	case p == nil:
+		return "", fmt.Sprintf("package of %s was not generated: plain closures are run; go generate makes it faster", c.Site.File)
+	case len(p.stale) > 0:
+		return "", fmt.Sprintf("%s changed since go generate: plain closures are run; run go generate", strings.Join(p.stale, ", "))
+	case !ok:
+		return "", fmt.Sprintf("%s (%s) was not found when go generate ran: plain closures are run", op.Name, c.Site)
+	}
+	return id, ""
+}
+
+func (g *Graph) notice(text string) {
+	g.mu.Lock()
+	seen := g.warned[text]
+	g.warned[text] = true
+	g.mu.Unlock()
+	if !seen && g.o.Notice != nil {
+		g.o.Notice(text)
+	}
+}

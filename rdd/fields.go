@@ -1,0 +1,88 @@
+package rdd
+
+import (
+	"iter"
+	"math/bits"
+	"unicode"
+	"unicode/utf8"
+	"unsafe"
+)
+
+// Fields splits s around each run of white space, with exactly the results of
+// strings.FieldsSeq. It looks at eight bytes at a time while they are ASCII.
+func Fields(s string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for i := 0; ; {
+			from, to := nextField(s, i)
+			if from == to {
+				return
+			}
+			if !yield(s[from:to]) {
+				return
+			}
+			i = to
+		}
+	}
+}
+
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
+// nextField finds the first field at or after i; from == to when there is none.
+func nextField(s string, i int) (from, to int) {
+	// Between words there is nearly always one blank.
+	for i < len(s) {
+		c := s[i]
+		if c >= utf8.RuneSelf {
+			r, n := utf8.DecodeRuneInString(s[i:])
+			if !unicode.IsSpace(r) {
+				break
+			}
+			i += n
+			continue
+		}
+		if !asciiSpace(c) {
+			break
+		}
+		i++
+	}
+	from = i
+	for i+8 <= len(s) {
+		x := load64(s, i)
+		// Bytes below '!' or above 0x7f end the fast way: one of them may be
+		// a space.
+		if m := ((x - ones*'!') &^ x & highs) | x&highs; m != 0 {
+			i += bits.TrailingZeros64(m) >> 3
+			break
+		}
+		i += 8
+	}
+	for i < len(s) {
+		c := s[i]
+		if c >= utf8.RuneSelf {
+			r, n := utf8.DecodeRuneInString(s[i:])
+			if unicode.IsSpace(r) {
+				return from, i
+			}
+			i += n
+			continue
+		}
+		if asciiSpace(c) {
+			return from, i
+		}
+		i++
+	}
+	return from, i
+}
+
+func asciiSpace(c byte) bool { return c == ' ' || c-'\t' <= '\r'-'\t' }
+
+// load64 reads eight bytes of s at i, little-endian; i+8 must be within s.
+func load64(s string, i int) uint64 {
+	_ = s[i+7]
+	b := (*[8]byte)(unsafe.Pointer(unsafe.StringData(s[i:])))
+	return uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
+		uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+}

@@ -1,0 +1,203 @@
+package rdd
+
+import (
+	"iter"
+
+	"github.com/gordd-project/gordd/rdd/codec"
+	"github.com/gordd-project/gordd/shuffle"
+)
+
+// Joined is a key with one value of each side of a join. In an outer join the
+// side that may be missing is a pointer, nil where it is.
+type Joined[K, L, R any] struct {
+	Key   K
+	Left  L
+	Right R
+}
+
+// CoGrouped is a key with the values of both sides. Right can be ranged over
+// again and again, Left once, while the group is in hand.
+type CoGrouped[K, V, W any] struct {
+	Key   K
+	Left  iter.Seq[V]
+	Right iter.Seq[W]
+}
+
+// joinParts makes the parts of an operator over two sides: each writes its own
+// shuffle, and the read side goes through the keys of both.
+func joinParts[K comparable, V, W any](post Part, run func(groups groups[K, V, W], feed Feed) error) map[string]Part {
+	return map[string]Part{
+		"left":  writerPart(placeByKey[K, V]),
+		"right": writerPart(placeByKey[K, W]),
+		"reduce": &SourcePart{open: func(t *Task, in *Input) (Run, error) {
+			g, err := coGroups[K, V, W](t, in)
+			if err != nil {
+				return nil, err
+			}
+			return func(feed Feed) error { return run(g, feed) }, nil
+		}},
+		"": post,
+	}
+}
+
+// groups goes through the keys of both sides.
+type groups[K, V, W any] func(yield func(k K, left iter.Seq[V], right iter.Seq[W]) bool) error
+
+func coGroups[K comparable, V, W any](t *Task, in *Input) (groups[K, V, W], error) {
+	keys, err := codec.KeysFor[K]()
+	if err != nil {
+		return nil, err
+	}
+	lc, err := codec.For[Pair[K, V]]()
+	if err != nil {
+		return nil, err
+	}
+	rc, err := codec.For[Pair[K, W]]()
+	if err != nil {
+		return nil, err
+	}
+	left, err := stream[Pair[K, V]](t, in, 0)
+	if err != nil {
+		return nil, err
+	}
+	right, err := stream[Pair[K, W]](t, in, 1)
+	if err != nil {
+		return nil, err
+	}
+	cfg := t.readConfig(in)
+	return func(yield func(K, iter.Seq[V], iter.Seq[W]) bool) error {
+		return shuffle.CoGroups(t, cfg, keys, lc, left, rc, right)(yield)
+	}, nil
+}
+
+// join makes a join of which kind says which sides may be missing.
+func join[K comparable, V, W, L, R, U any](name string, f any, call func(L, R) U, rows func(k K, left iter.Seq[V], right iter.Seq[W], yield func(L, R) bool)) *Op {
+	post := narrowPart(func(_ *Task, in *Rows[Joined[K, L, R]], out *Rows[Pair[K, U]]) {
+		for i, j := range in.Rows {
+			in.Row = i
+			if !out.Push(Pair[K, U]{Key: j.Key, Value: call(j.Left, j.Right)}) && !out.Flush() {
+				return
+			}
+		}
+	})
+	return many(name, f, joinParts(post, func(groups groups[K, V, W], feed Feed) error {
+		out := emitter[Joined[K, L, R]](feed)
+		more := true
+		err := groups(func(k K, left iter.Seq[V], right iter.Seq[W]) bool {
+			rows(k, left, right, func(l L, r R) bool {
+				more = out.Push(Joined[K, L, R]{Key: k, Left: l, Right: r}) || out.Flush()
+				return more
+			})
+			return more
+		})
+		if err == nil && more {
+			out.Flush()
+		}
+		return err
+	}))
+}
+
+// JoinOp pairs every value of the left side with every one of the right.
+func JoinOp[K comparable, V, W, R any](f func(V, W) R) *Op {
+	return join("Join", f, f, func(_ K, left iter.Seq[V], right iter.Seq[W], yield func(V, W) bool) {
+		for v := range left {
+			for w := range right {
+				if !yield(v, w) {
+					return
+				}
+			}
+		}
+	})
+}
+
+// LeftOuterJoinOp is JoinOp that keeps left values without a partner.
+func LeftOuterJoinOp[K comparable, V, W, R any](f func(V, *W) R) *Op {
+	return join("LeftOuterJoin", f, f, func(_ K, left iter.Seq[V], right iter.Seq[W], yield func(V, *W) bool) {
+		for v := range left {
+			found := false
+			for w := range right {
+				if found = true; !yield(v, &w) {
+					return
+				}
+			}
+			if !found && !yield(v, nil) {
+				return
+			}
+		}
+	})
+}
+
+// RightOuterJoinOp is JoinOp that keeps right values without a partner.
+func RightOuterJoinOp[K comparable, V, W, R any](f func(*V, W) R) *Op {
+	return join("RightOuterJoin", f, f, func(_ K, left iter.Seq[V], right iter.Seq[W], yield func(*V, W) bool) {
+		found := false
+		for v := range left {
+			for w := range right {
+				if found = true; !yield(&v, w) {
+					return
+				}
+			}
+			if !found { // nothing on the right: nothing to keep
+				return
+			}
+		}
+		if found {
+			return
+		}
+		for w := range right {
+			if !yield(nil, w) {
+				return
+			}
+		}
+	})
+}
+
+// FullOuterJoinOp is JoinOp that keeps the values of both sides.
+func FullOuterJoinOp[K comparable, V, W, R any](f func(*V, *W) R) *Op {
+	return join("FullOuterJoin", f, f, func(_ K, left iter.Seq[V], right iter.Seq[W], yield func(*V, *W) bool) {
+		lefts, rights := false, false
+		for v := range left {
+			lefts, rights = true, false
+			for w := range right {
+				if rights = true; !yield(&v, &w) {
+					return
+				}
+			}
+			if !rights && !yield(&v, nil) {
+				return
+			}
+		}
+		if lefts {
+			return
+		}
+		for w := range right {
+			if !yield(nil, &w) {
+				return
+			}
+		}
+	})
+}
+
+// CoGroupOp gives every value of the sequence that f makes of a key and the
+// values of both sides.
+func CoGroupOp[K comparable, V, W, R any](f func(K, iter.Seq[V], iter.Seq[W]) iter.Seq[R]) *Op {
+	post := narrowPart(func(_ *Task, in *Rows[CoGrouped[K, V, W]], out *Rows[Pair[K, R]]) {
+		for i, g := range in.Rows {
+			in.Row = i
+			for r := range f(g.Key, g.Left, g.Right) {
+				if !out.Push(Pair[K, R]{Key: g.Key, Value: r}) && !out.Flush() {
+					return
+				}
+			}
+		}
+	})
+	return many("CoGroup", f, joinParts(post, func(groups groups[K, V, W], feed Feed) error {
+		out := &Rows[CoGrouped[K, V, W]]{Rows: make([]CoGrouped[K, V, W], 1)}
+		var n int64
+		return groups(func(k K, left iter.Seq[V], right iter.Seq[W]) bool {
+			out.Rows[0], out.where = CoGrouped[K, V, W]{Key: k, Left: left, Right: right}, plain(n)
+			n++
+			return feed(out)
+		})
+	}))
+}

@@ -1,0 +1,193 @@
+package rdd
+
+import "iter"
+
+// narrow makes an operator of a kernel over rows of T that fills rows of U.
+func narrow[T, U any](name string, f any, kernel func(t *Task, in *Rows[T], out *Rows[U])) *Op {
+	return one(name, f, narrowPart(kernel))
+}
+
+func narrowPart[T, U any](kernel func(t *Task, in *Rows[T], out *Rows[U])) *Narrow {
+	return &Narrow{
+		Kernel: func(t *Task, _ []any, in, out any) { kernel(t, in.(*Rows[T]), out.(*Rows[U])) },
+		out:    func(parent *int, next Feed) outBatch { return newOut[U](parent, next) },
+	}
+}
+
+// As changes the function type by which an operator is found: generated code
+// and the typed API wrap the user's function to fit a row of another shape.
+func (o *Op) As(name string, f any) *Op {
+	named := many(name, f, o.Parts)
+	named.env = o.env
+	return named
+}
+
+// MapOp applies f to each row.
+func MapOp[T, U any](f func(T) U) *Op {
+	return narrow("Map", f, func(_ *Task, in *Rows[T], out *Rows[U]) {
+		for i, row := range in.Rows {
+			in.Row = i
+			if !out.Push(f(row)) && !out.Flush() {
+				return
+			}
+		}
+	})
+}
+
+// TryMapOp applies f to each row; rows for which it gives an error are
+// rejected.
+func TryMapOp[T, U any](f func(T) (U, error)) *Op {
+	return narrow("TryMap", f, func(t *Task, in *Rows[T], out *Rows[U]) {
+		for i, row := range in.Rows {
+			in.Row = i
+			u, err := f(row)
+			if err != nil {
+				t.Reject(row, err)
+				continue
+			}
+			if !out.Push(u) && !out.Flush() {
+				return
+			}
+		}
+	})
+}
+
+// FilterOp keeps the rows for which f says true.
+func FilterOp[T any](f func(T) bool) *Op {
+	return narrow("Filter", f, func(_ *Task, in *Rows[T], out *Rows[T]) {
+		for i, row := range in.Rows {
+			in.Row = i
+			if !f(row) {
+				continue
+			}
+			if !out.Push(row) && !out.Flush() {
+				return
+			}
+		}
+	})
+}
+
+// FlatMapOp gives every value of the sequence that f makes of a row.
+func FlatMapOp[T, U any](f func(T) iter.Seq[U]) *Op {
+	return narrow("FlatMap", f, func(_ *Task, in *Rows[T], out *Rows[U]) {
+		for i, row := range in.Rows {
+			in.Row = i
+			for u := range f(row) {
+				if !out.Push(u) && !out.Flush() {
+					return
+				}
+			}
+		}
+	})
+}
+
+// TryFlatMapOp is FlatMapOp for a function that may fail.
+func TryFlatMapOp[T, U any](f func(T) (iter.Seq[U], error)) *Op {
+	return narrow("TryFlatMap", f, func(t *Task, in *Rows[T], out *Rows[U]) {
+		for i, row := range in.Rows {
+			in.Row = i
+			seq, err := f(row)
+			if err != nil {
+				t.Reject(row, err)
+				continue
+			}
+			for u := range seq {
+				if !out.Push(u) && !out.Flush() {
+					return
+				}
+			}
+		}
+	})
+}
+
+// MapToPairOp makes a pair of each row.
+func MapToPairOp[T, K, V any](f func(T) (K, V)) *Op {
+	return MapOp(func(row T) Pair[K, V] {
+		k, v := f(row)
+		return Pair[K, V]{Key: k, Value: v}
+	}).As("MapToPair", f)
+}
+
+// TryMapToPairOp makes a pair of each row; rows for which f gives an error are
+// rejected.
+func TryMapToPairOp[T, K, V any](f func(T) (K, V, error)) *Op {
+	return TryMapOp(func(row T) (Pair[K, V], error) {
+		k, v, err := f(row)
+		return Pair[K, V]{Key: k, Value: v}, err
+	}).As("TryMapToPair", f)
+}
+
+// FlatMapToPairOp gives every pair of the sequence that f makes of a row.
+func FlatMapToPairOp[T, K, V any](f func(T) iter.Seq2[K, V]) *Op {
+	return narrow("FlatMapToPair", f, func(_ *Task, in *Rows[T], out *Rows[Pair[K, V]]) {
+		for i, row := range in.Rows {
+			in.Row = i
+			for k, v := range f(row) {
+				if !out.Push(Pair[K, V]{Key: k, Value: v}) && !out.Flush() {
+					return
+				}
+			}
+		}
+	})
+}
+
+// KeyByOp pairs each row with the key that f gives for it.
+func KeyByOp[T, K any](f func(T) K) *Op {
+	return MapOp(func(row T) Pair[K, T] { return Pair[K, T]{Key: f(row), Value: row} }).As("KeyBy", f)
+}
+
+// MapValuesOp applies f to each value and keeps the key.
+func MapValuesOp[K, V, W any](f func(V) W) *Op {
+	return MapOp(func(p Pair[K, V]) Pair[K, W] { return Pair[K, W]{Key: p.Key, Value: f(p.Value)} }).As("MapValues", f)
+}
+
+// KeysOp gives the key of each pair.
+func KeysOp[K, V any]() *Op {
+	return MapOp(func(p Pair[K, V]) K { return p.Key }).As("Keys", nil)
+}
+
+// ValuesOp gives the value of each pair.
+func ValuesOp[K, V any]() *Op {
+	return MapOp(func(p Pair[K, V]) V { return p.Value }).As("Values", nil)
+}
+
+// MapPartitionsOp hands f the rows of a whole partition, which it may range
+// over once.
+func MapPartitionsOp[T, U any](f func(*Task, iter.Seq[T]) iter.Seq[U]) *Op {
+	return one("MapPartitions", f, &Across{run: func(t *Task, in Run, next Feed) error {
+		out := newOut[U](&t.row, next)
+		var err error
+		more := true
+		for u := range f(t, once[T](t, in, &err)) {
+			if more = out.Push(u) || out.Flush(); !more {
+				break
+			}
+		}
+		if err == nil && more {
+			out.Flush()
+		}
+		return err
+	}})
+}
+
+// once gives the rows of a run as a sequence. A second range over it gives
+// nothing: the rows are gone, as they are in an iterator of Spark's.
+func once[T any](t *Task, in Run, err *error) iter.Seq[T] {
+	used := false
+	return func(yield func(T) bool) {
+		if used {
+			return
+		}
+		used = true
+		*err = in(func(batch any) bool {
+			rows := batch.(*Rows[T])
+			for i, row := range rows.Rows {
+				rows.Row = i
+				if !yield(row) {
+					return false
+				}
+			}
+			return !t.stopped()
+		})
+	}
+}

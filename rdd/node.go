@@ -1,0 +1,247 @@
+package rdd
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/gordd-project/gordd/rdd/plan"
+)
+
+// Graph is the lineage of one session: every RDD's node, from which plans are
+// made, and the closures behind operators that no generated code was found for.
+// It is safe for concurrent use.
+type Graph struct {
+	o      GraphOptions
+	nextID atomic.Int64
+
+	mu     sync.Mutex
+	local  map[plan.OpID]*Op
+	warned map[string]bool
+}
+
+// GraphOptions are what a Graph needs of its session.
+type GraphOptions struct {
+	// Seed places keys in partitions, the same for the whole session.
+	Seed uint64
+	// PutBlob keeps bytes that plans will name.
+	PutBlob func([]byte) plan.Digest
+	// Release says that no RDD needs a shuffle any more.
+	Release func(plan.StageKey)
+	// Notice tells the user something once: code that was never generated,
+	// or not since its last change.
+	Notice func(string)
+	// Closures makes plans use the closures of this process only.
+	Closures bool
+	// Strict refuses operators that have no fresh generated code.
+	Strict bool
+}
+
+// NewGraph makes an empty graph.
+func NewGraph(o GraphOptions) *Graph {
+	return &Graph{o: o, local: map[plan.OpID]*Op{}, warned: map[string]bool{}}
+}
+
+// Local gives the operator of a closure, for the runner of this process.
+func (g *Graph) Local(id plan.OpID) (*Op, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	op, ok := g.local[id]
+	return op, ok
+}
+
+// nodeKind is how a node gets its rows.
+type nodeKind uint8
+
+const (
+	sourceNode nodeKind = iota
+	narrowNode
+	unionNode
+	wideNode
+)
+
+// Node is an RDD without its type: an operator and the nodes it reads. A node
+// never changes.
+type Node struct {
+	graph   *Graph
+	id      int64
+	kind    nodeKind
+	op      *Op
+	dir     string
+	site    plan.Site
+	env     plan.Digest
+	parents []*Node
+	err     error
+
+	source plan.Source // of source nodes
+	wide   Wide        // of wide nodes
+	wants  *placement  // how a wide node wants its parents placed
+	// placed is how the rows are known to be placed, nil when they are not;
+	// placedBy is the node that placed them so.
+	placed *placement
+
+	ref atomic.Pointer[plan.Op] // once resolved
+}
+
+// placement is a partitioner together with the node whose shuffle it
+// describes. Two RDDs are placed alike when their placements are the same.
+type placement struct {
+	kind plan.PartitionerKind
+	n    int
+	by   *Node // the partitioner's own node where n is open, or bounds decide
+}
+
+func (p *placement) same(q *placement) bool {
+	if p == nil || q == nil || p.kind != q.kind {
+		return false
+	}
+	if p.kind == plan.HashPartitioner && p.n != 0 && p.n == q.n {
+		return true
+	}
+	return p.by == q.by
+}
+
+// Wide describes how a wide operator reads its parents.
+type Wide struct {
+	Kind       plan.PartitionerKind
+	N          int // partitions; 0: the default
+	Descending bool
+	// Sinks has the part that writes each parent's shuffle.
+	Sinks []string
+	// Post says that the operator's own function runs after the shuffle.
+	Post bool
+	// Pre names a part that runs on rows before the shuffle: a sort's key.
+	Pre string
+	// Sampled says that bounds are found by sampling the rows.
+	Sampled bool
+	// Keep says that the result is placed as the shuffle placed it.
+	Keep bool
+	// Class and Inexact describe the rows that come out.
+	Class   plan.Class
+	Inexact bool
+}
+
+// Call is where an operator was called, and with what.
+type Call struct {
+	Dir  string // directory of the file, as compiled
+	Site plan.Site
+	Env  plan.Digest // the With value
+	Err  error       // why the operator cannot work; the first action reports it
+}
+
+// CallSite finds the call of the exported function that calls it, skip frames
+// further up.
+func CallSite(skip int) Call {
+	var pcs [1]uintptr
+	runtime.Callers(skip+3, pcs[:])
+	fr, _ := runtime.CallersFrames(pcs[:]).Next()
+	dir, base := fr.File, fr.File
+	if i := strings.LastIndexByte(fr.File, '/'); i >= 0 {
+		dir, base = fr.File[:i], fr.File[i+1:]
+	}
+	return Call{Dir: dir, Site: plan.Site{File: base, Line: fr.Line, Func: fr.Function}}
+}
+
+func (g *Graph) node(kind nodeKind, op *Op, c Call, parents ...*Node) *Node {
+	n := &Node{graph: g, id: g.nextID.Add(1), kind: kind, op: op, dir: c.Dir, site: c.Site, env: c.Env, parents: parents, err: c.Err}
+	for _, p := range parents {
+		if p.graph != g {
+			n.err = errors.Join(n.err, fmt.Errorf("%s (%s) mixes RDDs of two sessions", op.Name, c.Site))
+		}
+	}
+	return n
+}
+
+// Source makes a node that reads.
+func (g *Graph) Source(op *Op, c Call, src plan.Source) *Node {
+	n := g.node(sourceNode, op, c)
+	n.source = src
+	return n
+}
+
+// Narrow makes a node that takes rows one by one. keep says that keys stay, so
+// that the rows are placed as before.
+func (n *Node) Narrow(op *Op, c Call, keep bool) *Node {
+	m := n.graph.node(narrowNode, op, c, n)
+	if keep {
+		m.placed = n.placed
+	}
+	return m
+}
+
+// Union makes a node of all partitions of several nodes.
+func (n *Node) Union(c Call, others ...*Node) *Node {
+	return n.graph.node(unionNode, &Op{Name: "Union"}, c, append([]*Node{n}, others...)...)
+}
+
+// Wide makes a node that reads its parents through a shuffle, where they are
+// not already placed as it needs them.
+func (n *Node) Wide(op *Op, c Call, w Wide, others ...*Node) *Node {
+	m := n.graph.node(wideNode, op, c, append([]*Node{n}, others...)...)
+	if w.N < 0 || w.N > plan.MaxPartitions {
+		m.err = errors.Join(m.err, fmt.Errorf("%s (%s): %d partitions: give a number from 1 to %d", op.Name, c.Site, w.N, plan.MaxPartitions))
+	}
+	m.wide = w
+	own := &placement{kind: w.Kind, n: w.N, by: m}
+	if w.N == 0 && w.Kind == plan.HashPartitioner {
+		// Take over a side's partitions rather than move both.
+		for _, p := range m.parents {
+			if p.placed != nil && p.placed.kind == w.Kind {
+				own = p.placed
+				break
+			}
+		}
+	}
+	m.wants = own
+	if w.Keep {
+		m.placed = own
+	}
+	if release := n.graph.o.Release; release != nil {
+		keys := m.stageKeys()
+		runtime.AddCleanup(m, func(keys []plan.StageKey) {
+			for _, k := range keys {
+				release(k)
+			}
+		}, keys)
+	}
+	return m
+}
+
+// Err gives the first error of the node or of what it reads.
+func (n *Node) Err() error {
+	seen := map[*Node]bool{}
+	for todo := []*Node{n}; len(todo) > 0; {
+		at := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if seen[at] {
+			continue
+		}
+		seen[at] = true
+		if at.err != nil {
+			return at.err
+		}
+		todo = append(todo, at.parents...)
+	}
+	return nil
+}
+
+func (n *Node) shuffleKey(side int) plan.StageKey {
+	return plan.StageKey(fmt.Sprintf("s%d.%s", n.id, n.wide.Sinks[side]))
+}
+
+func (n *Node) stageKeys() []plan.StageKey {
+	var keys []plan.StageKey
+	for i := range n.parents {
+		keys = append(keys, n.shuffleKey(i))
+	}
+	if n.wide.Sampled {
+		keys = append(keys, n.sampleKey(), n.boundsKey())
+	}
+	return keys
+}
+
+func (n *Node) sampleKey() plan.StageKey { return plan.StageKey(fmt.Sprintf("s%d.sample", n.id)) }
+func (n *Node) boundsKey() plan.StageKey { return plan.StageKey(fmt.Sprintf("s%d.bounds", n.id)) }

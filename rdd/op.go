@@ -1,0 +1,138 @@
+package rdd
+
+import (
+	"fmt"
+	"reflect"
+
+	"github.com/gordd-project/gordd/rdd/codec"
+	"github.com/gordd-project/gordd/rdd/plan"
+)
+
+// Pair is one row of a PairRDD.
+type Pair[K, V any] = codec.Pair[K, V]
+
+// Op is an operator as stage code: what generated code registers, and what the
+// typed API makes of a closure when nothing is registered. Most operators have
+// one part; one that shuffles has a part for each side of the shuffle.
+type Op struct {
+	Name  string       // as the user calls it
+	Func  reflect.Type // the type of the user's function; nil when it takes none
+	Parts map[string]Part
+	env   *envOp
+}
+
+// Part is what an operator does at one place of a pipe: *Narrow, *Across,
+// *SourcePart or *SinkPart.
+type Part interface{ isPart() }
+
+// Kernel runs one or several operators over a batch. env holds the With value
+// of each of these operators, nil where it has none; in is a *Rows of the first
+// operator's input, out is a *Rows of the last one's output, or what the sink
+// that the kernel ends in gives as its target (a *Combiner, an *Acc).
+type Kernel func(t *Task, env []any, in, out any)
+
+// Narrow is an operator that takes rows one by one.
+type Narrow struct {
+	Kernel Kernel
+	out    func(parent *int, next Feed) outBatch
+}
+
+// Across is an operator that sees a whole partition at once.
+type Across struct {
+	run func(t *Task, in Run, next Feed) error
+}
+
+// SourcePart makes the rows of a pipe.
+type SourcePart struct {
+	open func(t *Task, in *Input) (Run, error)
+}
+
+// SinkPart takes the rows of a pipe.
+type SinkPart struct {
+	open func(t *Task, spec *plan.Sink) (sink, error)
+}
+
+func (*Narrow) isPart()     {}
+func (*Across) isPart()     {}
+func (*SourcePart) isPart() {}
+func (*SinkPart) isPart()   {}
+
+// Run pushes every batch of a source into feed, until it wants no more.
+type Run func(feed Feed) error
+
+// outBatch is a *Rows that a kernel fills.
+type outBatch interface {
+	batch
+	setParent(row *int)
+	Flush() bool
+}
+
+// sink is the end of a pipe.
+type sink interface {
+	// feed takes a *Rows.
+	feed(batch any) bool
+	// target is what kernels that end in this sink push into; nil when there
+	// are none. flush is called after each of their batches.
+	target() any
+	flush() bool
+	// finish writes what is left and fills in the result.
+	finish(res *plan.Result) error
+	// abort gives up; finish or abort is called, once.
+	abort()
+}
+
+// envOp makes an operator of a With value.
+type envOp struct {
+	decode func(b []byte) (any, error)
+	encode func(v any) ([]byte, error)
+	bind   func(v any) *Op
+}
+
+// bound gives the operator for a With value; an operator that takes none is
+// returned as it is.
+func (o *Op) bound(env any) *Op {
+	if o.env == nil {
+		return o
+	}
+	return o.env.bind(env)
+}
+
+// WithOp is an operator whose function takes a With value in front. f is the
+// user's function, for its type alone; make gives the operator for one value.
+func WithOp[E any](f any, make func(env E) *Op) *Op {
+	var zero E
+	shape := make(zero)
+	return &Op{
+		Name:  shape.Name,
+		Func:  reflect.TypeOf(f),
+		Parts: shape.Parts,
+		env: &envOp{
+			decode: func(b []byte) (any, error) { return codec.Unmarshal[E](b) },
+			encode: func(v any) ([]byte, error) { return codec.Marshal(v.(E)) },
+			bind:   func(v any) *Op { return make(v.(E)) },
+		},
+	}
+}
+
+// one is an operator with a single part.
+func one(name string, f any, p Part) *Op {
+	return many(name, f, map[string]Part{"": p})
+}
+
+// many is an operator with several parts.
+func many(name string, f any, parts map[string]Part) *Op {
+	op := &Op{Name: name, Parts: parts}
+	if f != nil {
+		op.Func = reflect.TypeOf(f)
+	}
+	return op
+}
+
+// part finds a part of type P, which a decoded plan may name wrongly.
+func part[P Part](o *Op, ref plan.Op) (P, error) {
+	p, ok := o.Parts[ref.Part].(P)
+	if !ok {
+		return p, fmt.Errorf("%s (%s) has no part %q of the kind the plan asks for: driver and executor are of different builds", ref.Name, ref.Site, ref.Part)
+	}
+	return p, nil
+}

@@ -1,0 +1,226 @@
+package rdd
+
+import (
+	"bufio"
+	"encoding"
+	"fmt"
+	"reflect"
+	"strconv"
+	"unsafe"
+
+	"github.com/zeebo/xxh3"
+
+	"github.com/gordd-project/gordd/rdd/plan"
+	"github.com/gordd-project/gordd/storage"
+)
+
+// SaveAsTextFileOp writes rows as lines of text. format makes a row's line,
+// without its end; without one, TextFormat does.
+func SaveAsTextFileOp[T any](format ...func(T) string) *Op {
+	var f any
+	if len(format) > 0 {
+		f = format[0]
+	}
+	return one("SaveAsTextFile", f, &SinkPart{open: func(t *Task, _ *plan.Sink) (sink, error) {
+		line := func(dst []byte, row *T) ([]byte, error) { return append(dst, format[0](*row)...), nil }
+		if len(format) == 0 {
+			var err error
+			if line, err = TextFormat[T](); err != nil {
+				return nil, err
+			}
+		}
+		w, err := createStaged(t)
+		if err != nil {
+			return nil, err
+		}
+		return &textSink[T]{t: t, line: line, file: w, buf: bufio.NewWriterSize(w, 256<<10)}, nil
+	}})
+}
+
+// createStaged creates the attempt's output file, compressed as its name says.
+func createStaged(t *Task) (storage.Writer, error) {
+	fs, path, err := storage.Lookup(t.spec.Staged)
+	if err != nil {
+		return nil, err
+	}
+	w, err := fs.Create(t, path)
+	if err != nil {
+		return nil, err
+	}
+	compression := ""
+	if t.plan.Output != nil {
+		compression = t.plan.Output.Compression
+	}
+	return storage.Compress(w, compression)
+}
+
+// textSink writes a part file.
+type textSink[T any] struct {
+	t    *Task
+	line func(dst []byte, row *T) ([]byte, error)
+	file storage.Writer
+	buf  *bufio.Writer
+	text []byte
+	sum  xxh3.Hasher
+	rows int64
+	err  error
+}
+
+func (s *textSink[T]) feed(b any) bool {
+	rows := b.(*Rows[T])
+	s.text = s.text[:0]
+	for i := range rows.Rows {
+		rows.Row = i
+		if s.text, s.err = s.line(s.text, &rows.Rows[i]); s.err != nil {
+			return false
+		}
+		s.text = append(s.text, '\n')
+		if len(s.text) >= 64<<10 && !s.write() {
+			return false
+		}
+	}
+	s.rows += int64(len(rows.Rows))
+	return s.write()
+}
+
+func (s *textSink[T]) write() bool {
+	_, _ = s.sum.Write(s.text)
+	_, s.err = s.buf.Write(s.text)
+	s.text = s.text[:0]
+	return s.err == nil
+}
+
+func (s *textSink[T]) target() any { return nil }
+func (s *textSink[T]) flush() bool { return s.err == nil }
+
+func (s *textSink[T]) finish(res *plan.Result) error {
+	if s.err == nil {
+		s.err = s.buf.Flush()
+	}
+	if s.err != nil {
+		s.abort()
+		return s.err
+	}
+	if err := s.file.Close(); err != nil {
+		return err
+	}
+	size := s.file.Size()
+	s.t.counters.RowsOut += s.rows
+	s.t.counters.Output += size
+	res.Rows, res.Bytes, res.Sum = s.rows, size, s.sum.Sum64()
+	res.Staged = &plan.StagedFile{Path: s.t.spec.Staged, Rows: s.rows, Bytes: size, Sum: res.Sum}
+	return nil
+}
+
+func (s *textSink[T]) abort() { _ = s.file.Abort() }
+
+// textAppender appends the text of the value at p.
+type textAppender func(dst []byte, p unsafe.Pointer) ([]byte, error)
+
+// TextFormat gives the text of rows of type T: strings and bytes as they are,
+// numbers and booleans as strconv writes them, encoding.TextMarshaler by its
+// own word, a pair as key, tab, value. Other types are an error that says so.
+func TextFormat[T any]() (func(dst []byte, row *T) ([]byte, error), error) {
+	f, err := textOf(reflect.TypeFor[T]())
+	if err != nil {
+		return nil, err
+	}
+	return func(dst []byte, row *T) ([]byte, error) { return f(dst, unsafe.Pointer(row)) }, nil
+}
+
+func textOf(t reflect.Type) (textAppender, error) {
+	if f := marshalerText(t); f != nil {
+		return f, nil
+	}
+	if f := basicText(t); f != nil {
+		return f, nil
+	}
+	if isPair(t) {
+		key, err := textOf(t.Field(0).Type)
+		if err != nil {
+			return nil, err
+		}
+		value, err := textOf(t.Field(1).Type)
+		if err != nil {
+			return nil, err
+		}
+		at := t.Field(1).Offset
+		return func(dst []byte, p unsafe.Pointer) ([]byte, error) {
+			dst, err := key(dst, p)
+			if err != nil {
+				return dst, err
+			}
+			return value(append(dst, '\t'), unsafe.Add(p, at))
+		}, nil
+	}
+	return nil, fmt.Errorf("rows of type %s have no text form: give typed.Format(func(row) string), or %s a MarshalText method", t, t)
+}
+
+// isPair recognises every instance of Pair.
+func isPair(t reflect.Type) bool {
+	one := reflect.TypeFor[Pair[int, int]]()
+	return t.Kind() == reflect.Struct && t.PkgPath() == one.PkgPath() && t.NumField() == 2 &&
+		len(t.Name()) > 5 && t.Name()[:5] == "Pair["
+}
+
+func marshalerText(t reflect.Type) textAppender {
+	marshaler := reflect.TypeFor[encoding.TextMarshaler]()
+	if !t.Implements(marshaler) && !reflect.PointerTo(t).Implements(marshaler) {
+		return nil
+	}
+	return func(dst []byte, p unsafe.Pointer) ([]byte, error) {
+		text, err := reflect.NewAt(t, p).Interface().(encoding.TextMarshaler).MarshalText()
+		return append(dst, text...), err
+	}
+}
+
+// basicText gives the text of the basic kinds, nil for others.
+func basicText(t reflect.Type) textAppender {
+	switch t.Kind() {
+	case reflect.String:
+		return func(dst []byte, p unsafe.Pointer) ([]byte, error) { return append(dst, *(*string)(p)...), nil }
+	case reflect.Bool:
+		return func(dst []byte, p unsafe.Pointer) ([]byte, error) { return strconv.AppendBool(dst, *(*bool)(p)), nil }
+	case reflect.Float32:
+		return func(dst []byte, p unsafe.Pointer) ([]byte, error) {
+			return strconv.AppendFloat(dst, float64(*(*float32)(p)), 'g', -1, 32), nil
+		}
+	case reflect.Float64:
+		return func(dst []byte, p unsafe.Pointer) ([]byte, error) {
+			return strconv.AppendFloat(dst, *(*float64)(p), 'g', -1, 64), nil
+		}
+	case reflect.Int:
+		return signedText[int]
+	case reflect.Int8:
+		return signedText[int8]
+	case reflect.Int16:
+		return signedText[int16]
+	case reflect.Int32:
+		return signedText[int32]
+	case reflect.Int64:
+		return signedText[int64]
+	case reflect.Uint:
+		return unsignedText[uint]
+	case reflect.Uint8:
+		return unsignedText[uint8]
+	case reflect.Uint16:
+		return unsignedText[uint16]
+	case reflect.Uint32:
+		return unsignedText[uint32]
+	case reflect.Uint64:
+		return unsignedText[uint64]
+	case reflect.Slice:
+		if t.Elem().Kind() == reflect.Uint8 {
+			return func(dst []byte, p unsafe.Pointer) ([]byte, error) { return append(dst, *(*[]byte)(p)...), nil }
+		}
+	}
+	return nil
+}
+
+func signedText[I int | int8 | int16 | int32 | int64](dst []byte, p unsafe.Pointer) ([]byte, error) {
+	return strconv.AppendInt(dst, int64(*(*I)(p)), 10), nil
+}
+
+func unsignedText[I uint | uint8 | uint16 | uint32 | uint64](dst []byte, p unsafe.Pointer) ([]byte, error) {
+	return strconv.AppendUint(dst, uint64(*(*I)(p)), 10), nil
+}

@@ -1,0 +1,190 @@
+package rdd
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/gordd-project/gordd/rdd/codec"
+	"github.com/gordd-project/gordd/storage"
+)
+
+// Line is a line of text with its place: the path of its file, and the offset
+// of its first byte in the file's (uncompressed) bytes.
+type Line struct {
+	Path   string
+	Offset int64
+	Text   string
+}
+
+// File is a whole file.
+type File struct {
+	Path string
+	Text string
+}
+
+// textRows is one batch of lines of a text file.
+type chunk struct {
+	storage.Chunk
+	before int64 // lines of the partition before this chunk
+}
+
+func (c *chunk) locate(i int) (path string, offset, ordinal int64) {
+	return c.Path, c.Offset(i), c.before + int64(i)
+}
+
+// plain locates rows that come from no file, by their ordinal.
+type plain int64
+
+func (p plain) locate(i int) (path string, offset, ordinal int64) { return "", -1, int64(p) + int64(i) }
+
+// TextOp is the source of lines of text, without their ends.
+func TextOp() *Op {
+	return textOp("TextFile", func(c *chunk, rows []string) []string { return c.Lines })
+}
+
+// LinesOp is the source of lines with their path and offset.
+func LinesOp() *Op {
+	return textOp("Lines", func(c *chunk, rows []Line) []Line {
+		rows = rows[:0]
+		for i, text := range c.Lines {
+			rows = append(rows, Line{Path: c.Path, Offset: c.Offset(i), Text: text})
+		}
+		return rows
+	})
+}
+
+func textOp[T any](name string, rows func(c *chunk, buf []T) []T) *Op {
+	return one(name, nil, &SourcePart{open: func(t *Task, in *Input) (Run, error) {
+		return func(feed Feed) error {
+			r := storage.OpenText(*in.split, storage.TextOptions{})
+			defer func() { _ = r.Close() }()
+			return readText(t, r, rows, feed)
+		}, nil
+	}})
+}
+
+func readText[T any](t *Task, r *storage.TextReader, rows func(c *chunk, buf []T) []T, feed Feed) error {
+	out := &Rows[T]{}
+	c := &chunk{}
+	for {
+		next, err := r.Next(t)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		c.before += int64(len(c.Lines))
+		c.Chunk = next
+		t.counters.BytesRead += int64(len(next.Text))
+		out.where = c
+		out.Rows = rows(c, out.Rows)
+		if !feed(out) {
+			return nil
+		}
+	}
+}
+
+// WholeFilesOp is the source of whole files.
+func WholeFilesOp() *Op {
+	return one("WholeTextFiles", nil, &SourcePart{open: func(t *Task, in *Input) (Run, error) {
+		return func(feed Feed) error {
+			out := &Rows[Pair[string, string]]{Rows: make([]Pair[string, string], 1)}
+			for i, part := range in.split.Parts {
+				text, err := storage.ReadWhole(t, part, maxWhole)
+				if err != nil {
+					return err
+				}
+				t.counters.BytesRead += int64(len(text))
+				out.Rows[0] = Pair[string, string]{Key: part.Path, Value: string(text)}
+				out.where = plain(i)
+				if !feed(out) {
+					return nil
+				}
+			}
+			return nil
+		}, nil
+	}})
+}
+
+// maxWhole is the largest file that becomes one row.
+const maxWhole = 1 << 30
+
+// DataOp is the source of a slice that the driver holds.
+func DataOp[T any]() *Op {
+	return one("Parallelize", nil, &SourcePart{open: func(t *Task, in *Input) (Run, error) {
+		data := in.spec.Data
+		blob, err := t.runner.o.Blob(data.Blob)
+		if err != nil {
+			return nil, fmt.Errorf("fetch the rows of Parallelize: %w", err)
+		}
+		var from int64
+		if in.partition > 0 {
+			from = data.Ends[in.partition-1]
+		}
+		to := data.Ends[in.partition]
+		if from < 0 || to < from || to > int64(len(blob)) {
+			return nil, fmt.Errorf("rows %d to %d of a blob of %d bytes", from, to, len(blob))
+		}
+		return func(feed Feed) error { return decodeRows[T](blob[from:to], feed) }, nil
+	}})
+}
+
+// EncodeData encodes a slice as the blob of a Data source, cut into n
+// partitions as Spark does: partition i begins at floor(i·len/n).
+func EncodeData[T any](rows []T, n int) (blob []byte, ends []int64, err error) {
+	c, err := codec.For[T]()
+	if err != nil {
+		return nil, nil, err
+	}
+	ends = make([]int64, n)
+	for i := range n {
+		from, to := i*len(rows)/n, (i+1)*len(rows)/n
+		for part := rows[from:to]; len(part) > 0; {
+			step := min(len(part), BatchRows)
+			if blob, err = appendRows(blob, c, part[:step]); err != nil {
+				return nil, nil, fmt.Errorf("rows %d to %d: %w", from, to, err)
+			}
+			part = part[step:]
+		}
+		ends[i] = int64(len(blob))
+	}
+	return blob, ends, nil
+}
+
+// RangeOp is the source of evenly spaced numbers.
+func RangeOp() *Op {
+	return one("Range", nil, &SourcePart{open: func(_ *Task, in *Input) (Run, error) {
+		r := in.spec.Range
+		from := int64(in.partition) * (r.Count / int64(r.N))
+		to := from + r.Count/int64(r.N)
+		// The first Count mod N partitions would make borders that depend on
+		// each other; floor(i·n/p) needs 128 bits for long ranges.
+		rest, p, n := r.Count%int64(r.N), int64(in.partition), int64(r.N)
+		from += p * rest / n
+		to += (p + 1) * rest / n
+		return func(feed Feed) error {
+			out := &Rows[int64]{Rows: make([]int64, BatchRows)}
+			buf := out.Rows
+			for at := from; at < to; at += int64(len(out.Rows)) {
+				out.Rows = buf[:min(int64(len(buf)), to-at)]
+				for i := range out.Rows {
+					out.Rows[i] = r.From + (at+int64(i))*r.Step
+				}
+				out.where = plain(at)
+				if !feed(out) {
+					return nil
+				}
+			}
+			return nil
+		}, nil
+	}})
+}
+
+// EmptyOp is the source of no rows.
+func EmptyOp[T any]() *Op {
+	return one("Empty", nil, &SourcePart{open: func(*Task, *Input) (Run, error) {
+		return func(Feed) error { return nil }, nil
+	}})
+}

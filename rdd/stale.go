@@ -1,0 +1,83 @@
+package rdd
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"go/scanner"
+	"go/token"
+	"slices"
+)
+
+// HashBytes and HashTokens are how a generated file records what its sources
+// were: the generator computes the same.
+
+// HashBytes gives the hash of a source's bytes.
+func HashBytes(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
+// HashTokens gives the hash of a source's tokens, comments left out, and the
+// line of each token.
+func HashTokens(text string) (hash string, lines []int) {
+	fset := token.NewFileSet()
+	file := fset.AddFile("", -1, len(text))
+	var s scanner.Scanner
+	s.Init(file, []byte(text), func(token.Position, string) {}, 0)
+	h := sha256.New()
+	for {
+		pos, tok, lit := s.Scan()
+		if tok == token.EOF {
+			return hex.EncodeToString(h.Sum(nil)), lines
+		}
+		if tok == token.SEMICOLON {
+			lit = "" // one that a line's end stands for is the same token
+		}
+		h.Write([]byte{byte(tok)})
+		h.Write([]byte(lit))
+		h.Write([]byte{0})
+		lines = append(lines, file.Position(pos).Line)
+	}
+}
+
+// check compares the sources that are compiled in with those that the code was
+// generated from. Where only comments and blank lines changed, the lines of
+// the operators are found anew; where code changed, the package is stale.
+func (p *Package) check() {
+	p.checked.Do(func() {
+		for name, src := range p.sources {
+			if HashBytes(src.text) == src.bytes {
+				continue
+			}
+			hash, lines := HashTokens(src.text)
+			if hash != src.tokens {
+				p.stale = append(p.stale, name)
+				continue
+			}
+			if p.moved == nil {
+				p.moved = map[string]map[int]int{}
+			}
+			p.moved[name] = map[int]int{}
+			for _, s := range src.sites {
+				if s.token < len(lines) {
+					p.moved[name][lines[s.token]] = s.line
+				}
+			}
+		}
+		slices.Sort(p.stale)
+	})
+}
+
+// generatedLine gives the line that an operator's call had when the code was
+// generated.
+func (p *Package) generatedLine(file string, line int) int {
+	p.check()
+	moved, ok := p.moved[file]
+	if !ok {
+		return line
+	}
+	if was, ok := moved[line]; ok {
+		return was
+	}
+	return -1
+}

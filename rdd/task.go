@@ -1,0 +1,166 @@
+package rdd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/gordd-project/gordd/rdd/plan"
+	"github.com/gordd-project/gordd/shuffle"
+)
+
+// Task is one attempt at one partition of a stage, as user code sees it. Its
+// context ends when the task is cancelled. It belongs to the goroutine that
+// runs the task.
+type Task struct {
+	context.Context
+	spec     *plan.Task
+	stage    *plan.Stage
+	plan     *plan.Plan
+	runner   *Runner
+	mem      *shuffle.Account
+	counters plan.Counters
+	done     <-chan struct{}
+
+	at       *link // the kernel that is running
+	row      int   // rows that whole-partition operators have given
+	rejected int64
+	aside    *os.File
+}
+
+// link is one consumer of batches in a task's pipe.
+type link struct {
+	prev *link
+	in   batch     // the batch in hand
+	ops  []plan.Op // what the consumer runs on it
+}
+
+// Partition is the partition that the task computes, from 0.
+func (t *Task) Partition() int { return t.spec.Partition }
+
+// Attempt names the attempt. It is unique within the job.
+func (t *Task) Attempt() string { return t.spec.Attempt }
+
+// Stage is the stage's name: its operators in order.
+func (t *Task) Stage() string { return t.stage.Name }
+
+// stopped says that the task was cancelled.
+func (t *Task) stopped() bool {
+	select {
+	case <-t.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// rowError is what user code said of a row; it fails the task.
+type rowError struct {
+	op  plan.Op
+	row any
+	err error
+}
+
+func (e *rowError) Error() string {
+	return fmt.Sprintf("%v: row %s", e.err, clip(fmt.Sprintf("%#v", e.row), 200))
+}
+
+// stop is panicked to leave user code that must not go on.
+type stop struct{ err error }
+
+// Reject says that a row cannot be processed. The session's policy decides:
+// the job fails, and Reject does not return; or the row is counted and
+// dropped, or set aside, and the caller goes on with the next one.
+func (t *Task) Reject(row any, err error) { t.RejectIn(0, row, err) }
+
+// RejectIn is Reject for a kernel of several operators: op is the operator's
+// place in the kernel, from 0.
+func (t *Task) RejectIn(op int, row any, err error) {
+	if err == nil {
+		err = errors.New("rejected")
+	}
+	bad := &rowError{row: row, err: err}
+	if t.at != nil && op < len(t.at.ops) {
+		bad.op = t.at.ops[op]
+	}
+	policy := t.plan.Policy
+	if policy.Rows == plan.FailRows {
+		panic(stop{bad})
+	}
+	if t.rejected++; policy.Max > 0 && t.rejected > policy.Max {
+		bad.err = fmt.Errorf("more than %d rows rejected in one task, the last: %w", policy.Max, err)
+		panic(stop{bad})
+	}
+	t.counters.Rejected++
+	if policy.Rows == plan.AsideRows {
+		if err := t.setAside(bad); err != nil {
+			panic(stop{err})
+		}
+	}
+}
+
+// setAside adds a line to the task's file of rejected rows: path, offset,
+// error and row, with tabs between.
+func (t *Task) setAside(bad *rowError) error {
+	if t.aside == nil {
+		if err := os.MkdirAll(t.plan.Policy.Aside, 0o777); err != nil {
+			return fmt.Errorf("set row aside: %w", err)
+		}
+		f, err := os.CreateTemp(t.plan.Policy.Aside, "."+t.asideName()+".*")
+		if err != nil {
+			return fmt.Errorf("set row aside: %w", err)
+		}
+		t.aside = f
+	}
+	path, offset, _ := t.position()
+	line := fmt.Sprintf("%s\t%d\t%s\t%s\n", path, offset, strconv.Quote(bad.err.Error()), strconv.Quote(fmt.Sprint(bad.row)))
+	if _, err := t.aside.WriteString(line); err != nil {
+		return fmt.Errorf("set row aside: %w", err)
+	}
+	return nil
+}
+
+func (t *Task) asideName() string {
+	return fmt.Sprintf("%s-%05d", t.spec.Stage, t.spec.Partition)
+}
+
+// keepAside gives the file of rejected rows its final name, or removes it when
+// the attempt failed.
+func (t *Task) keepAside(ok bool) error {
+	if t.aside == nil {
+		return nil
+	}
+	name := t.aside.Name()
+	err := t.aside.Close()
+	if ok && err == nil {
+		err = os.Rename(name, filepath.Join(t.plan.Policy.Aside, t.asideName()))
+	}
+	if !ok || err != nil {
+		return errors.Join(err, os.Remove(name))
+	}
+	return nil
+}
+
+// position finds where the row in hand was read, following it back through the
+// batches it came by.
+func (t *Task) position() (path string, offset, ordinal int64) {
+	l := t.at
+	if l == nil || l.in == nil {
+		return "", -1, -1
+	}
+	i, from, _ := l.in.row()
+	for {
+		if where := l.in.origin(); where != nil {
+			return where.locate(i)
+		}
+		l = l.prev
+		if l == nil || l.in == nil || from < 0 {
+			return "", -1, -1
+		}
+		i = from
+		from = l.in.fromOf(i)
+	}
+}
