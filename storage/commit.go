@@ -75,9 +75,6 @@ type Committer struct {
 // NewCommitter checks the output's path and names without touching the store. Errors are of kind
 // Invalid.
 func NewCommitter(out Output) (*Committer, error) {
-	if out.Dir != "" && strings.ContainsAny(out.Dir, ",*?[]{}") {
-		return nil, newError("save to", out.Dir, Invalid, "output is one directory: no commas or wildcards")
-	}
 	fs, dir, err := Lookup(out.Dir)
 	if err != nil {
 		return nil, err
@@ -86,6 +83,8 @@ func NewCommitter(out Output) (*Committer, error) {
 	switch {
 	case dirOf(dir) == dir:
 		return nil, newError("save to", dir, Invalid, "output cannot be the top of a store")
+	case strings.ContainsAny(baseOf(dir), patternChars):
+		return nil, newError("save to", dir, Invalid, "output is one directory: no commas or wildcards")
 	case isHidden(baseOf(dir)):
 		return nil, newError("save to", dir, Invalid, "names that begin with _ or . are skipped when read")
 	case out.ID == "" || strings.ContainsAny(out.ID, `/\`) || out.ID == "." || out.ID == "..":
@@ -127,6 +126,10 @@ func (c *Committer) Prepare(ctx context.Context) error {
 	case err != nil && KindOf(err) != NotFound:
 		return asSave(c.dir, err)
 	}
+	// Directories may have such names, but nobody means to make one.
+	if there, err := c.exists(ctx, dirOf(c.dir)); err == nil && !there && strings.ContainsAny(c.dir, patternChars) {
+		return newError("save to", c.dir, Invalid, "output is one directory: no commas or wildcards")
+	}
 	if err := c.makeStaging(ctx); err != nil {
 		return asSave(c.dir, err)
 	}
@@ -137,11 +140,12 @@ func (c *Committer) Prepare(ctx context.Context) error {
 }
 
 // makeStaging tries more than once: another action's Collect may take an empty _temporary away
-// between its making and ours.
+// between its making and ours, which shows as NotFound, or as Exists of what is gone.
 func (c *Committer) makeStaging(ctx context.Context) error {
 	var err error
-	for range 5 {
-		if err = c.fs.MkdirAll(ctx, c.staging); KindOf(err) != NotFound {
+	for range 100 {
+		err = c.fs.MkdirAll(ctx, c.staging)
+		if k := KindOf(err); k != NotFound && k != Exists {
 			break
 		}
 	}

@@ -19,14 +19,14 @@ type ExpandOptions struct {
 // path within a directory or pattern. Paths are separated by commas; each is a file, a directory
 // (its files), or a pattern with *, ?, [a-z], {a,b} and ** for directories at any depth. A
 // pattern means files; one that ends with / means directories, whose files are taken. A file
-// whose name happens to look like a pattern is found by that name, and \ takes the meaning off a
-// character (not on Windows). Names that begin with _ or . are skipped unless they are named.
+// whose name happens to look like a pattern, or to have a comma, is found by that name, and \ takes
+// the meaning off a character (not on Windows). Names that begin with _ or . are skipped unless they are named.
 //
 // Every path must give something. Errors are of kind NotFound, Empty, Permission or Invalid.
 // Paths in the result are absolute.
 func Expand(ctx context.Context, paths string, opt ExpandOptions) ([]Info, error) {
 	var files []Info
-	for _, p := range splitPaths(paths) {
+	for _, p := range pathList(ctx, paths) {
 		found, err := expandOne(ctx, p, opt)
 		if err != nil {
 			return nil, err
@@ -36,10 +36,24 @@ func Expand(ctx context.Context, paths string, opt ExpandOptions) ([]Info, error
 	return files, nil
 }
 
-// Abs makes the local paths among paths absolute, for a plan that is carried out in another
-// directory. Patterns stay patterns.
-func Abs(paths string) (string, error) {
+// pathList is splitPaths, but for one path with commas in its name.
+func pathList(ctx context.Context, paths string) []string {
 	list := splitPaths(paths)
+	if len(list) == 1 {
+		return list
+	}
+	if fs, p, err := Lookup(paths); err == nil {
+		if _, err := fs.Stat(ctx, p); err == nil {
+			return []string{escape(paths)}
+		}
+	}
+	return list
+}
+
+// Abs makes the local paths among paths absolute, for a plan that is carried out in another
+// directory. Patterns stay patterns; what the working directory's name has of them is escaped.
+func Abs(ctx context.Context, paths string) (string, error) {
+	list := pathList(ctx, paths)
 	for i, p := range list {
 		if scheme, ok := schemeOf(p); ok && scheme != "file" {
 			continue
@@ -47,7 +61,7 @@ func Abs(paths string) (string, error) {
 		if p == "" {
 			return "", newError("find input", paths, Invalid, "empty path")
 		}
-		abs, err := absLocal(p)
+		abs, err := absPattern(p)
 		if err != nil {
 			return "", err
 		}
@@ -68,11 +82,14 @@ func expandOne(ctx context.Context, given string, opt ExpandOptions) ([]Info, er
 	}
 	x := &expander{fs: fs, opt: opt}
 	info, err := fs.Stat(ctx, path)
-	if err != nil && hasMeta(path) {
+	if err != nil && hasMeta(given) {
 		return x.patterns(ctx, given)
 	}
-	if err != nil && unescape(path) != path {
-		info, err = fs.Stat(ctx, unescape(path))
+	if plain := unescape(given); err != nil && plain != given {
+		if _, path, err = Lookup(plain); err != nil {
+			return nil, err
+		}
+		info, err = fs.Stat(ctx, path)
 	}
 	if err != nil {
 		return nil, asInput(path, err)
@@ -257,11 +274,14 @@ type matcher struct {
 }
 
 func (m *matcher) match(ctx context.Context, pattern string) error {
-	_, p, err := Lookup(pattern)
-	if err != nil {
-		return err
+	p := pattern
+	if _, ok := m.fs.(Local); ok {
+		abs, err := absPattern(pattern)
+		if err != nil {
+			return err
+		}
+		p = slashed(abs)
 	}
-	p = slashed(p)
 	root, rest := cutURL(p)
 	if root == "" && len(rest) > 1 && rest[1] == ':' { // a drive of Windows
 		root, rest = rest[:2], rest[2:]

@@ -188,11 +188,8 @@ func ReadWhole(ctx context.Context, p Part, limit int64) (data []byte, err error
 	// A byte more than a file of known size, so that its end is seen in one turn.
 	data = make([]byte, 0, min(p.FileSize, limit)+1)
 	for s.pos < s.size {
-		if err := ctx.Err(); err != nil {
+		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
-		}
-		if int64(len(data)) > limit {
-			return nil, newError("read", p.Path, TooLarge, "more than the limit of %d bytes", limit)
 		}
 		if len(data) == cap(data) {
 			data = append(data, 0)[:len(data)]
@@ -201,6 +198,9 @@ func ReadWhole(ctx context.Context, p Part, limit int64) (data []byte, err error
 		data = data[:len(data)+n]
 		if err != nil {
 			return nil, err
+		}
+		if int64(len(data)) > limit {
+			return nil, newError("read", p.Path, TooLarge, "more than the limit of %d bytes", limit)
 		}
 	}
 	return data, s.finish()

@@ -18,6 +18,19 @@ func absLocal(p string) (string, error) {
 	return abs, nil
 }
 
+// absPattern makes a local pattern absolute. The working directory's name is no pattern.
+func absPattern(p string) (string, error) {
+	p = stripFile(p)
+	if filepath.IsAbs(p) || !escapes {
+		return absLocal(p)
+	}
+	wd, err := os.Getwd()
+	if err != nil {
+		return "", wrapError("find input", p, err)
+	}
+	return filepath.Join(escape(wd), p), nil
+}
+
 // stripFile takes off file: in its forms file:/a, file:///a and file://localhost/a.
 func stripFile(p string) string {
 	rest, ok := strings.CutPrefix(p, "file:")

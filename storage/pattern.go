@@ -12,6 +12,9 @@ const maxAlternatives = 10_000
 // escapes says whether \ takes the meaning off the next character; on Windows it separates names.
 const escapes = os.PathSeparator == '/'
 
+// patternChars are those that mean something in paths of inputs.
+const patternChars = ",*?[]{}"
+
 // splitPaths cuts at commas outside of braces.
 func splitPaths(s string) []string {
 	var paths []string
@@ -125,6 +128,21 @@ func unescape(p string) string {
 	for i := 0; i < len(p); i++ {
 		if p[i] == '\\' && i+1 < len(p) {
 			i++
+		}
+		b.WriteByte(p[i])
+	}
+	return b.String()
+}
+
+// escape makes a pattern that matches just the path p.
+func escape(p string) string {
+	if !escapes || !strings.ContainsAny(p, patternChars+`\`) {
+		return p
+	}
+	var b strings.Builder
+	for i := range len(p) {
+		if strings.IndexByte(patternChars+`\`, p[i]) >= 0 {
+			b.WriteByte('\\')
 		}
 		b.WriteByte(p[i])
 	}

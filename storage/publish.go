@@ -227,7 +227,7 @@ func (c *Committer) swap(ctx context.Context, ready string, manifest []byte) err
 		}
 	}
 	err = c.fs.Rename(ctx, ready, c.dir)
-	if there && KindOf(err) == Exists {
+	if KindOf(err) == Exists {
 		return newError("save to", c.dir, Exists, "somebody made the output directory while the job ran")
 	}
 	if err != nil {

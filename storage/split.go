@@ -89,7 +89,8 @@ func width(files []Info, opt SplitOptions) float64 {
 	if total == 0 {
 		return 1
 	}
-	n := max(float64(opt.MinSplits), ceil(total/float64(opt.MaxBytes)))
+	// A tenth of a split too much is spread over the others.
+	n := max(float64(opt.MinSplits), ceil(total/float64(opt.MaxBytes)-0.1))
 	n = max(1, min(n, floor(total/float64(max(opt.MinBytes, 1)))))
 	return total / n
 }

@@ -1,0 +1,200 @@
+package storage
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+func sized(path string, size int64) Info {
+	return Info{Path: path, Size: size, Regular: true, ModTime: time.Unix(1, 2)}
+}
+
+// shape writes splits as path@offset+length, splits apart by bars.
+func shape(splits []Split) string {
+	s := ""
+	for i, sp := range splits {
+		if i > 0 {
+			s += " | "
+		}
+		for j, p := range sp.Parts {
+			if j > 0 {
+				s += " "
+			}
+			s += fmt.Sprintf("%s@%d+%d", p.Path, p.Offset, p.Length)
+		}
+	}
+	return s
+}
+
+func TestSplits(t *testing.T) {
+	const mb = 1 << 20
+	unit := SplitOptions{MinBytes: 1, OpenCost: 1}
+	with := func(change func(*SplitOptions)) SplitOptions {
+		o := unit
+		change(&o)
+		return o
+	}
+	cases := []struct {
+		name  string
+		files []Info
+		opt   SplitOptions
+		want  string
+	}{
+		{"nothing", nil, unit, ""},
+		{"empty files", []Info{sized("a", 0), sized("b", 0)}, unit, ""},
+		{"one small file", []Info{sized("a", 10)}, unit, "a@0+10"},
+		{"a file in four", []Info{sized("a", 399)}, with(func(o *SplitOptions) { o.MinSplits = 4 }),
+			"a@0+99 | a@99+100 | a@199+100 | a@299+100"},
+		{"cut by size", []Info{sized("a", 299)}, with(func(o *SplitOptions) { o.MaxBytes = 128 }),
+			"a@0+99 | a@99+100 | a@199+100"},
+		{"no splits below the least size", []Info{sized("a", 100_000)}, SplitOptions{MinSplits: 50}, "a@0+100000"},
+		{"small files are packed in order", []Info{sized("a", 9), sized("b", 9), sized("e", 0), sized("c", 9), sized("d", 9)},
+			with(func(o *SplitOptions) { o.MinSplits = 2 }), "a@0+9 b@0+9 | c@0+9 d@0+9"},
+		{"or not", []Info{sized("a", 9), sized("b", 9)}, with(func(o *SplitOptions) { o.NoPack = true }), "a@0+9 | b@0+9"},
+		{"and cut when large", []Info{sized("a", 999), sized("b", 9)},
+			with(func(o *SplitOptions) { o.NoPack = true; o.MinSplits = 2 }), "a@0+504 | a@504+495 | b@0+9"},
+		{"compressed files stay whole", []Info{sized("a.gz", 1000), sized("b.zst", 1000), sized("c.bz2", 1000)},
+			with(func(o *SplitOptions) { o.MinSplits = 6 }), "a.gz@0+1000 | b.zst@0+1000 | c.bz2@0+1000"},
+		{"all files stay whole", []Info{sized("a", 1000), sized("b", 1000)},
+			with(func(o *SplitOptions) { o.MinSplits = 6; o.NoCut = true }), "a@0+1000 | b@0+1000"},
+		{"a cut near a border moves to it", []Info{sized("a", 95), sized("b", 105)},
+			with(func(o *SplitOptions) { o.MinSplits = 2 }), "a@0+95 | b@0+105"},
+		{"a cut far from it does not", []Info{sized("a", 50), sized("b", 150)},
+			with(func(o *SplitOptions) { o.MinSplits = 2 }), "a@0+50 b@0+49 | b@49+101"},
+		{"128 MiB by default", []Info{sized("a", 512*mb)}, SplitOptions{OpenCost: 4},
+			"a@0+134217725 | a@134217725+134217729 | a@268435454+134217729 | a@402653183+134217729"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			if got := shape(Splits(c.files, c.opt)); got != c.want {
+				t.Errorf("got %s\nwant %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestSplitsFollowBlocks(t *testing.T) {
+	f := sized("hdfs://nn/f", 1000)
+	for i := range int64(5) {
+		f.Blocks = append(f.Blocks, Block{i * 200, 200, []string{fmt.Sprint("h", i), "common"}})
+	}
+	splits := Splits([]Info{f}, SplitOptions{MaxBytes: 230, MinBytes: 1, OpenCost: 1})
+	if got, want := shape(splits), "hdfs://nn/f@0+200 | hdfs://nn/f@200+200 | hdfs://nn/f@400+200 | hdfs://nn/f@600+200 | hdfs://nn/f@800+200"; got != want {
+		t.Errorf("got %s\nwant %s", got, want)
+	}
+	for i, s := range splits {
+		if want := []string{"common", fmt.Sprint("h", i)}; !slices.Equal(s.Hosts, want) {
+			t.Errorf("split %d: hosts %v, want %v", i, s.Hosts, want)
+		}
+	}
+	// Splits much smaller than blocks are cut inside of them.
+	if n := len(Splits([]Info{f}, SplitOptions{MinSplits: 20, MinBytes: 1, OpenCost: 1})); n != 20 {
+		t.Errorf("%d splits, want 20", n)
+	}
+}
+
+// TestSplitsCoverTheInput: every byte once, in order, balanced, and about as many as asked for.
+func TestSplitsCoverTheInput(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		opt := SplitOptions{
+			MinSplits: rapid.IntRange(0, 100).Draw(t, "min"),
+			MaxBytes:  rapid.Int64Range(1000, 1<<20).Draw(t, "max"),
+			MinBytes:  rapid.Int64Range(1, 1000).Draw(t, "least"),
+			OpenCost:  rapid.Int64Range(1, 100).Draw(t, "cost"),
+			NoPack:    rapid.Bool().Draw(t, "nopack"),
+			NoCut:     rapid.Bool().Draw(t, "nocut"),
+		}
+		var files []Info
+		plain := !opt.NoCut && !opt.NoPack
+		var total, largest int64
+		for i, size := range rapid.SliceOfN(rapid.Int64Range(0, 1<<21), 0, 30).Draw(t, "sizes") {
+			f := sized(fmt.Sprint("f", i), size)
+			if rapid.IntRange(0, 5).Draw(t, "zip") == 0 {
+				f.Path += ".gz"
+				plain = false
+			}
+			if rapid.Bool().Draw(t, "blocks") {
+				block := rapid.Int64Range(100, 1<<20).Draw(t, "block")
+				for at := int64(0); at < size; at += block {
+					f.Blocks = append(f.Blocks, Block{at, min(block, size-at), []string{"h"}})
+				}
+			}
+			files = append(files, f)
+			total += size + opt.OpenCost
+			largest = max(largest, size)
+		}
+		splits := Splits(files, opt)
+		i, at := 0, int64(0)
+		for _, s := range splits {
+			if len(s.Parts) == 0 {
+				t.Fatal("split without parts")
+			}
+			for _, p := range s.Parts {
+				if p.Length <= 0 {
+					t.Fatalf("empty part %+v", p)
+				}
+				for at == files[i].Size {
+					i, at = i+1, 0
+				}
+				if p.Path != files[i].Path || p.Offset != at || p.FileSize != files[i].Size {
+					t.Fatalf("part %+v, want %s at %d", p, files[i].Path, at)
+				}
+				if (opt.NoCut || p.Compression != "") && p.Length != p.FileSize {
+					t.Fatalf("cut: %+v", p)
+				}
+				at += p.Length
+				if opt.NoPack && len(s.Parts) > 1 {
+					t.Fatalf("packed: %+v", s)
+				}
+			}
+		}
+		for ; i < len(files); i, at = i+1, 0 {
+			if at != files[i].Size {
+				t.Fatalf("%s ends at %d of %d", files[i].Path, at, files[i].Size)
+			}
+		}
+		w := width(files, opt)
+		for _, s := range splits {
+			if plain && float64(s.Bytes()) > 2.3*w {
+				t.Fatalf("split of %d bytes, aimed at %.0f", s.Bytes(), w)
+			}
+		}
+		if plain && total > 0 && len(files) == 1 && files[0].Blocks == nil && largest > 0 {
+			if n := int(float64(total)/w + 0.5); len(splits) < n-1 || len(splits) > n {
+				t.Fatalf("%d splits, aimed at %d", len(splits), n)
+			}
+		}
+	})
+}
+
+func TestSplitIsPlainData(t *testing.T) {
+	f := sized("a.gz", 10)
+	f.Blocks = []Block{{0, 10, []string{"h"}}}
+	want := Splits([]Info{f}, SplitOptions{})
+	data, err := json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []Split
+	if err := json.Unmarshal(data, &got); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+func TestNegativeOptionPanics(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Error("no panic")
+		}
+	}()
+	Splits(nil, SplitOptions{MaxBytes: -1})
+}
