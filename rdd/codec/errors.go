@@ -13,6 +13,7 @@ type TypeError struct {
 	Remedy string       // what to do about it
 }
 
+// Error says what cannot travel, where it is and what to do, in one line.
 func (e *TypeError) Error() string {
 	what := "field " + e.Path
 	if e.Path == typeName(e.Type) {
