@@ -1,0 +1,151 @@
+package shuffle_test
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/gordd-project/gordd/rdd/codec"
+	"github.com/gordd-project/gordd/shuffle"
+)
+
+// sumInt64 is a sum as the generator writes it.
+func sumInt64() shuffle.Combine[int64, int64] {
+	return shuffle.Combine[int64, int64]{
+		Init:  func(acc *int64, v int64) { *acc = v },
+		Add:   func(acc *int64, v int64) { *acc += v },
+		Merge: func(l, r *int64) { *l += *r },
+		AddBatch: func(slots []*int64, vals []int64) {
+			for i, s := range slots {
+				*s += vals[i]
+			}
+		},
+		MergeBatch: func(slots []*int64, accs []int64) {
+			for i, s := range slots {
+				*s += accs[i]
+			}
+		},
+	}
+}
+
+const benchRows = 1 << 21
+
+// skewed draws numbers below n, small ones far more often.
+func skewed(n int) []int {
+	z := rand.NewZipf(rand.New(rand.NewPCG(1, 2)), 1.1, 8, uint64(n-1))
+	out := make([]int, benchRows)
+	for i := range out {
+		out[i] = int(z.Uint64())
+	}
+	return out
+}
+
+func benchWords() []string {
+	words := make([]string, benchRows)
+	for i, n := range skewed(1 << 18) {
+		words[i] = fmt.Sprintf("w%d", n*7919)
+	}
+	return words
+}
+
+func benchInts() []int64 {
+	ints := make([]int64, benchRows)
+	r := rand.New(rand.NewPCG(3, 4))
+	for i := range ints {
+		ints[i] = r.Int64N(1 << 18)
+	}
+	return ints
+}
+
+func benchCombiner[K comparable](b *testing.B, keys []K) {
+	b.Run("combiner", func(b *testing.B) {
+		for b.Loop() {
+			c := shuffle.NewCombiner(shuffle.Config{Dir: b.TempDir(), Reduces: 16, Seed: 1},
+				must(codec.KeysFor[K]()), must(codec.For[codec.Pair[K, int64]]()), sumInt64())
+			for _, k := range keys {
+				if !c.Push(k, 1) {
+					b.Fatal(c.Err())
+				}
+			}
+			must(c.Close())
+		}
+		perRow(b)
+	})
+	b.Run("map", func(b *testing.B) {
+		for b.Loop() {
+			m := map[K]int64{}
+			for _, k := range keys {
+				m[k]++
+			}
+		}
+		perRow(b)
+	})
+}
+
+func perRow(b *testing.B) {
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchRows, "ns/row")
+}
+
+func BenchmarkCombineWords(b *testing.B) { benchCombiner(b, benchWords()) }
+
+func BenchmarkCombineInts(b *testing.B) { benchCombiner(b, benchInts()) }
+
+func BenchmarkGroup(b *testing.B) {
+	rows := make([]codec.Pair[int64, int64], 0, benchRows)
+	for i, k := range benchInts() {
+		rows = append(rows, codec.Pair[int64, int64]{Key: k, Value: int64(i)})
+	}
+	b.Run("groups", func(b *testing.B) {
+		for b.Loop() {
+			g := shuffle.Groups(context.Background(), shuffle.Config{Dir: b.TempDir()}, must(codec.KeysFor[int64]()),
+				must(codec.For[codec.Pair[int64, int64]]()), batches(rows, 4096))
+			sum := int64(0)
+			err := g(func(_ int64, vs iter.Seq[int64]) bool {
+				for v := range vs {
+					sum += v
+				}
+				return true
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+		perRow(b)
+	})
+	b.Run("map", func(b *testing.B) {
+		for b.Loop() {
+			m := map[int64][]int64{}
+			for _, r := range rows {
+				m[r.Key] = append(m[r.Key], r.Value)
+			}
+		}
+		perRow(b)
+	})
+}
+
+func BenchmarkSort(b *testing.B) {
+	rows := make([]uint64, benchRows)
+	r := rand.New(rand.NewPCG(5, 6))
+	for i := range rows {
+		rows[i] = r.Uint64()
+	}
+	b.Run("sort", func(b *testing.B) {
+		for b.Loop() {
+			s := shuffle.Sort(context.Background(), shuffle.Config{Dir: b.TempDir()}, must(codec.For[uint64]()),
+				func(rows, out []uint64) { copy(out, rows) }, nil, batches(rows, 4096))
+			if err := s(func([]uint64) bool { return true }); err != nil {
+				b.Fatal(err)
+			}
+		}
+		perRow(b)
+	})
+	b.Run("slices.Sort", func(b *testing.B) {
+		for b.Loop() {
+			slices.Sort(slices.Clone(rows))
+		}
+		perRow(b)
+	})
+}

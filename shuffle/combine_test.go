@@ -1,0 +1,371 @@
+package shuffle_test
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/gordd-project/gordd/rdd/codec"
+	"github.com/gordd-project/gordd/shuffle"
+)
+
+type (
+	word  string
+	id    int64
+	small uint8
+	place struct {
+		City string
+		Zip  int32
+		At   [2]float64
+	}
+	tally struct {
+		N    int64
+		Last string
+	}
+	pair[K, V any] = codec.Pair[K, V]
+)
+
+// names makes keys of all lengths around the limits of the table: empty, inline, just too long, long.
+func names(n int) string {
+	if n == 0 {
+		return ""
+	}
+	s := fmt.Sprint(n * 2654435761)
+	for range n % 4 {
+		s += s
+	}
+	return s[:min(len(s), 1+n%37)]
+}
+
+var floats = []float64{0, math.Copysign(0, -1), math.NaN(), math.Inf(1), math.Inf(-1), 1.5}
+
+// keyTypes runs f for keys of every kind of table.
+func keyTypes(t *testing.T, run func(t *testing.T, kind string)) {
+	for _, kind := range []string{"string", "word", "int64", "id", "int32", "small", "float64", "place", "array"} {
+		t.Run(kind, func(t *testing.T) { run(t, kind) })
+	}
+}
+
+// combineOnce combines rows on both sides of a shuffle and checks the tallies against a map.
+func combineOnce[K comparable](t *testing.T, r *rand.Rand, keyOf func(int) K) {
+	t.Helper()
+	keys, c := must(codec.KeysFor[K]()), must(codec.For[pair[K, tally]]())
+	f := shuffle.Combine[string, tally]{
+		Init:  func(acc *tally, v string) { *acc = tally{1, v} },
+		Add:   func(acc *tally, v string) { acc.N, acc.Last = acc.N+1, v },
+		Merge: func(l, r *tally) { l.N, l.Last = l.N+r.N, r.Last },
+	}
+	reduces := []int{1, 2, 7, 64, 5000}[r.IntN(5)]
+	maps := 1 + r.IntN(4)
+	limit := int64(64<<10) << r.IntN(12)
+	mem, acc := budget(t, limit)
+	cfg := shuffle.Config{
+		Dir: emptyDir(t), Reduces: reduces, Seed: r.Uint64(), Mem: acc, Compress: r.IntN(2) == 0, Shuffle: 3,
+		SegmentBytes: int64(r.IntN(3)) * (100 << 10), RowSum: true,
+	}
+	type want struct {
+		key K
+		tally
+	}
+	var wants []want // a list, since NaN is not a key of Go's maps
+	find := map[uint64][]int{}
+	var outs []*shuffle.Output
+	for m := range maps {
+		cfg.Map = uint32(m)
+		cb := shuffle.NewCombiner(cfg, keys, c, f)
+		for i := range r.IntN(20000) {
+			n := r.IntN(3000)
+			k, v := keyOf(n), fmt.Sprint(m, "/", i)
+			if !cb.Push(k, v) {
+				t.Fatal(cb.Err())
+			}
+			h := keys.Hash1(k, 0)
+			at := slices.IndexFunc(find[h], func(i int) bool { return keys.Equal(wants[i].key, k) })
+			if at < 0 {
+				find[h] = append(find[h], len(wants))
+				wants = append(wants, want{key: k, tally: tally{1, v}})
+				continue
+			}
+			w := &wants[find[h][at]]
+			w.N, w.Last = w.N+1, v
+		}
+		out, err := cb.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		outs = append(outs, out)
+	}
+	for p := range reduces {
+		cfg.Reduce = uint32(p)
+		in := shuffle.Read(context.Background(), shuffle.Inputs(outs, p), c)
+		rows, err := collect(shuffle.Merge(context.Background(), cfg, keys, c, f, in))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range rows {
+			at := slices.IndexFunc(find[keys.Hash1(row.Key, 0)], func(i int) bool { return keys.Equal(wants[i].key, row.Key) })
+			if at < 0 {
+				t.Fatalf("key %v was never pushed, or came twice", row.Key)
+			}
+			h := keys.Hash1(row.Key, 0)
+			i := find[h][at]
+			if wants[i].tally != row.Value {
+				t.Fatalf("key %v: got %v, want %v", row.Key, row.Value, wants[i].tally)
+			}
+			if got := shuffle.KeyPartition(keys, row.Key, cfg.Seed, reduces); got != uint32(p) {
+				t.Fatalf("key %v in partition %d, want %d", row.Key, p, got)
+			}
+			find[h] = slices.Delete(find[h], at, at+1)
+		}
+	}
+	for _, left := range find {
+		for _, i := range left {
+			t.Fatalf("key %v is missing", wants[i].key)
+		}
+	}
+	if over := mem.Peak() - limit; over > 1<<20+int64(reduces)*16 {
+		t.Errorf("%d bytes over a budget of %d", over, limit)
+	}
+}
+
+func TestCombineMatchesAMap(t *testing.T) {
+	keyTypes(t, func(t *testing.T, kind string) {
+		for seed := range uint64(6) {
+			r := rand.New(rand.NewPCG(seed, 1))
+			switch kind {
+			case "string":
+				combineOnce(t, r, names)
+			case "word":
+				combineOnce(t, r, func(n int) word { return word(names(n)) })
+			case "int64":
+				combineOnce(t, r, func(n int) int64 { return int64(n-1500) * 1e12 })
+			case "id":
+				combineOnce(t, r, func(n int) id { return id(n) })
+			case "int32":
+				combineOnce(t, r, func(n int) int32 { return int32(n - 1500) })
+			case "small":
+				combineOnce(t, r, func(n int) small { return small(n) })
+			case "float64":
+				combineOnce(t, r, func(n int) float64 { return floats[n%len(floats)] * float64(n/1000) })
+			case "place":
+				combineOnce(t, r, func(n int) place { return place{names(n), int32(n % 3), [2]float64{floats[n%3], 1}} })
+			case "array":
+				combineOnce(t, r, func(n int) [2]uint16 { return [2]uint16{uint16(n), uint16(n % 5)} })
+			}
+		}
+	})
+}
+
+func TestCombinerCopiesKeys(t *testing.T) {
+	c := shuffle.NewCombiner(shuffle.Config{Dir: t.TempDir()}, must(codec.KeysFor[place]()),
+		must(codec.For[pair[place, int64]]()), sumInt64())
+	buf := []byte("a city that is overwritten")
+	c.Push(place{City: unsafeString(buf)}, 1)
+	c.Flush()
+	for i := range buf {
+		buf[i] = 'x'
+	}
+	out := must(c.Close())
+	rows := must(collect(shuffle.Read(context.Background(), []shuffle.Input{out.Input(0)}, must(codec.For[pair[place, int64]]()))))
+	if len(rows) != 1 || rows[0].Key.City != "a city that is overwritten" {
+		t.Errorf("got %v", rows)
+	}
+}
+
+func TestCombinerWritesTheSameBytesAgain(t *testing.T) {
+	write := func() (*shuffle.Output, []byte) {
+		cfg := shuffle.Config{Dir: t.TempDir(), Reduces: 9, Seed: 5, SegmentBytes: 64 << 10, RowSum: true}
+		c := shuffle.NewCombiner(cfg, must(codec.KeysFor[string]()), must(codec.For[pair[string, int64]]()), sumInt64())
+		for i := range 50000 {
+			c.Push(names(i%9000), int64(i))
+		}
+		out := must(c.Close())
+		return out, must(os.ReadFile(out.Path))
+	}
+	a, abytes := write()
+	b, bbytes := write()
+	if !slices.Equal(abytes, bbytes) || a.Sum != b.Sum || a.RowSum != b.RowSum || a.RowSum == 0 {
+		t.Errorf("outputs differ: %+v and %+v", a, b)
+	}
+	if len(a.Segments) < 2 {
+		t.Errorf("%d segments, want several", len(a.Segments))
+	}
+}
+
+func TestCombinerGivesUpWhenKeysDoNotRepeat(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		keys     int
+		expected int64
+		combined bool
+	}{
+		{"keys never repeat", 400_000, 400_000, false},
+		{"keys will repeat later on", 100_000, 100_000_000, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := must(codec.For[pair[string, int64]]())
+			cfg := shuffle.Config{Dir: t.TempDir(), Reduces: 3, ExpectedRows: func() int64 { return tt.expected }}
+			cb := shuffle.NewCombiner(cfg, must(codec.KeysFor[string]()), c, sumInt64())
+			r := rand.New(rand.NewPCG(1, 1))
+			var buf []byte
+			for range 400_000 {
+				buf = fmt.Appendf(buf[:0], "a rather long key %d", r.IntN(tt.keys))
+				if !cb.Push(string(buf), 1) {
+					t.Fatal(cb.Err())
+				}
+			}
+			out := must(cb.Close())
+			if combined := out.Rows < 150_000; combined != tt.combined {
+				t.Errorf("%d rows written, combined should be %v", out.Rows, tt.combined)
+			}
+			total := int64(0)
+			for p := range 3 {
+				for _, row := range must(collect(shuffle.Read(context.Background(), []shuffle.Input{out.Input(p)}, c))) {
+					total += row.Value
+				}
+			}
+			if total != 400_000 {
+				t.Errorf("values add up to %d", total)
+			}
+		})
+	}
+}
+
+func TestCombinerAbortRemovesTheFile(t *testing.T) {
+	_, acc := budget(t, 1<<20)
+	dir := t.TempDir()
+	cfg := shuffle.Config{Dir: dir, Mem: acc, SegmentBytes: 64 << 10, Reduces: 4}
+	c := shuffle.NewCombiner(cfg, must(codec.KeysFor[int]()), must(codec.For[pair[int, int64]]()), sumInt64())
+	func() {
+		defer func() { _ = recover() }()
+		defer c.Abort()
+		for i := range 100_000 {
+			c.Push(i, 1)
+		}
+		panic("user code")
+	}()
+	if c.Push(1, 1); c.Flush() {
+		t.Error("Flush after Abort reports true")
+	}
+	if _, err := c.Close(); err == nil {
+		t.Error("Close after Abort reports no error")
+	}
+	if left := must(os.ReadDir(dir)); len(left) != 0 {
+		t.Errorf("files left: %v", left)
+	}
+}
+
+func TestWriteErrorNamesTheFile(t *testing.T) {
+	cfg := shuffle.Config{Dir: "/nonexistent/dir", Name: "out"}
+	w := shuffle.NewWriter(cfg, must(codec.For[int]()), shuffle.Single[int])
+	if err := w.Write([]int{1}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.Close()
+	if !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestWriterPartitionsRows(t *testing.T) {
+	type row struct {
+		N    int
+		Text string
+	}
+	c := must(codec.For[row]())
+	for seed := range uint64(12) {
+		r := rand.New(rand.NewPCG(seed, 2))
+		reduces := []int{1, 3, 200, 5000}[r.IntN(4)]
+		_, acc := budget(t, int64(64<<10)<<r.IntN(8))
+		cfg := shuffle.Config{
+			Dir: emptyDir(t), Reduces: reduces, Mem: acc, Copy: r.IntN(2) == 0, Compress: r.IntN(2) == 0,
+			SegmentBytes: int64(r.IntN(2)) * (200 << 10), BlockRows: 1 + r.IntN(1000), BlockBytes: 1 << r.IntN(16),
+		}
+		w := shuffle.NewWriter(cfg, c, shuffle.By(func(v *row) uint32 { return uint32(v.N % reduces) }))
+		want := make([][]row, reduces)
+		for range 30 {
+			rows := make([]row, r.IntN(700))
+			for i := range rows {
+				n := r.IntN(10000)
+				rows[i] = row{n, names(n % 500)}
+				want[n%reduces] = append(want[n%reduces], rows[i])
+			}
+			if err := w.Write(rows); err != nil {
+				t.Fatal(err)
+			}
+		}
+		out := must(w.Close())
+		w.Abort()
+		for p := range reduces {
+			got := must(collect(shuffle.Read(context.Background(), []shuffle.Input{out.Input(p)}, c)))
+			if !slices.Equal(got, want[p]) {
+				t.Fatalf("seed %d: partition %d of %d has %d rows, want %d in their order", seed, p, reduces, len(got), len(want[p]))
+			}
+		}
+		if err := w.Write(nil); err == nil {
+			t.Error("Write after Close reports no error")
+		}
+	}
+}
+
+func TestWriterOfAMillionPartitions(t *testing.T) {
+	mem, acc := budget(t, 1<<20)
+	cfg := shuffle.Config{Dir: emptyDir(t), Reduces: 1_000_000, Mem: acc}
+	c := must(codec.For[int64]())
+	w := shuffle.NewWriter(cfg, c, shuffle.HashRows(must(codec.KeysFor[int64]()), 1, cfg.Reduces))
+	for i := range int64(100) {
+		if err := w.Write([]int64{i, i * 3, i * 5}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out := must(w.Close())
+	if len(out.Segments) != 1 || out.Rows != 300 {
+		t.Errorf("%d segments with %d rows", len(out.Segments), out.Rows)
+	}
+	if mem.Peak() > 32<<20 {
+		t.Errorf("peak of %d bytes", mem.Peak())
+	}
+}
+
+func TestPlacers(t *testing.T) {
+	out := make([]uint32, 6)
+	compare := func(a, b *int) int { return cmp.Compare(*a, *b) }
+	shuffle.Ranges([]int{10, 20}, compare)([]int{5, 10, 15, 20, 25, 9}, out)
+	if want := []uint32{0, 1, 1, 2, 2, 0}; !slices.Equal(out, want) {
+		t.Errorf("ranges: got %v, want %v", out, want)
+	}
+	robin := shuffle.RoundRobin[int](2, 3)
+	robin([]int{0, 0}, out)
+	robin([]int{0, 0}, out[2:])
+	if want := []uint32{2, 0, 1, 2}; !slices.Equal(out[:4], want) {
+		t.Errorf("round robin: got %v, want %v", out[:4], want)
+	}
+	keys := must(codec.KeysFor[string]())
+	ks := make([]string, 300)
+	pairs := make([]pair[string, int], len(ks))
+	for i := range ks {
+		ks[i] = names(i)
+		pairs[i].Key = ks[i]
+	}
+	byRow, byPair := make([]uint32, len(ks)), make([]uint32, len(ks))
+	shuffle.HashRows(keys, 7, 11)(ks, byRow)
+	shuffle.HashPairs[string, int](keys, 7, 11)(pairs, byPair)
+	if !slices.Equal(byRow, byPair) {
+		t.Error("pairs and rows of the same keys are placed differently")
+	}
+}
+
+func TestOutputIsPlainData(t *testing.T) {
+	for f := range reflect.TypeFor[shuffle.Output]().Fields() {
+		if !f.IsExported() {
+			t.Errorf("field %s would not travel", f.Name)
+		}
+	}
+}

@@ -1,0 +1,394 @@
+package shuffle_test
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"iter"
+	"math"
+	"math/rand/v2"
+	"os"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/gordd-project/gordd/rdd/codec"
+	"github.com/gordd-project/gordd/shuffle"
+)
+
+func sumFloats() shuffle.Combine[float64, float64] {
+	return shuffle.Combine[float64, float64]{
+		Init:  func(acc *float64, v float64) { *acc = v },
+		Add:   func(acc *float64, v float64) { *acc += v },
+		Merge: func(l, r *float64) { *l += *r },
+	}
+}
+
+// limits are budgets from too small for anything to plenty.
+var limits = []int64{64 << 10, 300 << 10, 1 << 20, 4 << 20, 1 << 30}
+
+// aggregateEverywhere aggregates the same rows under all limits and demands the same bits in the same order.
+func aggregateEverywhere[K comparable](t *testing.T, keyOf func(int) K) {
+	t.Helper()
+	keys, c := must(codec.KeysFor[K]()), must(codec.For[pair[K, float64]]())
+	r := rand.New(rand.NewPCG(1, 9))
+	rows := make([]pair[K, float64], 60_000)
+	for i := range rows {
+		rows[i] = pair[K, float64]{Key: keyOf(r.IntN(20_000)), Value: r.NormFloat64() * math.Pow(10, float64(r.IntN(20)))}
+	}
+	sums := map[uint64]float64{}
+	for _, row := range rows {
+		sums[keys.Hash1(row.Key, 42)] += row.Value
+	}
+	var first []pair[K, float64]
+	for _, limit := range limits {
+		mem, acc := budget(t, limit)
+		cfg := shuffle.Config{Dir: emptyDir(t), Mem: acc, Seed: 4, Reduce: 2}
+		for _, stream := range []shuffle.Stream[pair[K, float64]]{
+			shuffle.Aggregate(t.Context(), cfg, keys, c, sumFloats(), batches(rows, 1000)),
+			shuffle.Merge(t.Context(), cfg, keys, c, sumFloats(), batches(rows, 77)),
+		} {
+			got := must(collect(stream))
+			if first == nil {
+				first = got
+			}
+			if len(got) != len(sums) {
+				t.Fatalf("limit %d: %d keys, want %d", limit, len(got), len(sums))
+			}
+			for i, row := range got {
+				if !keys.Equal(row.Key, first[i].Key) {
+					t.Fatalf("limit %d: row %d is of key %v, want %v", limit, i, row.Key, first[i].Key)
+				}
+				if want := sums[keys.Hash1(row.Key, 42)]; math.Float64bits(row.Value) != math.Float64bits(want) {
+					t.Fatalf("limit %d: key %v sums up to %v, want %v", limit, row.Key, row.Value, want)
+				}
+			}
+		}
+		if over := mem.Peak() - limit; over > 512<<10 {
+			t.Errorf("%d bytes over a budget of %d", over, limit)
+		}
+	}
+}
+
+func TestAggregateDoesNotDependOnMemory(t *testing.T) {
+	t.Run("string", func(t *testing.T) { aggregateEverywhere(t, names) })
+	t.Run("word", func(t *testing.T) { aggregateEverywhere(t, func(n int) word { return word(names(n)) }) })
+	t.Run("int64", func(t *testing.T) { aggregateEverywhere(t, func(n int) int64 { return int64(n) }) })
+	t.Run("int32", func(t *testing.T) { aggregateEverywhere(t, func(n int) int32 { return int32(n - 9) }) })
+	t.Run("float64", func(t *testing.T) { aggregateEverywhere(t, func(n int) float64 { return floats[n%6] * float64(n) }) })
+	t.Run("place", func(t *testing.T) {
+		aggregateEverywhere(t, func(n int) place { return place{City: names(n), Zip: int32(n % 7)} })
+	})
+}
+
+func TestAggregateKeepsAccumulatorsWithPointers(t *testing.T) {
+	f := shuffle.Combine[int, []int]{
+		Init:  func(acc *[]int, v int) { *acc = []int{v} },
+		Add:   func(acc *[]int, v int) { *acc = append(*acc, v) },
+		Merge: func(l, r *[]int) { *l = append(*l, *r...) },
+	}
+	var rows []pair[string, int]
+	want := map[string][]int{}
+	for i := range 30_000 {
+		k := names(i % 7919)
+		rows = append(rows, pair[string, int]{Key: k, Value: i})
+		want[k] = append(want[k], i)
+	}
+	for _, limit := range limits {
+		_, acc := budget(t, limit)
+		cfg := shuffle.Config{Dir: emptyDir(t), Mem: acc}
+		got := map[string][]int{}
+		for _, row := range must(collect(shuffle.Aggregate(t.Context(), cfg, must(codec.KeysFor[string]()),
+			must(codec.For[pair[string, int]]()), f, batches(rows, 500)))) {
+			got[row.Key] = row.Value
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("limit %d: lists differ", limit)
+		}
+	}
+}
+
+func TestDistinct(t *testing.T) {
+	var rows []pair[int32, struct{}]
+	for i := range int32(100_000) {
+		rows = append(rows, pair[int32, struct{}]{Key: i % 30_000})
+	}
+	for _, limit := range limits {
+		_, acc := budget(t, limit)
+		got := must(collect(shuffle.Aggregate(t.Context(), shuffle.Config{Dir: emptyDir(t), Mem: acc},
+			must(codec.KeysFor[int32]()), must(codec.For[pair[int32, struct{}]]()), shuffle.Presence(), batches(rows, 999))))
+		slices.SortFunc(got, func(a, b pair[int32, struct{}]) int { return cmp.Compare(a.Key, b.Key) })
+		if len(got) != 30_000 || got[29_999].Key != 29_999 {
+			t.Errorf("limit %d: %d keys", limit, len(got))
+		}
+	}
+}
+
+func TestGroupsMatchAMap(t *testing.T) {
+	type value struct {
+		N    int
+		Text string
+	}
+	rows := make([]pair[string, value], 40_000)
+	want := map[string][]value{}
+	for i := range rows {
+		k := names(i * i % 4001)
+		if i%3 == 0 {
+			k = "one large group"
+		}
+		rows[i] = pair[string, value]{Key: k, Value: value{i, names(i)}}
+		want[k] = append(want[k], rows[i].Value)
+	}
+	var first []string
+	for _, limit := range limits {
+		mem, acc := budget(t, limit)
+		cfg := shuffle.Config{Dir: emptyDir(t), Mem: acc, Copy: true, Compress: true}
+		got, order := map[string][]value{}, []string(nil)
+		err := shuffle.Groups(t.Context(), cfg, must(codec.KeysFor[string]()), must(codec.For[pair[string, value]]()),
+			batches(rows, 300))(func(k string, vs iter.Seq[value]) bool {
+			if _, twice := got[k]; twice {
+				t.Errorf("key %q comes twice", k)
+			}
+			got[k], order = slices.Collect(vs), append(order, k)
+			for range vs {
+				t.Errorf("key %q has values the second time", k)
+			}
+			return true
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("limit %d: groups differ", limit)
+		}
+		if first == nil {
+			first = order
+		}
+		if !slices.Equal(order, first) {
+			t.Errorf("limit %d: the order of keys is another one", limit)
+		}
+		if over := mem.Peak() - limit; over > 512<<10 {
+			t.Errorf("%d bytes over a budget of %d", over, limit)
+		}
+	}
+}
+
+func TestGroupsSkipUnreadValues(t *testing.T) {
+	var rows []pair[int, int]
+	for i := range 10_000 {
+		rows = append(rows, pair[int, int]{Key: i % 100, Value: i})
+	}
+	seen := 0
+	err := shuffle.Groups(t.Context(), shuffle.Config{Dir: t.TempDir()}, must(codec.KeysFor[int]()),
+		must(codec.For[pair[int, int]]()), batches(rows, 64))(func(k int, vs iter.Seq[int]) bool {
+		for v := range vs {
+			if v != k {
+				t.Errorf("first value of %d is %d", k, v)
+			}
+			break
+		}
+		seen++
+		return seen < 50
+	})
+	if err != nil || seen != 50 {
+		t.Errorf("%d groups seen, error %v", seen, err)
+	}
+}
+
+func TestCoGroupsMatchMaps(t *testing.T) {
+	var left []pair[int64, string]
+	var right []pair[int64, [3]int32]
+	wantL, wantR := map[int64][]string{}, map[int64][][3]int32{}
+	r := rand.New(rand.NewPCG(8, 8))
+	for i := range 20_000 {
+		k, w := r.Int64N(3000), r.Int64N(3000)+1000
+		if i%2 == 0 {
+			w = 2000 // many right values of one key
+		}
+		left = append(left, pair[int64, string]{Key: k, Value: names(i)})
+		right = append(right, pair[int64, [3]int32]{Key: w, Value: [3]int32{int32(i)}})
+		wantL[k] = append(wantL[k], names(i))
+		wantR[w] = append(wantR[w], [3]int32{int32(i)})
+	}
+	for _, limit := range limits {
+		_, acc := budget(t, limit)
+		cfg := shuffle.Config{Dir: emptyDir(t), Mem: acc}
+		gotL, gotR := map[int64][]string{}, map[int64][][3]int32{}
+		err := shuffle.CoGroups(t.Context(), cfg, must(codec.KeysFor[int64]()),
+			must(codec.For[pair[int64, string]]()), batches(left, 512),
+			must(codec.For[pair[int64, [3]int32]]()), batches(right, 333),
+		)(func(k int64, vs iter.Seq[string], ws iter.Seq[[3]int32]) bool {
+			for v := range vs {
+				gotL[k] = append(gotL[k], v)
+				if len(gotL[k]) > 3 {
+					continue
+				}
+				if again := slices.Collect(ws); len(gotR[k]) > 0 && !slices.Equal(gotR[k], again) {
+					t.Errorf("key %d: the right values are others the second time", k)
+				} else if len(again) > 0 {
+					gotR[k] = again
+				}
+			}
+			if again := slices.Collect(ws); len(again) > 0 {
+				gotR[k] = again
+			}
+			return true
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(gotL, wantL) || !reflect.DeepEqual(gotR, wantR) {
+			t.Errorf("limit %d: groups differ", limit)
+		}
+	}
+}
+
+func TestSortMatchesTheStandardLibrary(t *testing.T) {
+	type row struct {
+		Key  string
+		N    int
+		More []int16
+	}
+	prefix := func(rows []row, out []uint64) {
+		for i, r := range rows {
+			var b [8]byte
+			copy(b[:], r.Key)
+			out[i] = binary.BigEndian.Uint64(b[:])
+		}
+	}
+	compare := func(a, b *row) int { return cmp.Compare(a.Key, b.Key) }
+	for seed := range uint64(3) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		rows := make([]row, 30_000)
+		for i := range rows {
+			rows[i] = row{names(r.IntN(9000)), i, make([]int16, r.IntN(8))}
+			if i%4 == 0 {
+				rows[i].Key = fmt.Sprintf("all the same prefix %d", r.IntN(50))
+			}
+		}
+		want := slices.Clone(rows)
+		slices.SortStableFunc(want, func(a, b row) int { return compare(&a, &b) })
+		for _, limit := range limits {
+			mem, acc := budget(t, limit)
+			cfg := shuffle.Config{Dir: emptyDir(t), Mem: acc, Compress: seed == 1}
+			got := must(collect(shuffle.Sort(t.Context(), cfg, must(codec.For[row]()), prefix, compare, batches(rows, 700))))
+			if !reflect.DeepEqual(got, want) {
+				t.Fatalf("limit %d: rows are not sorted", limit)
+			}
+			if over := mem.Peak() - limit; over > 512<<10 {
+				t.Errorf("%d bytes over a budget of %d", over, limit)
+			}
+		}
+	}
+}
+
+func TestSortNumbers(t *testing.T) {
+	shapes := map[string]func(r *rand.Rand, i int) uint64{
+		"random":     func(r *rand.Rand, _ int) uint64 { return r.Uint64() },
+		"few":        func(r *rand.Rand, _ int) uint64 { return r.Uint64N(3) },
+		"equal":      func(*rand.Rand, int) uint64 { return 7 },
+		"ascending":  func(_ *rand.Rand, i int) uint64 { return uint64(i) },
+		"descending": func(_ *rand.Rand, i int) uint64 { return math.MaxUint64 - uint64(i) },
+		"one far":    func(r *rand.Rand, i int) uint64 { return r.Uint64N(1000) + uint64(i/99_999)<<63 },
+		"nested":     func(r *rand.Rand, _ int) uint64 { return r.Uint64() >> r.IntN(64) },
+	}
+	for name, shape := range shapes {
+		t.Run(name, func(t *testing.T) {
+			r := rand.New(rand.NewPCG(1, 1))
+			rows := make([]uint64, 100_000)
+			for i := range rows {
+				rows[i] = shape(r, i)
+			}
+			want := slices.Sorted(slices.Values(rows))
+			got := must(collect(shuffle.Sort(t.Context(), shuffle.Config{Dir: t.TempDir()}, must(codec.For[uint64]()),
+				func(rows, out []uint64) { copy(out, rows) }, nil, batches(rows, 5000))))
+			if !slices.Equal(got, want) {
+				t.Error("not sorted")
+			}
+		})
+	}
+}
+
+func TestARowLargerThanTheBudget(t *testing.T) {
+	_, acc := budget(t, 64<<10)
+	rows := []string{string(make([]byte, 3<<20)), "b", string(make([]byte, 1<<20)), "a"}
+	got := must(collect(shuffle.Sort(t.Context(), shuffle.Config{Dir: emptyDir(t), Mem: acc}, must(codec.For[string]()),
+		func(rows []string, out []uint64) { must(codec.KeysFor[string]()).Prefix(out, rows) }, func(a, b *string) int { return cmp.Compare(*a, *b) }, batches(rows, 4))))
+	if len(got) != 4 || len(got[0]) != 1<<20 || got[3] != "b" {
+		t.Errorf("%d rows", len(got))
+	}
+}
+
+func TestReduceErrorsAndEarlyEnds(t *testing.T) {
+	rows := make([]pair[int, int], 50_000)
+	for i := range rows {
+		rows[i] = pair[int, int]{Key: i, Value: i}
+	}
+	bad := errors.New("the stream broke")
+	broken := func(yield func([]pair[int, int]) bool) error {
+		_ = batches(rows, 1000)(yield)
+		return bad
+	}
+	keys, c := must(codec.KeysFor[int]()), must(codec.For[pair[int, int]]())
+	f := shuffle.Combine[int, int]{Init: func(a *int, v int) { *a = v }, Add: func(a *int, v int) { *a += v }, Merge: func(l, r *int) { *l += *r }}
+	byKey := func(rows []pair[int, int], out []uint64) {
+		for i := range rows {
+			out[i] = uint64(rows[i].Key)
+		}
+	}
+	all := func(ctx context.Context, cfg shuffle.Config, in shuffle.Stream[pair[int, int]], more bool) map[string]error {
+		rows := func([]pair[int, int]) bool { return more }
+		return map[string]error{
+			"aggregate": shuffle.Aggregate(ctx, cfg, keys, c, f, in)(rows),
+			"sort":      shuffle.Sort(ctx, cfg, c, byKey, nil, in)(rows),
+			"groups":    shuffle.Groups(ctx, cfg, keys, c, in)(func(int, iter.Seq[int]) bool { return more }),
+			"cogroups":  shuffle.CoGroups(ctx, cfg, keys, c, in, c, in)(func(int, iter.Seq[int], iter.Seq[int]) bool { return more }),
+		}
+	}
+	_, acc := budget(t, 64<<10)
+	cfg := shuffle.Config{Dir: emptyDir(t), Mem: acc}
+	for name, err := range all(t.Context(), cfg, broken, true) {
+		if !errors.Is(err, bad) {
+			t.Errorf("%s of a broken stream: %v", name, err)
+		}
+	}
+	for name, err := range all(t.Context(), cfg, batches(rows, 100), false) {
+		if err != nil {
+			t.Errorf("%s that is left early: %v", name, err)
+		}
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(bad)
+	for name, err := range all(ctx, cfg, batches(rows, 100), true) {
+		if !errors.Is(err, bad) {
+			t.Errorf("%s under an ended context: %v", name, err)
+		}
+	}
+	cfg.Dir += "/missing"
+	for name, err := range all(t.Context(), cfg, batches(rows, 100), true) {
+		if !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s without a directory: %v", name, err)
+		}
+	}
+}
+
+func TestPanicsLeaveNothingBehind(t *testing.T) {
+	rows := make([]pair[int, int], 50_000)
+	for i := range rows {
+		rows[i] = pair[int, int]{Key: i, Value: i}
+	}
+	_, acc := budget(t, 64<<10)
+	cfg := shuffle.Config{Dir: emptyDir(t), Mem: acc}
+	defer func() {
+		if recover() == nil {
+			t.Error("the panic was lost")
+		}
+		if used := acc.Used(); used != 0 {
+			t.Errorf("%d bytes still held", used)
+		}
+	}()
+	_ = shuffle.Groups(t.Context(), cfg, must(codec.KeysFor[int]()), must(codec.For[pair[int, int]]()), batches(rows, 100))(
+		func(int, iter.Seq[int]) bool { panic("user code") })
+}
