@@ -221,19 +221,18 @@ func AggregateOp[T, A any](zero func() A, add func(*A, T)) *Op {
 
 // TakeOrderedOp keeps the least rows of each partition, as many as the sink's
 // limit says.
-func TakeOrderedOp[T any](name string, f func(a, b T) int) *Op {
-	return one(name, f, &SinkPart{open: func(t *Task, spec *plan.Sink) (sink, error) {
-		c, err := codec.For[T]()
-		return &orderedSink[T]{collectSink: collectSink[T]{t: t, c: c}, n: int(spec.Limit), cmp: order2(name, f)}, err
-	}})
+func TakeOrderedOp[T any](f func(a, b T) int) *Op { return least("TakeOrdered", f, f) }
+
+// TopOp keeps the greatest rows of each partition.
+func TopOp[T any](f func(a, b T) int) *Op {
+	return least("Top", f, func(a, b T) int { return f(b, a) })
 }
 
-// order2 gives the order in which rows are kept: Top wants the greatest.
-func order2[T any](name string, f func(a, b T) int) func(a, b T) int {
-	if name == "Top" {
-		return func(a, b T) int { return f(b, a) }
-	}
-	return f
+func least[T any](name string, f any, cmp func(a, b T) int) *Op {
+	return one(name, f, &SinkPart{open: func(t *Task, spec *plan.Sink) (sink, error) {
+		c, err := codec.For[T]()
+		return &orderedSink[T]{collectSink: collectSink[T]{t: t, c: c}, n: int(spec.Limit), cmp: cmp}, err
+	}})
 }
 
 // orderedSink keeps up to twice the rows wanted, and now and then sorts them

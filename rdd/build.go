@@ -11,6 +11,7 @@ import (
 type Action struct {
 	Op     *Op
 	Call   Call
+	Part   string // of the operator, where it is the sink
 	Limit  int64
 	Zero   plan.Digest
 	Output *plan.Output
@@ -41,6 +42,7 @@ func (g *Graph) Plan(n *Node, a Action) (*plan.Plan, error) {
 		return nil, err
 	}
 	b.plan.Target = plan.StageKey(fmt.Sprintf("r%d", g.nextID.Add(1)))
+	op.Part = a.Part
 	sink := plan.Sink{Op: op, Limit: a.Limit, Zero: a.Zero, Staged: a.Output != nil}
 	b.stage(plan.Stage{Key: b.plan.Target, Kind: plan.ResultStage, Inexact: a.Inexact, Pipe: b.pipes[n], Sink: sink})
 	b.blobs()
@@ -298,6 +300,7 @@ func (n *Node) refer() (plan.Op, error) {
 	if err != nil {
 		return ref, err
 	}
+	ref.Part = n.part
 	n.ref.Store(&ref)
 	return ref, nil
 }

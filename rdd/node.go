@@ -27,10 +27,10 @@ type Graph struct {
 type GraphOptions struct {
 	// Seed places keys in partitions, the same for the whole session.
 	Seed uint64
-	// PutBlob keeps bytes that plans will name.
-	PutBlob func([]byte) plan.Digest
 	// Release says that no RDD needs a shuffle any more.
 	Release func(plan.StageKey)
+	// ReleaseBlob says that no RDD needs a blob any more.
+	ReleaseBlob func(plan.Digest)
 	// Notice tells the user something once: code that was never generated,
 	// or not since its last change.
 	Notice func(string)
@@ -70,6 +70,7 @@ type Node struct {
 	id      int64
 	kind    nodeKind
 	op      *Op
+	part    string // of op, where it is not the whole
 	dir     string
 	site    plan.Site
 	env     plan.Digest
@@ -152,6 +153,7 @@ func (g *Graph) node(kind nodeKind, op *Op, c Call, parents ...*Node) *Node {
 			n.err = errors.Join(n.err, fmt.Errorf("%s (%s) mixes RDDs of two sessions", op.Name, c.Site))
 		}
 	}
+	n.holds(c.Env)
 	return n
 }
 
@@ -159,7 +161,17 @@ func (g *Graph) node(kind nodeKind, op *Op, c Call, parents ...*Node) *Node {
 func (g *Graph) Source(op *Op, c Call, src plan.Source) *Node {
 	n := g.node(sourceNode, op, c)
 	n.source = src
+	if src.Data != nil {
+		n.holds(src.Data.Blob)
+	}
 	return n
+}
+
+// holds gives a blob back when the node is gone.
+func (n *Node) holds(blob plan.Digest) {
+	if release := n.graph.o.ReleaseBlob; release != nil && blob != "" {
+		runtime.AddCleanup(n, release, blob)
+	}
 }
 
 // Narrow makes a node that takes rows one by one. keep says that keys stay, so
@@ -169,6 +181,13 @@ func (n *Node) Narrow(op *Op, c Call, keep bool) *Node {
 	if keep {
 		m.placed = n.placed
 	}
+	return m
+}
+
+// Part is Narrow with a part of an operator that has several.
+func (n *Node) Part(op *Op, c Call, part string) *Node {
+	m := n.Narrow(op, c, false)
+	m.part = part
 	return m
 }
 

@@ -26,14 +26,17 @@ func (s ActionState) Ended() bool { return s >= ActionDone }
 // ActionStatus is a picture of one action, for progress bars, summaries and
 // pages.
 type ActionStatus struct {
-	ID      ActionID
-	Name    string // "SaveAsTextFile"
-	Site    Site
-	State   ActionState
-	Stages  []StageStatus // in the plan's order
-	Started time.Time
-	Elapsed time.Duration
-	Error   string
+	ID     ActionID
+	Name   string // "SaveAsTextFile"
+	Site   Site
+	State  ActionState
+	Stages []StageStatus // in the plan's order
+	// Partitions is how many partitions the target has, which may be more
+	// than the action asked for.
+	Partitions int
+	Started    time.Time
+	Elapsed    time.Duration
+	Error      string
 }
 
 // StageStatus is a picture of one stage within an action.

@@ -16,8 +16,8 @@ type Task struct {
 	Scratch string
 	// Store is the directory, shared with other attempts, for files that outlive
 	// this one: shuffle outputs and values too large to carry. It is there when
-	// the attempt starts. Names in it begin with Attempt and a dot, by which the
-	// files of attempts that failed or lost are found and removed.
+	// the attempt starts. Names in it begin with Attempt and then no digit, by
+	// which the files of attempts that failed or lost are found and removed.
 	Store  string
 	Staged string // the file that a staged sink writes
 }

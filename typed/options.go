@@ -1,0 +1,114 @@
+package typed
+
+import "github.com/gordd-project/gordd/rdd/plan"
+
+// ReadOption is an option of the sources that read files.
+type ReadOption interface{ read(*plan.Files) }
+
+// ShuffleOption is an option of operators that shuffle.
+type ShuffleOption interface{ shuffle(*wideOptions) }
+
+// JoinOption is an option of joins.
+type JoinOption interface{ join(*wideOptions) }
+
+// SortOption is an option of sorts.
+type SortOption interface{ sort(*wideOptions) }
+
+// RangeOption is an option of Range.
+type RangeOption interface{ rng(*plan.Range) }
+
+// SaveOption is an option of the actions that write files.
+type SaveOption interface{ save(*saveOptions) }
+
+type wideOptions struct {
+	partitions int
+	descending bool
+}
+
+type saveOptions struct {
+	output plan.Output
+	format any // func(T) string
+}
+
+// PartitionsOption is what Partitions gives: it fits every operator that makes
+// partitions.
+type PartitionsOption int
+
+// Partitions asks for n partitions. Of a source of files it asks for at least
+// so many, where the files can be cut. 0 is the default.
+func Partitions(n int) PartitionsOption { return PartitionsOption(n) }
+
+func (n PartitionsOption) read(f *plan.Files)     { f.MinSplits = int(n) }
+func (n PartitionsOption) shuffle(o *wideOptions) { o.partitions = int(n) }
+func (n PartitionsOption) join(o *wideOptions)    { o.partitions = int(n) }
+func (n PartitionsOption) sort(o *wideOptions)    { o.partitions = int(n) }
+func (n PartitionsOption) rng(r *plan.Range)      { r.N = int(n) }
+
+type readFunc func(*plan.Files)
+
+func (f readFunc) read(o *plan.Files) { f(o) }
+
+// Recursive reads directories to any depth.
+func Recursive() ReadOption { return readFunc(func(o *plan.Files) { o.Recursive = true }) }
+
+// SplitBytes bounds the size of a split; the default is 128 MiB.
+func SplitBytes(n int64) ReadOption { return readFunc(func(o *plan.Files) { o.MaxBytes = n }) }
+
+type rangeFunc func(*plan.Range)
+
+func (f rangeFunc) rng(r *plan.Range) { f(r) }
+
+// From starts a Range at a number other than 0.
+func From(n int64) RangeOption { return rangeFunc(func(r *plan.Range) { r.From = n }) }
+
+// Step makes a Range go in steps other than 1; negative ones go down.
+func Step(n int64) RangeOption { return rangeFunc(func(r *plan.Range) { r.Step = n }) }
+
+type sortFunc func(*wideOptions)
+
+func (f sortFunc) sort(o *wideOptions) { f(o) }
+
+// Descending sorts the greatest first.
+func Descending() SortOption { return sortFunc(func(o *wideOptions) { o.descending = true }) }
+
+type saveFunc func(*saveOptions)
+
+func (f saveFunc) save(o *saveOptions) { f(o) }
+
+// Overwrite replaces an output directory that is there.
+func Overwrite() SaveOption { return saveFunc(func(o *saveOptions) { o.output.Overwrite = true }) }
+
+// Compress compresses the part files: "gzip" or "zstd".
+func Compress(name string) SaveOption {
+	return saveFunc(func(o *saveOptions) { o.output.Compression = name })
+}
+
+// Format makes the line of each row, where rows have no text form of their
+// own. f is a function as operators take them.
+func Format[T any](f func(T) string) SaveOption {
+	return saveFunc(func(o *saveOptions) { o.format = f })
+}
+
+func shuffleOptions(opts []ShuffleOption) int {
+	var o wideOptions
+	for _, opt := range opts {
+		opt.shuffle(&o)
+	}
+	return o.partitions
+}
+
+func joinOptions(opts []JoinOption) int {
+	var o wideOptions
+	for _, opt := range opts {
+		opt.join(&o)
+	}
+	return o.partitions
+}
+
+func sortOptions(opts []SortOption) wideOptions {
+	var o wideOptions
+	for _, opt := range opts {
+		opt.sort(&o)
+	}
+	return o
+}

@@ -1,0 +1,185 @@
+package typed
+
+import (
+	"cmp"
+	"fmt"
+	"iter"
+
+	"github.com/gordd-project/gordd/rdd"
+	"github.com/gordd-project/gordd/rdd/codec"
+	"github.com/gordd-project/gordd/rdd/plan"
+)
+
+// RDD is a distributed collection of T: a lazy iter.Seq[T] in partitions. It is
+// a value; operators make new RDDs and leave it as it is. Nothing runs until an
+// action is called.
+//
+// Functions given to operators are literals, named functions or method
+// expressions. They capture no local variables: values that they need travel
+// by With. They may run on many rows at once in several goroutines, and again
+// when a task is tried again.
+//
+// Operators that change the shape of T, or need more of T than RDD asks for,
+// are functions of this package: [Distinct], [SortByKey].
+type RDD[T any] struct {
+	s *Session
+	n *rdd.Node
+}
+
+// PairRDD is a distributed collection of keys with values: a lazy
+// iter.Seq2[K, V] in partitions. What is said of RDD holds for it.
+type PairRDD[K comparable, V any] struct {
+	s *Session
+	n *rdd.Node
+}
+
+// Pair is a key with its value, where a pair has to be one value.
+type Pair[K, V any] = rdd.Pair[K, V]
+
+// Task is the attempt that runs a function, and its context.
+type Task = rdd.Task
+
+// Err gives the first error of the RDD's lineage, without running anything. The
+// first action would give the same.
+func (r RDD[T]) Err() error { return r.n.Err() }
+
+// Err gives the first error of the RDD's lineage, without running anything. The
+// first action would give the same.
+func (p PairRDD[K, V]) Err() error { return p.n.Err() }
+
+// call is where the exported function that calls it was called.
+func call() rdd.Call { return rdd.CallSite(1) }
+
+// rowsTravel says whether rows of T can cross from task to task.
+func rowsTravel[T any](c rdd.Call, op string) rdd.Call {
+	if _, err := codec.For[T](); err != nil && c.Err == nil {
+		c.Err = fmt.Errorf("%s (%s): %w", op, c.Site, err)
+	}
+	return c
+}
+
+// pairsTravel says whether pairs can be shuffled by key.
+func pairsTravel[K comparable, V any](c rdd.Call, op string) rdd.Call {
+	if _, err := codec.KeysFor[K](); err != nil && c.Err == nil {
+		c.Err = fmt.Errorf("%s (%s): key: %w", op, c.Site, err)
+	}
+	return rowsTravel[Pair[K, V]](c, op)
+}
+
+
+// Map applies f to each row.
+func (r RDD[T]) Map[U any](f func(T) U) RDD[U] {
+	return RDD[U]{r.s, r.n.Narrow(rdd.MapOp(f), call(), false)}
+}
+
+// TryMap applies f to each row. A row for which f gives an error is rejected;
+// see [Policy].
+func (r RDD[T]) TryMap[U any](f func(T) (U, error)) RDD[U] {
+	return RDD[U]{r.s, r.n.Narrow(rdd.TryMapOp(f), call(), false)}
+}
+
+// Filter keeps the rows for which f says true.
+func (r RDD[T]) Filter(f func(T) bool) RDD[T] {
+	return RDD[T]{r.s, r.n.Narrow(rdd.FilterOp(f), call(), true)}
+}
+
+// FlatMap gives all values of the sequences that f makes of the rows.
+func (r RDD[T]) FlatMap[U any](f func(T) iter.Seq[U]) RDD[U] {
+	return RDD[U]{r.s, r.n.Narrow(rdd.FlatMapOp(f), call(), false)}
+}
+
+// TryFlatMap is FlatMap for a function that may fail. A row for which f gives
+// an error is rejected; see [Policy].
+func (r RDD[T]) TryFlatMap[U any](f func(T) (iter.Seq[U], error)) RDD[U] {
+	return RDD[U]{r.s, r.n.Narrow(rdd.TryFlatMapOp(f), call(), false)}
+}
+
+// MapPartitions hands f the rows of each partition and takes the rows it makes
+// of them. The sequence can be ranged over once.
+func (r RDD[T]) MapPartitions[U any](f func(*Task, iter.Seq[T]) iter.Seq[U]) RDD[U] {
+	return RDD[U]{r.s, r.n.Narrow(rdd.MapPartitionsOp(f), call(), false)}
+}
+
+// MapToPair makes a key and a value of each row.
+func (r RDD[T]) MapToPair[K comparable, V any](f func(T) (K, V)) PairRDD[K, V] {
+	return PairRDD[K, V]{r.s, r.n.Narrow(rdd.MapToPairOp(f), call(), false)}
+}
+
+// TryMapToPair makes a key and a value of each row. A row for which f gives an
+// error is rejected; see [Policy].
+func (r RDD[T]) TryMapToPair[K comparable, V any](f func(T) (K, V, error)) PairRDD[K, V] {
+	return PairRDD[K, V]{r.s, r.n.Narrow(rdd.TryMapToPairOp(f), call(), false)}
+}
+
+// FlatMapToPair gives all pairs of the sequences that f makes of the rows.
+func (r RDD[T]) FlatMapToPair[K comparable, V any](f func(T) iter.Seq2[K, V]) PairRDD[K, V] {
+	return PairRDD[K, V]{r.s, r.n.Narrow(rdd.FlatMapToPairOp(f), call(), false)}
+}
+
+// KeyBy pairs each row with the key that f gives for it.
+func (r RDD[T]) KeyBy[K comparable](f func(T) K) PairRDD[K, T] {
+	return PairRDD[K, T]{r.s, r.n.Narrow(rdd.KeyByOp(f), call(), false)}
+}
+
+// Union has the rows of r and then those of the others, partition after
+// partition. Equal rows stay.
+func (r RDD[T]) Union(others ...RDD[T]) RDD[T] {
+	nodes := make([]*rdd.Node, len(others))
+	for i, o := range others {
+		nodes[i] = o.n
+	}
+	return RDD[T]{r.s, r.n.Union(call(), nodes...)}
+}
+
+// Repartition spreads the rows evenly over n partitions.
+func (r RDD[T]) Repartition(n int) RDD[T] {
+	return RDD[T]{r.s, repartition[T](r.n, n, rowsTravel[T](call(), "Repartition"))}
+}
+
+func repartition[T any](n *rdd.Node, parts int, c rdd.Call) *rdd.Node {
+	if parts < 1 && c.Err == nil {
+		c.Err = fmt.Errorf("Repartition (%s): %d partitions: give a number from 1 to %d", c.Site, parts, plan.MaxPartitions)
+	}
+	return n.Wide(rdd.RepartitionOp[T](), c, rdd.Wide{
+		Kind: plan.RoundRobinPartitioner, N: parts, Sinks: []string{"map"}, Class: plan.Unordered,
+	})
+}
+
+// sorted is how the sorts read their parent.
+func sorted(opts []SortOption, pre string) rdd.Wide {
+	o := sortOptions(opts)
+	return rdd.Wide{
+		Kind: plan.RangePartitioner, N: o.partitions, Descending: o.descending,
+		Sinks: []string{"map"}, Pre: pre, Sampled: true,
+	}
+}
+
+// SortBy sorts the rows by the key that f gives. Rows with equal keys stay in
+// order.
+func (r RDD[T]) SortBy[K cmp.Ordered](f func(T) K, opts ...SortOption) RDD[T] {
+	c := rowsTravel[Pair[K, T]](call(), "SortBy")
+	return RDD[T]{r.s, r.n.Wide(rdd.SortByOp(f), c, sorted(opts, "key"))}
+}
+
+// SortFunc sorts the rows by a comparison, which says as cmp.Compare does how a
+// and b are ordered. Rows that compare equal stay in order.
+func (r RDD[T]) SortFunc(f func(a, b T) int, opts ...SortOption) RDD[T] {
+	c := rowsTravel[T](call(), "SortFunc")
+	return RDD[T]{r.s, r.n.Wide(rdd.SortFuncOp(f), c, sorted(opts, ""))}
+}
+
+// DistinctBy keeps the first row of those with equal keys.
+func (r RDD[T]) DistinctBy[K comparable](f func(T) K, opts ...ShuffleOption) RDD[T] {
+	c := pairsTravel[K, T](call(), "DistinctBy")
+	w := combined(opts)
+	w.Keep = false
+	return RDD[T]{r.s, r.n.Wide(rdd.DistinctByOp(f), c, w)}
+}
+
+// Distinct keeps one of equal rows.
+func Distinct[T comparable](r RDD[T], opts ...ShuffleOption) RDD[T] {
+	c := pairsTravel[T, struct{}](call(), "Distinct")
+	w := combined(opts)
+	w.Keep = false
+	return RDD[T]{r.s, r.n.Wide(rdd.DistinctOp[T](), c, w)}
+}

@@ -1,0 +1,162 @@
+package typed
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"sync"
+
+	"github.com/gordd-project/gordd/internal/engine"
+	"github.com/gordd-project/gordd/rdd"
+	"github.com/gordd-project/gordd/rdd/plan"
+	"github.com/gordd-project/gordd/shuffle"
+)
+
+// Options configure a session. The zero value works.
+type Options struct {
+	// Cores is the number of tasks that run at a time; the default is
+	// GOMAXPROCS.
+	Cores int
+	// Memory is the budget in bytes for tables, buffers and sorts, beyond which
+	// tasks spill to disk; the default is 60 % of the machine's memory, or of
+	// its cgroup's.
+	Memory int64
+	// Scratch is the directory for temporary files; the default is the
+	// system's.
+	Scratch string
+	// Policy says what happens to rows that cannot be processed; the default
+	// is Fail.
+	Policy Policy
+	// MaxResultSize bounds what an action brings to the driver, in bytes; the
+	// default is 1 GiB.
+	MaxResultSize int64
+	// Log takes what the session has to tell beside errors: the story of its
+	// actions. The default discards it.
+	Log *slog.Logger
+	// Notices takes what the user should know once, such as code that is not
+	// generated; the default is standard error.
+	Notices io.Writer
+	// Observe is called with a picture of each running action, a few times a
+	// second and at its end.
+	Observe func(plan.ActionStatus)
+	// Closures runs the functions as they are, even where code was generated
+	// for them.
+	Closures bool
+	// NoFusing runs every operator on its own, even where generated code runs
+	// several in one loop.
+	NoFusing bool
+
+	strict bool // refuse what has no fresh generated code
+}
+
+func (o Options) withDefaults() Options {
+	o.Cores = max(cmp.Or(o.Cores, runtime.GOMAXPROCS(0)), 1)
+	o.Memory = cmp.Or(o.Memory, defaultMemory())
+	o.MaxResultSize = cmp.Or(o.MaxResultSize, engine.DefaultResultBytes)
+	if o.Notices == nil {
+		o.Notices = os.Stderr
+	}
+	return o
+}
+
+// fallbackMemory is the budget where the size of memory is not known.
+const fallbackMemory = 2 << 30
+
+// minMemory is the least budget that tasks can work with.
+const minMemory = 16 << 20
+
+// Session runs pipelines. It may be used by several goroutines at once.
+type Session struct {
+	options Options
+	ctx     context.Context
+	engine  *engine.Engine
+	graph   *rdd.Graph
+	memory  *shuffle.Memory
+	scratch string
+
+	close  sync.Once
+	closed error
+}
+
+// executor hands tasks to a runner that is made after the engine it serves.
+type executor struct{ *rdd.Runner }
+
+func (e *executor) Run(ctx context.Context, p *plan.Plan, st *plan.Stage, t *plan.Task) (*plan.Result, *plan.Failure) {
+	return e.Runner.Run(ctx, p, st, t)
+}
+
+// NewSession starts a session on the embedded engine, in this process. Actions
+// end when ctx does. Close must be called in the end.
+func NewSession(ctx context.Context, o Options) (*Session, error) {
+	o = o.withDefaults()
+	if o.Memory < minMemory {
+		return nil, fmt.Errorf("memory of %d bytes is too little: give at least %d MiB", o.Memory, minMemory>>20)
+	}
+	scratch, err := os.MkdirTemp(o.Scratch, "gordd-")
+	if err != nil {
+		return nil, fmt.Errorf("make a scratch directory: %w", err)
+	}
+	s := &Session{options: o, ctx: ctx, scratch: scratch, memory: shuffle.NewMemory(o.Memory)}
+	ex := &executor{}
+	s.engine = engine.New(engine.Options{Slots: o.Cores, Scratch: scratch, Log: o.Log, Observe: o.Observe}, ex)
+	s.graph = rdd.NewGraph(rdd.GraphOptions{
+		Seed:        rand.Uint64(),
+		Release:     s.engine.Release,
+		ReleaseBlob: s.engine.ReleaseBlob,
+		Notice:      func(text string) { _, _ = fmt.Fprintln(o.Notices, text) },
+		Closures:    o.Closures,
+		Strict:      o.strict,
+	})
+	ex.Runner = rdd.NewRunner(rdd.RunnerOptions{Memory: s.memory, Blob: s.engine.Blob, Local: s.graph.Local, NoKernels: o.NoFusing})
+	limitHeap(o.Memory)
+	return s, nil
+}
+
+// limitHeap sets the garbage collector to the budget: rarely as long as there
+// is room, hard before the limit. What the user set by GOGC or GOMEMLIMIT stays.
+func limitHeap(budget int64) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(budget)
+	}
+}
+
+// Close ends the session: running actions are cancelled, temporary files are
+// removed.
+func (s *Session) Close() error {
+	s.close.Do(func() {
+		s.closed = errors.Join(s.engine.Close(), os.RemoveAll(s.scratch))
+	})
+	return s.closed
+}
+
+// action runs one action over a node.
+func (s *Session) action(ctx context.Context, n *rdd.Node, a rdd.Action, want engine.Action) (plan.ActionStatus, error) {
+	a.Policy = s.options.Policy.p
+	p, err := s.graph.Plan(n, a)
+	if err != nil {
+		return plan.ActionStatus{}, err
+	}
+	encoded, err := plan.Encode(p)
+	if err != nil {
+		return plan.ActionStatus{}, fmt.Errorf("%s (%s): %w", a.Op.Name, a.Call.Site, err)
+	}
+	if want.ResultBytes == 0 {
+		want.ResultBytes = s.options.MaxResultSize
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	defer context.AfterFunc(s.ctx, func() { stop(context.Cause(s.ctx)) })()
+	st, err := s.engine.Do(ctx, encoded, want)
+	runtime.KeepAlive(n)
+	return st, err
+}

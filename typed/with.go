@@ -1,0 +1,56 @@
+package typed
+
+import (
+	"fmt"
+
+	"github.com/gordd-project/gordd/rdd"
+	"github.com/gordd-project/gordd/rdd/codec"
+)
+
+// RDDWith is an RDD with a value that travels to its functions: its operators
+// take functions with that value in front.
+type RDDWith[E, T any] struct {
+	r   RDD[T]
+	env value
+}
+
+// PairWith is a PairRDD with a value that travels to its functions: its
+// operators take functions with that value in front.
+type PairWith[E any, K comparable, V any] struct {
+	p   PairRDD[K, V]
+	env value
+}
+
+// value is an encoded With value.
+type value struct {
+	b   []byte
+	err error
+}
+
+func encode[E any](env E) value {
+	b, err := codec.Marshal(env)
+	return value{b, err}
+}
+
+// at gives the call of an operator that takes the value. Each operator holds
+// the value's bytes for itself.
+func (v value) at(s *Session, c rdd.Call) rdd.Call {
+	if v.err != nil {
+		c.Err = fmt.Errorf("With (%s): %w", c.Site, v.err)
+		return c
+	}
+	c.Env = s.engine.PutBlob(v.b)
+	return c
+}
+
+// With gives the operators that follow a value: a broadcast variable. It is
+// encoded now, so that later changes are not seen, and reaches every worker
+// once. Functions must not change it.
+func (r RDD[T]) With[E any](env E) RDDWith[E, T] { return RDDWith[E, T]{r, encode(env)} }
+
+// With gives the operators that follow a value: a broadcast variable. It is
+// encoded now, so that later changes are not seen, and reaches every worker
+// once. Functions must not change it.
+func (p PairRDD[K, V]) With[E any](env E) PairWith[E, K, V] {
+	return PairWith[E, K, V]{p, encode(env)}
+}
