@@ -1,0 +1,254 @@
+package table_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gordd-project/gordd/rdd/codec"
+	"github.com/gordd-project/gordd/shuffle/table"
+)
+
+type (
+	word   string
+	number uint16
+	point  struct {
+		X    float64
+		Name string
+	}
+	wide struct{ A, B, C, D int64 }
+)
+
+func keysOf[K comparable](t testing.TB) codec.Keys[K] {
+	t.Helper()
+	k, err := codec.KeysFor[K]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+const seed = 99
+
+// counts runs a table of counters against a list, with clears in between.
+func counts[K comparable, C any](t *testing.T, keyOf func(int) K, add func(*C), count func(C) int) {
+	t.Helper()
+	keys := keysOf[K](t)
+	tab := table.New[K, C](keys, seed, 8)
+	defer tab.Free()
+	r := rand.New(rand.NewPCG(1, 1))
+	for _, domain := range []int{1, 100, 50_000} {
+		tab.Clear()
+		want := make(map[uint64]int)
+		for range 3000 {
+			ks := make([]K, 1+r.IntN(table.Batch))
+			for i := range ks {
+				ks[i] = keyOf(r.IntN(domain))
+			}
+			hashes, slots := make([]uint64, len(ks)), make([]*C, len(ks))
+			keys.Hash(hashes, ks, seed)
+			before, need := tab.Bytes(), tab.Need(ks)
+			fresh := tab.Upsert(ks, hashes, slots)
+			if now := tab.Bytes(); now > before+need {
+				t.Fatalf("grew from %d to %d bytes, needed %d", before, now, need)
+			}
+			for i, h := range hashes {
+				if isFresh := fresh>>i&1 != 0; isFresh != (want[h] == 0) {
+					t.Fatalf("key %v: fresh %v, seen %d times", ks[i], isFresh, want[h])
+				}
+				if got := count(*slots[i]); got != want[h] {
+					t.Fatalf("key %v: count %d, want %d", ks[i], got, want[h])
+				}
+				want[h]++
+				add(slots[i])
+			}
+			again := make([]*C, len(ks))
+			if missing := tab.Find(ks, hashes, again); missing != 0 || !slices.Equal(again, slots) {
+				t.Fatalf("found others than inserted, missing %b", missing)
+			}
+		}
+		if tab.Len() != len(want) {
+			t.Fatalf("%d keys, want %d", tab.Len(), len(want))
+		}
+		verify(t, tab, keys, want, count)
+	}
+}
+
+func verify[K comparable, C any](t *testing.T, tab table.Table[K, C], keys codec.Keys[K], want map[uint64]int, count func(C) int) {
+	t.Helper()
+	pos := tab.Positions(nil)
+	if len(pos) != len(want) {
+		t.Fatalf("%d positions of %d keys", len(pos), len(want))
+	}
+	var kept []codec.Pair[K, C]
+	for part := range slices.Chunk(pos, 100) {
+		rows := make([]codec.Pair[K, C], len(part))
+		tab.Load(rows, part, false)
+		for _, row := range rows {
+			if h := keys.Hash1(row.Key, seed); count(row.Value) != want[h] {
+				t.Fatalf("key %v: count %d, want %d", row.Key, count(row.Value), want[h])
+			}
+		}
+		tab.Load(rows, part, true)
+		kept = append(kept, rows...)
+	}
+	tab.Clear()
+	if tab.Len() != 0 || len(tab.Positions(nil)) != 0 {
+		t.Fatal("keys are left after Clear")
+	}
+	for _, row := range kept { // kept rows outlive the table's memory
+		delete(want, keys.Hash1(row.Key, seed))
+	}
+	if len(want) != 0 {
+		t.Fatalf("%d keys were lost", len(want))
+	}
+}
+
+// text returns different texts of 1 to about 50 bytes.
+func text(n int) string {
+	return strings.Repeat("é", n%9) + fmt.Sprint(n) + strings.Repeat("-", n%3*n%31)
+}
+
+func TestTablesCountLikeAMap(t *testing.T) {
+	inSlot := func(c *int64) { *c++ }
+	fromSlot := func(c int64) int { return int(c) }
+	onHeap := func(c **int) {
+		if *c == nil {
+			*c = new(int)
+		}
+		**c++
+	}
+	fromHeap := func(c *int) int {
+		if c == nil {
+			return 0
+		}
+		return *c
+	}
+	large := func(c *[9]int32) { c[8]++ }
+	fromLarge := func(c [9]int32) int { return int(c[8]) }
+
+	t.Run("string", func(t *testing.T) { counts(t, text, inSlot, fromSlot) })
+	t.Run("string, pointers", func(t *testing.T) { counts(t, text, onHeap, fromHeap) })
+	t.Run("string, large", func(t *testing.T) { counts(t, text, large, fromLarge) })
+	t.Run("named string", func(t *testing.T) { counts(t, func(n int) word { return word(text(n)) }, inSlot, fromSlot) })
+	t.Run("int", func(t *testing.T) { counts(t, func(n int) int { return n - 50 }, inSlot, fromSlot) })
+	t.Run("int, pointers", func(t *testing.T) { counts(t, func(n int) int { return n }, onHeap, fromHeap) })
+	t.Run("uint64", func(t *testing.T) {
+		counts(t, func(n int) uint64 { return math.MaxUint64 - uint64(n) }, large, fromLarge)
+	})
+	t.Run("int32", func(t *testing.T) { counts(t, func(n int) int32 { return int32(n) - 9 }, inSlot, fromSlot) })
+	t.Run("named uint16", func(t *testing.T) { counts(t, func(n int) number { return number(n) }, inSlot, fromSlot) })
+	t.Run("int8", func(t *testing.T) { counts(t, func(n int) int8 { return int8(n) }, inSlot, fromSlot) })
+	t.Run("bool", func(t *testing.T) { counts(t, func(n int) bool { return n&1 != 0 }, inSlot, fromSlot) })
+	t.Run("float64", func(t *testing.T) {
+		counts(t, func(n int) float64 { return []float64{math.NaN(), 0, math.Copysign(0, -1), float64(n)}[n%4] }, inSlot, fromSlot)
+	})
+	t.Run("struct", func(t *testing.T) {
+		counts(t, func(n int) point { return point{float64(n % 3), text(n)} }, onHeap, fromHeap)
+	})
+	t.Run("wide", func(t *testing.T) { counts(t, func(n int) wide { return wide{D: int64(n)} }, large, fromLarge) })
+}
+
+func TestShortKeysOfEveryLength(t *testing.T) {
+	keys := keysOf[string](t)
+	tab := table.New[string, int64](keys, seed, 0)
+	defer tab.Free()
+	var all []string
+	for n := range 40 {
+		for i := range max(1, n) { // strings that differ in one byte, and by zeros at the end
+			b := make([]byte, n)
+			if n > 0 {
+				b[i] = 1
+			}
+			all = append(all, string(b))
+		}
+		if n > 0 {
+			all = append(all, string(make([]byte, n)))
+		}
+	}
+	hashes, slots := make([]uint64, len(all)), make([]*int64, len(all))
+	keys.Hash(hashes, all, seed)
+	for from := 0; from < len(all); from += table.Batch {
+		part := all[from:min(from+table.Batch, len(all))]
+		if fresh := tab.Upsert(part, hashes[from:], slots[from:]); fresh != 1<<len(part)-1 {
+			t.Fatalf("keys from %d on are taken for others: %b", from, fresh)
+		}
+	}
+	rows := make([]codec.Pair[string, int64], len(all))
+	tab.Load(rows, tab.Positions(nil), false)
+	got := make([]string, len(rows))
+	for i, row := range rows {
+		got[i] = row.Key
+	}
+	slices.Sort(got)
+	slices.Sort(all)
+	if !slices.Equal(got, all) {
+		t.Errorf("keys come back changed")
+	}
+}
+
+func TestSlotsDependOnSeedAndInsertionsOnly(t *testing.T) {
+	keys := keysOf[string](t)
+	build := func() []string {
+		tab := table.New[string, int64](keys, seed, 0)
+		defer tab.Free()
+		for i := range 10_000 {
+			k := []string{text(i)}
+			tab.Upsert(k, []uint64{keys.Hash1(k[0], seed)}, make([]*int64, 1))
+		}
+		rows := make([]codec.Pair[string, int64], tab.Len())
+		tab.Load(rows, tab.Positions(nil), true)
+		var out []string
+		for _, r := range rows {
+			out = append(out, r.Key)
+		}
+		return out
+	}
+	if !slices.Equal(build(), build()) {
+		t.Error("two tables differ")
+	}
+}
+
+func TestEqualHashes(t *testing.T) {
+	long := func(n int) string { return fmt.Sprintf("a key longer than a slot, number %d", n) }
+	texts, ints, structs := table.New[string, int64](keysOf[string](t), seed, 0),
+		table.New[int, int64](keysOf[int](t), seed, 0), table.New[wide, int64](keysOf[wide](t), seed, 0)
+	same := slices.Repeat([]uint64{math.MaxUint64}, 60) // the last slot: probing wraps around
+	slots := make([]*int64, 60)
+	var ss []string
+	var is []int
+	var ws []wide
+	for i := range 60 {
+		s := fmt.Sprint(i)
+		if i%2 == 0 {
+			s = long(i)
+		}
+		ss, is, ws = append(ss, s), append(is, i), append(ws, wide{C: int64(i)})
+	}
+	const all = 1<<60 - 1
+	if f := texts.Upsert(ss, same, slots); f != all || texts.Find(ss, same, slots) != 0 || texts.Upsert(ss, same, slots) != 0 {
+		t.Error("strings of equal hashes are confused")
+	}
+	if f := ints.Upsert(is, same, slots); f != all || ints.Find(is, same, slots) != 0 || ints.Upsert(is, same, slots) != 0 {
+		t.Error("integers of equal hashes are confused")
+	}
+	if f := structs.Upsert(ws, same, slots); f != all || structs.Find(ws, same, slots) != 0 || structs.Upsert(ws, same, slots) != 0 {
+		t.Error("structs of equal hashes are confused")
+	}
+}
+
+func TestFindInAnEmptyTable(t *testing.T) {
+	slots := make([]*int64, 2)
+	if m := table.New[string, int64](keysOf[string](t), seed, 0).Find([]string{"", "a"}, []uint64{1, 2}, slots); m != 3 {
+		t.Errorf("missing %b", m)
+	}
+	if m := table.New[int, int64](keysOf[int](t), seed, 0).Find([]int{0, 1}, []uint64{1, 2}, slots); m != 3 {
+		t.Errorf("missing %b", m)
+	}
+	if m := table.New[wide, int64](keysOf[wide](t), seed, 0).Find(make([]wide, 2), []uint64{1, 2}, slots); m != 3 {
+		t.Errorf("missing %b", m)
+	}
+}
