@@ -66,7 +66,6 @@ func pairsTravel[K comparable, V any](c rdd.Call, op string) rdd.Call {
 	return rowsTravel[Pair[K, V]](c, op)
 }
 
-
 // Map applies f to each row.
 func (r RDD[T]) Map[U any](f func(T) U) RDD[U] {
 	return RDD[U]{r.s, r.n.Narrow(rdd.MapOp(f), call(), false)}
