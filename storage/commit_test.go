@@ -493,3 +493,92 @@ func TestCompressorEnds(t *testing.T) {
 		t.Error("file is there after a refused compression")
 	}
 }
+
+// TestRenameThatStoppedHalfWay: a store without one-step renames left both names.
+func TestRenameThatStoppedHalfWay(t *testing.T) {
+	top := t.TempDir()
+	c := committer(t, Output{Dir: filepath.Join(top, "out")})
+	winners := attempts(t, c, 3)
+	ready := filepath.Join(c.Staging(), readyName)
+	must(t, os.Mkdir(ready, 0o777))
+	if err := os.Link(c.AttemptPath(winners[2].Attempt), filepath.Join(ready, c.PartName(2))); err != nil {
+		t.Skipf("no hard links: %v", err)
+	}
+	must(t, c.Publish(t.Context(), winners))
+	must(t, c.Collect(t.Context()))
+	wantOutput(t, top, "out", 3)
+}
+
+// TestSlowPublisherGivesBack: it found the output in the way and put aside, as the old one, what
+// a faster publisher of the same intent had just made.
+func TestSlowPublisherGivesBack(t *testing.T) {
+	for _, crashed := range []bool{false, true} {
+		top := t.TempDir()
+		c := committer(t, Output{Dir: filepath.Join(top, "out"), Overwrite: true})
+		winners := attempts(t, c, 3)
+		must(t, c.Publish(t.Context(), winners))
+		if crashed {
+			must(t, os.Rename(c.Dir(), filepath.Join(c.Staging(), oldName)))
+			must(t, c.Publish(t.Context(), winners))
+		} else {
+			data := []byte(read(t, filepath.Join(c.Dir(), ManifestName)))
+			must(t, c.swap(t.Context(), filepath.Join(c.Staging(), readyName), data))
+		}
+		must(t, c.Collect(t.Context()))
+		wantOutput(t, top, "out", 3)
+	}
+}
+
+// TestStagingIsNotAnInput: unfinished output is invisible to jobs that read the parent.
+func TestStagingIsNotAnInput(t *testing.T) {
+	top := tree(t, "data.txt")
+	c := committer(t, Output{Dir: filepath.Join(top, "out")})
+	attempts(t, c, 3)
+	got, err := found(top, "**/*", ExpandOptions{})
+	if err != nil || got != "data.txt" {
+		t.Errorf("a reader beside the output sees %s, %v", got, err)
+	}
+	must(t, c.Collect(t.Context()))
+}
+
+// TestAttemptsRace: attempts of one partition never write the same file, whoever is late.
+func TestAttemptsRace(t *testing.T) {
+	top := t.TempDir()
+	c := committer(t, Output{Dir: filepath.Join(top, "out")})
+	must(t, c.Prepare(t.Context()))
+	const rivals = 8
+	winners := make([]Winner, rivals)
+	var wg sync.WaitGroup
+	for i := range rivals {
+		wg.Go(func() { winners[i] = attempt(t, c, Attempt{1, 0, 1, uint64(i)}, strings.Repeat("x\n", i)) })
+	}
+	wg.Wait()
+	_, err := c.Create(t.Context(), winners[3].Attempt)
+	wantKind(t, err, Exists, c.AttemptPath(winners[3].Attempt))
+	must(t, c.Publish(t.Context(), winners[5:6]))
+	must(t, c.Collect(t.Context()))
+	if got := read(t, filepath.Join(top, "out", "part-00000")); got != strings.Repeat("x\n", 5) {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestCancelledPublish(t *testing.T) {
+	top := t.TempDir()
+	ctx, cancel := context.WithCancel(t.Context())
+	var renames atomic.Int32
+	url := withFaults(t, top, func(op, _ string) error {
+		if op == "rename" && renames.Add(1) == 2 {
+			cancel()
+		}
+		return ctx.Err()
+	})
+	c := committer(t, Output{Dir: url + "/out"})
+	winners := attempts(t, c, 3)
+	if err := c.Publish(ctx, winners); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	c = committer(t, Output{Dir: filepath.Join(top, "out")})
+	must(t, c.Publish(t.Context(), winners))
+	must(t, c.Collect(t.Context()))
+	wantOutput(t, top, "out", 3)
+}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"pgregory.net/rapid"
 )
@@ -177,14 +178,14 @@ func TestCutAnywhere(t *testing.T) {
 	want := wantRows(path, content)
 	for a := range len(content) + 1 {
 		for b := a; b <= len(content); b++ {
-			for _, chunk := range []int{1, 17, 1000} {
+			for _, chunk := range []int{1, 5, 17, 1000} {
 				var parts []Part
 				for _, r := range [][2]int{{0, a}, {a, b}, {b, len(content)}} {
 					p := whole
 					p.Offset, p.Length = int64(r[0]), int64(r[1]-r[0])
 					parts = append(parts, p)
 				}
-				got, err := readRows([]Split{{Parts: parts}}, TextOptions{ChunkBytes: chunk})
+				got, err := readRows([]Split{{Parts: parts}}, TextOptions{ChunkBytes: chunk, Reuse: chunk%2 == 0 || a%2 == 0})
 				if err == nil {
 					err = sameRows(got, want)
 				}
@@ -192,6 +193,44 @@ func TestCutAnywhere(t *testing.T) {
 					t.Fatalf("cut at %d and %d, chunks of %d: %v", a, b, chunk, err)
 				}
 			}
+		}
+	}
+}
+
+// TestChunks: fresh memory keeps all chunks as they were, reused memory is really one buffer,
+// also when lines do not fit and are carried over.
+func TestChunks(t *testing.T) {
+	var content strings.Builder
+	for i := range 3000 {
+		fmt.Fprintf(&content, "%d:%s\n", i, strings.Repeat("z", i%97*(i%2*5)))
+	}
+	path := write(t, filepath.Join(t.TempDir(), "f"), content.String())
+	for _, reuse := range []bool{false, true} {
+		r := OpenText(Split{Parts: []Part{PartOf(expand(t, path)[0])}}, TextOptions{ChunkBytes: 4096, Reuse: reuse})
+		var kept []string
+		var got strings.Builder
+		places := map[*byte]bool{}
+		for {
+			c, err := r.Next(t.Context())
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			must(t, err)
+			if c.Start != int64(got.Len()) || c.Path != path {
+				t.Errorf("chunk of %s at %d, want %d", c.Path, c.Start, got.Len())
+			}
+			got.WriteString(c.Text)
+			kept = append(kept, c.Text)
+			places[unsafe.StringData(c.Text)] = true
+		}
+		if got.String() != content.String() {
+			t.Errorf("reuse %v: text differs", reuse)
+		}
+		if !reuse && strings.Join(kept, "") != content.String() {
+			t.Error("a chunk changed after the next was read")
+		}
+		if n := len(places); reuse && n > 1 || !reuse && n != len(kept) {
+			t.Errorf("reuse %v: %d buffers for %d chunks", reuse, n, len(kept))
 		}
 	}
 }
