@@ -80,7 +80,7 @@ type (
 		Keep     bool
 	}
 	// Locations says where the outputs of a shuffle or a value are. Full ones
-	// replace what was known; others only name what was lost.
+	// replace what was known; others add Outputs and name what was lost.
 	Locations struct {
 		Receiver
 		Job     plan.JobID
@@ -135,6 +135,9 @@ type Assignment struct {
 	Twin    bool
 	Alone   bool  // nothing else may run in its executor
 	Memory  int64 // reserved, in bytes
+	// Holders have the cached block that the task starts at, if its worker does
+	// not. Its parents may be incomplete then.
+	Holders []plan.WorkerID
 }
 
 // Level is how near an attempt runs to what it reads.

@@ -1,0 +1,491 @@
+package sched
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/rdd/plan"
+)
+
+// submitAction is R2 and R3.
+func (s *Scheduler) submitAction(ev model.SubmitAction) {
+	j := s.jobs[ev.Action.Job]
+	if j == nil {
+		s.reply(ev.Request, ev.Action.Job, ev.Action.N, refusal("there is no job %q", ev.Action.Job))
+		return
+	}
+	if s.knownAction(j, ev) {
+		return
+	}
+	order, err := s.checkAction(j, &ev)
+	if err != nil {
+		s.reply(ev.Request, j.id, ev.Action.N, err)
+		return
+	}
+	a := &action{
+		id: ev.Action, job: j, plan: ev.Plan, sink: ev.Sink, name: ev.Name, site: ev.Site,
+		group: cmp.Or(ev.Group, j.submit.Group), tags: append(slices.Clone(j.submit.Tags), ev.Tags...),
+		firstN: ev.FirstN, ordered: ev.Ordered, wanted: ev.Partitions, prepared: ev.Sink.Kind != model.Files,
+	}
+	j.lastN = ev.Action.N
+	j.actions = append(j.actions, a)
+	for _, i := range order {
+		a.stages = append(a.stages, s.addStage(j, a, ev.Graph[i]))
+	}
+	a.target = a.stages[len(a.stages)-1]
+	s.record(model.ActionAccepted{Submit: ev}, false)
+	s.reply(ev.Request, j.id, ev.Action.N, nil)
+	s.askFor(a)
+}
+
+// askFor asks for what must be known before an action's tasks exist.
+func (s *Scheduler) askFor(a *action) {
+	if !a.prepared {
+		s.paths[a.sink.Path] = a
+		s.emit(model.PrepareOutput{Action: a.id, Sink: a.sink})
+	}
+	var keys []plan.StageKey
+	for _, st := range a.stages {
+		if !st.sized {
+			keys = append(keys, st.id.Key)
+		}
+	}
+	if len(keys) > 0 {
+		s.emit(model.PlanSplits{Action: a.id, Stages: keys})
+		return
+	}
+	a.sized = true
+	s.startAction(a)
+}
+
+// knownAction answers an action that was submitted before.
+func (s *Scheduler) knownAction(j *job, ev model.SubmitAction) bool {
+	if ev.Action.N > j.lastN {
+		return false
+	}
+	digest := func(d plan.Digest) *model.Cause {
+		if d != ev.Plan {
+			return refusal("action %s was submitted with another plan", ev.Action)
+		}
+		return nil
+	}
+	if a := j.action(ev.Action.N); a != nil {
+		s.reply(ev.Request, j.id, ev.Action.N, digest(a.plan))
+		return true
+	}
+	for _, e := range j.ended {
+		if e.end.Action == ev.Action {
+			err := digest(e.plan)
+			s.reply(ev.Request, j.id, ev.Action.N, err)
+			if err == nil {
+				s.emit(e.end)
+			}
+			return true
+		}
+	}
+	s.reply(ev.Request, j.id, ev.Action.N, refusal("action %s ended too long ago, or was left out", ev.Action))
+	return true
+}
+
+// checkAction validates an action and returns its stages sources first.
+func (s *Scheduler) checkAction(j *job, ev *model.SubmitAction) ([]int, *model.Cause) {
+	switch {
+	case j.state != model.JobRunning:
+		return nil, ended(j.id)
+	case ev.Action.N < 1:
+		return nil, refusal("action %s: numbers start at 1", ev.Action)
+	case len(j.actions) >= s.cfg.MaxActions:
+		return nil, refusal("%d actions are running, which is the limit", len(j.actions))
+	case ev.Sink.Kind == model.Files && ev.Sink.Path == "":
+		return nil, refusal("a sink of files needs a path")
+	case ev.FirstN < 0 || ev.FirstN > 0 && ev.Sink.Kind != model.RowsToDriver:
+		return nil, refusal("the first %d rows can only go to the driver", ev.FirstN)
+	}
+	if other := s.paths[ev.Sink.Path]; ev.Sink.Kind == model.Files && other != nil {
+		return nil, refusal("action %s writes to %s already", other.id, ev.Sink.Path)
+	}
+	for i, p := range ev.Partitions {
+		if p < 0 || i > 0 && p <= ev.Partitions[i-1] {
+			return nil, refusal("partitions must rise from 0: %v", ev.Partitions)
+		}
+	}
+	return s.checkGraph(j, ev)
+}
+
+func (s *Scheduler) checkGraph(j *job, ev *model.SubmitAction) ([]int, *model.Cause) {
+	at := make(map[plan.StageKey]int, len(ev.Graph))
+	for i, spec := range ev.Graph {
+		if _, twice := at[spec.Key]; twice || spec.Key == "" {
+			return nil, refusal("stage key %q is empty or used twice", spec.Key)
+		}
+		at[spec.Key] = i
+		if err := checkStage(j, spec, spec.Key == ev.Target); err != nil {
+			return nil, err
+		}
+	}
+	if _, ok := at[ev.Target]; !ok {
+		return nil, refusal("the target %q is not in the graph", ev.Target)
+	}
+	return sortGraph(ev.Graph, at, ev.Target)
+}
+
+func checkStage(j *job, spec model.StageSpec, target bool) *model.Cause {
+	if target != (spec.Kind == model.ResultStage) {
+		return refusal("stage %q: the target, and no other, is a result stage", spec.Key)
+	}
+	if spec.Barrier {
+		return refusal("stage %q: barrier stages are not supported", spec.Key)
+	}
+	known := j.shared[spec.Key]
+	if known == nil {
+		return nil
+	}
+	if known.spec.Kind != spec.Kind || !slices.Equal(known.spec.Parents, spec.Parents) || known.spec.Class != spec.Class {
+		return refusal("stage %q is known with another shape", spec.Key)
+	}
+	return nil
+}
+
+// sortGraph sorts stages with the sources first, by counting the parents that
+// are left; a cycle never gets to zero. Every stage must lead to the target.
+func sortGraph(graph []model.StageSpec, at map[plan.StageKey]int, target plan.StageKey) ([]int, *model.Cause) {
+	left := make([]int, len(graph))
+	readers := make([][]int, len(graph))
+	var order []int
+	for i, spec := range graph {
+		left[i] = len(spec.Parents)
+		for _, p := range spec.Parents {
+			k, ok := at[p.Key]
+			if !ok {
+				return nil, refusal("stage %q reads %q, which is not in the graph", spec.Key, p.Key)
+			}
+			if graph[k].Kind == model.ResultStage || (graph[k].Kind == model.ValueStage) != (p.Edge == model.ValueDep) {
+				return nil, refusal("stage %q cannot read %s stage %q so", spec.Key, graph[k].Kind, p.Key)
+			}
+			readers[k] = append(readers[k], i)
+		}
+		if left[i] == 0 {
+			order = append(order, i)
+		}
+	}
+	for n := 0; n < len(order); n++ {
+		for _, r := range readers[order[n]] {
+			if left[r]--; left[r] == 0 {
+				order = append(order, r)
+			}
+		}
+	}
+	if len(order) != len(graph) {
+		return nil, refusal("the graph has a cycle")
+	}
+	for i := range graph {
+		if len(readers[i]) == 0 && graph[i].Key != target {
+			return nil, refusal("stage %q leads nowhere", graph[i].Key)
+		}
+	}
+	// The target has no reader, but need not be last: others may be as deep.
+	k := slices.Index(order, at[target])
+	return append(slices.Delete(order, k, k+1), at[target]), nil
+}
+
+func (s *Scheduler) outputPrepared(ev model.OutputPrepared) {
+	a := s.preparing(ev.Action)
+	if a == nil || a.prepared {
+		return
+	}
+	if ev.Err != nil {
+		s.endAction(a, model.ActionFailed, &model.Cause{Kind: model.CauseOutput, Message: ev.Err.Message,
+			Site: a.site, Detail: ev.Err.Detail})
+		return
+	}
+	a.prepared = true
+	s.startAction(a)
+}
+
+func (s *Scheduler) splitsReady(ev model.SplitsReady) {
+	a := s.preparing(ev.Action)
+	if a == nil || a.sized {
+		return
+	}
+	err := a.checkSizes(s, ev)
+	if err != nil {
+		s.endAction(a, model.ActionFailed, err)
+		return
+	}
+	for _, z := range ev.Sizes {
+		for _, st := range a.stages {
+			if st.id.Key == z.Key && !st.sized {
+				s.sizeStage(st, z)
+			}
+		}
+	}
+	a.sized = true
+	s.record(model.SplitsPlanned{Action: ev.Action, Sizes: ev.Sizes}, false)
+	s.startAction(a)
+}
+
+func (s *Scheduler) preparing(id plan.ActionID) *action {
+	if j := s.jobs[id.Job]; j != nil {
+		if a := j.action(id.N); a != nil && a.state == model.ActionPreparing {
+			return a
+		}
+	}
+	return nil
+}
+
+// checkSizes looks whether every stage has a size, and a possible one.
+func (a *action) checkSizes(s *Scheduler, ev model.SplitsReady) *model.Cause {
+	bad := func(format string, args ...any) *model.Cause {
+		return &model.Cause{Kind: model.CauseSplits, Message: fmt.Sprintf(format, args...), Site: a.site}
+	}
+	if ev.Err != nil {
+		return &model.Cause{Kind: model.CauseSplits, Message: ev.Err.Message, Site: a.site, Detail: ev.Err.Detail}
+	}
+	sizes := map[plan.StageKey]model.StageSize{}
+	for _, z := range ev.Sizes {
+		sizes[z.Key] = z
+	}
+	n, total := map[*stage]int{}, s.tasks
+	for _, st := range a.stages {
+		z, ok := sizes[st.id.Key]
+		switch {
+		case st.sized:
+			n[st] = st.n
+			continue
+		case !ok:
+			return bad("%s has no size", stageText(st))
+		case z.N < 0 || z.N > s.cfg.MaxTasks:
+			return bad("%s has %d tasks; the limit is %d", stageText(st), z.N, s.cfg.MaxTasks)
+		case st.spec.Kind == model.ValueStage && z.N != 1:
+			return bad("%s makes a value and has %d tasks, not one", stageText(st), z.N)
+		}
+		n[st] = z.N
+		total += z.N
+		for _, e := range st.parents {
+			if e.kind == model.Narrow && n[e.st] != z.N {
+				return bad("%s has %d tasks, its narrow parent %d", stageText(st), z.N, n[e.st])
+			}
+		}
+	}
+	if total > s.cfg.MaxTotalTasks {
+		return bad("%d tasks in all; the limit is %d", total, s.cfg.MaxTotalTasks)
+	}
+	if k := len(a.wanted); k > 0 && a.wanted[k-1] >= n[a.target] {
+		return bad("partition %d is wanted of %d", a.wanted[k-1], n[a.target])
+	}
+	return nil
+}
+
+// startAction demands the wanted partitions once all answers are there.
+func (s *Scheduler) startAction(a *action) {
+	if !a.prepared || !a.sized || a.state != model.ActionPreparing {
+		return
+	}
+	a.state = model.ActionRunning
+	for _, st := range a.stages {
+		a.ranAt = append(a.ranAt, st.wins)
+		a.was = append(a.was, st.complete() && st.n > 0)
+		kind := model.NoteStageSubmitted
+		if st.complete() {
+			kind = model.NoteStageSkipped
+		}
+		s.emit(model.Note{Kind: kind, Job: a.job.id, Action: a.id.N, Stage: st.id, Gen: st.gen, Count: st.n - st.done})
+	}
+	a.want = len(a.wanted)
+	if a.wanted == nil {
+		a.want = a.target.n
+	}
+	for k := range a.want {
+		i := a.partition(k)
+		a.target.tasks[i].want++
+		s.recountLater(a.target, i)
+	}
+	s.watchWork(a.job)
+	s.maybeDone(a)
+}
+
+// partition returns the kth wanted partition.
+func (a *action) partition(k int) int {
+	if a.wanted == nil {
+		return k
+	}
+	return a.wanted[k]
+}
+
+// accepted counts one more result of an action's target.
+func (s *Scheduler) accepted(a *action, i int) {
+	o := &a.target.outs[i]
+	a.got++
+	a.rows += o.rows
+	a.bytes += o.bytes
+	if a.sink.Kind == model.RowsToDriver && a.bytes > a.job.limits.ResultBytes {
+		s.endAction(a, model.ActionFailed, &model.Cause{Kind: model.CauseResultBytes, Site: a.site, Stage: a.target.id,
+			Message: fmt.Sprintf("results of %d bytes; the limit is %d", a.bytes, a.job.limits.ResultBytes)})
+		return
+	}
+	s.maybeDone(a)
+}
+
+// maybeDone ends an action that has all it asked for.
+func (s *Scheduler) maybeDone(a *action) {
+	if a.state != model.ActionRunning || a.unacked > 0 || a.got < a.want && !a.enough() {
+		return
+	}
+	if a.sink.Kind == model.Files {
+		s.intend(a)
+		return
+	}
+	s.endAction(a, model.ActionDone, nil)
+}
+
+// enough reports whether the first n rows are there (R18).
+func (a *action) enough() bool {
+	if a.firstN == 0 {
+		return false
+	}
+	if !a.ordered {
+		return a.rows >= a.firstN
+	}
+	for ; a.prefix < a.want; a.prefix++ {
+		i := a.partition(a.prefix)
+		if a.target.tasks[i].state != model.TaskFinished {
+			break
+		}
+		a.prefixN += a.target.outs[i].rows
+	}
+	return a.prefixN >= a.firstN
+}
+
+// unaccepted takes back the result of a task whose output is lost.
+func (a *action) unaccepted(i int) {
+	o := &a.target.outs[i]
+	a.got--
+	a.rows -= o.rows
+	a.bytes -= o.bytes
+	a.prefix, a.prefixN = 0, 0
+	if o.where != "" && !o.acked && a.sink.Kind == model.RowsToDriver {
+		a.unacked--
+	}
+}
+
+func (s *Scheduler) resultAck(ev model.ResultAck) {
+	j := s.jobs[ev.Action.Job]
+	if j == nil {
+		return
+	}
+	a := j.action(ev.Action.N)
+	if a == nil || a.state != model.ActionRunning || a.target.gen != ev.Gen {
+		return
+	}
+	for _, i := range ev.Partitions {
+		if i < 0 || i >= a.target.n || a.target.tasks[i].state != model.TaskFinished || a.target.outs[i].acked {
+			continue
+		}
+		o := &a.target.outs[i]
+		if o.where != "" && a.sink.Kind == model.RowsToDriver {
+			a.unacked--
+		}
+		o.acked, o.data = true, nil
+		s.disown(a.target, i)
+	}
+	s.maybeDone(a)
+}
+
+// resend repeats to a driver that came back what it does not have (R65).
+func (s *Scheduler) resend(a *action, held map[model.ResultRef]bool) {
+	if a.state != model.ActionRunning || a.sink.Kind != model.RowsToDriver {
+		return
+	}
+	for i := range a.target.tasks {
+		ref := model.ResultRef{Action: a.id, Gen: a.target.gen, Partition: i}
+		if a.target.tasks[i].state == model.TaskFinished && !a.target.outs[i].acked && !held[ref] {
+			s.sendResult(a, i, a.target.outs[i].data, nil)
+		}
+	}
+}
+
+func (s *Scheduler) sendResult(a *action, i int, inline, where []byte) {
+	o := &a.target.outs[i]
+	r := model.Result{Action: a.id, Gen: a.target.gen, Partition: i, Rows: o.rows, Bytes: inline, Address: o.where, Output: where}
+	if o.owner >= 0 {
+		r.Worker = s.workers[o.owner].id
+	}
+	s.emit(r)
+}
+
+// endAction ends an action: its demand goes, its attempts are killed, and its
+// own stage is forgotten. Stages that other actions share live on.
+func (s *Scheduler) endAction(a *action, to model.ActionState, cause *model.Cause) {
+	if a.state.Ended() {
+		return
+	}
+	a.state = to
+	j := a.job
+	end := model.ActionEnd{Action: a.id, State: to, Cause: cause, Rows: a.rows, Bytes: a.bytes, Stages: a.summaries(),
+		AtLeastOnce: a.sink.Guarantee == model.AtLeastOnce}
+	s.dropTarget(a)
+	s.record(model.ActionEnded{Action: a.id, State: to, Cause: cause}, false)
+	s.emit(end)
+	if a.sink.Kind == model.Files {
+		delete(s.paths, a.sink.Path)
+		s.emit(model.Collect{Action: a.id, Sink: a.sink})
+		if s.cfg.CollectAgain > 0 {
+			s.after(s.now.Add(s.cfg.CollectAgain), timer{kind: timerCollect, act: &action{id: a.id, sink: a.sink}})
+		}
+	}
+	j.actions = slices.DeleteFunc(j.actions, func(x *action) bool { return x == a })
+	if len(j.ended) == keptEnds {
+		j.ended = slices.Delete(j.ended, 0, 1)
+	}
+	j.ended = append(j.ended, endedAction{a.plan, end})
+	s.dropUnsized(a)
+	s.sweep(j)
+	s.maybeEndJob(j)
+}
+
+// dropTarget takes the action's own stage out of the job.
+func (s *Scheduler) dropTarget(a *action) {
+	st := a.target
+	st.dead = true
+	for i := range st.tasks {
+		if st.tasks[i].want > 0 {
+			st.tasks[i].want = 0
+			s.recountLater(st, i)
+		}
+		s.disown(st, i)
+	}
+	s.settle()
+	s.unlink(st)
+	s.forgetStage(st)
+	a.job.stages = slices.DeleteFunc(a.job.stages, func(x *stage) bool { return x == st })
+}
+
+// dropUnsized forgets stages that no action will ask sizes for any more, those
+// nearest to the target first.
+func (s *Scheduler) dropUnsized(a *action) {
+	for k := len(a.stages) - 1; k >= 0; k-- {
+		st := a.stages[k]
+		used := st.sized || st.act != nil || len(st.children) > 0
+		if used {
+			continue
+		}
+		s.unlink(st)
+		delete(st.job.shared, st.id.Key)
+		st.job.stages = slices.DeleteFunc(st.job.stages, func(x *stage) bool { return x == st })
+	}
+}
+
+func (a *action) summaries() []model.StageSummary {
+	out := make([]model.StageSummary, len(a.stages))
+	for k, st := range a.stages {
+		out[k] = model.StageSummary{Stage: st.id, Name: st.spec.Name, Site: st.spec.Site, N: st.n, Done: st.done,
+			Gen: st.gen, Try: st.try, Counters: slices.Clone(st.sums)}
+		if k < len(a.ranAt) {
+			out[k].Ran = st.wins - a.ranAt[k]
+			out[k].Skipped = a.was[k] && out[k].Ran == 0
+		}
+	}
+	return out
+}

@@ -1,0 +1,26 @@
+// Package sched is the scheduler: one pure state machine, run by a cluster's
+// master and by the embedded engine alike.
+//
+// Step takes the time and one event and returns commands. The machine has no
+// goroutine, reads no clock and does no I/O; equal events give equal commands.
+// Six ideas carry it:
+//
+//  1. A stage has one table of tasks for its whole life. A retry never makes a
+//     second one, so there is one place that knows which partitions are done.
+//  2. The generation of a stage is about correctness, the try is a count. Gen
+//     rises only when old rows must not be mixed with new ones; no message is
+//     refused because of a try.
+//  3. Consistency is a field, not a moment. An attempt carries the generations
+//     of all it reads, and a success counts iff all are still current.
+//  4. Recomputation is pulled. A loss changes a registry; only what an
+//     unfinished task still needs is made again.
+//  5. Leases, gossip and exclusion concern time only. Any of them may be wrong
+//     without a wrong row: safety is fences and one publisher.
+//  6. Time, I/O and durability are outside.
+//
+// Comments and tests name the rules of the specification (R1 to R68), its fences
+// (F1 to F5) and invariants (I1 to I34). The rules are spread over the files:
+// job.go R1, R63, R64; action.go R2 to R4; stage.go R5, R6; place.go R8 to R16;
+// task.go R17 to R26; worker.go R27 to R35; executor.go R16, R24, R34; fetch.go
+// R40 to R47; generation.go R50 to R52; commit.go R53 to R57; cache.go R61.
+package sched

@@ -1,0 +1,145 @@
+package sched
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/gordd-project/gordd/internal/sched/model"
+)
+
+// execFor returns the executor of a job on a worker, started if there is none. A
+// task that runs alone gets one of its own (R24).
+func (s *Scheduler) execFor(j *job, w *worker, alone bool) *exec {
+	if !alone {
+		for _, e := range w.execs[j] {
+			if !e.alone && e.state != execGone {
+				return e
+			}
+		}
+	}
+	w.execNo++
+	e := &exec{no: w.execNo, alone: alone}
+	w.execs[j] = append(slices.DeleteFunc(w.execs[j], func(e *exec) bool { return e.state == execGone }), e)
+	s.emit(model.StartExec{Receiver: w.to(), Job: j.id, No: e.no})
+	if s.cfg.Lease > 0 {
+		s.after(s.now.Add(s.cfg.ExecutorWait), timer{kind: timerExec, w: w, job: j, i: e.no})
+	}
+	return e
+}
+
+func (s *Scheduler) stopExec(w *worker, j *job, e *exec) {
+	e.state = execGone
+	s.emit(model.StopExec{Receiver: w.to(), Job: j.id, No: e.no})
+}
+
+func (w *worker) exec(j *job, no int) *exec {
+	for _, e := range w.execs[j] {
+		if e.no == no {
+			return e
+		}
+	}
+	return nil
+}
+
+func (s *Scheduler) execUp(w *worker, ev model.ExecUp) {
+	if j := s.jobs[ev.Job]; j != nil {
+		if e := w.exec(j, ev.No); e != nil && e.state == execStarting {
+			e.state = execUp
+		}
+	}
+}
+
+// execDue gives up on an executor that did not come up.
+func (s *Scheduler) execDue(w *worker, j *job, no int) {
+	e := w.exec(j, no)
+	if e == nil || e.state != execStarting || w.state == model.WorkerLost {
+		return
+	}
+	s.stopExec(w, j, e)
+	for _, a := range w.of(e) {
+		s.endedByExec(a, &model.TaskFailed{Class: model.Infra, Message: "its executor did not start"})
+	}
+}
+
+// of returns the attempts in an executor.
+func (w *worker) of(e *exec) []*attempt {
+	var out []*attempt
+	for _, a := range w.attempts {
+		if a.exec == e {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// execGone is R24 and R34: files stay with the agent, memory is gone, and the
+// one who is named is blamed. If nobody is, everyone is suspected: whoever was
+// there twice runs alone from then on, and only then can be guilty.
+func (s *Scheduler) execGone(w *worker, ev model.ExecGone) {
+	j := s.jobs[ev.Job]
+	if j == nil {
+		return
+	}
+	e := w.exec(j, ev.No)
+	if e == nil || e.state == execGone {
+		return
+	}
+	e.state = execGone
+	if !e.alone {
+		s.loseBlocks(w, j)
+	}
+	crash := &model.TaskFailed{Class: model.Crash, Message: exitText(ev),
+		Signature: model.Signature{Kind: "crash", Hash: uint64(ev.Signal), Row: ev.Row, HasRow: ev.Row > 0}}
+	for _, a := range w.of(e) {
+		switch {
+		case ev.Blamed != nil && *ev.Blamed == a.id(), ev.Blamed == nil && a.alone:
+			blamed := *crash
+			blamed.Class = model.User
+			s.endedByExec(a, &blamed)
+		case ev.Blamed != nil:
+			s.endedByExec(a, &model.TaskFailed{Class: model.Infra, Message: crash.Message})
+		default:
+			s.suspectTask(a)
+			s.endedByExec(a, crash)
+		}
+	}
+}
+
+func exitText(ev model.ExecGone) string {
+	switch {
+	case ev.OOM:
+		return "its process was killed for its memory"
+	case ev.Signal != 0:
+		return fmt.Sprintf("its process ended by signal %d", ev.Signal)
+	}
+	return fmt.Sprintf("its process exited with %d", ev.Exit)
+}
+
+func (s *Scheduler) suspectTask(a *attempt) {
+	if a.state == killing || a.st.dead {
+		return
+	}
+	t := &a.st.tasks[a.part]
+	if t.crashes++; t.crashes >= 2 {
+		t.alone = true
+	}
+}
+
+// endedByExec ends an attempt whose process is gone.
+func (s *Scheduler) endedByExec(a *attempt, ev *model.TaskFailed) {
+	was := a.state
+	s.forget(a)
+	if a.st.dead {
+		return
+	}
+	if was != killing {
+		s.failed++
+		if ev.Class == model.Crash {
+			// No back-off: nothing says that it would help.
+			a.st.tasks[a.part].held = 0
+		} else {
+			s.judge(a, ev)
+		}
+	}
+	s.recountLater(a.st, a.part)
+}

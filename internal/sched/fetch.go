@@ -1,0 +1,239 @@
+package sched
+
+import (
+	"slices"
+
+	"github.com/gordd-project/gordd/internal/sched/model"
+)
+
+// fetchReport is one reader's complaint about one output.
+type fetchReport struct {
+	st     *stage // of the output
+	part   int
+	key    attemptKey // that made it
+	reader *stage
+	at     int32 // the reader's worker
+}
+
+// verify is a question to an owner that waits for its answer.
+type verify struct {
+	owner   *worker
+	inc     model.Inc
+	reports []fetchReport // all about one output
+	done    bool
+}
+
+// ban keeps readers on one worker away from outputs on another (R46).
+type ban struct {
+	reader, owner int32
+	st            *stage // whose outputs could not be read
+	since, until  model.Instant
+}
+
+// fetchFailed is R40 to R43. The task is not charged. Whether the output is lost
+// is not the reader's to say: its owner is asked.
+func (s *Scheduler) fetchFailed(a *attempt, ev *model.TaskFailed) {
+	st, i := a.st, a.part
+	t := &st.tasks[i]
+	src := ev.Source
+	if src == nil {
+		s.infra(a, ev.Message)
+		return
+	}
+	if src.Block != nil {
+		s.blockGone(st.job, *src.Block)
+		return
+	}
+	t.fetches = min(t.fetches+1, 16)
+	s.hold(st, i, s.backoff(int(t.fetches)-1, s.cfg.BackoffMax))
+	up := st.job.shared[src.Key]
+	if up == nil || src.Map < 0 || src.Map >= up.n || up.tasks[src.Map].state != model.TaskFinished ||
+		up.attemptID(src.Map) != src.Attempt {
+		return // R41: late news
+	}
+	o := &up.outs[src.Map]
+	if o.owner < 0 {
+		s.infra(a, ev.Message)
+		return
+	}
+	owner := s.workers[o.owner]
+	r := fetchReport{st: up, part: src.Map, key: attemptKey{o.term, o.seq}, reader: st, at: int32(a.w.idx)}
+	if src.Cause == model.FetchMissing || src.Cause == model.FetchCorrupt || s.cfg.Lease == 0 {
+		s.verify(owner, r)
+		return
+	}
+	owner.reports = append(owner.reports, r)
+	if !owner.probing {
+		s.probe(owner)
+	}
+}
+
+// probedAlive goes on with the reports that waited for a probe: the process is
+// there, so each output is looked at.
+func (s *Scheduler) probedAlive(w *worker) {
+	reports := w.reports
+	w.reports = nil
+	for _, r := range reports {
+		s.verify(w, r)
+	}
+}
+
+// current reports whether the output complained of is still the registered one.
+func (r *fetchReport) current() bool {
+	return !r.st.dead && r.part < r.st.n && r.st.tasks[r.part].state == model.TaskFinished &&
+		r.st.outs[r.part].term == r.key.term && r.st.outs[r.part].seq == r.key.seq
+}
+
+// verify asks an owner to look at an output; one answer serves all reports.
+func (s *Scheduler) verify(owner *worker, r fetchReport) {
+	if !r.current() {
+		return
+	}
+	for _, v := range s.verifies {
+		if first := v.reports[0]; first.st == r.st && first.part == r.part && first.key == r.key {
+			v.reports = append(v.reports, r)
+			return
+		}
+	}
+	v := &verify{owner: owner, inc: owner.inc, reports: []fetchReport{r}}
+	s.verifies = append(s.verifies, v)
+	s.emit(model.Verify{Receiver: owner.to(), Output: r.st.attemptID(r.part)})
+	s.after(s.now.Add(s.cfg.VerifyWait), timer{kind: timerVerify, v: v})
+}
+
+func (s *Scheduler) outputVerdict(ev model.OutputVerdict) {
+	for _, v := range s.verifies {
+		if r := v.reports[0]; r.key == (attemptKey{ev.Output.Term, ev.Output.Seq}) && v.owner.id == ev.Worker {
+			s.verdict(v, ev.Verdict, "its owner does not have it, or has it damaged")
+			return
+		}
+	}
+}
+
+// verifyDue takes silence for a loss.
+func (s *Scheduler) verifyDue(v *verify) {
+	if !v.done {
+		s.verdict(v, model.OutputMissing, "its owner did not answer")
+	}
+}
+
+func (s *Scheduler) verdict(v *verify, what model.Verdict, why string) {
+	v.done = true
+	s.verifies = slices.DeleteFunc(s.verifies, func(x *verify) bool { return x == v })
+	r := v.reports[0]
+	if !r.current() {
+		return
+	}
+	if what != model.OutputOK {
+		s.avoid(r.st, r.part, v.owner)
+		s.loseSome(r.st, []int{r.part}, taskText(r.st, r.part)+" on "+string(v.owner.id)+": "+why, true)
+		return
+	}
+	for _, r := range v.reports {
+		s.banEdge(r, v.owner)
+	}
+}
+
+// banEdge is R46: the owner lives and has the output, so the way between is
+// broken. Two readers on different hosts say that it is the owner's.
+func (s *Scheduler) banEdge(r fetchReport, owner *worker) {
+	if r.at == int32(owner.idx) || r.reader.dead {
+		return
+	}
+	hosts := 1
+	for _, b := range s.bans {
+		if b.reader == r.at && b.owner == int32(owner.idx) && s.now < b.until {
+			return
+		}
+		if b.owner == int32(owner.idx) && b.st == r.st && s.now.Sub(b.since) < s.cfg.EdgeWindow && !s.sameHost(b.reader, r.at) {
+			hosts++
+		}
+	}
+	why := "worker " + string(s.workers[r.at].id) + " cannot read from " + string(owner.id)
+	if hosts >= 2 {
+		s.loseFrom(r.st, owner, why+", nor can others", true)
+		return
+	}
+	s.bans = append(s.bans, ban{r.at, int32(owner.idx), r.st, s.now, s.now.Add(s.cfg.EdgeBan)})
+	s.after(s.now.Add(s.cfg.EdgeBan), timer{kind: timerBan})
+	s.episode(r.reader, why)
+}
+
+func (s *Scheduler) sameHost(a, b int32) bool {
+	x, y := s.workers[a], s.workers[b]
+	return a == b || len(x.names) > 0 && len(y.names) > 0 && x.names[0] == y.names[0]
+}
+
+// banned reports whether w must not run tasks of st: it cannot reach what they
+// read. The owner itself always can.
+func (s *Scheduler) banned(st *stage, w *worker) bool {
+	for _, b := range s.bans {
+		if b.reader != int32(w.idx) || s.now >= b.until {
+			continue
+		}
+		for _, e := range st.parents {
+			if e.st.byOwner[b.owner] > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// banDue lets banned edges be tried again.
+func (s *Scheduler) banDue() {
+	s.bans = slices.DeleteFunc(s.bans, func(b ban) bool { return s.now >= b.until })
+	s.wakeAll()
+}
+
+// dropEdges forgets bans with a lost worker.
+func (s *Scheduler) dropEdges(w *worker) {
+	n := len(s.bans)
+	s.bans = slices.DeleteFunc(s.bans, func(b ban) bool { return b.reader == int32(w.idx) || b.owner == int32(w.idx) })
+	if len(s.bans) != n {
+		s.wakeAll()
+	}
+}
+
+// watchWork sees to it that a job that nobody can run does not wait for ever
+// (R38).
+func (s *Scheduler) watchWork(j *job) {
+	if s.cfg.NoWorker > 0 && !j.submit.Detached {
+		s.after(s.now.Add(s.cfg.NoWorker/10), timer{kind: timerNoWork, job: j})
+	}
+}
+
+func (s *Scheduler) noWorkDue(j *job) {
+	if j.state != model.JobRunning || len(j.actions) == 0 || j.running > 0 || !s.starved(j) {
+		j.stuckAt = 0
+		if j.state == model.JobRunning && len(j.actions) > 0 {
+			s.watchWork(j)
+		}
+		return
+	}
+	if j.stuckAt == 0 {
+		j.stuckAt = s.now
+	}
+	if s.now.Sub(j.stuckAt) >= s.cfg.NoWorker {
+		for _, a := range slices.Clone(j.actions) {
+			if a.state == model.ActionRunning {
+				s.endAction(a, model.ActionFailed, &model.Cause{Kind: model.CauseNoWorker, Site: a.site,
+					Message: "no worker could run a task for " + s.cfg.NoWorker.String()})
+			}
+		}
+		return
+	}
+	s.watchWork(j)
+}
+
+// starved reports whether the job has pending tasks that no worker takes.
+func (s *Scheduler) starved(j *job) bool {
+	for _, st := range j.runnable {
+		for _, w := range s.workers {
+			if w.state == model.WorkerLive && !w.excluded && s.eligible(st, w) {
+				return false
+			}
+		}
+	}
+	return len(j.runnable) > 0
+}

@@ -1,0 +1,184 @@
+package sched
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/gordd-project/gordd/internal/sched/model"
+)
+
+// used reports whether anybody took in rows of st's generation, or is about to.
+func (st *stage) used() bool {
+	for _, e := range st.children {
+		if e.st.done > 0 || e.st.live > 0 || e.st.cache != nil && len(e.st.cache.holders) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// mark notes that an output of an indeterminate stage is gone. When it is wanted
+// again, now or later, the stage starts over: what was read of its generation
+// does not go together with what it would make (R50). Nobody read any: it can be
+// made again as if nothing had happened.
+func (s *Scheduler) mark(st *stage) {
+	if !st.unsure && st.used() {
+		st.unsure = true
+		for i := range st.tasks {
+			if st.tasks[i].counted {
+				s.todoRoll = append(s.todoRoll, rollback{st, "an output that is needed was lost"})
+				return
+			}
+		}
+	}
+}
+
+// rollBack starts a stage over, and with it all that took in its rows.
+func (s *Scheduler) rollBack(st *stage, why string) {
+	if !st.unsure || st.dead {
+		return
+	}
+	for work := []*stage{st}; len(work) > 0; {
+		x := work[0]
+		work = work[1:]
+		if x.dead || x.act != nil && x.act.state != model.ActionRunning {
+			continue
+		}
+		took := x.done > 0 || x.live > 0 || x.cache != nil && len(x.cache.holders) > 0
+		if x != st && !took {
+			x.reads = nil
+			continue
+		}
+		if !s.raise(x, why) {
+			continue
+		}
+		for _, y := range x.takers() {
+			if !slices.Contains(work, y) {
+				work = append(work, y)
+			}
+		}
+	}
+}
+
+// takers returns the stages that may have taken in rows of x: its readers, and
+// those that share its cached blocks.
+func (st *stage) takers() []*stage {
+	var out []*stage
+	for _, e := range st.children {
+		out = append(out, e.st)
+	}
+	if st.cache == nil {
+		return out
+	}
+	for _, y := range st.job.stages {
+		if y != st && y.cache == st.cache {
+			y.reads = nil
+			out = append(out, y)
+		}
+	}
+	return out
+}
+
+// raise begins a stage's next generation. It reports whether the stage lives on.
+func (s *Scheduler) raise(st *stage, why string) bool {
+	if c := s.cannotRaise(st, why); c != nil {
+		s.failStage(st, c)
+		return false
+	}
+	for i := range st.tasks {
+		s.killAll(st, i, "rolled back: "+why)
+		if st.tasks[i].state == model.TaskFinished {
+			s.unfinish(st, i)
+		}
+		st.tasks[i].rowSum, st.tasks[i].again = 0, false
+		s.recountLater(st, i)
+	}
+	st.gen++
+	st.epoch++
+	st.unsure, st.reads = false, nil
+	for _, e := range st.children {
+		e.st.reads = nil
+	}
+	if st.cache != nil {
+		st.cache.gen++
+		clear(st.cache.holders)
+	}
+	s.record(model.GenRaised{Stage: st.id, Gen: st.gen, Why: why}, true)
+	s.emit(model.Note{Kind: model.NoteRollback, Job: st.job.id, Stage: st.id, Gen: st.gen, Text: why})
+	if st.act != nil && st.act.sink.Kind == model.RowsToDriver {
+		s.emit(model.ResultReset{Action: st.act.id, Gen: st.gen})
+	}
+	return true
+}
+
+// cannotRaise is R51: rows that user code saw cannot be taken back.
+func (s *Scheduler) cannotRaise(st *stage, why string) *model.Cause {
+	c := &model.Cause{Stage: st.id, Site: st.spec.Site}
+	if int(st.gen) >= s.cfg.Generations {
+		c.Kind = model.CauseGenerations
+		c.Message = fmt.Sprintf("%s: rolled back %d times: %s", stageText(st), st.gen, why)
+		return c
+	}
+	if a := st.act; a != nil && (a.sink.Consumed || a.sink.Guarantee == model.AtLeastOnce) && st.done > 0 {
+		c.Kind = model.CauseConsumed
+		c.Message = fmt.Sprintf("%s: rows were handed out that must be taken back, since %s: sort them first, or Checkpoint what makes them", stageText(st), why)
+		return c
+	}
+	return nil
+}
+
+// compare looks whether a task that is done again made the same rows (R52).
+func (s *Scheduler) compare(st *stage, i int, ev *model.TaskDone) {
+	if t := &st.tasks[i]; t.again && s.differs(st, i, ev) {
+		t.rowSum = 0
+		s.unstable(st, i)
+	}
+}
+
+// compareLate does the same for a report that is not used. Only one that read
+// what the winner read can say anything.
+func (s *Scheduler) compareLate(ev *model.TaskDone) {
+	st := s.stage(ev.Attempt.Stage)
+	i := ev.Attempt.Partition
+	if st == nil || i < 0 || i >= st.n || ev.Attempt.Gen != st.gen || st.tasks[i].state != model.TaskFinished ||
+		len(ev.Reads) == 0 && len(st.parents) > 0 || len(ev.Reads) > 0 && !slices.Equal(ev.Reads, st.current()) {
+		return
+	}
+	if s.differs(st, i, ev) && st.class != model.Indeterminate {
+		s.changeClass(st, i)
+	}
+}
+
+func (s *Scheduler) differs(st *stage, i int, ev *model.TaskDone) bool {
+	t := &st.tasks[i]
+	if t.rowSum == 0 || ev.RowSum == 0 {
+		return false
+	}
+	if st.spec.Inexact {
+		return t.rowsWere != ev.Rows
+	}
+	return t.rowSum != ev.RowSum
+}
+
+// unstable handles other rows from a stage that promised the same. A stage that
+// promised nothing never gets here with rows that somebody took in.
+func (s *Scheduler) unstable(st *stage, i int) {
+	if st.class != model.Indeterminate {
+		s.changeClass(st, i)
+	}
+	if st.used() && !st.dead {
+		st.unsure = true
+		s.todoRoll = append(s.todoRoll, rollback{st, fmt.Sprintf("%s made other rows the second time", taskText(st, i))})
+	}
+}
+
+func (s *Scheduler) changeClass(st *stage, i int) {
+	why := fmt.Sprintf("%s made other rows the second time: it is not deterministic", taskText(st, i))
+	st.class = model.Indeterminate
+	s.record(model.ClassChanged{Stage: st.id, Class: st.class, Why: why}, true)
+	s.emit(model.Note{Kind: model.NoteClassChanged, Job: st.job.id, Stage: st.id, Gen: st.gen, Partition: i, Text: why})
+	s.emit(model.Notice{Job: st.job.id, Text: why})
+	if s.cfg.IndeterminateBad {
+		s.failStage(st, &model.Cause{Kind: model.CauseIndeterminate, Stage: st.id, Site: st.spec.Site, Partition: i, Message: why})
+	}
+}

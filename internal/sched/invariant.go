@@ -1,0 +1,271 @@
+package sched
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/gordd-project/gordd/internal/sched/model"
+)
+
+// Check recounts everything that is kept as a sum or an index and returns all
+// that does not agree, by the name of the invariant. It is for tests: it walks
+// over every task.
+func (s *Scheduler) Check() error {
+	c := &checker{s: s}
+	for _, w := range s.workers {
+		c.worker(w)
+	}
+	c.attempts()
+	for _, j := range s.order {
+		c.job(j)
+	}
+	c.pools()
+	if n := len(s.todoTasks) + len(s.todoStages) + len(s.todoRoll); n > 0 {
+		c.bad("settled: %d changes are left", n)
+	}
+	return errors.Join(c.errs...)
+}
+
+type checker struct {
+	s    *Scheduler
+	errs []error
+}
+
+func (c *checker) bad(format string, args ...any) {
+	if len(c.errs) < 20 {
+		c.errs = append(c.errs, fmt.Errorf(format, args...))
+	}
+}
+
+func (c *checker) worker(w *worker) {
+	free, unstarted := w.slots-len(w.attempts), 0
+	var used int64
+	perJob := map[*job]int{}
+	for k, a := range w.attempts {
+		if a.pos != k || a.w != w || c.s.attempts[a.key] != a {
+			c.bad("I11: attempt %s is not where it says on %s", a.id(), w.id)
+		}
+		used += a.memory
+		perJob[a.st.job]++
+		if a.state == launching {
+			unstarted++
+		}
+		if a.exec.state == execGone && a.state != killing {
+			c.bad("I4: live attempt %s is in an executor that is gone", a.id())
+		}
+	}
+	if used != w.used || unstarted != w.unstarted || len(perJob) != len(w.perJob) {
+		c.bad("I11: %s: memory %d, unstarted %d, want %d, %d", w.id, w.used, w.unstarted, used, unstarted)
+	}
+	if w.state != model.WorkerLive || w.excluded {
+		free = 0
+	} else if w.probation > 0 {
+		free = min(free, 1-len(w.attempts))
+	}
+	if got := c.s.slots.Free(w.idx); got != max(free, 0) {
+		c.bad("I11: %s has %d free slots, want %d", w.id, got, free)
+	}
+	if len(w.attempts) > w.slots {
+		c.bad("I5: %s runs %d attempts in %d slots", w.id, len(w.attempts), w.slots)
+	}
+	if w.memory > 0 && w.used > w.memory && len(w.attempts) > 1 {
+		c.bad("I5: %s has %d bytes reserved of %d", w.id, w.used, w.memory)
+	}
+	if w.state == model.WorkerLost && (len(w.attempts) > 0 || w.holds > 0) {
+		c.bad("I4, I10: %s is lost and has %d attempts and %d outputs", w.id, len(w.attempts), w.holds)
+	}
+}
+
+func (c *checker) attempts() {
+	n := 0
+	for _, w := range c.s.workers {
+		n += len(w.attempts)
+	}
+	if n != len(c.s.attempts) {
+		c.bad("I11: %d attempts on workers, %d in all", n, len(c.s.attempts))
+	}
+}
+
+func (c *checker) job(j *job) {
+	running := 0
+	for _, w := range c.s.workers {
+		for _, a := range w.attempts {
+			if a.st.job == j {
+				running++
+			}
+		}
+	}
+	if running != j.running {
+		c.bad("I11: job %s runs %d, want %d", j.id, j.running, running)
+	}
+	if j.state.Ended() && (len(j.stages) > 0 || len(j.actions) > 0) {
+		c.bad("I32: job %s has ended and keeps %d stages", j.id, len(j.stages))
+	}
+	for _, st := range j.stages {
+		if st.sized {
+			c.stage(st)
+		}
+		c.edges(st)
+	}
+	for _, a := range j.actions {
+		c.action(a)
+	}
+}
+
+func (c *checker) stage(st *stage) {
+	done, active, live, pending := 0, 0, 0, 0
+	owners := map[int32]int32{}
+	for i := range st.tasks {
+		t := &st.tasks[i]
+		c.task(st, i)
+		if t.state == model.TaskFinished {
+			done++
+			if o := st.outs[i].owner; o >= 0 {
+				owners[o]++
+			}
+		}
+		if t.counted && !t.cached {
+			active++
+		}
+		if t.state == model.TaskPending {
+			pending++
+		}
+		for _, a := range t.live {
+			if a != nil {
+				live++
+			}
+		}
+	}
+	if done != st.done || active != st.active || live != st.live || pending != st.pending.len() {
+		c.bad("I11: %s: done %d active %d live %d pending %d, want %d %d %d %d", st.id, st.done, st.active, st.live,
+			st.pending.len(), done, active, live, pending)
+	}
+	if st.asserted != (st.active > 0) {
+		c.bad("I11: %s: its parents do not know that it has %d demanded tasks", st.id, st.active)
+	}
+	if len(owners) != len(st.byOwner) {
+		c.bad("I11: %s: outputs of %d workers, want %d", st.id, len(st.byOwner), len(owners))
+	}
+	for o, n := range owners {
+		if st.byOwner[o] != n {
+			c.bad("I11: %s: %d outputs on %s, want %d", st.id, st.byOwner[o], c.s.workers[o].id, n)
+		}
+		if c.s.workers[o].state == model.WorkerLost {
+			c.bad("I10: %s: outputs on lost %s", st.id, c.s.workers[o].id)
+		}
+	}
+	if pending > 0 && !st.listed {
+		c.bad("I23: %s has pending tasks and is not looked at", st.id)
+	}
+}
+
+func (c *checker) task(st *stage, i int) {
+	t := &st.tasks[i]
+	want := t.state != model.TaskFinished && (st.wantAll > 0 || t.want > 0)
+	if want != t.counted {
+		c.bad("I11: %s p%d: demanded %v, counted %v", st.id, i, want, t.counted)
+	}
+	alive := t.live[0] != nil
+	if !alive && t.live[1] != nil {
+		c.bad("I3: %s p%d: a twin without a first", st.id, i)
+	}
+	if alive != (t.state == model.TaskRunning) {
+		c.bad("I1: %s p%d is %s, alive %v", st.id, i, t.state, alive)
+	}
+	if alive && !t.counted {
+		c.bad("I13: %s p%d runs and nobody wants it", st.id, i)
+	}
+	for _, a := range t.live {
+		if a == nil {
+			continue
+		}
+		if a.gen != st.gen || !a.consistent() {
+			c.bad("I8: %s p%d: live attempt of an old generation", st.id, i)
+		}
+		if a.w.state == model.WorkerLost || a.state == killing {
+			c.bad("I4: %s p%d: live attempt on %s", st.id, i, a.w.state)
+		}
+	}
+	inSet := st.pending.plain.Has(i) || st.pending.fussy.Has(i)
+	for _, k := range st.pending.picky {
+		inSet = inSet || int(k) == i
+	}
+	if inSet != (t.state == model.TaskPending) {
+		c.bad("I23: %s p%d is %s, queued %v", st.id, i, t.state, inSet)
+	}
+	ready := t.counted && !alive && (t.cached || st.ready(i))
+	if ready && t.state == model.TaskIdle && t.held <= c.s.now {
+		c.bad("I23: %s p%d could start and is idle", st.id, i)
+	}
+	if t.state == model.TaskPending && !ready {
+		c.bad("I7: %s p%d is pending without its inputs", st.id, i)
+	}
+}
+
+func (c *checker) edges(st *stage) {
+	blocked := 0
+	for _, e := range st.parents {
+		if e.kind != model.Narrow && !e.st.complete() {
+			blocked++
+		}
+		found := false
+		for _, r := range e.st.children {
+			found = found || r.st == st && r.kind == e.kind
+		}
+		if !found {
+			c.bad("%s is not among the readers of %s", st.id, e.st.id)
+		}
+	}
+	if blocked != st.blocked {
+		c.bad("I11: %s is blocked by %d parents, want %d", st.id, st.blocked, blocked)
+	}
+	all := 0
+	for _, e := range st.children {
+		if e.kind != model.Narrow && e.st.asserted {
+			all++
+		}
+	}
+	if all != st.wantAll {
+		c.bad("I11: %s is wanted by %d readers, want %d", st.id, st.wantAll, all)
+	}
+}
+
+func (c *checker) action(a *action) {
+	if a.state == model.ActionPreparing {
+		return
+	}
+	got, unacked := 0, 0
+	var bytes int64
+	for k := range a.want {
+		i := a.partition(k)
+		if a.target.tasks[i].state == model.TaskFinished {
+			got++
+			bytes += a.target.outs[i].bytes
+			if o := &a.target.outs[i]; a.sink.Kind == model.RowsToDriver && o.where != "" && !o.acked {
+				unacked++
+			}
+		}
+	}
+	if got != a.got || bytes != a.bytes || unacked != a.unacked {
+		c.bad("I26: action %s has %d results, want %d", a.id, a.got, got)
+	}
+	if a.state == model.ActionRunning && a.got == a.want && a.unacked == 0 {
+		c.bad("action %s has all and does not end", a.id)
+	}
+}
+
+func (c *checker) pools() {
+	for _, p := range c.s.pools {
+		running := 0
+		for _, w := range c.s.workers {
+			for _, a := range w.attempts {
+				if a.st.job.pool == p {
+					running++
+				}
+			}
+		}
+		if running != p.running {
+			c.bad("I11: pool %s runs %d, want %d", p.Name, p.running, running)
+		}
+	}
+}

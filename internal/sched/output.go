@@ -1,0 +1,313 @@
+package sched
+
+import (
+	"iter"
+	"slices"
+	"strconv"
+
+	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/rdd/plan"
+)
+
+// own books output i of st to the worker that can lose it.
+func (s *Scheduler) own(st *stage, i int, w *worker) {
+	st.outs[i].owner = int32(w.idx)
+	st.byOwner[int32(w.idx)]++
+	w.holds++
+}
+
+// disown says that output i of st cannot be lost with a worker any more.
+func (s *Scheduler) disown(st *stage, i int) {
+	o := &st.outs[i]
+	if st.tasks[i].state != model.TaskFinished || o.owner < 0 {
+		return
+	}
+	if st.byOwner[o.owner]--; st.byOwner[o.owner] == 0 {
+		delete(st.byOwner, o.owner)
+	}
+	s.workers[o.owner].holds--
+	o.owner = -1
+}
+
+// finish makes o the output of task i, which has none. The owner is nil if the
+// output cannot be lost with its worker.
+func (s *Scheduler) finish(st *stage, i int, o output, owner *worker) {
+	t := &st.tasks[i]
+	if t.state == model.TaskPending {
+		st.withdraw(i)
+	}
+	t.state = model.TaskFinished
+	t.held = 0
+	o.owner = -1
+	st.outs[i] = o
+	if owner != nil {
+		s.own(st, i, owner)
+	}
+	st.done++
+	st.wins++
+	st.noProgress = 0 // R20
+	st.locs = nil
+	st.sums = addCounters(st.sums, o.counters, 1)
+	s.recount(st, i)
+	for _, e := range st.children {
+		if e.kind == model.Narrow {
+			s.recountLater(e.st, i)
+		}
+	}
+	if st.complete() {
+		s.completed(st)
+	}
+}
+
+// unfinish takes the output of task i away. It returns the readers that begin a
+// new try by it. The caller raises the epoch, once for all it takes away.
+func (s *Scheduler) unfinish(st *stage, i int) []*stage {
+	whole := st.complete()
+	t, o := &st.tasks[i], &st.outs[i]
+	s.disown(st, i)
+	if st.act != nil {
+		st.act.unaccepted(i)
+	}
+	st.sums = addCounters(st.sums, o.counters, -1)
+	*o = output{owner: -1}
+	t.state = model.TaskIdle
+	t.again = true
+	st.done--
+	st.locs = nil
+	var readers []*stage
+	if whole {
+		readers = s.incomplete(st)
+	}
+	for _, e := range st.children {
+		if e.kind == model.Narrow && e.st.tasks[i].counted {
+			if e.st.tasks[i].state == model.TaskPending && !slices.Contains(readers, e.st) {
+				e.st.try++
+				readers = append(readers, e.st)
+			}
+			s.recountLater(e.st, i)
+		}
+	}
+	s.recountLater(st, i)
+	return readers
+}
+
+// addCounters adds sign × more to the sums, by name.
+func addCounters(sums, more []model.Counter, sign int64) []model.Counter {
+	for k, c := range more {
+		at := k
+		if at >= len(sums) || sums[at].Name != c.Name {
+			at = slices.IndexFunc(sums, func(x model.Counter) bool { return x.Name == c.Name })
+		}
+		if at < 0 {
+			at = len(sums)
+			sums = append(sums, model.Counter{Name: c.Name})
+		}
+		sums[at].Value += sign * c.Value
+	}
+	return sums
+}
+
+// dropOutputs forgets all outputs of a stage that nobody refers to.
+func (s *Scheduler) dropOutputs(st *stage) {
+	if st.done == 0 || st.spec.Kind == model.ValueStage && st.n == 0 {
+		return
+	}
+	for _, w := range s.workers {
+		if st.byOwner[int32(w.idx)] > 0 && w.state != model.WorkerLost {
+			s.emit(model.Drop{Receiver: w.to(), Job: st.job.id, Keys: []plan.StageKey{st.id.Key}})
+		}
+	}
+	for i := range st.tasks {
+		if st.tasks[i].state == model.TaskFinished {
+			s.unfinish(st, i)
+			st.tasks[i].again = false
+		}
+	}
+	st.epoch++
+}
+
+// loseOutputs unregisters all that a worker's store holds, in every shuffle of
+// every job, in this one Step (R32).
+func (s *Scheduler) loseOutputs(w *worker) {
+	for _, j := range s.order {
+		if w.holds == 0 {
+			return
+		}
+		for _, st := range j.stages {
+			if st.byOwner[int32(w.idx)] > 0 {
+				s.loseFrom(st, w, "worker "+string(w.id)+" was lost", false)
+			}
+		}
+	}
+}
+
+// loseFrom unregisters the outputs of one stage that a worker holds.
+func (s *Scheduler) loseFrom(st *stage, w *worker, why string, alive bool) {
+	var lost []int
+	for i := range st.outs {
+		if st.tasks[i].state == model.TaskFinished && st.outs[i].owner == int32(w.idx) {
+			lost = append(lost, i)
+		}
+	}
+	s.loseSome(st, lost, why, alive)
+}
+
+// loseSome unregisters some outputs of a stage: one loss, one epoch, at most one
+// try of each reader.
+func (s *Scheduler) loseSome(st *stage, lost []int, why string, alive bool) {
+	if len(lost) == 0 {
+		return
+	}
+	st.epoch++
+	st.lost = true
+	var readers []*stage
+	for _, i := range lost {
+		if alive {
+			st.tasks[i].gone++
+		}
+		if s.cfg.Journal {
+			s.record(model.OutputGone{Stage: st.id, Partition: i, Why: why}, false)
+		}
+		readers = append(readers, s.unfinish(st, i)...)
+	}
+	if st.class == model.Indeterminate {
+		s.mark(st)
+	}
+	s.emit(model.Note{Kind: model.NoteOutputLost, Job: st.job.id, Stage: st.id, Gen: st.gen, Count: len(lost), Text: why})
+	s.tellLost(st, lost)
+	if !alive {
+		return
+	}
+	for _, r := range readers {
+		s.episode(r, why)
+	}
+	for _, i := range lost {
+		if int(st.tasks[i].gone) >= s.cfg.OutputGone {
+			s.failStage(st, &model.Cause{Kind: model.CauseNoProgress, Stage: st.id, Site: st.spec.Site, Partition: i,
+				Message: taskText(st, i) + ": its output was gone " + strconv.Itoa(int(st.tasks[i].gone)) + " times: " + why})
+			return
+		}
+	}
+}
+
+// episode counts a loss with a living owner against its reader (R44).
+func (s *Scheduler) episode(st *stage, why string) {
+	st.noProgress++
+	st.episodes++
+	st.causes = append(st.causes, why)
+	if st.noProgress < s.cfg.NoProgress && st.episodes < s.cfg.Episodes {
+		return
+	}
+	text := stageText(st) + ": no progress, its inputs get lost:"
+	for _, c := range st.causes[max(0, len(st.causes)-8):] {
+		text += "\n" + c
+	}
+	s.failStage(st, &model.Cause{Kind: model.CauseNoProgress, Stage: st.id, Site: st.spec.Site, Message: text})
+}
+
+// tellLost tells the workers that run readers of st what was lost (R47).
+func (s *Scheduler) tellLost(st *stage, lost []int) {
+	for _, w := range s.workers {
+		if w.sent[st] == 0 || !w.runsReader(st) {
+			continue
+		}
+		w.sent[st] = 0 // the next launch sends everything again
+		s.emit(model.Locations{Receiver: w.to(), Job: st.job.id, Key: st.id.Key, Gen: st.gen, Epoch: st.epoch, Lost: lost})
+	}
+}
+
+// tellFound tells them where the outputs are now.
+func (s *Scheduler) tellFound(st *stage) {
+	if st.epoch == 1 {
+		return
+	}
+	for _, w := range s.workers {
+		if w.sent[st] != st.epoch && w.runsReader(st) {
+			s.sendAll(w, st)
+		}
+	}
+}
+
+func (w *worker) runsReader(st *stage) bool {
+	for _, a := range w.attempts {
+		if a.state == killing {
+			continue
+		}
+		for _, e := range a.st.parents {
+			if e.st == st {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// locate sends a worker what it must know to run some tasks of st.
+func (s *Scheduler) locate(w *worker, st *stage, tasks []model.Assignment) {
+	for _, e := range st.parents {
+		if e.kind == model.Narrow {
+			s.sendSome(w, e.st, tasks)
+		} else if w.sent[e.st] != e.st.epoch && e.st.complete() {
+			s.sendAll(w, e.st)
+		}
+	}
+}
+
+func (s *Scheduler) sendAll(w *worker, st *stage) {
+	if st.locs == nil {
+		st.locs = make([]model.MapOutput, 0, st.n)
+		for i := range st.outs {
+			if st.tasks[i].state == model.TaskFinished {
+				st.locs = append(st.locs, s.mapOutput(st, i))
+			}
+		}
+	}
+	w.sent[st] = st.epoch
+	s.emit(model.Locations{Receiver: w.to(), Job: st.job.id, Key: st.id.Key, Gen: st.gen, Epoch: st.epoch, Full: true, Outputs: st.locs})
+}
+
+// sendSome sends the one output that each task of a narrow reader needs.
+func (s *Scheduler) sendSome(w *worker, st *stage, tasks []model.Assignment) {
+	l := model.Locations{Receiver: w.to(), Job: st.job.id, Key: st.id.Key, Gen: st.gen, Epoch: st.epoch}
+	for _, t := range tasks {
+		if i := t.Attempt.Partition; st.tasks[i].state == model.TaskFinished {
+			l.Outputs = append(l.Outputs, s.mapOutput(st, i))
+		}
+	}
+	w.sent[st] = 1 // so that losses are told
+	s.emit(l)
+}
+
+func (s *Scheduler) mapOutput(st *stage, i int) model.MapOutput {
+	o := &st.outs[i]
+	m := model.MapOutput{
+		Partition: i, Attempt: st.attemptID(i),
+		Rows: o.rows, Bytes: o.bytes, Sum: o.sum, RowSum: st.tasks[i].rowSum, Sizes: o.sizes, Output: o.data,
+	}
+	if o.owner >= 0 {
+		m.Worker, m.Store = s.workers[o.owner].id, s.workers[o.owner].store
+	}
+	return m
+}
+
+// attemptID names the attempt that made output i.
+func (st *stage) attemptID(i int) model.AttemptID {
+	return model.AttemptID{Stage: st.id, Gen: st.gen, Partition: i, Term: st.outs[i].term, Seq: st.outs[i].seq}
+}
+
+// Outputs yields where the outputs of a map or value stage are, by partition;
+// missing ones are left out. It must not be used across a Step.
+func (s *Scheduler) Outputs(id plan.JobID, key plan.StageKey) iter.Seq[model.MapOutput] {
+	return func(yield func(model.MapOutput) bool) {
+		j := s.jobs[id]
+		if j == nil || j.shared[key] == nil {
+			return
+		}
+		st := j.shared[key]
+		for i := range st.outs {
+			if st.tasks[i].state == model.TaskFinished && !yield(s.mapOutput(st, i)) {
+				return
+			}
+		}
+	}
+}

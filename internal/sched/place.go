@@ -1,0 +1,376 @@
+package sched
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/internal/sched/queue"
+)
+
+// placer is the state of the placing pass (R8): what changed since the last one,
+// so that a pass looks at that alone.
+type placer struct {
+	slots   queue.Slots
+	fresh   []*worker // gained a slot, or may take more than before
+	wake    bool
+	pass    uint64
+	idle    uint64 // idle epoch: rises when a pass leaves no slot free (R11)
+	batches []batch
+}
+
+// batch is one Launch in the making.
+type batch struct {
+	w     *worker
+	st    *stage
+	exec  *exec
+	tasks []model.Assignment
+}
+
+// refresh brings a worker's free slots up to date.
+func (s *Scheduler) refresh(w *worker) {
+	free := 0
+	if w.state == model.WorkerLive && !w.excluded {
+		free = w.slots - len(w.attempts)
+		if w.probation > 0 {
+			free = min(free, 1-len(w.attempts))
+		}
+	}
+	free = max(free, 0)
+	before := s.slots.Free(w.idx)
+	s.slots.Set(w.idx, free)
+	if free == 0 || free < before {
+		return
+	}
+	if w.fresh != s.pass+1 {
+		w.fresh = s.pass + 1
+		s.fresh = append(s.fresh, w)
+	}
+	s.wake = true
+}
+
+// listJob puts a job with pending tasks into its pool.
+func (s *Scheduler) listJob(j *job) {
+	if j.listed {
+		return
+	}
+	j.listed = true
+	at, _ := slices.BinarySearchFunc(j.pool.jobs, j, j.pool.compare)
+	j.pool.jobs = slices.Insert(j.pool.jobs, at, j)
+}
+
+// compare orders jobs by priority and submission. A fair pool looks through them
+// for the least served.
+func (p *pool) compare(a, b *job) int {
+	return cmp.Or(cmp.Compare(b.submit.Priority, a.submit.Priority), cmp.Compare(a.seq, b.seq))
+}
+
+// place is a pass: it launches while some stage can use some slot.
+func (s *Scheduler) place() {
+	if !s.wake {
+		return
+	}
+	s.wake = false
+	s.pass++
+	for s.slots.Total() > 0 {
+		p := s.nextPool()
+		if p == nil {
+			break
+		}
+		j := p.nextJob(s.pass)
+		if j == nil {
+			p.parked = s.pass
+			continue
+		}
+		if j.limits.Slots > 0 && j.running >= j.limits.Slots {
+			j.parked = s.pass
+			continue
+		}
+		st := j.nextStage(s.pass)
+		if st == nil {
+			j.parked = s.pass
+			continue
+		}
+		s.placeOne(st)
+	}
+	s.endPass()
+}
+
+// nextPool is R15: linear, since pools are few.
+func (s *Scheduler) nextPool() *pool {
+	var best *pool
+	for _, p := range s.pools {
+		if p.parked == s.pass || len(p.jobs) == 0 || p.MaxShare > 0 && p.running >= p.MaxShare {
+			continue
+		}
+		if best == nil || p.before(best) {
+			best = p
+		}
+	}
+	return best
+}
+
+// before is R15 without the name, by which pools are sorted already.
+func (p *pool) before(q *pool) bool {
+	pNeedy, qNeedy := p.running < p.MinShare, q.running < q.MinShare
+	if pNeedy != qNeedy {
+		return pNeedy
+	}
+	pPart, qPart := p.weight(), q.weight()
+	if pNeedy {
+		pPart, qPart = p.MinShare, q.MinShare
+	}
+	if c := cmp.Compare(p.running*qPart, q.running*pPart); c != 0 {
+		return c < 0
+	}
+	return p.served*int64(q.weight()) < q.served*int64(p.weight())
+}
+
+// nextJob returns the job that is entitled to the pool's next slot.
+func (p *pool) nextJob(pass uint64) *job {
+	var best *job
+	for _, j := range p.jobs {
+		if j.parked == pass {
+			continue
+		}
+		if p.Mode == model.FIFO {
+			return j
+		}
+		if best == nil || j.running < best.running {
+			best = j
+		}
+	}
+	return best
+}
+
+// nextStage returns the stage whose turn it is: one that makes lost outputs
+// again, else the one nearest to the sources (R9).
+func (j *job) nextStage(pass uint64) *stage {
+	var first *stage
+	for _, st := range j.runnable {
+		if st.parked == pass || st.pending.len() == 0 {
+			continue
+		}
+		if st.lost {
+			return st
+		}
+		if first == nil {
+			first = st
+		}
+	}
+	return first
+}
+
+// placeOne launches one task of st, or parks st for this pass.
+func (s *Scheduler) placeOne(st *stage) {
+	w, i, level := s.pick(st)
+	if w == nil {
+		st.parked = s.pass
+		st.dirty = false
+		return
+	}
+	s.launch(w, st, i, level, false)
+}
+
+// pick finds a slot for a task of st: among all free slots if the stage has
+// something new, else among the fresh ones.
+func (s *Scheduler) pick(st *stage) (best *worker, task int, level model.Level) {
+	try := func(w *worker) bool {
+		if !s.eligible(st, w) {
+			return false
+		}
+		if i, l, ok := s.taskFor(st, w); ok {
+			best, task, level = w, i, l
+		}
+		return best != nil
+	}
+	if !st.dirty {
+		for _, w := range s.fresh {
+			if s.slots.Free(w.idx) > 0 && try(w) {
+				break
+			}
+		}
+		return best, task, level
+	}
+	for idx := range s.slots.All {
+		if try(s.workers[idx]) {
+			break
+		}
+	}
+	return best, task, level
+}
+
+// eligible is R14 but for what concerns a single task.
+func (s *Scheduler) eligible(st *stage, w *worker) bool {
+	j := st.job
+	switch {
+	case s.cfg.Lease > 0 && w.leaseEnd.Sub(s.now) < s.cfg.LeaseMargin,
+		s.cfg.MaxUnstarted > 0 && w.unstarted >= s.cfg.MaxUnstarted,
+		j.limits.SlotsPerWorker > 0 && w.perJob[j] >= j.limits.SlotsPerWorker,
+		w.diskFull && st.writes(),
+		w.memory > 0 && w.used+j.limits.Memory > w.memory:
+		return false
+	}
+	return len(s.bans) == 0 || !s.banned(st, w)
+}
+
+// writes reports whether tasks of st need room on their worker's disk.
+func (st *stage) writes() bool { return st.spec.Kind == model.MapStage }
+
+// taskFor picks the task of st that worker w should run next, and how near it
+// is. A fussy task is taken at another's host only at a looser level.
+func (s *Scheduler) taskFor(st *stage, w *worker) (int, model.Level, bool) {
+	p := &st.pending
+	for _, i := range p.picky {
+		if s.suits(st, int(i), w) {
+			return int(i), model.Anywhere, true
+		}
+	}
+	if p.fussy.Len() > 0 {
+		waits := func(i int32) bool { return p.fussy.Has(int(i)) }
+		if i, ok := p.local.First(processName(w.idx), waits); ok {
+			return int(i), model.AtProcess, true
+		}
+		for _, name := range w.names {
+			if i, ok := p.local.First(name, waits); ok {
+				return int(i), model.AtNode, true
+			}
+		}
+	}
+	if i, ok := p.plain.Min(); ok {
+		return i, model.Anywhere, true
+	}
+	if p.fussy.Len() > 0 && st.level >= s.loosest(st) {
+		i, _ := p.fussy.Min()
+		return i, model.Anywhere, true
+	}
+	return 0, 0, false
+}
+
+// loosest is the level from which st takes any slot: Anywhere, or the first one
+// after which no wait is left.
+func (s *Scheduler) loosest(st *stage) model.Level {
+	l := model.Anywhere
+	for l > model.AtProcess && s.wait(st, l-1) == 0 {
+		l--
+	}
+	return l
+}
+
+// suits reports whether a task that is picky may run on w: not where it failed,
+// unless it waited long enough or failed everywhere (R21, R36).
+func (s *Scheduler) suits(st *stage, i int, w *worker) bool {
+	t := &st.tasks[i]
+	if w.memory > 0 && w.used+st.job.limits.Memory<<t.grown > w.memory && len(w.attempts) > 0 {
+		return false
+	}
+	if t.past == nil || s.now >= t.past.relax || !slices.Contains(t.past.avoid, int32(w.idx)) {
+		return true
+	}
+	for _, o := range s.workers {
+		if o.state == model.WorkerLive && !o.excluded && !slices.Contains(t.past.avoid, int32(o.idx)) {
+			return false
+		}
+	}
+	return true
+}
+
+// wait is how long st waits at a level (R11, R13). A rebuild of a cached block
+// costs more than a wait, so only the looser ones are capped.
+func (s *Scheduler) wait(st *stage, l model.Level) time.Duration {
+	switch l {
+	case model.AtProcess:
+		if st.cache == nil {
+			return 0
+		}
+		return s.cfg.WaitProcess
+	case model.AtNode:
+		if st.prefs == nil {
+			return 0
+		}
+		return s.capWait(st, s.cfg.WaitNode)
+	}
+	return 0
+}
+
+func (s *Scheduler) capWait(st *stage, wait time.Duration) time.Duration {
+	if st.durations.Len() < 3 {
+		return wait
+	}
+	return min(wait, max(2*st.durations.Quantile(0.5), 20*time.Millisecond))
+}
+
+// endPass sends the launches, forgets what was fresh, and runs the wait clocks.
+func (s *Scheduler) endPass() {
+	for k := range s.batches {
+		s.flush(&s.batches[k])
+		s.batches[k] = batch{}
+	}
+	s.batches = s.batches[:0]
+	clear(s.fresh)
+	s.fresh = s.fresh[:0]
+	if s.slots.Total() == 0 {
+		s.idle++
+	}
+	for _, p := range s.pools {
+		p.jobs = slices.DeleteFunc(p.jobs, func(j *job) bool {
+			s.clocks(j)
+			j.listed = len(j.runnable) > 0
+			return !j.listed
+		})
+	}
+}
+
+// clocks takes drained stages out of a job's list, and lets the wait clock of
+// the others run exactly while a free slot exists that they decline (R11).
+func (s *Scheduler) clocks(j *job) {
+	j.runnable = slices.DeleteFunc(j.runnable, func(st *stage) bool {
+		if st.pending.len() == 0 {
+			st.listed, st.waiting, st.level = false, false, model.AtProcess
+			return true
+		}
+		if st.parked != s.pass && st.waiting && st.waitIdle == s.idle && s.slots.Total() > 0 {
+			return false // nothing of it was looked at: its declined slots are still idle
+		}
+		declines := s.slots.Total() > 0 && st.pending.fussy.Len() > 0 && st.parked == s.pass
+		switch {
+		case !declines:
+			st.waiting, st.level = false, model.AtProcess
+		case !st.waiting || st.waitIdle != s.idle:
+			st.waiting, st.waitIdle, st.level, st.waitStart = true, s.idle, model.AtProcess, s.now
+			s.nextLevel(st)
+		}
+		return false
+	})
+}
+
+// nextLevel arms the timer of the level that st waits at, passing over those it
+// need not wait for.
+func (s *Scheduler) nextLevel(st *stage) {
+	for st.level < model.Anywhere && s.wait(st, st.level) == 0 {
+		st.level++
+	}
+	if st.level < model.Anywhere {
+		s.after(st.waitStart.Add(s.wait(st, st.level)), timer{kind: timerLevel, st: st})
+		return
+	}
+	s.touch(st)
+}
+
+func (s *Scheduler) levelDue(st *stage) {
+	if !st.waiting || st.level >= model.Anywhere || st.dead {
+		return
+	}
+	if left := st.waitStart.Add(s.wait(st, st.level)); s.now < left {
+		s.after(left, timer{kind: timerLevel, st: st})
+		return
+	}
+	if s.slots.Total() == 0 || st.waitIdle != s.idle {
+		return
+	}
+	st.level++
+	st.waitStart = s.now
+	s.nextLevel(st)
+	s.touch(st)
+}

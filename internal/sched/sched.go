@@ -1,0 +1,319 @@
+package sched
+
+import (
+	"errors"
+	"iter"
+
+	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/internal/sched/queue"
+	"github.com/gordd-project/gordd/rdd/plan"
+)
+
+// Scheduler is the state machine. It is not safe for concurrent use.
+type Scheduler struct {
+	cfg     model.Config
+	now     model.Instant
+	out     []model.Command
+	stopped bool // stepped down: nothing is decided any more
+
+	jobs    map[plan.JobID]*job
+	order   []*job // by submission, until forgotten
+	jobSeq  int
+	pools   []*pool
+	paths   map[string]*action // output paths of active actions
+	tasks   int                // of all stages known
+	workers []*worker          // by index, lost ones too
+	byID    map[plan.WorkerID]*worker
+	names   map[string]int32 // host names, interned
+	holders []int32          // workers that take launches, by name
+
+	attempts map[attemptKey]*attempt // that hold a slot
+	seq      uint64
+	probes   uint64
+	verifies []*verify
+	bans     []ban
+	timers   queue.Timers[timer]
+
+	demand // worklists of stage.go
+	placer // state of place.go
+	stats
+}
+
+// stats count what happened since the start.
+type stats struct{ launched, done, failed, lost, discarded, refused int64 }
+
+type attemptKey struct {
+	term model.Term
+	seq  uint64
+}
+
+// New returns a machine that knows nobody. It panics if c lacks what Defaults
+// fills in, since nothing could be decided.
+func New(c model.Config) *Scheduler {
+	if c.MaxFailures < 1 || c.MaxSlots < 1 || c.Term == 0 {
+		panic("sched: incomplete configuration: start from model.Defaults or model.Embedded")
+	}
+	s := &Scheduler{
+		cfg:      c,
+		jobs:     map[plan.JobID]*job{},
+		paths:    map[string]*action{},
+		byID:     map[plan.WorkerID]*worker{},
+		names:    map[string]int32{},
+		attempts: map[attemptKey]*attempt{},
+	}
+	for _, p := range c.Pools {
+		s.setPool(p)
+	}
+	if s.pool(model.DefaultPool) == nil {
+		s.setPool(model.Pool{Name: model.DefaultPool})
+	}
+	return s
+}
+
+// Step lets time pass until now, takes in one event, and returns what shall be
+// done about it. The slice is valid until the next Step; the commands in it and
+// what they hold are not touched again. A now before an earlier one counts as
+// the earlier one.
+func (s *Scheduler) Step(now model.Instant, ev model.Event) []model.Command {
+	clear(s.out)
+	s.out = s.out[:0]
+	if s.stopped {
+		return nil
+	}
+	s.now = max(s.now, now)
+	for !s.stopped {
+		t, ok := s.timers.Pop(int64(s.now))
+		if !ok {
+			break
+		}
+		s.expire(t)
+		s.settle()
+	}
+	s.handle(ev)
+	s.settle()
+	if !s.stopped {
+		s.place()
+	}
+	return s.out
+}
+
+// Next returns when a Tick is wanted, if nothing else happens before.
+func (s *Scheduler) Next() (model.Instant, bool) {
+	at, ok := s.timers.Next()
+	return model.Instant(at), ok && !s.stopped
+}
+
+// Restore would take the records of an earlier master's journal. It refuses any
+// record: a machine that came back with half of its state would be worse than
+// one that does not start.
+func (s *Scheduler) Restore(recs iter.Seq2[model.Record, error]) error {
+	for _, err := range recs {
+		if err != nil {
+			return err
+		}
+		return errors.New("restore scheduler: restarting from a journal is not supported")
+	}
+	return nil
+}
+
+func (s *Scheduler) emit(c model.Command) { s.out = append(s.out, c) }
+
+// record asks for a journal record, if there is a journal. Callers on hot paths
+// test s.cfg.Journal first, to save making the record.
+func (s *Scheduler) record(r model.Record, sync bool) {
+	if s.cfg.Journal {
+		s.emit(model.Append{Record: r, Sync: sync})
+	}
+}
+
+func (s *Scheduler) handle(ev model.Event) {
+	if we, ok := ev.(model.WorkerEvent); ok {
+		s.handleWorker(we)
+		return
+	}
+	switch ev := ev.(type) {
+	case model.SubmitJob:
+		s.submitJob(ev)
+	case model.SubmitAction:
+		s.submitAction(ev)
+	case model.FinishJob:
+		s.finishJob(ev)
+	case model.Cancel:
+		s.cancel(ev)
+	case model.DriverAttach:
+		s.driverAttach(ev)
+	case model.DriverRenewed:
+		s.driverRenewed(ev)
+	case model.DriverGone:
+		s.driverGone(ev)
+	case model.ResultAck:
+		s.resultAck(ev)
+	case model.Release:
+		s.release(ev)
+	case model.SetPool:
+		s.setPool(ev.Pool)
+		s.record(model.PoolSet{Pool: ev.Pool}, true)
+	case model.Exclude:
+		s.exclude(ev.Worker, true, ev.Reason)
+	case model.Readmit:
+		s.exclude(ev.Worker, false, "")
+	case model.Drain:
+		s.refuse("drain of " + string(ev.Worker) + " is not supported: exclude it instead")
+	case model.Undrain:
+		s.refuse("undrain of " + string(ev.Worker) + " is not supported")
+	case model.Renewed:
+		s.renewed(ev)
+	case model.StreamDown:
+		s.streamDown(ev)
+	case model.MemberFailed:
+		s.memberFailed(ev)
+	case model.MemberLeft:
+		s.memberLeft(ev)
+	case model.MemberUp, model.TagsChanged: // where to dial, not what to decide
+	case model.ProbeResult:
+		s.probeResult(ev)
+	case model.SplitsReady:
+		s.splitsReady(ev)
+	case model.OutputPrepared:
+		s.outputPrepared(ev)
+	case model.Published:
+		s.published(ev)
+	case model.PublishFailed:
+		s.publishFailed(ev)
+	case model.Collected:
+		s.collected(ev)
+	case model.JournalFailed:
+		s.stepDown(s.cfg.Term, "journal: "+ev.Err.Message)
+	case model.Tick:
+	default:
+		s.refuse("unknown event")
+	}
+}
+
+// handleWorker passes a worker's message on if its fences hold.
+func (s *Scheduler) handleWorker(ev model.WorkerEvent) {
+	f := ev.Envelope()
+	if f.Cluster != s.cfg.Cluster || f.Protocol != s.cfg.Protocol { // F1
+		s.refuse("message of a foreign cluster from " + string(f.Worker))
+		return
+	}
+	if f.Term > s.cfg.Term { // F2
+		s.stepDown(f.Term, "a newer master exists")
+		return
+	}
+	if a, ok := ev.(model.Attach); ok {
+		s.attach(a)
+		return
+	}
+	if f.Term < s.cfg.Term {
+		s.emit(model.NewerTerm{Worker: f.Worker, Term: s.cfg.Term})
+		s.refuse("message of an older term from " + string(f.Worker))
+		return
+	}
+	w := s.byID[f.Worker]
+	if w == nil || w.inc != f.Inc || w.session != f.Session || w.state == model.WorkerLost { // F3
+		s.emit(model.Detach{Receiver: model.Receiver{Worker: f.Worker, Inc: f.Inc}, Session: f.Session, Why: "superseded"})
+		s.refuse("message of a superseded session from " + string(f.Worker))
+		return
+	}
+	s.fromWorker(w, ev)
+}
+
+func (s *Scheduler) fromWorker(w *worker, ev model.WorkerEvent) {
+	switch ev := ev.(type) {
+	case model.TaskDone:
+		s.taskDone(w, ev)
+	case model.TaskFailed:
+		s.taskFailed(w, ev)
+	case model.TaskStarted:
+		s.taskStarted(w, ev.Attempt)
+	case model.TaskProgress:
+		s.taskProgress(w, ev)
+	case model.ExecUp:
+		s.execUp(w, ev)
+	case model.ExecGone:
+		s.execGone(w, ev)
+	case model.Leaving:
+		s.lose(w, lossLeft, "it left")
+	case model.OutputVerdict:
+		s.outputVerdict(ev)
+	case model.DiskState:
+		w.diskFull = ev.Full
+		s.refresh(w)
+	case model.BlocksChanged:
+		s.blocksChanged(w, ev.Job, ev.Added, ev.Dropped)
+	case model.OutputsMoved, model.BarrierArrive:
+		s.refuse("message of a feature that is not supported from " + string(w.id))
+	}
+}
+
+// stepDown ends this master's decisions: another one may be deciding.
+func (s *Scheduler) stepDown(term model.Term, why string) {
+	s.emit(model.StepDown{Term: term, Why: why})
+	s.stopped = true
+}
+
+func (s *Scheduler) refuse(why string) {
+	s.refused++
+	s.emit(model.Note{Kind: model.NoteRefused, Text: why})
+}
+
+// timer says what to look at when its time comes. Whoever it is for decides
+// from its own fields whether anything is due: timers are never cancelled.
+type timer struct {
+	kind timerKind
+	w    *worker
+	st   *stage
+	i    int
+	act  *action
+	job  *job
+	v    *verify
+}
+
+type timerKind uint8
+
+const (
+	timerTask    timerKind = iota // a task's back-off ends
+	timerWorker                   // a worker's lease, probe or quarantine
+	timerLevel                    // a stage's locality wait ends
+	timerStage                    // exclusions of a stage's tasks relax
+	timerPublish                  // a publish is tried again
+	timerCollect                  // staging is collected again
+	timerEnding                   // a job's end waits no longer
+	timerDriver                   // a driver's lease
+	timerVerify                   // an owner did not answer
+	timerBan                      // an edge is free again
+	timerExec                     // an executor did not come up
+	timerNoWork                   // a job may have nowhere to run
+)
+
+func (s *Scheduler) after(at model.Instant, t timer) { s.timers.Add(int64(at), t) }
+
+func (s *Scheduler) expire(t timer) {
+	switch t.kind {
+	case timerTask:
+		s.taskHeld(t.st, t.i)
+	case timerWorker:
+		s.workerDue(t.w)
+	case timerLevel:
+		s.levelDue(t.st)
+	case timerStage:
+		s.touch(t.st)
+	case timerPublish:
+		s.publishAgain(t.act)
+	case timerCollect:
+		s.emit(model.Collect{Action: t.act.id, Sink: t.act.sink})
+	case timerEnding:
+		s.endingDue(t.job)
+	case timerDriver:
+		s.driverDue(t.job)
+	case timerVerify:
+		s.verifyDue(t.v)
+	case timerBan:
+		s.banDue()
+	case timerExec:
+		s.execDue(t.w, t.job, t.i)
+	case timerNoWork:
+		s.noWorkDue(t.job)
+	}
+}

@@ -1,0 +1,503 @@
+package sim
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/rdd/plan"
+)
+
+// job is a driver with its graph and the actions it runs, one after another.
+type job struct {
+	id      plan.JobID
+	stages  map[plan.StageKey]*stage
+	order   []*stage
+	actions []*action
+	next    int
+	ended   bool
+	asked   bool // to cancel
+}
+
+// stage is one stage and the truth about it.
+type stage struct {
+	job     plan.JobID
+	key     plan.StageKey
+	kind    model.Kind
+	sink    model.SinkKind
+	n       int
+	parents []model.Parent
+	class   model.Class
+	fickle  bool // makes other rows each time, whatever its class says
+	cached  bool
+	truth   []uint64 // contents, if nothing above is fickle
+}
+
+type stageName struct {
+	job plan.JobID
+	key plan.StageKey
+}
+
+type action struct {
+	id      plan.ActionID
+	target  *stage
+	sink    model.Sink
+	parts   []int
+	gen     model.Gen
+	got     map[int]uint64
+	files   map[int]uint64
+	ended   bool
+	publish int
+}
+
+func bytes(h uint64) []byte {
+	return binary.LittleEndian.AppendUint64(nil, h)
+}
+
+func word(b []byte) uint64 {
+	if len(b) != 8 {
+		return 0
+	}
+	return binary.LittleEndian.Uint64(b)
+}
+
+func (st *stage) all() []int {
+	out := make([]int, st.n)
+	for i := range out {
+		out[i] = i
+	}
+	return out
+}
+
+func (st *stage) blockOf(a *attempt) *model.BlockID {
+	b := &model.BlockID{RDD: "c" + st.key, Partition: a.id.Partition}
+	for _, r := range a.reads {
+		if r.Key == b.RDD {
+			b.Gen = r.Gen
+		}
+	}
+	return b
+}
+
+func (w *World) job(id plan.JobID) *job {
+	for _, j := range w.jobs {
+		if j.id == id {
+			return j
+		}
+	}
+	return nil
+}
+
+func (w *World) stage(id model.StageID) *stage { return w.job(id.Job).stages[id.Key] }
+
+// addJob draws a graph and the actions upon it.
+func (w *World) addJob(i int) {
+	j := &job{id: plan.JobID(fmt.Sprintf("j%d", i)), stages: map[plan.StageKey]*stage{}}
+	w.jobs = append(w.jobs, j)
+	me := string(j.id)
+	for k := range 1 + w.upTo(me, 7) {
+		w.addStage(j, k)
+	}
+	for n := range 1 + w.upTo(me, 3) {
+		w.addAction(j, n+1)
+	}
+	w.after(w.between(me, 0, 5*time.Second), func() {
+		w.step(model.SubmitJob{Job: j.id, Key: me, Pool: []string{"", "b"}[w.upTo(me, 2)], Priority: w.upTo(me, 2)})
+		w.submit(j)
+	})
+}
+
+func (w *World) addStage(j *job, k int) {
+	me := string(j.id)
+	st := &stage{job: j.id, key: plan.StageKey(fmt.Sprintf("s%d", k)), n: w.size(me)}
+	if w.chance(me, 0.1) {
+		st.kind, st.n = model.ValueStage, 1
+	}
+	for range w.upTo(me, 3) {
+		if k > 0 {
+			st.read(w, j.order[w.upTo(me, k)], w.chance(me, 0.3))
+		}
+	}
+	w.character(st)
+	j.add(w, st)
+}
+
+func (w *World) size(me string) int {
+	sizes := []int{1, 2, 3, 7, w.o.Tasks, 0}
+	return min(sizes[w.upTo(me, len(sizes))], w.o.Tasks)
+}
+
+func (st *stage) read(w *World, up *stage, narrow bool) {
+	p := model.Parent{Key: up.key, Edge: model.Wide}
+	switch {
+	case up.kind == model.ValueStage:
+		p.Edge = model.ValueDep
+	case narrow && st.kind != model.ValueStage:
+		p.Edge = model.Narrow
+		for _, q := range st.parents {
+			if q.Edge == model.Narrow {
+				return
+			}
+		}
+		st.n = up.n
+	}
+	st.parents = append(st.parents, p)
+}
+
+func (w *World) character(st *stage) {
+	me := string(st.job) + "class"
+	switch {
+	case w.chance(me, 0.15):
+		st.class, st.fickle = model.Indeterminate, w.chance(me, 0.7)
+	case w.chance(me, 0.05):
+		st.fickle = true // falsely declared
+	case w.chance(me, 0.2):
+		st.class = model.Unordered
+	}
+	st.cached = st.kind == model.MapStage && w.chance(me, 0.2)
+}
+
+// add computes what the stage's contents must be.
+func (j *job) add(w *World, st *stage) {
+	j.stages[st.key] = st
+	j.order = append(j.order, st)
+	sure := !st.fickle
+	for _, p := range st.parents {
+		sure = sure && (j.stages[p.Key].truth != nil || j.stages[p.Key].n == 0)
+	}
+	if !sure {
+		return
+	}
+	st.truth = []uint64{}
+	for i := range st.n {
+		var in []uint64
+		for _, p := range st.parents {
+			up := j.stages[p.Key]
+			if p.Edge == model.Narrow {
+				in = append(in, up.truth[i])
+			} else {
+				in = append(in, up.truth...)
+			}
+		}
+		st.truth = append(st.truth, hashOf(st, i, in))
+	}
+}
+
+func hashOf(st *stage, part int, in []uint64) uint64 {
+	h := mix(uint64(part) + 77)
+	for _, c := range []byte(string(st.job) + "/" + string(st.key)) {
+		h = mix(h ^ uint64(c))
+	}
+	for _, x := range in {
+		h = mix(h ^ x)
+	}
+	return h
+}
+
+// make is what a task's code does, and remembers where it came from.
+func (w *World) make(st *stage, a *attempt) uint64 {
+	h := hashOf(st, a.id.Partition, a.from)
+	if st.fickle {
+		w.nonce++
+		h = mix(h ^ w.nonce)
+	}
+	w.content[h] = content{stageName{st.job, st.key}, a.id.Partition, a.from}
+	return h
+}
+
+// addAction draws a target that reads some stages.
+func (w *World) addAction(j *job, n int) {
+	me := string(j.id)
+	st := &stage{job: j.id, key: plan.StageKey(fmt.Sprintf("t%d", n)), kind: model.ResultStage, n: 1 + w.upTo(me, w.o.Tasks)}
+	for range 1 + w.upTo(me, 2) {
+		st.read(w, j.order[w.upTo(me, len(j.order))], w.chance(me, 0.2))
+	}
+	a := &action{id: plan.ActionID{Job: j.id, N: n}, target: st, got: map[int]uint64{}, files: map[int]uint64{}}
+	if w.chance(me, 0.4) {
+		st.sink = model.Files
+		a.sink = model.Sink{Kind: model.Files, Path: fmt.Sprintf("/out/%s/%d", j.id, n)}
+	} else if w.chance(me, 0.3) && st.n > 1 {
+		a.parts = []int{0, st.n - 1}
+	}
+	j.add(w, st)
+	j.order = j.order[:len(j.order)-1]
+	j.actions = append(j.actions, a)
+}
+
+// graph returns the part of a job's graph that leads to a stage.
+func (j *job) graph(target *stage) []model.StageSpec {
+	var out []model.StageSpec
+	seen := map[plan.StageKey]bool{target.key: true}
+	for work := []*stage{target}; len(work) > 0; {
+		st := work[0]
+		work = work[1:]
+		spec := model.StageSpec{Key: st.key, Kind: st.kind, Parents: st.parents, Class: st.class, Name: string(st.key)}
+		if st.cached {
+			spec.Cached = "c" + st.key
+		}
+		out = append(out, spec)
+		for _, p := range st.parents {
+			if !seen[p.Key] {
+				seen[p.Key] = true
+				work = append(work, j.stages[p.Key])
+			}
+		}
+	}
+	return out
+}
+
+func (w *World) submit(j *job) {
+	if j.next == len(j.actions) {
+		if !j.asked {
+			w.step(model.FinishJob{Job: j.id})
+		}
+		return
+	}
+	a := j.actions[j.next]
+	j.next++
+	w.step(model.SubmitAction{Request: 1, Action: a.id, Plan: "p", Graph: j.graph(a.target), Target: a.target.key, Partitions: a.parts, Sink: a.sink})
+	if w.o.Faults > 0 && w.chance(string(j.id)+"cancel", 0.08) {
+		w.after(w.between(string(j.id)+"cancel", 0, 5*time.Second), func() {
+			n := a.id.N
+			if w.chance(string(j.id)+"cancel", 0.3) {
+				n, j.asked = 0, true
+			}
+			w.step(model.Cancel{Job: j.id, Action: n, Reason: "drawn"})
+		})
+	}
+	if w.chance(string(j.id)+"both", 0.3) {
+		w.after(time.Second, func() {
+			if !j.ended && j.next < len(j.actions) {
+				w.submit(j)
+			}
+		})
+	}
+}
+
+func (w *World) action(id plan.ActionID) *action {
+	if j := w.job(id.Job); j != nil && id.N >= 1 && id.N <= len(j.actions) {
+		return j.actions[id.N-1]
+	}
+	return nil
+}
+
+// toDriver carries out what is for drivers, storage and planning.
+func (w *World) toDriver(c model.Command) {
+	soon := func(ev model.Event) {
+		w.after(w.between("engine", time.Millisecond, 50*time.Millisecond), func() { w.step(ev) })
+	}
+	switch c := c.(type) {
+	case model.Reply:
+		if c.Err != nil && c.Err.Kind != model.CauseEnded {
+			w.fail("refused: %s", c.Err.Message)
+		}
+	case model.PlanSplits:
+		soon(w.splits(c))
+	case model.PrepareOutput:
+		soon(model.OutputPrepared{Action: c.Action})
+	case model.Publish:
+		w.publish(c, soon)
+	case model.Result:
+		w.result(c)
+	case model.ResultReset:
+		a := w.action(c.Action)
+		a.gen = c.Gen
+		clear(a.got)
+	case model.ActionEnd:
+		w.actionEnd(c)
+	case model.JobEnd:
+		w.jobEnd(c)
+	}
+}
+
+func (w *World) splits(c model.PlanSplits) model.SplitsReady {
+	ev := model.SplitsReady{Action: c.Action}
+	j := w.job(c.Action.Job)
+	for _, key := range c.Stages {
+		st := j.stages[key]
+		z := model.StageSize{Key: key, N: st.n, Reduces: 1}
+		if len(st.parents) == 0 && w.chance("prefs", 0.7) {
+			for i := range st.n {
+				z.Prefs = append(z.Prefs, []string{fmt.Sprintf("h%d", (i*7+w.upTo("prefs", 2))%max(len(w.workers), 1))})
+			}
+		}
+		ev.Sizes = append(ev.Sizes, z)
+	}
+	return ev
+}
+
+func (w *World) publish(c model.Publish, soon func(model.Event)) {
+	a := w.action(c.Manifest.Action)
+	if a.ended {
+		w.fail("I17: %v publishes after its end", a.id)
+	}
+	a.publish++
+	if w.o.TaskFaults && a.publish < 4 && w.chance("publish", 0.2) {
+		soon(model.PublishFailed{Action: a.id, Err: model.Problem{Message: "busy"}})
+		return
+	}
+	clear(a.files)
+	for _, f := range c.Manifest.Files {
+		if _, twice := a.files[f.Partition]; twice || f.Attempt.Gen != c.Manifest.Gen {
+			w.fail("I15: %v: partition %d twice, or of generation %d", a.id, f.Partition, f.Attempt.Gen)
+		}
+		a.files[f.Partition] = word(f.Output)
+	}
+	soon(model.Published{Action: a.id})
+}
+
+func (w *World) result(c model.Result) {
+	a := w.action(c.Action)
+	if c.Gen != a.gen {
+		w.fail("I26: %v: result of generation %d in %d", a.id, c.Gen, a.gen)
+	}
+	if c.Address == "" {
+		a.got[c.Partition] = word(c.Bytes)
+		return
+	}
+	w.after(w.between("take", time.Millisecond, 2*time.Second), func() { w.take(a, c) })
+}
+
+// take fetches a result from the worker that holds it, if it still does.
+func (w *World) take(a *action, c model.Result) {
+	if a.ended || c.Gen != a.gen {
+		return
+	}
+	for _, x := range w.workers {
+		if x.id != c.Worker {
+			continue
+		}
+		for id, h := range x.results {
+			if x.up && id.Stage.Action == a.id.N && id.Stage.Job == a.id.Job && id.Gen == c.Gen && id.Partition == c.Partition && h == word(c.Output) {
+				a.got[c.Partition] = h
+				w.step(model.ResultAck{Action: a.id, Gen: c.Gen, Partitions: []int{c.Partition}})
+				return
+			}
+		}
+	}
+}
+
+func (w *World) actionEnd(c model.ActionEnd) {
+	a := w.action(c.Action)
+	if a.ended {
+		w.fail("I17: %v ends twice", a.id)
+	}
+	a.ended = true
+	switch c.State {
+	case model.ActionDone:
+		w.rep.Done++
+		w.verifyEnd(a, c)
+	case model.ActionCancelled:
+		w.rep.Cancelled++
+	default:
+		w.rep.Failed++
+		w.rep.Ends[c.Cause.Kind]++
+		w.excuse(a, c)
+	}
+	j := w.job(a.id.Job)
+	for _, s := range c.Stages {
+		w.rep.Completions += s.Ran
+	}
+	w.after(time.Millisecond, func() {
+		if !j.ended && j.allEnded() {
+			w.submit(j)
+		}
+	})
+}
+
+func (j *job) allEnded() bool {
+	for _, a := range j.actions[:j.next] {
+		if !a.ended {
+			return false
+		}
+	}
+	return true
+}
+
+// excuse says whether an action may have failed for the reason it gives.
+func (w *World) excuse(a *action, c model.ActionEnd) {
+	k := c.Cause.Kind
+	rolled := k == model.CauseGenerations
+	if w.o.Faults > 0 && (rolled || k == model.CauseCrash) {
+		return
+	}
+	tasks := []model.CauseKind{model.CauseTask, model.CauseDeterministic, model.CauseInfra, model.CauseCrash,
+		model.CauseNoProgress, model.CauseResource, model.CauseNoWorker}
+	if w.o.TaskFaults && slices.Contains(tasks, k) {
+		return
+	}
+	w.fail("%v failed without a reason: %s", a.id, c.Cause.Message)
+}
+
+// verifyEnd compares an action's result with the oracle, and walks its
+// provenance: all of it must come from one output per task (I14).
+func (w *World) verifyEnd(a *action, c model.ActionEnd) {
+	got := a.got
+	if a.sink.Kind == model.Files {
+		got = a.files
+	}
+	want := a.parts
+	if want == nil {
+		want = a.target.all()
+	}
+	if len(got) != len(want) {
+		w.fail("%v has %d results, want %d", a.id, len(got), len(want))
+		return
+	}
+	var roots []uint64
+	for _, i := range want {
+		h, ok := got[i]
+		if !ok || a.target.truth != nil && h != a.target.truth[i] {
+			w.fail("%v: partition %d has wrong rows", a.id, i)
+		}
+		roots = append(roots, h)
+	}
+	w.provenance(a, roots)
+	for _, s := range c.Stages {
+		if len(s.Counters) > 0 && s.Counters[0].Value != int64(s.Done) {
+			w.fail("I27: %s: counter %d, %d winners", s.Stage, s.Counters[0].Value, s.Done)
+		}
+	}
+}
+
+func (w *World) provenance(a *action, roots []uint64) {
+	type name struct {
+		stageName
+		part int
+	}
+	made := map[name]uint64{}
+	for work := roots; len(work) > 0; {
+		h := work[len(work)-1]
+		work = work[:len(work)-1]
+		c, ok := w.content[h]
+		if !ok {
+			w.fail("%v: rows of nobody", a.id)
+			return
+		}
+		n := name{c.stage, c.part}
+		if other, seen := made[n]; seen {
+			if other != h {
+				w.fail("I14: %v mixes two outputs of %s p%d", a.id, c.stage.key, c.part)
+				return
+			}
+			continue
+		}
+		made[n] = h
+		work = append(work, c.inputs...)
+	}
+}
+
+func (w *World) jobEnd(c model.JobEnd) {
+	j := w.job(c.Job)
+	if j.ended {
+		w.fail("I17: %s ends twice", j.id)
+	}
+	j.ended = true
+	for _, a := range j.actions[:j.next] {
+		if !a.ended {
+			w.fail("job %s ended before %v", j.id, a.id)
+		}
+	}
+}

@@ -1,0 +1,60 @@
+package sim
+
+import (
+	"flag"
+	"testing"
+)
+
+var seed = flag.Uint64("seed", 0, "replay this seed, with its trace")
+
+func options(seed uint64) Options {
+	o := Options{Seed: seed, CheckEvery: 1}
+	pick := func(k uint64, n int) int { return int(mix(seed*31+k) % uint64(n)) }
+	o.Workers = 1 + pick(1, 8)
+	o.Jobs = 1 + pick(2, 4)
+	o.Tasks = []int{3, 8, 20}[pick(3, 3)]
+	o.Faults = []float64{0, 0.5, 1, 4}[pick(4, 4)]
+	o.TaskFaults = pick(5, 2) == 0 && o.Faults > 0
+	return o
+}
+
+func TestReplay(t *testing.T) {
+	if *seed == 0 {
+		t.Skip("no -seed")
+	}
+	o := options(*seed)
+	o.Trace = func(line string) { t.Log(line) }
+	rep, err := New(o).Run()
+	t.Logf("%+v", rep)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestSeeds(t *testing.T) {
+	n := uint64(400)
+	if testing.Short() {
+		n = 50
+	}
+	var sum Report
+	for s := uint64(1); s <= n; s++ {
+		rep, err := New(options(s)).Run()
+		if err != nil {
+			t.Errorf("%v\nreplay: go test ./internal/sched/sim -run Replay -seed %d -v", err, s)
+		}
+		sum.Steps += rep.Steps
+		sum.Completions += rep.Completions
+		sum.Done += rep.Done
+		sum.Failed += rep.Failed
+		sum.Cancelled += rep.Cancelled
+		sum.Losses += rep.Losses
+		sum.Rollbacks += rep.Rollbacks
+		if t.Failed() && s > 20 {
+			break
+		}
+	}
+	t.Logf("%+v", sum)
+	if sum.Done < int(n)/2 || sum.Losses == 0 || sum.Rollbacks == 0 {
+		t.Errorf("the seeds do not reach what they are for: %+v", sum)
+	}
+}

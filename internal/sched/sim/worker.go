@@ -1,0 +1,534 @@
+package sim
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/rdd/plan"
+)
+
+// worker is an agent with its store and executors.
+type worker struct {
+	id      plan.WorkerID
+	host    string
+	inc     model.Inc
+	session model.Session
+	slots   int
+	up      bool          // the process is there
+	stream  bool          // its stream is
+	heard   model.Instant // when the master last answered
+	out     model.Instant // last message on its way to the master
+	in      model.Instant // and from there
+	running map[uint64]*attempt
+	reports map[uint64]model.Event // not acknowledged, by attempt
+	store   map[model.AttemptID]model.MapOutput
+	results map[model.AttemptID]uint64
+	blocks  map[block]uint64
+	locs    map[locKey]map[int]model.MapOutput
+	execs   map[int]plan.JobID
+}
+
+type block struct {
+	job plan.JobID
+	id  model.BlockID
+}
+
+type locKey struct {
+	job plan.JobID
+	key plan.StageKey
+}
+
+type attempt struct {
+	id      model.AttemptID
+	exec    int
+	reads   []model.Read
+	holders []plan.WorkerID
+	killed  bool
+	content uint64
+	from    []uint64
+	fromOwn bool
+}
+
+func (w *World) addWorker(i int) {
+	x := &worker{id: plan.WorkerID(fmt.Sprintf("w%d", i)), host: fmt.Sprintf("h%d", i/2), slots: 1 + w.upTo("slots", 4),
+		store: map[model.AttemptID]model.MapOutput{}}
+	w.workers = append(w.workers, x)
+	x.start(w)
+	if w.o.Faults > 0 {
+		w.after(w.between(string(x.id)+"fault", time.Second, 30*time.Second), func() { w.fault(x) })
+	}
+}
+
+// start is a new process on the old store.
+func (x *worker) start(w *World) {
+	x.inc = model.Inc(w.draw(string(x.id)+"inc") | 1)
+	x.up = true
+	x.running, x.reports = map[uint64]*attempt{}, map[uint64]model.Event{}
+	x.results, x.blocks = map[model.AttemptID]uint64{}, map[block]uint64{}
+	x.execs = map[int]plan.JobID{}
+	x.connect(w)
+	w.renew(x, x.inc)
+}
+
+// connect attaches with what the worker holds.
+func (x *worker) connect(w *World) {
+	w.seq++
+	x.session, x.stream, x.heard = model.Session(w.seq), true, w.now
+	x.out, x.in = w.now, w.now
+	x.locs = map[locKey]map[int]model.MapOutput{}
+	a := model.Attach{From: x.from(), Store: model.StoreID(x.id), Hosts: []string{x.host, string(x.id)}, Slots: x.slots, Rack: "r"}
+	for _, s := range sorted(x.running) {
+		a.Inventory.Running = append(a.Inventory.Running, x.running[s].id)
+	}
+	for _, s := range sorted(x.reports) {
+		switch r := x.reports[s].(type) {
+		case model.TaskDone:
+			r.Session = x.session
+			a.Inventory.Done = append(a.Inventory.Done, r)
+		case model.TaskFailed:
+			r.Session = x.session
+			a.Inventory.Failed = append(a.Inventory.Failed, r)
+		}
+	}
+	for _, o := range x.store {
+		a.Inventory.Outputs = append(a.Inventory.Outputs, o)
+	}
+	slices.SortFunc(a.Inventory.Outputs, func(p, q model.MapOutput) int { return cmp.Compare(p.Attempt.Seq, q.Attempt.Seq) })
+	x.send(w, a)
+}
+
+func sorted[V any](m map[uint64]V) []uint64 {
+	var out []uint64
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (x *worker) from() model.From {
+	return model.From{Cluster: "sim", Protocol: 1, Term: 1, Worker: x.id, Inc: x.inc, Session: x.session}
+}
+
+// send puts a message on the stream: in order, and lost with the stream.
+func (x *worker) send(w *World, ev model.Event) {
+	if !x.stream || !x.up {
+		return
+	}
+	x.out = max(x.out, w.now.Add(w.between(string(x.id)+"lag", 50*time.Microsecond, 3*time.Millisecond)))
+	session := x.session
+	w.after(x.out.Sub(w.now), func() {
+		if x.session == session && (x.stream || w.chance(string(x.id)+"late", 0.3)) {
+			w.step(ev)
+		}
+	})
+}
+
+// renew sends signs of life for as long as the process lives.
+func (w *World) renew(x *worker, inc model.Inc) {
+	if !x.up || x.inc != inc {
+		return
+	}
+	x.send(w, model.Renewed{Renewals: []model.Renewal{{Worker: x.id, Inc: x.inc, Session: x.session, SentAt: w.now,
+		Heard: w.now.Sub(x.heard) < 10*time.Second}}})
+	w.after(2*time.Second, func() { w.renew(x, inc) })
+}
+
+func (w *World) toWorker(c model.WorkerCommand) {
+	for _, x := range w.workers {
+		if x.id == c.To() && x.stream && x.up {
+			x.in = max(x.in, w.now.Add(w.between(string(x.id)+"lag", 50*time.Microsecond, 3*time.Millisecond)))
+			session := x.session
+			w.after(x.in.Sub(w.now), func() {
+				if x.up && x.session == session && x.stream {
+					x.obey(w, c)
+				}
+			})
+		}
+	}
+}
+
+func (x *worker) obey(w *World, c model.WorkerCommand) {
+	switch c := c.(type) {
+	case model.Lease:
+		x.heard = w.now
+	case model.StartExec:
+		x.execs[c.No] = c.Job
+		x.send(w, model.ExecUp{From: x.from(), Job: c.Job, No: c.No})
+	case model.StopExec:
+		delete(x.execs, c.No)
+	case model.Launch:
+		if len(x.running)+len(c.Tasks) > x.slots {
+			w.fail("I5: %s has %d attempts and gets %d, with %d slots", x.id, len(x.running), len(c.Tasks), x.slots)
+		}
+		for _, t := range c.Tasks {
+			x.run(w, c, t)
+		}
+	case model.Kill:
+		x.kill(w, c.Attempt)
+	case model.Ack:
+		for _, id := range c.Attempts {
+			x.acked(id, c.Keep)
+		}
+	case model.Locations:
+		x.learn(c)
+	case model.Verify:
+		v := model.OutputVerdict{From: x.from(), Output: c.Output}
+		if _, ok := x.store[c.Output]; !ok {
+			v.Verdict = model.OutputMissing
+		}
+		if !w.chance(string(x.id)+"mute", 0.1) {
+			x.send(w, v)
+		}
+	case model.Drop:
+		x.drop(c)
+	}
+}
+
+func (x *worker) learn(c model.Locations) {
+	k := locKey{c.Job, c.Key}
+	if c.Full || x.locs[k] == nil {
+		x.locs[k] = map[int]model.MapOutput{}
+	}
+	for _, o := range c.Outputs {
+		x.locs[k][o.Partition] = o
+	}
+	for _, i := range c.Lost {
+		delete(x.locs[k], i)
+	}
+}
+
+func (x *worker) drop(c model.Drop) {
+	for id := range x.store {
+		if id.Stage.Job == c.Job && (c.All || slices.Contains(c.Keys, id.Stage.Key) || slices.Contains(c.Outputs, id)) {
+			delete(x.store, id)
+		}
+	}
+	for b := range x.blocks {
+		if b.job == c.Job && c.All {
+			delete(x.blocks, b)
+		}
+	}
+}
+
+func (x *worker) acked(id model.AttemptID, keep bool) {
+	delete(x.reports, id.Seq)
+	if !keep {
+		delete(x.store, id)
+		delete(x.results, id)
+	}
+}
+
+func (x *worker) kill(w *World, id model.AttemptID) {
+	a := x.running[id.Seq]
+	if a == nil || a.killed {
+		return
+	}
+	a.killed = true
+	inc := x.inc
+	w.after(w.between("kill", time.Millisecond, time.Second), func() {
+		if x.inc == inc && x.running[id.Seq] == a {
+			x.failed(w, a, model.TaskFailed{Class: model.Killed, Message: "killed"})
+		}
+	})
+}
+
+// run is an attempt: it starts, reads its inputs, works, and reports.
+func (x *worker) run(w *World, l model.Launch, t model.Assignment) {
+	if x.execs[l.Exec] != l.Stage.Job {
+		w.fail("launch of %s in executor %d, which is not there", t.Attempt, l.Exec)
+	}
+	a := &attempt{id: t.Attempt, exec: l.Exec, reads: l.Reads, holders: t.Holders}
+	x.running[a.id.Seq] = a
+	inc := x.inc
+	if !w.chance("unstarted", 0.5) {
+		x.send(w, model.TaskStarted{From: x.from(), Attempt: a.id})
+	}
+	there := func() bool { return x.up && x.inc == inc && x.running[a.id.Seq] == a && !a.killed }
+	work := w.between("work", 5*time.Millisecond, 400*time.Millisecond)
+	if w.chance("slow", 0.03) {
+		work *= 20
+	}
+	w.after(work/4, func() {
+		if there() && !x.read(w, a) {
+			return
+		}
+		w.after(work, func() {
+			if there() {
+				x.finish(w, a)
+			}
+		})
+	})
+	w.after(work/2+200*time.Millisecond, func() {
+		if there() {
+			x.send(w, model.TaskProgress{From: x.from(), Progress: []model.Progress{{Attempt: a.id, Rows: 1, Fraction: 0.5}}})
+		}
+	})
+}
+
+// read takes in the inputs of an attempt, or reports what it could not have.
+func (x *worker) read(w *World, a *attempt) bool {
+	st := w.stage(a.id.Stage)
+	if st.cached && x.readBlock(w, st, a) {
+		return true
+	}
+	for _, p := range st.parents {
+		up := w.job(a.id.Stage.Job).stages[p.Key]
+		parts := []int{a.id.Partition}
+		if p.Edge != model.Narrow {
+			parts = up.all()
+		}
+		for _, m := range parts {
+			h, bad := x.fetch(w, a, up, m)
+			if bad != nil {
+				if _, known := x.locs[locKey{a.id.Stage.Job, up.key}][m]; !known && len(a.holders) > 0 {
+					bad.Source.Block = st.blockOf(a)
+				}
+				x.failed(w, a, *bad)
+				return false
+			}
+			a.from = append(a.from, h)
+		}
+	}
+	return true
+}
+
+func (x *worker) readBlock(w *World, st *stage, a *attempt) bool {
+	b := block{a.id.Stage.Job, *st.blockOf(a)}
+	if h, ok := x.blocks[b]; ok {
+		a.content, a.fromOwn = h, true
+		return true
+	}
+	for _, o := range w.workers {
+		if h, ok := o.blocks[b]; ok && o.up && slices.Contains(a.holders, o.id) {
+			a.content, a.fromOwn = h, true
+			return true
+		}
+	}
+	return false
+}
+
+// fetch gets one input from where the worker believes it to be.
+func (x *worker) fetch(w *World, a *attempt, up *stage, m int) (uint64, *model.TaskFailed) {
+	o, ok := x.locs[locKey{a.id.Stage.Job, up.key}][m]
+	bad := &model.TaskFailed{Class: model.Fetch, Message: "fetch", Source: &model.FetchSource{Key: up.key, Map: m, Attempt: o.Attempt, Store: o.Store}}
+	if !ok {
+		bad.Source.Cause = model.FetchMissing
+		return 0, bad
+	}
+	if up.kind == model.ValueStage {
+		return word(o.Output), nil
+	}
+	for _, y := range w.workers {
+		if y.id != o.Worker {
+			continue
+		}
+		got, has := y.store[o.Attempt]
+		switch {
+		case !y.up:
+			bad.Source.Cause = model.FetchRefused
+		case y != x && (!y.stream && !x.stream || w.flaky(x, y)):
+			bad.Source.Cause = model.FetchTimeout
+		case !has:
+			bad.Source.Cause = model.FetchMissing
+		default:
+			return word(got.Output), nil
+		}
+	}
+	return 0, bad
+}
+
+// flaky is a link that does not work now and then, for a while.
+func (w *World) flaky(x, y *worker) bool {
+	if w.o.Faults == 0 || w.now > w.calm || !w.o.TaskFaults {
+		return false
+	}
+	span := uint64(w.now) / uint64(20*time.Second)
+	return mix(w.o.Seed^mix(uint64(x.inc)^uint64(y.inc)*3+span))%100 < 2
+}
+
+func (x *worker) finish(w *World, a *attempt) {
+	st := w.stage(a.id.Stage)
+	if w.now < w.calm && w.o.TaskFaults && x.misbehave(w, a) {
+		return
+	}
+	if !a.fromOwn {
+		a.content = w.make(st, a)
+	}
+	delete(x.running, a.id.Seq)
+	d := model.TaskDone{From: x.from(), Attempt: a.id, Reads: a.reads, Rows: 1, Bytes: 8, RowSum: a.content | 1,
+		Counters: []model.Counter{{Name: "tasks", Value: 1}, {Name: "rows", Value: int64(a.id.Partition)}}}
+	switch {
+	case st.kind == model.MapStage:
+		d.Output = bytes(a.content)
+		x.store[a.id] = model.MapOutput{Partition: a.id.Partition, Attempt: a.id, Worker: x.id, Store: model.StoreID(x.id),
+			Rows: 1, Bytes: 8, RowSum: d.RowSum, Output: d.Output, Reads: a.reads, Counters: d.Counters}
+	case st.kind == model.ValueStage:
+		d.Output = bytes(a.content)
+	case st.sink == model.Files:
+		d.File, d.Output = "f", bytes(a.content)
+	case w.chance("address", 0.5):
+		d.Address, d.Output = string(x.id), bytes(a.content)
+		x.results[a.id] = a.content
+	default:
+		d.Result = bytes(a.content)
+	}
+	if st.cached {
+		b := st.blockOf(a)
+		d.Blocks = []model.BlockID{*b}
+		x.blocks[block{a.id.Stage.Job, *b}] = a.content
+	}
+	x.reports[a.id.Seq] = d
+	x.send(w, d)
+}
+
+// misbehave lets an attempt end in another way.
+func (x *worker) misbehave(w *World, a *attempt) bool {
+	f := 0.01 * w.o.Faults
+	switch {
+	case w.chance("user", f):
+		x.failed(w, a, model.TaskFailed{Class: model.User, Message: "user", Signature: model.Signature{Kind: "e", Hash: w.draw("sig") % 7}})
+	case w.chance("infra", f):
+		x.failed(w, a, model.TaskFailed{Class: model.Infra, Message: "infra"})
+	case w.chance("refused", f):
+		x.failed(w, a, model.TaskFailed{Class: model.Refused, Message: "refused"})
+	case w.chance("memory", f/4):
+		x.failed(w, a, model.TaskFailed{Class: model.Resource, Message: "memory"})
+	case w.chance("crash", f/2):
+		x.crash(w, a.exec)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *worker) failed(w *World, a *attempt, f model.TaskFailed) {
+	delete(x.running, a.id.Seq)
+	f.From, f.Attempt = x.from(), a.id
+	x.reports[a.id.Seq] = f
+	x.send(w, f)
+}
+
+// crash ends an executor's process and all that runs in it.
+func (x *worker) crash(w *World, no int) {
+	job := x.execs[no]
+	delete(x.execs, no)
+	for s, a := range x.running {
+		if a.exec == no {
+			delete(x.running, s)
+		}
+	}
+	for b := range x.blocks {
+		if b.job == job {
+			delete(x.blocks, b)
+		}
+	}
+	x.send(w, model.ExecGone{From: x.from(), Job: job, No: no, Signal: 9})
+}
+
+func (w *World) probe(c model.Probe) {
+	for _, x := range w.workers {
+		if x.id != c.Worker {
+			continue
+		}
+		w.after(w.between("probe", time.Millisecond, 20*time.Millisecond), func() {
+			r := model.ProbeResult{Worker: c.Worker, Inc: c.Inc, No: c.No, Answer: model.ProbeSame}
+			switch {
+			case !x.up:
+				r.Answer = model.ProbeRefused
+			case x.inc != c.Inc:
+				r.Answer = model.ProbeOther
+			case !x.stream:
+				r.Answer = model.ProbeTimeout
+			}
+			w.step(r)
+		})
+	}
+}
+
+// fault does something bad to a worker, and plans the next one.
+func (w *World) fault(x *worker) {
+	if w.now > w.calm {
+		return
+	}
+	me := string(x.id) + "fault"
+	w.after(time.Duration(float64(w.between(me, 2*time.Second, 60*time.Second))/w.o.Faults), func() { w.fault(x) })
+	if !x.up || !x.stream {
+		return
+	}
+	switch w.upTo(me, 6) {
+	case 0, 1:
+		w.die(x, w.between(me, time.Millisecond, 20*time.Second), w.chance(me, 0.5))
+	case 2:
+		w.cut(x, w.between(me, time.Millisecond, 20*time.Second))
+	case 3:
+		if no := w.someExec(x); no > 0 && w.o.TaskFaults {
+			x.crash(w, no)
+		}
+	case 4:
+		w.rot(x)
+	case 5:
+		w.step(model.MemberFailed{Worker: x.id, Inc: x.inc})
+	}
+}
+
+func (w *World) someExec(x *worker) int {
+	least := 0
+	for no := range x.execs {
+		if least == 0 || no < least {
+			least = no
+		}
+	}
+	return least
+}
+
+// die ends a worker's process; another one starts later, on the same store or on
+// an empty one.
+func (w *World) die(x *worker, away time.Duration, empty bool) {
+	w.streamDown(x)
+	x.up = false
+	if empty {
+		x.store = map[model.AttemptID]model.MapOutput{}
+	}
+	w.after(away, func() { x.start(w) })
+}
+
+// cut breaks a worker's stream for a while.
+func (w *World) cut(x *worker, away time.Duration) {
+	silent := w.chance(string(x.id)+"silent", 0.5)
+	if silent {
+		x.stream = false // nobody tells the master
+	} else {
+		w.streamDown(x)
+	}
+	inc := x.inc
+	w.after(away, func() {
+		if x.up && x.inc == inc && !x.stream {
+			x.connect(w)
+		}
+	})
+}
+
+func (w *World) streamDown(x *worker) {
+	x.stream = false
+	ev := model.StreamDown{Worker: x.id, Inc: x.inc, Session: x.session}
+	w.after(w.between(string(x.id)+"lag", time.Millisecond, 500*time.Millisecond), func() { w.step(ev) })
+}
+
+// rot loses one output of a worker's store.
+func (w *World) rot(x *worker) {
+	if !w.o.TaskFaults {
+		return
+	}
+	var ids []model.AttemptID
+	for id := range x.store {
+		ids = append(ids, id)
+	}
+	if len(ids) > 0 {
+		slices.SortFunc(ids, func(a, b model.AttemptID) int { return cmp.Compare(a.Seq, b.Seq) })
+		delete(x.store, ids[w.upTo("rot", len(ids))])
+	}
+}

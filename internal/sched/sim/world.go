@@ -1,0 +1,301 @@
+// Package sim runs the scheduler in a simulated cluster: workers with stores,
+// streams that break, processes that die and come back, outputs that vanish,
+// drivers that cancel, all drawn from one seed.
+//
+// Rows are content hashes: what a task makes is a hash of its stage, partition
+// and the contents of its inputs, with a nonce if the task is truly
+// indeterminate, whatever its stage declares. So an end result can be compared
+// with an oracle, and its provenance tells whether rows of two generations were
+// mixed. Every Step is followed by the machine's own Check.
+package sim
+
+import (
+	"container/heap"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gordd-project/gordd/internal/sched"
+	"github.com/gordd-project/gordd/internal/sched/model"
+)
+
+// Options say what a run contains.
+type Options struct {
+	Seed    uint64
+	Workers int
+	Jobs    int
+	Tasks   int // most per stage
+	// Faults scale how often things go wrong; 0: never.
+	Faults float64
+	// TaskFaults lets tasks fail on their own as well, so that actions may end
+	// as failed.
+	TaskFaults bool
+	// CheckEvery is after how many Steps the machine checks itself; 0: never.
+	CheckEvery int
+	// Trace gets each event and command, if set.
+	Trace func(string)
+}
+
+// Report is what a run did.
+type Report struct {
+	Steps, Events, Commands int
+	Done, Failed, Cancelled int // actions
+	Completions             int // successes of tasks
+	Rollbacks, Losses       int
+	Ends                    map[model.CauseKind]int
+	Digest                  uint64 // of every command, for determinism
+	Took                    time.Duration
+}
+
+// World is one simulated cluster.
+type World struct {
+	o       Options
+	s       *sched.Scheduler
+	now     model.Instant
+	queue   events
+	seq     uint64
+	draws   map[string]uint64
+	workers []*worker
+	jobs    []*job
+	content map[uint64]content // by hash: the provenance of every row
+	nonce   uint64
+	calm    model.Instant // no faults from here on
+	rep     Report
+	err     error
+}
+
+// content is what made one output.
+type content struct {
+	stage  stageName
+	part   int
+	inputs []uint64
+}
+
+type event struct {
+	at  model.Instant
+	seq uint64
+	do  func()
+}
+
+type events []event
+
+func (e events) Len() int { return len(e) }
+func (e events) Less(i, j int) bool {
+	return e[i].at < e[j].at || e[i].at == e[j].at && e[i].seq < e[j].seq
+}
+func (e events) Swap(i, j int) { e[i], e[j] = e[j], e[i] }
+
+// Push adds an event; it is for container/heap.
+func (e *events) Push(x any) { *e = append(*e, x.(event)) }
+
+// Pop takes the last one; it is for container/heap.
+func (e *events) Pop() any {
+	last := len(*e) - 1
+	x := (*e)[last]
+	(*e)[last] = event{}
+	*e = (*e)[:last]
+	return x
+}
+
+// after does something d from now.
+func (w *World) after(d time.Duration, do func()) {
+	w.seq++
+	heap.Push(&w.queue, event{w.now.Add(d), w.seq, do})
+}
+
+// draw returns a number that depends on the seed, on who draws and how often it
+// drew before, not on what others draw: leaving out one fault leaves the others
+// where they are.
+func (w *World) draw(who string) uint64 {
+	n := w.draws[who]
+	w.draws[who] = n + 1
+	h := w.o.Seed*0x9e3779b97f4a7c15 + n
+	for _, c := range []byte(who) {
+		h = (h ^ uint64(c)) * 0x100000001b3
+	}
+	return mix(h)
+}
+
+func mix(h uint64) uint64 {
+	h ^= h >> 30
+	h *= 0xbf58476d1ce4e5b9
+	h ^= h >> 27
+	h *= 0x94d049bb133111eb
+	return h ^ h>>31
+}
+
+// upTo returns a drawn number below n.
+func (w *World) upTo(who string, n int) int { return int(w.draw(who) % uint64(n)) }
+
+// chance draws a yes with probability p.
+func (w *World) chance(who string, p float64) bool {
+	return float64(w.draw(who)>>11)/(1<<53) < p
+}
+
+// between draws a duration.
+func (w *World) between(who string, a, b time.Duration) time.Duration {
+	return a + time.Duration(w.draw(who)%uint64(b-a))
+}
+
+// New returns a world that is ready to run.
+func New(o Options) *World {
+	w := &World{o: o, draws: map[string]uint64{}, content: map[uint64]content{}}
+	w.rep.Ends = map[model.CauseKind]int{}
+	c := model.Defaults("sim", 1)
+	c.DriverLease = 0
+	c.Pools = append(c.Pools, model.Pool{Name: "b", Mode: model.Fair, Weight: 2, MinShare: 2})
+	w.s = sched.New(c)
+	w.calm = model.Instant(2 * time.Minute)
+	for i := range o.Workers {
+		w.addWorker(i)
+	}
+	for i := range o.Jobs {
+		w.addJob(i)
+	}
+	return w
+}
+
+// Run lets everything happen and returns what did, with an error if anything
+// was wrong. Errors name the seed.
+func (w *World) Run() (Report, error) {
+	began := time.Now()
+	limit := w.calm.Add(2 * time.Hour)
+	for w.err == nil && !w.over() {
+		tick, ok := w.s.Next()
+		if len(w.queue) == 0 && !ok || w.now > limit {
+			w.fail("L1: stalled at %v: %s", time.Duration(w.now), w.stall())
+			break
+		}
+		if ok && (len(w.queue) == 0 || tick < w.queue[0].at) {
+			w.now = max(w.now, tick)
+			w.step(model.Tick{})
+			continue
+		}
+		e := heap.Pop(&w.queue).(event)
+		w.now = max(w.now, e.at)
+		e.do()
+	}
+	if w.err == nil {
+		w.settled()
+	}
+	w.rep.Took = time.Since(began)
+	if w.err != nil {
+		return w.rep, fmt.Errorf("seed %d: %w", w.o.Seed, w.err)
+	}
+	return w.rep, nil
+}
+
+func (w *World) over() bool {
+	for _, j := range w.jobs {
+		if !j.ended {
+			return false
+		}
+	}
+	return true
+}
+
+// settled looks at what must be left when every job has ended.
+func (w *World) settled() {
+	if err := w.s.Check(); err != nil {
+		w.fail("%w", err)
+	}
+	sum := w.s.View(model.Totals{}).(model.Sums)
+	if sum.Tasks != 0 || sum.Actions != 0 || sum.Stages != 0 || sum.Pending != 0 {
+		w.fail("I32: left behind: %+v", sum)
+	}
+}
+
+func (w *World) stall() string {
+	text := fmt.Sprintf("%+v", w.s.View(model.Totals{}))
+	for _, j := range w.jobs {
+		if !j.ended {
+			text += fmt.Sprintf("\n%+v", w.s.View(model.Stages{Job: j.id}))
+		}
+	}
+	return text + fmt.Sprintf("\n%+v", w.s.View(model.Workers{}))
+}
+
+func (w *World) fail(format string, args ...any) {
+	w.err = errors.Join(w.err, fmt.Errorf(format, args...))
+}
+
+// step feeds the machine one event, now and then twice, and carries out what it
+// says.
+func (w *World) step(ev model.Event) {
+	if w.err != nil {
+		return
+	}
+	if w.o.Faults > 0 && w.chance("twice", 0.02) {
+		w.stepOnce(ev)
+	}
+	w.stepOnce(ev)
+}
+
+func (w *World) stepOnce(ev model.Event) {
+	w.rep.Steps++
+	w.trace("event", ev)
+	for _, c := range w.s.Step(w.now, ev) {
+		w.rep.Commands++
+		w.trace("command", c)
+		w.carry(c)
+	}
+	if w.o.CheckEvery > 0 && w.rep.Steps%w.o.CheckEvery == 0 {
+		if err := w.s.Check(); err != nil {
+			w.fail("after %T: %w", ev, err)
+		}
+	}
+}
+
+func (w *World) trace(what string, x any) {
+	if w.o.Trace != nil {
+		w.o.Trace(fmt.Sprintf("%v %s %T %+v", time.Duration(w.now), what, x, x))
+	}
+}
+
+// carry gives a command to whom it is for.
+func (w *World) carry(c model.Command) {
+	w.rep.Digest = mix(w.rep.Digest ^ digest(c))
+	switch c := c.(type) {
+	case model.WorkerCommand:
+		w.toWorker(c)
+	case model.Probe:
+		w.probe(c)
+	case model.Note:
+		w.note(c)
+	case model.StepDown:
+		w.fail("the machine stepped down: %s", c.Why)
+	default:
+		w.toDriver(c)
+	}
+}
+
+func (w *World) note(c model.Note) {
+	switch c.Kind {
+	case model.NoteRollback:
+		w.rep.Rollbacks++
+	case model.NoteWorkerLost:
+		w.rep.Losses++
+	}
+}
+
+// digest folds a command into a number.
+func digest(c model.Command) uint64 {
+	var h uint64 = 14695981039346656037
+	for _, b := range fmt.Appendf(nil, "%T", c) {
+		h = (h ^ uint64(b)) * 0x100000001b3
+	}
+	switch c := c.(type) {
+	case model.Launch:
+		for _, t := range c.Tasks {
+			h = mix(h ^ t.Attempt.Seq ^ uint64(t.Attempt.Partition)<<32)
+		}
+		for _, b := range []byte(c.Worker) {
+			h = mix(h ^ uint64(b))
+		}
+	case model.Kill:
+		h = mix(h ^ c.Attempt.Seq)
+	case model.Ack:
+		h = mix(h ^ c.Attempts[0].Seq)
+	}
+	return h
+}

@@ -1,0 +1,293 @@
+package sched
+
+import (
+	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/internal/sched/queue"
+	"github.com/gordd-project/gordd/rdd/plan"
+)
+
+type pool struct {
+	model.Pool
+	jobs    []*job // with pending tasks, by priority and submission
+	running int
+	served  int64 // attempts launched so far
+	parked  uint64
+}
+
+func (p *pool) weight() int { return max(p.Weight, 1) }
+
+type job struct {
+	id       plan.JobID
+	submit   model.SubmitJob
+	seq      int
+	pool     *pool
+	limits   model.Limits
+	state    model.JobState
+	cause    *model.Cause
+	session  model.Session
+	leaseEnd model.Instant
+
+	actions  []*action // not ended
+	ended    []endedAction
+	lastN    int                      // highest action number seen
+	shared   map[plan.StageKey]*stage // map and value stages
+	stages   []*stage                 // all, sources first within an action
+	caches   map[plan.StageKey]*cacheSet
+	runnable []*stage // with pending tasks, in the order of R9
+	listed   bool     // in its pool's jobs
+	running  int      // attempts that hold a slot
+	tasks    int
+	stuckAt  model.Instant // since when nobody can run it
+	parked   uint64        // pass in which nothing more can be placed
+	cursor   int           // first runnable stage that may still place, in that pass
+	pass     uint64
+	then     model.JobState // after Ending
+	finished bool           // told by the driver
+}
+
+// endedAction is what is kept of an action: enough to repeat its end.
+type endedAction struct {
+	plan plan.Digest
+	end  model.ActionEnd
+}
+
+type action struct {
+	id        plan.ActionID
+	job       *job
+	plan      plan.Digest
+	sink      model.Sink
+	group     string
+	tags      []string
+	name      string
+	site      string
+	firstN    int64
+	ordered   bool
+	wanted    []int // nil: all
+	state     model.ActionState
+	target    *stage
+	stages    []*stage // sources first
+	ranAt     []int    // their wins when the action began
+	was       []bool   // they were complete then
+	prepared  bool
+	sized     bool
+	want, got int
+	rows      int64
+	bytes     int64
+	prefix    int   // ordered: index into the wanted ones before which all are done
+	prefixN   int64 // and their rows
+	unacked   int   // results that only their worker holds
+	tries     int   // of publishing
+	manifest  model.Manifest
+}
+
+type edge struct {
+	st   *stage
+	kind model.Edge
+}
+
+type stage struct {
+	id       model.StageID
+	job      *job
+	act      *action // of a result stage
+	spec     model.StageSpec
+	class    model.Class
+	seq      int
+	depth    int // longest way from a source
+	parents  []edge
+	children []edge
+	reads    []model.Read
+
+	sized   bool
+	n       int
+	reduces int
+	prefs   [][]int32
+	tasks   []task
+	outs    []output // of done tasks
+	done    int
+	byOwner map[int32]int32 // outputs by index of the worker that holds them
+	cache   *cacheSet       // of the cached data set nearest to the sink
+	gen     model.Gen
+	try     int
+	epoch   uint64
+	locs    []model.MapOutput // what Locations said, until something changes
+	sums    []model.Counter
+	wins    int // accepted successes, over all tries
+
+	wantAll  int  // children that need every output
+	active   int  // demanded unfinished tasks that read the parents
+	asserted bool // the parents know that active > 0
+	blocked  int  // wide and value parents that are not complete
+	dead     bool // its action ended
+	released bool // no handle refers to it
+	unsure   bool // an output was lost that an indeterminate stage made in this generation
+
+	pending    pendings
+	listed     bool // in the job's runnable
+	live       int  // attempts that hold a slot and count
+	level      model.Level
+	waitStart  model.Instant
+	waitIdle   uint64 // idle epoch in which waitStart was set
+	waiting    bool
+	dirty      bool // to be offered every free slot, not only fresh ones
+	parked     uint64
+	lost       bool // outputs were lost and are made again
+	noProgress int
+	episodes   int
+	causes     []string // of the episodes, for the error
+	durations  queue.Sketch
+}
+
+// complete reports whether nothing is missing (R4).
+func (st *stage) complete() bool { return st.sized && st.done == st.n }
+
+// pendings are the tasks that could start now. Each is in one of the sets.
+type pendings struct {
+	plain queue.Bits  // without preference
+	fussy queue.Bits  // with one
+	picky []int32     // that not every worker may run
+	local queue.Local // the fussy ones by host name
+}
+
+func (p *pendings) len() int { return p.plain.Len() + p.fussy.Len() + len(p.picky) }
+
+type task struct {
+	state    model.TaskState
+	failures uint8
+	crashes  uint8
+	gone     uint8 // outputs lost while their owner lived
+	grown    uint8 // doublings of the memory reservation
+	fetches  uint8 // failures to fetch in a row
+	counted  bool  // in stage.active or, if cached, demanded without
+	cached   bool  // counted without reading the parents
+	alone    bool
+	again    bool   // it was done once: its output was lost
+	want     uint16 // readers of this output alone, and the action
+	infra    uint16
+	held     model.Instant // back-off
+	rowSum   uint64        // of its first success in this generation
+	rowsWere int64
+	live     [2]*attempt
+	past     *past
+}
+
+// past is what is remembered of a task's failures.
+type past struct {
+	tries   []model.Try // that count, for the error
+	avoid   []int32     // workers it failed on
+	relax   model.Instant
+	deaths  []int32 // workers whose process died under it
+	disks   int
+	stalled model.Instant // storage unavailable since
+}
+
+func (t *task) history() *past {
+	if t.past == nil {
+		t.past = &past{}
+	}
+	return t.past
+}
+
+// output is what is kept of a success.
+type output struct {
+	term     model.Term
+	seq      uint64
+	owner    int32 // worker, -1: nobody's, it cannot be lost
+	acked    bool  // the driver has it
+	rows     int64
+	bytes    int64
+	sum      uint64
+	sizes    []byte
+	data     []byte
+	where    string // staged file or address of a result
+	counters []model.Counter
+}
+
+type attemptState uint8
+
+const (
+	launching attemptState = iota
+	running
+	killing // told to end; it holds its slot until it reports
+)
+
+type attempt struct {
+	key      attemptKey
+	gen      model.Gen
+	st       *stage
+	part     int
+	w        *worker
+	pos      int // in w.attempts
+	exec     *exec
+	state    attemptState
+	twin     bool
+	alone    bool
+	level    model.Level
+	reads    []model.Read
+	launched model.Instant
+	moved    model.Instant // last progress
+	memory   int64
+	rows     int64
+	fraction float64
+}
+
+func (a *attempt) id() model.AttemptID {
+	return model.AttemptID{Stage: a.st.id, Gen: a.gen, Partition: a.part, Term: a.key.term, Seq: a.key.seq}
+}
+
+type execState uint8
+
+const (
+	execStarting execState = iota
+	execUp
+	execGone
+)
+
+type exec struct {
+	no    int
+	state execState
+	alone bool
+}
+
+type worker struct {
+	id      plan.WorkerID
+	idx     int
+	inc     model.Inc
+	session model.Session
+	store   model.StoreID
+	hosts   []string
+	names   []int32
+	rack    string
+	slots   int
+	memory  int64
+	used    int64 // memory reserved
+	state   model.WorkerState
+
+	stream    bool
+	downAt    model.Instant // of the stream
+	leaseEnd  model.Instant
+	heard     model.Instant // last renewal
+	sentAt    model.Instant // and its own time
+	probing   bool
+	probeNo   uint64
+	probeAt   model.Instant
+	answered  model.Instant // last probe answered by this process
+	reports   []fetchReport // that wait for the probe
+	score     float64       // of flapping
+	scoreAt   model.Instant
+	outUntil  model.Instant // quarantine
+	probation int
+	excluded  bool
+	diskFull  bool
+	attempts  []*attempt
+	unstarted int
+	execs     map[*job][]*exec
+	execNo    int
+	perJob    map[*job]int
+	sent      map[*stage]uint64 // epochs of Locations
+	fresh     uint64
+	holds     int // registered outputs
+	batch     int // of this pass, + 1
+	batchPass uint64
+}
+
+func (w *worker) to() model.Receiver { return model.Receiver{Worker: w.id, Inc: w.inc} }

@@ -1,0 +1,476 @@
+package sched
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gordd-project/gordd/internal/sched/model"
+)
+
+// launch starts an attempt of task i on w (R16). Launches of one pass are sent
+// together.
+func (s *Scheduler) launch(w *worker, st *stage, i int, level model.Level, twin bool) {
+	t := &st.tasks[i]
+	if !twin {
+		st.withdraw(i)
+		t.state = model.TaskRunning
+	}
+	s.seq++
+	s.launched++
+	a := &attempt{
+		key: attemptKey{s.cfg.Term, s.seq}, gen: st.gen, st: st, part: i, w: w, pos: len(w.attempts),
+		level: level, twin: twin, alone: t.alone, reads: st.current(), launched: s.now, moved: s.now,
+		memory: st.job.limits.Memory << t.grown,
+	}
+	a.exec = s.execFor(st.job, w, t.alone)
+	s.attempts[a.key] = a
+	w.attempts = append(w.attempts, a)
+	w.used += a.memory
+	w.unstarted++
+	w.perJob[st.job]++
+	st.job.running++
+	st.job.pool.running++
+	st.job.pool.served++
+	st.live++
+	if t.live[0] == nil {
+		t.live[0] = a
+	} else {
+		t.live[1] = a
+	}
+	s.refresh(w)
+	s.batch(a)
+}
+
+// current returns the generations that an attempt of st would read now.
+func (st *stage) current() []model.Read {
+	if st.reads == nil && len(st.parents)+len(st.spec.Cached) > 0 {
+		for _, e := range st.parents {
+			st.reads = append(st.reads, model.Read{Key: e.st.id.Key, Gen: e.st.gen})
+		}
+		if st.cache != nil {
+			st.reads = append(st.reads, model.Read{Key: st.spec.Cached, Gen: st.cache.gen})
+		}
+	}
+	return st.reads
+}
+
+func (s *Scheduler) batch(a *attempt) {
+	w := a.w
+	as := model.Assignment{Attempt: a.id(), Level: a.level, Twin: a.twin, Alone: a.alone, Memory: a.memory}
+	if a.st.tasks[a.part].cached && a.level != model.AtProcess {
+		for _, h := range a.st.holders(a.part) {
+			as.Holders = append(as.Holders, s.workers[h].id)
+		}
+	}
+	if w.batchPass == s.pass {
+		if b := &s.batches[w.batch]; b.st == a.st && b.exec == a.exec {
+			b.tasks = append(b.tasks, as)
+			return
+		}
+	}
+	w.batchPass, w.batch = s.pass, len(s.batches)
+	s.batches = append(s.batches, batch{w: w, st: a.st, exec: a.exec, tasks: []model.Assignment{as}})
+}
+
+// flush sends one Launch, after the locations its tasks need.
+func (s *Scheduler) flush(b *batch) {
+	s.locate(b.w, b.st, b.tasks)
+	if s.cfg.Journal {
+		ids := make([]model.AttemptID, len(b.tasks))
+		for k := range b.tasks {
+			ids[k] = b.tasks[k].Attempt
+		}
+		s.record(model.Launched{Worker: b.w.id, Inc: b.w.inc, Attempts: ids}, false)
+	}
+	s.emit(model.Launch{Receiver: b.w.to(), Exec: b.exec.no, Stage: b.st.id, Gen: b.st.gen, Try: b.st.try,
+		Reads: b.st.current(), Tasks: b.tasks})
+}
+
+// forget takes an attempt off the books; its slot is free. What becomes of the
+// task is the caller's.
+func (s *Scheduler) forget(a *attempt) {
+	w, st := a.w, a.st
+	delete(s.attempts, a.key)
+	last := len(w.attempts) - 1
+	w.attempts[a.pos] = w.attempts[last]
+	w.attempts[a.pos].pos = a.pos
+	w.attempts[last] = nil
+	w.attempts = w.attempts[:last]
+	w.used -= a.memory
+	if w.perJob[st.job]--; w.perJob[st.job] == 0 {
+		delete(w.perJob, st.job)
+	}
+	if a.state == launching {
+		w.unstarted--
+	}
+	if a.state != killing {
+		a.unlink()
+	}
+	st.job.running--
+	st.job.pool.running--
+	if a.alone && a.exec.state != execGone {
+		s.stopExec(w, st.job, a.exec)
+	}
+	s.refresh(w)
+	if st.job.limits.Slots > 0 {
+		for _, r := range st.job.runnable {
+			s.touch(r) // the job was at its limit, so idle slots were not looked at
+		}
+	}
+	if st.job.pool.MaxShare > 0 {
+		s.wakeAll()
+	}
+	s.maybeEndJob(st.job)
+}
+
+// unlink takes a live attempt out of its task.
+func (a *attempt) unlink() {
+	t := &a.st.tasks[a.part]
+	switch a {
+	case t.live[0]:
+		t.live[0], t.live[1] = t.live[1], nil
+	case t.live[1]:
+		t.live[1] = nil
+	}
+	a.st.live--
+}
+
+// kill tells an attempt to end. It holds its slot until its worker says so.
+func (s *Scheduler) kill(a *attempt, reason string) {
+	if a.state == killing {
+		return
+	}
+	if a.state == launching {
+		a.w.unstarted--
+	}
+	a.unlink()
+	a.state = killing
+	s.emit(model.Kill{Receiver: a.w.to(), Attempt: a.id(), Reason: reason})
+}
+
+func (s *Scheduler) killAll(st *stage, i int, reason string) {
+	for st.tasks[i].live[0] != nil {
+		s.kill(st.tasks[i].live[0], reason)
+	}
+}
+
+// find returns the attempt of an id, if it is on w's books.
+func (s *Scheduler) find(w *worker, id model.AttemptID) *attempt {
+	a := s.attempts[attemptKey{id.Term, id.Seq}]
+	if a == nil || a.w != w || a.part != id.Partition || a.gen != id.Gen || a.st.id != id.Stage {
+		return nil
+	}
+	return a
+}
+
+func (s *Scheduler) taskStarted(w *worker, id model.AttemptID) {
+	if a := s.find(w, id); a != nil && a.state == launching {
+		a.state, a.moved = running, s.now
+		w.unstarted--
+		if s.cfg.MaxUnstarted > 0 && w.unstarted == s.cfg.MaxUnstarted-1 {
+			s.refresh(w)
+		}
+	}
+}
+
+func (s *Scheduler) taskProgress(w *worker, ev model.TaskProgress) {
+	for _, p := range ev.Progress {
+		a := s.find(w, p.Attempt)
+		if a == nil || p.Rows <= a.rows && p.Fraction <= a.fraction {
+			continue
+		}
+		s.taskStarted(w, p.Attempt)
+		a.rows, a.fraction, a.moved = max(a.rows, p.Rows), max(a.fraction, p.Fraction), s.now
+	}
+}
+
+// consistent reports whether all that the attempt read is current (F5).
+func (a *attempt) consistent() bool {
+	now := a.st.current()
+	if a.gen != a.st.gen {
+		return false
+	}
+	return len(now) == 0 || &now[0] == &a.reads[0] || slices.Equal(now, a.reads)
+}
+
+// taskDone is R17: a success counts iff its attempt is live and consistent.
+func (s *Scheduler) taskDone(w *worker, ev model.TaskDone) {
+	a := s.find(w, ev.Attempt)
+	if a == nil || a.state == killing || !a.consistent() || a.st.dead {
+		s.discard(w, a, &ev)
+		return
+	}
+	st, i := a.st, a.part
+	s.done++
+	st.durations.Add(s.now.Sub(a.launched))
+	s.forget(a)
+	if st.spec.Kind == model.ValueStage && len(ev.Output) > s.cfg.MaxValue {
+		s.ack(w, ev.Attempt, false)
+		s.failTask(st, i, model.CauseResource, fmt.Sprintf("%s: its value has %d bytes; the limit is %d",
+			taskText(st, i), len(ev.Output), s.cfg.MaxValue), nil, nil)
+		return
+	}
+	s.killAll(st, i, "another attempt was first")
+	s.compare(st, i, &ev)
+	s.accept(w, st, i, a, &ev)
+}
+
+// accept registers a success, by the kind of its stage (R18).
+func (s *Scheduler) accept(w *worker, st *stage, i int, a *attempt, ev *model.TaskDone) {
+	o := output{term: a.key.term, seq: a.key.seq, rows: ev.Rows, bytes: ev.Bytes, sum: ev.Sum, sizes: ev.Sizes, counters: ev.Counters}
+	t := &st.tasks[i]
+	t.rowSum, t.rowsWere = ev.RowSum, ev.Rows
+	t.fetches = 0
+	owner := w
+	switch {
+	case st.spec.Kind == model.MapStage:
+		o.data = ev.Output
+	case st.spec.Kind == model.ValueStage:
+		o.data, owner = ev.Output, nil
+	case st.act.sink.Kind == model.Files:
+		o.data, o.where, owner = ev.Output, ev.File, nil
+	case st.act.sink.Kind == model.ForEach:
+		owner = nil
+	case ev.Address != "":
+		o.where = ev.Address
+		o.data = ev.Output
+		st.act.unacked++
+	default:
+		owner = nil
+		if s.cfg.DriverLease > 0 {
+			o.data = ev.Result // for a driver that comes back
+		}
+	}
+	s.finish(st, i, o, owner)
+	s.recordDone(w, st, i, ev)
+	s.ack(w, ev.Attempt, true)
+	if len(ev.Blocks) > 0 {
+		s.blocksChanged(w, st.job.id, ev.Blocks, nil)
+	}
+	if st.act == nil {
+		return
+	}
+	if st.act.sink.Kind == model.RowsToDriver {
+		s.sendResult(st.act, i, ev.Result, ev.Output)
+	}
+	s.accepted(st.act, i)
+}
+
+func (s *Scheduler) recordDone(w *worker, st *stage, i int, ev *model.TaskDone) {
+	if !s.cfg.Journal {
+		return
+	}
+	switch {
+	case st.act == nil:
+		out := s.mapOutput(st, i)
+		out.Worker, out.Store, out.Sizes, out.Reads = w.id, w.store, nil, st.current()
+		s.record(model.OutputAt{Output: out}, false)
+	case st.act.sink.Kind == model.Files:
+		s.record(model.Won{File: s.staged(st, i, w)}, false)
+	default:
+		s.record(model.ResultAt{Attempt: ev.Attempt, Worker: w.id, Rows: ev.Rows, Address: ev.Address}, false)
+	}
+}
+
+func (s *Scheduler) ack(w *worker, id model.AttemptID, keep bool) {
+	s.emit(model.Ack{Receiver: w.to(), Attempts: []model.AttemptID{id}, Keep: keep})
+}
+
+// discard answers a success that comes too late or does not fit (F4, F5). The
+// same report may come twice: what was kept is confirmed.
+func (s *Scheduler) discard(w *worker, a *attempt, ev *model.TaskDone) {
+	if a == nil && s.isWinner(ev.Attempt) {
+		s.ack(w, ev.Attempt, true)
+		return
+	}
+	s.discarded++
+	s.ack(w, ev.Attempt, false)
+	s.compareLate(ev)
+	if a == nil {
+		return
+	}
+	st, i := a.st, a.part
+	s.forget(a)
+	if !st.dead {
+		s.recountLater(st, i)
+	}
+}
+
+// isWinner reports whether the attempt's output is registered.
+func (s *Scheduler) isWinner(id model.AttemptID) bool {
+	st := s.stage(id.Stage)
+	if st == nil || id.Partition < 0 || id.Partition >= st.n || st.tasks[id.Partition].state != model.TaskFinished {
+		return false
+	}
+	return st.attemptID(id.Partition) == id
+}
+
+// stage returns the stage of an id, if it is known.
+func (s *Scheduler) stage(id model.StageID) *stage {
+	j := s.jobs[id.Job]
+	if j == nil {
+		return nil
+	}
+	if id.Action == 0 {
+		return j.shared[id.Key]
+	}
+	if a := j.action(id.Action); a != nil && a.target.id == id {
+		return a.target
+	}
+	return nil
+}
+
+// taskFailed is R21 to R25.
+func (s *Scheduler) taskFailed(w *worker, ev model.TaskFailed) {
+	s.ack(w, ev.Attempt, false)
+	a := s.find(w, ev.Attempt)
+	if a == nil {
+		s.discarded++
+		return
+	}
+	was := a.state
+	s.forget(a)
+	if was == killing || a.st.dead {
+		if !a.st.dead {
+			s.recountLater(a.st, a.part)
+		}
+		return
+	}
+	s.failed++
+	st, i := a.st, a.part
+	s.emit(model.Note{Kind: model.NoteTaskFailed, Job: st.job.id, Stage: st.id, Gen: st.gen, Try: st.try, Partition: i,
+		Worker: w.id, Text: ev.Class.String() + ": " + ev.Message})
+	s.judge(a, &ev)
+	s.recountLater(st, i)
+}
+
+// judge charges a failure to whom it belongs.
+func (s *Scheduler) judge(a *attempt, ev *model.TaskFailed) {
+	switch ev.Class {
+	case model.Fetch:
+		s.fetchFailed(a, ev)
+	case model.Infra, model.Killed, model.Refused, model.Crash:
+		s.infra(a, ev.Message)
+	case model.Storage:
+		s.storageDown(a, ev)
+	case model.Resource:
+		s.resource(a, ev)
+	default: // User, Input, and whatever a newer worker may mean
+		s.blame(a, ev)
+	}
+}
+
+// blame counts a failure that is the task's own (R21).
+func (s *Scheduler) blame(a *attempt, ev *model.TaskFailed) {
+	st, i := a.st, a.part
+	t := &st.tasks[i]
+	t.failures++
+	h := t.history()
+	h.tries = append(h.tries, model.Try{Attempt: a.id(), Worker: a.w.id, Class: ev.Class, Signature: ev.Signature, Message: ev.Message})
+	s.avoid(st, i, a.w)
+	s.record(model.Failure{Attempt: a.id(), Worker: a.w.id, Class: ev.Class, Signature: ev.Signature}, false)
+	switch {
+	case int(t.failures) >= st.job.limits.MaxFailures:
+		text := fmt.Sprintf("%s: failed %d times, last: %s", taskText(st, i), t.failures, ev.Message)
+		if t.failures == 1 {
+			text = taskText(st, i) + ": " + ev.Message
+		}
+		s.failTask(st, i, model.CauseTask, text, h.tries, ev.Detail)
+	case s.cfg.Deterministic && h.deterministic(ev.Signature):
+		s.failTask(st, i, model.CauseDeterministic, taskText(st, i)+": fails the same way wherever it runs: "+ev.Message, h.tries, ev.Detail)
+	}
+}
+
+// deterministic is R22: the same failure elsewhere decides at once if it names a
+// row, else the third one does.
+func (h *past) deterministic(sig model.Signature) bool {
+	if sig == (model.Signature{}) {
+		return false
+	}
+	equal, elsewhere := 0, false
+	last := h.tries[len(h.tries)-1]
+	for _, t := range h.tries {
+		if t.Signature == sig {
+			equal++
+			elsewhere = elsewhere || t.Worker != last.Worker
+		}
+	}
+	return elsewhere && (sig.HasRow || equal >= 3)
+}
+
+// avoid keeps a task away from a worker for a while (R21, R36).
+func (s *Scheduler) avoid(st *stage, i int, w *worker) {
+	h := st.tasks[i].history()
+	if !slices.Contains(h.avoid, int32(w.idx)) {
+		h.avoid = append(h.avoid, int32(w.idx))
+	}
+	h.relax = s.now.Add(s.cfg.ElsewhereWait)
+	if s.cfg.ElsewhereWait > 0 {
+		s.after(h.relax, timer{kind: timerStage, st: st})
+	}
+}
+
+// hold keeps a task back for a while.
+func (s *Scheduler) hold(st *stage, i int, d time.Duration) {
+	st.tasks[i].held = s.now.Add(d)
+	s.after(st.tasks[i].held, timer{kind: timerTask, st: st, i: i})
+}
+
+// backoff doubles from the least to most.
+func (s *Scheduler) backoff(k int, most time.Duration) time.Duration {
+	return min(s.cfg.BackoffMin<<min(max(k, 0), 20), most)
+}
+
+func (s *Scheduler) taskHeld(st *stage, i int) {
+	if !st.dead {
+		s.review(st, i)
+	}
+}
+
+// infra is R23: the task tries again, and is only blamed if it meets too much.
+func (s *Scheduler) infra(a *attempt, message string) {
+	st, i := a.st, a.part
+	t := &st.tasks[i]
+	t.infra++
+	if int(t.infra) >= s.cfg.MaxInfra {
+		s.failTask(st, i, model.CauseInfra, fmt.Sprintf("%s: met %d failures of workers, last: %s", taskText(st, i), t.infra, message), nil, nil)
+		return
+	}
+	s.hold(st, i, s.backoff(int(t.infra)-1, s.cfg.BackoffMax))
+}
+
+// storageDown waits for a storage system that is down as a whole (R23).
+func (s *Scheduler) storageDown(a *attempt, ev *model.TaskFailed) {
+	st, i := a.st, a.part
+	h := st.tasks[i].history()
+	if h.stalled == 0 {
+		h.stalled = s.now
+	}
+	if down := s.now.Sub(h.stalled); down >= s.cfg.StorageWait {
+		s.failTask(st, i, model.CauseStorage, fmt.Sprintf("%s: storage was unavailable for %s: %s", taskText(st, i), down, ev.Message), nil, ev.Detail)
+		return
+	}
+	h.disks++
+	s.hold(st, i, s.backoff(h.disks-1, s.cfg.StorageBackoff))
+}
+
+// resource is R25: more memory, twice, or another worker's disk, twice.
+func (s *Scheduler) resource(a *attempt, ev *model.TaskFailed) {
+	st, i := a.st, a.part
+	t := &st.tasks[i]
+	if t.grown < 2 {
+		t.grown++
+		if ev.Disk {
+			s.avoid(st, i, a.w)
+		}
+		if !ev.Disk || st.job.limits.MaxFailures > 1 {
+			return
+		}
+	}
+	what := fmt.Sprintf("out of memory at %d bytes", ev.Peak)
+	if ev.Disk {
+		what = "no disk space for " + ev.Path
+	}
+	s.failTask(st, i, model.CauseResource, taskText(st, i)+": "+what+": "+ev.Message, nil, ev.Detail)
+}

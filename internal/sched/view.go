@@ -1,0 +1,107 @@
+package sched
+
+import (
+	"iter"
+	"slices"
+
+	"github.com/gordd-project/gordd/internal/sched/model"
+)
+
+// View answers a question about the state. It changes nothing, and what it
+// returns stays as it is.
+func (s *Scheduler) View(q model.Query) model.Answer {
+	switch q := q.(type) {
+	case model.Jobs:
+		out := model.JobList{}
+		for _, j := range s.order {
+			out = append(out, j.view())
+		}
+		return out
+	case model.Stages:
+		out := model.StageList{}
+		if j := s.jobs[q.Job]; j != nil {
+			for _, st := range j.stages {
+				out = append(out, st.view())
+			}
+		}
+		return out
+	case model.Tasks:
+		out := model.TaskList{}
+		if st := s.stage(q.Stage); st != nil {
+			for i := range st.tasks {
+				out = append(out, st.taskView(i, s))
+			}
+		}
+		return out
+	case model.Workers:
+		out := model.WorkerList{}
+		for _, w := range s.workers {
+			out = append(out, s.workerView(w))
+		}
+		return out
+	case model.Totals:
+		return s.totals()
+	}
+	return nil
+}
+
+// Snapshot yields no records yet: what cannot be restored is not written.
+func (s *Scheduler) Snapshot() iter.Seq[model.Record] {
+	return func(func(model.Record) bool) {}
+}
+
+func (j *job) view() model.JobView {
+	v := model.JobView{Job: j.id, Name: j.submit.Name, User: j.submit.User, Pool: j.pool.Name, State: j.state, Cause: j.cause, Running: j.running}
+	for _, e := range j.ended {
+		v.Actions = append(v.Actions, model.ActionView{Action: e.end.Action, State: e.end.State, Cause: e.end.Cause})
+	}
+	for _, a := range j.actions {
+		v.Actions = append(v.Actions, model.ActionView{Action: a.id, Name: a.name, Site: a.site, State: a.state, Done: a.got, Wanted: a.want})
+	}
+	return v
+}
+
+func (st *stage) view() model.StageView {
+	return model.StageView{Stage: st.id, Spec: st.spec, Sized: st.sized, N: st.n, Done: st.done, Pending: st.pending.len(),
+		Running: st.live, Demanded: st.active, Gen: st.gen, Try: st.try, Epoch: st.epoch, Counters: slices.Clone(st.sums)}
+}
+
+func (st *stage) taskView(i int, s *Scheduler) model.TaskView {
+	t := &st.tasks[i]
+	v := model.TaskView{Partition: i, State: t.state, Failures: int(t.failures), Infra: int(t.infra)}
+	for _, a := range t.live {
+		if a != nil {
+			v.Attempts = append(v.Attempts, model.AttemptView{Attempt: a.id(), Worker: a.w.id, Level: a.level, Twin: a.twin,
+				Started: a.launched, Rows: a.rows})
+		}
+	}
+	return v
+}
+
+func (s *Scheduler) workerView(w *worker) model.WorkerView {
+	v := model.WorkerView{Worker: w.id, Inc: w.inc, State: w.state, Rack: w.rack, Slots: w.slots, Free: s.slots.Free(w.idx),
+		Running: len(w.attempts), Outputs: w.holds, Excluded: w.excluded}
+	if len(w.hosts) > 0 {
+		v.Host = w.hosts[0]
+	}
+	return v
+}
+
+func (s *Scheduler) totals() model.Sums {
+	v := model.Sums{Term: s.cfg.Term, Jobs: len(s.order), Tasks: s.tasks, Running: len(s.attempts), Free: s.slots.Total(),
+		Launched: s.launched, Done: s.done, Failed: s.failed, Lost: s.lost, Discarded: s.discarded, Refused: s.refused}
+	for _, j := range s.order {
+		v.Actions += len(j.actions)
+		v.Stages += len(j.stages)
+		for _, st := range j.runnable {
+			v.Pending += st.pending.len()
+		}
+	}
+	for _, w := range s.workers {
+		if w.state != model.WorkerLost {
+			v.Workers++
+			v.Slots += w.slots
+		}
+	}
+	return v
+}
