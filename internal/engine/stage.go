@@ -14,8 +14,9 @@ type stage struct {
 	plan   *plan.Stage
 	files  []*plan.Files // of its pipe, once the plan is resolved
 	made   sync.Map      // directories that are there
+	total  int           // partitions, once the plan is resolved
 	// What follows is for pictures; the last word is the scheduler's.
-	n             int
+	n             int // tasks that the action wants
 	done          int
 	running       int
 	failed        int
@@ -57,20 +58,21 @@ var (
 func (a *action) sized(found map[plan.Files][]storage.Split) {
 	a.found = found
 	for _, s := range a.stages {
-		s.n = s.plan.N()
-		s.files = s.plan.Pipe.FileSources()
+		s.total, s.files = s.plan.N(), s.plan.Pipe.FileSources()
+		s.n = s.total
+	}
+	if a.want.Partitions != nil {
+		a.stages[a.plan.Target].n = len(a.want.Partitions)
 	}
 }
 
 // status is a picture of the action.
 func (a *action) status(now model.Instant) plan.ActionStatus {
 	st := plan.ActionStatus{ID: a.id, Name: a.plan.Action, Site: a.plan.Site, State: a.state, Started: a.begun,
-		Elapsed: now.Sub(a.started), Stages: make([]plan.StageStatus, len(a.plan.Stages))}
+		Elapsed: now.Sub(a.started), Stages: make([]plan.StageStatus, len(a.plan.Stages)),
+		Partitions: a.stages[a.plan.Target].total}
 	if a.state.Ended() {
 		st.Elapsed = a.elapsed
-	}
-	if target, ok := a.plan.Stage(a.plan.Target); ok {
-		st.Partitions = target.N()
 	}
 	for i := range a.plan.Stages {
 		st.Stages[i] = a.stages[a.plan.Stages[i].Key].status(now)
@@ -82,7 +84,7 @@ func (s *stage) status(now model.Instant) plan.StageStatus {
 	st := plan.StageStatus{Key: s.plan.Key, Name: s.plan.Name, Kind: s.plan.Kind, Tasks: s.n, Done: s.done,
 		Running: s.running, Failed: s.failed, Skipped: s.skipped, Counters: s.counters}
 	until := s.latest
-	if s.running > 0 {
+	if s.running > 0 || until < s.first {
 		until = now
 	}
 	if s.first > 0 {
@@ -101,6 +103,9 @@ func (s *stage) started(now model.Instant) {
 }
 
 func (s *stage) stopped(now model.Instant, failed bool) {
+	if s.action.state.Ended() {
+		return
+	}
 	s.latest = now
 	s.running--
 	if failed {
@@ -120,7 +125,8 @@ func (s *stage) changed() { s.action.dirty = true }
 // summed takes over what the scheduler says at the action's end. A stage that
 // was skipped did nothing for this action, so it has no counters here.
 func (s *stage) summed(sum model.StageSummary) {
-	s.n, s.done, s.skipped = sum.N, sum.Done, sum.Skipped || sum.Ran == 0 && sum.Done == sum.N
+	s.done, s.running = sum.Done, 0
+	s.skipped = sum.Skipped || sum.Ran == 0 && sum.Done == sum.N
 	s.counters = plan.Counters{}
 	if !s.skipped {
 		s.counters = countersOf(sum.Counters)

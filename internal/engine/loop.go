@@ -1,0 +1,252 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/rdd/plan"
+)
+
+// Effects is where the scheduler's commands leave the loop. The methods are
+// called from the loop's goroutine, so they may not block and may not send to
+// the loop but through what they start.
+type Effects interface {
+	// Journal keeps a record. When it returns nil, a record that asks for it is
+	// durable, and so are all before it.
+	Journal(model.Append) error
+	// Worker passes commands on to one worker, in order.
+	Worker(plan.WorkerID, []model.Command)
+	// Driver passes commands on to the driver of a job, in order.
+	Driver(plan.JobID, []model.Command)
+	// Engine carries out a command for the engine's own side: work on storage,
+	// which is answered by an event, and notes.
+	Engine(model.Command)
+}
+
+// machine is the scheduler as the loop sees it.
+type machine interface {
+	Step(now model.Instant, ev model.Event) []model.Command
+	Next() (model.Instant, bool)
+}
+
+// batch is the most events of one turn: enough that a burst costs one pass over
+// its receivers, and few enough that a timer is never long overdue.
+const batch = 256
+
+// loop owns the scheduler: one goroutine that takes events from its inbox.
+type loop struct {
+	machine machine
+	effects Effects
+	// idle is called at the end of each turn, and says when it wants another.
+	idle func(now model.Instant) (model.Instant, bool)
+
+	inbox chan message
+	quit  chan struct{}
+	done  chan struct{}
+	zero  time.Time
+
+	// Of the turn at hand.
+	own     []model.Event // sent by the effects themselves
+	appends []model.Append
+	workers groups[plan.WorkerID]
+	drivers groups[plan.JobID]
+	engine  []model.Command
+}
+
+// message is an event, or a function that is to run in the loop and may give
+// one.
+type message struct {
+	event model.Event
+	call  func() model.Event
+}
+
+func newLoop(m machine, e Effects) *loop {
+	return &loop{
+		machine: m, effects: e, zero: time.Now(),
+		inbox: make(chan message, batch), quit: make(chan struct{}), done: make(chan struct{}),
+	}
+}
+
+// send gives the loop an event. It may wait for the loop, but not for one that
+// has ended.
+func (l *loop) send(ev model.Event) { l.put(message{event: ev}) }
+
+// call runs f in the loop's goroutine and gives the scheduler the event that it
+// returns, if any.
+func (l *loop) call(f func() model.Event) { l.put(message{call: f}) }
+
+func (l *loop) put(m message) {
+	select {
+	case l.inbox <- m:
+	case <-l.done:
+	}
+}
+
+// reply gives the loop an event from within its own goroutine.
+func (l *loop) reply(ev model.Event) { l.own = append(l.own, ev) }
+
+func (l *loop) now() model.Instant { return model.Instant(time.Since(l.zero)) }
+
+func (l *loop) run() {
+	defer close(l.done)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case m := <-l.inbox:
+			l.turn(m)
+		case <-timer.C:
+			l.turn(message{event: model.Tick{}})
+		case <-l.quit:
+			return
+		}
+		l.arm(timer)
+	}
+}
+
+// arm sets the timer for whatever is due first.
+func (l *loop) arm(timer *time.Timer) {
+	now := l.now()
+	at, wanted := l.machine.Next()
+	if l.idle != nil {
+		if t, ok := l.idle(now); ok && (!wanted || t < at) {
+			at, wanted = t, true
+		}
+	}
+	if !wanted {
+		timer.Stop()
+		return
+	}
+	timer.Reset(max(at.Sub(now), 0))
+}
+
+// turn steps through the messages that are there and carries out what the
+// scheduler wants, until its own effects have nothing more to say.
+func (l *loop) turn(m message) {
+	now := l.now()
+	l.step(now, m)
+	for n := 1; n < batch; n++ {
+		select {
+		case m = <-l.inbox:
+			l.step(now, m)
+			continue
+		default:
+		}
+		break
+	}
+	l.dispatch()
+	for len(l.own) > 0 {
+		own := l.own
+		l.own = nil
+		for _, ev := range own {
+			l.step(now, message{event: ev})
+		}
+		l.dispatch()
+	}
+}
+
+func (l *loop) step(now model.Instant, m message) {
+	ev := m.event
+	if m.call != nil {
+		ev = m.call()
+	}
+	if ev == nil {
+		return
+	}
+	for _, c := range l.machine.Step(now, ev) {
+		l.sort(c)
+	}
+}
+
+// sort puts a command where its receiver will find it.
+func (l *loop) sort(c model.Command) {
+	switch c := c.(type) {
+	case model.Append:
+		l.appends = append(l.appends, c)
+	case model.WorkerCommand:
+		l.workers.add(c.To(), c)
+	case model.Result:
+		l.drivers.add(c.Action.Job, c)
+	case model.ResultReset:
+		l.drivers.add(c.Action.Job, c)
+	case model.ActionEnd:
+		l.drivers.add(c.Action.Job, c)
+	case model.JobEnd:
+		l.drivers.add(c.Job, c)
+	case model.Notice:
+		l.drivers.add(c.Job, c)
+	case model.Reply:
+		l.drivers.add(c.Job, c)
+	default:
+		l.engine = append(l.engine, c)
+	}
+}
+
+// dispatch carries out the commands of a turn. Records come first, so that
+// nothing that follows one is seen before it is durable; when one cannot be
+// kept, nothing of the turn is. Workers come before drivers: an action's end
+// finds its attempts told.
+func (l *loop) dispatch() {
+	defer l.clear()
+	for _, a := range l.appends {
+		if err := l.effects.Journal(a); err != nil {
+			l.reply(model.JournalFailed{Err: model.Problem{Message: err.Error()}})
+			return
+		}
+	}
+	for _, c := range l.engine {
+		l.effects.Engine(c)
+	}
+	l.workers.each(l.effects.Worker)
+	l.drivers.each(l.effects.Driver)
+}
+
+func (l *loop) clear() {
+	clear(l.appends)
+	clear(l.engine)
+	l.appends, l.engine = l.appends[:0], l.engine[:0]
+	l.workers.clear()
+	l.drivers.clear()
+}
+
+// groups collects commands by receiver, keeping the order of each and that of
+// the receivers' first ones.
+type groups[K comparable] struct {
+	keys []K
+	cmds [][]model.Command
+	at   map[K]int
+}
+
+func (g *groups[K]) add(k K, c model.Command) {
+	i, ok := g.at[k]
+	if !ok {
+		if g.at == nil {
+			g.at = map[K]int{}
+		}
+		i = len(g.keys)
+		g.at[k] = i
+		g.keys = append(g.keys, k)
+		if i < cap(g.cmds) {
+			g.cmds = g.cmds[:i+1]
+		} else {
+			g.cmds = append(g.cmds, nil)
+		}
+	}
+	g.cmds[i] = append(g.cmds[i], c)
+}
+
+func (g *groups[K]) each(f func(K, []model.Command)) {
+	for i, k := range g.keys {
+		f(k, g.cmds[i])
+	}
+}
+
+// clear forgets the commands and keeps the room.
+func (g *groups[K]) clear() {
+	for i := range g.cmds {
+		clear(g.cmds[i])
+		g.cmds[i] = g.cmds[i][:0]
+	}
+	clear(g.at)
+	g.keys, g.cmds = g.keys[:0], g.cmds[:0]
+}

@@ -1,0 +1,166 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/rdd/plan"
+	"github.com/gordd-project/gordd/storage"
+)
+
+// sources lists inputs, and remembers: within an engine the same file source is
+// the same splits, or a shuffle that was made from it could not be used again.
+// It remembers for the same reason how many partitions a shuffle got.
+type sources struct {
+	slots int
+
+	mu     sync.Mutex
+	splits map[plan.Files][]storage.Split
+	parts  map[plan.StageKey]int
+}
+
+func newSources(slots int) *sources {
+	return &sources{slots: slots, splits: map[plan.Files][]storage.Split{}, parts: map[plan.StageKey]int{}}
+}
+
+// plan resolves p and gives the size of each of the stages, and the splits of
+// every file source of p.
+func (s *sources) plan(ctx context.Context, p *plan.Plan) ([]model.StageSize, map[plan.Files][]storage.Split, error) {
+	found := map[plan.Files][]storage.Split{}
+	for i := range p.Stages {
+		for _, f := range p.Stages[i].Pipe.FileSources() {
+			if err := s.list(ctx, *f, found); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	if err := s.resolve(p, found); err != nil {
+		return nil, nil, err
+	}
+	sizes := make([]model.StageSize, len(p.Stages))
+	for i := range p.Stages {
+		st := &p.Stages[i]
+		sizes[i] = model.StageSize{Key: st.Key, N: st.N(), Prefs: preferences(st, found)}
+		if st.Kind == plan.MapStage {
+			sizes[i].Reduces = st.Sink.Part.N
+		}
+	}
+	return sizes, found, nil
+}
+
+// list finds the splits of one source. Two actions that list one at the same
+// time both get what the first of them found.
+func (s *sources) list(ctx context.Context, f plan.Files, found map[plan.Files][]storage.Split) error {
+	if _, ok := found[f]; ok {
+		return nil
+	}
+	s.mu.Lock()
+	splits, ok := s.splits[f]
+	s.mu.Unlock()
+	if !ok {
+		files, err := storage.Expand(ctx, f.Paths, storage.ExpandOptions{Recursive: f.Recursive})
+		if err != nil {
+			return err
+		}
+		splits = storage.Splits(files, s.options(f))
+		s.mu.Lock()
+		if first, ok := s.splits[f]; ok {
+			splits = first
+		}
+		s.splits[f] = splits
+		s.mu.Unlock()
+	}
+	found[f] = splits
+	return nil
+}
+
+// options asks for two splits a slot, so that a slow one does not keep the
+// others waiting for long. A user who names a number gets it however small the
+// input is.
+func (s *sources) options(f plan.Files) storage.SplitOptions {
+	o := storage.SplitOptions{MinSplits: cmp.Or(f.MinSplits, 2*s.slots), MaxBytes: f.MaxBytes, NoCut: f.Whole}
+	if f.MinSplits > 0 {
+		o.MinBytes = 1
+	}
+	return o
+}
+
+// resolve fixes the plan's numbers. Shuffles that were planned before keep
+// theirs, whatever else this plan reads together with them.
+func (s *sources) resolve(p *plan.Plan, found map[plan.Files][]storage.Split) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range p.Stages {
+		if st := &p.Stages[i]; st.Sink.Part != nil && st.Sink.Part.N == 0 {
+			st.Sink.Part.N = s.parts[st.Key]
+		}
+	}
+	err := p.Resolve(plan.Sizes{Slots: s.slots, Splits: func(f *plan.Files) (int, int64, error) {
+		var bytes int64
+		for _, sp := range found[*f] {
+			bytes += sp.Bytes()
+		}
+		return len(found[*f]), bytes, nil
+	}})
+	if err != nil {
+		return err
+	}
+	for i := range p.Stages {
+		st := &p.Stages[i]
+		if st.Kind == plan.MapStage && st.Sink.Part == nil {
+			return fmt.Errorf("stage %s writes a shuffle and has no partitioner", st.Key)
+		}
+		if st.Sink.Part != nil {
+			s.parts[st.Key] = st.Sink.Part.N
+		}
+	}
+	return nil
+}
+
+// preferences lists for each task the hosts of its splits; nil where none is
+// known, as with local files.
+func preferences(st *plan.Stage, found map[plan.Files][]storage.Split) [][]string {
+	files := st.Pipe.FileSources()
+	known := false
+	for _, f := range files {
+		for _, sp := range found[*f] {
+			known = known || len(sp.Hosts) > 0
+		}
+	}
+	if !known {
+		return nil
+	}
+	prefs := make([][]string, st.N())
+	for i := range prefs {
+		for _, r := range st.Pipe.Reads(i) {
+			prefs[i] = append(prefs[i], found[*files[r.At]][r.Partition].Hosts...)
+		}
+	}
+	return prefs
+}
+
+// splitsOf encodes what a partition of a stage reads from files.
+func splitsOf(st *plan.Stage, files []*plan.Files, found map[plan.Files][]storage.Split, partition int) ([]plan.PipeSplit, error) {
+	if len(files) == 0 {
+		return nil, nil
+	}
+	reads := st.Pipe.Reads(partition)
+	splits := make([]plan.PipeSplit, len(reads))
+	for i, r := range reads {
+		of := found[*files[r.At]]
+		if r.Partition >= len(of) {
+			return nil, fmt.Errorf("partition %d of %s: its input has %d splits", partition, st.Name, len(of))
+		}
+		b, err := msgpack.Marshal(&of[r.Partition])
+		if err != nil {
+			return nil, fmt.Errorf("encode split: %w", err)
+		}
+		splits[i] = plan.PipeSplit{At: r.At, Split: b}
+	}
+	return splits, nil
+}
