@@ -208,7 +208,7 @@ func (s *Scheduler) episode(st *stage, why string) {
 // tellLost tells the workers that run readers of st what was lost (R47).
 func (s *Scheduler) tellLost(st *stage, lost []int) {
 	for _, w := range s.workers {
-		if w.sent[st] == 0 || !w.runsReader(st) {
+		if _, told := w.sent[st]; !told || !w.runsReader(st) {
 			continue
 		}
 		w.sent[st] = 0 // the next launch sends everything again
@@ -268,13 +268,16 @@ func (s *Scheduler) sendAll(w *worker, st *stage) {
 
 // sendSome sends the one output that each task of a narrow reader needs.
 func (s *Scheduler) sendSome(w *worker, st *stage, tasks []model.Assignment) {
+	if w.sent[st] == st.epoch {
+		return // it has all of them
+	}
 	l := model.Locations{Receiver: w.to(), Job: st.job.id, Key: st.id.Key, Gen: st.gen, Epoch: st.epoch}
 	for _, t := range tasks {
 		if i := t.Attempt.Partition; st.tasks[i].state == model.TaskFinished {
 			l.Outputs = append(l.Outputs, s.mapOutput(st, i))
 		}
 	}
-	w.sent[st] = 1 // so that losses are told
+	w.sent[st] = 0 // not all, but losses must be told
 	s.emit(l)
 }
 

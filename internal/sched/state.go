@@ -267,6 +267,7 @@ type worker struct {
 	leaseEnd  model.Instant
 	heard     model.Instant // last renewal
 	sentAt    model.Instant // and its own time
+	due       model.Instant // of the timer that is set
 	probing   bool
 	probeNo   uint64
 	probeAt   model.Instant
@@ -283,7 +284,7 @@ type worker struct {
 	execs     map[*job][]*exec
 	execNo    int
 	perJob    map[*job]int
-	sent      map[*stage]uint64 // epochs of Locations
+	sent      map[*stage]uint64 // epochs of the last full Locations, 0 if in part
 	fresh     uint64
 	holds     int // registered outputs
 	batch     int // of this pass, + 1

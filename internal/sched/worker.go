@@ -106,8 +106,18 @@ func (s *Scheduler) enter(w *worker) {
 		w.outUntil = s.now.Add(min(wait, s.cfg.FlapMax))
 		s.setState(w, model.WorkerQuarantined)
 	}
-	if s.cfg.Lease > 0 {
-		s.after(s.nextDue(w), timer{kind: timerWorker, w: w})
+	s.arm(w)
+}
+
+// arm asks to look at w when its next deadline comes. One that is asked for
+// already and not later is enough.
+func (s *Scheduler) arm(w *worker) {
+	if s.cfg.Lease == 0 {
+		return
+	}
+	if at := s.nextDue(w); w.due == 0 || at < w.due {
+		w.due = at
+		s.after(at, timer{kind: timerWorker, w: w})
 	}
 }
 
@@ -235,9 +245,11 @@ func (s *Scheduler) nextDue(w *worker) model.Instant {
 
 // workerDue looks after one worker's lease, probes and quarantine.
 func (s *Scheduler) workerDue(w *worker) {
-	switch {
-	case w.state == model.WorkerLost:
+	if w.state == model.WorkerLost || w.due == 0 || s.now < w.due {
 		return
+	}
+	w.due = 0
+	switch {
 	case s.now >= w.leaseEnd:
 		s.lose(w, lossSilent, "its lease ended")
 		return
@@ -255,7 +267,7 @@ func (s *Scheduler) workerDue(w *worker) {
 		w.probation = 3
 		s.setState(w, model.WorkerLive)
 	}
-	s.after(s.nextDue(w), timer{kind: timerWorker, w: w})
+	s.arm(w)
 }
 
 // suspect is R30: nothing is launched there, and the process is asked for.
@@ -266,7 +278,7 @@ func (s *Scheduler) suspect(w *worker, why string) {
 	s.emit(model.Note{Kind: model.NoteWorkerSuspect, Worker: w.id, Text: why})
 	s.setState(w, model.WorkerSuspect)
 	s.probe(w)
-	s.after(s.nextDue(w), timer{kind: timerWorker, w: w})
+	s.arm(w)
 }
 
 func (s *Scheduler) probe(w *worker) {
@@ -326,7 +338,7 @@ func (s *Scheduler) probeResult(ev model.ProbeResult) {
 func (s *Scheduler) lose(w *worker, how loss, why string) {
 	s.emit(model.Note{Kind: model.NoteWorkerLost, Worker: w.id, Text: why})
 	s.setState(w, model.WorkerLost)
-	w.stream, w.probing, w.reports, w.probation = false, false, nil, 0
+	w.stream, w.probing, w.reports, w.probation, w.due = false, false, nil, 0, 0
 	if how != lossLeft {
 		w.score, w.scoreAt = s.flapping(w)+1, s.now
 	}
@@ -395,6 +407,11 @@ func (s *Scheduler) exclude(id plan.WorkerID, on bool, why string) {
 
 // reconcile makes the books agree with what an attaching worker holds.
 func (s *Scheduler) reconcile(w *worker, inv *model.Inventory) {
+	s.sameExecs(w, inv)
+	s.loseBlocks(w, nil)
+	for _, j := range s.order {
+		s.blocksChanged(w, j.id, inv.Blocks[j.id], nil)
+	}
 	there := map[attemptKey]bool{}
 	for _, id := range inv.Running {
 		there[attemptKey{id.Term, id.Seq}] = true
@@ -425,18 +442,32 @@ func (s *Scheduler) reconcile(w *worker, inv *model.Inventory) {
 	for k := range inv.Outputs {
 		s.adopt(w, &inv.Outputs[k])
 	}
+	s.settle()
+}
+
+// sameExecs takes over which executors there are. The attempts of those that are
+// gone are not in the inventory either.
+func (s *Scheduler) sameExecs(w *worker, inv *model.Inventory) {
+	for _, j := range s.order {
+		for _, e := range w.execs[j] {
+			if !slices.Contains(inv.Executors, model.ExecutorRef{Job: j.id, No: e.no}) {
+				e.state = execGone
+			}
+		}
+	}
 	for _, e := range inv.Executors {
+		w.execNo = max(w.execNo, e.No)
 		j := s.jobs[e.Job]
 		if j == nil || j.state.Ended() {
 			s.emit(model.StopExec{Receiver: w.to(), Job: e.Job, No: e.No})
 			continue
 		}
-		w.execNo = max(w.execNo, e.No)
-		if w.exec(j, e.No) == nil {
-			w.execs[j] = append(w.execs[j], &exec{no: e.No, state: execUp})
+		if known := w.exec(j, e.No); known == nil || known.state == execGone {
+			s.emit(model.StopExec{Receiver: w.to(), Job: e.Job, No: e.No})
+		} else {
+			known.state = execUp
 		}
 	}
-	s.settle()
 }
 
 // missingOutputs unregisters what the worker should have and does not.

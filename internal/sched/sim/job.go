@@ -49,6 +49,7 @@ type action struct {
 	got     map[int]uint64
 	files   map[int]uint64
 	ended   bool
+	refused bool // its job had ended
 	publish int
 }
 
@@ -290,7 +291,9 @@ func (w *World) toDriver(c model.Command) {
 	}
 	switch c := c.(type) {
 	case model.Reply:
-		if c.Err != nil && c.Err.Kind != model.CauseEnded {
+		if c.Err != nil && c.Err.Kind == model.CauseEnded {
+			w.action(plan.ActionID{Job: c.Job, N: c.Action}).refused = true
+		} else if c.Err != nil {
 			w.fail("refused: %s", c.Err.Message)
 		}
 	case model.PlanSplits:
@@ -496,7 +499,7 @@ func (w *World) jobEnd(c model.JobEnd) {
 	}
 	j.ended = true
 	for _, a := range j.actions[:j.next] {
-		if !a.ended {
+		if !a.ended && !a.refused {
 			w.fail("job %s ended before %v", j.id, a.id)
 		}
 	}

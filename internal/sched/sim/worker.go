@@ -96,6 +96,19 @@ func (x *worker) connect(w *World) {
 	for _, o := range x.store {
 		a.Inventory.Outputs = append(a.Inventory.Outputs, o)
 	}
+	for no, job := range x.execs {
+		a.Inventory.Executors = append(a.Inventory.Executors, model.ExecutorRef{Job: job, No: no})
+	}
+	slices.SortFunc(a.Inventory.Executors, func(p, q model.ExecutorRef) int { return cmp.Compare(p.No, q.No) })
+	a.Inventory.Blocks = map[plan.JobID][]model.BlockID{}
+	for b := range x.blocks {
+		a.Inventory.Blocks[b.job] = append(a.Inventory.Blocks[b.job], b.id)
+	}
+	for _, l := range a.Inventory.Blocks {
+		slices.SortFunc(l, func(p, q model.BlockID) int {
+			return cmp.Or(cmp.Compare(p.RDD, q.RDD), cmp.Compare(p.Gen, q.Gen), cmp.Compare(p.Partition, q.Partition))
+		})
+	}
 	slices.SortFunc(a.Inventory.Outputs, func(p, q model.MapOutput) int { return cmp.Compare(p.Attempt.Seq, q.Attempt.Seq) })
 	x.send(w, a)
 }
