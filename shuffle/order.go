@@ -12,67 +12,48 @@ type sortKey struct {
 	i uint32
 }
 
-func compareKeys(a, b sortKey) int {
-	if c := cmp.Compare(a.p, b.p); c != 0 {
-		return c
-	}
-	return cmp.Compare(a.i, b.i)
-}
-
 const (
-	smallSort  = 24      // up to here insertion is fastest
-	mediumSort = 2 << 10 // up to here a bucket fits the nearest cache and is compared
+	smallSort  = 32 // up to here insertion is fastest
+	fewBuckets = 64
 	maxBuckets = 1 << 12
 )
 
-// sortKeys sorts ks by prefix and number. It needs tmp, at least as long, as scratch.
+// sortKeys sorts ks by prefix, leaving keys with equal prefixes as they are. It needs tmp, at least as long, as scratch.
+//
+// Keys are dealt out to buckets by the highest bits in which they differ, each of which is sorted in turn. Every pass
+// leaves fewer bits, so skewed prefixes cost passes but not more than a few dozen.
 func sortKeys(ks, tmp []sortKey) {
-	if len(ks) <= mediumSort {
-		sortFew(ks)
+	if len(ks) <= smallSort {
+		insertionSort(ks, len(ks)*len(ks))
 		return
 	}
 	low, high, sorted := ks[0].p, ks[0].p, true
 	for i, k := range ks[1:] {
 		low, high = min(low, k.p), max(high, k.p)
-		sorted = sorted && compareKeys(ks[i], k) <= 0
+		sorted = sorted && ks[i].p <= k.p
 	}
-	switch {
-	case sorted:
-	case low == high:
-		slices.SortFunc(ks, compareKeys)
-	default:
-		spread(ks, tmp[:len(ks)], low, high)
-	}
-}
-
-func sortFew(ks []sortKey) {
-	if len(ks) > smallSort {
-		slices.SortFunc(ks, compareKeys)
+	if sorted {
 		return
 	}
-	insertionSort(ks, len(ks)*len(ks))
-}
-
-// insertionSort sorts ks and gives up, reporting false, when more than moves elements had to be moved.
-func insertionSort(ks []sortKey, moves int) bool {
-	for i := 1; i < len(ks); i++ {
-		k, j := ks[i], i
-		for ; j > 0 && compareKeys(k, ks[j-1]) < 0; j-- {
-			ks[j] = ks[j-1]
-		}
-		ks[j] = k
-		if moves -= i - j; moves < 0 {
-			return false
-		}
+	var few [fewBuckets + 1]uint32
+	buckets := min(maxBuckets, 16<<bits.Len(uint(len(ks)/(16*smallSort))))
+	ends := few[:]
+	if buckets > fewBuckets {
+		ends = make([]uint32, buckets+1)
 	}
-	return true
+	shift := max(0, bits.Len64(high-low)-bits.Len(uint(buckets-1)))
+	deal(ks, tmp[:len(ks)], low, uint(shift), ends)
+	from := uint32(0)
+	for _, end := range ends {
+		if end-from > 1 {
+			sortKeys(ks[from:end], tmp[from:end])
+		}
+		from = max(from, end)
+	}
 }
 
-// spread deals the keys out to buckets by the highest bits in which they differ, and sorts each.
-func spread(ks, tmp []sortKey, low, high uint64) {
-	buckets := min(maxBuckets, 1<<bits.Len(uint(len(ks)/smallSort)))
-	shift := max(0, bits.Len64(high-low)-bits.Len(uint(buckets-1)))
-	ends := make([]uint32, (high-low)>>shift+1)
+// deal orders ks by (p-low)>>shift. On return ends has where every bucket ends.
+func deal(ks, tmp []sortKey, low uint64, shift uint, ends []uint32) {
 	for _, k := range ks {
 		ends[(k.p-low)>>shift]++
 	}
@@ -87,13 +68,21 @@ func spread(ks, tmp []sortKey, low, high uint64) {
 		ends[b]++
 	}
 	copy(ks, tmp)
-	from := uint32(0)
-	for _, end := range ends {
-		if end-from > 1 {
-			sortKeys(ks[from:end], tmp[from:end])
+}
+
+// insertionSort sorts ks and gives up, reporting false, when more than moves elements had to be moved.
+func insertionSort(ks []sortKey, moves int) bool {
+	for i := 1; i < len(ks); i++ {
+		k, j := ks[i], i
+		for ; j > 0 && k.p < ks[j-1].p; j-- {
+			ks[j] = ks[j-1]
 		}
-		from = end
+		ks[j] = k
+		if moves -= i - j; moves < 0 {
+			return false
+		}
 	}
+	return true
 }
 
 // ordering is how rows are sorted: by a prefix that agrees with cmp, then by cmp, then as they came.
@@ -103,21 +92,29 @@ type ordering[T any] struct {
 }
 
 // breakTies puts rows with equal prefixes in the order of cmp.
-func (o ordering[T]) breakTies(ks []sortKey, at func(i uint32) *T) {
+func (o ordering[T]) breakTies(ks []sortKey, store *rowStore[T]) {
 	if o.cmp == nil {
 		return
 	}
+	touched := 0
 	for from := 0; from < len(ks); {
 		end, sorted := from+1, true
 		for ; end < len(ks) && ks[end].p == ks[from].p; end++ {
-			sorted = sorted && o.cmp(at(ks[end-1].i), at(ks[end].i)) <= 0
+			if end >= touched {
+				touched = min(end+touchRows, len(ks))
+				store.touch(ks[end-1 : touched])
+			}
+			sorted = sorted && o.cmp(store.at(ks[end-1].i), store.at(ks[end].i)) <= 0
 		}
 		if !sorted {
-			slices.SortStableFunc(ks[from:end], func(a, b sortKey) int { return o.cmp(at(a.i), at(b.i)) })
+			slices.SortStableFunc(ks[from:end], func(a, b sortKey) int { return o.cmp(store.at(a.i), store.at(b.i)) })
 		}
 		from = end
 	}
 }
+
+// touchRows is how many rows are touched before they are compared, so that their cache misses overlap.
+const touchRows = 128
 
 // compare compares two rows with their prefixes.
 func (o ordering[T]) compare(ap, bp uint64, a, b *T) int {

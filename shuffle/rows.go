@@ -2,6 +2,7 @@ package shuffle
 
 import (
 	"math/bits"
+	"unsafe"
 
 	"github.com/gordd-project/gordd/shuffle/weight"
 )
@@ -18,6 +19,7 @@ type rowStore[T any] struct {
 	n      int
 	held   int64 // bytes charged for chunks and what rows point to
 	points int64 // of these, what rows point to
+	sink   byte
 }
 
 const chunkBytes = 16 << 10
@@ -99,6 +101,18 @@ func (s *rowStore[T]) take(n int64) bool {
 }
 
 func (s *rowStore[T]) at(i uint32) *T { return &s.chunks[i>>s.shift][i&uint32(s.chunkRows()-1)] }
+
+// touch reads a byte of each of the rows.
+func (s *rowStore[T]) touch(ks []sortKey) {
+	if s.weigh.Fixed() == 0 {
+		return
+	}
+	sum := s.sink
+	for _, k := range ks {
+		sum += *(*byte)(unsafe.Pointer(s.at(k.i)))
+	}
+	s.sink = sum
+}
 
 // clear forgets the rows and keeps the chunks for the next ones.
 func (s *rowStore[T]) clear() {

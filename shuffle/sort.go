@@ -137,7 +137,7 @@ func (s *sorter[T]) order() {
 		}
 	}
 	sortKeys(s.keys, s.tmp[:n])
-	s.ord.breakTies(s.keys, s.store.at)
+	s.ord.breakTies(s.keys, s.store)
 }
 
 // writeRun sorts the rows in memory, moves them to the spill file and frees their places.
