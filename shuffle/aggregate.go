@@ -45,7 +45,7 @@ func aggregate[K comparable, X, C any](
 	return func(yield func([]codec.Pair[K, C]) bool) error {
 		cfg := cfg.withDefaults()
 		a := &aggregator[K, X, C]{keys: keys, seed: cfg.tableSeed(roleReduce), mem: cfg.share(), up: up}
-		a.tab = ledger[K, C]{Table: table.New[K, C](keys, a.seed, keyBytes), mem: &a.mem}
+		a.tab = newLedger(table.New[K, C](keys, a.seed, keyBytes), &a.mem)
 		a.rest = newSorter(ctx, cfg, &a.mem, c, byHash[K, X](keys, a.seed))
 		defer a.close()
 		if err := a.consume(in); err != nil {
@@ -130,6 +130,7 @@ func (a *aggregator[K, X, C]) take(rows []codec.Pair[K, X]) error {
 		fresh := a.tab.Upsert(ks, hashes, slots)
 		a.tab.settle()
 		a.up.apply(fresh, slots, a.xs[:n])
+		a.frozen = !a.tab.measure(slots, 0)
 		return nil
 	}
 	if !a.frozen {

@@ -84,54 +84,6 @@ func (u *update[X, C]) compact(left uint64, slots []*C, xs []X) {
 	}
 }
 
-// ledger charges a table's memory to a share.
-type ledger[K comparable, C any] struct {
-	table.Table[K, C]
-	mem     *share
-	charged int64
-}
-
-// leastTable is what a table may take by force: it could not take a single batch without.
-const leastTable = 32 << 10
-
-// room takes the memory for a batch of keys and reports false when there is none, or when the table would pass limit.
-func (l *ledger[K, C]) room(keys []K, limit int64) bool {
-	need := l.Need(keys)
-	if need == 0 {
-		return true
-	}
-	if limit > 0 && need > limit && l.Len() > 0 {
-		return false
-	}
-	if !l.mem.growOr(need, leastTable) {
-		return false
-	}
-	l.charged += need
-	return true
-}
-
-// must is room by force, for a table that holds nothing yet.
-func (l *ledger[K, C]) must(keys []K) {
-	if need := l.Need(keys); !l.room(keys, 0) {
-		l.mem.force(need)
-		l.charged += need
-	}
-}
-
-// settle gives back what the last growth took and does not need any more.
-func (l *ledger[K, C]) settle() {
-	if now := l.Bytes(); now != l.charged {
-		l.mem.shrink(l.charged - now)
-		l.charged = now
-	}
-}
-
-func (l *ledger[K, C]) free() {
-	l.Free()
-	l.mem.shrink(l.charged)
-	l.charged = 0
-}
-
 // Combiner combines the rows of a map task by key and writes the accumulators, partitioned by the hash of their keys.
 // It is not safe for concurrent use.
 type Combiner[K comparable, V, C any] struct {
@@ -183,7 +135,7 @@ func NewCombiner[K comparable, V, C any](
 		cb.cap = 64 << 20
 	}
 	// 12 bytes an entry are for pos, parts and order.
-	cb.tab = ledger[K, C]{Table: table.New[K, C](keys, cb.seed, 12), mem: &cb.mem}
+	cb.tab = newLedger(table.New[K, C](keys, cb.seed, 12), &cb.mem)
 	cb.out = newOutFile(cfg, c, weight.NewWeigher[codec.Pair[K, C]](), takeFixed(&cb.mem, cfg))
 	return cb
 }
@@ -244,6 +196,9 @@ func (c *Combiner[K, V, C]) combine(n int) error {
 	c.tab.settle()
 	c.up.apply(fresh, slots, c.vals[:n])
 	c.seen += int64(n)
+	if !c.tab.measure(slots, c.cap) {
+		return c.spill()
+	}
 	if c.tab.Len() >= c.look && c.cfg.ExpectedRows != nil {
 		return c.judge()
 	}
@@ -330,8 +285,7 @@ func (c *Combiner[K, V, C]) spill() error {
 	}
 	c.out.endSegment()
 	clear(c.rows)
-	c.tab.Clear()
-	c.tab.settle()
+	c.tab.clear()
 	c.seen, c.look = 0, firstLook
 	return nil
 }

@@ -8,8 +8,11 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/gordd-project/gordd/rdd/codec"
@@ -367,5 +370,72 @@ func TestOutputIsPlainData(t *testing.T) {
 		if !f.IsExported() {
 			t.Errorf("field %s would not travel", f.Name)
 		}
+	}
+}
+
+func TestCombinerSpillsAccumulatorsThatGrow(t *testing.T) {
+	mem, acc := budget(t, 4<<20)
+	cfg := shuffle.Config{Dir: emptyDir(t), Mem: acc}
+	c := must(codec.For[pair[int, []int64]]())
+	lists := shuffle.Combine[int64, []int64]{
+		Init: func(acc *[]int64, v int64) { *acc = []int64{v} },
+		Add:  func(acc *[]int64, v int64) { *acc = append(*acc, v) },
+	}
+	cb := shuffle.NewCombiner(cfg, must(codec.KeysFor[int]()), c, lists)
+	for i := range 2_000_000 { // 100 keys with 16 MB of values
+		if !cb.Push(i%100, int64(i)) {
+			t.Fatal(cb.Err())
+		}
+	}
+	out := must(cb.Close())
+	if len(out.Segments) < 4 || mem.Peak() > 5<<20 {
+		t.Errorf("%d segments, peak of %d bytes", len(out.Segments), mem.Peak())
+	}
+	got := map[int][]int64{}
+	for _, row := range must(collect(shuffle.Read(t.Context(), []shuffle.Input{out.Input(0)}, c))) {
+		got[row.Key] = append(got[row.Key], row.Value...)
+	}
+	for k, list := range got {
+		if len(list) != 20_000 || !slices.IsSorted(list) || list[0] != int64(k) {
+			t.Errorf("key %d has %d values", k, len(list))
+		}
+	}
+}
+
+func TestPushRowsAndErrors(t *testing.T) {
+	c := shuffle.NewCombiner(shuffle.Config{Dir: "/nonexistent", SegmentBytes: 1}, must(codec.KeysFor[int]()),
+		must(codec.For[pair[int, int64]]()), sumInt64())
+	defer c.Abort()
+	rows := make([]pair[int, int64], 600_000)
+	for i := range rows {
+		rows[i].Key = i
+	}
+	if c.PushRows(rows) || !errors.Is(c.Err(), os.ErrNotExist) {
+		t.Errorf("got %v", c.Err())
+	}
+	if _, err := c.Close(); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("Close: got %v", err)
+	}
+}
+
+func TestAFullDiskIsNamed(t *testing.T) {
+	if _, err := os.Stat("/dev/full"); err != nil {
+		t.Skip("there is no /dev/full")
+	}
+	dir := t.TempDir()
+	path := filepath.Join(dir, "map-0.data")
+	if err := os.Symlink("/dev/full", path); err != nil {
+		t.Skip(err)
+	}
+	w := shuffle.NewWriter(shuffle.Config{Dir: dir}, must(codec.For[string]()), shuffle.Single[string])
+	if err := w.Write([]string{"x"}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.Close()
+	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "bytes") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := os.Lstat(path); err == nil {
+		t.Error("the file is still there")
 	}
 }

@@ -392,3 +392,67 @@ func TestPanicsLeaveNothingBehind(t *testing.T) {
 	_ = shuffle.Groups(t.Context(), cfg, must(codec.KeysFor[int]()), must(codec.For[pair[int, int]]()), batches(rows, 100))(
 		func(int, iter.Seq[int]) bool { panic("user code") })
 }
+
+// colliding are keys of which many have the same hash.
+type colliding struct{ codec.Keys[int] }
+
+func (c colliding) Hash(out []uint64, keys []int, seed uint64) {
+	for i, k := range keys {
+		out[i] = c.Hash1(k, seed)
+	}
+}
+
+func (colliding) Hash1(k int, _ uint64) uint64 { return uint64(k%5) * (math.MaxUint64 / 4) }
+
+func TestKeysOfEqualHashesStayApart(t *testing.T) {
+	keys, c := colliding{must(codec.KeysFor[int]())}, must(codec.For[pair[int, float64]]())
+	r := rand.New(rand.NewPCG(4, 4))
+	rows := make([]pair[int, float64], 20_000)
+	want := map[int]float64{}
+	for i := range rows {
+		rows[i] = pair[int, float64]{Key: r.IntN(1500), Value: r.NormFloat64()}
+		want[rows[i].Key] += rows[i].Value
+	}
+	var first []pair[int, float64]
+	for _, limit := range []int64{1, 64 << 10, 1 << 30} {
+		_, acc := budget(t, limit)
+		cfg := shuffle.Config{Dir: emptyDir(t), Mem: acc}
+		got := must(collect(shuffle.Aggregate(t.Context(), cfg, keys, c, sumFloats(), batches(rows, 100))))
+		if first == nil {
+			first = got
+		}
+		if !slices.Equal(got, first) || len(got) != len(want) {
+			t.Errorf("limit %d: %d sums, or another order", limit, len(got))
+		}
+		grouped := map[int]float64{}
+		err := shuffle.Groups(t.Context(), cfg, keys, c, batches(rows, 100))(func(k int, vs iter.Seq[float64]) bool {
+			for v := range vs {
+				grouped[k] += v
+			}
+			return true
+		})
+		if err != nil || !reflect.DeepEqual(grouped, want) {
+			t.Errorf("limit %d: groups differ, %v", limit, err)
+		}
+		joined := map[int]int{}
+		err = shuffle.CoGroups(t.Context(), cfg, keys, c, batches(rows, 100), c, batches(rows[:5000], 70))(
+			func(k int, vs, ws iter.Seq[float64]) bool {
+				joined[k] += len(slices.Collect(vs))*1000 + len(slices.Collect(ws))
+				return true
+			})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, row := range rows {
+			joined[row.Key] -= 1000
+			if i < 5000 {
+				joined[row.Key]--
+			}
+		}
+		for k, n := range joined {
+			if n != 0 {
+				t.Errorf("limit %d: key %d is off by %d", limit, k, n)
+			}
+		}
+	}
+}

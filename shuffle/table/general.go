@@ -154,6 +154,12 @@ func (t *general[K, C]) Load(rows []codec.Pair[K, C], pos []uint32, _ bool) {
 	}
 }
 
+func (t *general[K, C]) Sample(n int, visit func(*C)) {
+	for i := range spread(n, t.n) {
+		visit(&t.at(i).v)
+	}
+}
+
 func (t *general[K, C]) Clear() {
 	clear(t.index)
 	for _, c := range t.chunks {

@@ -218,6 +218,8 @@ func (t *ints[K, C]) Load(rows []codec.Pair[K, C], pos []uint32, _ bool) {
 	}
 }
 
+func (t *ints[K, C]) Sample(int, func(*C)) {}
+
 func (t *ints[K, C]) Clear() {
 	clear(t.slots)
 	var zero C

@@ -11,6 +11,7 @@
 package table
 
 import (
+	"iter"
 	"reflect"
 
 	"github.com/gordd-project/gordd/rdd/codec"
@@ -37,6 +38,9 @@ type Table[K comparable, C any] interface {
 	Positions(dst []uint32) []uint32
 	// Load copies the entries at pos to rows. Unless keep is set, the keys are valid until the next call of a method.
 	Load(rows []codec.Pair[K, C], pos []uint32, keep bool)
+	// Sample calls visit with up to n accumulators spread evenly over the entries. Accumulators without pointers have
+	// nothing to be sampled for, and are not visited.
+	Sample(n int, visit func(*C))
 	// Clear removes all keys and keeps the memory.
 	Clear()
 	// Free gives the memory back. The table must not be used any more.
@@ -154,6 +158,24 @@ func (t *sided[K, C]) Load(rows []codec.Pair[K, C], pos []uint32, keep bool) {
 	t.index.Load(t.rows, pos, keep)
 	for i := range pos {
 		rows[i] = codec.Pair[K, C]{Key: t.rows[i].Key, Value: *t.at(t.rows[i].Value)}
+	}
+}
+
+func (t *sided[K, C]) Sample(n int, visit func(*C)) {
+	for i := range spread(n, int(t.n)) {
+		visit(t.at(i))
+	}
+}
+
+// spread yields up to n numbers below size at even distances.
+func spread(n, size int) iter.Seq[uint32] {
+	return func(yield func(uint32) bool) {
+		n = min(n, size)
+		for i := range n {
+			if !yield(uint32(i * size / n)) {
+				return
+			}
+		}
 	}
 }
 

@@ -266,6 +266,8 @@ func (t *texts[K, C]) Load(rows []codec.Pair[K, C], pos []uint32, keep bool) {
 	}
 }
 
+func (t *texts[K, C]) Sample(int, func(*C)) {}
+
 func (t *texts[K, C]) Clear() {
 	clear(t.slots)
 	t.n, t.long.n = 0, 0

@@ -1,0 +1,113 @@
+package shuffle
+
+import (
+	"github.com/gordd-project/gordd/shuffle/table"
+	"github.com/gordd-project/gordd/shuffle/weight"
+)
+
+// ledger charges a table's memory to a share.
+type ledger[K comparable, C any] struct {
+	table.Table[K, C]
+	mem     *share
+	charged int64
+	// Accumulators with pointers grow behind the table's back: weigh, nil for others, estimates what they hold.
+	weigh   *weight.Weigher[C]
+	behind  int64 // charged for that
+	batches int   // since the last estimate
+}
+
+func newLedger[K comparable, C any](t table.Table[K, C], mem *share) ledger[K, C] {
+	l := ledger[K, C]{Table: t, mem: mem}
+	if w := weight.NewWeigher[C](); !w.Flat() {
+		l.weigh = w
+	}
+	return l
+}
+
+// leastTable is what a table may take by force: it could not take a single batch without.
+const leastTable = 32 << 10
+
+// room takes the memory for a batch of keys and reports false when there is none, or when the table would pass limit.
+func (l *ledger[K, C]) room(keys []K, limit int64) bool {
+	need := l.Need(keys)
+	if need == 0 {
+		return true
+	}
+	if limit > 0 && need > limit && l.Len() > 0 {
+		return false
+	}
+	if !l.mem.growOr(need, leastTable) {
+		return false
+	}
+	l.charged += need
+	return true
+}
+
+// must is room by force, for a table that holds nothing yet.
+func (l *ledger[K, C]) must(keys []K) {
+	if need := l.Need(keys); !l.room(keys, 0) {
+		l.mem.force(need)
+		l.charged += need
+	}
+}
+
+// settle gives back what the last growth took and does not need any more.
+func (l *ledger[K, C]) settle() {
+	if now := l.Bytes(); now != l.charged {
+		l.mem.shrink(l.charged - now)
+		l.charged = now
+	}
+}
+
+const (
+	measureEvery = 256 // batches
+	measured     = 64  // accumulators
+)
+
+// measure estimates, once in a while, what the accumulators point to: from a sample of all of them and from those used
+// last, which are likely the large ones. It reports false when there is no memory for that, or when the table
+// passes limit.
+func (l *ledger[K, C]) measure(slots []*C, limit int64) bool {
+	if l.weigh == nil {
+		return true
+	}
+	if l.batches++; l.batches < measureEvery {
+		return true
+	}
+	l.batches = 0
+	now := l.estimate(slots)
+	if limit > 0 && l.Bytes()+now > limit || now > l.behind && !l.mem.grow(now-l.behind) {
+		return false
+	}
+	if now < l.behind {
+		l.mem.shrink(l.behind - now)
+	}
+	l.behind = now
+	return true
+}
+
+func (l *ledger[K, C]) estimate(slots []*C) int64 {
+	n, sum, last := int64(0), int64(0), int64(0)
+	l.Sample(measured, func(c *C) {
+		n++
+		sum += l.weigh.Row(c)
+	})
+	for _, s := range slots {
+		last += l.weigh.Row(s)
+	}
+	return sum*int64(l.Len())/max(n, 1) + last
+}
+
+// clear empties the table.
+func (l *ledger[K, C]) clear() {
+	l.Clear()
+	l.settle()
+	l.mem.shrink(l.behind)
+	l.behind, l.batches = 0, 0
+}
+
+func (l *ledger[K, C]) free() {
+	l.Free()
+	l.mem.shrink(l.charged + l.behind)
+	l.charged, l.behind = 0, 0
+}
