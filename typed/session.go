@@ -52,6 +52,9 @@ type Options struct {
 	// NoFusing runs every operator on its own, even where generated code runs
 	// several in one loop.
 	NoFusing bool
+	// Seed places keys in partitions; the default is drawn at random. With the
+	// same seed a program gives the same order of rows.
+	Seed uint64
 
 	strict bool // refuse what has no fresh generated code
 }
@@ -107,7 +110,7 @@ func NewSession(ctx context.Context, o Options) (*Session, error) {
 	ex := &executor{}
 	s.engine = engine.New(engine.Options{Slots: o.Cores, Scratch: scratch, Log: o.Log, Observe: o.Observe}, ex)
 	s.graph = rdd.NewGraph(rdd.GraphOptions{
-		Seed:        rand.Uint64(),
+		Seed:        cmp.Or(o.Seed, rand.Uint64()),
 		Release:     s.engine.Release,
 		ReleaseBlob: s.engine.ReleaseBlob,
 		Notice:      func(text string) { _, _ = fmt.Fprintln(o.Notices, text) },
