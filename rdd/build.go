@@ -2,6 +2,7 @@ package rdd
 
 import (
 	"fmt"
+	"path"
 	"strings"
 
 	"github.com/gordd-project/gordd/rdd/plan"
@@ -308,17 +309,20 @@ func (n *Node) refer() (plan.Op, error) {
 // refer finds the generated code of an operator, or keeps its closure under an
 // ID of this session's.
 func (g *Graph) refer(op *Op, c Call) (plan.Op, error) {
-	ref := plan.Op{Name: op.Name, Site: c.Site, Env: c.Env}
+	ref := plan.Op{ID: op.builtin, Name: op.Name, Site: c.Site, Env: c.Env}
+	if op.builtin != "" {
+		return ref, nil
+	}
 	if !g.o.Closures {
-		id, why := g.generated(op, c)
-		if id != "" {
+		id, unfit := g.generated(op, c)
+		if unfit == nil {
 			ref.ID = id
 			return ref, nil
 		}
-		if g.o.Strict {
-			return ref, fmt.Errorf("%s (%s): %s", op.Name, c.Site, why)
+		if g.o.Strict || g.o.Fresh && unfit.Stale {
+			return ref, fmt.Errorf("%s (%s): %w", op.Name, c.Site, unfit)
 		}
-		g.notice(why)
+		g.notice(unfit.Error())
 	}
 	ref.ID = plan.OpID(fmt.Sprintf("local-%d", g.nextID.Add(1)))
 	g.mu.Lock()
@@ -329,17 +333,17 @@ func (g *Graph) refer(op *Op, c Call) (plan.Op, error) {
 
 // generated looks an operator up in the registry, and says why it is not there
 // or may not be used.
-func (g *Graph) generated(op *Op, c Call) (id plan.OpID, why string) {
+func (g *Graph) generated(op *Op, c Call) (plan.OpID, *CodeError) {
 	id, p, ok := registered.find(c.Dir, c.Site, op)
 	switch {
 	case p == nil:
-		return "", fmt.Sprintf("package of %s was not generated: plain closures are run; go generate makes it faster", c.Site.File)
+		return "", &CodeError{What: "the package in " + path.Base(c.Dir) + " was not generated", Dir: c.Dir}
 	case len(p.stale) > 0:
-		return "", fmt.Sprintf("%s changed since go generate: plain closures are run; run go generate", strings.Join(p.stale, ", "))
+		return "", p.staleError()
 	case !ok:
-		return "", fmt.Sprintf("%s (%s) was not found when go generate ran: plain closures are run", op.Name, c.Site)
+		return "", &CodeError{What: fmt.Sprintf("%s (%s) was not there at go generate", op.Name, c.Site), Dir: c.Dir, Stale: true}
 	}
-	return id, ""
+	return id, nil
 }
 
 func (g *Graph) notice(text string) {

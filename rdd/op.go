@@ -19,6 +19,9 @@ type Op struct {
 	Func  reflect.Type // the type of the user's function; nil when it takes none
 	Parts map[string]Part
 	env   *envOp
+	// builtin is the ID of an operator that depends on no type of the user's:
+	// it is in every binary, generated or not.
+	builtin plan.OpID
 }
 
 // Part is what an operator does at one place of a pipe: *Narrow, *Across,

@@ -145,6 +145,9 @@ func (r *Registry) find(dir string, site plan.Site, op *Op) (plan.OpID, *Package
 }
 
 func (r *Registry) op(id plan.OpID) (*Op, bool) {
+	if op, ok := builtins[id]; ok {
+		return op, true
+	}
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	op, ok := r.ops[id]

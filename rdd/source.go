@@ -6,7 +6,30 @@ import (
 	"io"
 
 	"github.com/gordd-project/gordd/rdd/codec"
+	"github.com/gordd-project/gordd/rdd/plan"
 	"github.com/gordd-project/gordd/storage"
+)
+
+// builtins are the operators that are in every binary.
+var builtins = map[plan.OpID]*Op{}
+
+func builtin(op *Op) *Op {
+	op.builtin = plan.OpID("builtin-" + op.Name)
+	builtins[op.builtin] = op
+	return op
+}
+
+var (
+	textFile   = builtin(textOp("TextFile", func(c *chunk, _ []string) []string { return c.Lines }))
+	wholeFiles = builtin(wholeFilesOp())
+	numbers    = builtin(rangeOp())
+	lines      = builtin(textOp("Lines", func(c *chunk, rows []Line) []Line {
+		rows = rows[:0]
+		for i, text := range c.Lines {
+			rows = append(rows, Line{Path: c.Path, Offset: c.Offset(i), Text: text})
+		}
+		return rows
+	}))
 )
 
 // Line is a line of text with its place: the path of its file, and the offset
@@ -39,20 +62,10 @@ type plain int64
 func (p plain) locate(i int) (path string, offset, ordinal int64) { return "", -1, int64(p) + int64(i) }
 
 // TextOp is the source of lines of text, without their ends.
-func TextOp() *Op {
-	return textOp("TextFile", func(c *chunk, rows []string) []string { return c.Lines })
-}
+func TextOp() *Op { return textFile }
 
 // LinesOp is the source of lines with their path and offset.
-func LinesOp() *Op {
-	return textOp("Lines", func(c *chunk, rows []Line) []Line {
-		rows = rows[:0]
-		for i, text := range c.Lines {
-			rows = append(rows, Line{Path: c.Path, Offset: c.Offset(i), Text: text})
-		}
-		return rows
-	})
-}
+func LinesOp() *Op { return lines }
 
 func textOp[T any](name string, rows func(c *chunk, buf []T) []T) *Op {
 	return one(name, nil, &SourcePart{open: func(t *Task, in *Input) (Run, error) {
@@ -87,7 +100,9 @@ func readText[T any](t *Task, r *storage.TextReader, rows func(c *chunk, buf []T
 }
 
 // WholeFilesOp is the source of whole files.
-func WholeFilesOp() *Op {
+func WholeFilesOp() *Op { return wholeFiles }
+
+func wholeFilesOp() *Op {
 	return one("WholeTextFiles", nil, &SourcePart{open: func(t *Task, in *Input) (Run, error) {
 		return func(feed Feed) error {
 			out := &Rows[Pair[string, string]]{Rows: make([]Pair[string, string], 1)}
@@ -154,7 +169,9 @@ func EncodeData[T any](rows []T, n int) (blob []byte, ends []int64, err error) {
 }
 
 // RangeOp is the source of evenly spaced numbers.
-func RangeOp() *Op {
+func RangeOp() *Op { return numbers }
+
+func rangeOp() *Op {
 	return one("Range", nil, &SourcePart{open: func(_ *Task, in *Input) (Run, error) {
 		r := in.spec.Range
 		from := int64(in.partition) * (r.Count / int64(r.N))
