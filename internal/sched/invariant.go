@@ -38,7 +38,7 @@ func (c *checker) bad(format string, args ...any) {
 }
 
 func (c *checker) worker(w *worker) {
-	free, unstarted := w.slots-len(w.attempts), 0
+	free, unstarted := w.slots-w.busy(), 0
 	var used int64
 	perJob := map[*job]int{}
 	for k, a := range w.attempts {
@@ -60,7 +60,7 @@ func (c *checker) worker(w *worker) {
 	if w.state != model.WorkerLive || w.excluded {
 		free = 0
 	} else if w.probation > 0 {
-		free = min(free, 1-len(w.attempts))
+		free = min(free, 1-w.busy())
 	}
 	if got := c.s.slots.Free(w.idx); got != max(free, 0) {
 		c.bad("I11: %s has %d free slots, want %d", w.id, got, free)

@@ -50,7 +50,7 @@ func (s *Scheduler) finish(st *stage, i int, o output, owner *worker) {
 	st.sums = addCounters(st.sums, o.counters, 1)
 	s.recount(st, i)
 	for _, e := range st.children {
-		if e.kind == model.Narrow {
+		if e.kind == model.Narrow && e.st.sized {
 			s.recountLater(e.st, i)
 		}
 	}
@@ -79,7 +79,7 @@ func (s *Scheduler) unfinish(st *stage, i int) []*stage {
 		readers = s.incomplete(st)
 	}
 	for _, e := range st.children {
-		if e.kind == model.Narrow && e.st.tasks[i].counted {
+		if e.kind == model.Narrow && e.st.sized && e.st.tasks[i].counted {
 			if e.st.tasks[i].state == model.TaskPending && !slices.Contains(readers, e.st) {
 				e.st.try++
 				readers = append(readers, e.st)

@@ -32,9 +32,9 @@ type batch struct {
 func (s *Scheduler) refresh(w *worker) {
 	free := 0
 	if w.state == model.WorkerLive && !w.excluded {
-		free = w.slots - len(w.attempts)
+		free = w.slots - w.busy()
 		if w.probation > 0 {
-			free = min(free, 1-len(w.attempts))
+			free = min(free, 1-w.busy())
 		}
 	}
 	free = max(free, 0)

@@ -280,6 +280,7 @@ type worker struct {
 	excluded  bool
 	diskFull  bool
 	attempts  []*attempt
+	zombies   map[attemptKey]bool // that run there and are not on the books: they hold slots too
 	unstarted int
 	execs     map[*job][]*exec
 	execNo    int
@@ -290,5 +291,8 @@ type worker struct {
 	batch     int // of this pass, + 1
 	batchPass uint64
 }
+
+// busy returns how many slots are taken.
+func (w *worker) busy() int { return len(w.attempts) + len(w.zombies) }
 
 func (w *worker) to() model.Receiver { return model.Receiver{Worker: w.id, Inc: w.inc} }

@@ -204,6 +204,7 @@ func (s *Scheduler) taskDone(w *worker, ev model.TaskDone) {
 	st, i := a.st, a.part
 	s.done++
 	st.durations.Add(s.now.Sub(a.launched))
+	w.probation = max(w.probation-1, 0)
 	s.forget(a)
 	if st.spec.Kind == model.ValueStage && len(ev.Output) > s.cfg.MaxValue {
 		s.ack(w, ev.Attempt, false)
@@ -280,20 +281,32 @@ func (s *Scheduler) ack(w *worker, id model.AttemptID, keep bool) {
 // discard answers a success that comes too late or does not fit (F4, F5). The
 // same report may come twice: what was kept is confirmed.
 func (s *Scheduler) discard(w *worker, a *attempt, ev *model.TaskDone) {
-	if a == nil && s.isWinner(ev.Attempt) {
+	if s.isWinner(ev.Attempt) {
 		s.ack(w, ev.Attempt, true)
+		if a != nil {
+			s.forget(a)
+		}
 		return
 	}
 	s.discarded++
 	s.ack(w, ev.Attempt, false)
 	s.compareLate(ev)
 	if a == nil {
+		s.bury(w, ev.Attempt)
 		return
 	}
 	st, i := a.st, a.part
 	s.forget(a)
 	if !st.dead {
 		s.recountLater(st, i)
+	}
+}
+
+// bury frees the slot of an attempt that was not on the books.
+func (s *Scheduler) bury(w *worker, id model.AttemptID) {
+	if key := (attemptKey{id.Term, id.Seq}); w.zombies[key] {
+		delete(w.zombies, key)
+		s.refresh(w)
 	}
 }
 
@@ -327,6 +340,7 @@ func (s *Scheduler) taskFailed(w *worker, ev model.TaskFailed) {
 	a := s.find(w, ev.Attempt)
 	if a == nil {
 		s.discarded++
+		s.bury(w, ev.Attempt)
 		return
 	}
 	was := a.state

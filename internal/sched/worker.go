@@ -105,8 +105,33 @@ func (s *Scheduler) enter(w *worker) {
 		wait := time.Duration(float64(s.cfg.FlapWait) * math.Exp2(min(score, 20)-1))
 		w.outUntil = s.now.Add(min(wait, s.cfg.FlapMax))
 		s.setState(w, model.WorkerQuarantined)
+		s.relaxQuarantine()
 	}
 	s.arm(w)
+}
+
+// relaxQuarantine keeps those that are out below a third of all (I31): whoever
+// would be back first is let in, with one slot.
+func (s *Scheduler) relaxQuarantine() {
+	present, out := 0, 0
+	var first *worker
+	for _, w := range s.workers {
+		if w.state == model.WorkerLost {
+			continue
+		}
+		present++
+		if w.state == model.WorkerQuarantined {
+			out++
+			if first == nil || w.outUntil < first.outUntil {
+				first = w
+			}
+		}
+	}
+	if out*3 > present {
+		first.outUntil, first.probation = s.now, 3
+		s.setState(first, model.WorkerLive)
+		s.relaxQuarantine()
+	}
 }
 
 // arm asks to look at w when its next deadline comes. One that is asked for
@@ -362,7 +387,9 @@ func (s *Scheduler) lose(w *worker, how loss, why string) {
 		delete(w.execs, j)
 	}
 	clear(w.sent)
+	clear(w.zombies)
 	s.dropEdges(w)
+	s.relaxQuarantine()
 	s.askNeighbours(w)
 }
 
@@ -407,6 +434,7 @@ func (s *Scheduler) exclude(id plan.WorkerID, on bool, why string) {
 
 // reconcile makes the books agree with what an attaching worker holds.
 func (s *Scheduler) reconcile(w *worker, inv *model.Inventory) {
+	w.zombies = map[attemptKey]bool{}
 	s.sameExecs(w, inv)
 	s.loseBlocks(w, nil)
 	for _, j := range s.order {
@@ -414,15 +442,21 @@ func (s *Scheduler) reconcile(w *worker, inv *model.Inventory) {
 	}
 	there := map[attemptKey]bool{}
 	for _, id := range inv.Running {
-		there[attemptKey{id.Term, id.Seq}] = true
+		key := attemptKey{id.Term, id.Seq}
+		there[key] = true
 		if a := s.find(w, id); a == nil || a.state == killing {
+			if a == nil {
+				w.zombies[key] = true
+			}
 			s.emit(model.Kill{Receiver: w.to(), Attempt: id, Reason: "not expected any more"})
 		} else {
 			s.taskStarted(w, id)
 		}
 	}
 	for _, d := range inv.Done {
-		s.taskDone(w, d)
+		if a := s.find(w, d.Attempt); a != nil && a.state != killing {
+			s.taskDone(w, d)
+		}
 	}
 	for _, f := range inv.Failed {
 		s.taskFailed(w, f)
@@ -441,6 +475,11 @@ func (s *Scheduler) reconcile(w *worker, inv *model.Inventory) {
 	s.settle()
 	for k := range inv.Outputs {
 		s.adopt(w, &inv.Outputs[k])
+	}
+	// Reports of what is not expected come last: an output that was adopted is
+	// confirmed by its report, and the worker deletes what is discarded.
+	for _, d := range inv.Done {
+		s.taskDone(w, d)
 	}
 	s.settle()
 }

@@ -5,6 +5,8 @@ import (
 	"testing"
 )
 
+var seeds = flag.Uint64("seeds", 400, "how many seeds TestSeeds runs")
+
 var seed = flag.Uint64("seed", 0, "replay this seed, with its trace")
 
 func options(seed uint64) Options {
@@ -12,8 +14,8 @@ func options(seed uint64) Options {
 	pick := func(k uint64, n int) int { return int(mix(seed*31+k) % uint64(n)) }
 	o.Workers = 1 + pick(1, 8)
 	o.Jobs = 1 + pick(2, 4)
-	o.Tasks = []int{3, 8, 20}[pick(3, 3)]
-	o.Faults = []float64{0, 0.5, 1, 4}[pick(4, 4)]
+	o.Tasks = []int{3, 8, 20, 60}[pick(3, 4)]
+	o.Faults = []float64{0, 1, 4, 20}[pick(4, 4)]
 	o.TaskFaults = pick(5, 2) == 0 && o.Faults > 0
 	return o
 }
@@ -32,7 +34,7 @@ func TestReplay(t *testing.T) {
 }
 
 func TestSeeds(t *testing.T) {
-	n := uint64(400)
+	n := *seeds
 	if testing.Short() {
 		n = 50
 	}

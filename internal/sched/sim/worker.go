@@ -16,6 +16,7 @@ type worker struct {
 	host    string
 	inc     model.Inc
 	session model.Session
+	known   model.Session // what the master's end of the stream is
 	slots   int
 	up      bool          // the process is there
 	stream  bool          // its stream is
@@ -29,6 +30,7 @@ type worker struct {
 	blocks  map[block]uint64
 	locs    map[locKey]map[int]model.MapOutput
 	execs   map[int]plan.JobID
+	started map[int]plan.JobID
 }
 
 type block struct {
@@ -68,7 +70,7 @@ func (x *worker) start(w *World) {
 	x.up = true
 	x.running, x.reports = map[uint64]*attempt{}, map[uint64]model.Event{}
 	x.results, x.blocks = map[model.AttemptID]uint64{}, map[block]uint64{}
-	x.execs = map[int]plan.JobID{}
+	x.execs, x.started = map[int]plan.JobID{}, map[int]plan.JobID{}
 	x.connect(w)
 	w.renew(x, x.inc)
 }
@@ -135,6 +137,9 @@ func (x *worker) send(w *World, ev model.Event) {
 	session := x.session
 	w.after(x.out.Sub(w.now), func() {
 		if x.session == session && (x.stream || w.chance(string(x.id)+"late", 0.3)) {
+			if _, ok := ev.(model.Attach); ok {
+				x.known = session
+			}
 			w.step(ev)
 		}
 	})
@@ -152,7 +157,7 @@ func (w *World) renew(x *worker, inc model.Inc) {
 
 func (w *World) toWorker(c model.WorkerCommand) {
 	for _, x := range w.workers {
-		if x.id == c.To() && x.stream && x.up {
+		if x.id == c.To() && x.stream && x.up && x.known == x.session {
 			x.in = max(x.in, w.now.Add(w.between(string(x.id)+"lag", 50*time.Microsecond, 3*time.Millisecond)))
 			session := x.session
 			w.after(x.in.Sub(w.now), func() {
@@ -169,7 +174,7 @@ func (x *worker) obey(w *World, c model.WorkerCommand) {
 	case model.Lease:
 		x.heard = w.now
 	case model.StartExec:
-		x.execs[c.No] = c.Job
+		x.execs[c.No], x.started[c.No] = c.Job, c.Job
 		x.send(w, model.ExecUp{From: x.from(), Job: c.Job, No: c.No})
 	case model.StopExec:
 		delete(x.execs, c.No)
@@ -251,11 +256,15 @@ func (x *worker) kill(w *World, id model.AttemptID) {
 
 // run is an attempt: it starts, reads its inputs, works, and reports.
 func (x *worker) run(w *World, l model.Launch, t model.Assignment) {
-	if x.execs[l.Exec] != l.Stage.Job {
-		w.fail("launch of %s in executor %d, which is not there", t.Attempt, l.Exec)
+	if x.started[l.Exec] != l.Stage.Job {
+		w.fail("launch of %s in executor %d, which was never started", t.Attempt, l.Exec)
 	}
 	a := &attempt{id: t.Attempt, exec: l.Exec, reads: l.Reads, holders: t.Holders}
 	x.running[a.id.Seq] = a
+	if _, there := x.execs[l.Exec]; !there { // it crashed, and the master does not know yet
+		x.failed(w, a, model.TaskFailed{Class: model.Refused, Message: "no executor"})
+		return
+	}
 	inc := x.inc
 	if !w.chance("unstarted", 0.5) {
 		x.send(w, model.TaskStarted{From: x.from(), Attempt: a.id})
