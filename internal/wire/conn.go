@@ -1,0 +1,110 @@
+package wire
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/gordd-project/gordd/rdd/plan"
+)
+
+// Version is the wire's. Both ends must be of one.
+const Version = 1
+
+// EnvVar names the environment variable with the number of the inherited file.
+const EnvVar = "RDD_WIRE"
+
+const headerSize = 8
+
+// sendTimeout is how long the other end may take no bytes before it counts as
+// gone: a program must not hang because its progress bar does.
+const sendTimeout = 10 * time.Second
+
+// ErrVersion is wrapped by the error for a peer of another version.
+var ErrVersion = errors.New("built of another release of gordd")
+
+// Conn is one end. Send may be called from several goroutines, Receive from
+// one.
+type Conn struct {
+	rw io.ReadWriteCloser
+
+	mu     sync.Mutex
+	broken error // of an earlier Send: half a frame may have gone
+}
+
+// New makes a Conn of a stream.
+func New(rw io.ReadWriteCloser) *Conn { return &Conn{rw: rw} }
+
+// Close closes the stream; a Receive that waits returns.
+func (c *Conn) Close() error { return c.rw.Close() }
+
+// Send writes one message.
+func (c *Conn) Send(m Message) error {
+	kind, body, err := encode(m)
+	if err != nil {
+		return err
+	}
+	frame := make([]byte, headerSize, headerSize+len(body))
+	frame[0], frame[1] = Version, kind
+	binary.BigEndian.PutUint32(frame[4:], uint32(len(body)))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.broken != nil {
+		return c.broken
+	}
+	if d, ok := c.rw.(interface{ SetWriteDeadline(time.Time) error }); ok {
+		_ = d.SetWriteDeadline(time.Now().Add(sendTimeout)) // a stream that has none may block
+	}
+	if _, err := c.rw.Write(append(frame, body...)); err != nil {
+		c.broken = fmt.Errorf("send %T: %w", m, err)
+	}
+	return c.broken
+}
+
+// Receive reads one message. The error is io.EOF when the other end closed
+// between two messages.
+func (c *Conn) Receive() (Message, error) {
+	var head [headerSize]byte
+	if _, err := io.ReadFull(c.rw, head[:]); err != nil {
+		if err == io.EOF {
+			return nil, err
+		}
+		return nil, fmt.Errorf("read frame: %w", err)
+	}
+	n := binary.BigEndian.Uint32(head[4:])
+	decode := decoders[head[1]]
+	switch {
+	case head[0] != Version:
+		return nil, fmt.Errorf("wire version %d, ours is %d: %w", head[0], Version, ErrVersion)
+	case decode == nil || head[2] != 0 || head[3] != 0:
+		return nil, fmt.Errorf("frame % x is none of ours", head)
+	case n > plan.MaxEncoded:
+		return nil, fmt.Errorf("frame of %d bytes: %w: the most is %d", n, plan.ErrTooLarge, plan.MaxEncoded)
+	}
+	body, err := readBody(c.rw, int(n))
+	if err != nil {
+		return nil, fmt.Errorf("read frame: %w", err)
+	}
+	return decode(body)
+}
+
+// readBody reads n bytes, making room as they come.
+func readBody(r io.Reader, n int) ([]byte, error) {
+	const step = 64 << 10
+	body := make([]byte, 0, min(n, step))
+	for len(body) < n {
+		more := min(n-len(body), step)
+		at := len(body)
+		body = append(body, make([]byte, more)...)
+		if _, err := io.ReadFull(r, body[at:]); err != nil {
+			if err == io.EOF {
+				err = io.ErrUnexpectedEOF
+			}
+			return nil, err
+		}
+	}
+	return body, nil
+}
