@@ -38,6 +38,9 @@ type GraphOptions struct {
 	Closures bool
 	// Strict refuses operators that have no fresh generated code.
 	Strict bool
+	// Fresh refuses operators whose code changed since it was generated, and
+	// runs the closures of packages that never were.
+	Fresh bool
 }
 
 // NewGraph makes an empty graph.

@@ -5,8 +5,70 @@ import (
 	"encoding/hex"
 	"go/scanner"
 	"go/token"
+	"maps"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 )
+
+// CodeError says that an operator has no generated code that could be run. What
+// runs closures instead shows it as a notice.
+type CodeError struct {
+	What  string // what is wrong
+	Dir   string // of the package, as compiled
+	Stale bool   // there is code, of other sources
+}
+
+// Error says what is wrong and what to run.
+func (e *CodeError) Error() string {
+	if e.Stale {
+		return e.What + ": run " + e.command()
+	}
+	return e.What + ": plain closures are run; " + e.command() + " makes it faster"
+}
+
+// command generates the code. The directory is known where the program runs on
+// the machine that built it.
+func (e *CodeError) command() string {
+	const command = "go generate"
+	if st, err := os.Stat(e.Dir); err != nil || !st.IsDir() {
+		return command
+	}
+	wd, err := os.Getwd()
+	if err != nil {
+		return command + " " + e.Dir
+	}
+	rel, err := filepath.Rel(wd, e.Dir)
+	switch {
+	case err != nil || strings.HasPrefix(rel, filepath.Join("..", "..", "..")):
+		return command + " " + e.Dir
+	case rel == ".":
+		return command
+	case strings.HasPrefix(rel, ".."):
+		return command + " " + filepath.ToSlash(rel)
+	}
+	return command + " ./" + filepath.ToSlash(rel)
+}
+
+func (p *Package) staleError() *CodeError {
+	return &CodeError{What: strings.Join(p.stale, ", ") + " changed since go generate", Dir: p.dir, Stale: true}
+}
+
+// CheckFresh gives a *CodeError when code of a registered package was generated
+// from other sources than those compiled in.
+func CheckFresh() error {
+	registered.mu.RLock()
+	packages := slices.Collect(maps.Values(registered.packages))
+	registered.mu.RUnlock()
+	slices.SortFunc(packages, func(a, b *Package) int { return strings.Compare(a.dir, b.dir) })
+	for _, p := range packages {
+		if p.check(); len(p.stale) > 0 {
+			return p.staleError()
+		}
+	}
+	return nil
+}
 
 // HashBytes and HashTokens are how a generated file records what its sources
 // were: the generator computes the same.
