@@ -1,0 +1,135 @@
+// Package tally adds up what actions did and says it in words, for the line
+// after an action and the summary after a program.
+package tally
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gordd-project/gordd/internal/size"
+	"github.com/gordd-project/gordd/rdd/plan"
+)
+
+// Tally is the sum over actions. The zero value is that of none.
+type Tally struct {
+	Actions  int           `json:"actions"`
+	Failed   int           `json:"failed"` // actions that failed or were cancelled
+	Stages   int           `json:"stages"` // that ran
+	Skipped  int           `json:"skipped"`
+	Tasks    int           `json:"tasks"` // that ended well
+	Rows     int64         `json:"rows"`  // that sources and shuffles gave
+	Read     int64         `json:"bytes_read"`
+	Shuffled int64         `json:"bytes_shuffled"`
+	Spilled  int64         `json:"bytes_spilled"`
+	Written  int64         `json:"bytes_written"`
+	Rejected int64         `json:"rows_rejected"`
+	Elapsed  time.Duration `json:"nanoseconds"`
+}
+
+// Of gives the tally of one action.
+func Of(s *plan.ActionStatus) Tally {
+	t := Tally{Actions: 1, Elapsed: s.Elapsed}
+	if s.State == plan.ActionFailed || s.State == plan.ActionCancelled {
+		t.Failed = 1
+	}
+	for i := range s.Stages {
+		st := &s.Stages[i]
+		if st.Skipped {
+			t.Skipped++
+			continue
+		}
+		t.Stages++
+		t.Tasks += st.Done
+		t.Rows += st.Counters.RowsIn
+		t.Read += st.Counters.BytesRead
+		t.Shuffled += st.Counters.ShuffleWrite
+		t.Spilled += st.Counters.Spilled
+		t.Written += st.Counters.Output
+		t.Rejected += st.Counters.Rejected
+	}
+	return t
+}
+
+// Add adds u to t.
+func (t *Tally) Add(u Tally) {
+	t.Actions += u.Actions
+	t.Failed += u.Failed
+	t.Stages += u.Stages
+	t.Skipped += u.Skipped
+	t.Tasks += u.Tasks
+	t.Rows += u.Rows
+	t.Read += u.Read
+	t.Shuffled += u.Shuffled
+	t.Spilled += u.Spilled
+	t.Written += u.Written
+	t.Rejected += u.Rejected
+	t.Elapsed += u.Elapsed
+}
+
+// String gives everything but the number of actions, in one line.
+func (t Tally) String() string {
+	parts := []string{count(int64(t.Stages), "stage")}
+	if t.Skipped > 0 {
+		parts[0] += fmt.Sprintf(" (+%d skipped)", t.Skipped)
+	}
+	parts = append(parts, count(int64(t.Tasks), "task"), count(t.Rows, "row"))
+	for _, b := range []struct {
+		n    int64
+		what string
+	}{{t.Read, "read"}, {t.Shuffled, "shuffled"}, {t.Spilled, "spilled"}, {t.Written, "written"}} {
+		if b.n > 0 {
+			parts = append(parts, size.String(b.n)+" "+b.what)
+		}
+	}
+	if t.Rejected > 0 {
+		parts = append(parts, count(t.Rejected, "row")+" rejected")
+	}
+	return strings.Join(append(parts, Duration(t.Elapsed)), ", ")
+}
+
+// Summary is String with the number of actions in front.
+func (t Tally) Summary() string {
+	s := count(int64(t.Actions), "action")
+	if t.Failed > 0 {
+		s += fmt.Sprintf(" (%d failed)", t.Failed)
+	}
+	return s + ", " + t.String()
+}
+
+// Line says how one action ended.
+func Line(s *plan.ActionStatus) string {
+	if s.State != plan.ActionDone {
+		return fmt.Sprintf("%s (%s) %s: %s", s.Name, s.Site, s.State, Of(s))
+	}
+	return fmt.Sprintf("%s (%s): %s", s.Name, s.Site, Of(s))
+}
+
+// Duration gives d with two or three digits.
+func Duration(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return d.Round(time.Millisecond).String()
+	case d < time.Minute:
+		return d.Round(10 * time.Millisecond).String()
+	}
+	return d.Round(time.Second).String()
+}
+
+// count gives "1 row" or "1,234 rows".
+func count(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return Number(n) + " " + noun + "s"
+}
+
+// Number writes n in groups of three digits.
+func Number(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
