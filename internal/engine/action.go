@@ -142,7 +142,7 @@ func (a *action) begin() model.Event {
 	a.log = e.log.With("job", string(a.id.Job), "action", a.id.N)
 	e.actions[a.id] = a
 	graph := a.graph()
-	if e.closing {
+	if e.ending {
 		a.finish(plan.ActionCancelled, ErrClosed)
 		return nil
 	}

@@ -10,35 +10,32 @@ import (
 	"github.com/gordd-project/gordd/storage"
 )
 
-// Journal is part of Effects. An engine that ends with its process has nothing
-// to remember.
-func (e *Engine) Journal(model.Append) error { return nil }
+// local is the Effects of an engine that is one process.
+type local struct{ e *Engine }
 
-// Worker is part of Effects.
-func (e *Engine) Worker(_ plan.WorkerID, cmds []model.Command) { e.worker.carryOut(cmds) }
+// Journal keeps nothing: an engine that ends with its process has nothing to
+// remember.
+func (local) Journal(model.Append) error { return nil }
 
-// Driver is part of Effects: what the callers of Do hear.
-func (e *Engine) Driver(_ plan.JobID, cmds []model.Command) {
+// Worker passes commands on to the one worker.
+func (l local) Worker(_ plan.WorkerID, cmds []model.Command) { l.e.worker.carryOut(cmds) }
+
+// Driver passes commands on to the callers of Do.
+func (l local) Driver(_ plan.JobID, cmds []model.Command) {
 	for _, c := range cmds {
 		switch c := c.(type) {
 		case model.Result:
-			if a := e.actions[c.Action]; a != nil {
-				a.result(c)
-			}
+			l.e.forAction(c.Action, func(a *action) { a.result(c) })
 		case model.ResultReset:
-			if a := e.actions[c.Action]; a != nil {
-				a.reset(c.Gen)
-			}
+			l.e.forAction(c.Action, func(a *action) { a.reset(c.Gen) })
 		case model.ActionEnd:
-			if a := e.actions[c.Action]; a != nil {
-				a.end(c)
-			}
+			l.e.forAction(c.Action, func(a *action) { a.end(c) })
 		case model.Reply:
-			e.replied(c)
+			l.e.replied(c)
 		case model.JobEnd:
-			e.jobEnded(c)
+			l.e.jobEnded(c)
 		case model.Notice:
-			e.log.Warn("scheduler", "job", string(c.Job), "notice", c.Text)
+			l.e.log.Warn("scheduler", "job", string(c.Job), "notice", c.Text)
 		}
 	}
 }
@@ -56,10 +53,10 @@ func (e *Engine) replied(r model.Reply) {
 // jobEnded ends whatever the scheduler did not end by itself.
 func (e *Engine) jobEnded(c model.JobEnd) {
 	err := ErrClosed
-	if c.Cause != nil && !e.closing {
+	if c.Cause != nil && !e.ending {
 		err = c.Cause
 	}
-	e.closing = true
+	e.ending = true
 	for _, a := range e.actions {
 		a.finish(plan.ActionFailed, a.wrap(err))
 	}
@@ -83,8 +80,9 @@ var states = [...]plan.ActionState{
 	model.ActionFailed: plan.ActionFailed, model.ActionCancelled: plan.ActionCancelled,
 }
 
-// Engine is part of Effects: work on storage.
-func (e *Engine) Engine(c model.Command) {
+// Engine starts work on storage.
+func (l local) Engine(c model.Command) {
+	e := l.e
 	switch c := c.(type) {
 	case model.PlanSplits:
 		e.forAction(c.Action, func(a *action) { a.work(a.planSplits) })

@@ -81,14 +81,16 @@ type Engine struct {
 	ctx     context.Context
 	stop    context.CancelFunc
 
-	mu     sync.Mutex
-	closed bool
-	doing  sync.WaitGroup // calls of Do
+	mu       sync.Mutex
+	closed   bool
+	doing    sync.WaitGroup // calls of Do
+	closing  sync.Once
+	closeErr error
 
 	// Of the loop's goroutine.
 	actions map[plan.ActionID]*action
 	lastN   int
-	closing bool
+	ending  bool // nothing new is begun
 }
 
 // New starts an engine.
@@ -101,7 +103,7 @@ func New(o Options, ex Executor) *Engine {
 	}
 	e.ctx, e.stop = context.WithCancel(context.Background())
 	e.worker = newWorker(e, ex)
-	e.loop = newLoop(sched.New(config(o)), e)
+	e.loop = newLoop(sched.New(config(o)), local{e})
 	if o.Observe != nil {
 		e.watch = newObserver(o.Observe)
 		e.loop.idle = e.pictures
@@ -143,17 +145,18 @@ func (e *Engine) Release(stage plan.StageKey) {
 
 // Close ends running actions with ErrClosed, waits for everything, and removes
 // the engine's files. Attempts that do not end in time are left behind with an
-// error that names them. A second Close does nothing.
+// error that names them. Later calls return what the first one did.
 func (e *Engine) Close() error {
+	e.closing.Do(func() { e.closeErr = e.close() })
+	return e.closeErr
+}
+
+func (e *Engine) close() error {
 	e.mu.Lock()
-	again := e.closed
 	e.closed = true
 	e.mu.Unlock()
-	if again {
-		return nil
-	}
 	e.loop.call(func() model.Event {
-		e.closing = true
+		e.ending = true
 		for _, a := range e.actions {
 			if ev := a.stop(plan.ActionCancelled, ErrClosed); ev != nil {
 				e.loop.reply(ev)
@@ -165,11 +168,11 @@ func (e *Engine) Close() error {
 	e.loop.send(model.FinishJob{Job: e.o.Job})
 	err := e.worker.close()
 	e.stop()
+	close(e.loop.quit)
+	<-e.loop.done
 	if !inTime(&e.storage) {
 		err = errors.Join(err, errors.New("close engine: storage does not answer"))
 	}
-	close(e.loop.quit)
-	<-e.loop.done
 	if e.watch != nil {
 		e.watch.close()
 	}

@@ -28,6 +28,7 @@ type fake struct {
 	runs  map[plan.StageKey]int
 	tasks []*plan.Task
 	hooks map[plan.StageKey]hook
+	all   hook
 }
 
 type hook func(ctx context.Context, t *plan.Task) (*plan.Result, *plan.Failure)
@@ -61,6 +62,9 @@ func (f *fake) Run(ctx context.Context, _ *plan.Plan, st *plan.Stage, t *plan.Ta
 	f.runs[st.Key]++
 	f.tasks = append(f.tasks, t)
 	h := f.hooks[st.Key]
+	if h == nil {
+		h = f.all
+	}
 	f.mu.Unlock()
 	if h != nil {
 		if res, fail := h(ctx, t); res != nil || fail != nil {
@@ -137,6 +141,7 @@ func (w *world) observe(s plan.ActionStatus) { w.last = append(w.last, s) }
 
 func (w *world) stop() {
 	w.t.Helper()
+	w.idle()
 	if err := w.Close(); err != nil {
 		w.t.Errorf("close: %v", err)
 	}
@@ -534,7 +539,11 @@ func TestClose(t *testing.T) {
 		ended <- err
 	}()
 	<-running
-	go w.stop()
+	go func() {
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	if err := <-ended; !errors.Is(err, ErrClosed) {
 		t.Errorf("the action that ran: %v, want ErrClosed", err)
 	}

@@ -58,7 +58,7 @@ func (r *run) report(from model.From, f *plan.Failure) model.TaskFailed {
 
 func signature(f *plan.Failure) model.Signature {
 	h := fnv.New64a()
-	h.Write([]byte(f.Message))
+	_, _ = h.Write([]byte(f.Message))
 	return model.Signature{Site: f.Op, Kind: fmt.Sprint(f.Class), Hash: h.Sum64(), Row: f.Row, HasRow: f.Row >= 0}
 }
 

@@ -19,6 +19,7 @@ type queue[T any] struct {
 	mu     sync.Mutex
 	some   sync.Cond
 	items  []T
+	next   int // the oldest item
 	closed bool
 }
 
@@ -36,16 +37,16 @@ func (q *queue[T]) put(x T) {
 func (q *queue[T]) take() (x T, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for len(q.items) == 0 && !q.closed {
+	for q.next == len(q.items) {
+		q.items, q.next = q.items[:0], 0
+		if q.closed {
+			return x, false
+		}
 		q.some.Wait()
 	}
-	if len(q.items) == 0 {
-		return x, false
-	}
-	x = q.items[0]
 	var zero T
-	q.items[0] = zero
-	q.items = q.items[1:]
+	x, q.items[q.next] = q.items[q.next], zero
+	q.next++
 	return x, true
 }
 
@@ -199,7 +200,8 @@ type scratch struct {
 	base string
 	slot int
 	n    int
-	path string // "": none is there
+	path string   // "": none is there
+	file *os.File // the directory itself, open to look into it
 }
 
 func (s *scratch) get() (string, error) {
@@ -211,31 +213,33 @@ func (s *scratch) get() (string, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return "", err
 	}
-	s.path = path
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	s.path, s.file = path, f
 	return path, nil
 }
 
 // clean removes the directory if anything is in it.
 func (s *scratch) clean() {
-	if s.path == "" || isEmpty(s.path) {
+	if s.path == "" {
 		return
 	}
-	s.remove()
+	_, err := s.file.Seek(0, io.SeekStart)
+	if err == nil {
+		_, err = s.file.Readdirnames(1)
+	}
+	if !errors.Is(err, io.EOF) {
+		s.remove()
+	}
 }
 
 func (s *scratch) remove() {
-	if s.path != "" {
-		_ = os.RemoveAll(s.path)
-		s.path = ""
+	if s.path == "" {
+		return
 	}
-}
-
-func isEmpty(dir string) bool {
-	f, err := os.Open(dir)
-	if err != nil {
-		return false
-	}
-	defer func() { _ = f.Close() }()
-	_, err = f.Readdirnames(1)
-	return errors.Is(err, io.EOF)
+	_ = s.file.Close()
+	_ = os.RemoveAll(s.path)
+	s.path, s.file = "", nil
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -26,7 +27,7 @@ type worker struct {
 	slots sync.WaitGroup
 
 	// Of the loop.
-	runs  map[string]*run // launched and not yet acknowledged, by name
+	runs  map[attemptKey]*run // launched and not yet acknowledged
 	where map[plan.StageKey]*input
 	dirs  map[model.StageID]string // for files that outlive attempts
 	made  int                      // of those, ever
@@ -67,7 +68,7 @@ func newWorker(e *Engine, ex Executor) *worker {
 	w := &worker{
 		e: e, ex: ex,
 		from: model.From{Cluster: c.Cluster, Protocol: c.Protocol, Term: c.Term, Worker: "local", Inc: 1, Session: 1},
-		runs: map[string]*run{}, where: map[plan.StageKey]*input{},
+		runs: map[attemptKey]*run{}, where: map[plan.StageKey]*input{},
 		dirs: map[model.StageID]string{}, bad: map[model.AttemptID]bool{},
 	}
 	w.queue.init()
@@ -154,7 +155,7 @@ func (w *worker) launch(c model.Launch) {
 		*r = run{id: t.Attempt, name: nameOf(t.Attempt), stage: first, others: stages, reads: c.Reads,
 			inputs: inputs, values: values, store: store}
 		r.ctx, r.cancel = context.WithCancelCause(context.Background())
-		w.runs[r.name] = r
+		w.runs[keyOf(r.id)] = r
 		r.owner = first.action
 		r.owner.tasks++
 		for _, st := range stages {
@@ -186,7 +187,18 @@ func (w *worker) refuse(c model.Launch, why string) {
 	}
 }
 
-func nameOf(id model.AttemptID) string { return fmt.Sprintf("%d.%d", id.Term, id.Seq) }
+// attemptKey is the part of an attempt's id that alone is unique.
+type attemptKey struct {
+	term model.Term
+	seq  uint64
+}
+
+func keyOf(id model.AttemptID) attemptKey { return attemptKey{id.Term, id.Seq} }
+
+// nameOf is the same for people and file names.
+func nameOf(id model.AttemptID) string {
+	return strconv.FormatUint(uint64(id.Term), 10) + "." + strconv.FormatUint(id.Seq, 10)
+}
 
 // dir gives the directory for what the attempts of a stage leave behind.
 func (w *worker) dir(id model.StageID) string {
@@ -203,7 +215,7 @@ func (w *worker) dir(id model.StageID) string {
 }
 
 func (w *worker) kill(c model.Kill) {
-	r := w.runs[nameOf(c.Attempt)]
+	r := w.runs[keyOf(c.Attempt)]
 	if r == nil || r.finished {
 		return
 	}
@@ -252,12 +264,11 @@ func (w *worker) done(r *run, res *plan.Result, f *plan.Failure) model.Event {
 // acknowledged says of reports whether what they left is kept.
 func (w *worker) acknowledged(c model.Ack) {
 	for _, id := range c.Attempts {
-		name := nameOf(id)
-		r := w.runs[name]
+		r := w.runs[keyOf(id)]
 		if r == nil || !r.finished {
 			continue
 		}
-		delete(w.runs, name)
+		delete(w.runs, keyOf(id))
 		switch {
 		case r.result == nil:
 		case c.Keep:
