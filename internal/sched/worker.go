@@ -69,9 +69,6 @@ func (s *Scheduler) ownerOf(id model.StoreID) *worker {
 
 // describe takes in what a worker says of itself.
 func (s *Scheduler) describe(w *worker, ev *model.Attach) {
-	if w.inc != ev.Inc {
-		w.execNo = 0
-	}
 	w.inc, w.session, w.store = ev.Inc, ev.Session, ev.Store
 	w.rack, w.memory = ev.Rack, ev.Memory
 	w.slots = max(min(ev.Slots, s.cfg.MaxSlots), 0)

@@ -67,7 +67,7 @@ type (
 		Job plan.JobID
 		No  int
 	}
-	// StopExec stops one.
+	// StopExec stops one. Attempts that still run in it are reported as Killed.
 	StopExec struct {
 		Receiver
 		Job plan.JobID

@@ -178,6 +178,11 @@ func (x *worker) obey(w *World, c model.WorkerCommand) {
 		x.send(w, model.ExecUp{From: x.from(), Job: c.Job, No: c.No})
 	case model.StopExec:
 		delete(x.execs, c.No)
+		for _, seq := range sorted(x.running) {
+			if a := x.running[seq]; a.exec == c.No {
+				x.failed(w, a, model.TaskFailed{Class: model.Killed, Message: "executor stopped"})
+			}
+		}
 	case model.Launch:
 		if len(x.running)+len(c.Tasks) > x.slots {
 			w.fail("I5: %s has %d attempts and gets %d, with %d slots", x.id, len(x.running), len(c.Tasks), x.slots)
