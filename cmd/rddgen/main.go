@@ -1,0 +1,179 @@
+// Rddgen generates the stage code of packages that use gordd.
+//
+// Usage:
+//
+//	rddgen [flags] [packages]
+//
+// It writes one file beside each package's sources, <package>_rdd.go (for a
+// main package, the directory's name and _rdd.go), with the code that workers
+// run: the functions given to operators, fused into loops. Packages are named as
+// for the go command; the default is the package in the working directory. In a
+// package, this line makes go generate do it:
+//
+//	//go:generate go tool rddgen
+//
+// The flags are:
+//
+//	-check
+//		write nothing; list the packages whose file is missing or out of date
+//	-diff
+//		with -check, show what would change
+//	-explain
+//		write nothing; say which operators run in one loop, which do not, and why
+//
+// The exit status is 0 when all is well, 1 when -check found a file out of date,
+// and 2 when something is wrong with the packages or the command line.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/gordd-project/gordd/gen"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// Exit codes.
+const (
+	ok    = 0
+	stale = 1
+	wrong = 2
+)
+
+const usage = `usage: rddgen [-check [-diff] | -explain] [packages]
+
+Rddgen generates the stage code of packages that use gordd.
+
+`
+
+func run(args []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("rddgen", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	check := flags.Bool("check", false, "write nothing; list the packages whose file is missing or out of date")
+	diff := flags.Bool("diff", false, "with -check, show what would change")
+	explain := flags.Bool("explain", false, "write nothing; say which operators run in one loop, which do not, and why")
+	flags.Usage = func() {
+		_, _ = fmt.Fprint(stderr, usage)
+		flags.PrintDefaults()
+	}
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return ok
+	case err != nil:
+		return wrong
+	case *check && *explain, *diff && !*check:
+		flags.Usage()
+		return wrong
+	}
+	results, err := generate(flags.Args(), stderr)
+	if err != nil {
+		if !errors.Is(err, errReported) {
+			_, _ = fmt.Fprintf(stderr, "rddgen: %v\n", err)
+		}
+		return wrong
+	}
+	switch {
+	case *explain:
+		err = explained(results, stdout)
+	case *check:
+		return checked(results, *diff, stdout, stderr)
+	default:
+		err = commit(results)
+	}
+	if err != nil {
+		_, _ = fmt.Fprintf(stderr, "rddgen: %v\n", err)
+		return wrong
+	}
+	return ok
+}
+
+var errReported = errors.New("reported")
+
+// generate makes the files, and prints all findings.
+func generate(patterns []string, stderr io.Writer) ([]gen.Result, error) {
+	if len(patterns) == 0 {
+		patterns = []string{"."}
+	}
+	pkgs, err := gen.Load(context.Background(), gen.Options{}, patterns...)
+	if err != nil {
+		return nil, err
+	}
+	results, err := gen.Generate(pkgs)
+	if err != nil {
+		return nil, err
+	}
+	failed := false
+	for i := range results {
+		for _, d := range results[i].Diagnostics {
+			_, _ = fmt.Fprintln(stderr, d.Text(relative(d.File)))
+		}
+		failed = failed || results[i].Failed()
+	}
+	if failed {
+		return nil, errReported
+	}
+	return results, nil
+}
+
+func commit(results []gen.Result) error {
+	for i := range results {
+		if err := results[i].Commit(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checked lists what is out of date, with the command that brings it up to date.
+func checked(results []gen.Result, diff bool, stdout, stderr io.Writer) int {
+	code := ok
+	for i := range results {
+		r := &results[i]
+		is, err := r.Stale()
+		if err != nil {
+			_, _ = fmt.Fprintf(stderr, "rddgen: %v\n", err)
+			return wrong
+		}
+		if !is {
+			continue
+		}
+		code = stale
+		_, _ = fmt.Fprintf(stderr, "RDD140: %s\n", r.StaleText(relative(r.Dir)))
+		if diff {
+			if err := r.Diff(stdout, relative(r.File)); err != nil {
+				_, _ = fmt.Fprintf(stderr, "rddgen: %v\n", err)
+				return wrong
+			}
+		}
+	}
+	return code
+}
+
+func explained(results []gen.Result, stdout io.Writer) error {
+	for i := range results {
+		if _, err := io.WriteString(stdout, results[i].Explain()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// relative writes a path as seen from the working directory.
+func relative(path string) string {
+	wd, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	rel, err := filepath.Rel(wd, path)
+	if err != nil || strings.HasPrefix(rel, ".."+string(filepath.Separator)+"..") {
+		return path
+	}
+	return rel
+}

@@ -1,0 +1,169 @@
+package gen
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"golang.org/x/tools/go/packages"
+	"golang.org/x/tools/go/ssa"
+	"golang.org/x/tools/go/ssa/ssautil"
+
+	"github.com/gordd-project/gordd/gen/emit"
+	"github.com/gordd-project/gordd/gen/model"
+	"github.com/gordd-project/gordd/gen/scan"
+)
+
+// Result is what was made of one package.
+type Result struct {
+	PkgPath string
+	Dir     string
+	// File is the path of the generated file; Content is nil when the package
+	// has no operator calls, and the file is to be removed if it is ours.
+	File        string
+	Content     []byte
+	Model       *model.Package
+	Diagnostics []model.Diagnostic
+}
+
+// Failed says whether there are diagnostics that stop generation.
+func (r *Result) Failed() bool {
+	return slices.ContainsFunc(r.Diagnostics, func(d model.Diagnostic) bool { return !d.Warning })
+}
+
+// Generate makes the generated files of loaded packages.
+func Generate(pkgs []*packages.Package) ([]Result, error) {
+	var results []Result
+	for _, p := range pkgs {
+		if len(p.GoFiles) == 0 {
+			continue
+		}
+		r, err := generate(p)
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, r)
+	}
+	return results, nil
+}
+
+func generate(p *packages.Package) (Result, error) {
+	dir := filepath.Dir(p.GoFiles[0])
+	r := Result{PkgPath: p.PkgPath, Dir: dir, File: filepath.Join(dir, outputName(p.Name, dir))}
+	if _, ok := p.Imports[typedPath]; !ok {
+		return r, nil
+	}
+	in, err := input(p, dir, filepath.Base(r.File))
+	if err != nil {
+		return r, err
+	}
+	r.Model, r.Diagnostics = scan.Package(in)
+	if r.Model == nil || r.Failed() || len(r.Model.Ops) == 0 {
+		return r, nil
+	}
+	r.Content, err = emit.File(r.Model)
+	return r, err
+}
+
+const typedPath = "github.com/gordd-project/gordd/typed"
+
+// outputName is the base name of a package's generated file: that of the
+// package, or of the directory for a main.
+func outputName(pkg, dir string) string {
+	if pkg == "main" {
+		pkg = filepath.Base(dir)
+	}
+	return pkg + "_rdd.go"
+}
+
+func input(p *packages.Package, dir, output string) (scan.Input, error) {
+	in := scan.Input{
+		Fset: p.Fset, Sources: map[string][]byte{}, Types: p.Types, Info: p.TypesInfo, Dir: dir, Output: output,
+	}
+	if p.Module != nil {
+		in.GoVersion, in.Module = p.Module.GoVersion, p.Module.Path
+	}
+	for _, f := range p.Syntax {
+		name := p.Fset.File(f.FileStart).Name()
+		ours, err := isOurs(name)
+		if err != nil {
+			return in, err
+		}
+		if ours {
+			continue
+		}
+		src, err := os.ReadFile(name)
+		if err != nil {
+			return in, err
+		}
+		in.Files = append(in.Files, f)
+		in.Sources[name] = src
+	}
+	_, ssaPkgs := ssautil.Packages([]*packages.Package{p}, ssa.InstantiateGenerics)
+	if ssaPkgs[0] == nil {
+		return in, fmt.Errorf("%s %w: go build %s", p.PkgPath, ErrBroken, p.PkgPath)
+	}
+	in.SSA = ssaPkgs[0]
+	in.SSA.Build()
+	return in, nil
+}
+
+// Stale says whether the file on disk differs from what was generated.
+func (r *Result) Stale() (bool, error) {
+	old, err := os.ReadFile(r.File)
+	if errors.Is(err, os.ErrNotExist) {
+		return r.Content != nil, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if r.Content == nil {
+		return bytes.HasPrefix(old, []byte(emit.Header)), nil
+	}
+	return !bytes.Equal(old, r.Content), nil
+}
+
+// Commit writes the file, or removes what an earlier run wrote. A file that is
+// not rddgen's is left alone. The file is replaced as a whole or not at all.
+func (r *Result) Commit() error {
+	stale, err := r.Stale()
+	if err != nil || !stale {
+		return err
+	}
+	ours, err := isOurs(r.File)
+	if err != nil {
+		return err
+	}
+	if r.Content == nil {
+		return os.Remove(r.File)
+	}
+	if _, err := os.Stat(r.File); err == nil && !ours {
+		return fmt.Errorf("%s was not written by rddgen: rename it", r.File)
+	}
+	return replace(r.File, r.Content)
+}
+
+// replace writes a file through a temporary one beside it.
+func replace(name string, content []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(name), ".rddgen-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err == nil {
+		err = f.Chmod(0o644)
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}

@@ -1,0 +1,360 @@
+package scan
+
+import (
+	"cmp"
+	"fmt"
+	"go/ast"
+	"go/constant"
+	"go/token"
+	"go/types"
+	"slices"
+	"strings"
+
+	"github.com/gordd-project/gordd/gen/model"
+)
+
+// function is a function given to an operator, before it has a name.
+type function struct {
+	expr ast.Expr
+	sig  *types.Signature // with concrete types
+	lit  *ast.FuncLit     // or
+	name string           // how generated code calls it
+	// canonical is what it is, for identities.
+	canonical string
+	body      *model.Body
+	faster    string
+}
+
+// functionsOf gives the functions that a call passes, with concrete types.
+func (s *scanner) functionsOf(st *site) []function {
+	var all []function
+	for i, arg := range st.expr.Args {
+		if i >= st.sig.Params().Len() || st.sig.Variadic() && i == st.sig.Params().Len()-1 {
+			break
+		}
+		if sig, ok := types.Unalias(st.sig.Params().At(i).Type()).(*types.Signature); ok {
+			all = append(all, s.function(st, ast.Unparen(arg), sig))
+		}
+	}
+	if st.op.funcs > 0 {
+		all = all[:st.op.funcs]
+	}
+	if arg, sig := s.format(st); arg != nil {
+		all = append(all, s.function(st, ast.Unparen(arg), sig))
+	}
+	return all
+}
+
+// format finds the function that typed.Format takes to an action.
+func (s *scanner) format(st *site) (ast.Expr, *types.Signature) {
+	if st.op.name != "SaveAsTextFile" {
+		return nil, nil
+	}
+	for _, arg := range st.expr.Args {
+		c, ok := ast.Unparen(arg).(*ast.CallExpr)
+		if !ok || !s.isFormat(c) {
+			continue
+		}
+		t := st.types["T"]
+		if t == nil {
+			return nil, nil // pairs: the type is rdd's own, which only the run time knows
+		}
+		results := types.NewTuple(types.NewVar(token.NoPos, nil, "", types.Typ[types.String]))
+		params := types.NewTuple(types.NewVar(token.NoPos, nil, "", t))
+		return c.Args[0], types.NewSignatureType(nil, nil, nil, params, results, false)
+	}
+	return nil, nil
+}
+
+// isFormat says whether a call is one of typed.Format.
+func (s *scanner) isFormat(c *ast.CallExpr) bool {
+	var id *ast.Ident
+	switch x := callee(c).(type) {
+	case *ast.Ident:
+		id = x
+	case *ast.SelectorExpr:
+		id = x.Sel
+	default:
+		return false
+	}
+	fn, ok := s.Info.Uses[id].(*types.Func)
+	return ok && fn.Pkg() != nil && fn.Pkg().Path() == typedPath && fn.Name() == "Format" && len(c.Args) == 1
+}
+
+// function describes one function. What cannot be described was reported by
+// the checks.
+func (s *scanner) function(st *site, e ast.Expr, sig *types.Signature) function {
+	f := function{expr: e, sig: sig}
+	if lit, ok := e.(*ast.FuncLit); ok {
+		f.lit = lit
+		f.body = s.body(st, lit)
+		c := s.rewriter(st, lit, s.canonicalWriter(st.subst))
+		f.canonical = canonical("func" + c.text())
+		return f
+	}
+	f.name = s.named(e, s.writer(st.subst))
+	f.canonical = s.named(e, s.canonicalWriter(st.subst))
+	switch f.canonical {
+	case `"strings".FieldsSeq`:
+		f.faster = "Fields"
+	case pathQualifier(types.NewPackage(typedPath, "typed")) + ".Fields":
+		f.name = s.pkg.RDD + ".Fields"
+	}
+	return f
+}
+
+// named writes a named function or a method expression.
+func (s *scanner) named(e ast.Expr, w *writer) string {
+	switch x := ast.Unparen(e).(type) {
+	case *ast.Ident:
+		return s.object(x, w)
+	case *ast.SelectorExpr:
+		if sel, ok := s.Info.Selections[x]; ok {
+			recv := w.typ(sel.Recv())
+			if strings.HasPrefix(recv, "*") {
+				recv = "(" + recv + ")"
+			}
+			return recv + "." + x.Sel.Name
+		}
+		return s.object(x.Sel, w)
+	case *ast.IndexExpr:
+		return s.named(x.X, w)
+	case *ast.IndexListExpr:
+		return s.named(x.X, w)
+	}
+	return ""
+}
+
+// object writes a package's function, with its type arguments.
+func (s *scanner) object(id *ast.Ident, w *writer) string {
+	obj := s.Info.Uses[id]
+	if obj == nil || obj.Pkg() == nil {
+		return id.Name
+	}
+	name := obj.Name()
+	if w.pkg == nil || !samePackage(obj.Pkg(), w.pkg) {
+		name = w.qual(obj.Pkg()) + "." + name
+	}
+	inst := s.Info.Instances[id]
+	if inst.TypeArgs.Len() == 0 {
+		return name
+	}
+	var args []string
+	for t := range inst.TypeArgs.Types() {
+		args = append(args, w.typ(t))
+	}
+	return name + "[" + strings.Join(args, ", ") + "]"
+}
+
+// body copies a literal.
+func (s *scanner) body(st *site, lit *ast.FuncLit) *model.Body {
+	r := s.rewriter(st, lit, s.writer(st.subst))
+	b := &model.Body{Pos: s.pos(lit.Pos()), Text: r.text()}
+	if bad := r.w.bad; bad != nil {
+		s.report(lit.Pos(), "RDD107", "%s (type) %s", bad.obj.Name(), bad.why)
+	}
+	shape := measure(lit)
+	b.Bound = !shape.apart && (shape.cost > 80 || st.op.step.Seq && len(lit.Body.List) > 1 && shape.iterators == 1)
+	if st.op.step.Seq && shape.iterators > 1 {
+		s.report(lit.Pos(), "RDD124W", "function of %s returns several iterators: its loop is not inlined: return one iterator, with the condition inside", st.op.name)
+	}
+	return b
+}
+
+// rewriter changes the names in a literal so that it can stand elsewhere.
+type rewriter struct {
+	s     *scanner
+	w     *writer
+	lit   *ast.FuncLit
+	src   []byte
+	base  int // offset of the literal in src
+	edits []edit
+}
+
+type edit struct {
+	from, to int
+	text     string
+}
+
+func (s *scanner) rewriter(st *site, lit *ast.FuncLit, w *writer) *rewriter {
+	r := &rewriter{s: s, w: w, lit: lit, src: st.file.source, base: s.offset(lit.Pos())}
+	ast.Inspect(lit, r.visit)
+	slices.SortFunc(r.edits, func(a, b edit) int { return cmp.Compare(a.from, b.from) })
+	return r
+}
+
+func (s *scanner) offset(p token.Pos) int { return s.Fset.File(p).Offset(p) }
+
+func (r *rewriter) visit(n ast.Node) bool {
+	switch x := n.(type) {
+	case *ast.SelectorExpr:
+		// The name behind the dot stays.
+		ast.Inspect(x.X, r.visit)
+		return false
+	case *ast.Ident:
+		r.ident(x)
+	}
+	return true
+}
+
+func (r *rewriter) ident(id *ast.Ident) {
+	switch obj := r.s.Info.Uses[id].(type) {
+	case nil:
+	case *types.PkgName:
+		r.replace(id, r.w.qual(obj.Imported()))
+	case *types.TypeName:
+		r.typeName(id, obj)
+	case *types.Const:
+		if obj.Pkg() == r.s.Types && obj.Parent() != r.s.Types.Scope() && !within(r.lit, obj.Pos()) {
+			r.replace(id, r.constant(obj))
+			return
+		}
+		r.foreign(id, obj)
+	case *types.Var:
+		if !obj.IsField() {
+			r.foreign(id, obj)
+		}
+	default:
+		r.foreign(id, obj)
+	}
+}
+
+// foreign qualifies names that a dot import brought, and in identities those
+// of the package itself.
+func (r *rewriter) foreign(id *ast.Ident, obj types.Object) {
+	if obj.Pkg() != nil && obj.Pkg() != r.s.Types && obj.Parent() == obj.Pkg().Scope() {
+		r.replace(id, r.w.qual(obj.Pkg())+"."+id.Name)
+	}
+}
+
+func (r *rewriter) typeName(id *ast.Ident, obj *types.TypeName) {
+	if param, ok := obj.Type().(*types.TypeParam); ok {
+		if arg, ok := r.w.subst[param]; ok {
+			r.replace(id, r.w.typ(arg))
+		}
+		return
+	}
+	if obj.Pkg() == r.s.Types && obj.Parent() != r.s.Types.Scope() && !within(r.lit, obj.Pos()) {
+		if obj.IsAlias() {
+			r.replace(id, r.w.typ(obj.Type()))
+			return
+		}
+		r.w.fail(obj, "is declared inside a function: generated code cannot name it: declare it at package level")
+		return
+	}
+	r.foreign(id, obj)
+}
+
+// constant writes a local constant as a literal.
+func (r *rewriter) constant(obj *types.Const) string {
+	v := obj.Val()
+	text := v.ExactString()
+	switch v.Kind() {
+	case constant.Float:
+		f, _ := constant.Float64Val(v)
+		text = fmt.Sprintf("%g", f)
+		if !strings.ContainsAny(text, ".e") {
+			text += ".0"
+		}
+	case constant.Complex:
+		re, _ := constant.Float64Val(constant.Real(v))
+		im, _ := constant.Float64Val(constant.Imag(v))
+		text = fmt.Sprintf("complex(%g, %g)", re, im)
+	}
+	t := obj.Type()
+	if b, ok := t.(*types.Basic); ok && b.Info()&types.IsUntyped != 0 {
+		if b.Kind() == types.UntypedRune {
+			return "rune(" + text + ")"
+		}
+		if strings.HasPrefix(text, "-") {
+			return "(" + text + ")"
+		}
+		return text
+	}
+	return r.w.typ(t) + "(" + text + ")"
+}
+
+func (r *rewriter) replace(id *ast.Ident, text string) {
+	if text != id.Name {
+		from := r.s.offset(id.Pos())
+		r.edits = append(r.edits, edit{from, from + len(id.Name), text})
+	}
+}
+
+// text is what follows the literal's keyword.
+func (r *rewriter) text() string {
+	var b strings.Builder
+	at := r.base + len("func")
+	for _, e := range r.edits {
+		b.Write(r.src[at:e.from])
+		b.WriteString(e.text)
+		at = e.to
+	}
+	b.Write(r.src[at:r.s.offset(r.lit.End())])
+	return strings.ReplaceAll(b.String(), "\r\n", "\n")
+}
+
+func within(n ast.Node, p token.Pos) bool { return n.Pos() <= p && p < n.End() }
+
+// bodyShape is what decides where a literal is put.
+type bodyShape struct {
+	cost      int  // estimate of what the compiler's inliner will count
+	apart     bool // it is never inlined
+	iterators int  // results of the literal that are function literals
+}
+
+// measure estimates: a node costs one, a call sixty, as in the compiler where
+// the callee is not inlined itself.
+func measure(lit *ast.FuncLit) bodyShape {
+	var b bodyShape
+	depth := 0
+	var stack []bool
+	ast.Inspect(lit.Body, func(n ast.Node) bool {
+		if n == nil {
+			if last := len(stack) - 1; last >= 0 {
+				if stack[last] {
+					depth--
+				}
+				stack = stack[:last]
+			}
+			return false
+		}
+		_, inner := n.(*ast.FuncLit)
+		switch x := n.(type) {
+		case *ast.DeferStmt, *ast.SelectStmt, *ast.GoStmt:
+			b.apart = true
+		case *ast.CallExpr:
+			b.cost += 60
+			if id, ok := x.Fun.(*ast.Ident); ok && id.Name == "recover" {
+				b.apart = true
+			} else if ok && types.Universe.Lookup(id.Name) != nil {
+				b.cost -= 58
+			}
+		case *ast.ReturnStmt:
+			if depth == 0 {
+				b.iterators += literals(x)
+			}
+			b.cost++
+		case ast.Expr, ast.Stmt:
+			b.cost++
+		}
+		if inner {
+			depth++
+		}
+		stack = append(stack, inner)
+		return true
+	})
+	return b
+}
+
+func literals(r *ast.ReturnStmt) int {
+	if len(r.Results) > 0 && !isNil(r.Results[0]) {
+		return 1
+	}
+	return 0
+}
+
+func isNil(e ast.Expr) bool {
+	id, ok := e.(*ast.Ident)
+	return ok && id.Name == "nil"
+}
