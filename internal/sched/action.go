@@ -272,9 +272,6 @@ func (a *action) checkSizes(s *Scheduler, ev model.SplitsReady) *model.Cause {
 	if total > s.cfg.MaxTotalTasks {
 		return bad("%d tasks in all; the limit is %d", total, s.cfg.MaxTotalTasks)
 	}
-	if k := len(a.wanted); k > 0 && a.wanted[k-1] >= n[a.target] {
-		return bad("partition %d is wanted of %d", a.wanted[k-1], n[a.target])
-	}
 	return nil
 }
 
@@ -292,6 +289,11 @@ func (s *Scheduler) startAction(a *action) {
 			kind = model.NoteStageSkipped
 		}
 		s.emit(model.Note{Kind: kind, Job: a.job.id, Action: a.id.N, Stage: st.id, Gen: st.gen, Count: st.n - st.done})
+	}
+	if a.wanted != nil {
+		// Who asks does not know yet how many there are.
+		k, _ := slices.BinarySearch(a.wanted, a.target.n)
+		a.wanted = a.wanted[:k]
 	}
 	a.want = len(a.wanted)
 	if a.wanted == nil {

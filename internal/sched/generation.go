@@ -10,11 +10,17 @@ import (
 // used reports whether anybody took in rows of st's generation, or is about to.
 func (st *stage) used() bool {
 	for _, e := range st.children {
-		if e.st.done > 0 || e.st.live > 0 || e.st.cache != nil && len(e.st.cache.holders) > 0 {
+		if e.st.took() {
 			return true
 		}
 	}
 	return false
+}
+
+// took reports whether st took in what its parents made in their generations. An
+// output that is lost again counts: readers of st may have rows of it.
+func (st *stage) took() bool {
+	return st.made || st.live > 0 || st.cache != nil && len(st.cache.holders) > 0
 }
 
 // mark notes that an output of an indeterminate stage is gone. When it is wanted
@@ -44,8 +50,7 @@ func (s *Scheduler) rollBack(st *stage, why string) {
 		if x.dead || x.act != nil && x.act.state != model.ActionRunning {
 			continue
 		}
-		took := x.done > 0 || x.live > 0 || x.cache != nil && len(x.cache.holders) > 0
-		if x != st && !took {
+		if x != st && !x.took() {
 			x.reads = nil
 			continue
 		}
@@ -95,7 +100,7 @@ func (s *Scheduler) raise(st *stage, why string) bool {
 	}
 	st.gen++
 	st.epoch++
-	st.unsure, st.reads = false, nil
+	st.unsure, st.made, st.reads = false, false, nil
 	for _, e := range st.children {
 		e.st.reads = nil
 	}

@@ -45,6 +45,7 @@ func (s *Scheduler) finish(st *stage, i int, o output, owner *worker) {
 	}
 	st.done++
 	st.wins++
+	st.made = true
 	st.noProgress = 0 // R20
 	st.locs = nil
 	st.sums = addCounters(st.sums, o.counters, 1)

@@ -111,7 +111,8 @@ type stage struct {
 	epoch   uint64
 	locs    []model.MapOutput // what Locations said, until something changes
 	sums    []model.Counter
-	wins    int // accepted successes, over all tries
+	made    bool // something, in this generation
+	wins    int  // accepted successes, over all tries
 
 	wantAll  int  // children that need every output
 	active   int  // demanded unfinished tasks that read the parents

@@ -46,7 +46,8 @@ type (
 		Plan    plan.Digest
 		Graph   []StageSpec // in any order
 		Target  plan.StageKey
-		// Partitions are those of the target that are wanted, rising; nil: all.
+		// Partitions are those of the target that are wanted, rising, of which
+		// those beyond its last are left out; nil: all.
 		Partitions []int
 		// FirstN ends the action when results with this many rows are there: of
 		// any partitions, or, if Ordered, of the first ones without a gap.
