@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"strings"
 
 	"github.com/gordd-project/gordd/rdd/plan"
@@ -136,8 +135,27 @@ func isUser(function string) bool {
 	return pkg == "main" || strings.Contains(first, ".")
 }
 
-// stack is the panicking goroutine's stack without what is below the task.
-func stack() string { return clip(string(debug.Stack()), 8<<10) }
+// maxFrames bounds the frames of a stack that are kept.
+const maxFrames = 16
+
+// stack lists the user's frames of a panicking goroutine, the innermost first.
+func stack() string {
+	pcs := make([]uintptr, 256)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
+	var b strings.Builder
+	panicked, kept := false, 0
+	for more := true; more && kept < maxFrames; {
+		var fr runtime.Frame
+		fr, more = frames.Next()
+		if fr.Function == "runtime.gopanic" {
+			panicked = true
+		} else if panicked && isUser(fr.Function) {
+			fmt.Fprintf(&b, "\t%s (%s:%d)\n", fr.Function, fr.File, fr.Line)
+			kept++
+		}
+	}
+	return clip(b.String(), 8<<10)
+}
 
 // shuffleKey finds the stage that a shuffle's number stands for.
 func (t *Task) shuffleKey(number uint32) plan.StageKey {

@@ -56,7 +56,8 @@ type Options struct {
 	// same seed a program gives the same order of rows.
 	Seed uint64
 
-	strict bool // refuse what has no fresh generated code
+	fresh   bool                                        // refuse code that changed since it was generated
+	explain func(*plan.Plan, []plan.StageExplain) error // takes the place of running
 }
 
 func (o Options) withDefaults() Options {
@@ -115,7 +116,7 @@ func NewSession(ctx context.Context, o Options) (*Session, error) {
 		ReleaseBlob: s.engine.ReleaseBlob,
 		Notice:      func(text string) { _, _ = fmt.Fprintln(o.Notices, text) },
 		Closures:    o.Closures,
-		Strict:      o.strict,
+		Fresh:       o.fresh,
 	})
 	ex.Runner = rdd.NewRunner(rdd.RunnerOptions{Memory: s.memory, Blob: s.engine.Blob, Local: s.graph.Local, NoKernels: o.NoFusing})
 	limitHeap(o.Memory)
@@ -148,6 +149,9 @@ func (s *Session) action(ctx context.Context, n *rdd.Node, a rdd.Action, want en
 	p, err := s.graph.Plan(n, a)
 	if err != nil {
 		return plan.ActionStatus{}, err
+	}
+	if s.options.explain != nil {
+		return plan.ActionStatus{State: plan.ActionDone}, s.options.explain(p, s.graph.Explain(p))
 	}
 	encoded, err := plan.Encode(p)
 	if err != nil {
