@@ -149,3 +149,51 @@ func BenchmarkSort(b *testing.B) {
 		perRow(b)
 	})
 }
+
+func BenchmarkJoin(b *testing.B) {
+	left := make([]codec.Pair[int64, int64], 0, benchRows)
+	for i, k := range benchInts() {
+		left = append(left, codec.Pair[int64, int64]{Key: k, Value: int64(i)})
+	}
+	right := make([]codec.Pair[int64, int64], 1<<18)
+	for i := range right {
+		right[i] = codec.Pair[int64, int64]{Key: int64(i), Value: int64(i)}
+	}
+	c := must(codec.For[codec.Pair[int64, int64]]())
+	for b.Loop() {
+		sum := int64(0)
+		err := shuffle.CoGroups(context.Background(), shuffle.Config{Dir: b.TempDir()}, must(codec.KeysFor[int64]()),
+			c, batches(left, 4096), c, batches(right, 4096))(func(_ int64, vs, ws iter.Seq[int64]) bool {
+			for v := range vs {
+				for w := range ws {
+					sum += v ^ w
+				}
+			}
+			return true
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	perRow(b)
+}
+
+func BenchmarkAggregate(b *testing.B) {
+	rows := make([]codec.Pair[int64, int64], 0, benchRows)
+	for i, k := range benchInts() {
+		rows = append(rows, codec.Pair[int64, int64]{Key: k, Value: int64(i)})
+	}
+	for _, limit := range []int64{1 << 30, 2 << 20} {
+		b.Run(fmt.Sprint(limit>>20, "MiB"), func(b *testing.B) {
+			for b.Loop() {
+				acc := shuffle.NewMemory(limit).Open("")
+				s := shuffle.Merge(context.Background(), shuffle.Config{Dir: b.TempDir(), Mem: acc}, must(codec.KeysFor[int64]()),
+					must(codec.For[codec.Pair[int64, int64]]()), sumInt64(), batches(rows, 4096))
+				if err := s(func([]codec.Pair[int64, int64]) bool { return true }); err != nil {
+					b.Fatal(err)
+				}
+			}
+			perRow(b)
+		})
+	}
+}

@@ -132,7 +132,7 @@ func NewCombiner[K comparable, V, C any](
 		look: firstLook,
 	}
 	if cb.cap <= 0 {
-		cb.cap = 64 << 20
+		cb.cap = 256 << 20
 	}
 	// 12 bytes an entry are for pos, parts and order.
 	cb.tab = newLedger(table.New[K, C](keys, cb.seed, 12), &cb.mem)

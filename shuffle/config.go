@@ -40,7 +40,7 @@ type Config struct {
 	// BlockBytes is about how large blocks become; the default is 256 KiB.
 	BlockBytes int
 	// SegmentBytes is how much memory the rows or table of a map task may take before a segment of its output is
-	// written; the default is 64 MiB for a table and from 8 to 64 MiB for a Writer, depending on Reduces.
+	// written; the default is 256 MiB for a table and from 8 to 64 MiB for a Writer, depending on Reduces.
 	SegmentBytes int64
 	// ExpectedRows estimates how many rows the task will push in all, from what it has read so far. It lets a Combiner
 	// give up combining when keys hardly repeat; nil, or a result of 0, means to go on combining.

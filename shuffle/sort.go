@@ -41,7 +41,7 @@ const (
 	// keyBytes is what sorting takes beside a row: its key, and room to deal the keys out.
 	keyBytes = 32
 	// maxRunRows keeps row numbers within 32 bits.
-	maxRunRows = 1 << 31
+	maxRunRows = 1 << 30
 )
 
 // sorter sorts rows externally.
@@ -54,7 +54,6 @@ type sorter[T any] struct {
 	store *rowStore[T]
 	keys  []sortKey
 	tmp   []sortKey
-	batch []T
 
 	spill     *os.File
 	runs      []span
@@ -264,5 +263,5 @@ func (s *sorter[T]) close() {
 		removeFile(s.spill)
 		s.spill = nil
 	}
-	s.keys, s.tmp, s.batch = nil, nil, nil
+	s.keys, s.tmp = nil, nil
 }

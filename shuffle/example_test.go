@@ -1,0 +1,84 @@
+package shuffle_test
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"os"
+	"strings"
+
+	"github.com/gordd-project/gordd/rdd/codec"
+	"github.com/gordd-project/gordd/shuffle"
+)
+
+// Two map tasks count words, and a reduce task for each partition merges the counts.
+func Example() {
+	dir, err := os.MkdirTemp("", "shuffle")
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	ctx := context.Background()
+	keys := must(codec.KeysFor[string]())
+	c := must(codec.For[codec.Pair[string, int64]]())
+	sum := shuffle.Combine[int64, int64]{
+		Init:  func(acc *int64, v int64) { *acc = v },
+		Add:   func(acc *int64, v int64) { *acc += v },
+		Merge: func(left, right *int64) { *left += *right },
+	}
+
+	var outs []*shuffle.Output
+	for task, text := range []string{"to be or not to be", "not now or not at all"} {
+		w := shuffle.NewCombiner(shuffle.Config{Dir: dir, Map: uint32(task), Reduces: 2, Seed: 1}, keys, c, sum)
+		defer w.Abort()
+		for word := range strings.FieldsSeq(text) {
+			if !w.Push(word, 1) {
+				break
+			}
+		}
+		outs = append(outs, must(w.Close()))
+	}
+	for r := range 2 {
+		counts := shuffle.Merge(ctx, shuffle.Config{Dir: dir, Reduce: uint32(r), Seed: 1}, keys, c, sum,
+			shuffle.Read(ctx, shuffle.Inputs(outs, r), c))
+		err := counts(func(rows []codec.Pair[string, int64]) bool {
+			for _, row := range rows {
+				fmt.Println(row.Key, row.Value)
+			}
+			return true
+		})
+		if err != nil {
+			panic(err)
+		}
+	}
+	// Unordered output:
+	// to 2
+	// be 2
+	// or 2
+	// not 3
+	// now 1
+	// at 1
+	// all 1
+}
+
+func ExampleGroups() {
+	in := func(yield func([]codec.Pair[string, int]) bool) error {
+		yield([]codec.Pair[string, int]{{Key: "a", Value: 1}, {Key: "b", Value: 2}, {Key: "a", Value: 3}})
+		return nil
+	}
+	groups := shuffle.Groups(context.Background(), shuffle.Config{Dir: os.TempDir()}, must(codec.KeysFor[string]()),
+		must(codec.For[codec.Pair[string, int]]()), in)
+	err := groups(func(k string, vs iter.Seq[int]) bool {
+		for v := range vs {
+			fmt.Println(k, v)
+		}
+		return true
+	})
+	if err != nil {
+		panic(err)
+	}
+	// Unordered output:
+	// a 1
+	// a 3
+	// b 2
+}
