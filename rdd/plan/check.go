@@ -6,42 +6,55 @@ import (
 	"fmt"
 )
 
-// maxDepth bounds nesting. Pipes nest in unions and joins, a few levels each.
-const maxDepth = 1000
+// maxDepth bounds nesting. Pipes nest in operators over rows that are placed
+// already, four levels each: a loop of a thousand rounds is deep.
+const maxDepth = 10_000
+
+// bytesPerStruct is the least that a list, or an encoded value of this package
+// with the names of its fields, takes on average. The largest of them in memory
+// is about forty times that.
+const bytesPerStruct = 12
 
 var (
 	errShort = errors.New("message is cut short")
 	errDepth = fmt.Errorf("message is nested deeper than %d", maxDepth)
+	errEmpty = errors.New("message announces more values than it describes")
 )
 
-// check walks one msgpack value without decoding it. The decoder believes the
-// counts it reads, and a few bytes can announce billions of elements; after
-// check every count is backed by bytes that are there.
-func check(b []byte) error {
-	if len(b) > MaxEncoded {
-		return fmt.Errorf("%d bytes: %w: the most is %d", len(b), ErrTooLarge, MaxEncoded)
-	}
-	// left[i] counts the values still to come on level i.
-	left := []int{1}
-	for len(left) > 0 {
-		if left[len(left)-1] == 0 {
-			left = left[:len(left)-1]
+// Check walks one msgpack value without decoding it. The decoder believes the
+// counts it reads, and a few bytes can announce billions of elements, or as many
+// structs as there are bytes; after Check every count is backed by bytes that
+// are there, and every struct by about what its fields take.
+func Check(b []byte) error {
+	open := []level{{left: 1}}
+	structs := len(b)/bytesPerStruct + 64
+	for len(open) > 0 {
+		at := &open[len(open)-1]
+		if at.left == 0 {
+			open = open[:len(open)-1]
 			continue
 		}
-		left[len(left)-1]--
+		at.left--
 		skip, children, err := head(b)
 		if err != nil {
 			return err
 		}
-		b = b[skip:]
-		if children > len(b) {
+		// Fields are often nil; an element of a list that is, is a whole struct.
+		if container(b[0]) || at.list && b[0] == 0xc0 {
+			structs--
+		}
+		inner := level{left: children, list: list(b[0])}
+		if b = b[skip:]; children > len(b) {
 			return errShort
 		}
+		if structs < 0 {
+			return errEmpty
+		}
 		if children > 0 {
-			if len(left) == maxDepth {
+			if len(open) == maxDepth {
 				return errDepth
 			}
-			left = append(left, children)
+			open = append(open, inner)
 		}
 	}
 	if len(b) != 0 {
@@ -49,6 +62,19 @@ func check(b []byte) error {
 	}
 	return nil
 }
+
+// level is a list or map that Check is inside of, and how many of its values
+// are still to come.
+type level struct {
+	left int
+	list bool
+}
+
+// list says whether c starts an array, container whether it starts one or a
+// map.
+func list(c byte) bool { return c >= 0x90 && c <= 0x9f || c == 0xdc || c == 0xdd }
+
+func container(c byte) bool { return c >= 0x80 && c <= 0x9f || c >= 0xdc && c <= 0xdf }
 
 // head reads the first byte of a value: how many bytes its own part takes, and
 // how many values follow inside it.

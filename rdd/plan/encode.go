@@ -31,7 +31,10 @@ func Encode[T any](v *T) ([]byte, error) {
 // hold.
 func Decode[T any](b []byte) (*T, error) {
 	v := new(T)
-	if err := check(b); err != nil {
+	if len(b) > MaxEncoded {
+		return nil, fmt.Errorf("decode %T: %d bytes: %w: the most is %d", v, len(b), ErrTooLarge, MaxEncoded)
+	}
+	if err := Check(b); err != nil {
 		return nil, fmt.Errorf("decode %T: %w", v, err)
 	}
 	dec := msgpack.NewDecoder(bytes.NewReader(b))

@@ -48,7 +48,16 @@ const (
 var stageKinds = [...]string{"map", "result", "value"}
 
 // String returns the kind's name.
-func (k StageKind) String() string { return stageKinds[k] }
+func (k StageKind) String() string { return named(stageKinds[:], int(k)) }
+
+// named gives the name of a value that may come from a decoded plan, where any
+// number can stand.
+func named(names []string, i int) string {
+	if i < len(names) {
+		return names[i]
+	}
+	return "unknown(" + strconv.Itoa(i) + ")"
+}
 
 // Class says what running a task of a stage again gives.
 type Class uint8
@@ -239,7 +248,7 @@ const (
 var partitionerKinds = [...]string{"hash", "range", "round robin", "single"}
 
 // String returns the kind's name.
-func (k PartitionerKind) String() string { return partitionerKinds[k] }
+func (k PartitionerKind) String() string { return named(partitionerKinds[:], int(k)) }
 
 // Partitioner is a value: two RDDs with equal partitioners are placed alike.
 type Partitioner struct {

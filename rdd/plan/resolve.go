@@ -35,11 +35,14 @@ func (p *Plan) Resolve(s Sizes) error {
 		if err != nil {
 			return err
 		}
+		if n < 0 {
+			return fmt.Errorf("%s: %d partitions", st.Name, n)
+		}
 		if n > MaxPartitions {
 			return fmt.Errorf("%s: %d partitions: %w: the most is %d", st.Name, n, ErrTooManyPartitions, MaxPartitions)
 		}
 		r.bytes[st.Key] = in
-		if st.Kind == ValueStage && st.Sink.Part.N == 0 {
+		if st.Kind == ValueStage && st.Sink.Part != nil && st.Sink.Part.N == 0 {
 			st.Sink.Part.N = defaultReducers(s.Slots, in)
 		}
 	}

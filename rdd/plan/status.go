@@ -18,7 +18,7 @@ const (
 var actionStates = [...]string{"preparing", "running", "publishing", "done", "failed", "cancelled"}
 
 // String returns the state in one word.
-func (s ActionState) String() string { return actionStates[s] }
+func (s ActionState) String() string { return named(actionStates[:], int(s)) }
 
 // Ended says that nothing will change any more.
 func (s ActionState) Ended() bool { return s >= ActionDone }

@@ -1,0 +1,326 @@
+package plan
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const mib = 1 << 20
+
+// sizes has two slots, and for every file source as many splits as its path
+// has bytes, of 100 MiB each.
+var sizes = Sizes{Slots: 2, Splits: func(f *Files) (int, int64, error) {
+	if f.Paths == "missing" {
+		return 0, 0, errMissing
+	}
+	return len(f.Paths), int64(len(f.Paths)) * 100 * mib, nil
+}}
+
+var errMissing = errors.New("no such file")
+
+func files(path string) Pipe { return Pipe{Source: Source{Files: &Files{Paths: path}}} }
+
+func numbers(n int) Pipe { return Pipe{Source: Source{Range: &Range{N: n}}} }
+
+func union(p ...Pipe) Pipe { return Pipe{Source: Source{Union: p}} }
+
+func reads(in ...Input) Pipe { return Pipe{Source: Source{Wide: in}} }
+
+func from(key StageKey) Input { return Input{Shuffle: key} }
+
+func placed(p Pipe) Input { return Input{Pipe: &p} }
+
+func shuffles(key StageKey, n int, p Pipe) Stage {
+	return Stage{Key: key, Name: "stage " + string(key), Kind: MapStage, Pipe: p, Sink: Sink{Part: &Partitioner{N: n}}}
+}
+
+func result(p Pipe) Stage { return Stage{Key: "r", Name: "the result", Kind: ResultStage, Pipe: p} }
+
+func TestResolve(t *testing.T) {
+	tests := []struct {
+		name   string
+		stages []Stage
+		want   []int          // tasks of each stage
+		parts  map[string]int // partitions of shuffles
+	}{
+		{"files have a task a split", []Stage{result(files("abc"))}, []int{3}, nil},
+		{"data has a task a part", []Stage{result(Pipe{Source: Source{Data: &Data{Ends: make([]int64, 7)}}})}, []int{7}, nil},
+		{"a union adds up", []Stage{result(union(files("abc"), numbers(4), union(numbers(1), numbers(2))))}, []int{10}, nil},
+		{"an empty union has no tasks", []Stage{result(union())}, []int{0}, nil},
+		{
+			"twice the slots where input is small", []Stage{shuffles("s", 0, numbers(9)), result(reads(from("s")))},
+			[]int{9, 4},
+			map[string]int{"s": 4},
+		},
+		{
+			"one for each 64 MiB where it is large", []Stage{shuffles("s", 0, files("abcdefghij")), result(reads(from("s")))},
+			[]int{10, 15},
+			map[string]int{"s": 15},
+		},
+		{
+			"4,096 at most", []Stage{shuffles("s", 0, files(strings.Repeat("x", 3000))), result(reads(from("s")))},
+			[]int{3000, 4096},
+			map[string]int{"s": 4096},
+		},
+		{
+			"the user's number stays", []Stage{shuffles("s", 5000, files("a")), result(reads(from("s")))},
+			[]int{1, 5000},
+			map[string]int{"s": 5000},
+		},
+		{
+			"open sides of a join agree", []Stage{shuffles("a", 0, files("abcdefghij")), shuffles("b", 0, files("abcdefghij")), result(reads(from("a"), from("b")))},
+			[]int{10, 10, 31},
+			map[string]int{"a": 31, "b": 31},
+		},
+		{
+			"an open side follows the fixed one", []Stage{shuffles("a", 0, files("a")), shuffles("b", 7, files("b")), result(reads(from("a"), from("b")))},
+			[]int{1, 1, 7},
+			map[string]int{"a": 7, "b": 7},
+		},
+		{
+			"an open side follows a placed pipe",
+			[]Stage{shuffles("a", 9, files("a")), shuffles("b", 0, files("b")), result(reads(placed(reads(from("a"))), from("b")))},
+			[]int{1, 1, 9},
+			map[string]int{"a": 9, "b": 9},
+		},
+		{
+			"bytes are counted through shuffles",
+			[]Stage{shuffles("a", 3, files("abcdefghij")), shuffles("b", 0, reads(from("a"))), result(reads(from("b")))},
+			[]int{10, 3, 15},
+			map[string]int{"a": 3, "b": 15},
+		},
+		{
+			"a shuffle read twice keeps its first number",
+			[]Stage{shuffles("a", 0, files("a")), shuffles("b", 3, reads(from("a"))), result(reads(from("a")))},
+			[]int{1, 4, 4},
+			map[string]int{"a": 4, "b": 3},
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			p := Plan{Stages: test.stages}
+			for range 2 { // what is fixed stays fixed
+				if err := p.Resolve(sizes); err != nil {
+					t.Fatal(err)
+				}
+				var got []int
+				for i := range p.Stages {
+					got = append(got, p.Stages[i].N())
+				}
+				if !slices.Equal(got, test.want) {
+					t.Errorf("got tasks %v, want %v", got, test.want)
+				}
+				for key, want := range test.parts {
+					if s, ok := p.Stage(StageKey(key)); !ok || s.Sink.Part.N != want {
+						t.Errorf("shuffle %s: got %d partitions, want %d", key, s.Sink.Part.N, want)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestResolveSort: the stage that finds the bounds and the shuffle that uses
+// them get the same number.
+func TestResolveSort(t *testing.T) {
+	for _, path := range []string{"a", "abcdefghij"} {
+		rows := files(path)
+		bounds := Stage{Key: "bounds", Kind: ValueStage, Pipe: reads(from("sample")), Sink: Sink{Part: &Partitioner{Kind: RangePartitioner}}}
+		sorted := shuffles("sorted", 0, rows)
+		sorted.Sink.Part.Bounds = "bounds"
+		p := Plan{Stages: []Stage{shuffles("sample", 1, rows), bounds, sorted, result(reads(from("sorted")))}}
+		if err := p.Resolve(sizes); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := p.Stages[1].Sink.Part.N, p.Stages[2].Sink.Part.N; got != want || p.Stages[3].N() != want {
+			t.Errorf("bounds for %d partitions, rows in %d, read in %d", got, want, p.Stages[3].N())
+		}
+		if p.Stages[1].N() != 1 {
+			t.Errorf("bounds are found in %d tasks", p.Stages[1].N())
+		}
+	}
+}
+
+func TestResolveErrors(t *testing.T) {
+	tests := []struct {
+		name   string
+		stages []Stage
+		is     error
+		want   string
+	}{
+		{"a file that is not there", []Stage{result(union(numbers(1), files("missing")))}, errMissing, ""},
+		{"a file below a join", []Stage{result(reads(placed(files("missing"))))}, errMissing, ""},
+		{"too many partitions", []Stage{result(union(numbers(MaxPartitions), numbers(1)))}, ErrTooManyPartitions, "the result: 1000001 partitions"},
+		{"fewer than none", []Stage{result(numbers(-1))}, nil, "the result: -1 partitions"},
+		{"a shuffle that is not there", []Stage{result(reads(from("s")))}, nil, "plan reads shuffle s before it is made"},
+		{"a shuffle that comes later", []Stage{result(reads(from("s"))), shuffles("s", 1, numbers(1))}, nil, "before it is made"},
+		{"a stage that is no shuffle", []Stage{{Key: "v", Kind: ResultStage, Pipe: numbers(1)}, result(reads(from("v")))}, nil, "before it is made"},
+		{
+			"sides that do not fit", []Stage{shuffles("a", 2, numbers(1)), shuffles("b", 3, numbers(1)), result(reads(from("a"), from("b")))},
+			nil,
+			"inputs of one operator have 2 and 3 partitions",
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			err := (&Plan{Stages: test.stages}).Resolve(sizes)
+			if err == nil || !strings.Contains(err.Error(), test.want) || test.is != nil && !errors.Is(err, test.is) {
+				t.Fatalf("got %v, want %v %q", err, test.is, test.want)
+			}
+		})
+	}
+	// A decoded plan may lack what a value stage has.
+	if err := (&Plan{Stages: []Stage{{Kind: ValueStage, Pipe: numbers(1)}}}).Resolve(sizes); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestFileSources numbers the files of unions in joins in unions, and checks
+// which of them each partition reads.
+func TestFileSources(t *testing.T) {
+	pipe := union(
+		files("ab"),
+		reads(placed(union(files("c"), files("d"))), from("s"), placed(files("ef"))),
+		numbers(1),
+		files("g"),
+	)
+	p := Plan{Stages: []Stage{shuffles("s", 2, numbers(1)), result(pipe)}}
+	if err := p.Resolve(sizes); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, f := range p.Stages[1].Pipe.FileSources() {
+		names = append(names, f.Paths)
+	}
+	if want := []string{"ab", "c", "d", "ef", "g"}; !slices.Equal(names, want) {
+		t.Fatalf("got %q, want %q", names, want)
+	}
+	want := [][]PipeFiles{
+		{{0, 0}}, {{0, 1}}, // ab
+		{{1, 0}, {3, 0}}, {{2, 0}, {3, 1}}, // the join: of the union's second pipe, c or d
+		nil,      // numbers
+		{{4, 0}}, // g
+	}
+	if n := p.Stages[1].N(); n != len(want) {
+		t.Fatalf("%d partitions, want %d", n, len(want))
+	}
+	for i, w := range want {
+		if got := p.Stages[1].Pipe.Reads(i); !reflect.DeepEqual(got, w) {
+			t.Errorf("partition %d reads %v, want %v", i, got, w)
+		}
+	}
+	if got := p.Stages[1].Pipe.Reads(len(want)); got != nil {
+		t.Errorf("a partition too many reads %v", got)
+	}
+}
+
+// TestReadsAgree compares Reads with FileSources over pipes of all shapes:
+// every partition of every file source is read by one partition of the pipe.
+func TestReadsAgree(t *testing.T) {
+	shapes := []Pipe{
+		files("abc"), union(files("a"), files("bc")),
+		union(union(files("a"), numbers(3)), union(), reads(placed(files("ab")), placed(files("cd")))),
+		reads(placed(union(files("a"), files("b"))), placed(reads(placed(files("ab")), placed(union(numbers(1), files("c")))))),
+	}
+	for i, pipe := range shapes {
+		p := Plan{Stages: []Stage{result(pipe)}}
+		if err := p.Resolve(sizes); err != nil {
+			t.Fatal(err)
+		}
+		all := p.Stages[0].Pipe.FileSources()
+		read := map[PipeFiles]int{}
+		for part := range p.Stages[0].N() {
+			for _, r := range p.Stages[0].Pipe.Reads(part) {
+				read[r]++
+			}
+		}
+		for at, f := range all {
+			for part := range len(f.Paths) {
+				if got := read[PipeFiles{at, part}]; got != 1 {
+					t.Errorf("shape %d: partition %d of source %d is read %d times", i, part, at, got)
+				}
+			}
+		}
+	}
+}
+
+func TestStageError(t *testing.T) {
+	site := Site{File: "main.go", Line: 31}
+	tests := []struct {
+		name string
+		err  StageError
+		want string
+	}{
+		{
+			"everything is known",
+			StageError{Name: "A → B", Partition: 3, Attempts: 2, Failure: Failure{
+				Op: "Map (main.go:12)", Site: site, Row: 17, Path: "in/log.txt", Offset: 4711, Message: "boom",
+			}},
+			`Map (main.go:12): boom: at main.go:31, stage "A → B", partition 3, row 17 (in/log.txt at byte 4711), 2 attempts`,
+		},
+		{
+			"nothing is known",
+			StageError{Name: "A", Attempts: 1, Failure: Failure{Row: -1, Offset: -1, Message: "boom"}},
+			`boom: stage "A", partition 0`,
+		},
+		{
+			"a path without an offset",
+			StageError{Name: "A", Failure: Failure{Row: -1, Offset: -1, Path: "x", Message: "boom"}},
+			`boom: stage "A", partition 0 (x)`,
+		},
+		{
+			"the first byte of the first row",
+			StageError{Name: "A", Failure: Failure{Path: "x", Message: "boom"}},
+			`boom: stage "A", partition 0, row 0 (x at byte 0)`,
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if got := test.err.Error(); got != test.want {
+				t.Errorf("got  %s\nwant %s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestStrings(t *testing.T) {
+	// Decoded values can be any number.
+	for i := range 256 {
+		for _, got := range []string{StageKind(i).String(), PartitionerKind(i).String(), ActionState(i).String()} {
+			if got == "" {
+				t.Fatalf("%d has no name", i)
+			}
+		}
+	}
+	for got, want := range map[string]string{
+		ValueStage.String():             "value",
+		SinglePartitioner.String():      "single",
+		ActionCancelled.String():        "cancelled",
+		StageKind(200).String():         "unknown(200)",
+		ActionID{"job-7", 3}.String():   "job-7/3",
+		Site{File: "a.go"}.String():     "a.go:0",
+		Op{ID: "x"}.Ref():               "x",
+		Op{ID: "x", Part: "map"}.Ref():  "x/map",
+		string(DigestOf([]byte("abc"))): "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+	} {
+		if got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	for _, s := range []ActionState{ActionPreparing, ActionRunning, ActionPublishing} {
+		if s.Ended() || !(s + 3).Ended() {
+			t.Errorf("%s: ended %v", s, s.Ended())
+		}
+	}
+}
+
+func TestCountersAdd(t *testing.T) {
+	c := Counters{1, 2, 3, 4, 5, 6, 7, 8}
+	c.Add(c)
+	if want := (Counters{2, 4, 6, 8, 10, 12, 14, 16}); c != want {
+		t.Errorf("got %v, want %v", c, want)
+	}
+}
