@@ -25,7 +25,8 @@ var ErrResultTooLarge = errors.New("results are too large for the driver")
 
 // Action says what is wanted of a plan.
 type Action struct {
-	// Partitions of the target that are wanted, rising; nil: all.
+	// Partitions of the target that are wanted, rising; those beyond its last are
+	// left out. Nil: all.
 	Partitions []int
 	// Result takes the value of each partition, in the order in which they are
 	// completed, from the goroutine that called Do. An error of it ends the

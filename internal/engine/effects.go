@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/gordd-project/gordd/internal/sched/model"
@@ -57,6 +56,7 @@ func (e *Engine) jobEnded(c model.JobEnd) {
 		err = c.Cause
 	}
 	e.ending = true
+	e.worker.endAll(err)
 	for _, a := range e.actions {
 		a.finish(plan.ActionFailed, a.wrap(err))
 	}
@@ -198,12 +198,8 @@ func (a *action) removeStaging() func() model.Event {
 		if err == nil {
 			return model.Collected{Action: a.id}
 		}
-		if a.state == plan.ActionDone {
-			// The output is whole; what is left beside it is only untidy.
-			a.log.Warn("staging directory not removed", "err", err)
-		} else if !errors.Is(err, context.Canceled) {
-			a.log.Error("staging directory not removed", "err", err)
-		}
+		// The output is whole or not there; what is left beside it is only untidy.
+		a.log.Warn("staging directory not removed", "err", err)
 		return model.Collected{Action: a.id, Err: &model.Problem{Message: err.Error()}}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -127,12 +128,13 @@ type world struct {
 	fake *fake
 	dir  string
 	last []plan.ActionStatus
+	log  strings.Builder
 }
 
 func start(t *testing.T, slots int) *world {
 	t.Helper()
 	w := &world{t: t, fake: newFake(), dir: t.TempDir()}
-	w.Engine = New(Options{Slots: slots, Scratch: w.dir, Observe: w.observe}, w.fake)
+	w.Engine = New(Options{Slots: slots, Scratch: w.dir, Observe: w.observe, Log: slog.New(slog.NewTextHandler(&w.log, nil))}, w.fake)
 	t.Cleanup(w.stop)
 	return w
 }
@@ -144,6 +146,9 @@ func (w *world) stop() {
 	w.idle()
 	if err := w.Close(); err != nil {
 		w.t.Errorf("close: %v", err)
+	}
+	if strings.Contains(w.log.String(), "heed") {
+		w.t.Errorf("an action was left before its attempts had ended:\n%s", w.log.String())
 	}
 	w.wantFiles()
 }
@@ -367,10 +372,13 @@ func TestUnneededStageIsSkipped(t *testing.T) {
 func TestPartitions(t *testing.T) {
 	w := start(t, 2)
 	got := 0
-	s, err := w.Do(t.Context(), encoded(t, onePlan(10)), Action{Partitions: []int{2, 7}, Result: func(i int, _ Value) error {
+	s, err := w.Do(t.Context(), encoded(t, onePlan(10)), Action{Partitions: []int{2, 7, 10}, Result: func(i int, _ Value) error {
 		got += i
 		return nil
 	}})
+	if s.Partitions != 10 || s.Stages[0].Tasks != 2 {
+		t.Errorf("status %+v, want 2 tasks of 10", s)
+	}
 	if err != nil || got != 9 || w.fake.total() != 2 || s.Stages[0].Done != 2 {
 		t.Errorf("got %d in %d attempts, %+v, %v", got, w.fake.total(), s, err)
 	}

@@ -369,6 +369,9 @@ func (g *gate) Remove(ctx context.Context, path string) error {
 }
 
 func (g *gate) RemoveAll(ctx context.Context, path string) error {
+	if strings.Contains(path, "/sticky/") {
+		return &storage.PathError{Op: "remove", Path: path, Kind: storage.Permission, Offset: -1, Err: errors.New("it sticks")}
+	}
 	return g.Local.RemoveAll(ctx, strip(path))
 }
 

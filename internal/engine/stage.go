@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/gordd-project/gordd/internal/sched/model"
@@ -62,8 +63,10 @@ func (a *action) sized(found map[plan.Files][]storage.Split) {
 		s.n = s.total
 	}
 	if a.want.Partitions != nil {
-		a.stages[a.plan.Target].n = len(a.want.Partitions)
+		target := a.stages[a.plan.Target]
+		target.n, _ = slices.BinarySearch(a.want.Partitions, target.total)
 	}
+	a.e.worker.join(a)
 }
 
 // status is a picture of the action.

@@ -339,6 +339,19 @@ func removeNamed(dir, name string) {
 	}
 }
 
+// join lets an action follow the attempts that run already at stages it shares.
+func (w *worker) join(a *action) {
+	now := w.e.loop.now()
+	for _, r := range w.runs {
+		st := a.stages[r.id.Stage.Key]
+		if st == nil || r.id.Stage.Action != 0 || r.finished {
+			continue
+		}
+		r.others = append(slices.Clip(r.others), st)
+		st.started(now)
+	}
+}
+
 // handOver finds other actions for the attempts of one that has ended and that
 // nobody told to end.
 func (w *worker) handOver(a *action) {
@@ -362,15 +375,23 @@ func (w *worker) handOver(a *action) {
 func (w *worker) close() error {
 	w.queue.close()
 	w.e.loop.call(func() model.Event {
-		for _, r := range w.runs {
-			r.cancel(ErrClosed)
-		}
+		w.endAll(ErrClosed)
 		return nil
 	})
 	if inTime(&w.slots) {
 		return nil
 	}
 	return fmt.Errorf("close engine: %s", w.stuck())
+}
+
+// endAll tells every attempt to end, for a scheduler that does not any more.
+func (w *worker) endAll(cause error) {
+	for _, r := range w.runs {
+		if !r.finished {
+			r.killed = true
+			r.cancel(cause)
+		}
+	}
 }
 
 // inTime waits for a group, but not longer than closeGrace.
