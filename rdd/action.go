@@ -1,6 +1,7 @@
 package rdd
 
 import (
+	"fmt"
 	"iter"
 	"os"
 	"slices"
@@ -53,8 +54,8 @@ func (s *collectSink[T]) feed(b any) bool {
 	s.rows += int64(len(rows))
 	// Batches of a few rows share a block, but not so many of them that the
 	// chunks of text they come from add up.
-	s.batches++
 	if len(rows) < BatchRows/8 {
+		s.batches++
 		s.pending = append(s.pending, rows...)
 		if len(s.pending) >= BatchRows || s.batches >= 16 {
 			s.encode(s.pending)
@@ -92,8 +93,9 @@ func (s *collectSink[T]) store() error {
 	return err
 }
 
-func (s *collectSink[T]) target() any { return nil }
-func (s *collectSink[T]) flush() bool { return s.err == nil }
+func (s *collectSink[T]) target() any  { return nil }
+func (s *collectSink[T]) wants() int64 { return s.limit }
+func (s *collectSink[T]) flush() bool  { return s.err == nil }
 
 func (s *collectSink[T]) finish(res *plan.Result) error {
 	s.encode(s.pending)
@@ -134,10 +136,9 @@ type Acc[A any] struct {
 
 // accSink keeps one value over all rows of a partition.
 type accSink[T, A any] struct {
-	t    *Task
-	acc  Acc[A]
-	add  func(acc *Acc[A], rows *Rows[T])
-	rows int64
+	t   *Task
+	acc Acc[A]
+	add func(acc *Acc[A], rows *Rows[T])
 }
 
 func accPart[T, A any](start func(t *Task, spec *plan.Sink) (Acc[A], error), add func(acc *Acc[A], rows *Rows[T])) *SinkPart {
@@ -200,10 +201,13 @@ func FoldOp[T any](f func(T, T) T) *Op {
 	return one("Fold", f, accPart(func(t *Task, spec *plan.Sink) (Acc[T], error) {
 		b, err := t.runner.o.Blob(spec.Zero)
 		if err != nil {
-			return Acc[T]{}, err
+			return Acc[T]{}, fmt.Errorf("fetch the zero of Fold: %w", err)
 		}
 		zero, err := codec.Unmarshal[T](b)
-		return Acc[T]{Value: zero, Has: true}, err
+		if err != nil {
+			return Acc[T]{}, fmt.Errorf("decode the zero of Fold: %w", err)
+		}
+		return Acc[T]{Value: zero, Has: true}, nil
 	}, reduceRows(f)))
 }
 
@@ -230,6 +234,9 @@ func TopOp[T any](f func(a, b T) int) *Op {
 
 func least[T any](name string, f any, cmp func(a, b T) int) *Op {
 	return one(name, f, &SinkPart{open: func(t *Task, spec *plan.Sink) (sink, error) {
+		if spec.Limit < 1 {
+			return nil, fmt.Errorf("%s of %d rows", name, spec.Limit)
+		}
 		c, err := codec.For[T]()
 		return &orderedSink[T]{collectSink: collectSink[T]{t: t, c: c}, n: int(spec.Limit), cmp: cmp}, err
 	}})

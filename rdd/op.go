@@ -67,6 +67,7 @@ type Run func(feed Feed) error
 type outBatch interface {
 	batch
 	setParent(row *int)
+	limit(rows int64)
 	Flush() bool
 }
 

@@ -1,5 +1,7 @@
 package rdd
 
+import "unsafe"
+
 // BatchRows is the number of rows in a batch that an operator fills.
 const BatchRows = 1024
 
@@ -16,6 +18,7 @@ type Rows[T any] struct {
 
 	buf    []T     // what Push fills
 	n      int     // so far; always less than len(buf)
+	most   int     // rows that buf may grow to
 	from   []int32 // index in the parent's batch of the row that each came from
 	parent *int    // the parent's Row
 	next   Feed    // takes the batch when it is full
@@ -45,8 +48,27 @@ type locator interface {
 
 // newOut makes the output batch of an operator whose input rows are counted by
 // parent.
+//
+// Most tasks are small: the batch starts with a few rows and grows as it is
+// filled. Large rows make smaller batches.
 func newOut[T any](parent *int, next Feed) *Rows[T] {
-	return &Rows[T]{buf: make([]T, BatchRows), from: make([]int32, BatchRows), parent: parent, next: next}
+	var row T
+	most := BatchRows
+	if size := int(unsafe.Sizeof(row)); size > batchBytes/BatchRows {
+		most = max(batchBytes/size, minRows)
+	}
+	r := &Rows[T]{parent: parent, next: next, most: most}
+	r.resize(minRows)
+	return r
+}
+
+const (
+	minRows    = 16
+	batchBytes = 256 << 10
+)
+
+func (r *Rows[T]) resize(rows int) {
+	r.buf, r.from = make([]T, rows), make([]int32, rows)
 }
 
 // Push adds a row and says whether there is room for another. When there is
@@ -73,14 +95,21 @@ func (r *Rows[T]) Flush() bool {
 	if n > 0 && !r.done {
 		r.Rows = r.buf[:n]
 		r.done = !r.next(r)
+		if n == len(r.buf) && n < r.most {
+			r.resize(min(4*n, r.most))
+		}
 	}
 	return !r.done
 }
 
 func (r *Rows[T]) size() int          { return len(r.Rows) }
 func (r *Rows[T]) setParent(row *int) { r.parent = row }
-func (r *Rows[T]) origin() locator    { return r.where }
-func (r *Rows[T]) rowPtr() *int       { return &r.Row }
+func (r *Rows[T]) limit(rows int64) {
+	r.most = int(min(int64(r.most), rows))
+	r.buf = r.buf[:min(len(r.buf), r.most)]
+}
+func (r *Rows[T]) origin() locator { return r.where }
+func (r *Rows[T]) rowPtr() *int    { return &r.Row }
 
 // row gives the row in hand and the row of the parent's batch it came from.
 func (r *Rows[T]) row() (i, from int, value any) {

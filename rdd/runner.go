@@ -8,8 +8,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/vmihailenco/msgpack/v5"
-
 	"github.com/gordd-project/gordd/rdd/plan"
 	"github.com/gordd-project/gordd/shuffle"
 	"github.com/gordd-project/gordd/storage"
@@ -33,19 +31,16 @@ type RunnerOptions struct {
 type Runner struct {
 	o RunnerOptions
 
-	mu    sync.Mutex
-	envs  map[envKey]any
-	cover map[coverKey][]segment
-}
+	envs    envs
+	outputs outputs
 
-type envKey struct {
-	op     plan.OpID
-	digest plan.Digest
+	mu    sync.Mutex
+	cover map[coverKey][]segment
 }
 
 // NewRunner makes a runner.
 func NewRunner(o RunnerOptions) *Runner {
-	return &Runner{o: o, envs: map[envKey]any{}, cover: map[coverKey][]segment{}}
+	return &Runner{o: o, cover: map[coverKey][]segment{}}
 }
 
 // Run runs one attempt of a stage. It never panics for the sake of user code:
@@ -54,61 +49,63 @@ func (r *Runner) Run(ctx context.Context, p *plan.Plan, stage *plan.Stage, spec 
 	t := &Task{Context: ctx, done: ctx.Done(), spec: spec, stage: stage, plan: p, runner: r}
 	t.mem = r.o.Memory.Open(spec.Attempt)
 	defer t.mem.Close()
-	var out sink
 	ended := false
 	defer func() {
-		if v := recover(); v != nil || !ended && fail == nil && res == nil {
-			fail = t.recovered(v)
+		if v := recover(); v != nil || !ended {
+			res, fail = nil, t.recovered(v)
 		}
-		if fail != nil {
-			res = nil
-			if out != nil && !ended {
-				out.abort()
-			}
+		if fail != nil && t.sink != nil {
+			t.sink.abort()
 		}
-		if err := t.keepAside(fail == nil); err != nil && fail == nil {
-			res, fail = nil, t.failure(err)
-		}
+		t.endAside(fail == nil)
 	}()
-	run, out, err := t.open()
-	if err == nil {
-		err = run()
-	}
-	if err == nil && t.stopped() {
-		err = context.Cause(ctx)
-	}
+	res, err := t.run()
 	if err != nil {
-		return nil, t.failure(err)
+		res, fail = nil, t.failure(err)
 	}
 	ended = true
-	res = &plan.Result{}
-	if err := out.finish(res); err != nil {
-		return nil, t.failure(err)
-	}
-	res.Counters = t.counters
-	return res, nil
+	return res, fail
 }
 
-// open builds the task's pipe from its sink backwards, and gives the function
-// that drives it.
-func (t *Task) open() (run func() error, out sink, err error) {
+// run does the task's work. What it leaves when it fails or panics, Run cleans
+// up.
+func (t *Task) run() (*plan.Result, error) {
+	rows, feed, err := t.open()
+	if err != nil {
+		return nil, err
+	}
+	if err := rows(feed); err != nil {
+		return nil, err
+	}
+	if t.stopped() {
+		return nil, context.Cause(t)
+	}
+	t.at = nil
+	res := &plan.Result{}
+	if err := t.sink.finish(res); err != nil {
+		return nil, err
+	}
+	res.Counters = t.counters
+	return res, t.keepAside()
+}
+
+// open builds the task's pipe from its sink backwards: the run that drives it,
+// and what it is fed to.
+func (t *Task) open() (Run, Feed, error) {
 	ref := t.stage.Sink.Op
-	sinkOp, env, err := t.runner.resolve(ref)
+	op, env, err := t.runner.resolve(ref)
 	if err != nil {
 		return nil, nil, err
 	}
-	sp, err := part[*SinkPart](sinkOp.bound(env), ref)
+	sp, err := part[*SinkPart](op.bound(env), ref)
 	if err != nil {
 		return nil, nil, err
 	}
-	if out, err = sp.open(t, &t.stage.Sink); err != nil {
+	if t.sink, err = sp.open(t, &t.stage.Sink); err != nil {
+		t.sink = nil
 		return nil, nil, err
 	}
-	rows, feed, err := t.pipe(&t.stage.Pipe, t.spec.Partition, 0, &end{op: ref, env: env, sink: out})
-	if err != nil {
-		return nil, out, err
-	}
-	return func() error { return rows(feed) }, out, nil
+	return t.pipe(&t.stage.Pipe, t.spec.Partition, 0, &end{op: ref, env: env, sink: t.sink})
 }
 
 // end is where a pipe leads: into a sink that kernels may end in, or, for a
@@ -117,6 +114,14 @@ type end struct {
 	op   plan.Op
 	env  any
 	sink sink
+}
+
+// limit is how many rows the sink wants of a task; 0 is no limit.
+func (e *end) limit() int64 {
+	if s, ok := e.sink.(interface{ wants() int64 }); ok {
+		return s.wants()
+	}
+	return 0
 }
 
 // pipe opens one partition of a pipe: its source, and the feed that takes the
@@ -138,7 +143,7 @@ func (t *Task) pipe(p *plan.Pipe, partition, at int, e *end) (Run, Feed, error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	run = t.counted(run)
+	run = t.counted(p.Source.Op, run)
 	segs, envs, err := t.runner.segments(p, e)
 	if err != nil {
 		return nil, nil, err
@@ -147,13 +152,20 @@ func (t *Task) pipe(p *plan.Pipe, partition, at int, e *end) (Run, Feed, error) 
 }
 
 // counted counts the rows that a source gives, and ends it when the task is
-// cancelled.
-func (t *Task) counted(run Run) Run {
+// cancelled. op is what runs when user code in the source fails.
+func (t *Task) counted(op plan.Op, run Run) Run {
 	return func(feed Feed) error {
-		return run(func(b any) bool {
+		saved := t.at
+		l := &link{ops: []plan.Op{op}}
+		t.at = l
+		err := run(func(b any) bool {
 			t.counters.RowsIn += int64(b.(batch).size())
-			return feed(b) && !t.stopped()
+			ok := feed(b)
+			t.at = l
+			return ok && !t.stopped()
 		})
+		t.at = saved
+		return err
 	}
 }
 
@@ -212,12 +224,9 @@ func (t *Task) side(in *plan.Input, partition, at int) (side, error) {
 		if t.spec.Inputs[i].Stage != in.Shuffle {
 			continue
 		}
-		for _, b := range t.spec.Inputs[i].Outputs {
-			out := new(shuffle.Output)
-			if err := msgpack.Unmarshal(b, out); err != nil {
-				return s, fmt.Errorf("read the output list of shuffle %s: %w", in.Shuffle, err)
-			}
-			s.outputs = append(s.outputs, out)
+		var err error
+		if s.outputs, err = t.runner.outputs.get(in.Shuffle, t.spec.Inputs[i].Outputs); err != nil {
+			return s, fmt.Errorf("read the output list of shuffle %s: %w", in.Shuffle, err)
 		}
 		return s, nil
 	}
@@ -227,8 +236,8 @@ func (t *Task) side(in *plan.Input, partition, at int) (side, error) {
 func (t *Task) split(at int) (*storage.Split, error) {
 	for i := range t.spec.Splits {
 		if t.spec.Splits[i].At == at {
-			s := new(storage.Split)
-			if err := msgpack.Unmarshal(t.spec.Splits[i].Split, s); err != nil {
+			s, err := decode[storage.Split](t.spec.Splits[i].Split)
+			if err != nil {
 				return nil, fmt.Errorf("read the task's split: %w", err)
 			}
 			return s, nil
@@ -247,35 +256,18 @@ func (r *Runner) resolve(ref plan.Op) (*Op, any, error) {
 	if !ok {
 		return nil, nil, fmt.Errorf("%s (%s) is not in this binary: driver and executor are of different builds", ref.Name, ref.Site)
 	}
-	if ref.Env == "" || op.env == nil {
+	if op.env == nil {
 		return op, nil, nil
 	}
-	key := envKey{ref.ID, ref.Env}
-	r.mu.Lock()
-	env, ok := r.envs[key]
-	r.mu.Unlock()
-	if ok {
-		return op, env, nil
+	if ref.Env == "" {
+		return nil, nil, fmt.Errorf("%s (%s) takes a With value and the plan has none: driver and executor are of different builds", ref.Name, ref.Site)
 	}
-	b, err := r.o.Blob(ref.Env)
+	env, err := r.envs.get(envKey{ref.ID, ref.Env}, r.o.Blob, op.env.decode)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s (%s): fetch the With value: %w", ref.Name, ref.Site, err)
+		return nil, nil, fmt.Errorf("%s (%s): %w", ref.Name, ref.Site, err)
 	}
-	if env, err = op.env.decode(b); err != nil {
-		return nil, nil, fmt.Errorf("%s (%s): decode the With value: %w", ref.Name, ref.Site, err)
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.envs) >= maxEnvs {
-		clear(r.envs)
-	}
-	r.envs[key] = env
 	return op, env, nil
 }
-
-// maxEnvs bounds how many decoded With values are kept. A loop makes one a
-// round and needs only the last.
-const maxEnvs = 64
 
 // removeAll is os.RemoveAll for clean-up paths, where the first error is the
 // one to report.

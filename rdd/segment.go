@@ -146,7 +146,7 @@ func (t *Task) connect(run Run, segs []segment, envs []any, ops []plan.Op, e *en
 			across, next := s.across, feed
 			return func(feed Feed) error { return t.runAcross(across, in, ops[s.from:s.to], feed) }, next, nil
 		default:
-			feed = t.kernelFeed(s, ops, feed)
+			feed = t.kernelFeed(s, ops, feed, e.limit())
 		}
 	}
 	return run, feed, nil
@@ -160,7 +160,7 @@ func (t *Task) runThrough(run Run, segs []segment, ops []plan.Op) Run {
 			run = func(feed Feed) error { return t.runAcross(s.across, in, ops[s.from:s.to], feed) }
 			continue
 		}
-		run = func(feed Feed) error { return in(t.kernelFeed(s, ops, feed)) }
+		run = func(feed Feed) error { return in(t.kernelFeed(s, ops, feed, 0)) }
 	}
 	return run
 }
@@ -170,11 +170,17 @@ func (t *Task) runAcross(a *Across, in Run, ops []plan.Op, next Feed) error {
 	l := &link{ops: ops}
 	t.at = l
 	err := a.run(t, func(feed Feed) error {
-		return in(func(b any) bool {
-			l.in = b.(batch)
+		t.at = saved
+		err := in(func(b any) bool {
+			l.prev, l.in = t.at, b.(batch)
 			t.at = l
-			return feed(b)
+			ok := feed(b)
+			t.at = l.prev
+			return ok
 		})
+		// Rows that the operator still gives come from no row in hand.
+		l.prev, l.in, t.at = nil, nil, l
+		return err
 	}, func(b any) bool {
 		ok := next(b)
 		t.at = l
@@ -184,11 +190,16 @@ func (t *Task) runAcross(a *Across, in Run, ops []plan.Op, next Feed) error {
 	return err
 }
 
-// kernelFeed runs a segment's kernel over each batch and hands its output on.
-func (t *Task) kernelFeed(s *segment, ops []plan.Op, next Feed) Feed {
+// kernelFeed runs a segment's kernel over each batch and hands its output on,
+// in batches of limit rows where only so many are wanted: user code runs on no
+// more rows than it takes to make them.
+func (t *Task) kernelFeed(s *segment, ops []plan.Op, next Feed, limit int64) Feed {
 	l := &link{ops: ops[s.from:s.to]}
 	row := new(int)
 	out := s.last.out(row, next)
+	if limit > 0 {
+		out.limit(limit)
+	}
 	// The output's rows are counted by the input batch in hand.
 	return func(b any) bool {
 		in := b.(batch)

@@ -3,6 +3,7 @@ package rdd
 import (
 	"cmp"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -13,7 +14,7 @@ import (
 )
 
 // order is how a sort compares rows of S. Bounds between partitions are values
-// of B, which every row has one of. prefix may be nil.
+// of B, which every row has one of.
 type order[S, B any] struct {
 	bound   func(*S) B
 	cmpRow  func(a, b *S) int
@@ -30,8 +31,14 @@ type Sample[B any] struct {
 }
 
 // sampleRows is how many rows of each partition are sampled, at most: enough
-// for partitions within a few percent of the mean at 64 of them.
-const sampleRows = 2048
+// for partitions within a few percent of the mean at 64 of them. Where there
+// are many partitions all samples together are allSamples, for one task reads
+// them.
+const (
+	sampleRows    = 2048
+	minSampleRows = 16
+	allSamples    = 1 << 20
+)
 
 // sorting makes the parts of a sort of rows of S, which come out as rows of O.
 // make gives the order, for ascending or descending.
@@ -49,7 +56,7 @@ func sorting[S, B, O any](name string, f any, make func(descending bool) (order[
 			if err != nil {
 				return nil, err
 			}
-			return placeByBounds(o, bounds)
+			return placeByBounds(o, bounds, spec.Part.N)
 		}),
 		"reduce": &SourcePart{open: func(t *Task, in *Input) (Run, error) {
 			o, err := make(in.spec.Descending)
@@ -134,7 +141,9 @@ func SortFuncOp[T any](f func(a, b T) int) *Op {
 			sign = -1
 		}
 		compare := func(a, b *T) int { return sign * f(*a, *b) }
-		return order[T, T]{bound: func(row *T) T { return *row }, cmpRow: compare, cmp: compare}, nil
+		// Nothing is known of the comparison: all rows have the same prefix.
+		prefix := func(_ []T, out []uint64) { clear(out) }
+		return order[T, T]{bound: func(row *T) T { return *row }, cmpRow: compare, cmp: compare, prefix: prefix}, nil
 	}, runOf[T], nil)
 }
 
@@ -145,8 +154,8 @@ type sampler[S, B any] struct {
 	writeSink[Sample[B]]
 	order order[S, B]
 	rng   *rand.Rand
+	most  int64
 	taken []B
-	copy  func(B) (B, error)
 	rows  int64
 	stop  error
 }
@@ -163,6 +172,7 @@ func newSampler[S, B any](t *Task, spec *plan.Sink, make func(bool) (order[S, B]
 	return &sampler[S, B]{
 		writeSink: writeSink[Sample[B]]{t: t, w: shuffle.NewWriter(t.writeConfig(spec), c, shuffle.Single[Sample[B]])},
 		order:     o,
+		most:      int64(min(max(allSamples/max(t.stage.N(), 1), minSampleRows), sampleRows)),
 		rng:       rand.New(rand.NewPCG(t.plan.Seed, uint64(t.spec.Partition))),
 	}, nil
 }
@@ -173,8 +183,8 @@ func (s *sampler[S, B]) feed(b any) bool {
 		rows.Row = i
 		s.rows++
 		at := int64(len(s.taken))
-		if at == sampleRows {
-			if at = s.rng.Int64N(s.rows); at >= sampleRows {
+		if at == s.most {
+			if at = s.rng.Int64N(s.rows); at >= s.most {
 				continue
 			}
 		}
@@ -278,10 +288,13 @@ func (t *Task) bounds(key plan.StageKey) ([]byte, error) {
 
 // placeByBounds places rows by binary search: partition i has the rows that
 // are not above bound i.
-func placeByBounds[S, B any](o order[S, B], encoded []byte) (shuffle.Placer[S], error) {
+func placeByBounds[S, B any](o order[S, B], encoded []byte, n int) (shuffle.Placer[S], error) {
 	bounds, err := codec.Unmarshal[[]B](encoded)
 	if err != nil {
 		return nil, fmt.Errorf("decode range bounds: %w", err)
+	}
+	if len(bounds) >= n {
+		return nil, fmt.Errorf("%d range bounds for %d partitions", len(bounds), n)
 	}
 	return func(rows []S, out []uint32) {
 		for i := range rows {
@@ -297,6 +310,13 @@ func appendRows[T any](dst []byte, c codec.Codec[T], rows []T) ([]byte, error) {
 	at := len(dst)
 	dst = append(dst, 0, 0, 0, 0)
 	dst, err := shuffle.EncodeBlock(dst, c, rows, false)
+	if errors.Is(err, shuffle.ErrTooLarge) && len(rows) > 1 {
+		half := len(rows) / 2
+		if dst, err = appendRows(dst[:at], c, rows[:half]); err != nil {
+			return dst[:at], err
+		}
+		return appendRows(dst, c, rows[half:])
+	}
 	if err != nil {
 		return dst[:at], err
 	}

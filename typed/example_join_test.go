@@ -1,0 +1,73 @@
+package typed_test
+
+import (
+	"fmt"
+	"iter"
+
+	"github.com/gordd-project/gordd/typed"
+)
+
+// people and cities have keys in common, but not all of them.
+func people(s *typed.Session) typed.PairRDD[int, string] {
+	return s.Parallelize([]string{"1ann", "1bob", "2eve"}, 2).
+		MapToPair(func(text string) (int, string) { return int(text[0] - '0'), text[1:] })
+}
+
+func cities(s *typed.Session) typed.PairRDD[int, string] {
+	return s.Parallelize([]string{"1Oslo", "3Rome"}, 2).
+		MapToPair(func(text string) (int, string) { return int(text[0] - '0'), text[1:] })
+}
+
+// or is a value that may be missing.
+func or(v *string) string {
+	if v == nil {
+		return "?"
+	}
+	return *v
+}
+
+func ExamplePairRDD_Join() {
+	s := session()
+	p := people(s).Join(cities(s), func(who, where string) string { return who + " in " + where })
+	fmt.Println(p.Values().Collect(ctx))
+	// Output: [ann in Oslo bob in Oslo] <nil>
+}
+
+func ExamplePairRDD_LeftOuterJoin() {
+	s := session()
+	p := people(s).LeftOuterJoin(cities(s), func(who string, where *string) string { return who + " in " + or(where) })
+	fmt.Println(typed.SortByKey(p).Values().Collect(ctx))
+	// Output: [ann in Oslo bob in Oslo eve in ?] <nil>
+}
+
+func ExamplePairRDD_RightOuterJoin() {
+	s := session()
+	p := people(s).RightOuterJoin(cities(s), func(who *string, where string) string { return or(who) + " in " + where })
+	fmt.Println(typed.SortByKey(p).Values().Collect(ctx))
+	// Output: [ann in Oslo bob in Oslo ? in Rome] <nil>
+}
+
+func ExamplePairRDD_FullOuterJoin() {
+	s := session()
+	p := people(s).FullOuterJoin(cities(s), func(who, where *string) string { return or(who) + " in " + or(where) })
+	fmt.Println(typed.SortByKey(p).Values().Collect(ctx))
+	// Output: [ann in Oslo bob in Oslo eve in ? ? in Rome] <nil>
+}
+
+func ExamplePairRDD_CoGroup() {
+	s := session()
+	p := people(s).CoGroup(cities(s), func(id int, who, where iter.Seq[string]) iter.Seq[string] {
+		return func(yield func(string) bool) {
+			people, cities := 0, 0
+			for range who {
+				people++
+			}
+			for range where {
+				cities++
+			}
+			yield(fmt.Sprint(people, " and ", cities))
+		}
+	})
+	fmt.Println(p.CollectAsMap(ctx))
+	// Output: map[1:2 and 1 2:1 and 0 3:0 and 1] <nil>
+}
