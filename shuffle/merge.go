@@ -78,9 +78,15 @@ func (p *runRows[T]) next() ([]T, []uint64, error) {
 // merged pulls from several pullers in order. Equal rows come in the order of the pullers.
 type merged[T any] struct {
 	ord  ordering[T]
-	heap []*cursor[T]
+	heap []head[T]
 	rows []T
 	pre  []uint64
+}
+
+// head is a cursor with the prefix of its current row, which decides nearly all comparisons.
+type head[T any] struct {
+	p uint64
+	*cursor[T]
 }
 
 type cursor[T any] struct {
@@ -110,7 +116,7 @@ func merge[T any](ord ordering[T], srcs []puller[T]) (*merged[T], error) {
 			return nil, err
 		}
 		if !c.ended {
-			m.heap = append(m.heap, c)
+			m.heap = append(m.heap, head[T]{c.pre[0], c})
 		}
 	}
 	for i := len(m.heap)/2 - 1; i >= 0; i-- {
@@ -119,9 +125,16 @@ func merge[T any](ord ordering[T], srcs []puller[T]) (*merged[T], error) {
 	return m, nil
 }
 
-func (m *merged[T]) less(a, b *cursor[T]) bool {
-	c := m.ord.compare(a.pre[a.at], b.pre[b.at], &a.rows[a.at], &b.rows[b.at])
-	return c < 0 || c == 0 && a.rank < b.rank
+func (m *merged[T]) less(a, b *head[T]) bool {
+	if a.p != b.p {
+		return a.p < b.p
+	}
+	if m.ord.cmp != nil {
+		if c := m.ord.cmp(&a.rows[a.at], &b.rows[b.at]); c != 0 {
+			return c < 0
+		}
+	}
+	return a.rank < b.rank
 }
 
 func (m *merged[T]) sink(i int) {
@@ -130,10 +143,10 @@ func (m *merged[T]) sink(i int) {
 		if child >= len(m.heap) {
 			return
 		}
-		if child+1 < len(m.heap) && m.less(m.heap[child+1], m.heap[child]) {
+		if child+1 < len(m.heap) && m.less(&m.heap[child+1], &m.heap[child]) {
 			child++
 		}
-		if !m.less(m.heap[child], m.heap[i]) {
+		if !m.less(&m.heap[child], &m.heap[i]) {
 			return
 		}
 		m.heap[i], m.heap[child] = m.heap[child], m.heap[i]
@@ -144,8 +157,8 @@ func (m *merged[T]) sink(i int) {
 func (m *merged[T]) next() ([]T, []uint64, error) {
 	m.rows, m.pre = m.rows[:0], m.pre[:0]
 	for len(m.rows) < pulledRows && len(m.heap) > 0 {
-		top := m.heap[0]
-		m.rows, m.pre = append(m.rows, top.rows[top.at]), append(m.pre, top.pre[top.at])
+		top := &m.heap[0]
+		m.rows, m.pre = append(m.rows, top.rows[top.at]), append(m.pre, top.p)
 		top.at++
 		if err := top.load(); err != nil {
 			return nil, nil, err
@@ -154,6 +167,8 @@ func (m *merged[T]) next() ([]T, []uint64, error) {
 			last := len(m.heap) - 1
 			m.heap[0] = m.heap[last]
 			m.heap = m.heap[:last]
+		} else {
+			top.p = top.pre[top.at]
 		}
 		m.sink(0)
 	}

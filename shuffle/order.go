@@ -1,7 +1,6 @@
 package shuffle
 
 import (
-	"cmp"
 	"math/bits"
 	"slices"
 )
@@ -115,11 +114,3 @@ func (o ordering[T]) breakTies(ks []sortKey, store *rowStore[T]) {
 
 // touchRows is how many rows are touched before they are compared, so that their cache misses overlap.
 const touchRows = 128
-
-// compare compares two rows with their prefixes.
-func (o ordering[T]) compare(ap, bp uint64, a, b *T) int {
-	if c := cmp.Compare(ap, bp); c != 0 || o.cmp == nil {
-		return c
-	}
-	return o.cmp(a, b)
-}
