@@ -111,6 +111,11 @@ func TestFetchFailure(t *testing.T) {
 	if n := w.fake.count("m"); n != 7 {
 		t.Errorf("%d map attempts, want 7", n)
 	}
+	w.idle()
+	w.storage.Wait()
+	if n := len(filesIn(t, w.dir)); n != 6 {
+		t.Errorf("%d files, want 6: the one that could not be read is gone", n)
+	}
 	if st := s.Stages[0]; st.Done != 6 || st.Counters.RowsOut != 6 {
 		t.Errorf("the lost output counts: %+v", st)
 	}

@@ -32,6 +32,7 @@ type worker struct {
 	dirs  map[model.StageID]string // for files that outlive attempts
 	made  int                      // of those, ever
 	bad   map[model.AttemptID]bool // outputs that a reader found missing or corrupt
+	lost  []model.AttemptID        // those that have been made anew or will be
 }
 
 // input is what is known of a shuffle or value: replaced, never changed, so that
@@ -279,15 +280,21 @@ func (w *worker) acknowledged(c model.Ack) {
 			w.e.background(func() { r.discard() })
 		}
 	}
+	if len(w.runs) == 0 && len(w.lost) > 0 {
+		w.drop(model.Drop{Outputs: w.lost})
+		w.lost = nil
+	}
 }
 
 // verify looks at an output that somebody could not read. The reader was this
-// process and read the file itself, so its word is enough.
+// process and read the file itself, so its word is enough. The file goes when
+// nobody runs who was told of it, and may be reading another part.
 func (w *worker) verify(id model.AttemptID) {
 	v := model.OutputOK
 	if w.bad[id] {
 		delete(w.bad, id)
 		v = model.OutputCorrupt
+		w.lost = append(w.lost, id)
 	}
 	w.e.loop.reply(model.OutputVerdict{From: w.from, Output: id, Verdict: v})
 }
