@@ -302,7 +302,7 @@ func (s *Scheduler) startAction(a *action) {
 	for k := range a.want {
 		i := a.partition(k)
 		a.target.tasks[i].want++
-		s.recountLater(a.target, i)
+		s.recount(a.target, i) // in order, so that lower partitions are queued first
 	}
 	s.watchWork(a.job)
 	s.maybeDone(a)
