@@ -11,6 +11,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -51,12 +52,7 @@ func run(ctx context.Context, s *typed.Session) error {
 // byCount orders words by how often they are there, and equals by name, the
 // first one greatest.
 func byCount(a, b typed.Pair[string, int64]) int {
-	switch {
-	case a.Value != b.Value:
-		return int(min(max(a.Value-b.Value, -1), 1))
-	default:
-		return strings.Compare(b.Key, a.Key)
-	}
+	return cmp.Or(cmp.Compare(a.Value, b.Value), strings.Compare(b.Key, a.Key))
 }
 
 type arguments struct {

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gordd-project/gordd/internal/launch"
+)
+
+func main() { os.Exit(command(os.Args[1:])) }
+
+// ended is the error for a program that ran and did not end with 0: all is said
+// already.
+type ended int
+
+func (e ended) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// command runs one command line and gives the exit code.
+func command(args []string) int {
+	root := rootCommand()
+	root.SetArgs(args)
+	err := root.ExecuteContext(context.Background())
+	var code ended
+	var launched *launch.Error
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &code):
+		return int(code)
+	}
+	_, _ = fmt.Fprintln(os.Stderr, "rddctl: "+err.Error())
+	if errors.As(err, &launched) {
+		return launched.Code
+	}
+	return launch.CodeUsage
+}
+
+func rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "rddctl",
+		Short: "Run gordd programs and say what they do",
+		Long: `Rddctl runs gordd programs and says what they do.
+
+A program is given as PKG, a package main as the go command names it (".",
+"./wordcount", "example.com/words") or the path of its directory, wherever that
+is, or as BINARY, the path of an executable file. What follows -- belongs to the
+program.
+
+Exit codes: the program's own; 1 the job failed, 2 wrong usage or configuration,
+5 code refused (it does not compile, or changed since go generate), 6 a path
+that cannot be read or written, 130 cancelled.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(flagError)
+	root.AddCommand(runCommand(), explainCommand(), versionCommand())
+	return root
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gordd-project/gordd/gen"
+	"github.com/gordd-project/gordd/internal/launch"
+)
+
+// programArgs says that a command takes a program and its arguments.
+func programArgs(c *cobra.Command, args []string) error {
+	dash := c.ArgsLenAtDash()
+	switch {
+	case len(args) == 0 || dash == 0:
+		return fmt.Errorf("which program? %s", c.UseLine())
+	case dash > 1 || dash < 0 && len(args) > 1:
+		return fmt.Errorf("unexpected argument %q: what belongs to the program follows --", args[1])
+	}
+	return nil
+}
+
+// build makes the program of a PKG or BINARY argument, after its code was
+// generated where that is asked for.
+func build(ctx context.Context, arg string, generate bool) (*launch.Program, error) {
+	target, err := launch.Find(arg)
+	if err != nil {
+		return nil, err
+	}
+	if generate {
+		if err := generateCode(ctx, target); err != nil {
+			return nil, err
+		}
+	}
+	return target.Build(ctx, os.Stderr)
+}
+
+// generateCode does what rddgen does.
+func generateCode(ctx context.Context, t launch.Target) error {
+	if t.Binary != "" {
+		return errors.New("--generate needs a package, not a binary")
+	}
+	pkgs, err := gen.Load(ctx, gen.Options{Dir: t.WorkDir, Env: launch.Env()}, t.Pattern)
+	if err != nil {
+		return refused(err)
+	}
+	results, err := gen.Generate(pkgs)
+	if err != nil {
+		return refused(err)
+	}
+	for i := range results {
+		r := &results[i]
+		for _, d := range r.Diagnostics {
+			_, _ = fmt.Fprintln(os.Stderr, d.Text(d.File))
+		}
+		if r.Failed() {
+			return refused(fmt.Errorf("%s cannot be generated", r.PkgPath))
+		}
+		if err := r.Commit(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func refused(err error) error { return &launch.Error{Code: launch.CodeRefused, Err: err} }

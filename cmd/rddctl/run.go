@@ -1,0 +1,143 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/gordd-project/gordd/internal/launch"
+	"github.com/gordd-project/gordd/internal/show"
+	"github.com/gordd-project/gordd/internal/tally"
+	"github.com/gordd-project/gordd/internal/wire"
+	"github.com/gordd-project/gordd/rdd/plan"
+)
+
+// runOptions are run's flags.
+type runOptions struct {
+	memory, maxResult bytesFlag
+	cores             int
+	scratch           string
+	generate, quiet   bool
+	summary           string
+}
+
+func runCommand() *cobra.Command {
+	var o runOptions
+	c := &cobra.Command{
+		Use:   "run [flags] PKG|BINARY [-- args]",
+		Short: "Run a program in one process, with progress and a summary",
+		Long: `Run builds a program and runs it on the embedded engine, in one process.
+
+On a terminal it draws a bar for each running stage; elsewhere, or with CI or
+NO_COLOR set, it prints a line when a stage starts or ends. A summary follows.
+All of that goes to standard error: standard output is the program's.
+
+Code that changed since it was generated is refused; --generate generates it
+first. A package that was never generated runs with plain closures.`,
+		Example: `  rddctl run ./examples/wordcount -- -in /usr/share/doc -out /tmp/counts -top 20
+  rddctl run --memory 256MiB --cores 2 . -- -in big.txt -out counts
+  rddctl run ./words -- -in a.txt -out counts`,
+		Args: programArgs,
+		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args[0], args[1:]) },
+	}
+	f := c.Flags()
+	f.Var(&o.memory, "memory", "budget for tables, buffers and sorts, as in 256MiB; beyond it tasks spill to disk (default 60% of memory)")
+	f.Var(&o.maxResult, "max-result", "the most that an action brings to the program (default 1GiB)")
+	f.IntVar(&o.cores, "cores", 0, "tasks that run at a time (default all cores)")
+	f.StringVar(&o.scratch, "scratch", "", "directory for temporary files (default the system's)")
+	f.BoolVar(&o.generate, "generate", false, "generate the package's code first, as rddgen does")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "show neither progress nor summary")
+	f.StringVar(&o.summary, "summary", "", "write the summary to a file too, as JSON")
+	return c
+}
+
+func (o *runOptions) run(c *cobra.Command, arg string, args []string) (err error) {
+	if c.Flags().Changed("cores") && o.cores < 1 {
+		return fmt.Errorf("--cores %d: give a number from 1 on", o.cores)
+	}
+	p, err := build(c.Context(), arg, o.generate)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.Close()) }()
+	w := &watcher{progress: o.progress(os.Stderr)}
+	r := launch.Run{
+		Args: args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Watcher: w,
+		Options: wire.Options{Cores: o.cores, Memory: int64(o.memory), MaxResult: int64(o.maxResult), Scratch: o.scratch, Fresh: true},
+	}
+	out, err := r.Do(c.Context(), p)
+	w.progress.Close()
+	if err == nil {
+		err = o.sum(w, out)
+	}
+	if err == nil && out.Code != 0 {
+		err = ended(out.Code)
+	}
+	return err
+}
+
+// progress is how this terminal, file or pipe shows what runs.
+func (o *runOptions) progress(out *os.File) show.Progress {
+	switch {
+	case o.quiet:
+		return show.NewPlain(io.Discard)
+	case os.Getenv("CI") != "" || os.Getenv("NO_COLOR") != "" || !term.IsTerminal(int(out.Fd())):
+		return show.NewPlain(out)
+	}
+	return show.NewBars(out)
+}
+
+// sum prints and writes the summary.
+func (o *runOptions) sum(w *watcher, out launch.Outcome) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !o.quiet {
+		switch {
+		case w.sum.Actions > 0:
+			w.progress.Println(w.sum.Summary())
+		case !out.Typed && out.Code == 0:
+			w.progress.Println("the program did not call typed.Main: there is nothing to sum up")
+		}
+	}
+	if o.summary == "" {
+		return nil
+	}
+	b, err := json.MarshalIndent(w.sum, "", "\t")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(o.summary, append(b, '\n'), 0o666); err != nil {
+		return &launch.Error{Code: 6, Err: fmt.Errorf("write the summary: %w", err)}
+	}
+	return nil
+}
+
+// watcher shows what a running program does, and adds it up.
+type watcher struct {
+	progress show.Progress
+
+	mu  sync.Mutex
+	sum tally.Tally
+}
+
+// Status is launch.Watcher's.
+func (w *watcher) Status(s *plan.ActionStatus) {
+	w.progress.Status(s)
+	if s.State.Ended() {
+		w.mu.Lock()
+		w.sum.Add(tally.Of(s))
+		w.mu.Unlock()
+	}
+}
+
+// Notice is launch.Watcher's.
+func (w *watcher) Notice(program, text string) { w.progress.Println(program + ": " + text) }
+
+// Explained is launch.Watcher's: nobody asked for it.
+func (w *watcher) Explained(*wire.Explained) {}

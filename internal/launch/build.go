@@ -1,0 +1,179 @@
+package launch
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// Program is a binary to run.
+type Program struct {
+	Path string // of the binary
+	Name string
+	Dir  string // of the package; empty when a binary was given
+	temp string
+}
+
+// Close removes what was built.
+func (p *Program) Close() error {
+	if p.temp == "" {
+		return nil
+	}
+	return os.RemoveAll(p.temp)
+}
+
+// Target is what a PKG or BINARY argument names.
+type Target struct {
+	Binary  string // the path of a binary, or:
+	Pattern string // what the go command is given,
+	WorkDir string // and where; empty: here
+	arg     string
+}
+
+// Find tells packages from binaries: an executable file that is no Go source is
+// a binary, a directory is the package in it, wherever that is. Everything else
+// is for the go command to know.
+func Find(arg string) (Target, error) {
+	t := Target{arg: arg}
+	st, err := os.Stat(arg)
+	switch {
+	case strings.Contains(arg, "..."):
+		return t, usage("%s: give one package, not a pattern", arg)
+	case strings.HasSuffix(arg, ".go") || err != nil && !isPath(arg):
+		t.Pattern = arg
+	case err != nil:
+		return t, usage("%s: no such package or binary", arg)
+	case st.IsDir():
+		t.Pattern, t.WorkDir = ".", arg
+	case st.Mode().IsRegular() && (st.Mode()&0o111 != 0 || runtime.GOOS == "windows"):
+		if t.Binary, err = filepath.Abs(arg); err != nil {
+			return t, err
+		}
+	default:
+		return t, usage("%s: neither a package nor a program that can be run", arg)
+	}
+	return t, nil
+}
+
+// isPath says whether an argument is a path of the file system rather than an
+// import path.
+func isPath(arg string) bool {
+	return filepath.IsAbs(arg) || arg == "." || arg == ".." || strings.HasPrefix(arg, "./") || strings.HasPrefix(arg, "../")
+}
+
+func usage(format string, args ...any) error {
+	return &Error{Code: CodeUsage, Err: fmt.Errorf(format, args...)}
+}
+
+// listed is what the go command says of a package.
+type listed struct {
+	Name, Dir, ImportPath string
+	Error                 *struct{ Err string }
+}
+
+// Build gives the program of a target: a binary as it is, a package compiled
+// into a directory of its own. warn gets what the go command says while it
+// succeeds, such as what it downloads.
+func (t Target) Build(ctx context.Context, warn io.Writer) (*Program, error) {
+	if t.Binary != "" {
+		return &Program{Path: t.Binary, Name: filepath.Base(t.Binary)}, nil
+	}
+	pkg, err := t.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	temp, err := os.MkdirTemp("", "rddctl-")
+	if err != nil {
+		return nil, err
+	}
+	p := &Program{Name: programName(pkg), Dir: pkg.Dir, temp: temp}
+	p.Path = filepath.Join(temp, p.Name)
+	if runtime.GOOS == "windows" {
+		p.Path += ".exe"
+	}
+	if out, err := t.goCommand(ctx, "build", "-o", p.Path, t.Pattern); err != nil {
+		return nil, errors.Join(t.buildError(pkg, out, err), p.Close())
+	} else if len(out) > 0 {
+		_, _ = warn.Write(out)
+	}
+	return p, nil
+}
+
+func programName(pkg *listed) string {
+	if pkg.ImportPath == "command-line-arguments" {
+		return filepath.Base(pkg.Dir)
+	}
+	return filepath.Base(pkg.ImportPath)
+}
+
+// list asks the go command what the target is.
+func (t Target) list(ctx context.Context) (*listed, error) {
+	cmd := t.command(ctx, "list", "-e", "-json=Name,Dir,ImportPath,Error", t.Pattern)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, goError(t.arg, stderr.Bytes(), err)
+	}
+	var pkg listed
+	if err := json.Unmarshal(out, &pkg); err != nil {
+		return nil, usage("%s: no package is there", t.arg)
+	}
+	switch {
+	case pkg.Error != nil && pkg.Name == "":
+		return nil, usage("%s: %s", t.arg, oneLine(pkg.Error.Err))
+	case pkg.Name != "main":
+		return nil, usage("%s: package %s is not a program: give a package main", t.arg, pkg.Name)
+	}
+	return &pkg, nil
+}
+
+// buildError is what the compiler said. Where generated code is there, it may
+// be that which does not fit any more.
+func (t Target) buildError(pkg *listed, out []byte, err error) error {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() < 0 {
+		return goError(t.arg, out, err)
+	}
+	text := strings.TrimSpace(string(out))
+	if generated, _ := filepath.Glob(filepath.Join(pkg.Dir, "*_rdd.go")); len(generated) > 0 {
+		text += fmt.Sprintf("\nwhere %s is what does not fit: run go generate, or give --generate", filepath.Base(generated[0]))
+	}
+	return &Error{Code: CodeRefused, Err: fmt.Errorf("%s does not compile:\n%s", t.arg, text)}
+}
+
+func goError(arg string, out []byte, err error) error {
+	if errors.Is(err, exec.ErrNotFound) {
+		return usage("build %s: the go command is not on the PATH", arg)
+	}
+	if text := oneLine(string(out)); text != "" {
+		return usage("build %s: %s", arg, text)
+	}
+	return usage("build %s: %w", arg, err)
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+func (t Target) goCommand(ctx context.Context, args ...string) ([]byte, error) {
+	return t.command(ctx, args...).CombinedOutput()
+}
+
+// command makes a call of the go command. A Go that is older than the module
+// wants fetches the one it needs.
+func (t Target) command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = t.WorkDir
+	cmd.Env = Env()
+	return cmd
+}
+
+// Env is the environment for calls of the go command.
+func Env() []string { return append(os.Environ(), "GOTOOLCHAIN=auto") }
