@@ -303,6 +303,7 @@ func (s *Scheduler) capWait(st *stage, wait time.Duration) time.Duration {
 
 // endPass sends the launches, forgets what was fresh, and runs the wait clocks.
 func (s *Scheduler) endPass() {
+	s.placeTwins()
 	for k := range s.batches {
 		s.flush(&s.batches[k])
 		s.batches[k] = batch{}

@@ -36,6 +36,7 @@ type Scheduler struct {
 
 	demand // worklists of stage.go
 	placer // state of place.go
+	twins  // state of speculate.go
 	stats
 }
 
@@ -284,6 +285,7 @@ const (
 	timerVerify                   // an owner did not answer
 	timerBan                      // an edge is free again
 	timerExec                     // an executor did not come up
+	timerSpec                     // a stage may have stragglers
 	timerNoWork                   // a job may have nowhere to run
 )
 
@@ -313,6 +315,8 @@ func (s *Scheduler) expire(t timer) {
 		s.banDue()
 	case timerExec:
 		s.execDue(t.w, t.job, t.i)
+	case timerSpec:
+		s.stragglers(t.st)
 	case timerNoWork:
 		s.noWorkDue(t.job)
 	}

@@ -1,6 +1,8 @@
 package sched
 
 import (
+	"time"
+
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/internal/sched/queue"
 	"github.com/gordd-project/gordd/rdd/plan"
@@ -136,6 +138,9 @@ type stage struct {
 	episodes   int
 	causes     []string // of the episodes, for the error
 	durations  queue.Sketch
+	spent      time.Duration // by winners
+	wasted     time.Duration // by those that a twin overtook, or twins in vain
+	watched    bool          // for stragglers
 }
 
 // complete reports whether nothing is missing (R4).
@@ -161,6 +166,7 @@ type task struct {
 	counted  bool  // in stage.active or, if cached, demanded without
 	cached   bool  // counted without reading the parents
 	alone    bool
+	slow     bool   // it waits for a twin
 	again    bool   // it was done once: its output was lost
 	want     uint16 // readers of this output alone, and the action
 	infra    uint16
@@ -263,6 +269,7 @@ type worker struct {
 	used    int64 // memory reserved
 	state   model.WorkerState
 
+	doubted   model.Instant // since when it is suspect
 	stream    bool
 	downAt    model.Instant // of the stream
 	leaseEnd  model.Instant

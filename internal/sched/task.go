@@ -23,6 +23,9 @@ func (s *Scheduler) launch(w *worker, st *stage, i int, level model.Level, twin 
 		level: level, twin: twin, alone: t.alone, reads: st.current(), launched: s.now, moved: s.now,
 		memory: st.job.limits.Memory << t.grown,
 	}
+	if twin {
+		s.twinsLive++
+	}
 	a.exec = s.execFor(st.job, w, t.alone)
 	s.attempts[a.key] = a
 	w.attempts = append(w.attempts, a)
@@ -107,6 +110,9 @@ func (s *Scheduler) forget(a *attempt) {
 	if a.state != killing {
 		a.unlink()
 	}
+	if a.twin {
+		s.twinsLive--
+	}
 	st.job.running--
 	st.job.pool.running--
 	if a.alone && a.exec.state != execGone {
@@ -182,6 +188,7 @@ func (s *Scheduler) taskProgress(w *worker, ev model.TaskProgress) {
 		}
 		s.taskStarted(w, p.Attempt)
 		a.rows, a.fraction, a.moved = max(a.rows, p.Rows), max(a.fraction, p.Fraction), s.now
+		s.watchRate(a)
 	}
 }
 
@@ -204,6 +211,7 @@ func (s *Scheduler) taskDone(w *worker, ev model.TaskDone) {
 	st, i := a.st, a.part
 	s.done++
 	st.durations.Add(s.now.Sub(a.launched))
+	st.spent += s.now.Sub(a.launched)
 	w.probation = max(w.probation-1, 0)
 	s.forget(a)
 	if st.spec.Kind == model.ValueStage && len(ev.Output) > s.cfg.MaxValue {
@@ -212,9 +220,10 @@ func (s *Scheduler) taskDone(w *worker, ev model.TaskDone) {
 			taskText(st, i), len(ev.Output), s.cfg.MaxValue), nil, nil)
 		return
 	}
-	s.killAll(st, i, "another attempt was first")
+	s.overtaken(st, i)
 	s.compare(st, i, &ev)
 	s.accept(w, st, i, a, &ev)
+	s.watchStage(st)
 }
 
 // accept registers a success, by the kind of its stage (R18).

@@ -281,6 +281,7 @@ func (s *Scheduler) workerDue(w *worker) {
 			return
 		}
 		s.probe(w)
+		s.doubt(w)
 	case s.now >= s.silentAt(w):
 		s.suspect(w, "two renewals are missing")
 	case w.mute(s):
@@ -298,6 +299,7 @@ func (s *Scheduler) suspect(w *worker, why string) {
 		return
 	}
 	s.emit(model.Note{Kind: model.NoteWorkerSuspect, Worker: w.id, Text: why})
+	w.doubted = s.now
 	s.setState(w, model.WorkerSuspect)
 	s.probe(w)
 	s.arm(w)

@@ -50,13 +50,14 @@ func TestSeeds(t *testing.T) {
 		sum.Failed += rep.Failed
 		sum.Cancelled += rep.Cancelled
 		sum.Losses += rep.Losses
+		sum.Twins += rep.Twins
 		sum.Rollbacks += rep.Rollbacks
 		if t.Failed() && s > 20 {
 			break
 		}
 	}
 	t.Logf("%+v", sum)
-	if sum.Done < int(n)/2 || sum.Losses == 0 || sum.Rollbacks == 0 {
+	if sum.Done < int(n)/2 || sum.Losses == 0 || sum.Rollbacks == 0 || sum.Twins == 0 {
 		t.Errorf("the seeds do not reach what they are for: %+v", sum)
 	}
 }

@@ -42,6 +42,7 @@ type Report struct {
 	Done, Failed, Cancelled int // actions
 	Completions             int // successes of tasks
 	Rollbacks, Losses       int
+	Twins                   int
 	Ends                    map[model.CauseKind]int
 	Digest                  uint64 // of every command, for determinism
 	Took                    time.Duration
@@ -273,6 +274,8 @@ func (w *World) note(c model.Note) {
 	switch c.Kind {
 	case model.NoteRollback:
 		w.rep.Rollbacks++
+	case model.NoteSpeculated:
+		w.rep.Twins++
 	case model.NoteWorkerLost:
 		w.rep.Losses++
 	}

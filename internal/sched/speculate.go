@@ -1,0 +1,160 @@
+package sched
+
+import (
+	"slices"
+	"time"
+
+	"github.com/gordd-project/gordd/internal/sched/model"
+)
+
+// twins is what is known of second attempts.
+type twins struct {
+	slow      []taskRef // that want one, oldest first
+	twinsLive int
+}
+
+// mayTwin reports whether tasks of st may run twice at a time (R48, R58).
+func (s *Scheduler) mayTwin(st *stage) bool {
+	return s.cfg.Speculation && !st.dead && !st.spec.Barrier && (st.act == nil || st.act.sink.Guarantee != model.AtLeastOnce)
+}
+
+// watchRate is R48a: an attempt that gets on much more slowly than others did,
+// and has much left to do.
+func (s *Scheduler) watchRate(a *attempt) {
+	st := a.st
+	if a.state == killing || a.fraction <= 0 || a.fraction >= 1 || st.durations.Len() < 3 || !s.mayTwin(st) {
+		return
+	}
+	median := st.durations.Quantile(0.5)
+	age := s.now.Sub(a.launched)
+	if age < max(s.cfg.SpecMin, median/2) {
+		return
+	}
+	left := time.Duration(float64(age) * (1 - a.fraction) / a.fraction)
+	if a.fraction*float64(median) < s.cfg.SpecRate*float64(age) && 2*left > 3*median {
+		s.wantTwin(st, a.part)
+	}
+}
+
+// watchStage looks for stragglers once most of a stage is done.
+func (s *Scheduler) watchStage(st *stage) {
+	if st.watched || !s.mayTwin(st) || st.live == 0 || float64(st.done) < s.cfg.SpecQuantile*float64(st.n) {
+		return
+	}
+	st.watched = true
+	s.after(s.now.Add(s.cfg.SpecMin), timer{kind: timerSpec, st: st})
+}
+
+// stragglers is R48b: most tasks are done, and one runs twice as long as they did.
+func (s *Scheduler) stragglers(st *stage) {
+	st.watched = false
+	if st.dead || st.durations.Len() == 0 {
+		return
+	}
+	limit := max(s.cfg.SpecMin, time.Duration(s.cfg.SpecMultiple*float64(st.durations.Quantile(0.5))))
+	for i := range st.tasks {
+		if a := st.tasks[i].live[0]; a != nil && s.now.Sub(a.launched) > limit {
+			s.wantTwin(st, i)
+		}
+	}
+	s.watchStage(st)
+}
+
+// doubt is R49: what runs on a worker that has been suspect for a second gets
+// twins whatever its pace.
+func (s *Scheduler) doubt(w *worker) {
+	if s.now.Sub(w.doubted) < time.Second {
+		return
+	}
+	for _, a := range w.attempts {
+		if a.state != killing && s.mayTwin(a.st) {
+			s.wantTwin(a.st, a.part)
+		}
+	}
+}
+
+func (s *Scheduler) wantTwin(st *stage, i int) {
+	if t := &st.tasks[i]; !t.slow && t.live[0] != nil && t.live[1] == nil {
+		t.slow = true
+		s.slow = append(s.slow, taskRef{st, i})
+		s.wake = true
+	}
+}
+
+// placeTwins uses slots that nobody else takes.
+func (s *Scheduler) placeTwins() {
+	if len(s.slow) == 0 || s.slots.Total() == 0 {
+		return
+	}
+	s.slow = slices.DeleteFunc(s.slow, func(r taskRef) bool {
+		t := &r.st.tasks[r.i]
+		if r.st.dead || t.live[0] == nil || t.live[1] != nil {
+			t.slow = false
+			return true
+		}
+		w := s.twinPlace(r.st, r.i)
+		if w == nil {
+			return false
+		}
+		t.slow = false
+		s.emit(model.Note{Kind: model.NoteSpeculated, Job: r.st.job.id, Stage: r.st.id, Gen: r.st.gen, Partition: r.i, Worker: w.id})
+		s.launch(w, r.st, r.i, model.Anywhere, true)
+		return true
+	})
+}
+
+// twinPlace finds a worker for a twin on another host than the first attempt's,
+// or another worker if all are on one host.
+func (s *Scheduler) twinPlace(st *stage, i int) *worker {
+	j, t := st.job, &st.tasks[i]
+	switch {
+	case s.twinsLive >= max(1, int(s.cfg.SpecShare*float64(len(s.attempts)))),
+		st.wasted*10 > st.spent && st.wasted > 0,
+		t.cached || !st.ready(i),
+		j.limits.Slots > 0 && j.running >= j.limits.Slots,
+		j.pool.MaxShare > 0 && j.pool.running >= j.pool.MaxShare:
+		return nil
+	}
+	first := t.live[0].w
+	var near *worker
+	for idx := range s.slots.All {
+		w := s.workers[idx]
+		if w == first || !s.eligible(st, w) || !s.suits(st, i, w) {
+			continue
+		}
+		if !s.sameHost(int32(w.idx), int32(first.idx)) {
+			return w
+		}
+		near = w
+	}
+	if near != nil && s.oneHost() {
+		return near
+	}
+	return nil
+}
+
+// oneHost reports whether all live workers share a host.
+func (s *Scheduler) oneHost() bool {
+	first := -1
+	for _, w := range s.workers {
+		if w.state != model.WorkerLive {
+			continue
+		}
+		if first >= 0 && !s.sameHost(int32(first), int32(w.idx)) {
+			return false
+		}
+		first = w.idx
+	}
+	return true
+}
+
+// overtaken kills the attempts of a task that another one finished before, and
+// remembers what they cost.
+func (s *Scheduler) overtaken(st *stage, i int) {
+	for _, a := range st.tasks[i].live {
+		if a != nil {
+			st.wasted += s.now.Sub(a.launched)
+		}
+	}
+	s.killAll(st, i, "another attempt was first")
+}
