@@ -3,6 +3,8 @@ package rdd
 import (
 	"fmt"
 	"path"
+	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/gordd-project/gordd/rdd/plan"
@@ -32,7 +34,7 @@ func (g *Graph) Plan(n *Node, a Action) (*plan.Plan, error) {
 	if a.Call.Err != nil {
 		return nil, a.Call.Err
 	}
-	b := &builder{graph: g, pipes: map[*Node]plan.Pipe{}, plan: &plan.Plan{
+	b := &builder{graph: g, pipes: map[*Node]plan.Pipe{}, ends: map[*plan.Op]int{}, made: map[plan.StageKey]bool{}, plan: &plan.Plan{
 		Action: a.Op.Name, Site: a.Call.Site, Seed: g.o.Seed, Output: a.Output, Policy: a.Policy,
 	}}
 	if err := b.lineage(n); err != nil {
@@ -47,6 +49,9 @@ func (g *Graph) Plan(n *Node, a Action) (*plan.Plan, error) {
 	sink := plan.Sink{Op: op, Limit: a.Limit, Zero: a.Zero, Staged: a.Output != nil}
 	b.stage(plan.Stage{Key: b.plan.Target, Kind: plan.ResultStage, Inexact: a.Inexact, Pipe: b.pipes[n], Sink: sink})
 	b.blobs()
+	if local(op.ID) {
+		runtime.AddCleanup(b.plan, g.forget, op.ID)
+	}
 	return b.plan, nil
 }
 
@@ -56,6 +61,10 @@ type builder struct {
 	graph *Graph
 	plan  *plan.Plan
 	pipes map[*Node]plan.Pipe
+	made  map[plan.StageKey]bool // the plan's stages
+	// ends says how many operators are in use of each array that pipes share,
+	// known by its first.
+	ends map[*plan.Op]int
 }
 
 // lineage builds the pipes of all nodes that n needs, parents first. Lineage
@@ -89,9 +98,13 @@ func (b *builder) lineage(n *Node) error {
 
 func (b *builder) pipe(n *Node) (plan.Pipe, error) {
 	if n.kind == unionNode {
-		p := plan.Pipe{}
+		p := plan.Pipe{Source: plan.Source{Union: []plan.Pipe{}}}
 		for _, parent := range n.parents {
-			p.Source.Union = append(p.Source.Union, b.pipes[parent])
+			if pipe := b.pipes[parent]; pipe.Source.Union != nil {
+				p.Source.Union = append(p.Source.Union, pipe.Source.Union...) // it has no operators of its own
+			} else {
+				p.Source.Union = append(p.Source.Union, pipe)
+			}
 		}
 		return p, nil
 	}
@@ -105,24 +118,36 @@ func (b *builder) pipe(n *Node) (plan.Pipe, error) {
 		src.Op = ref
 		return plan.Pipe{Source: src}, nil
 	case narrowNode:
-		return then(b.pipes[n.parents[0]], ref), nil
+		return b.then(b.pipes[n.parents[0]], ref), nil
 	}
 	return b.widePipe(n, ref)
 }
 
 // then gives the pipe with one more operator. That of a union goes into each
 // of its pipes, so that a kernel may cover it together with what is before.
-func then(p plan.Pipe, op plan.Op) plan.Pipe {
+func (b *builder) then(p plan.Pipe, op plan.Op) plan.Pipe {
 	if p.Source.Union == nil {
-		p.Ops = append(p.Ops[:len(p.Ops):len(p.Ops)], op)
+		p.Ops = b.extend(p.Ops, op)
 		return p
 	}
 	pipes := make([]plan.Pipe, len(p.Source.Union))
 	for i, child := range p.Source.Union {
-		pipes[i] = then(child, op)
+		pipes[i] = b.then(child, op)
 	}
 	p.Source.Union = pipes
 	return p
+}
+
+// extend gives the operators with one more. Of the pipes that share an array
+// the longest goes on in it, and others copy theirs: so a long chain is built
+// in time that grows with its length, not with the square of it.
+func (b *builder) extend(ops []plan.Op, op plan.Op) []plan.Op {
+	if len(ops) == 0 || b.ends[&ops[0]] != len(ops) {
+		ops = append(make([]plan.Op, 0, len(ops)+4), ops...)
+	}
+	ops = append(ops, op)
+	b.ends[&ops[0]] = len(ops)
+	return ops
 }
 
 func withPart(op plan.Op, part string) plan.Op {
@@ -141,7 +166,7 @@ func (b *builder) widePipe(n *Node, ref plan.Op) (plan.Pipe, error) {
 			continue
 		}
 		if n.wide.Pre != "" {
-			pipe = then(pipe, withPart(ref, n.wide.Pre))
+			pipe = b.then(pipe, withPart(ref, n.wide.Pre))
 		}
 		part := plan.Partitioner{Kind: n.wide.Kind, N: n.wants.n, Descending: n.wide.Descending}
 		if n.wide.Sampled {
@@ -180,9 +205,10 @@ func (b *builder) sample(n *Node, ref plan.Op, rows plan.Pipe) {
 
 // stage adds a stage, with its parents read off its pipe.
 func (b *builder) stage(s plan.Stage) {
-	if _, ok := b.plan.Stage(s.Key); ok {
+	if b.made[s.Key] {
 		return
 	}
+	b.made[s.Key] = true
 	seen := map[plan.StageKey]bool{}
 	eachPipe(&s.Pipe, func(p *plan.Pipe) {
 		for _, in := range p.Source.Wide {
@@ -284,11 +310,13 @@ func commonOps(pipes []plan.Pipe) []string {
 		back := len(first) - i
 		for _, p := range pipes[1:] {
 			if len(p.Ops) < back || p.Ops[len(p.Ops)-back].Ref() != first[i].Ref() || p.Ops[len(p.Ops)-back].Site != first[i].Site {
+				slices.Reverse(names)
 				return names
 			}
 		}
-		names = append([]string{first[i].Name}, names...)
+		names = append(names, first[i].Name)
 	}
+	slices.Reverse(names)
 	return names
 }
 
@@ -302,7 +330,13 @@ func (n *Node) refer() (plan.Op, error) {
 		return ref, err
 	}
 	ref.Part = n.part
-	n.ref.Store(&ref)
+	if !n.ref.CompareAndSwap(nil, &ref) {
+		n.graph.forget(ref.ID) // another action was first
+		return *n.ref.Load(), nil
+	}
+	if local(ref.ID) {
+		runtime.AddCleanup(n, n.graph.forget, ref.ID)
+	}
 	return ref, nil
 }
 
@@ -324,11 +358,23 @@ func (g *Graph) refer(op *Op, c Call) (plan.Op, error) {
 		}
 		g.notice(unfit.Error())
 	}
-	ref.ID = plan.OpID(fmt.Sprintf("local-%d", g.nextID.Add(1)))
+	ref.ID = plan.OpID(fmt.Sprintf("%s%d", localPrefix, g.nextID.Add(1)))
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.local[ref.ID] = op
 	return ref, nil
+}
+
+// localPrefix begins the IDs of closures.
+const localPrefix = "local-"
+
+func local(id plan.OpID) bool { return strings.HasPrefix(string(id), localPrefix) }
+
+// forget lets go of a closure that no plan names any more.
+func (g *Graph) forget(id plan.OpID) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.local, id)
 }
 
 // generated looks an operator up in the registry, and says why it is not there

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strings"
+	"sync"
 
 	"github.com/gordd-project/gordd/rdd/plan"
 	"github.com/gordd-project/gordd/shuffle"
@@ -97,7 +99,7 @@ func clip(s string, n int) string {
 // userFrames finds the innermost frame of the stack, above the panic, that is
 // neither this project's nor the standard library's.
 func userFrames(skip int) plan.Site {
-	pcs := make([]uintptr, 64)
+	pcs := make([]uintptr, 256)
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(skip+2, pcs)])
 	panicked := false
 	for {
@@ -132,8 +134,24 @@ func isUser(function string) bool {
 		return true
 	}
 	first, _, _ := strings.Cut(pkg, "/")
-	return pkg == "main" || strings.Contains(first, ".")
+	return pkg == "main" || strings.Contains(first, ".") || userModules()[first]
 }
+
+// userModules are the first elements of those modules in the program that have
+// no dot in them, as the standard library's packages have none.
+var userModules = sync.OnceValue(func() map[string]bool {
+	user := map[string]bool{}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return user
+	}
+	for _, m := range append([]*debug.Module{&info.Main}, info.Deps...) {
+		if first, _, _ := strings.Cut(m.Path, "/"); first != "" && !strings.Contains(first, ".") {
+			user[first] = true
+		}
+	}
+	return user
+})
 
 // maxFrames bounds the frames of a stack that are kept.
 const maxFrames = 16

@@ -155,7 +155,7 @@ func ValuesOp[K, V any]() *Op {
 // over once.
 func MapPartitionsOp[T, U any](f func(*Task, iter.Seq[T]) iter.Seq[U]) *Op {
 	return one("MapPartitions", f, &Across{run: func(t *Task, in Run, next Feed) error {
-		out := newOut[U](&t.row, next)
+		out := emitter[U](next)
 		var err error
 		more := true
 		for u := range f(t, once[T](t, in, &err)) {

@@ -154,6 +154,13 @@ func (r *Registry) op(id plan.OpID) (*Op, bool) {
 	return op, ok
 }
 
+// most is how many operators the longest kernel has.
+func (r *Registry) most() int {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.longest
+}
+
 func (r *Registry) kernel(refs string) (Kernel, bool) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()

@@ -71,15 +71,19 @@ func (s *textSink[T]) feed(b any) bool {
 	s.text = s.text[:0]
 	for i := range rows.Rows {
 		rows.Row = i
-		if s.text, s.err = s.line(s.text, &rows.Rows[i]); s.err != nil {
-			return false
+		before := len(s.text)
+		text, err := s.line(s.text, &rows.Rows[i])
+		if err != nil {
+			s.text = text[:before]
+			s.t.Reject(rows.Rows[i], err)
+			continue
 		}
-		s.text = append(s.text, '\n')
+		s.text = append(text, '\n')
+		s.rows++
 		if len(s.text) >= 64<<10 && !s.write() {
 			return false
 		}
 	}
-	s.rows += int64(len(rows.Rows))
 	return s.write()
 }
 
@@ -168,8 +172,17 @@ func marshalerText(t reflect.Type) textAppender {
 	if !t.Implements(marshaler) && !reflect.PointerTo(t).Implements(marshaler) {
 		return nil
 	}
+	own := t.Implements(marshaler)
 	return func(dst []byte, p unsafe.Pointer) ([]byte, error) {
-		text, err := reflect.NewAt(t, p).Interface().(encoding.TextMarshaler).MarshalText()
+		v := reflect.NewAt(t, p)
+		if own {
+			v = v.Elem()
+		}
+		m, ok := v.Interface().(encoding.TextMarshaler)
+		if !ok || v.Kind() == reflect.Pointer && v.IsNil() {
+			return dst, nil // a nil interface or pointer has no text
+		}
+		text, err := m.MarshalText()
 		return append(dst, text...), err
 	}
 }

@@ -100,6 +100,7 @@ func (r *Runner) find(p *plan.Pipe, e *end) []segment {
 	}
 	best := make([]int, total+1)
 	choice := make([]segment, total+1)
+	longest := registered.most()
 	for i := total - 1; i >= 0; i-- {
 		// On its own: an operator costs a kernel, the sink's own feed none.
 		best[i], choice[i] = 1+best[i+1], segment{from: i, to: i + 1}
@@ -109,7 +110,7 @@ func (r *Runner) find(p *plan.Pipe, e *end) []segment {
 		if r.o.NoKernels {
 			continue
 		}
-		for j := i + 1; j <= total && j-i <= registered.longest; j++ {
+		for j := i + 1; j <= total && j-i <= longest; j++ {
 			if i == n {
 				break
 			}

@@ -130,6 +130,9 @@ const maxWhole = 1 << 30
 func DataOp[T any]() *Op {
 	return one("Parallelize", nil, &SourcePart{open: func(t *Task, in *Input) (Run, error) {
 		data := in.spec.Data
+		if data == nil || in.partition < 0 || in.partition >= len(data.Ends) {
+			return nil, fmt.Errorf("Parallelize has no partition %d", in.partition)
+		}
 		blob, err := t.runner.o.Blob(data.Blob)
 		if err != nil {
 			return nil, fmt.Errorf("fetch the rows of Parallelize: %w", err)
@@ -174,6 +177,9 @@ func RangeOp() *Op { return numbers }
 func rangeOp() *Op {
 	return one("Range", nil, &SourcePart{open: func(_ *Task, in *Input) (Run, error) {
 		r := in.spec.Range
+		if r == nil || in.partition < 0 || in.partition >= r.N {
+			return nil, fmt.Errorf("Range has no partition %d", in.partition)
+		}
 		from := int64(in.partition) * (r.Count / int64(r.N))
 		to := from + r.Count/int64(r.N)
 		// The first Count mod N partitions would make borders that depend on

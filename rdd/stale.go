@@ -119,15 +119,32 @@ func (p *Package) check() {
 			if p.moved == nil {
 				p.moved = map[string]map[int]int{}
 			}
-			p.moved[name] = map[int]int{}
-			for _, s := range src.sites {
-				if s.token < len(lines) {
-					p.moved[name][lines[s.token]] = s.line
-				}
+			moved, ok := src.moved(lines)
+			if !ok {
+				p.stale = append(p.stale, name)
+				continue
 			}
+			p.moved[name] = moved
 		}
 		slices.Sort(p.stale)
 	})
+}
+
+// moved gives the line at generation for each line now, or says that lines were
+// joined whose operators cannot be told apart any more.
+func (s *source) moved(lines []int) (map[int]int, bool) {
+	moved := map[int]int{}
+	for _, site := range s.sites {
+		if site.token < 0 || site.token >= len(lines) {
+			return nil, false
+		}
+		now := lines[site.token]
+		if was, ok := moved[now]; ok && was != site.line {
+			return nil, false
+		}
+		moved[now] = site.line
+	}
+	return moved, true
 }
 
 // generatedLine gives the line that an operator's call had when the code was

@@ -25,8 +25,8 @@ type Task struct {
 	counters plan.Counters
 	done     <-chan struct{}
 
+	sink     sink  // once open
 	at       *link // the kernel that is running
-	row      int   // rows that whole-partition operators have given
 	rejected int64
 	aside    *os.File
 }
@@ -124,24 +124,30 @@ func (t *Task) setAside(bad *rowError) error {
 }
 
 func (t *Task) asideName() string {
-	return fmt.Sprintf("%s-%05d", t.spec.Stage, t.spec.Partition)
+	return fmt.Sprintf("%s-%s-%05d", t.spec.Action.Job, t.spec.Stage, t.spec.Partition)
 }
 
-// keepAside gives the file of rejected rows its final name, or removes it when
-// the attempt failed.
-func (t *Task) keepAside(ok bool) error {
+// keepAside gives the file of rejected rows its final name.
+func (t *Task) keepAside() error {
 	if t.aside == nil {
 		return nil
 	}
 	name := t.aside.Name()
-	err := t.aside.Close()
-	if ok && err == nil {
-		err = os.Rename(name, filepath.Join(t.plan.Policy.Aside, t.asideName()))
+	if err := t.aside.Close(); err != nil {
+		return fmt.Errorf("set rows aside: %w", err)
 	}
-	if !ok || err != nil {
-		return errors.Join(err, os.Remove(name))
+	if err := os.Rename(name, filepath.Join(t.plan.Policy.Aside, t.asideName())); err != nil {
+		return fmt.Errorf("set rows aside: %w", err)
 	}
 	return nil
+}
+
+// endAside removes the file of rejected rows unless it was kept.
+func (t *Task) endAside(kept bool) {
+	if t.aside != nil && !kept {
+		_ = t.aside.Close()
+		removeAll(t.aside.Name())
+	}
 }
 
 // position finds where the row in hand was read, following it back through the

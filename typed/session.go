@@ -165,5 +165,6 @@ func (s *Session) action(ctx context.Context, n *rdd.Node, a rdd.Action, want en
 	defer context.AfterFunc(s.ctx, func() { stop(context.Cause(s.ctx)) })()
 	st, err := s.engine.Do(ctx, encoded, want)
 	runtime.KeepAlive(n)
+	runtime.KeepAlive(p)
 	return st, err
 }
