@@ -290,7 +290,7 @@ func (a *action) settle() {
 		return
 	}
 	delete(a.e.actions, a.id)
-	a.e.blobs.release(a.plan.Blobs...)
+	a.e.blobs.Release(a.plan.Blobs...)
 	close(a.quiet)
 }
 

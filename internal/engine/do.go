@@ -28,7 +28,7 @@ func (e *Engine) Do(ctx context.Context, encoded []byte, want Action) (plan.Acti
 	if err := context.Cause(ctx); err != nil {
 		return plan.ActionStatus{}, err
 	}
-	if err := e.blobs.hold(a.plan.Blobs); err != nil {
+	if err := e.blobs.Hold(a.plan.Blobs); err != nil {
 		return plan.ActionStatus{}, a.wrap(err)
 	}
 	a.ctx, a.cancel = context.WithCancelCause(e.ctx)

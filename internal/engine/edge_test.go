@@ -143,3 +143,24 @@ func TestValue(t *testing.T) {
 		t.Error("a value without its file was opened")
 	}
 }
+
+// An action keeps its blobs while it runs, whatever the driver lets go.
+func TestActionHoldsBlobs(t *testing.T) {
+	w := start(t, 1)
+	d := w.PutBlob([]byte("env"))
+	w.fake.hooks["r"] = func(context.Context, *plan.Task) (*plan.Result, *plan.Failure) {
+		w.ReleaseBlob(d)
+		if b, err := w.Blob(d); err != nil || string(b) != "env" {
+			return nil, newFailure(plan.FailUser, "%q, %v", b, err)
+		}
+		return nil, nil
+	}
+	p := onePlan(1)
+	p.Blobs = []plan.Digest{d}
+	if _, _, err := w.do(p); err != nil {
+		t.Error(err)
+	}
+	if _, err := w.Blob(d); err == nil {
+		t.Error("the blob is held for ever")
+	}
+}

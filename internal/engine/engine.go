@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gordd-project/gordd/internal/engine/blob"
 	"github.com/gordd-project/gordd/internal/sched"
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/rdd/plan"
@@ -29,6 +30,8 @@ const (
 	grace = time.Second
 	// closeGrace is how long Close waits for attempts that had their grace.
 	closeGrace = 2 * time.Second
+	// blobMemory is how many bytes of blobs are kept in memory.
+	blobMemory = 64 << 20
 )
 
 // Executor runs attempts. It is called from several goroutines at once.
@@ -72,7 +75,7 @@ func (o Options) withDefaults() Options {
 type Engine struct {
 	o       Options
 	log     *slog.Logger
-	blobs   *blobs
+	blobs   *blob.Store
 	sources *sources
 	loop    *loop
 	worker  *worker
@@ -98,7 +101,7 @@ func New(o Options, ex Executor) *Engine {
 	o = o.withDefaults()
 	e := &Engine{
 		o: o, log: o.Log, actions: map[plan.ActionID]*action{},
-		blobs:   newBlobs(filepath.Join(o.Scratch, "blobs"), blobMemory),
+		blobs:   blob.New(filepath.Join(o.Scratch, "blobs"), blobMemory),
 		sources: newSources(o.Slots),
 	}
 	e.ctx, e.stop = context.WithCancel(context.Background())
@@ -129,13 +132,13 @@ func config(o Options) model.Config {
 // PutBlob keeps b, which must not be changed any more, and gives its digest.
 // Each call adds a reference, to be given back by ReleaseBlob. Much of it goes
 // to files.
-func (e *Engine) PutBlob(b []byte) plan.Digest { return e.blobs.put(b) }
+func (e *Engine) PutBlob(b []byte) plan.Digest { return e.blobs.Put(b) }
 
 // Blob returns the bytes of a blob. They must not be changed.
-func (e *Engine) Blob(d plan.Digest) ([]byte, error) { return e.blobs.get(d) }
+func (e *Engine) Blob(d plan.Digest) ([]byte, error) { return e.blobs.Get(d) }
 
 // ReleaseBlob gives a reference back. Running actions hold their own.
-func (e *Engine) ReleaseBlob(d plan.Digest) { e.blobs.release(d) }
+func (e *Engine) ReleaseBlob(d plan.Digest) { e.blobs.Release(d) }
 
 // Release says that the driver's handle to a shuffle or value is gone: its files
 // go when no action uses them.

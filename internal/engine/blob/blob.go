@@ -1,4 +1,6 @@
-package engine
+// Package blob keeps what plans name by digest: values given to With and slices
+// given to Parallelize. References are counted; much of it goes to files.
+package blob
 
 import (
 	"fmt"
@@ -9,13 +11,9 @@ import (
 	"github.com/gordd-project/gordd/rdd/plan"
 )
 
-// blobMemory is how many bytes of blobs are kept in memory; those beyond it go
-// to files.
-const blobMemory = 64 << 20
-
-// blobs keeps what plans name by digest: values given to With and slices given
-// to Parallelize.
-type blobs struct {
+// Store keeps blobs in memory up to a limit, and those beyond it in files. Its
+// methods may be called from several goroutines.
+type Store struct {
 	dir   string // made when the first file is written
 	limit int64  // of bytes in memory
 
@@ -30,12 +28,15 @@ type blob struct {
 	path  string // where it is when not in bytes
 }
 
-func newBlobs(dir string, limit int64) *blobs {
-	return &blobs{dir: dir, limit: limit, m: map[plan.Digest]*blob{}}
+// New returns an empty store that keeps up to limit bytes in memory and makes
+// dir for the rest. Who removes dir removes the files.
+func New(dir string, limit int64) *Store {
+	return &Store{dir: dir, limit: limit, m: map[plan.Digest]*blob{}}
 }
 
-// put keeps b under its digest, with one reference more.
-func (s *blobs) put(b []byte) plan.Digest {
+// Put keeps b, which must not be changed any more, under its digest, with one
+// reference more.
+func (s *Store) Put(b []byte) plan.Digest {
 	d := plan.DigestOf(b)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -53,7 +54,7 @@ func (s *blobs) put(b []byte) plan.Digest {
 	return d
 }
 
-func (s *blobs) spill(x *blob, d plan.Digest, b []byte) error {
+func (s *Store) spill(x *blob, d plan.Digest, b []byte) error {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return err
 	}
@@ -66,8 +67,8 @@ func (s *blobs) spill(x *blob, d plan.Digest, b []byte) error {
 	return nil
 }
 
-// get returns the bytes of a blob.
-func (s *blobs) get(d plan.Digest) ([]byte, error) {
+// Get returns the bytes of a blob. They must not be changed.
+func (s *Store) Get(d plan.Digest) ([]byte, error) {
 	s.mu.Lock()
 	x := s.m[d]
 	s.mu.Unlock()
@@ -84,8 +85,8 @@ func (s *blobs) get(d plan.Digest) ([]byte, error) {
 	return b, nil
 }
 
-// hold takes a reference to every blob, or to none when one is missing.
-func (s *blobs) hold(ds []plan.Digest) error {
+// Hold takes a reference to every blob, or to none when one is missing.
+func (s *Store) Hold(ds []plan.Digest) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, d := range ds {
@@ -99,8 +100,8 @@ func (s *blobs) hold(ds []plan.Digest) error {
 	return nil
 }
 
-// release gives references back; a blob without any is forgotten.
-func (s *blobs) release(ds ...plan.Digest) {
+// Release gives references back; a blob without any is forgotten.
+func (s *Store) Release(ds ...plan.Digest) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, d := range ds {

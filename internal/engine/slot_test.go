@@ -1,0 +1,230 @@
+package engine
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/rdd/plan"
+)
+
+func TestQueue(t *testing.T) {
+	var q queue[int]
+	q.init()
+	const n = 1000
+	got := make(chan int, n)
+	var takers sync.WaitGroup
+	for range 3 {
+		takers.Go(func() {
+			for {
+				x, ok := q.take()
+				if !ok {
+					return
+				}
+				got <- x
+			}
+		})
+	}
+	for x := range n {
+		q.put(x)
+	}
+	q.close()
+	takers.Wait()
+	close(got)
+	var all []int
+	for x := range got {
+		all = append(all, x)
+	}
+	slices.Sort(all)
+	for i, x := range all {
+		if i != x {
+			t.Fatalf("item %d is %d", i, x)
+		}
+	}
+	if len(all) != n {
+		t.Errorf("%d items, want %d: a closed queue is emptied first", len(all), n)
+	}
+}
+
+func TestQueueKeepsOrder(t *testing.T) {
+	var q queue[int]
+	q.init()
+	want := 0
+	for x := range 100 {
+		q.put(x)
+		if x%3 == 0 {
+			if got, _ := q.take(); got != want {
+				t.Fatalf("got %d, want %d", got, want)
+			}
+			want++
+		}
+	}
+}
+
+// A scratch directory serves the next attempt unless somebody used it.
+func TestScratch(t *testing.T) {
+	s := &scratch{base: filepath.Join(t.TempDir(), "tasks"), slot: 3}
+	get := func() string {
+		t.Helper()
+		dir, err := s.get()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+			t.Errorf("%s has %v, %v", dir, entries, err)
+		}
+		return dir
+	}
+	first := get()
+	s.clean()
+	if again := get(); again != first {
+		t.Errorf("an unused directory was not used again: %s, %s", first, again)
+	}
+	seen := map[string]bool{}
+	for i, use := range []func(string) error{
+		func(dir string) error { return os.WriteFile(filepath.Join(dir, "f"), nil, 0o600) },
+		func(dir string) error { return os.MkdirAll(filepath.Join(dir, "a", "b"), 0o700) },
+		os.Remove,
+	} {
+		dir := get()
+		if seen[dir] {
+			t.Errorf("use %d: %s was used before", i, dir)
+		}
+		seen[dir] = true
+		if err := use(dir); err != nil {
+			t.Fatal(err)
+		}
+		s.clean()
+	}
+	_ = get()
+	s.remove()
+	s.remove()
+	if entries, err := os.ReadDir(s.base); err != nil || len(entries) > 0 {
+		t.Errorf("left: %v, %v", entries, err)
+	}
+}
+
+func TestRemoveNamed(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"1.4", "1.4.shuffle", "1.4-77.result", "1.42.shuffle", "11.4", "other"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	removeNamed(dir, "1.4")
+	removeNamed(filepath.Join(dir, "none"), "1.4")
+	if got, want := filesIn(t, dir), []string{"1.42.shuffle", "11.4", "other"}; !slices.Equal(got, want) {
+		t.Errorf("left %q, want %q", got, want)
+	}
+}
+
+func TestReport(t *testing.T) {
+	from := model.AttemptID{Partition: 1, Term: 1, Seq: 9}
+	r := &run{inputs: []*input{{key: "m", outputs: []model.MapOutput{{Partition: 0}, {Partition: 1, Attempt: from}}}}}
+	fetch := func(key plan.StageKey, i int) *plan.Failure {
+		return &plan.Failure{Class: plan.FailFetch, Row: -1, Fetch: &plan.FetchSource{Stage: key, Map: i}}
+	}
+	class := func(c plan.FailureClass) *plan.Failure { return &plan.Failure{Class: c, Row: 4, Path: "p"} }
+	for _, c := range []struct {
+		name   string
+		f      *plan.Failure
+		killed bool
+		want   model.FailClass
+		source bool
+	}{
+		{"user", class(plan.FailUser), false, model.User, false},
+		{"input", class(plan.FailInput), false, model.Input, false},
+		{"resource", class(plan.FailResource), false, model.Resource, false},
+		{"no other worker would do better", class(plan.FailInfra), false, model.User, false},
+		{"killed by itself", class(plan.FailKilled), false, model.User, false},
+		{"killed", class(plan.FailKilled), true, model.Killed, false},
+		{"failed for being killed", class(plan.FailUser), true, model.Killed, false},
+		{"unknown class", class(200), false, model.User, false},
+		{"fetch", fetch("m", 1), false, model.Fetch, true},
+		{"fetch of an unknown map", fetch("m", 7), false, model.User, false},
+		{"fetch of an unknown shuffle", fetch("x", 1), false, model.User, false},
+		{"fetch of nothing", class(plan.FailFetch), false, model.User, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r.killed = c.killed
+			ev := r.report(model.From{}, c.f)
+			if ev.Class != c.want || (ev.Source != nil) != c.source || c.source && ev.Source.Attempt != from {
+				t.Errorf("got %s with source %+v", ev.Class, ev.Source)
+			}
+			if ev.Disk != (c.want == model.Resource) || ev.Signature.HasRow != (c.f.Row >= 0) {
+				t.Errorf("got %+v", ev)
+			}
+			back, err := plan.Decode[plan.Failure](ev.Detail)
+			if err != nil || back.Class != c.f.Class || back.Path != c.f.Path {
+				t.Errorf("detail %+v, %v", back, err)
+			}
+		})
+	}
+}
+
+func TestEnded(t *testing.T) {
+	mine, disk := fmt.Errorf("mine"), fmt.Errorf("disk")
+	detail, err := plan.Encode(&plan.Failure{Message: "deep", Row: -1, Offset: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cause := func(k model.CauseKind) *model.Cause { return &model.Cause{Kind: k, Message: "because"} }
+	task := &model.Cause{Kind: model.CauseTask, Message: "because", Stage: model.StageID{Key: "r"}, Detail: detail}
+	bare := &model.Cause{Kind: model.CauseNoProgress, Message: "because", Stage: model.StageID{Key: "gone"}}
+	for _, c := range []struct {
+		name    string
+		asked   error
+		problem error
+		state   model.ActionState
+		cause   *model.Cause
+		want    plan.ActionState
+		text    string
+	}{
+		{"done", nil, nil, model.ActionDone, nil, plan.ActionDone, "<nil>"},
+		{"done, but asked to end", mine, nil, model.ActionDone, nil, plan.ActionFailed, "mine"},
+		{"cancelled as asked", mine, nil, model.ActionCancelled, cause(model.CauseCancelled), plan.ActionFailed, "mine"},
+		{"cancelled by somebody", nil, nil, model.ActionCancelled, cause(model.CauseCancelled), plan.ActionCancelled, "Collect (main.go:14): because"},
+		{"failed before it was asked", mine, nil, model.ActionFailed, task, plan.ActionFailed, `deep: stage "result r", partition 0`},
+		{"storage", nil, disk, model.ActionFailed, cause(model.CausePublish), plan.ActionFailed, "Collect (main.go:14): disk"},
+		{"a stage without detail", nil, nil, model.ActionFailed, bare, plan.ActionFailed, `because: stage "", partition 0`},
+		{"no cause", nil, nil, model.ActionFailed, nil, plan.ActionFailed, "Collect (main.go:14): failed"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a := &action{plan: onePlan(1), cause: c.asked, as: plan.ActionFailed, problem: c.problem, stages: map[plan.StageKey]*stage{}}
+			a.graph()
+			state, err := a.ended(model.ActionEnd{State: c.state, Cause: c.cause})
+			if state != c.want || fmt.Sprint(err) != c.text {
+				t.Errorf("got %s, %v; want %s, %s", state, err, c.want, c.text)
+			}
+		})
+	}
+}
+
+func TestLocations(t *testing.T) {
+	w := &worker{where: map[plan.StageKey]*input{}}
+	out := func(i int, what string) model.MapOutput {
+		return model.MapOutput{Partition: i, Output: []byte(what)}
+	}
+	want := func(text string) {
+		t.Helper()
+		if got := fmt.Sprintf("%s", w.where["m"].encoded); got != text {
+			t.Errorf("got %s, want %s", got, text)
+		}
+	}
+	w.locate(model.Locations{Key: "m", Full: true, Outputs: []model.MapOutput{out(1, "b"), out(0, "a"), out(2, "c")}})
+	want("[a b c]")
+	first := w.where["m"]
+	w.locate(model.Locations{Key: "m", Lost: []int{1}})
+	want("[a c]")
+	w.locate(model.Locations{Key: "m", Outputs: []model.MapOutput{out(1, "B"), out(2, "C")}})
+	want("[a B C]")
+	w.locate(model.Locations{Key: "m", Full: true, Outputs: []model.MapOutput{out(0, "z")}})
+	want("[z]")
+	if got := fmt.Sprintf("%s", first.encoded); got != "[a b c]" {
+		t.Errorf("what attempts were given changed to %s", got)
+	}
+}
