@@ -17,6 +17,9 @@ type Stream[T any] func(yield func(rows []T) bool) error
 // ErrCorrupt is in the chain of every error caused by bytes that are not the block that was asked for.
 var ErrCorrupt = block.ErrCorrupt
 
+// ErrTooLarge is in the chain of the error for rows that fit into no block; fewer of them may.
+var ErrTooLarge = block.ErrTooLarge
+
 // FetchError says which map output could not be read. The rows that came before it must not be used.
 type FetchError struct {
 	Shuffle, Map, Reduce uint32
