@@ -219,9 +219,11 @@ func (t *Task) targetFeed(s *segment, ops []plan.Op, e *end) Feed {
 	l := &link{ops: append(append([]plan.Op(nil), ops[s.from:]...), e.op)}
 	target := e.sink.target()
 	return func(b any) bool {
-		l.prev, l.in = t.at, b.(batch)
+		in := b.(batch)
+		l.prev, l.in = t.at, in
 		t.at = l
 		s.kernel(t, s.envs, b, target)
+		*in.rowPtr() = -1 // what is combined now is not one row
 		ok := e.sink.flush()
 		t.at = l.prev
 		return ok

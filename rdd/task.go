@@ -159,6 +159,9 @@ func (t *Task) position() (path string, offset, ordinal int64) {
 	}
 	i, from, _ := l.in.row()
 	for {
+		if i < 0 || i >= l.in.size() {
+			return "", -1, -1
+		}
 		if where := l.in.origin(); where != nil {
 			return where.locate(i)
 		}

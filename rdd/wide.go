@@ -166,6 +166,7 @@ func (s *combineSink[T, K, V, C]) feed(b any) bool {
 	for i := range rows.Rows {
 		rows.Row = i
 		k, v := s.split(&rows.Rows[i])
+		rows.Row = -1 // values are combined later, many at once
 		if !s.c.Push(k, v) && !s.c.Flush() {
 			return false
 		}
