@@ -2,6 +2,7 @@ package rdd
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"os"
 	"path/filepath"
@@ -288,3 +289,6 @@ func register(sources map[string]string) *Package {
 }
 
 func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// passOn is a whole-partition function that changes nothing.
+func passOn[T any](_ *Task, rows iter.Seq[T]) iter.Seq[T] { return rows }
