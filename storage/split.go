@@ -46,7 +46,7 @@ type SplitOptions struct {
 	OpenCost int64
 	// NoPack gives every split bytes of one file only.
 	NoPack bool
-	// NoCut keeps every file whole.
+	// NoCut keeps every file whole, empty ones too: they are rows for who reads whole files.
 	NoCut bool
 }
 
@@ -58,9 +58,12 @@ func (o SplitOptions) withDefaults() SplitOptions {
 	return o
 }
 
+// wants reports whether a file has something for its reader.
+func (o SplitOptions) wants(f Info) bool { return f.Size > 0 || o.NoCut }
+
 // Splits cuts files into splits of about equal bytes, in the order of files, so that rows come
 // out ordered by file and offset. Files that are compressed as a whole stay whole, empty files
-// give nothing; no bytes give no splits. It panics when an option is negative.
+// give nothing unless NoCut is set; no bytes give no splits. It panics when an option is negative.
 //
 // The files are laid end to end and cut at equal distances; a cut too near the border of a file
 // moves to it, and one in a file with blocks moves to the border of a block where that is near.
@@ -71,7 +74,7 @@ func Splits(files []Info, opt SplitOptions) []Split {
 	}
 	p := planner{opt: opt, width: width(files, opt)}
 	for _, f := range files {
-		if f.Size > 0 {
+		if opt.wants(f) {
 			p.file(f)
 		}
 	}
@@ -82,7 +85,7 @@ func Splits(files []Info, opt SplitOptions) []Split {
 func width(files []Info, opt SplitOptions) float64 {
 	var total float64
 	for _, f := range files {
-		if f.Size > 0 {
+		if opt.wants(f) {
 			total += float64(f.Size + opt.OpenCost)
 		}
 	}

@@ -63,6 +63,9 @@ func TestSplits(t *testing.T) {
 			with(func(o *SplitOptions) { o.MinSplits = 6 }), "a.gz@0+1000 | b.zst@0+1000 | c.bz2@0+1000"},
 		{"all files stay whole", []Info{sized("a", 1000), sized("b", 1000)},
 			with(func(o *SplitOptions) { o.MinSplits = 6; o.NoCut = true }), "a@0+1000 | b@0+1000"},
+		{"and empty ones are kept then", []Info{sized("a", 0), sized("b", 9), sized("c", 0)},
+			with(func(o *SplitOptions) { o.NoCut = true }), "a@0+0 b@0+9 | c@0+0"},
+		{"even when all are empty", []Info{sized("a", 0)}, with(func(o *SplitOptions) { o.NoCut = true }), "a@0+0"},
 		{"a cut near a border moves to it", []Info{sized("a", 95), sized("b", 105)},
 			with(func(o *SplitOptions) { o.MinSplits = 2 }), "a@0+95 | b@0+105"},
 		{"a cut far from it does not", []Info{sized("a", 50), sized("b", 150)},
@@ -130,16 +133,19 @@ func TestSplitsCoverTheInput(t *testing.T) {
 			largest = max(largest, size)
 		}
 		splits := Splits(files, opt)
-		i, at := 0, int64(0)
+		if !opt.NoCut {
+			files = slices.DeleteFunc(files, func(f Info) bool { return f.Size == 0 })
+		}
+		i, at := -1, int64(0)
 		for _, s := range splits {
 			if len(s.Parts) == 0 {
 				t.Fatal("split without parts")
 			}
 			for _, p := range s.Parts {
-				if p.Length <= 0 {
+				if p.Length <= 0 && p.FileSize > 0 {
 					t.Fatalf("empty part %+v", p)
 				}
-				for at == files[i].Size {
+				if i < 0 || at == files[i].Size {
 					i, at = i+1, 0
 				}
 				if p.Path != files[i].Path || p.Offset != at || p.FileSize != files[i].Size {
@@ -154,10 +160,8 @@ func TestSplitsCoverTheInput(t *testing.T) {
 				}
 			}
 		}
-		for ; i < len(files); i, at = i+1, 0 {
-			if at != files[i].Size {
-				t.Fatalf("%s ends at %d of %d", files[i].Path, at, files[i].Size)
-			}
+		if i != len(files)-1 || i >= 0 && at != files[i].Size {
+			t.Fatalf("ends at %d in file %d of %d", at, i, len(files))
 		}
 		w := width(files, opt)
 		for _, s := range splits {
