@@ -201,6 +201,7 @@ func (s *Scheduler) outputPrepared(ev model.OutputPrepared) {
 		return
 	}
 	a.prepared = true
+	s.record(model.Prepared{Action: a.id}, false)
 	s.startAction(a)
 }
 
@@ -322,6 +323,9 @@ func (s *Scheduler) accepted(a *action, i int) {
 	a.got++
 	a.rows += o.rows
 	a.bytes += o.bytes
+	if s.restoring {
+		return
+	}
 	if a.sink.Kind == model.RowsToDriver && a.bytes > a.job.limits.ResultBytes {
 		s.endAction(a, model.ActionFailed, &model.Cause{Kind: model.CauseResultBytes, Site: a.site, Stage: a.target.id,
 			Message: fmt.Sprintf("results of %d bytes; the limit is %d", a.bytes, a.job.limits.ResultBytes)})
@@ -332,7 +336,7 @@ func (s *Scheduler) accepted(a *action, i int) {
 
 // maybeDone ends an action that has all it asked for.
 func (s *Scheduler) maybeDone(a *action) {
-	if a.state != model.ActionRunning || a.unacked > 0 || a.got < a.want && !a.enough() {
+	if s.restoring || a.state != model.ActionRunning || a.unacked > 0 || a.got < a.want && !a.enough() {
 		return
 	}
 	if a.sink.Kind == model.Files {
@@ -396,15 +400,29 @@ func (s *Scheduler) resultAck(ev model.ResultAck) {
 }
 
 // resend repeats to a driver that came back what it does not have (R65).
-func (s *Scheduler) resend(a *action, held map[model.ResultRef]bool) {
+func (s *Scheduler) resend(a *action) {
 	if a.state != model.ActionRunning || a.sink.Kind != model.RowsToDriver {
 		return
 	}
+	s.repeatReset(a)
 	for i := range a.target.tasks {
-		ref := model.ResultRef{Action: a.id, Gen: a.target.gen, Partition: i}
-		if a.target.tasks[i].state == model.TaskFinished && !a.target.outs[i].acked && !held[ref] {
-			s.sendResult(a, i, a.target.outs[i].data, nil)
+		o := &a.target.outs[i]
+		switch {
+		case a.target.tasks[i].state != model.TaskFinished || o.acked:
+		case o.where != "":
+			s.sendResult(a, i, nil, o.data)
+		case o.data != nil:
+			s.sendResult(a, i, o.data, nil)
+		default:
+			s.unfinish(a.target, i) // it was not kept: it is made again
 		}
+	}
+}
+
+// repeatReset tells a driver that may have missed it which generation counts.
+func (s *Scheduler) repeatReset(a *action) {
+	if a.state == model.ActionRunning && a.sink.Kind == model.RowsToDriver && a.target.gen > 0 {
+		s.emit(model.ResultReset{Action: a.id, Gen: a.target.gen})
 	}
 }
 
@@ -428,10 +446,15 @@ func (s *Scheduler) endAction(a *action, to model.ActionState, cause *model.Caus
 	end := model.ActionEnd{Action: a.id, State: to, Cause: cause, Rows: a.rows, Bytes: a.bytes, Stages: a.summaries(),
 		AtLeastOnce: a.sink.Guarantee == model.AtLeastOnce}
 	s.dropTarget(a)
-	s.record(model.ActionEnded{Action: a.id, State: to, Cause: cause}, false)
+	// A failed action must not publish after a restart; a published one is known
+	// by its own record.
+	s.record(model.ActionEnded{Action: a.id, State: to, Cause: cause}, a.sink.Kind == model.Files && to != model.ActionDone)
 	s.emit(end)
 	if a.sink.Kind == model.Files {
 		delete(s.paths, a.sink.Path)
+		if s.restoring {
+			s.uncollected = append(s.uncollected, model.Collect{Action: a.id, Sink: a.sink})
+		}
 		s.emit(model.Collect{Action: a.id, Sink: a.sink})
 		if s.cfg.CollectAgain > 0 {
 			s.after(s.now.Add(s.cfg.CollectAgain), timer{kind: timerCollect, act: &action{id: a.id, sink: a.sink}})

@@ -22,5 +22,6 @@
 // (F1 to F5) and invariants (I1 to I34). The rules are spread over the files:
 // job.go R1, R63, R64; action.go R2 to R4; stage.go R5, R6; place.go R8 to R16;
 // task.go R17 to R26; worker.go R27 to R35; executor.go R16, R24, R34; fetch.go
-// R40 to R47; speculate.go R48, R49; generation.go R50 to R52; commit.go R53 to R57; cache.go R61.
+// R40 to R47; speculate.go R48, R49; generation.go R50 to R52; commit.go R53 to R57; cache.go R61. Restarts from the
+// journal are in restore.go.
 package sched

@@ -92,13 +92,27 @@ func (s *Scheduler) raise(st *stage, why string) bool {
 	}
 	for i := range st.tasks {
 		s.killAll(st, i, "rolled back: "+why)
+	}
+	s.startOver(st, st.gen+1)
+	s.record(model.GenRaised{Stage: st.id, Gen: st.gen, Why: why}, true)
+	s.emit(model.Note{Kind: model.NoteRollback, Job: st.job.id, Stage: st.id, Gen: st.gen, Text: why})
+	if st.act != nil && st.act.sink.Kind == model.RowsToDriver {
+		s.emit(model.ResultReset{Action: st.act.id, Gen: st.gen})
+	}
+	return true
+}
+
+// startOver drops all that a stage's generations made so far.
+func (s *Scheduler) startOver(st *stage, gen model.Gen) {
+	for i := range st.tasks {
+		s.dropLive(st, i)
 		if st.tasks[i].state == model.TaskFinished {
 			s.unfinish(st, i)
 		}
 		st.tasks[i].rowSum, st.tasks[i].again = 0, false
 		s.recountLater(st, i)
 	}
-	st.gen++
+	st.gen = gen
 	st.epoch++
 	st.unsure, st.made, st.reads = false, false, nil
 	for _, e := range st.children {
@@ -108,12 +122,6 @@ func (s *Scheduler) raise(st *stage, why string) bool {
 		st.cache.gen++
 		clear(st.cache.holders)
 	}
-	s.record(model.GenRaised{Stage: st.id, Gen: st.gen, Why: why}, true)
-	s.emit(model.Note{Kind: model.NoteRollback, Job: st.job.id, Stage: st.id, Gen: st.gen, Text: why})
-	if st.act != nil && st.act.sink.Kind == model.RowsToDriver {
-		s.emit(model.ResultReset{Action: st.act.id, Gen: st.gen})
-	}
-	return true
 }
 
 // cannotRaise is R51: rows that user code saw cannot be taken back.

@@ -199,7 +199,7 @@ func actionState(to model.JobState) model.ActionState {
 }
 
 func (s *Scheduler) maybeEndJob(j *job) {
-	if j.state == model.JobEnding && len(j.actions) == 0 && j.running == 0 {
+	if !s.restoring && j.state == model.JobEnding && len(j.actions) == 0 && j.running == 0 {
 		s.jobEnded(j)
 	}
 }
@@ -214,15 +214,19 @@ func (s *Scheduler) endingDue(j *job) {
 		s.after(s.now.Add(s.cfg.Ending), timer{kind: timerEnding, job: j})
 		return
 	}
-	for _, w := range s.workers {
-		for i := len(w.attempts) - 1; i >= 0; i-- {
-			if a := w.attempts[i]; a.st.job == j {
-				s.forget(a)
-			}
-		}
-	}
+	s.forgetAttempts(j)
 	if j.state == model.JobEnding {
 		s.jobEnded(j)
+	}
+}
+
+func (s *Scheduler) forgetAttempts(j *job) {
+	for _, w := range s.workers {
+		for i := len(w.attempts) - 1; i >= 0; i-- {
+			if i < len(w.attempts) && w.attempts[i].st.job == j {
+				s.forget(w.attempts[i])
+			}
+		}
 	}
 }
 
@@ -328,12 +332,11 @@ func (s *Scheduler) driverAttach(ev model.DriverAttach) {
 	for _, e := range j.ended {
 		s.emit(e.end)
 	}
-	held := map[model.ResultRef]bool{}
 	for _, r := range ev.Held {
-		held[r] = true
+		s.resultAck(model.ResultAck{Action: r.Action, Gen: r.Gen, Partitions: []int{r.Partition}})
 	}
-	for _, a := range j.actions {
-		s.resend(a, held)
+	for _, a := range slices.Clone(j.actions) {
+		s.resend(a)
 	}
 	var gone []plan.StageKey
 	for _, st := range j.stages {

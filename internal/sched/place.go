@@ -68,7 +68,7 @@ func (p *pool) compare(a, b *job) int {
 
 // place is a pass: it launches while some stage can use some slot.
 func (s *Scheduler) place() {
-	if !s.wake {
+	if !s.wake || s.recovering() {
 		return
 	}
 	s.wake = false

@@ -954,21 +954,6 @@ func TestR38NoWorker(t *testing.T) {
 	}
 }
 
-func TestRestoreRefusesRecords(t *testing.T) {
-	s := New(model.Defaults("c", 1))
-	none := func(func(model.Record, error) bool) {}
-	if err := s.Restore(none); err != nil {
-		t.Error(err)
-	}
-	one := func(yield func(model.Record, error) bool) { yield(model.TermStarted{}, nil) }
-	if err := s.Restore(one); err == nil {
-		t.Error("half a restore")
-	}
-	for range s.Snapshot() {
-		t.Error("a snapshot that cannot be restored")
-	}
-}
-
 func TestViewsOfUnknownThings(t *testing.T) {
 	s := New(model.Defaults("c", 1))
 	if got := s.View(model.Tasks{}).(model.TaskList); len(got) != 0 {

@@ -1,9 +1,6 @@
 package sched
 
 import (
-	"errors"
-	"iter"
-
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/internal/sched/queue"
 	"github.com/gordd-project/gordd/rdd/plan"
@@ -34,9 +31,10 @@ type Scheduler struct {
 	bans     []ban
 	timers   queue.Timers[timer]
 
-	demand // worklists of stage.go
-	placer // state of place.go
-	twins  // state of speculate.go
+	demand  // worklists of stage.go
+	placer  // state of place.go
+	twins   // state of speculate.go
+	journal // state of restore.go
 	stats
 }
 
@@ -82,6 +80,9 @@ func (s *Scheduler) Step(now model.Instant, ev model.Event) []model.Command {
 		return nil
 	}
 	s.now = max(s.now, now)
+	if !s.begun {
+		s.begin()
+	}
 	for !s.stopped {
 		t, ok := s.timers.Pop(int64(s.now))
 		if !ok {
@@ -104,25 +105,12 @@ func (s *Scheduler) Next() (model.Instant, bool) {
 	return model.Instant(at), ok && !s.stopped
 }
 
-// Restore would take the records of an earlier master's journal. It refuses any
-// record: a machine that came back with half of its state would be worse than
-// one that does not start.
-func (s *Scheduler) Restore(recs iter.Seq2[model.Record, error]) error {
-	for _, err := range recs {
-		if err != nil {
-			return err
-		}
-		return errors.New("restore scheduler: restarting from a journal is not supported")
-	}
-	return nil
-}
-
 func (s *Scheduler) emit(c model.Command) { s.out = append(s.out, c) }
 
 // record asks for a journal record, if there is a journal. Callers on hot paths
 // test s.cfg.Journal first, to save making the record.
 func (s *Scheduler) record(r model.Record, sync bool) {
-	if s.cfg.Journal {
+	if s.cfg.Journal && !s.restoring {
 		s.emit(model.Append{Record: r, Sync: sync})
 	}
 }
@@ -286,10 +274,15 @@ const (
 	timerBan                      // an edge is free again
 	timerExec                     // an executor did not come up
 	timerSpec                     // a stage may have stragglers
+	timerHold                     // workers had time to come back
 	timerNoWork                   // a job may have nowhere to run
 )
 
-func (s *Scheduler) after(at model.Instant, t timer) { s.timers.Add(int64(at), t) }
+func (s *Scheduler) after(at model.Instant, t timer) {
+	if !s.restoring { // begin sets what is needed
+		s.timers.Add(int64(at), t)
+	}
+}
 
 func (s *Scheduler) expire(t timer) {
 	switch t.kind {
@@ -315,6 +308,8 @@ func (s *Scheduler) expire(t timer) {
 		s.banDue()
 	case timerExec:
 		s.execDue(t.w, t.job, t.i)
+	case timerHold:
+		s.wake = true
 	case timerSpec:
 		s.stragglers(t.st)
 	case timerNoWork:

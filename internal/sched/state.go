@@ -80,6 +80,7 @@ type action struct {
 	unacked   int   // results that only their worker holds
 	tries     int   // of publishing
 	manifest  model.Manifest
+	committed bool // by the journal
 }
 
 type edge struct {

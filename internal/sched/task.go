@@ -23,10 +23,18 @@ func (s *Scheduler) launch(w *worker, st *stage, i int, level model.Level, twin 
 		level: level, twin: twin, alone: t.alone, reads: st.current(), launched: s.now, moved: s.now,
 		memory: st.job.limits.Memory << t.grown,
 	}
-	if twin {
+	a.exec = s.execFor(st.job, w, t.alone)
+	st.job.pool.served++
+	s.book(a)
+	s.batch(a)
+}
+
+// book puts an attempt on the books.
+func (s *Scheduler) book(a *attempt) {
+	w, st := a.w, a.st
+	if a.twin {
 		s.twinsLive++
 	}
-	a.exec = s.execFor(st.job, w, t.alone)
 	s.attempts[a.key] = a
 	w.attempts = append(w.attempts, a)
 	w.used += a.memory
@@ -34,15 +42,13 @@ func (s *Scheduler) launch(w *worker, st *stage, i int, level model.Level, twin 
 	w.perJob[st.job]++
 	st.job.running++
 	st.job.pool.running++
-	st.job.pool.served++
 	st.live++
-	if t.live[0] == nil {
+	if t := &st.tasks[a.part]; t.live[0] == nil {
 		t.live[0] = a
 	} else {
 		t.live[1] = a
 	}
 	s.refresh(w)
-	s.batch(a)
 }
 
 // current returns the generations that an attempt of st would read now.
@@ -84,7 +90,7 @@ func (s *Scheduler) flush(b *batch) {
 		for k := range b.tasks {
 			ids[k] = b.tasks[k].Attempt
 		}
-		s.record(model.Launched{Worker: b.w.id, Inc: b.w.inc, Attempts: ids}, false)
+		s.record(model.Launched{Worker: b.w.id, Inc: b.w.inc, Exec: b.exec.no, Attempts: ids}, false)
 	}
 	s.emit(model.Launch{Receiver: b.w.to(), Exec: b.exec.no, Stage: b.st.id, Gen: b.st.gen, Try: b.st.try,
 		Reads: b.st.current(), Tasks: b.tasks})
@@ -275,11 +281,13 @@ func (s *Scheduler) recordDone(w *worker, st *stage, i int, ev *model.TaskDone) 
 	case st.act == nil:
 		out := s.mapOutput(st, i)
 		out.Worker, out.Store, out.Sizes, out.Reads = w.id, w.store, nil, st.current()
+		out.Counters = st.outs[i].counters
 		s.record(model.OutputAt{Output: out}, false)
 	case st.act.sink.Kind == model.Files:
-		s.record(model.Won{File: s.staged(st, i, w)}, false)
+		s.record(model.Won{File: s.staged(st, i, w), Counters: ev.Counters}, false)
 	default:
-		s.record(model.ResultAt{Attempt: ev.Attempt, Worker: w.id, Rows: ev.Rows, Address: ev.Address}, false)
+		s.record(model.ResultAt{Attempt: ev.Attempt, Worker: w.id, Rows: ev.Rows, Bytes: ev.Bytes, Address: ev.Address,
+			Output: ev.Output, Counters: ev.Counters}, false)
 	}
 }
 

@@ -1,7 +1,6 @@
 package sched
 
 import (
-	"iter"
 	"slices"
 
 	"github.com/gordd-project/gordd/internal/sched/model"
@@ -43,11 +42,6 @@ func (s *Scheduler) View(q model.Query) model.Answer {
 		return s.totals()
 	}
 	return nil
-}
-
-// Snapshot yields no records yet: what cannot be restored is not written.
-func (s *Scheduler) Snapshot() iter.Seq[model.Record] {
-	return func(func(model.Record) bool) {}
 }
 
 func (j *job) view() model.JobView {

@@ -38,10 +38,7 @@ func (s *Scheduler) attach(ev model.Attach) {
 		return
 	}
 	if w == nil {
-		w = &worker{id: ev.Worker, idx: len(s.workers), execs: map[*job][]*exec{}, perJob: map[*job]int{}}
-		w.state = model.WorkerLost
-		s.workers = append(s.workers, w)
-		s.byID[w.id] = w
+		w = s.newWorker(ev.Worker)
 	}
 	back := w.state == model.WorkerLost
 	s.describe(w, &ev)
@@ -55,6 +52,15 @@ func (s *Scheduler) attach(ev model.Attach) {
 	s.grantLease(w, 0)
 	s.reconcile(w, &ev.Inventory)
 	s.refresh(w)
+}
+
+// newWorker makes a worker that is not there yet.
+func (s *Scheduler) newWorker(id plan.WorkerID) *worker {
+	w := &worker{id: id, idx: len(s.workers), state: model.WorkerLost, execs: map[*job][]*exec{}, perJob: map[*job]int{},
+		sent: map[*stage]uint64{}, zombies: map[attemptKey]bool{}}
+	s.workers = append(s.workers, w)
+	s.byID[id] = w
+	return w
 }
 
 // ownerOf returns the worker that is not lost and has a store.
@@ -199,7 +205,7 @@ func (s *Scheduler) grantLease(w *worker, sentAt model.Instant) {
 	}
 	short := w.leaseEnd.Sub(s.now) < s.cfg.LeaseMargin
 	w.leaseEnd = s.now.Add(s.cfg.Lease)
-	s.emit(model.Lease{Receiver: w.to(), Session: w.session, For: s.cfg.Lease, SentAt: sentAt})
+	s.emit(model.Lease{Receiver: w.to(), Session: w.session, Term: s.cfg.Term, For: s.cfg.Lease, SentAt: sentAt})
 	if short {
 		s.refresh(w)
 	}

@@ -39,6 +39,7 @@ type (
 	Lease struct {
 		Receiver
 		Session Session
+		Term    Term // of the master: the worker's messages carry it from now on
 		For     time.Duration
 		SentAt  Instant // of the renewal that is answered
 	}

@@ -18,6 +18,8 @@ type (
 		Action plan.ActionID
 		Sizes  []StageSize
 	}
+	// Prepared is a staging directory that is there.
+	Prepared struct{ Action plan.ActionID }
 	// GenRaised is a roll-back.
 	GenRaised struct {
 		Stage StageID
@@ -34,6 +36,7 @@ type (
 	Launched struct {
 		Worker   plan.WorkerID
 		Inc      Inc
+		Exec     int
 		Attempts []AttemptID
 	}
 	// OutputAt is a registered map output or value.
@@ -50,13 +53,19 @@ type (
 		To     StoreID
 	}
 	// Won is a staged file that was granted.
-	Won struct{ File StagedFile }
+	Won struct {
+		File     StagedFile
+		Counters []Counter
+	}
 	// ResultAt is a result that was passed on.
 	ResultAt struct {
-		Attempt AttemptID
-		Worker  plan.WorkerID
-		Rows    int64
-		Address string
+		Attempt  AttemptID
+		Worker   plan.WorkerID
+		Rows     int64
+		Bytes    int64
+		Address  string
+		Output   []byte
+		Counters []Counter
 	}
 	// Failure is a failure that counts.
 	Failure struct {
@@ -106,6 +115,7 @@ func (TermStarted) record()     {}
 func (JobAccepted) record()     {}
 func (ActionAccepted) record()  {}
 func (SplitsPlanned) record()   {}
+func (Prepared) record()        {}
 func (GenRaised) record()       {}
 func (ClassChanged) record()    {}
 func (Launched) record()        {}

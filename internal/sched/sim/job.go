@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gordd-project/gordd/internal/sched/model"
@@ -19,6 +20,12 @@ type job struct {
 	next    int
 	ended   bool
 	asked   bool // to cancel
+	pool    string
+	prio    int
+	session model.Session
+
+	submitted, finished bool
+	stale               int // masters it did not talk to yet
 }
 
 // stage is one stage and the truth about it.
@@ -105,9 +112,19 @@ func (w *World) addJob(i int) {
 		w.addAction(j, n+1)
 	}
 	w.after(w.between(me, 0, 5*time.Second), func() {
-		w.step(model.SubmitJob{Job: j.id, Key: me, Pool: []string{"", "b"}[w.upTo(me, 2)], Priority: w.upTo(me, 2)})
+		j.pool, j.prio = []string{"", "b"}[w.upTo(me, 2)], w.upTo(me, 2)
+		j.submitted = true
+		w.step(j.submission())
 		w.submit(j)
 	})
+}
+
+func (j *job) submission() model.SubmitJob {
+	return model.SubmitJob{Job: j.id, Key: string(j.id), Pool: j.pool, Priority: j.prio}
+}
+
+func (w *World) submission(j *job, a *action) model.SubmitAction {
+	return model.SubmitAction{Request: 1, Action: a.id, Plan: "p", Graph: j.graph(a.target), Target: a.target.key, Partitions: a.parts, Sink: a.sink}
 }
 
 func (w *World) addStage(j *job, k int) {
@@ -250,15 +267,20 @@ func (j *job) graph(target *stage) []model.StageSpec {
 }
 
 func (w *World) submit(j *job) {
+	if j.stale > 0 { // a driver repeats what it submitted before it goes on
+		w.after(200*time.Millisecond, func() { w.submit(j) })
+		return
+	}
 	if j.next == len(j.actions) {
 		if !j.asked {
-			w.step(model.FinishJob{Job: j.id})
+			j.finished = true
+			w.step(model.FinishJob{Job: j.id, Session: j.session})
 		}
 		return
 	}
 	a := j.actions[j.next]
 	j.next++
-	w.step(model.SubmitAction{Request: 1, Action: a.id, Plan: "p", Graph: j.graph(a.target), Target: a.target.key, Partitions: a.parts, Sink: a.sink})
+	w.step(w.submission(j, a))
 	if w.o.Faults > 0 && w.chance(string(j.id)+"cancel", 0.08) {
 		w.after(w.between(string(j.id)+"cancel", 0, 5*time.Second), func() {
 			n := a.id.N
@@ -287,12 +309,19 @@ func (w *World) action(id plan.ActionID) *action {
 // toDriver carries out what is for drivers, storage and planning.
 func (w *World) toDriver(c model.Command) {
 	soon := func(ev model.Event) {
-		w.after(w.between("engine", time.Millisecond, 50*time.Millisecond), func() { w.step(ev) })
+		term := w.term
+		w.after(w.between("engine", time.Millisecond, 50*time.Millisecond), func() {
+			if w.term == term {
+				w.step(ev)
+			}
+		})
 	}
 	switch c := c.(type) {
 	case model.Reply:
 		if c.Err != nil && c.Err.Kind == model.CauseEnded {
 			w.action(plan.ActionID{Job: c.Job, N: c.Action}).refused = true
+		} else if c.Err != nil && w.term > 1 && strings.HasPrefix(c.Err.Message, "there is no job") {
+			w.trace("driver", "the master that knew the job is gone: it is submitted again soon")
 		} else if c.Err != nil {
 			w.fail("refused: %s", c.Err.Message)
 		}
@@ -305,9 +334,10 @@ func (w *World) toDriver(c model.Command) {
 	case model.Result:
 		w.result(c)
 	case model.ResultReset:
-		a := w.action(c.Action)
-		a.gen = c.Gen
-		clear(a.got)
+		if a := w.action(c.Action); c.Gen > a.gen {
+			a.gen = c.Gen
+			clear(a.got)
+		}
 	case model.ActionEnd:
 		w.actionEnd(c)
 	case model.JobEnd:
@@ -384,8 +414,11 @@ func (w *World) take(a *action, c model.Result) {
 
 func (w *World) actionEnd(c model.ActionEnd) {
 	a := w.action(c.Action)
-	if a.ended {
+	if a.ended && w.term == 1 {
 		w.fail("I17: %v ends twice", a.id)
+	}
+	if a.ended {
+		return
 	}
 	a.ended = true
 	switch c.State {
@@ -494,8 +527,11 @@ func (w *World) provenance(a *action, roots []uint64) {
 
 func (w *World) jobEnd(c model.JobEnd) {
 	j := w.job(c.Job)
-	if j.ended {
+	if j.ended && w.term == 1 {
 		w.fail("I17: %s ends twice", j.id)
+	}
+	if j.ended {
+		return
 	}
 	j.ended = true
 	for _, a := range j.actions[:j.next] {

@@ -16,6 +16,10 @@ func options(seed uint64) Options {
 	o.Jobs = 1 + pick(2, 4)
 	o.Tasks = []int{3, 8, 20, 60}[pick(3, 4)]
 	o.Faults = []float64{0, 1, 4, 20}[pick(4, 4)]
+	o.Restarts = []float64{0, 1, 5}[pick(6, 3)]
+	if o.Faults == 0 {
+		o.Restarts = 0
+	}
 	o.TaskFaults = pick(5, 2) == 0 && o.Faults > 0
 	return o
 }
@@ -51,6 +55,7 @@ func TestSeeds(t *testing.T) {
 		sum.Cancelled += rep.Cancelled
 		sum.Losses += rep.Losses
 		sum.Twins += rep.Twins
+		sum.Restarts += rep.Restarts
 		sum.Rollbacks += rep.Rollbacks
 		if t.Failed() && s > 20 {
 			break

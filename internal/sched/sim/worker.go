@@ -16,6 +16,7 @@ type worker struct {
 	host    string
 	inc     model.Inc
 	session model.Session
+	term    model.Term
 	known   model.Session // what the master's end of the stream is
 	slots   int
 	up      bool          // the process is there
@@ -79,7 +80,7 @@ func (x *worker) start(w *World) {
 func (x *worker) connect(w *World) {
 	w.seq++
 	x.session, x.stream, x.heard = model.Session(w.seq), true, w.now
-	x.out, x.in = w.now, w.now
+	x.out, x.in, x.term = w.now, w.now, w.term
 	x.locs = map[locKey]map[int]model.MapOutput{}
 	a := model.Attach{From: x.from(), Store: model.StoreID(x.id), Hosts: []string{x.host, string(x.id)}, Slots: x.slots, Rack: "r"}
 	for _, s := range sorted(x.running) {
@@ -125,7 +126,7 @@ func sorted[V any](m map[uint64]V) []uint64 {
 }
 
 func (x *worker) from() model.From {
-	return model.From{Cluster: "sim", Protocol: 1, Term: 1, Worker: x.id, Inc: x.inc, Session: x.session}
+	return model.From{Cluster: "sim", Protocol: 1, Term: x.term, Worker: x.id, Inc: x.inc, Session: x.session}
 }
 
 // send puts a message on the stream: in order, and lost with the stream.

@@ -30,6 +30,8 @@ type Options struct {
 	// TaskFaults lets tasks fail on their own as well, so that actions may end
 	// as failed.
 	TaskFaults bool
+	// Restarts scales how often the master dies and another one takes over; 0: never.
+	Restarts float64
 	// CheckEvery is after how many Steps the machine checks itself; 0: never.
 	CheckEvery int
 	// Trace gets each event and command, if set.
@@ -42,7 +44,7 @@ type Report struct {
 	Done, Failed, Cancelled int // actions
 	Completions             int // successes of tasks
 	Rollbacks, Losses       int
-	Twins                   int
+	Twins, Restarts         int
 	Ends                    map[model.CauseKind]int
 	Digest                  uint64 // of every command, for determinism
 	Took                    time.Duration
@@ -63,6 +65,9 @@ type World struct {
 	calm    model.Instant // no faults from here on
 	rep     Report
 	err     error
+	term    model.Term
+	journal []model.Record
+	durable int // records that no crash loses
 }
 
 // content is what made one output.
@@ -142,10 +147,8 @@ func (w *World) between(who string, a, b time.Duration) time.Duration {
 func New(o Options) *World {
 	w := &World{o: o, draws: map[string]uint64{}, content: map[uint64]content{}}
 	w.rep.Ends = map[model.CauseKind]int{}
-	c := model.Defaults("sim", 1)
-	c.DriverLease = 0
-	c.Pools = append(c.Pools, model.Pool{Name: "b", Mode: model.Fair, Weight: 2, MinShare: 2})
-	w.s = sched.New(c)
+	w.term = 1
+	w.s = sched.New(w.config())
 	w.calm = model.Instant(2 * time.Minute)
 	for i := range o.Workers {
 		w.addWorker(i)
@@ -154,6 +157,13 @@ func New(o Options) *World {
 		w.addJob(i)
 	}
 	return w
+}
+
+func (w *World) config() model.Config {
+	c := model.Defaults("sim", w.term)
+	c.DriverLease = 0
+	c.Pools = append(c.Pools, model.Pool{Name: "b", Mode: model.Fair, Weight: 2, MinShare: 2})
+	return c
 }
 
 // Run lets everything happen and returns what did, with an error if anything
@@ -235,10 +245,19 @@ func (w *World) step(ev model.Event) {
 func (w *World) stepOnce(ev model.Event) {
 	w.rep.Steps++
 	w.trace("event", ev)
-	for _, c := range w.s.Step(w.now, ev) {
+	out := w.s.Step(w.now, ev)
+	crash := w.o.Restarts > 0 && w.now < w.calm && w.chance("master", 0.002*w.o.Restarts)
+	if crash {
+		out = out[:w.upTo("master", len(out)+1)]
+	}
+	for _, c := range out {
 		w.rep.Commands++
 		w.trace("command", c)
 		w.carry(c)
+	}
+	if crash {
+		w.restart()
+		return
 	}
 	if w.o.CheckEvery > 0 && w.rep.Steps%w.o.CheckEvery == 0 {
 		if err := w.s.Check(); err != nil {
@@ -257,7 +276,15 @@ func (w *World) trace(what string, x any) {
 func (w *World) carry(c model.Command) {
 	w.rep.Digest = mix(w.rep.Digest ^ digest(c))
 	switch c := c.(type) {
+	case model.Append:
+		w.journal = append(w.journal, c.Record)
+		if c.Sync {
+			w.durable = len(w.journal)
+		}
 	case model.WorkerCommand:
+		if a, ok := c.(model.Ack); ok && a.Keep {
+			w.durable = len(w.journal) // Ack keep follows its record
+		}
 		w.toWorker(c)
 	case model.Probe:
 		w.probe(c)

@@ -1,0 +1,350 @@
+package sched
+
+import (
+	"cmp"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/rdd/plan"
+)
+
+// comeBack is how long nothing is launched after a restart while workers that
+// the journal names are not back.
+const comeBack = 2 * time.Second
+
+// journal is the state of a machine that takes over from an earlier one.
+type journal struct {
+	restoring   bool
+	begun       bool
+	restored    bool
+	holdUntil   model.Instant
+	uncollected []model.Collect
+}
+
+// Restore takes in the records of earlier masters' journals, oldest first, before
+// the first Step. The term of the configuration must be above all of theirs.
+//
+// Records are applied by the rules that wrote them, with their commands left
+// out; the first Step then asks again for whatever had not been answered. Workers
+// are taken for alive, and what was launched there for running, until they
+// attach and say what they have, or are lost.
+func (s *Scheduler) Restore(recs iter.Seq2[model.Record, error]) error {
+	s.restoring = true
+	defer func() { s.restoring, s.out = false, s.out[:0] }()
+	n := 0
+	for rec, err := range recs {
+		if err == nil {
+			err = s.apply(rec)
+		}
+		if err != nil {
+			return fmt.Errorf("restore scheduler: record %d: %w", n, err)
+		}
+		s.settle()
+		s.out = s.out[:0]
+		n++
+	}
+	s.restored = n > 0
+	return nil
+}
+
+// Snapshot yields nothing: a journal is kept whole.
+func (s *Scheduler) Snapshot() iter.Seq[model.Record] {
+	return func(func(model.Record) bool) {}
+}
+
+func (s *Scheduler) apply(rec model.Record) error {
+	switch r := rec.(type) {
+	case model.TermStarted:
+		if r.Term >= s.cfg.Term {
+			return fmt.Errorf("term %d of the journal is not below %d", r.Term, s.cfg.Term)
+		}
+	case model.PoolSet:
+		s.setPool(r.Pool)
+	case model.JobAccepted:
+		r.Submit.Request = 0
+		s.submitJob(r.Submit)
+	case model.JobEnded:
+		s.applyJobEnded(r)
+	case model.CancelAccepted:
+		s.cancel(r.Cancel)
+	case model.WorkerSeen:
+		s.applyWorker(r)
+	case model.WorkerRule:
+		s.exclude(r.Worker, r.Excluded, r.Reason)
+	case model.Moved:
+		return fmt.Errorf("moved outputs are not supported")
+	default:
+		s.applyToAction(rec)
+	}
+	return nil
+}
+
+func (s *Scheduler) applyToAction(rec model.Record) {
+	switch r := rec.(type) {
+	case model.ActionAccepted:
+		r.Submit.Request = 0
+		s.submitAction(r.Submit)
+	case model.SplitsPlanned:
+		s.splitsReady(model.SplitsReady{Action: r.Action, Sizes: r.Sizes})
+	case model.Prepared:
+		s.outputPrepared(model.OutputPrepared{Action: r.Action})
+	case model.CommitIntent:
+		if a := s.active(r.Manifest.Action); a != nil {
+			a.state, a.manifest = model.ActionPublishing, r.Manifest
+		}
+	case model.Committed:
+		if a := s.active(r.Action); a != nil {
+			a.committed = true
+		}
+	case model.ActionEnded:
+		if a := s.active(r.Action); a != nil {
+			s.endAction(a, r.State, r.Cause)
+		}
+	case model.CollectedRecord:
+		s.uncollected = slices.DeleteFunc(s.uncollected, func(c model.Collect) bool { return c.Action == r.Action })
+	default:
+		s.applyToStage(rec)
+	}
+}
+
+func (s *Scheduler) active(id plan.ActionID) *action {
+	if j := s.jobs[id.Job]; j != nil {
+		return j.action(id.N)
+	}
+	return nil
+}
+
+func (s *Scheduler) applyToStage(rec model.Record) {
+	switch r := rec.(type) {
+	case model.GenRaised:
+		if st := s.stage(r.Stage); st != nil {
+			s.startOver(st, r.Gen)
+		}
+	case model.ClassChanged:
+		if st := s.stage(r.Stage); st != nil {
+			st.class = r.Class
+		}
+	case model.Launched:
+		for _, id := range r.Attempts {
+			s.applyLaunched(s.known(r.Worker), r.Exec, id)
+		}
+	case model.OutputAt:
+		o := r.Output
+		s.applyDone(o.Attempt, o.Worker, o.RowSum, output{rows: o.Rows, bytes: o.Bytes, sum: o.Sum, data: o.Output, counters: o.Counters})
+	case model.Won:
+		f := r.File
+		s.applyDone(f.Attempt, f.Worker, 0, output{rows: f.Rows, bytes: f.Bytes, sum: f.Sum, data: f.Output, where: f.File, counters: r.Counters})
+	case model.ResultAt:
+		s.applyResult(r)
+	case model.OutputGone:
+		if st := s.stage(r.Stage); st != nil && r.Partition < st.n && st.tasks[r.Partition].state == model.TaskFinished {
+			s.unfinish(st, r.Partition)
+			st.epoch++
+			if st.class == model.Indeterminate {
+				s.mark(st)
+			}
+		}
+	case model.Failure:
+		s.applyFailure(r)
+	}
+}
+
+// applyResult counts a result that is still somewhere. One that went to the
+// driver inline may not have got there: its task is done again, and the driver
+// takes it once.
+func (s *Scheduler) applyResult(r model.ResultAt) {
+	st := s.stage(r.Attempt.Stage)
+	if st == nil || st.act == nil {
+		return
+	}
+	if st.act.sink.Kind == model.RowsToDriver && r.Address == "" {
+		s.applyGone(r.Attempt)
+		return
+	}
+	s.applyDone(r.Attempt, r.Worker, 0, output{rows: r.Rows, bytes: r.Bytes, data: r.Output, where: r.Address, counters: r.Counters})
+}
+
+// applyDone registers a success of an earlier term.
+func (s *Scheduler) applyDone(id model.AttemptID, by plan.WorkerID, rowSum uint64, o output) {
+	st, i := s.stage(id.Stage), id.Partition
+	if st == nil || i < 0 || i >= st.n || id.Gen != st.gen || st.tasks[i].state == model.TaskFinished {
+		return
+	}
+	s.applyGone(id)
+	s.dropLive(st, i)
+	var owner *worker
+	switch {
+	case st.spec.Kind == model.MapStage:
+		owner = s.known(by)
+	case st.act != nil && st.act.sink.Kind == model.RowsToDriver:
+		owner = s.known(by)
+		st.act.unacked++
+	}
+	o.term, o.seq = id.Term, id.Seq
+	t := &st.tasks[i]
+	t.rowSum, t.rowsWere = rowSum, o.rows
+	s.finish(st, i, o, owner)
+	if st.act != nil {
+		s.accepted(st.act, i)
+	}
+}
+
+// applyLaunched puts an attempt on its worker's books, as if it ran. What has
+// ended meanwhile without a record goes when the worker attaches.
+func (s *Scheduler) applyLaunched(w *worker, no int, id model.AttemptID) {
+	st, i := s.stage(id.Stage), id.Partition
+	if st == nil || i < 0 || i >= st.n || id.Gen != st.gen || st.tasks[i].state == model.TaskFinished {
+		return
+	}
+	t := &st.tasks[i]
+	if t.live[1] != nil {
+		s.forget(t.live[0])
+	}
+	e := w.exec(st.job, no)
+	if e == nil {
+		e = &exec{no: no, state: execUp}
+		w.execs[st.job] = append(w.execs[st.job], e)
+		w.execNo = max(w.execNo, no)
+	}
+	a := &attempt{key: attemptKey{id.Term, id.Seq}, gen: id.Gen, st: st, part: i, w: w, pos: len(w.attempts), exec: e,
+		level: model.Anywhere, reads: st.current(), memory: st.job.limits.Memory << t.grown}
+	s.book(a)
+	s.recount(st, i)
+}
+
+// applyGone forgets an attempt that has ended.
+func (s *Scheduler) applyGone(id model.AttemptID) {
+	if a := s.attempts[attemptKey{id.Term, id.Seq}]; a != nil {
+		s.forget(a)
+		if !a.st.dead {
+			s.recountLater(a.st, a.part)
+		}
+	}
+}
+
+// dropLive forgets the attempts of a task that is done.
+func (s *Scheduler) dropLive(st *stage, i int) {
+	for st.tasks[i].live[0] != nil {
+		s.forget(st.tasks[i].live[0])
+	}
+}
+
+func (s *Scheduler) applyFailure(r model.Failure) {
+	st, i := s.stage(r.Attempt.Stage), r.Attempt.Partition
+	s.applyGone(r.Attempt)
+	if st == nil || i < 0 || i >= st.n {
+		return
+	}
+	t := &st.tasks[i]
+	t.failures++
+	h := t.history()
+	h.tries = append(h.tries, model.Try{Attempt: r.Attempt, Worker: r.Worker, Class: r.Class, Signature: r.Signature})
+	h.avoid = append(h.avoid, int32(s.known(r.Worker).idx))
+	s.recountLater(st, i)
+}
+
+func (s *Scheduler) applyJobEnded(r model.JobEnded) {
+	j := s.jobs[r.Job]
+	if j == nil || j.state.Ended() {
+		return
+	}
+	s.endJob(j, r.State, r.Cause)
+	for _, a := range slices.Clone(j.actions) {
+		s.endAction(a, model.ActionCancelled, r.Cause)
+	}
+	s.forgetAttempts(j)
+	j.then, j.cause = r.State, r.Cause
+	s.jobEnded(j)
+}
+
+// known returns a worker that the journal names, made if it is new.
+func (s *Scheduler) known(id plan.WorkerID) *worker {
+	w := s.byID[id]
+	if w == nil {
+		w = s.newWorker(id)
+		w.state = model.WorkerSuspect
+	}
+	return w
+}
+
+// applyWorker notes which process of a worker was there last. What an earlier
+// one ran is gone; the outputs it lost have records of their own.
+func (s *Scheduler) applyWorker(r model.WorkerSeen) {
+	w := s.known(r.Worker)
+	if w.inc != r.Inc {
+		for len(w.attempts) > 0 {
+			s.applyGone(w.attempts[len(w.attempts)-1].id())
+		}
+		clear(w.execs)
+	}
+	w.inc, w.store = r.Inc, r.Store
+}
+
+// begin is the first Step: what was asked for before is asked for again.
+func (s *Scheduler) begin() {
+	s.begun = true
+	s.record(model.TermStarted{Term: s.cfg.Term}, true)
+	if !s.restored {
+		return
+	}
+	s.holdUntil = s.now.Add(comeBack)
+	s.after(s.holdUntil, timer{kind: timerHold})
+	for _, w := range s.workers {
+		w.heard, w.answered, w.downAt, w.doubted = s.now, s.holdUntil, s.holdUntil, s.now
+		w.leaseEnd = s.now.Add(cmp.Or(s.cfg.Lease, time.Hour))
+		s.arm(w)
+		for _, a := range w.attempts {
+			a.launched, a.moved = s.now, s.now
+		}
+	}
+	for _, c := range s.uncollected {
+		s.emit(c)
+	}
+	s.uncollected = nil
+	for _, j := range slices.Clone(s.order) {
+		s.beginJob(j)
+	}
+	s.settle()
+}
+
+func (s *Scheduler) beginJob(j *job) {
+	if j.state.Ended() {
+		return
+	}
+	j.leaseEnd = 0
+	s.driverHeard(j)
+	for _, a := range slices.Clone(j.actions) {
+		switch {
+		case a.committed:
+			s.endAction(a, model.ActionDone, nil)
+		case a.state == model.ActionPublishing:
+			s.emit(model.Publish{Manifest: a.manifest})
+		case a.state == model.ActionPreparing:
+			s.askFor(a)
+		default:
+			s.repeatReset(a)
+			s.maybeDone(a)
+		}
+	}
+	s.watchWork(j)
+	if j.state == model.JobEnding {
+		s.after(s.now.Add(s.cfg.Ending), timer{kind: timerEnding, job: j})
+		s.maybeEndJob(j)
+	}
+}
+
+// recovering reports whether launches wait for workers to come back.
+func (s *Scheduler) recovering() bool {
+	if s.now >= s.holdUntil {
+		return false
+	}
+	for _, w := range s.workers {
+		if w.state != model.WorkerLost && w.session == 0 {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,89 @@
+package sim
+
+import (
+	"slices"
+	"time"
+
+	"github.com/gordd-project/gordd/internal/sched"
+	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/rdd/plan"
+)
+
+// restart ends the master between two commands, with or without the records that
+// were not yet durable, and lets another one take over.
+func (w *World) restart() {
+	w.rep.Restarts++
+	w.trace("master", "restarts")
+	w.journal = w.journal[:w.durable+w.upTo("tail", len(w.journal)-w.durable+1)]
+	w.durable = len(w.journal)
+	w.term++
+	w.s = sched.New(w.config())
+	err := w.s.Restore(func(yield func(model.Record, error) bool) {
+		for _, r := range w.journal {
+			if !yield(r, nil) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		w.fail("%w", err)
+	}
+	if err := w.s.Check(); err != nil {
+		w.fail("after restore: %w", err)
+	}
+	w.after(w.between("master", time.Millisecond, 100*time.Millisecond), func() { w.step(model.Tick{}) })
+	for _, x := range w.workers {
+		if !x.up {
+			continue
+		}
+		x.stream = false
+		inc, term := x.inc, w.term
+		w.after(w.between("dial", 100*time.Millisecond, 4*time.Second), func() {
+			if x.up && x.inc == inc && !x.stream && w.term == term {
+				x.connect(w)
+			}
+		})
+	}
+	for _, j := range w.jobs {
+		j.stale++
+		w.after(w.between("dial", 100*time.Millisecond, time.Second), func() {
+			j.stale--
+			w.repeat(j)
+		})
+	}
+}
+
+// repeat is a driver that finds a new master: it submits again what has not
+// ended, and attaches with what it holds.
+func (w *World) repeat(j *job) {
+	if !j.submitted || j.ended {
+		return
+	}
+	w.step(j.submission())
+	for _, a := range j.actions[:j.next] {
+		if !a.ended && !a.refused {
+			w.step(w.submission(j, a))
+		}
+	}
+	j.session++
+	keys := []plan.StageKey{}
+	for k := range j.stages {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	at := model.DriverAttach{Job: j.id, Session: j.session, Handles: keys}
+	for _, a := range j.actions[:j.next] {
+		for i := range a.target.n {
+			if _, ok := a.got[i]; ok && !a.ended {
+				at.Held = append(at.Held, model.ResultRef{Action: a.id, Gen: a.gen, Partition: i})
+			}
+		}
+	}
+	w.step(at)
+	if j.asked {
+		w.step(model.Cancel{Job: j.id, Reason: "again"})
+	}
+	if j.finished {
+		w.step(model.FinishJob{Job: j.id, Session: j.session})
+	}
+}
