@@ -111,8 +111,8 @@ func (w *world) plan(n *Node, a Action) *plan.Plan {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	// The plan that was made holds the closures.
-	w.t.Cleanup(func() { runtime.KeepAlive(p) })
+	// The nodes and the plan that was made of them hold the closures.
+	w.t.Cleanup(func() { runtime.KeepAlive(p); runtime.KeepAlive(n) })
 	b, err := plan.Encode(p)
 	if err != nil {
 		w.t.Fatal(err)

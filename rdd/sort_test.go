@@ -1,0 +1,299 @@
+package rdd
+
+import (
+	"cmp"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gordd-project/gordd/rdd/codec"
+	"github.com/gordd-project/gordd/rdd/plan"
+)
+
+func sorts(n int, descending bool, pre string) Wide {
+	return Wide{
+		Kind: plan.RangePartitioner, N: n, Descending: descending, Sinks: []string{"map"}, Pre: pre, Sampled: true,
+	}
+}
+
+// TestSort sorts in every way and demands the rows in order over all
+// partitions, and those with equal keys as they came.
+func TestSort(t *testing.T) {
+	type row struct{ Key, At int }
+	rng := rand.New(rand.NewPCG(3, 4))
+	for _, test := range []struct {
+		name       string
+		rows, keys int
+	}{
+		{"no rows", 0, 1}, {"one row", 1, 1}, {"one key", 500, 1}, {"fewer keys than partitions", 500, 3},
+		{"many keys", 20000, 1 << 40}, {"some keys", 5000, 100},
+	} {
+		rows := make([]row, test.rows)
+		for i := range rows {
+			rows[i] = row{rng.IntN(test.keys) - test.keys/2, i}
+		}
+		for _, descending := range []bool{false, true} {
+			want := slices.Clone(rows)
+			slices.SortStableFunc(want, func(a, b row) int {
+				if descending {
+					a, b = b, a
+				}
+				return cmp.Compare(a.Key, b.Key)
+			})
+			ways := map[string]func(w *world) *Node{
+				"SortBy": func(w *world) *Node {
+					return slice(w, 4, rows...).Wide(SortByOp(func(r row) int { return r.Key }), here(), sorts(5, descending, "key"))
+				},
+				"SortFunc": func(w *world) *Node {
+					return slice(w, 4, rows...).Wide(SortFuncOp(func(a, b row) int { return cmp.Compare(a.Key, b.Key) }), here(), sorts(5, descending, ""))
+				},
+				"SortByKey": func(w *world) *Node {
+					return slice(w, 4, rows...).Narrow(MapToPairOp(func(r row) (int, row) { return r.Key, r }), here(), false).
+						Wide(SortByKeyOp[int, row](), here(), sorts(5, descending, "")).Narrow(ValuesOp[int, row](), here(), false)
+				},
+			}
+			for name, way := range ways {
+				t.Run(test.name+"/"+name, func(t *testing.T) {
+					w := newWorld(t)
+					parts := partitions[row](w, w.act(way(w), Action{Op: CollectOp[row](), Call: here()}))
+					var got []row
+					most := 0
+					for _, p := range parts {
+						got = append(got, p...)
+						most = max(most, len(p))
+					}
+					if len(parts) != 5 || !slices.Equal(got, want) {
+						t.Fatalf("descending %v: %d rows in %d partitions, not in order", descending, len(got), len(parts))
+					}
+					if test.keys > 1000 && most > len(got)/5*5/4 {
+						t.Errorf("the largest of 5 partitions has %d of %d rows", most, len(got))
+					}
+					if left := w.files("scratch"); len(left) > 0 {
+						t.Errorf("left behind: %v", left)
+					}
+				})
+			}
+		}
+	}
+}
+
+// boundsOf finds bounds for n partitions.
+func boundsOf(t *testing.T, n int, descending bool, samples ...Sample[string]) []string {
+	t.Helper()
+	s, err := newBounder(&plan.Sink{Part: &plan.Partitioner{N: n, Descending: descending}}, byKey[string, int])
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.feed(&Rows[Sample[string]]{Rows: samples})
+	var res plan.Result
+	if err := s.finish(&res); err != nil {
+		t.Fatal(err)
+	}
+	s.abort()
+	bounds, err := codec.Unmarshal[[]string](res.Value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bounds
+}
+
+func TestBounder(t *testing.T) {
+	sample := func(keys string, weight float64) (all []Sample[string]) {
+		for _, k := range keys {
+			all = append(all, Sample[string]{weight, string(k)})
+		}
+		return all
+	}
+	for _, test := range []struct {
+		name       string
+		n          int
+		descending bool
+		samples    []Sample[string]
+		want       string
+	}{
+		{"no rows", 4, false, nil, ""},
+		{"one partition", 1, false, sample("abcd", 1), ""},
+		{"equal parts", 4, false, sample("dchgfeba", 1), "bdf"},
+		{"equal parts downwards", 4, true, sample("abcdefgh", 1), "gec"},
+		{"one key", 4, false, sample("aaaa", 1), "a"},
+		{"fewer keys than partitions", 5, false, sample("ababcc", 1), "abc"},
+		{"a heavy sample is many rows", 2, false, append(sample("abcdef", 1), sample("z", 100)...), "z"},
+		{"many light ones are few", 2, false, append(sample("zzzz", 0.01), sample("ab", 10)...), "b"},
+		{"no weight at all", 3, false, sample("abc", 0), "ab"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := boundsOf(t, test.n, test.descending, test.samples...); strings.Join(got, "") != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+// TestPlaceByBounds compares with the rule: partition i has the rows that are
+// not above bound i, nor in a partition before.
+func TestPlaceByBounds(t *testing.T) {
+	for _, descending := range []bool{false, true} {
+		o, err := byKey[int, int](descending)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, bounds := range [][]int{nil, {0}, {-5, 0, 5}, {1, 2, 3, 4}} {
+			if descending {
+				bounds = slices.Clone(bounds)
+				slices.Reverse(bounds)
+			}
+			encoded, err := codec.Marshal(bounds)
+			if err != nil {
+				t.Fatal(err)
+			}
+			place, err := placeByBounds(o, encoded, len(bounds)+1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var rows []Pair[int, int]
+			for k := -10; k <= 10; k++ {
+				rows = append(rows, Pair[int, int]{Key: k})
+			}
+			out := make([]uint32, len(rows))
+			place(rows, out)
+			for i, row := range rows {
+				want := 0
+				for want < len(bounds) && o.cmp(&row.Key, &bounds[want]) > 0 {
+					want++
+				}
+				if int(out[i]) != want {
+					t.Errorf("bounds %v: row %d is in partition %d, want %d", bounds, row.Key, out[i], want)
+				}
+			}
+			if _, err := placeByBounds(o, encoded, len(bounds)); err == nil {
+				t.Errorf("%d bounds for as many partitions are taken", len(bounds))
+			}
+		}
+		if _, err := placeByBounds(o, []byte("\xff\xff\xff"), 9); err == nil || !strings.HasPrefix(err.Error(), "decode range bounds: ") {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+func TestSortFloats(t *testing.T) {
+	w := newWorld(t)
+	rows := []float64{2, math.NaN(), math.Inf(1), 0, -1, math.Inf(-1), math.NaN(), 1}
+	got := collect[float64](w, slice(w, 3, rows...).Wide(SortByOp(func(f float64) float64 { return f }), here(), sorts(3, false, "key")))
+	want := slices.Clone(rows)
+	slices.Sort(want)
+	if !slices.EqualFunc(got, want, func(a, b float64) bool { return a == b || a != a && b != b }) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// TestSamplerWeights: samples stand for all rows of their partition, however
+// many are taken.
+func TestSamplerWeights(t *testing.T) {
+	w := newWorld(t)
+	for _, rows := range []int{0, 1, sampleRows - 1, sampleRows, sampleRows + 1, 50 * sampleRows} {
+		p := w.plan(w.numbers(int64(rows), 1).Wide(SortByOp(func(n int64) int64 { return n }), here(), sorts(4, false, "key")), Action{Op: CountOp[int64](), Call: here()})
+		taskOf := &Task{Context: t.Context(), spec: w.task(&p.Stages[0], 0), stage: &p.Stages[0], plan: p, runner: w.r}
+		s, err := newSampler(taskOf, &p.Stages[0].Sink, byKey[int64, int64])
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := &Rows[Pair[int64, int64]]{Rows: make([]Pair[int64, int64], 1)}
+		for i := range rows {
+			in.Rows[0].Key = int64(i)
+			s.feed(in)
+		}
+		sampler := s.(*sampler[Pair[int64, int64], int64])
+		if len(sampler.taken) != min(rows, sampleRows) {
+			t.Errorf("took %d of %d rows", len(sampler.taken), rows)
+		}
+		var mean float64
+		for _, k := range sampler.taken {
+			mean += float64(k) / float64(len(sampler.taken))
+		}
+		if rows > sampleRows && math.Abs(mean-float64(rows)/2) > float64(rows)/20 {
+			t.Errorf("the mean of a sample of 0 to %d is %f", rows, mean)
+		}
+		s.abort()
+	}
+}
+
+// TestSamplesAreBounded: many partitions take few samples each.
+func TestSamplesAreBounded(t *testing.T) {
+	w := newWorld(t)
+	p := w.plan(w.numbers(100, 1).Wide(SortByOp(func(n int64) int64 { return n }), here(), sorts(4, false, "key")), Action{Op: CountOp[int64](), Call: here()})
+	for n, want := range map[int]int64{1: sampleRows, 512: sampleRows, 1 << 13: 128, plan.MaxPartitions: minSampleRows} {
+		stage := p.Stages[0]
+		stage.Pipe.N = n
+		s, err := newSampler(&Task{Context: t.Context(), spec: &plan.Task{}, stage: &stage, plan: p, runner: w.r}, &stage.Sink, byKey[int64, int64])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.(*sampler[Pair[int64, int64], int64]).most; got != want {
+			t.Errorf("%d partitions: %d samples each, want %d", n, got, want)
+		}
+		s.abort()
+	}
+}
+
+func TestRowBlocks(t *testing.T) {
+	c, err := codec.For[string]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b []byte
+	var want []string
+	for n := range 20 {
+		rows := make([]string, n)
+		for i := range rows {
+			rows[i] = strings.Repeat("x", n*i)
+		}
+		if b, err = appendRows(b, c, rows); err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, rows...)
+	}
+	var got []string
+	if err := DecodeRows(b, func(rows []string) bool { got = append(got, rows...); return true }); err != nil || !slices.Equal(got, want) {
+		t.Fatalf("got %d rows, %v", len(got), err)
+	}
+	batches := 0
+	if err := DecodeRows(b, func([]string) bool { batches++; return batches < 3 }); err != nil || batches != 3 {
+		t.Errorf("%d batches after the end, %v", batches, err)
+	}
+	// Rows that are damaged are an error or the rows, never a panic.
+	for i := range b {
+		bad := slices.Clone(b)
+		bad[i] ^= 0x41
+		if err := DecodeRows(bad, func([]string) bool { return true }); err == nil {
+			t.Fatalf("byte %d is wrong and nobody says so", i)
+		}
+	}
+	for cut := range b {
+		got = got[:0]
+		err := DecodeRows(b[:cut], func(rows []string) bool { got = append(got, rows...); return true })
+		if err == nil && len(got) == len(want) {
+			t.Fatalf("all rows are there in %d of %d bytes", cut, len(b))
+		}
+	}
+}
+
+func FuzzDecodeRows(f *testing.F) {
+	c, err := codec.For[string]()
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, rows := range [][]string{nil, {""}, {"a", "b", "c"}, {strings.Repeat("x", 1000)}} {
+		b, err := appendRows(nil, c, rows)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Add([]byte("\xff\xff\xff\xff"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		_ = DecodeRows(b, func([]string) bool { return true })
+		_, _ = DecodeAcc[string](b)
+	})
+}
