@@ -1,6 +1,7 @@
 package typed
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -249,6 +250,9 @@ func fold[T any](ctx context.Context, s *Session, n *rdd.Node, c rdd.Call, op *r
 }
 
 func aggregate[A any](ctx context.Context, s *Session, n *rdd.Node, c rdd.Call, op *rdd.Op, zero func() A, merging func(*A, *A)) (A, error) {
+	if err := cmp.Or(n.Err(), c.Err); err != nil { // zero may need what is missing
+		return *new(A), err
+	}
 	acc, err := merge(ctx, s, n, rdd.Action{Op: op, Call: c, Inexact: true}, rdd.Acc[A]{Value: zero(), Has: true}, func(a, b A) A {
 		merging(&a, &b)
 		return a

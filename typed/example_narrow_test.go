@@ -39,6 +39,12 @@ func ExampleRDD_FlatMap() {
 	// Output: [to be or not] <nil>
 }
 
+func ExampleFields() {
+	s := session()
+	fmt.Println(s.Parallelize([]string{" to  be", "or\tnot"}, 2).FlatMap(typed.Fields).Collect(ctx))
+	// Output: [to be or not] <nil>
+}
+
 func ExampleRDD_TryFlatMap() {
 	s := session()
 	digits := s.Parallelize([]string{"12", "3"}, 2).TryFlatMap(func(text string) (iter.Seq[int], error) {
@@ -116,7 +122,7 @@ func ExampleRDD_Err() {
 	s := session()
 	bad := s.Range(3).Repartition(0)
 	fmt.Println(bad.Err())
-	// Output: Repartition (example_narrow_test.go:117): 0 partitions: give a number from 1 to 1000000
+	// Output: Repartition (example_narrow_test.go:123): 0 partitions: give a number from 1 to 1000000
 }
 
 // pairs are the pairs that examples work on.
