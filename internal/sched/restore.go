@@ -120,9 +120,7 @@ func (s *Scheduler) active(id plan.ActionID) *action {
 func (s *Scheduler) applyToStage(rec model.Record) {
 	switch r := rec.(type) {
 	case model.GenRaised:
-		if st := s.stage(r.Stage); st != nil {
-			s.startOver(st, r.Gen)
-		}
+		s.applyRaised(r)
 	case model.ClassChanged:
 		if st := s.stage(r.Stage); st != nil {
 			st.class = r.Class
@@ -149,6 +147,15 @@ func (s *Scheduler) applyToStage(rec model.Record) {
 		}
 	case model.Failure:
 		s.applyFailure(r)
+	}
+}
+
+// applyRaised rolls a stage back, and at once all that took in its rows: the
+// master may have died before their records.
+func (s *Scheduler) applyRaised(r model.GenRaised) {
+	if st := s.stage(r.Stage); st != nil && r.Gen > st.gen {
+		st.gen, st.unsure = r.Gen-1, true
+		s.rollBack(st, r.Why)
 	}
 }
 
@@ -213,6 +220,9 @@ func (s *Scheduler) applyLaunched(w *worker, no int, id model.AttemptID) {
 		level: model.Anywhere, reads: st.current(), memory: st.job.limits.Memory << t.grown}
 	s.book(a)
 	s.recount(st, i)
+	if !t.counted {
+		s.kill(a, "not needed any more") // said again when its worker attaches
+	}
 }
 
 // applyGone forgets an attempt that has ended.

@@ -21,6 +21,7 @@ type worker struct {
 	slots   int
 	up      bool          // the process is there
 	stream  bool          // its stream is
+	cut     bool          // the network around it is down
 	heard   model.Instant // when the master last answered
 	out     model.Instant // last message on its way to the master
 	in      model.Instant // and from there
@@ -112,7 +113,7 @@ func (x *worker) connect(w *World) {
 			return cmp.Or(cmp.Compare(p.RDD, q.RDD), cmp.Compare(p.Gen, q.Gen), cmp.Compare(p.Partition, q.Partition))
 		})
 	}
-	slices.SortFunc(a.Inventory.Outputs, func(p, q model.MapOutput) int { return cmp.Compare(p.Attempt.Seq, q.Attempt.Seq) })
+	slices.SortFunc(a.Inventory.Outputs, func(p, q model.MapOutput) int { return cmp.Compare(key(p.Attempt), key(q.Attempt)) })
 	x.send(w, a)
 }
 
@@ -239,7 +240,7 @@ func (x *worker) drop(c model.Drop) {
 }
 
 func (x *worker) acked(id model.AttemptID, keep bool) {
-	delete(x.reports, id.Seq)
+	delete(x.reports, key(id))
 	if !keep {
 		delete(x.store, id)
 		delete(x.results, id)
@@ -247,14 +248,14 @@ func (x *worker) acked(id model.AttemptID, keep bool) {
 }
 
 func (x *worker) kill(w *World, id model.AttemptID) {
-	a := x.running[id.Seq]
+	a := x.running[key(id)]
 	if a == nil || a.killed {
 		return
 	}
 	a.killed = true
 	inc := x.inc
 	w.after(w.between("kill", time.Millisecond, time.Second), func() {
-		if x.inc == inc && x.running[id.Seq] == a {
+		if x.inc == inc && x.running[key(id)] == a {
 			x.failed(w, a, model.TaskFailed{Class: model.Killed, Message: "killed"})
 		}
 	})
@@ -266,7 +267,7 @@ func (x *worker) run(w *World, l model.Launch, t model.Assignment) {
 		w.fail("launch of %s in executor %d, which was never started", t.Attempt, l.Exec)
 	}
 	a := &attempt{id: t.Attempt, exec: l.Exec, reads: l.Reads, holders: t.Holders}
-	x.running[a.id.Seq] = a
+	x.running[key(a.id)] = a
 	if _, there := x.execs[l.Exec]; !there { // it crashed, and the master does not know yet
 		x.failed(w, a, model.TaskFailed{Class: model.Refused, Message: "no executor"})
 		return
@@ -275,7 +276,7 @@ func (x *worker) run(w *World, l model.Launch, t model.Assignment) {
 	if !w.chance("unstarted", 0.5) {
 		x.send(w, model.TaskStarted{From: x.from(), Attempt: a.id})
 	}
-	there := func() bool { return x.up && x.inc == inc && x.running[a.id.Seq] == a && !a.killed }
+	there := func() bool { return x.up && x.inc == inc && x.running[key(a.id)] == a && !a.killed }
 	work := w.between("work", 5*time.Millisecond, 400*time.Millisecond)
 	if w.chance("slow", 0.03) {
 		work *= 20
@@ -358,7 +359,7 @@ func (x *worker) fetch(w *World, a *attempt, up *stage, m int) (uint64, *model.T
 		switch {
 		case !y.up:
 			bad.Source.Cause = model.FetchRefused
-		case y != x && (!y.stream && !x.stream || w.flaky(x, y)):
+		case y != x && (y.cut && x.cut || w.flaky(x, y)):
 			bad.Source.Cause = model.FetchTimeout
 		case !has:
 			bad.Source.Cause = model.FetchMissing
@@ -386,7 +387,7 @@ func (x *worker) finish(w *World, a *attempt) {
 	if !a.fromOwn {
 		a.content = w.make(st, a)
 	}
-	delete(x.running, a.id.Seq)
+	delete(x.running, key(a.id))
 	d := model.TaskDone{From: x.from(), Attempt: a.id, Reads: a.reads, Rows: 1, Bytes: 8, RowSum: a.content | 1,
 		Counters: []model.Counter{{Name: "tasks", Value: 1}, {Name: "rows", Value: int64(a.id.Partition)}}}
 	switch {
@@ -409,7 +410,7 @@ func (x *worker) finish(w *World, a *attempt) {
 		d.Blocks = []model.BlockID{*b}
 		x.blocks[block{a.id.Stage.Job, *b}] = a.content
 	}
-	x.reports[a.id.Seq] = d
+	x.reports[key(a.id)] = d
 	x.send(w, d)
 }
 
@@ -434,9 +435,9 @@ func (x *worker) misbehave(w *World, a *attempt) bool {
 }
 
 func (x *worker) failed(w *World, a *attempt, f model.TaskFailed) {
-	delete(x.running, a.id.Seq)
+	delete(x.running, key(a.id))
 	f.From, f.Attempt = x.from(), a.id
-	x.reports[a.id.Seq] = f
+	x.reports[key(a.id)] = f
 	x.send(w, f)
 }
 
@@ -526,6 +527,7 @@ func (w *World) die(x *worker, away time.Duration, empty bool) {
 
 // cut breaks a worker's stream for a while.
 func (w *World) cut(x *worker, away time.Duration) {
+	x.cut = true
 	silent := w.chance(string(x.id)+"silent", 0.5)
 	if silent {
 		x.stream = false // nobody tells the master
@@ -534,6 +536,7 @@ func (w *World) cut(x *worker, away time.Duration) {
 	}
 	inc := x.inc
 	w.after(away, func() {
+		x.cut = false
 		if x.up && x.inc == inc && !x.stream {
 			x.connect(w)
 		}
@@ -556,7 +559,10 @@ func (w *World) rot(x *worker) {
 		ids = append(ids, id)
 	}
 	if len(ids) > 0 {
-		slices.SortFunc(ids, func(a, b model.AttemptID) int { return cmp.Compare(a.Seq, b.Seq) })
+		slices.SortFunc(ids, func(a, b model.AttemptID) int { return cmp.Compare(key(a), key(b)) })
 		delete(x.store, ids[w.upTo("rot", len(ids))])
 	}
 }
+
+// key tells attempts of all terms apart.
+func key(id model.AttemptID) uint64 { return uint64(id.Term)<<32 | id.Seq }
