@@ -222,6 +222,7 @@ func (s *Scheduler) applyLaunched(w *worker, no int, id model.AttemptID) {
 	s.recount(st, i)
 	if !t.counted {
 		s.kill(a, "not needed any more") // said again when its worker attaches
+		s.review(st, i)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 
 var seeds = flag.Uint64("seeds", 400, "how many seeds TestSeeds runs")
 
+var from = flag.Uint64("from", 1, "the first of them")
+
 var seed = flag.Uint64("seed", 0, "replay this seed, with its trace")
 
 func options(seed uint64) Options {
@@ -43,7 +45,7 @@ func TestSeeds(t *testing.T) {
 		n = 50
 	}
 	var sum Report
-	for s := uint64(1); s <= n; s++ {
+	for s := *from; s < *from+n; s++ {
 		rep, err := New(options(s)).Run()
 		if err != nil {
 			t.Errorf("%v\nreplay: go test ./internal/sched/sim -run Replay -seed %d -v", err, s)
@@ -57,7 +59,7 @@ func TestSeeds(t *testing.T) {
 		sum.Twins += rep.Twins
 		sum.Restarts += rep.Restarts
 		sum.Rollbacks += rep.Rollbacks
-		if t.Failed() && s > 20 {
+		if t.Failed() && s > *from+20 {
 			break
 		}
 	}
