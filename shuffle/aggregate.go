@@ -125,8 +125,8 @@ func (a *aggregator[K, X, C]) take(rows []codec.Pair[K, X]) error {
 	}
 	n := len(rows)
 	ks, hashes, slots := a.ks[:n], a.hashes[:n], a.slots[:n]
-	a.keys.Hash(hashes, ks, a.seed)
-	if !a.frozen && a.tab.room(ks, 0) && a.headroom() {
+	a.tab.Hash(ks, hashes)
+	if !a.frozen && a.tab.room(n, 0) && a.headroom() {
 		fresh := a.tab.Upsert(ks, hashes, slots)
 		a.tab.settle()
 		a.up.apply(fresh, slots, a.xs[:n])

@@ -185,12 +185,12 @@ func (c *Combiner[K, V, C]) Flush() bool {
 
 func (c *Combiner[K, V, C]) combine(n int) error {
 	ks, hashes, slots := c.ks[:n], c.hashes[:n], c.slots[:n]
-	c.keys.Hash(hashes, ks, c.seed)
-	if !c.tab.room(ks, c.cap) {
+	c.tab.Hash(ks, hashes)
+	if !c.tab.room(n, c.cap) {
 		if err := c.spill(); err != nil {
 			return err
 		}
-		c.tab.must(ks)
+		c.tab.must(n)
 	}
 	fresh := c.tab.Upsert(ks, hashes, slots)
 	c.tab.settle()

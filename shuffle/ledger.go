@@ -27,9 +27,9 @@ func newLedger[K comparable, C any](t table.Table[K, C], mem *share) ledger[K, C
 // leastTable is what a table may take by force: it could not take a single batch without.
 const leastTable = 32 << 10
 
-// room takes the memory for a batch of keys and reports false when there is none, or when the table would pass limit.
-func (l *ledger[K, C]) room(keys []K, limit int64) bool {
-	need := l.Need(keys)
+// room takes the memory for the batch of n keys that was hashed last and reports false when there is none, or when the table would pass limit.
+func (l *ledger[K, C]) room(n int, limit int64) bool {
+	need := l.Need(n)
 	if need == 0 {
 		return true
 	}
@@ -44,8 +44,8 @@ func (l *ledger[K, C]) room(keys []K, limit int64) bool {
 }
 
 // must is room by force, for a table that holds nothing yet.
-func (l *ledger[K, C]) must(keys []K) {
-	if need := l.Need(keys); !l.room(keys, 0) {
+func (l *ledger[K, C]) must(n int) {
+	if need := l.Need(n); !l.room(n, 0) {
 		l.mem.force(need)
 		l.charged += need
 	}

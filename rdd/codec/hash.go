@@ -37,22 +37,55 @@ func hashWord(x uint64, s seeds) uint64 {
 	return fold(fold(x^s.a, s.b)^s.a, mix0)
 }
 
-// hashString hashes up to 16 bytes as two words, which may overlap, and more
-// of them by xxh3.
+// hashString hashes up to PackedLen bytes as two words, and more of them by
+// xxh3.
 func hashString(k string, s seeds) uint64 {
-	var a, b uint64
-	switch n := len(k); {
-	case n > 16:
+	if len(k) > PackedLen {
 		return xxh3.HashStringSeed(k, s.a)
-	case n >= 8:
-		a, b = load8(k), load8(k[n-8:])
-	case n >= 4:
-		a, b = load4(k), load4(k[n-4:])
-	case n > 0:
-		a = uint64(k[0])<<16 | uint64(k[n>>1])<<8 | uint64(k[n-1])
 	}
-	return fold(fold(a^s.a, b^s.b)^s.a, mix0^uint64(len(k)))
+	lo, hi := Pack(k)
+	return s.packed(lo, hi)
 }
+
+func (s seeds) packed(lo, hi uint64) uint64 { return fold(fold(lo^s.a, hi^s.b)^s.a, mix0) }
+
+// PackedLen is the length of the longest string that Pack packs.
+const PackedLen = 15
+
+// Pack returns a string of up to PackedLen bytes as two words: its bytes in
+// order from the lowest of lo on, and its length plus one in the highest byte of
+// hi, which so is never 0 or 255. It loads words that overlap rather than read
+// beyond the string.
+func Pack(k string) (lo, hi uint64) {
+	n := len(k)
+	switch {
+	case n >= 8:
+		lo = load8(k)
+		hi = load8(k[n-8:]) >> (8 * uint(16-n))
+	case n >= 4:
+		lo = load4(k) | load4(k[n-4:])<<(8*uint(n-4))
+	case n > 0:
+		lo = uint64(k[0]) | uint64(k[n>>1])<<(8*uint(n>>1)) | uint64(k[n-1])<<(8*uint(n-1))
+	}
+	return lo, hi | uint64(n+1)<<56
+}
+
+// TextHash hashes strings as the Keys of string types do. Tables that keep
+// packed strings need only those to hash again.
+type TextHash struct{ s seeds }
+
+// TextHashOf returns the TextHash of a seed, and whether k hashes so: Keys that
+// were registered for a type may not.
+func TextHashOf[K comparable](k Keys[K], seed uint64) (TextHash, bool) {
+	_, ok := k.(stringKeys[K])
+	return TextHash{mixSeed(seed)}, ok
+}
+
+// Packed hashes what Pack gave.
+func (h TextHash) Packed(lo, hi uint64) uint64 { return h.s.packed(lo, hi) }
+
+// Long hashes a string that is too long to be packed.
+func (h TextHash) Long(k string) uint64 { return xxh3.HashStringSeed(k, h.s.a) }
 
 func load8(s string) uint64 {
 	_ = s[7]

@@ -10,6 +10,8 @@ import (
 // general is the table for keys of any type: entries in the order of insertion, and an index of their numbers.
 type general[K comparable, C any] struct {
 	keys     codec.Keys[K]
+	seed     uint64
+	weighed  int64 // what the keys of the batch that was hashed last hold
 	overhead int
 	index    []uint32 // number of the entry plus one; 0 is free
 	raw      []byte
@@ -28,8 +30,8 @@ type entry[K comparable, C any] struct {
 	hash uint64
 }
 
-func newGeneral[K comparable, C any](keys codec.Keys[K], overhead int) *general[K, C] {
-	return &general[K, C]{keys: keys, overhead: overhead, weigh: weight.NewWeigher[K](), copier: weight.NewCopier[K]()}
+func newGeneral[K comparable, C any](keys codec.Keys[K], seed uint64, overhead int) *general[K, C] {
+	return &general[K, C]{keys: keys, seed: seed, overhead: overhead, weigh: weight.NewWeigher[K](), copier: weight.NewCopier[K]()}
 }
 
 func (t *general[K, C]) Len() int { return t.n }
@@ -42,12 +44,12 @@ func (t *general[K, C]) Bytes() int64 {
 	return int64(len(t.index))*4 + int64(len(t.chunks))*t.chunkBytes() + t.strings
 }
 
-func (t *general[K, C]) Need(keys []K) int64 {
-	need := t.weigh.Rows(keys)
-	if t.n+len(keys) > len(t.chunks)*sideChunk {
+func (t *general[K, C]) Need(n int) int64 {
+	need := t.weighed
+	if t.n+n > len(t.chunks)*sideChunk {
 		need += t.chunkBytes()
 	}
-	if slots := grown(len(t.index), t.n+len(keys)); slots > len(t.index) {
+	if slots := grown(len(t.index), t.n+n); slots > len(t.index) {
 		need += int64(slots) * 4
 	}
 	return need
@@ -77,6 +79,11 @@ func (t *general[K, C]) touch(hashes []uint64) {
 		}
 	}
 	t.sink = sum
+}
+
+func (t *general[K, C]) Hash(keys []K, hashes []uint64) {
+	t.weighed = t.weigh.Rows(keys)
+	t.keys.Hash(hashes, keys, t.seed)
 }
 
 func (t *general[K, C]) Upsert(keys []K, hashes []uint64, slots []*C) (fresh uint64) {

@@ -47,8 +47,8 @@ func (t *ints[K, C]) bytes(slots int) int64 {
 
 func (t *ints[K, C]) Bytes() int64 { return t.bytes(len(t.slots)) }
 
-func (t *ints[K, C]) Need(keys []K) int64 {
-	if slots := grown(len(t.slots), t.n+len(keys)); slots > len(t.slots) {
+func (t *ints[K, C]) Need(n int) int64 {
+	if slots := grown(len(t.slots), t.n+n); slots > len(t.slots) {
 		return t.bytes(slots)
 	}
 	return 0
@@ -99,6 +99,8 @@ func (t *ints[K, C]) touch(hashes []uint64) {
 	}
 	t.sink = sum
 }
+
+func (t *ints[K, C]) Hash(keys []K, hashes []uint64) { t.keys.Hash(hashes, keys, t.seed) }
 
 func (t *ints[K, C]) Upsert(keys []K, hashes []uint64, slots []*C) (fresh uint64) {
 	if n := grown(len(t.slots), t.n+len(keys)); n > len(t.slots) {

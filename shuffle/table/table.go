@@ -27,8 +27,11 @@ type Table[K comparable, C any] interface {
 	Len() int
 	// Bytes returns the memory held, with the overhead given to New.
 	Bytes() int64
-	// Need returns how many bytes more a call of Upsert with these keys may take while it runs.
-	Need(keys []K) int64
+	// Hash writes the hashes of a batch of keys to hashes, as their codec.Keys do, and readies the table for it: Need,
+	// Upsert and Find are about the n keys that were hashed last.
+	Hash(keys []K, hashes []uint64)
+	// Need returns how many bytes more a call of Upsert may take while it runs.
+	Need(n int) int64
 	// Upsert stores pointers to the keys' accumulators in slots, making those of new keys. Bit i of the result says that
 	// key i is new at this place of the batch; its accumulator is zero. Pointers are valid until the next call.
 	Upsert(keys []K, hashes []uint64, slots []*C) (fresh uint64)
@@ -50,10 +53,10 @@ type Table[K comparable, C any] interface {
 // New returns the table for keys of type K whose hashes are made by keys.Hash under seed. Overhead is the number of
 // bytes that Bytes and Need charge for every entry there is room for, on behalf of the owner.
 func New[K comparable, C any](keys codec.Keys[K], seed uint64, overhead int) Table[K, C] {
-	kind := reflect.TypeFor[K]().Kind()
+	_, isText := codec.TextHashOf(keys, seed)
 	switch {
-	case kind != reflect.String && !isInteger(kind):
-		return newGeneral[K, C](keys, overhead)
+	case !isText && !isInteger(reflect.TypeFor[K]().Kind()):
+		return newGeneral[K, C](keys, seed, overhead)
 	case !weight.PointerFree(reflect.TypeFor[C]()):
 		return newSided[K, C](newDirect[K, uint32](keys, seed, overhead))
 	default:
@@ -62,8 +65,8 @@ func New[K comparable, C any](keys codec.Keys[K], seed uint64, overhead int) Tab
 }
 
 func newDirect[K comparable, C any](keys codec.Keys[K], seed uint64, overhead int) Table[K, C] {
-	if reflect.TypeFor[K]().Kind() == reflect.String {
-		return newTexts[K, C](keys, seed, overhead)
+	if hash, ok := codec.TextHashOf(keys, seed); ok {
+		return newTexts[K, C](hash, overhead)
 	}
 	return newInts[K, C](keys, seed, overhead)
 }
@@ -113,9 +116,11 @@ func (t *sided[K, C]) Bytes() int64 {
 	return t.index.Bytes() + int64(len(t.chunks))*sideChunk*t.size
 }
 
-func (t *sided[K, C]) Need(keys []K) int64 {
-	need := t.index.Need(keys)
-	if int(t.n)+len(keys) > len(t.chunks)*sideChunk {
+func (t *sided[K, C]) Hash(keys []K, hashes []uint64) { t.index.Hash(keys, hashes) }
+
+func (t *sided[K, C]) Need(n int) int64 {
+	need := t.index.Need(n)
+	if int(t.n)+n > len(t.chunks)*sideChunk {
 		need += sideChunk * t.size
 	}
 	return need

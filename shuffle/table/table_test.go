@@ -49,8 +49,8 @@ func counts[K comparable, C any](t *testing.T, keyOf func(int) K, add func(*C), 
 				ks[i] = keyOf(r.IntN(domain))
 			}
 			hashes, slots := make([]uint64, len(ks)), make([]*C, len(ks))
-			keys.Hash(hashes, ks, seed)
-			before, need := tab.Bytes(), tab.Need(ks)
+			tab.Hash(ks, hashes)
+			before, need := tab.Bytes(), tab.Need(len(ks))
 			fresh := tab.Upsert(ks, hashes, slots)
 			if now := tab.Bytes(); now > before+need {
 				t.Fatalf("grew from %d to %d bytes, needed %d", before, now, need)
@@ -170,9 +170,9 @@ func TestShortKeysOfEveryLength(t *testing.T) {
 		}
 	}
 	hashes, slots := make([]uint64, len(all)), make([]*int64, len(all))
-	keys.Hash(hashes, all, seed)
 	for from := 0; from < len(all); from += table.Batch {
 		part := all[from:min(from+table.Batch, len(all))]
+		tab.Hash(part, hashes[from:])
 		if fresh := tab.Upsert(part, hashes[from:], slots[from:]); fresh != 1<<len(part)-1 {
 			t.Fatalf("keys from %d on are taken for others: %b", from, fresh)
 		}
@@ -196,8 +196,9 @@ func TestSlotsDependOnSeedAndInsertionsOnly(t *testing.T) {
 		tab := table.New[string, int64](keys, seed, 0)
 		defer tab.Free()
 		for i := range 10_000 {
-			k := []string{text(i)}
-			tab.Upsert(k, []uint64{keys.Hash1(k[0], seed)}, make([]*int64, 1))
+			k, h := []string{text(i)}, make([]uint64, 1)
+			tab.Hash(k, h)
+			tab.Upsert(k, h, make([]*int64, 1))
 		}
 		rows := make([]codec.Pair[string, int64], tab.Len())
 		tab.Load(rows, tab.Positions(nil), true)
@@ -229,6 +230,9 @@ func TestEqualHashes(t *testing.T) {
 		ss, is, ws = append(ss, s), append(is, i), append(ws, wide{C: int64(i)})
 	}
 	const all = 1<<60 - 1
+	texts.Hash(ss, make([]uint64, 60))
+	ints.Hash(is, make([]uint64, 60))
+	structs.Hash(ws, make([]uint64, 60))
 	if f := texts.Upsert(ss, same, slots); f != all || texts.Find(ss, same, slots) != 0 || texts.Upsert(ss, same, slots) != 0 {
 		t.Error("strings of equal hashes are confused")
 	}

@@ -12,8 +12,7 @@ import (
 // A key of up to 15 bytes is the slot's k0 and the low 7 bytes of k1, whose top byte is its length plus one. A longer
 // one has its hash in k0, the top byte 255 and its place in the arena below that. A top byte of 0 marks a free slot.
 type texts[K comparable, C any] struct {
-	keys     codec.Keys[K]
-	seed     uint64
+	hash     codec.TextHash
 	overhead int
 	slots    []textSlot[C]
 	raw      []byte
@@ -21,8 +20,14 @@ type texts[K comparable, C any] struct {
 	n        int
 	long     arena
 	scratch  []byte // bytes of short keys handed out by Load
-	sink     uint64
+	// Of the batch that was hashed last: its keys packed, and the bytes that its long keys take in the arena.
+	batch     [Batch]packed
+	longBytes int
+	sink      uint64
 }
+
+// packed is a key as it lies in a slot; hi is longKey for one that lies in the arena.
+type packed struct{ lo, hi uint64 }
 
 type textSlot[C any] struct {
 	v      C // first: an empty C at the end would be padded
@@ -30,13 +35,12 @@ type textSlot[C any] struct {
 }
 
 const (
-	inlineLen = 15
-	lengthAt  = 56
-	longKey   = 0xff << lengthAt
+	lengthAt = 56
+	longKey  = 0xff << lengthAt
 )
 
-func newTexts[K comparable, C any](keys codec.Keys[K], seed uint64, overhead int) *texts[K, C] {
-	return &texts[K, C]{keys: keys, seed: seed, overhead: overhead}
+func newTexts[K comparable, C any](hash codec.TextHash, overhead int) *texts[K, C] {
+	return &texts[K, C]{hash: hash, overhead: overhead}
 }
 
 func (t *texts[K, C]) Len() int { return t.n }
@@ -47,9 +51,9 @@ func (t *texts[K, C]) bytes(slots int) int64 {
 
 func (t *texts[K, C]) Bytes() int64 { return t.bytes(len(t.slots)) + int64(len(t.long.buf)) }
 
-func (t *texts[K, C]) Need(keys []K) int64 {
-	need := t.long.need(longBytes(keys))
-	if slots := grown(len(t.slots), t.n+len(keys)); slots > len(t.slots) {
+func (t *texts[K, C]) Need(n int) int64 {
+	need := t.long.need(t.longBytes)
+	if slots := grown(len(t.slots), t.n+n); slots > len(t.slots) {
 		need += t.bytes(slots)
 	}
 	return need
@@ -57,40 +61,21 @@ func (t *texts[K, C]) Need(keys []K) int64 {
 
 func text[K comparable](k *K) string { return *(*string)(unsafe.Pointer(k)) }
 
-func longBytes[K comparable](keys []K) int {
-	n := 0
+func (t *texts[K, C]) Hash(keys []K, hashes []uint64) {
+	t.longBytes = 0
+	hashes = hashes[:len(keys)]
 	for i := range keys {
-		if s := text(&keys[i]); len(s) > inlineLen {
-			n += lengthBytes + len(s)
+		s := text(&keys[i])
+		if len(s) > codec.PackedLen {
+			hashes[i] = t.hash.Long(s)
+			t.batch[i%Batch] = packed{hashes[i], longKey}
+			t.longBytes += lengthBytes + len(s)
+			continue
 		}
+		lo, hi := codec.Pack(s)
+		t.batch[i%Batch] = packed{lo, hi}
+		hashes[i] = t.hash.Packed(lo, hi)
 	}
-	return n
-}
-
-// pack returns the words of a key of up to 15 bytes. Loads overlap rather than read beyond the key.
-func pack(s string) (k0, k1 uint64) {
-	n := len(s)
-	switch {
-	case n >= 8:
-		k0 = load8(s)
-		k1 = load8(s[n-8:]) >> (8 * uint(16-n))
-	case n >= 4:
-		k0 = load4(s) | load4(s[n-4:])<<(8*uint(n-4))
-	case n > 0:
-		k0 = uint64(s[0]) | uint64(s[n>>1])<<(8*uint(n>>1)) | uint64(s[n-1])<<(8*uint(n-1))
-	}
-	return k0, k1 | uint64(n+1)<<lengthAt
-}
-
-func load8(s string) uint64 {
-	_ = s[7]
-	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-}
-
-func load4(s string) uint64 {
-	_ = s[3]
-	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24
 }
 
 // unpack writes the bytes of a short key to buf, 16 bytes long, and returns its length.
@@ -113,35 +98,33 @@ func (t *texts[K, C]) touch(hashes []uint64) {
 }
 
 func (t *texts[K, C]) Upsert(keys []K, hashes []uint64, slots []*C) (fresh uint64) {
-	t.long.reserve(longBytes(keys))
+	t.long.reserve(t.longBytes)
 	if n := grown(len(t.slots), t.n+len(keys)); n > len(t.slots) {
 		t.resize(n)
 	}
 	hashes, slots = hashes[:len(keys)], slots[:len(keys)]
 	t.touch(hashes)
 	tab, mask := t.slots, uint64(len(t.slots)-1)
-	for i := range keys {
-		s := text(&keys[i])
-		at := hashes[i] >> t.shift
-		if len(s) > inlineLen {
-			slot := t.findLong(s, hashes[i])
+	for i, h := range hashes {
+		at, key := h>>t.shift, t.batch[i%Batch]
+		if key.hi == longKey {
+			slot := t.findLong(text(&keys[i]), h)
 			if slot.k1 == 0 {
-				slot.k0, slot.k1 = hashes[i], longKey|t.long.add(s)
+				slot.k0, slot.k1 = h, longKey|t.long.add(text(&keys[i]))
 				t.n++
 				fresh |= 1 << i
 			}
 			slots[i] = &slot.v
 			continue
 		}
-		k0, k1 := pack(s)
 		for {
 			slot := &tab[at&mask]
-			if slot.k0 == k0 && slot.k1 == k1 {
+			if slot.k0 == key.lo && slot.k1 == key.hi {
 				slots[i] = &slot.v
 				break
 			}
 			if slot.k1 == 0 {
-				slot.k0, slot.k1 = k0, k1
+				slot.k0, slot.k1 = key.lo, key.hi
 				t.n++
 				fresh |= 1 << i
 				slots[i] = &slot.v
@@ -164,12 +147,11 @@ func (t *texts[K, C]) findLong(s string, hash uint64) *textSlot[C] {
 	}
 }
 
-func (t *texts[K, C]) findShort(s string, hash uint64) *textSlot[C] {
-	k0, k1 := pack(s)
+func (t *texts[K, C]) findShort(key packed, hash uint64) *textSlot[C] {
 	mask := uint64(len(t.slots) - 1)
 	for at := hash >> t.shift; ; at++ {
 		slot := &t.slots[at&mask]
-		if slot.k1 == 0 || slot.k0 == k0 && slot.k1 == k1 {
+		if slot.k1 == 0 || slot.k0 == key.lo && slot.k1 == key.hi {
 			return slot
 		}
 	}
@@ -180,13 +162,14 @@ func (t *texts[K, C]) Find(keys []K, hashes []uint64, slots []*C) (missing uint6
 		return 1<<len(keys) - 1
 	}
 	t.touch(hashes[:len(keys)])
-	for i := range keys {
-		s := text(&keys[i])
-		find := t.findShort
-		if len(s) > inlineLen {
-			find = t.findLong
+	for i, h := range hashes[:len(keys)] {
+		var slot *textSlot[C]
+		if key := t.batch[i%Batch]; key.hi == longKey {
+			slot = t.findLong(text(&keys[i]), h)
+		} else {
+			slot = t.findShort(key, h)
 		}
-		if slot := find(s, hashes[i]); slot.k1 != 0 {
+		if slot.k1 != 0 {
 			slots[i] = &slot.v
 		} else {
 			missing |= 1 << i
@@ -195,38 +178,27 @@ func (t *texts[K, C]) Find(keys []K, hashes []uint64, slots []*C) (missing uint6
 	return missing
 }
 
-// resize moves the entries to a table of n slots, batch by batch, since hashes of short keys are not kept.
+// resize moves the entries to a table of n slots. Their hashes follow from what is in the slots.
 func (t *texts[K, C]) resize(n int) {
 	old, oldRaw := t.slots, t.raw
 	t.slots, t.raw = alloc[textSlot[C]](n)
 	t.shift = shiftOf(n)
 	mask := uint64(n - 1)
-	var from [Batch]*textSlot[C]
-	var keys [Batch]K
-	var hashes [Batch]uint64
-	var buf [Batch * 16]byte
-	held := 0
-	move := func() {
-		t.keys.Hash(hashes[:held], keys[:held], t.seed)
-		for i, slot := range from[:held] {
-			at := hashes[i] >> t.shift
-			for t.slots[at&mask].k1 != 0 {
-				at++
-			}
-			t.slots[at&mask] = *slot
-		}
-		held = 0
-	}
 	for i := range old {
-		if slot := &old[i]; slot.k1 != 0 {
-			from[held] = slot
-			*(*string)(unsafe.Pointer(&keys[held])) = t.key(slot, buf[held*16:held*16+16])
-			if held++; held == Batch {
-				move()
-			}
+		slot := &old[i]
+		if slot.k1 == 0 {
+			continue
 		}
+		h := slot.k0
+		if slot.k1 < longKey {
+			h = t.hash.Packed(slot.k0, slot.k1)
+		}
+		at := h >> t.shift
+		for t.slots[at&mask].k1 != 0 {
+			at++
+		}
+		t.slots[at&mask] = *slot
 	}
-	move()
 	unmapMemory(oldRaw)
 }
 
@@ -255,7 +227,7 @@ func (t *texts[K, C]) Load(rows []codec.Pair[K, C], pos []uint32, keep bool) {
 	for i, p := range pos {
 		slot := &t.slots[p]
 		s := t.key(slot, t.scratch[16*i:16*i+16])
-		if keep && len(s) > inlineLen {
+		if keep && len(s) > codec.PackedLen {
 			s = string([]byte(s))
 		}
 		*(*string)(unsafe.Pointer(&rows[i].Key)) = s
