@@ -49,6 +49,13 @@ func (s *Scheduler) execUp(w *worker, ev model.ExecUp) {
 	}
 }
 
+// seen notes that something was heard from inside an executor.
+func (e *exec) seen() {
+	if e.state == execStarting {
+		e.state = execUp
+	}
+}
+
 // execDue gives up on an executor that did not come up.
 func (s *Scheduler) execDue(w *worker, j *job, no int) {
 	e := w.exec(j, no)

@@ -209,10 +209,25 @@ func (s *Scheduler) eligible(st *stage, w *worker) bool {
 		s.cfg.MaxUnstarted > 0 && w.unstarted >= s.cfg.MaxUnstarted,
 		j.limits.SlotsPerWorker > 0 && w.perJob[j] >= j.limits.SlotsPerWorker,
 		w.diskFull && st.writes(),
+		s.shuns(st, w),
 		w.memory > 0 && w.used+j.limits.Memory > w.memory:
 		return false
 	}
 	return len(s.bans) == 0 || !s.banned(st, w)
+}
+
+// shuns reports whether st keeps away from w. When others went, it may be needed
+// after all.
+func (s *Scheduler) shuns(st *stage, w *worker) bool {
+	if !slices.Contains(st.shunned, int32(w.idx)) {
+		return false
+	}
+	for _, o := range s.workers {
+		if o.state == model.WorkerLive && !o.excluded && !slices.Contains(st.shunned, int32(o.idx)) {
+			return true
+		}
+	}
+	return false
 }
 
 // writes reports whether tasks of st need room on their worker's disk.

@@ -537,6 +537,53 @@ func TestR23InfraBacksOffAndIsBounded(t *testing.T) {
 	}
 }
 
+func TestR26NoProgress(t *testing.T) {
+	r := newRig(t, func(c *model.Config) { c.MaxFailures, c.Speculation = 2, false })
+	r.attach(1, "w1", "w2")
+	r.action(1, model.Sink{}, map[plan.StageKey]int{"r": 1}, result("r"))
+	first := r.run("r", 0)
+	for k := range 12 {
+		r.pass(time.Minute, "w1", "w2")
+		r.step(model.TaskProgress{From: r.from(r.on[first.Seq]), Progress: []model.Progress{{Attempt: first, Rows: int64(k + 1)}}})
+	}
+	if len(r.runs) != 1 {
+		t.Fatal("an attempt that gets on was killed")
+	}
+	r.pass(11*time.Minute, "w1", "w2")
+	for _, c := range r.all {
+		if k, ok := c.(model.Kill); ok && (k.Attempt != first || !k.Dump) {
+			t.Errorf("%+v", k)
+		}
+	}
+	if a := r.run("r", 0); a == first || r.on[a.Seq] == r.on[first.Seq] {
+		t.Error("not tried elsewhere")
+	}
+	r.pass(11*time.Minute, "w1", "w2")
+	if e := r.ended(1); e.Cause.Kind != model.CauseTask || !strings.Contains(e.Cause.Message, "no progress") {
+		t.Errorf("%+v", e)
+	}
+}
+
+func TestR36StageKeepsAwayFromABadWorker(t *testing.T) {
+	r := newRig(t, nil)
+	r.attach(1, "bad", "w2", "w3")
+	r.action(1, model.Sink{}, map[plan.StageKey]int{"r": 30}, result("r"))
+	r.done(r.runs[1].Attempt) // the stage succeeds elsewhere
+	failed := 0
+	for len(r.runs) > 0 {
+		k := slices.IndexFunc(r.runs, func(a model.Assignment) bool { return r.on[a.Attempt.Seq] == "bad" })
+		if k < 0 {
+			r.done(r.runs[0].Attempt)
+			continue
+		}
+		failed++
+		r.fail(r.runs[k].Attempt, model.TaskFailed{Message: "bad"})
+	}
+	if e := r.ended(1); e.State != model.ActionDone || failed != 3 {
+		t.Errorf("%s after %d failures on the bad worker, want 3", e.State, failed)
+	}
+}
+
 func TestR24CrashesMakeATaskRunAlone(t *testing.T) {
 	r := newRig(t, func(c *model.Config) { c.MaxFailures = 2 })
 	r.attach(2, "w1", "w2")

@@ -107,6 +107,8 @@ type stage struct {
 	tasks   []task
 	outs    []output // of done tasks
 	done    int
+	failsOn map[int32]int   // tasks that failed by their own fault, by worker (R36)
+	shunned []int32         // workers that tasks of the stage keep away from
 	byOwner map[int32]int32 // outputs by index of the worker that holds them
 	cache   *cacheSet       // of the cached data set nearest to the sink
 	gen     model.Gen
@@ -229,6 +231,7 @@ type attempt struct {
 	state    attemptState
 	twin     bool
 	alone    bool
+	stuck    bool // made no progress for too long
 	level    model.Level
 	reads    []model.Read
 	launched model.Instant

@@ -158,7 +158,48 @@ func (s *Scheduler) kill(a *attempt, reason string) {
 	}
 	a.unlink()
 	a.state = killing
-	s.emit(model.Kill{Receiver: a.w.to(), Attempt: a.id(), Reason: reason})
+	s.emit(model.Kill{Receiver: a.w.to(), Attempt: a.id(), Reason: reason, Dump: a.stuck})
+}
+
+// killStuck is R26: an attempt whose counters stand still is ended, and blamed.
+func (s *Scheduler) killStuck(w *worker) {
+	if s.cfg.NoProgressKill == 0 {
+		return
+	}
+	for _, a := range slices.Clone(w.attempts) {
+		if a.state == killing || a.st.dead || s.now.Sub(a.moved) < s.cfg.NoProgressKill {
+			continue
+		}
+		a.stuck = true
+		s.kill(a, "no progress for "+s.cfg.NoProgressKill.String())
+		s.blame(a, &model.TaskFailed{Message: "made no progress for " + s.cfg.NoProgressKill.String()})
+		if !a.st.dead {
+			s.recountLater(a.st, a.part)
+		}
+	}
+}
+
+// shun keeps a stage away from a worker on which several of its tasks failed,
+// while others succeed: never from more than a third of the workers (R36).
+func (s *Scheduler) shun(st *stage, w *worker) {
+	if st.failsOn == nil {
+		st.failsOn = map[int32]int{}
+	}
+	st.failsOn[int32(w.idx)]++
+	if st.failsOn[int32(w.idx)] < s.cfg.ExcludeStage || st.wins == 0 || slices.Contains(st.shunned, int32(w.idx)) {
+		return
+	}
+	live := 0
+	for _, o := range s.workers {
+		if o.state == model.WorkerLive {
+			live++
+		}
+	}
+	if 3*(len(st.shunned)+1) > live {
+		return
+	}
+	st.shunned = append(st.shunned, int32(w.idx))
+	s.emit(model.Note{Kind: model.NoteExcluded, Job: st.job.id, Stage: st.id, Worker: w.id, Count: st.failsOn[int32(w.idx)]})
 }
 
 func (s *Scheduler) killAll(st *stage, i int, reason string) {
@@ -179,6 +220,7 @@ func (s *Scheduler) find(w *worker, id model.AttemptID) *attempt {
 func (s *Scheduler) taskStarted(w *worker, id model.AttemptID) {
 	if a := s.find(w, id); a != nil && a.state == launching {
 		a.state, a.moved = running, s.now
+		a.exec.seen()
 		w.unstarted--
 		if s.cfg.MaxUnstarted > 0 && w.unstarted == s.cfg.MaxUnstarted-1 {
 			s.refresh(w)
@@ -215,6 +257,7 @@ func (s *Scheduler) taskDone(w *worker, ev model.TaskDone) {
 		return
 	}
 	st, i := a.st, a.part
+	a.exec.seen()
 	s.done++
 	st.durations.Add(s.now.Sub(a.launched))
 	st.spent += s.now.Sub(a.launched)
@@ -400,6 +443,7 @@ func (s *Scheduler) blame(a *attempt, ev *model.TaskFailed) {
 	h := t.history()
 	h.tries = append(h.tries, model.Try{Attempt: a.id(), Worker: a.w.id, Class: ev.Class, Signature: ev.Signature, Message: ev.Message})
 	s.avoid(st, i, a.w)
+	s.shun(st, a.w)
 	s.record(model.Failure{Attempt: a.id(), Worker: a.w.id, Class: ev.Class, Signature: ev.Signature}, false)
 	switch {
 	case int(t.failures) >= st.job.limits.MaxFailures:

@@ -277,6 +277,7 @@ func (s *Scheduler) workerDue(w *worker) {
 		return
 	}
 	w.due = 0
+	s.killStuck(w)
 	switch {
 	case s.now >= w.leaseEnd:
 		s.lose(w, lossSilent, "its lease ended")
