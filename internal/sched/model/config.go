@@ -129,5 +129,6 @@ func Embedded() Config {
 	c.ElsewhereWait, c.WaitProcess, c.WaitNode, c.WaitRack = 0, 0, 0, 0
 	c.Lease, c.LeaseMargin, c.StartWait, c.DriverLease, c.NoProgressKill = 0, 0, 0, 0, 0
 	c.NoWorker, c.MaxUnstarted, c.CollectAgain = 0, 0, 0
+	c.PublishTries, c.PublishWindow = 3, 2*time.Second // somebody waits at a prompt
 	return c
 }

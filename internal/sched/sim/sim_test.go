@@ -68,3 +68,29 @@ func TestSeeds(t *testing.T) {
 		t.Errorf("the seeds do not reach what they are for: %+v", sum)
 	}
 }
+
+// The same seed gives the same commands (I29).
+func TestSameSeedSameCommands(t *testing.T) {
+	for s := uint64(1); s <= 40; s++ {
+		a, err := New(options(s)).Run()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := New(options(s)).Run()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.Digest != b.Digest || a.Steps != b.Steps {
+			t.Errorf("seed %d: digest %x after %d steps, then %x after %d", s, a.Digest, a.Steps, b.Digest, b.Steps)
+		}
+	}
+}
+
+// Few workers, many tasks and no checks in between: the size of a small cluster.
+func TestManyTasks(t *testing.T) {
+	rep, err := New(Options{Seed: 11, Workers: 40, Jobs: 6, Tasks: 3000, Faults: 1, Restarts: 0.2, CheckEvery: 5000}).Run()
+	t.Logf("%+v", rep)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
