@@ -32,6 +32,7 @@ func (t *Task) writeConfig(spec *plan.Sink) shuffle.Config {
 		Seed:    t.plan.Seed,
 		Mem:     t.mem,
 		Copy:    true,
+		Spilled: &t.counters.Spilled,
 	}
 }
 
@@ -43,6 +44,8 @@ func (t *Task) readConfig(in *Input) shuffle.Config {
 		Reduce: uint32(in.partition),
 		Seed:   t.plan.Seed,
 		Mem:    t.mem,
+
+		Spilled: &t.counters.Spilled,
 	}
 	if len(in.sides) > 0 {
 		c.Shuffle = shuffleNumber(in.sides[0].shuffle)
@@ -100,6 +103,10 @@ func shuffled(t *Task, res *plan.Result, out *shuffle.Output) error {
 		return err
 	}
 	res.Shuffle = b
+	// All segments but the last were written early, for want of memory.
+	for _, seg := range out.Segments[:max(len(out.Segments)-1, 0)] {
+		t.counters.Spilled += seg[len(seg)-1] - seg[0]
+	}
 	res.Rows, res.Bytes, res.Sizes, res.Sum, res.RowSum = out.Rows, out.Bytes, out.Sizes, out.Sum, out.RowSum
 	t.counters.ShuffleWrite += out.Bytes
 	return nil

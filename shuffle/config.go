@@ -31,6 +31,8 @@ type Config struct {
 	Limit int64
 	// Compress says that shuffle and spill blocks are compressed with s2 where that saves an eighth.
 	Compress bool
+	// Spilled, when set, is counted up by the bytes written to temporary files.
+	Spilled *int64
 	// RowSum says that Output.RowSum is computed.
 	RowSum bool
 	// Copy says that rows given to a Writer or a sort hold strings cut from larger texts, which keeping them would keep.
@@ -100,6 +102,13 @@ func (c Config) tempFile(kind string) (*os.File, error) {
 		return nil, fmt.Errorf("create spill file: %w", err)
 	}
 	return f, nil
+}
+
+// spilled counts bytes of temporary files.
+func (c Config) spilled(n int64) {
+	if c.Spilled != nil {
+		*c.Spilled += n
+	}
 }
 
 // removeFile closes and removes a file that is not needed any more.

@@ -256,13 +256,16 @@ func (k *kept[K, W]) spill() error {
 	if k.blocks == nil {
 		k.blocks = block.NewWriter(k.file, block.ID{}, k.codec, k.cfg.Compress, minRunBlock*4)
 	}
+	before := k.blocks.Bytes()
 	for _, rows := range k.store.chunks {
 		if err := k.blocks.Write(rows); err != nil {
 			return err
 		}
 	}
 	k.store.clear()
-	return k.blocks.Flush()
+	err := k.blocks.Flush()
+	k.cfg.spilled(k.blocks.Bytes() - before)
+	return err
 }
 
 func (k *kept[K, W]) all(yield func(W) bool) {

@@ -181,6 +181,7 @@ func (s *sorter[T]) write(f *os.File, rows puller[T], number uint32, from int64)
 	if err != nil {
 		return span{}, fmt.Errorf("spill run %d at offset %d: %w", number, from+w.Bytes(), err)
 	}
+	s.cfg.spilled(w.Bytes())
 	return span{from, from + w.Bytes(), number}, nil
 }
 
