@@ -358,6 +358,10 @@ func (s *Scheduler) pool(name string) *pool {
 
 // setPool keeps pools sorted by name, the last tie-break of R15.
 func (s *Scheduler) setPool(c model.Pool) {
+	if c.Preempt > 0 {
+		s.refuse("preemption for pool " + c.Name + " is not supported")
+		c.Preempt = 0
+	}
 	if p := s.pool(c.Name); p != nil {
 		p.Pool = c
 		slices.SortFunc(p.jobs, p.compare)

@@ -25,7 +25,6 @@ type Config struct {
 	ExecutorWait     time.Duration // executor absent (R16)
 	WaitProcess      time.Duration // locality waits (R11)
 	WaitNode         time.Duration
-	WaitRack         time.Duration
 	ResultBytes      int64
 	Lease            time.Duration // 0: infinite, nobody renews (R28)
 	Renew            time.Duration
@@ -49,26 +48,30 @@ type Config struct {
 	Ending           time.Duration // longest wait for acknowledgements (R63)
 	DriverLease      time.Duration // 0: infinite (R64)
 	NoWorker         time.Duration // demanded but nowhere to run, attached (R38); 0: for ever
-	DrainDeadline    time.Duration
-	ExcludeStage     int // different tasks failed on a worker (R36)
+	ExcludeStage     int           // different tasks failed on a worker (R36)
 	Speculation      bool
 	SpecRate         float64
 	SpecQuantile     float64
 	SpecMultiple     float64
 	SpecMin          time.Duration
 	SpecShare        float64
-	BarrierSlots     time.Duration
-	BarrierRound     time.Duration
 	MaxJobs          int // R67
 	MaxActions       int // running, per job
 	MaxTasks         int // per stage
 	MaxTotalTasks    int
-	MaxUnstarted     int // Launches per worker without an answer
-	MaxSlots         int // per worker; more are not believed
-	MaxValue         int // bytes of a value stage's result
-	InlineResult     int
+	MaxUnstarted     int  // Launches per worker without an answer
+	MaxSlots         int  // per worker; more are not believed
+	MaxValue         int  // bytes of a value stage's result
 	IndeterminateBad bool // fail instead of rolling back (R52)
 	Pools            []Pool
+
+	// Of what is refused or left out for now: racks, drains, barriers, and the
+	// size up to which workers send results inline.
+	WaitRack      time.Duration
+	DrainDeadline time.Duration
+	BarrierSlots  time.Duration
+	BarrierRound  time.Duration
+	InlineResult  int
 }
 
 // Mode is how jobs share a pool.
@@ -87,7 +90,8 @@ type Pool struct {
 	Weight   int // 0 is 1
 	MinShare int
 	MaxShare int // 0: none
-	// Preempt lets the pool take slots back when below MinShare for this long.
+	// Preempt would let the pool take slots back when below MinShare for this
+	// long. It is refused for now.
 	Preempt time.Duration
 }
 

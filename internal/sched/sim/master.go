@@ -59,10 +59,16 @@ func (w *World) repeat(j *job) {
 	if !j.submitted || j.ended {
 		return
 	}
-	w.step(j.submission())
+	term := w.term
+	tell := func(ev model.Event) {
+		if w.term == term { // the next master is told everything again
+			w.step(ev)
+		}
+	}
+	tell(j.submission())
 	for _, a := range j.actions[:j.next] {
 		if !a.ended && !a.refused {
-			w.step(w.submission(j, a))
+			tell(w.submission(j, a))
 		}
 	}
 	j.session++
@@ -79,11 +85,11 @@ func (w *World) repeat(j *job) {
 			}
 		}
 	}
-	w.step(at)
+	tell(at)
 	if j.asked {
-		w.step(model.Cancel{Job: j.id, Reason: "again"})
+		tell(model.Cancel{Job: j.id, Reason: "again"})
 	}
 	if j.finished {
-		w.step(model.FinishJob{Job: j.id, Session: j.session})
+		tell(model.FinishJob{Job: j.id, Session: j.session})
 	}
 }
