@@ -4,13 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"go/types"
 	"os"
 	"path/filepath"
 	"slices"
 
-	"golang.org/x/tools/go/packages"
 	"golang.org/x/tools/go/ssa"
-	"golang.org/x/tools/go/ssa/ssautil"
 
 	"github.com/gordd-project/gordd/gen/emit"
 	"github.com/gordd-project/gordd/gen/model"
@@ -35,10 +34,10 @@ func (r *Result) Failed() bool {
 }
 
 // Generate makes the generated files of loaded packages.
-func Generate(pkgs []*packages.Package) ([]Result, error) {
+func Generate(pkgs []*Package) ([]Result, error) {
 	var results []Result
 	for _, p := range pkgs {
-		if len(p.GoFiles) == 0 {
+		if len(p.Files) == 0 {
 			continue
 		}
 		r, err := generate(p)
@@ -50,20 +49,20 @@ func Generate(pkgs []*packages.Package) ([]Result, error) {
 	return results, nil
 }
 
-func generate(p *packages.Package) (Result, error) {
-	dir := filepath.Dir(p.GoFiles[0])
-	r := Result{PkgPath: p.PkgPath, Dir: dir, File: filepath.Join(dir, outputName(p.Name, dir))}
-	if _, ok := p.Imports[typedPath]; !ok {
+func generate(p *Package) (Result, error) {
+	output := outputName(p.Name, p.Dir)
+	r := Result{PkgPath: p.Path, Dir: p.Dir, File: filepath.Join(p.Dir, output)}
+	if !slices.ContainsFunc(p.Types.Imports(), func(i *types.Package) bool { return i.Path() == typedPath }) {
 		return r, nil
 	}
-	in, err := input(p, dir, filepath.Base(r.File))
-	if err != nil {
-		return r, err
-	}
-	r.Model, r.Diagnostics = scan.Package(in)
+	r.Model, r.Diagnostics = scan.Package(scan.Input{
+		Fset: p.Fset, Files: p.Files, Sources: p.Sources, Types: p.Types, Info: p.Info, SSA: buildSSA(p),
+		Dir: p.Dir, Output: output, GoVersion: p.GoVersion,
+	})
 	if r.Model == nil || r.Failed() || len(r.Model.Ops) == 0 {
 		return r, nil
 	}
+	var err error
 	r.Content, err = emit.File(r.Model)
 	return r, err
 }
@@ -79,36 +78,24 @@ func outputName(pkg, dir string) string {
 	return pkg + "_rdd.go"
 }
 
-func input(p *packages.Package, dir, output string) (scan.Input, error) {
-	in := scan.Input{
-		Fset: p.Fset, Sources: map[string][]byte{}, Types: p.Types, Info: p.TypesInfo, Dir: dir, Output: output,
-	}
-	if p.Module != nil {
-		in.GoVersion, in.Module = p.Module.GoVersion, p.Module.Path
-	}
-	for _, f := range p.Syntax {
-		name := p.Fset.File(f.FileStart).Name()
-		ours, err := isOurs(name)
-		if err != nil {
-			return in, err
+// buildSSA builds the SSA form of a package; those that it imports have no
+// bodies.
+func buildSSA(p *Package) *ssa.Package {
+	prog := ssa.NewProgram(p.Fset, ssa.InstantiateGenerics)
+	seen := map[*types.Package]bool{}
+	todo := p.Types.Imports()
+	for len(todo) > 0 {
+		imp := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if !seen[imp] {
+			seen[imp] = true
+			prog.CreatePackage(imp, nil, nil, true)
+			todo = append(todo, imp.Imports()...)
 		}
-		if ours {
-			continue
-		}
-		src, err := os.ReadFile(name)
-		if err != nil {
-			return in, err
-		}
-		in.Files = append(in.Files, f)
-		in.Sources[name] = src
 	}
-	_, ssaPkgs := ssautil.Packages([]*packages.Package{p}, ssa.InstantiateGenerics)
-	if ssaPkgs[0] == nil {
-		return in, fmt.Errorf("%s %w: go build %s", p.PkgPath, ErrBroken, p.PkgPath)
-	}
-	in.SSA = ssaPkgs[0]
-	in.SSA.Build()
-	return in, nil
+	pkg := prog.CreatePackage(p.Types, p.Files, p.Info, false)
+	pkg.Build()
+	return pkg
 }
 
 // Stale says whether the file on disk differs from what was generated.

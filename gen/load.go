@@ -5,10 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"go/ast"
 	"go/parser"
 	"go/token"
+	"go/types"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -31,24 +34,147 @@ type Options struct {
 // them, that do not compile.
 var ErrBroken = errors.New("does not compile: nothing was written")
 
-const loadMode = packages.NeedName | packages.NeedFiles | packages.NeedCompiledGoFiles | packages.NeedImports |
-	packages.NeedTypes | packages.NeedSyntax | packages.NeedTypesInfo | packages.NeedTypesSizes | packages.NeedModule
+// Package is a loaded package: its sources, type-checked.
+type Package struct {
+	Path      string
+	Name      string
+	Dir       string
+	Module    string // path of its module
+	GoVersion string // of its module
+	Fset      *token.FileSet
+	Files     []*ast.File // generated ones are left out
+	Sources   map[string][]byte
+	Types     *types.Package
+	Info      *types.Info
+}
+
+const (
+	listMode = packages.NeedName | packages.NeedFiles | packages.NeedCompiledGoFiles | packages.NeedImports | packages.NeedModule
+	typeMode = packages.NeedName | packages.NeedTypes | packages.NeedExportFile | packages.NeedTypesSizes
+)
 
 // Load loads and type-checks packages. Generated files are left out, so that an
 // outdated one is never in the way. The packages are in order of their paths.
-func Load(ctx context.Context, o Options, patterns ...string) ([]*packages.Package, error) {
-	cfg := &packages.Config{Context: ctx, Dir: o.Dir, Env: o.Env, BuildFlags: o.BuildFlags}
+//
+// Only what the packages import is compiled, not they themselves: code without
+// its generated file would be compiled for nothing.
+func Load(ctx context.Context, o Options, patterns ...string) ([]*Package, error) {
+	cfg := &packages.Config{Context: ctx, Dir: o.Dir, Env: o.Env, BuildFlags: o.BuildFlags, Fset: token.NewFileSet(), Mode: listMode}
 	overlay, err := outputs(cfg, patterns)
 	if err != nil {
 		return nil, err
 	}
-	cfg.Mode, cfg.Overlay = loadMode, overlay
-	pkgs, err := packages.Load(cfg, patterns...)
+	cfg.Overlay = overlay
+	roots, err := packages.Load(cfg, patterns...)
 	if err != nil {
 		return nil, fmt.Errorf("load %s: %w", strings.Join(patterns, " "), err)
 	}
-	slices.SortFunc(pkgs, func(a, b *packages.Package) int { return strings.Compare(a.PkgPath, b.PkgPath) })
-	return pkgs, broken(pkgs)
+	if err := broken(roots); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(roots, func(a, b *packages.Package) int { return strings.Compare(a.PkgPath, b.PkgPath) })
+	imp, err := loadImports(cfg, roots)
+	if err != nil {
+		return nil, err
+	}
+	var all []*Package
+	for _, root := range roots {
+		p, err := check(cfg.Fset, root, imp)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, p)
+	}
+	return all, nil
+}
+
+// imported finds the types of imported packages.
+type imported map[string]*types.Package
+
+func (m imported) Import(path string) (*types.Package, error) {
+	if p, ok := m[path]; ok {
+		return p, nil
+	}
+	return nil, fmt.Errorf("package %s was not loaded", path)
+}
+
+// loadImports loads the types of all that the packages import.
+func loadImports(list *packages.Config, roots []*packages.Package) (imported, error) {
+	imp := imported{"unsafe": types.Unsafe}
+	var paths []string
+	for _, root := range roots {
+		for _, p := range root.Imports {
+			if p.PkgPath != "unsafe" && !slices.Contains(paths, p.PkgPath) {
+				paths = append(paths, p.PkgPath)
+			}
+		}
+	}
+	if len(paths) == 0 {
+		return imp, nil
+	}
+	slices.Sort(paths)
+	cfg := *list
+	cfg.Mode = typeMode
+	pkgs, err := packages.Load(&cfg, paths...)
+	if err != nil {
+		return nil, fmt.Errorf("load imports: %w", err)
+	}
+	for _, p := range pkgs {
+		imp[p.PkgPath] = p.Types
+	}
+	return imp, broken(pkgs)
+}
+
+// check parses and type-checks a package.
+func check(fset *token.FileSet, root *packages.Package, imp types.Importer) (*Package, error) {
+	p := &Package{Path: root.PkgPath, Name: root.Name, Dir: root.Dir, Fset: fset, Sources: map[string][]byte{}}
+	version := ""
+	if root.Module != nil {
+		p.Module, p.GoVersion = root.Module.Path, root.Module.GoVersion
+		if p.GoVersion != "" {
+			version = "go" + p.GoVersion
+		}
+	}
+	var errs []error
+	for _, name := range root.CompiledGoFiles {
+		if err := p.parse(name); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	p.Info = &types.Info{
+		Types: map[ast.Expr]types.TypeAndValue{}, Instances: map[*ast.Ident]types.Instance{},
+		Defs: map[*ast.Ident]types.Object{}, Uses: map[*ast.Ident]types.Object{},
+		Implicits: map[ast.Node]types.Object{}, Selections: map[*ast.SelectorExpr]*types.Selection{},
+		Scopes: map[ast.Node]*types.Scope{}, FileVersions: map[*ast.File]string{},
+	}
+	conf := types.Config{
+		Importer: imp, GoVersion: version, Sizes: types.SizesFor("gc", runtime.GOARCH),
+		Error: func(err error) { errs = append(errs, err) },
+	}
+	p.Types, _ = conf.Check(p.Path, fset, p.Files, p.Info)
+	if len(errs) > 0 {
+		return nil, fmt.Errorf("%w\nRDD141: %s %w", errors.Join(errs...), p.Path, ErrBroken)
+	}
+	return p, nil
+}
+
+// parse adds a file that rddgen did not write.
+func (p *Package) parse(name string) error {
+	ours, err := isOurs(name)
+	if err != nil || ours {
+		return err
+	}
+	src, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	f, err := parser.ParseFile(p.Fset, name, src, parser.ParseComments|parser.SkipObjectResolution)
+	if err != nil {
+		return err
+	}
+	p.Files = append(p.Files, f)
+	p.Sources[name] = src
+	return nil
 }
 
 // outputs finds the generated files of the packages, and stands a bare package
@@ -138,31 +264,24 @@ func packageName(dir string) string {
 // found.
 func broken(pkgs []*packages.Package) error {
 	var errs []error
-	seen := map[string]bool{}
+	var bad []string
 	packages.Visit(pkgs, nil, func(p *packages.Package) {
 		for _, e := range p.Errors {
-			// What begins with # repeats errors that come with positions too.
-			if !seen[e.Error()] && !strings.HasPrefix(e.Msg, "# ") {
-				seen[e.Error()] = true
-				errs = append(errs, fmt.Errorf("%w", e))
+			if first, rest, ok := strings.Cut(e.Msg, "\n"); ok && strings.HasPrefix(first, "# ") {
+				e.Pos, e.Msg = "", strings.TrimSpace(rest) // what the compiler said
 			}
+			text := e.Msg
+			if e.Pos != "" && e.Pos != "-" {
+				text = e.Pos + ": " + e.Msg
+			}
+			errs = append(errs, errors.New(text))
+		}
+		if len(p.Errors) > 0 {
+			bad = append(bad, p.PkgPath)
 		}
 	})
-	for _, p := range pkgs {
-		if len(errs) == 0 && p.IllTyped {
-			errs = append(errs, fmt.Errorf("%s: a package that it imports has errors: go build %s", p.PkgPath, p.PkgPath))
-		}
-	}
 	if len(errs) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%w\nRDD141: %s %w: go build %s", errors.Join(errs...), paths(pkgs), ErrBroken, paths(pkgs))
-}
-
-func paths(pkgs []*packages.Package) string {
-	var all []string
-	for _, p := range pkgs {
-		all = append(all, p.PkgPath)
-	}
-	return strings.Join(all, " ")
+	return fmt.Errorf("%w\nRDD141: %s %w", errors.Join(errs...), strings.Join(bad, ", "), ErrBroken)
 }

@@ -126,15 +126,27 @@ func usedNames(src []byte) (map[string]bool, error) {
 // again, whose numbers are known last.
 const lineMark = "//line rddgen:1"
 
-// restoreLines fills in the line numbers.
+// restoreLines fills in the line numbers. Where another directive follows, or
+// nothing, none is needed.
 func restoreLines(src []byte, name string) []byte {
-	lines := strings.Split(string(src), "\n")
+	lines := strings.Split(strings.TrimRight(string(src), "\n"), "\n")
+	var out []string
 	for i, l := range lines {
-		if l == lineMark {
-			lines[i] = fmt.Sprintf("//line %s:%d", name, i+2)
+		if l != lineMark {
+			out = append(out, l)
+			continue
+		}
+		next := i + 1
+		for next < len(lines) && lines[next] == "" {
+			next++
+		}
+		if next < len(lines) && !strings.HasPrefix(lines[next], "//line ") {
+			out = append(out, fmt.Sprintf("//line %s:%d", name, len(out)+2))
+		} else if len(out) > 0 && out[len(out)-1] == "" {
+			out = out[:len(out)-1]
 		}
 	}
-	return []byte(strings.Join(lines, "\n"))
+	return []byte(strings.Join(out, "\n") + "\n")
 }
 
 // rdd names something of the run time.
@@ -268,13 +280,16 @@ func bodyText(name string, b *model.Body) (string, error) {
 	if bytes.Count(formatted, []byte("\n")) == strings.Count(src, "\n") {
 		return b.Text, nil
 	}
-	return withPositions(src)
+	return withPositions(name, b)
 }
 
 // withPositions prints a function with a directive wherever lines would move.
-func withPositions(src string) (string, error) {
+func withPositions(name string, b *model.Body) (string, error) {
+	// The printer names the lines that it reads from: the function is put
+	// where it was.
+	src := "package p" + strings.Repeat("\n", max(b.Pos.Line-1, 1)) + "func " + name + b.Text + "\n"
 	fset := token.NewFileSet()
-	f, err := parser.ParseFile(fset, "", src, parser.ParseComments)
+	f, err := parser.ParseFile(fset, b.Pos.File, src, parser.ParseComments)
 	if err != nil {
 		return "", err
 	}

@@ -50,6 +50,9 @@ type kernel struct {
 	// to a local.
 	calls map[int]string
 	envs  map[int]string
+	// needs has, for each operator and the end, which parts of its row are
+	// used: the row or its key, and the value.
+	needs [][2]bool
 }
 
 // current is the row in hand: one expression, or key and value.
@@ -68,6 +71,7 @@ func (e *emitter) kernel(k *model.Kernel) jen.Code {
 	in := w.name("in", "")
 	w.out = w.name("out", "")
 	first := w.op(0)
+	w.findNeeds()
 	body := jen.BlockFunc(func(g *jen.Group) {
 		g.Id(in).Op(":=").Id(anyIn).Assert(jen.Op("*").Add(w.rows(first.In)))
 		w.prepare(g, anyOut)
@@ -76,7 +80,11 @@ func (e *emitter) kernel(k *model.Kernel) jen.Code {
 			delete(w.used, row)
 			row = w.name("row", "")
 		}
-		g.For(jen.List(jen.Id(i), jen.Id(row)).Op(":=").Range().Id(in).Dot("Rows")).BlockFunc(func(g *jen.Group) {
+		vars := list([]string{i, row})
+		if w.needs[0] == ([2]bool{}) {
+			vars = jen.Id(i)
+		}
+		g.For(vars.Op(":=").Range().Id(in).Dot("Rows")).BlockFunc(func(g *jen.Group) {
 			g.Id(in).Dot("Row").Op("=").Id(i)
 			w.row = current{kind: first.In.Kind, types: first.In.Types, values: []string{row}}
 			w.unpack(row)
@@ -113,6 +121,30 @@ func (w *kernel) param(i, n int) string {
 		return names[n]
 	}
 	return ""
+}
+
+// findNeeds looks from the end back at what is used of each row: Go does not
+// compile variables that nothing reads.
+func (w *kernel) findNeeds() {
+	n := len(w.k.Parts)
+	w.needs = make([][2]bool, n+1)
+	all := [2]bool{true, true}
+	w.needs[n] = all
+	for i := n - 1; i >= 0; i-- {
+		op, next := w.op(i), w.needs[i+1]
+		switch {
+		case i == n-1 && w.last() == op:
+			w.needs[i] = [2]bool{op.Ends != model.EndCount, op.Ends != model.EndCount && op.Ends != model.EndOnes}
+		case op.Step.Gives == model.GivesOnlyKey:
+			w.needs[i] = [2]bool{next[0], false}
+		case op.Step.Gives == model.GivesOnlyValue:
+			w.needs[i] = [2]bool{false, next[0]}
+		case op.Step.Takes == model.TakesValue:
+			w.needs[i] = [2]bool{next[0], true}
+		default:
+			w.needs[i] = all
+		}
+	}
 }
 
 // unpack names key and value of a pair without copying them to variables:
@@ -240,7 +272,7 @@ func (w *kernel) bind(g *jen.Group, i int) {
 	if err != nil {
 		return // copied reports it
 	}
-	name := w.name(lowerName(w.op(i).Name), "")
+	name := w.name(lowerName(w.op(i).Name)+"Func", "")
 	w.calls[i] = name
 	g.Op(directive(f.Body.Pos) + name + " := func" + text + "\n" + lineMark + "\n")
 }
@@ -316,13 +348,13 @@ func (w *kernel) step(g *jen.Group, i int) {
 	}
 	switch {
 	case op.Step.Seq:
-		g.For(list(results).Op(":=").Range().Add(from)).BlockFunc(func(g *jen.Group) {
+		g.For(assign(results).Range().Add(from)).BlockFunc(func(g *jen.Group) {
 			w.row = next
 			w.step(g, i+1)
 		})
 		return
 	case !op.Step.Try:
-		g.Add(list(results)).Op(":=").Add(from)
+		g.Add(assign(results)).Add(from)
 	}
 	w.row = next
 	w.step(g, i+1)
@@ -346,6 +378,16 @@ func (w *kernel) try(g *jen.Group, i int, from *jen.Statement, results []string)
 	return jen.Id(seq)
 }
 
+// assign declares the names that are not blank.
+func assign(names []string) *jen.Statement {
+	for _, n := range names {
+		if n != "_" {
+			return list(names).Op(":=")
+		}
+	}
+	return list(names).Op("=")
+}
+
 func list(names []string) *jen.Statement {
 	var ids []jen.Code
 	for _, n := range names {
@@ -358,27 +400,30 @@ func list(names []string) *jen.Statement {
 // it.
 func (w *kernel) results(i int) (names []string, next current) {
 	op := w.op(i)
+	needs := w.needs[i+1]
 	next = current{kind: op.Out.Kind, types: op.Out.Types}
+	local := func(part int, other string) string {
+		if !needs[part] {
+			return "_"
+		}
+		return w.name(w.following(i, part), other)
+	}
 	switch op.Step.Gives {
 	case model.GivesPair:
-		k, v := w.name(w.following(i, 0), "k"), w.name(w.following(i, 1), "v")
-		next.values = []string{k, v}
+		next.values = []string{local(0, "k"), local(1, "v")}
 		return next.values, next
 	case model.GivesValue:
-		v := w.name(w.following(i, 1), "v")
 		key := w.row.values[0]
 		if w.row.kind != model.Pair {
 			key += ".Key"
 		}
-		next.values = []string{key, v}
-		return []string{v}, next
+		next.values = []string{key, local(1, "v")}
+		return next.values[1:], next
 	case model.GivesKey:
-		k := w.name(w.following(i, 0), "k")
-		next.values = []string{k, w.row.values[0]}
-		return []string{k}, next
+		next.values = []string{local(0, "k"), w.row.values[0]}
+		return next.values[:1], next
 	}
-	x := w.name(w.following(i, 0), "x")
-	next.values = []string{x}
+	next.values = []string{local(0, "x")}
 	return next.values, next
 }
 

@@ -151,6 +151,7 @@ func (s *scanner) body(st *site, lit *ast.FuncLit) *model.Body {
 	r := s.rewriter(st, lit, s.writer(st.subst))
 	b := &model.Body{Pos: s.pos(lit.Pos()), Text: r.text()}
 	if bad := r.w.bad; bad != nil {
+		s.unnamed[bad.obj] = true
 		s.report(lit.Pos(), "RDD107", "%s (type) %s", bad.obj.Name(), bad.why)
 	}
 	shape := measure(lit)

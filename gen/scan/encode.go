@@ -67,7 +67,7 @@ func (s *scanner) checkElement(at token.Pos, t types.Type) {
 		return
 	}
 	if v.iface {
-		s.report(at, "RDD113", "%s: concrete types unknown: use a concrete type, or register them with codec.RegisterName", v.why)
+		s.report(at, "RDD113", "element type %s: %s: use a concrete type, or register them with codec.RegisterName", s.short(t), v.why)
 		return
 	}
 	s.report(at, "RDD111", "element type %s: %s: leave it out, or give %s MarshalBinary and UnmarshalBinary", s.short(t), v.why, v.owner(s.short(t)))
@@ -118,7 +118,7 @@ func (v *traveler) visit(t types.Type, path string) {
 	if _, isIface := t.Underlying().(*types.Interface); !isIface && (isNamed(t, "time", "Time") || marshals(t)) {
 		return
 	}
-	named := isStd(t)
+	std := isStd(t)
 	switch u := t.Underlying().(type) {
 	case *types.Basic:
 		if u.Kind() == types.UnsafePointer {
@@ -128,7 +128,7 @@ func (v *traveler) visit(t types.Type, path string) {
 		v.fail(path, t, "cannot be encoded")
 	case *types.Interface:
 		if !v.s.registers(u) {
-			v.fail("interface "+path, t, "has no concrete type")
+			v.fail("interface "+path, t, "has unknown concrete types")
 			v.iface = true
 		}
 	case *types.Pointer:
@@ -141,12 +141,12 @@ func (v *traveler) visit(t types.Type, path string) {
 		v.visit(u.Key(), path+"[key]")
 		v.visit(u.Elem(), path+"[]")
 	case *types.Struct:
-		v.structure(t, u, path, named)
+		v.structure(t, u, path, std)
 	}
 }
 
 func (v *traveler) structure(t types.Type, u *types.Struct, path string, std bool) {
-	if n, ok := t.(*types.Named); ok {
+	if n, ok := t.(*types.Named); ok && !std {
 		v.owners = append(v.owners, n.Obj().Name())
 		defer func() {
 			if v.why == "" {

@@ -133,7 +133,7 @@ func (s *scanner) makeOp(st *site, funcs []function) model.Op {
 	}
 	op.In, op.Out = s.shapes(st, w)
 	op.EndTypes = s.endTypes(st, op, w)
-	if w.bad != nil {
+	if w.bad != nil && !s.unnamed[w.bad.obj] {
 		s.report(st.expr.Lparen, "RDD107", "%s (type) %s", w.bad.obj.Name(), w.bad.why)
 	}
 	return op

@@ -26,7 +26,6 @@ type Input struct {
 	Dir       string
 	Output    string // base name of the generated file
 	GoVersion string // of the module: 1.27; "" where unknown
-	Module    string // path of the module; "" where unknown
 }
 
 // scanner is the state of one scan.
@@ -40,6 +39,8 @@ type scanner struct {
 	calls map[token.Pos]*call
 	funcs []*ssa.Function
 	sites []*site
+	// unnamed are the types that were reported as such.
+	unnamed map[*types.TypeName]bool
 	// bySSA finds the site of a call.
 	bySSA map[*ssa.Call]*site
 }
@@ -79,11 +80,12 @@ type site struct {
 // With diagnostics that are not warnings, the result is not to be used.
 func Package(in Input) (*model.Package, []model.Diagnostic) {
 	s := &scanner{
-		Input: in,
-		pkg:   &model.Package{Path: in.Types.Path(), Name: in.Types.Name(), Dir: in.Dir, Output: in.Output},
-		files: map[*token.File]*sourceFile{},
-		calls: map[token.Pos]*call{},
-		bySSA: map[*ssa.Call]*site{},
+		Input:   in,
+		pkg:     &model.Package{Path: in.Types.Path(), Name: in.Types.Name(), Dir: in.Dir, Output: in.Output},
+		files:   map[*token.File]*sourceFile{},
+		calls:   map[token.Pos]*call{},
+		bySSA:   map[*ssa.Call]*site{},
+		unnamed: map[*types.TypeName]bool{},
 	}
 	for _, f := range in.Files {
 		tf := in.Fset.File(f.FileStart)
