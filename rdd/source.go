@@ -188,14 +188,14 @@ func rangeOp() *Op {
 		from += p * rest / n
 		to += (p + 1) * rest / n
 		return func(feed Feed) error {
-			out := &Rows[int64]{Rows: make([]int64, BatchRows)}
+			out := &Rows[int64]{Rows: make([]int64, min(BatchRows, max(to-from, 0)))}
 			buf := out.Rows
 			for at := from; at < to; at += int64(len(out.Rows)) {
 				out.Rows = buf[:min(int64(len(buf)), to-at)]
 				for i := range out.Rows {
 					out.Rows[i] = r.From + (at+int64(i))*r.Step
 				}
-				out.where = plain(at)
+				out.where = plain(at - from)
 				if !feed(out) {
 					return nil
 				}
