@@ -44,9 +44,21 @@ func (s *Scheduler) rollBack(st *stage, why string) {
 	if !st.unsure || st.dead {
 		return
 	}
+	var renewed []*cacheSet
 	for work := []*stage{st}; len(work) > 0; {
 		x := work[0]
 		work = work[1:]
+		if x.cache != nil && !slices.Contains(renewed, x.cache) {
+			// Even if nobody is known to have a block: an attempt that was lost
+			// may still make one of old rows.
+			renewed = append(renewed, x.cache)
+			s.renewCache(x)
+			for _, y := range x.takers() {
+				if y.cache == x.cache {
+					work = append(work, y)
+				}
+			}
+		}
 		if x.dead || x.act != nil && x.act.state != model.ActionRunning {
 			continue
 		}
@@ -118,9 +130,19 @@ func (s *Scheduler) startOver(st *stage, gen model.Gen) {
 	for _, e := range st.children {
 		e.st.reads = nil
 	}
-	if st.cache != nil {
-		st.cache.gen++
-		clear(st.cache.holders)
+}
+
+// renewCache begins the next generation of what st caches.
+func (s *Scheduler) renewCache(st *stage) {
+	st.cache.gen++
+	clear(st.cache.holders)
+	for _, y := range st.job.stages {
+		if y.cache == st.cache {
+			y.reads = nil
+			for i := range y.tasks {
+				s.recountLater(y, i)
+			}
+		}
 	}
 }
 
