@@ -100,8 +100,12 @@ func (st *stage) takers() []*stage {
 func (s *Scheduler) raise(st *stage, why string) bool {
 	if c := s.cannotRaise(st, why); c != nil {
 		s.failStage(st, c)
+	}
+	if st.dead {
 		return false
 	}
+	// A stage that outlives the failed action starts over all the same: what it
+	// has must not go into a later one.
 	for i := range st.tasks {
 		s.killAll(st, i, "rolled back: "+why)
 	}
