@@ -151,7 +151,7 @@ func (w *world) task(s *plan.Stage, partition int) *plan.Task {
 		w.t.Fatal(err)
 	}
 	if s.Sink.Staged {
-		t.Staged = filepath.Join(w.dir, "out", fmt.Sprintf("part-%05d", partition))
+		t.Staged = filepath.Join(w.dir, "out", fmt.Sprintf("part-%05d.%s", partition, t.Attempt))
 	}
 	files := s.Pipe.FileSources()
 	for _, r := range s.Pipe.Reads(partition) {
