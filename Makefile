@@ -1,0 +1,46 @@
+# What people and CI run, by the same names. Everything works on a machine with
+# nothing but Go: an older one fetches the Go that go.mod names.
+export GOTOOLCHAIN = auto
+
+# Packages with goroutines of their own: those the race detector is for.
+RACE = ./internal/engine/... ./internal/launch/... ./internal/show/... ./internal/wire/... ./rdd/... ./storage/... ./typed/...
+
+GOROOT = $(shell go env GOROOT)
+
+.PHONY: run test race vet lint generate bench check
+
+# Word count over the sources of Go itself, ninety megabytes of text. The result
+# is in a directory of its own each time.
+run:
+	@out=$$(mktemp -d "$${TMPDIR:-/tmp}/wordcount.XXXXXX")/counts && \
+	go run ./cmd/rddctl run ./examples/wordcount -- -in '$(GOROOT)/src/**/*.go' -out "$$out" -top 20 && \
+	echo "the counts of all words are in $$out"
+
+test: vet
+	go test ./...
+	$(MAKE) race
+
+race:
+	go test -race -short $(RACE)
+
+vet:
+	go vet ./...
+	GOOS=darwin go build ./...
+	GOOS=windows go build ./typed/...
+
+# The linters are pinned in a module of their own. The vulnerability database
+# may be out of reach, which is no failure of ours.
+lint:
+	go tool -modfile=tools/go.mod golangci-lint run ./...
+	@timeout 120 go tool -modfile=tools/go.mod govulncheck ./... || \
+		{ code=$$?; if [ $$code -eq 3 ]; then exit 3; fi; echo "govulncheck did not run to its end (exit code $$code): skipped"; }
+
+generate:
+	go generate ./...
+
+bench:
+	go test -run '^$$' -bench . -benchtime 200ms ./...
+
+# What CI runs, but for the tests.
+check: vet lint
+	go run ./cmd/rddgen -check ./...

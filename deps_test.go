@@ -1,0 +1,147 @@
+package gordd_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/gordd-project/gordd"
+
+// Third-party modules, by the names that rules use.
+const (
+	compress = "github.com/klauspost/compress"
+	msgpack  = "github.com/vmihailenco/msgpack/v5"
+	xxh3     = "github.com/zeebo/xxh3"
+	xtools   = "golang.org/x/tools"
+	jennifer = "github.com/dave/jennifer"
+	mpb      = "github.com/vbauerster/mpb/v8"
+)
+
+// imports says what each package may import beside the standard library:
+// packages of this module, by their path in it, and modules. What is not here
+// is forbidden; a new edge is argued for in the commit that adds it. Commands,
+// examples and benchmarks may import anything.
+var imports = map[string][]string{
+	"": {},
+
+	"typed":     {"rdd", "rdd/plan", "rdd/codec", "shuffle", "storage", "internal/engine", "internal/wire", "internal/size", "internal/tally"},
+	"rdd":       {"rdd/plan", "rdd/codec", "shuffle", "storage", msgpack, xxh3},
+	"rdd/plan":  {msgpack},
+	"rdd/codec": {xxh3},
+
+	"shuffle":        {"rdd/codec", "shuffle/block", "shuffle/table", "shuffle/weight", xxh3},
+	"shuffle/block":  {"rdd/codec", "shuffle/weight", compress, xxh3},
+	"shuffle/table":  {"rdd/codec", "shuffle/weight"},
+	"shuffle/weight": {},
+	"storage":        {compress},
+
+	"internal/sched":       {"internal/sched/model", "internal/sched/queue", "rdd/plan"},
+	"internal/sched/model": {"rdd/plan"},
+	"internal/sched/queue": {},
+	"internal/sched/sim":   {"internal/sched", "internal/sched/model", "rdd/plan"},
+	"internal/engine":      {"internal/sched", "internal/sched/model", "internal/engine/blob", "rdd/plan", "storage", msgpack},
+	"internal/engine/blob": {"rdd/plan"},
+	"internal/wire":        {"rdd/plan"},
+	"internal/size":        {},
+	"internal/tally":       {"internal/size", "rdd/plan"},
+	"internal/launch":      {"internal/wire", "rdd/plan"},
+	"internal/show":        {"internal/tally", "internal/wire", "rdd/plan", mpb},
+	"internal/property":    {"typed"},
+
+	"gen":       {"gen/scan", "gen/model", "gen/emit", xtools},
+	"gen/scan":  {"gen/model", xtools},
+	"gen/model": {},
+	"gen/emit":  {"gen/model", jennifer},
+}
+
+// free are the folders whose packages may import anything.
+var free = []string{"cmd/", "examples/", "bench"}
+
+// network are packages of the standard library that nothing below the commands
+// may use: a program opens no connections.
+var network = []string{"net", "net/http", "net/rpc"}
+
+type listed struct {
+	ImportPath string
+	Imports    []string
+}
+
+func goList(t *testing.T, args ...string) (pkgs []listed) {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Imports"}, args...)...)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %v", cmd, err)
+	}
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p listed
+		err := dec.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			return pkgs
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		pkgs = append(pkgs, p)
+	}
+}
+
+// own gives the path of a package in this module.
+func own(path string) (string, bool) {
+	if path == module {
+		return "", true
+	}
+	return strings.CutPrefix(path, module+"/")
+}
+
+func TestImports(t *testing.T) {
+	seen := map[string]bool{}
+	for _, p := range goList(t, "./...") {
+		name, _ := own(p.ImportPath)
+		if slices.ContainsFunc(free, func(f string) bool { return strings.HasPrefix(name, f) }) {
+			continue
+		}
+		seen[name] = true
+		allowed, ok := imports[name]
+		if !ok {
+			t.Errorf("%q is not in the table: say what it may import", name)
+			continue
+		}
+		for _, path := range p.Imports {
+			if !mayImport(allowed, path) {
+				t.Errorf("%s may not import %s", name, path)
+			}
+		}
+	}
+	for name := range imports {
+		if !seen[name] {
+			t.Errorf("%s is in the table and not in the module", name)
+		}
+	}
+}
+
+func mayImport(allowed []string, path string) bool {
+	if name, ok := own(path); ok {
+		return slices.Contains(allowed, name)
+	}
+	if first, _, _ := strings.Cut(path, "/"); strings.Contains(first, ".") {
+		return slices.ContainsFunc(allowed, func(m string) bool { return path == m || strings.HasPrefix(path, m+"/") })
+	}
+	return !slices.Contains(network, path)
+}
+
+// TestProgramsStaySmall looks at all that a user's program links.
+func TestProgramsStaySmall(t *testing.T) {
+	for _, p := range goList(t, "-deps", "./examples/wordcount") {
+		for _, heavy := range []string{"net/http", "google.golang.org/grpc", "github.com/hashicorp/", "github.com/colinmarc/", "github.com/spf13/"} {
+			if strings.HasPrefix(p.ImportPath, heavy) {
+				t.Errorf("wordcount links %s", p.ImportPath)
+			}
+		}
+	}
+}

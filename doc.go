@@ -1,0 +1,24 @@
+// Package gordd is the root of the module and holds no code. Programs import
+// [github.com/gordd-project/gordd/typed]; a tour of the folders:
+//
+//	typed              what users import: Session, RDD, PairRDD, sources, operators, actions, Main
+//	rdd                lineage, registry of stage code, task runner; what generated code names
+//	rdd/plan           plans, stages, tasks, statuses: data only
+//	rdd/codec          rows as bytes, by column
+//	shuffle            combining, sorting, spilling, merging; block format. No network
+//	storage            files: listing, splits, text, output that is committed once
+//	gen                the generator: load, scan, model, emit
+//	internal/sched     the scheduler, a pure state machine
+//	internal/engine    the loop that turns the scheduler's commands into effects
+//	internal/wire      frames between a program and what started it
+//	internal/launch    building a program and running it over the wire
+//	internal/show      progress and plans, for people
+//	internal/tally     what actions did, added up
+//	internal/size      numbers of bytes, as people write them
+//	cmd/rddgen         the generator's command
+//	cmd/rddctl         run and explain
+//	examples           small programs, checked by tests
+//
+// ARCHITECTURE.md says how they work together, deps_test.go who may import
+// whom.
+package gordd
