@@ -27,6 +27,7 @@ type FetchError struct {
 	Cause                error
 }
 
+// Error names the block and says why it could not be read.
 func (e *FetchError) Error() string {
 	return fmt.Sprintf("fetch block s%d/m%d/p%d from %s: %v", e.Shuffle, e.Map, e.Reduce, e.Path, e.Cause)
 }

@@ -59,6 +59,7 @@ type ID struct {
 	Shuffle, Map, Reduce, Segment, Seq uint32
 }
 
+// String gives the id as messages show it.
 func (id ID) String() string {
 	return fmt.Sprintf("s%d/m%d/p%d block %d.%d", id.Shuffle, id.Map, id.Reduce, id.Segment, id.Seq)
 }
