@@ -8,7 +8,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/gordd-project/gordd/typed"
 )
@@ -127,9 +126,9 @@ func spin(ctx context.Context, s *typed.Session, args []string) error {
 			return i
 		}
 		started(path)
-		for {
-			time.Now()
+		for i == 1 {
 		}
+		return i
 	}).SaveAsTextFile(ctx, args[1])
 }
 

@@ -47,12 +47,10 @@ func runKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 //line main.go:37
 func runMapToPair(word string) (string, int64) { return word, 1 }
 
-//line wordcount_rdd.go:51
-
 //line main.go:38
 func runReduceByKey(a, b int64) int64 { return a + b }
 
-//line wordcount_rdd.go:56
+//line wordcount_rdd.go:54
 
 func runReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {

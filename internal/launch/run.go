@@ -149,7 +149,7 @@ func (c *child) listen() {
 	for {
 		m, err := c.conn.Receive()
 		if err != nil {
-			if err != io.EOF && !errors.Is(err, os.ErrClosed) && !errors.Is(err, syscall.ECONNRESET) {
+			if !errors.Is(err, io.EOF) && !errors.Is(err, os.ErrClosed) && !errors.Is(err, syscall.ECONNRESET) {
 				c.err = fmt.Errorf("talk to %s: %w", c.cmd.Path, err)
 				_ = c.cmd.Process.Kill()
 			}

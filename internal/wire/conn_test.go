@@ -60,7 +60,7 @@ func TestMessagesArriveAsSent(t *testing.T) {
 			t.Errorf("%T (-want +got):\n%s", want, d)
 		}
 	}
-	if _, err := c.Receive(); err != io.EOF {
+	if _, err := c.Receive(); !errors.Is(err, io.EOF) {
 		t.Errorf("at the end: %v, want io.EOF", err)
 	}
 }
@@ -134,7 +134,7 @@ func TestSendStopsAfterHalfAFrame(t *testing.T) {
 	c := New(f)
 	first := c.Send(&Ended{})
 	n := f.Len()
-	if err := c.Send(&Ended{}); !errors.Is(err, io.ErrClosedPipe) || err != first || f.Len() != n {
+	if err := c.Send(&Ended{}); !errors.Is(first, io.ErrClosedPipe) || !errors.Is(err, first) || f.Len() != n {
 		t.Errorf("second send: %v and %d bytes, want the first's error and %d", err, f.Len(), n)
 	}
 }
