@@ -39,83 +39,106 @@ func (s *Scheduler) mark(st *stage) {
 	}
 }
 
-// rollBack starts a stage over, and with it all that took in its rows.
+// rollBack starts a stage over, and with it all that took in its rows. What
+// belongs together is one record, so that a master that dies in between leaves
+// no half of it.
 func (s *Scheduler) rollBack(st *stage, why string) {
-	if !st.unsure || st.dead {
+	if !st.unsure || st.dead || s.restoring {
 		return
 	}
-	var renewed []*cacheSet
-	for work := []*stage{st}; len(work) > 0; {
-		x := work[0]
-		work = work[1:]
-		if x.cache != nil && !slices.Contains(renewed, x.cache) {
-			// Even if nobody is known to have a block: an attempt that was lost
-			// may still make one of old rows.
-			renewed = append(renewed, x.cache)
-			s.renewCache(x)
-			for _, y := range x.takers() {
-				if y.cache == x.cache {
-					work = append(work, y)
-				}
-			}
+	stages, caches := affected(st)
+	if s.cfg.Journal {
+		rec := model.GenRaised{Job: st.job.id, Why: why}
+		for _, x := range stages {
+			rec.Stages = append(rec.Stages, model.StageGen{Stage: x.id, Gen: x.gen + 1})
 		}
-		if x.dead || x.act != nil && x.act.state != model.ActionRunning {
-			continue
+		for _, x := range caches {
+			rec.Caches = append(rec.Caches, model.Read{Key: x.spec.Cached, Gen: x.cache.gen + 1})
 		}
-		if x != st && !x.took() {
-			x.reads = nil
-			continue
-		}
-		if !s.raise(x, why) {
-			continue
-		}
-		for _, y := range x.takers() {
-			if !slices.Contains(work, y) {
-				work = append(work, y)
-			}
+		s.record(rec, true)
+	}
+	for _, x := range caches {
+		s.renewCache(x.job, x.cache, x.cache.gen+1)
+	}
+	for _, x := range stages {
+		if !x.dead {
+			s.raise(x, why)
 		}
 	}
 }
 
-// takers returns the stages that may have taken in rows of x: its readers, and
-// those that share its cached blocks.
-func (st *stage) takers() []*stage {
+// affected returns st and the stages that took in its rows, through however many
+// others, and one stage of each cache that may hold some.
+func affected(st *stage) (stages, caches []*stage) {
+	seen := map[*stage]bool{st: true}
+	var sets []*cacheSet
+	for work := []*stage{st}; len(work) > 0; {
+		x := work[0]
+		work = work[1:]
+		if x.dead || x.act != nil && x.act.state != model.ActionRunning {
+			continue
+		}
+		if x.cache != nil && !slices.Contains(sets, x.cache) {
+			// Even if nobody is known to have a block: an attempt that was lost
+			// may still make one of old rows.
+			sets = append(sets, x.cache)
+			caches = append(caches, x)
+			work = visit(seen, work, x.sharers())
+		}
+		if x == st || x.took() {
+			stages = append(stages, x)
+			work = visit(seen, work, x.readers())
+		}
+	}
+	return stages, caches
+}
+
+func visit(seen map[*stage]bool, work, more []*stage) []*stage {
+	for _, y := range more {
+		if !seen[y] {
+			seen[y] = true
+			work = append(work, y)
+		}
+	}
+	return work
+}
+
+func (st *stage) readers() []*stage {
+	out := make([]*stage, len(st.children))
+	for k, e := range st.children {
+		out[k] = e.st
+	}
+	return out
+}
+
+// sharers returns the other stages that start at the blocks that st caches.
+func (st *stage) sharers() []*stage {
 	var out []*stage
-	for _, e := range st.children {
-		out = append(out, e.st)
-	}
-	if st.cache == nil {
-		return out
-	}
 	for _, y := range st.job.stages {
 		if y != st && y.cache == st.cache {
-			y.reads = nil
 			out = append(out, y)
 		}
 	}
 	return out
 }
 
-// raise begins a stage's next generation. It reports whether the stage lives on.
-func (s *Scheduler) raise(st *stage, why string) bool {
+// raise begins a stage's next generation. A stage that outlives the action that
+// fails by it starts over all the same: what it has must not go into a later one.
+func (s *Scheduler) raise(st *stage, why string) {
 	if c := s.cannotRaise(st, why); c != nil {
 		s.failStage(st, c)
 	}
 	if st.dead {
-		return false
+		return
 	}
-	// A stage that outlives the failed action starts over all the same: what it
-	// has must not go into a later one.
 	for i := range st.tasks {
 		s.killAll(st, i, "rolled back: "+why)
 	}
 	s.startOver(st, st.gen+1)
-	s.record(model.GenRaised{Stage: st.id, Gen: st.gen, Why: why}, true)
 	s.emit(model.Note{Kind: model.NoteRollback, Job: st.job.id, Stage: st.id, Gen: st.gen, Text: why})
 	if st.act != nil && st.act.sink.Kind == model.RowsToDriver {
 		s.emit(model.ResultReset{Action: st.act.id, Gen: st.gen})
 	}
-	return true
 }
 
 // startOver drops all that a stage's generations made so far.
@@ -136,12 +159,12 @@ func (s *Scheduler) startOver(st *stage, gen model.Gen) {
 	}
 }
 
-// renewCache begins the next generation of what st caches.
-func (s *Scheduler) renewCache(st *stage) {
-	st.cache.gen++
-	clear(st.cache.holders)
-	for _, y := range st.job.stages {
-		if y.cache == st.cache {
+// renewCache begins the next generation of a cached data set.
+func (s *Scheduler) renewCache(j *job, c *cacheSet, gen model.Gen) {
+	c.gen = gen
+	clear(c.holders)
+	for _, y := range j.stages {
+		if y.cache == c {
 			y.reads = nil
 			for i := range y.tasks {
 				s.recountLater(y, i)

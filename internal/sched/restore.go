@@ -124,6 +124,7 @@ func (s *Scheduler) applyToStage(rec model.Record) {
 	case model.ClassChanged:
 		if st := s.stage(r.Stage); st != nil {
 			st.class = r.Class
+			st.unsure = st.unsure || st.used() // the roll-back may have no record
 		}
 	case model.Launched:
 		for _, id := range r.Attempts {
@@ -150,13 +151,39 @@ func (s *Scheduler) applyToStage(rec model.Record) {
 	}
 }
 
-// applyRaised rolls a stage back, and at once all that took in its rows: the
-// master may have died before their records.
+// applyRaised starts over what started over then, and nothing else: the restored
+// state is not the one in which that was decided.
 func (s *Scheduler) applyRaised(r model.GenRaised) {
-	if st := s.stage(r.Stage); st != nil && r.Gen > st.gen {
-		st.gen, st.unsure = r.Gen-1, true
-		s.rollBack(st, r.Why)
+	j := s.jobs[r.Job]
+	if j == nil {
+		return
 	}
+	for _, c := range r.Caches {
+		if set := j.caches[c.Key]; set != nil {
+			s.renewCache(j, set, c.Gen)
+		}
+	}
+	for _, g := range r.Stages {
+		if st := s.stage(g.Stage); st != nil {
+			s.startOver(st, g.Gen)
+		}
+	}
+	// Attempts that ended before without a record are still on the books, with
+	// reads of the old generation.
+	for _, a := range s.sortedAttempts() {
+		if a.st.job == j && !a.consistent() {
+			s.applyGone(a.id())
+		}
+	}
+}
+
+// sortedAttempts returns all attempts in the order of their workers.
+func (s *Scheduler) sortedAttempts() []*attempt {
+	var out []*attempt
+	for _, w := range s.workers {
+		out = append(out, w.attempts...)
+	}
+	return out
 }
 
 // applyResult counts a result that is still somewhere. One that went to the
@@ -338,6 +365,11 @@ func (s *Scheduler) beginJob(j *job) {
 		default:
 			s.repeatReset(a)
 			s.maybeDone(a)
+		}
+	}
+	for _, st := range j.stages {
+		if st.unsure && st.active > 0 {
+			s.todoRoll = append(s.todoRoll, rollback{st, "an output that is needed was lost"})
 		}
 	}
 	s.watchWork(j)

@@ -197,7 +197,7 @@ func TestRestoreSkipsWhatHasNoHome(t *testing.T) {
 	s := New(model.Defaults("c", 3))
 	err := s.Restore(each([]model.Record{
 		model.TermStarted{Term: 1}, model.OutputAt{Output: model.MapOutput{Attempt: id}}, model.Won{File: model.StagedFile{Attempt: id}},
-		model.ResultAt{Attempt: id}, model.Failure{Attempt: id, Worker: "w"}, model.OutputGone{Stage: id.Stage}, model.GenRaised{Stage: id.Stage, Gen: 2},
+		model.ResultAt{Attempt: id}, model.Failure{Attempt: id, Worker: "w"}, model.OutputGone{Stage: id.Stage}, model.GenRaised{Job: "x"},
 		model.ClassChanged{Stage: id.Stage}, model.Launched{Worker: "w", Attempts: []model.AttemptID{id}}, model.Prepared{}, model.Committed{},
 		model.CommitIntent{}, model.ActionEnded{}, model.CollectedRecord{}, model.JobEnded{Job: "x"}, model.WorkerRule{Worker: "w", Excluded: true},
 		model.WorkerSeen{Worker: "w", Inc: 4, Store: "s"}, model.PoolSet{Pool: model.Pool{Name: "p"}}, model.SplitsPlanned{},

@@ -20,11 +20,13 @@ type (
 	}
 	// Prepared is a staging directory that is there.
 	Prepared struct{ Action plan.ActionID }
-	// GenRaised is a roll-back.
+	// GenRaised is a roll-back: all stages that start over together, and the
+	// cached data sets that begin a new generation with them.
 	GenRaised struct {
-		Stage StageID
-		Gen   Gen
-		Why   string
+		Job    plan.JobID
+		Stages []StageGen
+		Caches []Read
+		Why    string
 	}
 	// ClassChanged is a stage found to be indeterminate.
 	ClassChanged struct {
@@ -110,6 +112,12 @@ type (
 	// CollectedRecord is an action's staging directory gone.
 	CollectedRecord struct{ Action plan.ActionID }
 )
+
+// StageGen is a stage and the generation it begins.
+type StageGen struct {
+	Stage StageID
+	Gen   Gen
+}
 
 func (TermStarted) record()     {}
 func (JobAccepted) record()     {}

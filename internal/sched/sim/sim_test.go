@@ -94,3 +94,12 @@ func TestManyTasks(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// Seeds that once found something.
+func TestGraveyard(t *testing.T) {
+	for _, s := range []uint64{20, 38, 45, 105, 238, 273, 298, 411, 1622, 2830, 2971, 3682, 4069, 5031, 5142, 8462, 12928, 27510, 40524, 43365, 43668, 44624} {
+		if _, err := New(options(s)).Run(); err != nil {
+			t.Error(err)
+		}
+	}
+}
