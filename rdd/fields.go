@@ -31,8 +31,40 @@ const (
 )
 
 // nextField finds the first field at or after i; from == to when there is none.
+// Nearly always there is one blank, and then a word of ASCII letters: that is a
+// look at eight bytes, or a few of them.
 func nextField(s string, i int) (from, to int) {
-	// Between words there is nearly always one blank.
+	if i < len(s) && asciiSpace(s[i]) {
+		i++
+	}
+	if len(s) < 8 {
+		return slowField(s, i)
+	}
+	for at := i; ; at += 8 {
+		left := len(s) - at
+		var x uint64
+		if left >= 8 {
+			x = load64(s, at)
+		} else {
+			x = load64(s, len(s)-8) >> (64 - 8*uint(left)) // the end of s, and zeros
+		}
+		// The lowest marked byte is below '!' or above 0x7f. Above it a mark
+		// may be a borrow's.
+		m := ((x - ones*'!') &^ x & highs) | x&highs
+		if m == 0 {
+			continue
+		}
+		n := bits.TrailingZeros64(m) >> 3
+		to := at + n
+		if to == i || n < left && !asciiSpace(byte(x>>(8*uint(n)))) {
+			return slowField(s, i)
+		}
+		return i, to
+	}
+}
+
+// slowField is nextField for whatever comes.
+func slowField(s string, i int) (from, to int) {
 	for i < len(s) {
 		c := s[i]
 		if c >= utf8.RuneSelf {
@@ -51,8 +83,6 @@ func nextField(s string, i int) (from, to int) {
 	from = i
 	for i+8 <= len(s) {
 		x := load64(s, i)
-		// Bytes below '!' or above 0x7f end the fast way: one of them may be
-		// a space.
 		if m := ((x - ones*'!') &^ x & highs) | x&highs; m != 0 {
 			i += bits.TrailingZeros64(m) >> 3
 			break

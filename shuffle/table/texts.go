@@ -1,6 +1,7 @@
 package table
 
 import (
+	"encoding/binary"
 	"reflect"
 	"unsafe"
 
@@ -80,11 +81,8 @@ func (t *texts[K, C]) Hash(keys []K, hashes []uint64) {
 
 // unpack writes the bytes of a short key to buf, 16 bytes long, and returns its length.
 func unpack(buf []byte, k0, k1 uint64) int {
-	_ = buf[15]
-	for i := range 8 {
-		buf[i] = byte(k0 >> (8 * i))
-		buf[8+i] = byte(k1 >> (8 * i))
-	}
+	binary.LittleEndian.PutUint64(buf[8:16], k1)
+	binary.LittleEndian.PutUint64(buf[:8], k0)
 	return int(k1>>lengthAt) - 1
 }
 
