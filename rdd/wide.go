@@ -207,7 +207,7 @@ func combining[T any, K comparable, V, C, U any](name string, fn any, f shuffle.
 			if err != nil {
 				return nil, err
 			}
-			return &combineSink[T, K, V, C]{t: t, c: shuffle.NewCombiner(t.writeConfig(spec), keys, c, f), split: split}, nil
+			return &combineSink[T, K, V, C]{t: t, c: shuffle.NewCombiner(t.writeConfig(spec), keys, c, owning(f)), split: split}, nil
 		}},
 		"reduce": &SourcePart{open: func(t *Task, in *Input) (Run, error) {
 			keys, c, err := keyed[K, C]()
@@ -250,7 +250,7 @@ func combined[T any, K comparable, V, C any](t *Task, in *Input, keys codec.Keys
 			return yield(buf)
 		})
 	}
-	return shuffle.Aggregate(t, cfg, keys, vc, f, pairs), nil
+	return shuffle.Aggregate(t, cfg, keys, vc, owning(f), pairs), nil
 }
 
 // joinedRows makes the rows of the result.
