@@ -261,7 +261,9 @@ func TestWithPairs(t *testing.T) {
 			func() result { return pairBag(x.Filter(func(k, v int) bool { return (k+v)%e.N == 0 })) },
 		},
 		"FlatMap": {
-			func() result { return list(w.FlatMap(func(e env, k, v int) iter.Seq[int] { return twice(k + v + e.N) })) },
+			func() result {
+				return list(w.FlatMap(func(e env, k, v int) iter.Seq[int] { return twice(k + v + e.N) }))
+			},
 			func() result { return list(x.FlatMap(func(k, v int) iter.Seq[int] { return twice(k + v + e.N) })) },
 		},
 		"TryFlatMap": {
@@ -311,7 +313,9 @@ func TestWithPairs(t *testing.T) {
 			func() result { return pairBag(x.MapValues(func(v int) int { return v * e.N })) },
 		},
 		"ReduceByKey": {
-			func() result { return pairBag(w.ReduceByKey(func(e env, a, b int) int { return (a + b) % (e.N * 1000) })) },
+			func() result {
+				return pairBag(w.ReduceByKey(func(e env, a, b int) int { return (a + b) % (e.N * 1000) }))
+			},
 			func() result { return pairBag(x.ReduceByKey(func(a, b int) int { return (a + b) % (e.N * 1000) })) },
 		},
 		"CombineByKey": {
