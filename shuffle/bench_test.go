@@ -66,7 +66,7 @@ func benchCombiner[K comparable](b *testing.B, keys []K) {
 			c := shuffle.NewCombiner(shuffle.Config{Dir: b.TempDir(), Reduces: 16, Seed: 1},
 				must(codec.KeysFor[K]()), must(codec.For[codec.Pair[K, int64]]()), sumInt64())
 			for _, k := range keys {
-				if !c.Push(k, 1) {
+				if !c.Push(k, 1) && !c.Flush() {
 					b.Fatal(c.Err())
 				}
 			}

@@ -140,19 +140,24 @@ func NewCombiner[K comparable, V, C any](
 	return cb
 }
 
-// Push adds a row. The key may be overwritten after the next Flush. It reports false when no more rows are wanted,
-// because of an error that Err and Close return.
+// Push adds a row and reports whether there is room for another one. When there is not, Flush must follow, as in
+//
+//	if !c.Push(k, v) && !c.Flush() {
+//		return
+//	}
+//
+// so that the common case is inlined. The key may be overwritten after Flush.
 func (c *Combiner[K, V, C]) Push(k K, v V) bool {
-	n := c.n & (table.Batch - 1)
-	c.ks[n], c.vals[n] = k, v
+	n := c.n
+	c.ks[n], c.vals[n] = k, v // out of range when a Flush was left out
 	c.n = n + 1
-	return n < table.Batch-1 || c.Flush()
+	return n < table.Batch-1
 }
 
 // PushRows adds a batch of rows.
 func (c *Combiner[K, V, C]) PushRows(rows []codec.Pair[K, V]) bool {
 	for i := range rows {
-		if !c.Push(rows[i].Key, rows[i].Value) {
+		if !c.Push(rows[i].Key, rows[i].Value) && !c.Flush() {
 			return false
 		}
 	}
@@ -162,7 +167,8 @@ func (c *Combiner[K, V, C]) PushRows(rows []codec.Pair[K, V]) bool {
 // Err returns the error that ended the combining, if any.
 func (c *Combiner[K, V, C]) Err() error { return c.err }
 
-// Flush brings the rows pushed so far into the table. The memory of their keys may then be used for others.
+// Flush brings the rows pushed so far into the table. The memory of their keys may then be used for others. It reports
+// false when no more rows are wanted, because of an error that Err and Close return.
 //
 //go:noinline
 func (c *Combiner[K, V, C]) Flush() bool {

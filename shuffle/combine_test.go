@@ -86,7 +86,7 @@ func combineOnce[K comparable](t *testing.T, r *rand.Rand, keyOf func(int) K) {
 		for i := range r.IntN(20000) {
 			n := r.IntN(3000)
 			k, v := keyOf(n), fmt.Sprint(m, "/", i)
-			if !cb.Push(k, v) {
+			if !cb.Push(k, v) && !cb.Flush() {
 				t.Fatal(cb.Err())
 			}
 			h := keys.Hash1(k, 0)
@@ -187,7 +187,7 @@ func TestCombinerWritesTheSameBytesAgain(t *testing.T) {
 		cfg := shuffle.Config{Dir: t.TempDir(), Reduces: 9, Seed: 5, SegmentBytes: 64 << 10, RowSum: true}
 		c := shuffle.NewCombiner(cfg, must(codec.KeysFor[string]()), must(codec.For[pair[string, int64]]()), sumInt64())
 		for i := range 50000 {
-			c.Push(names(i%9000), int64(i))
+			_ = c.Push(names(i%9000), int64(i)) || c.Flush()
 		}
 		out := must(c.Close())
 		return out, must(os.ReadFile(out.Path))
@@ -220,7 +220,7 @@ func TestCombinerGivesUpWhenKeysDoNotRepeat(t *testing.T) {
 			var buf []byte
 			for range 400_000 {
 				buf = fmt.Appendf(buf[:0], "a rather long key %d", r.IntN(tt.keys))
-				if !cb.Push(string(buf), 1) {
+				if !cb.Push(string(buf), 1) && !cb.Flush() {
 					t.Fatal(cb.Err())
 				}
 			}
@@ -250,7 +250,7 @@ func TestCombinerAbortRemovesTheFile(t *testing.T) {
 		defer func() { _ = recover() }()
 		defer c.Abort()
 		for i := range 100_000 {
-			c.Push(i, 1)
+			_ = c.Push(i, 1) || c.Flush()
 		}
 		panic("user code")
 	}()
@@ -383,7 +383,7 @@ func TestCombinerSpillsAccumulatorsThatGrow(t *testing.T) {
 	}
 	cb := shuffle.NewCombiner(cfg, must(codec.KeysFor[int]()), c, lists)
 	for i := range 2_000_000 { // 100 keys with 16 MB of values
-		if !cb.Push(i%100, int64(i)) {
+		if !cb.Push(i%100, int64(i)) && !cb.Flush() {
 			t.Fatal(cb.Err())
 		}
 	}

@@ -32,7 +32,7 @@ func Example() {
 		w := shuffle.NewCombiner(shuffle.Config{Dir: dir, Map: uint32(task), Reduces: 2, Seed: 1}, keys, c, sum)
 		defer w.Abort()
 		for word := range strings.FieldsSeq(text) {
-			if !w.Push(word, 1) {
+			if !w.Push(word, 1) && !w.Flush() {
 				break
 			}
 		}
