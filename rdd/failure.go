@@ -104,7 +104,7 @@ func userFrames(skip int) plan.Site {
 	panicked := false
 	for {
 		fr, more := frames.Next()
-		if fr.Function == "runtime.gopanic" {
+		if fr.Function == "runtime.gopanic" || fr.Function == "runtime.Goexit" {
 			panicked = true
 		} else if panicked && isUser(fr.Function) {
 			return plan.Site{File: filepath.Base(fr.File), Line: fr.Line, Func: fr.Function}
@@ -165,7 +165,7 @@ func stack() string {
 	for more := true; more && kept < maxFrames; {
 		var fr runtime.Frame
 		fr, more = frames.Next()
-		if fr.Function == "runtime.gopanic" {
+		if fr.Function == "runtime.gopanic" || fr.Function == "runtime.Goexit" {
 			panicked = true
 		} else if panicked && isUser(fr.Function) {
 			fmt.Fprintf(&b, "\t%s (%s:%d)\n", fr.Function, fr.File, fr.Line)

@@ -47,24 +47,35 @@ func NewRunner(o RunnerOptions) *Runner {
 // what that does wrong comes back as a failure that names its line.
 func (r *Runner) Run(ctx context.Context, p *plan.Plan, stage *plan.Stage, spec *plan.Task) (res *plan.Result, fail *plan.Failure) {
 	t := &Task{Context: ctx, done: ctx.Done(), spec: spec, stage: stage, plan: p, runner: r}
-	t.mem = r.o.Memory.Open(spec.Attempt)
+	done := make(chan struct{})
+	go func() { // one of its own, since user code may end it by runtime.Goexit
+		defer close(done)
+		t.attempt(&res, &fail)
+	}()
+	<-done
+	return res, fail
+}
+
+// attempt runs the task and cleans up. What came of it is not returned: when
+// the goroutine ends, nothing is.
+func (t *Task) attempt(res **plan.Result, fail **plan.Failure) {
+	t.mem = t.runner.o.Memory.Open(t.spec.Attempt)
 	defer t.mem.Close()
 	ended := false
 	defer func() {
 		if v := recover(); v != nil || !ended {
-			res, fail = nil, t.recovered(v)
+			*res, *fail = nil, t.recovered(v)
 		}
-		if fail != nil && t.sink != nil {
+		if *fail != nil && t.sink != nil {
 			t.sink.abort()
 		}
-		t.endAside(fail == nil)
+		t.endAside(*fail == nil)
 	}()
-	res, err := t.run()
+	done, err := t.run()
 	if err != nil {
-		res, fail = nil, t.failure(err)
+		done, *fail = nil, t.failure(err)
 	}
-	ended = true
-	return res, fail
+	*res, ended = done, true
 }
 
 // run does the task's work. What it leaves when it fails or panics, Run cleans
