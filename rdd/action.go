@@ -309,7 +309,7 @@ func ForEachPartitionOp[T any](f func(*Task, iter.Seq[T]) error) *Op {
 	return many("ForEachPartition", f, map[string]Part{
 		"each": &Across{run: func(t *Task, in Run, _ Feed) error {
 			var err error
-			if e := f(t, once[T](t, in, &err)); err == nil {
+			if e := f(t, once[T](t, in, func() bool { return true }, &err)); err == nil {
 				err = e
 			}
 			return err

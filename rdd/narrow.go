@@ -158,7 +158,10 @@ func MapPartitionsOp[T, U any](f func(*Task, iter.Seq[T]) iter.Seq[U]) *Op {
 		out := emitter[U](next)
 		var err error
 		more := true
-		for u := range f(t, once[T](t, in, &err)) {
+		// What is made of a batch goes on before the next one is read: a row in a
+		// thousand, kept until there is a batch of them, would keep the text of
+		// them all.
+		for u := range f(t, once[T](t, in, out.Flush, &err)) {
 			if more = out.Push(u) || out.Flush(); !more {
 				break
 			}
@@ -171,8 +174,9 @@ func MapPartitionsOp[T, U any](f func(*Task, iter.Seq[T]) iter.Seq[U]) *Op {
 }
 
 // once gives the rows of a run as a sequence. A second range over it gives
-// nothing: the rows are gone, as they are in an iterator of Spark's.
-func once[T any](t *Task, in Run, err *error) iter.Seq[T] {
+// nothing: the rows are gone, as they are in an iterator of Spark's. after is
+// called at the end of each batch, and says whether to go on.
+func once[T any](t *Task, in Run, after func() bool, err *error) iter.Seq[T] {
 	used := false
 	return func(yield func(T) bool) {
 		if used {
@@ -187,7 +191,7 @@ func once[T any](t *Task, in Run, err *error) iter.Seq[T] {
 					return false
 				}
 			}
-			return !t.stopped()
+			return after() && !t.stopped()
 		})
 	}
 }
