@@ -358,7 +358,7 @@ func (g *Graph) refer(op *Op, c Call) (plan.Op, error) {
 		}
 		g.notice(unfit.Error())
 	}
-	ref.ID = plan.OpID(fmt.Sprintf("%s%d", localPrefix, g.nextID.Add(1)))
+	ref.ID = plan.OpID(fmt.Sprintf("%s%d", localPrefix, g.nextLocal.Add(1)))
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.local[ref.ID] = op

@@ -17,6 +17,9 @@ import (
 type Graph struct {
 	o      GraphOptions
 	nextID atomic.Int64
+	// nextLocal is apart: shuffles are named by nextID, and the order of rows
+	// comes from the name. Closures must give that of generated code.
+	nextLocal atomic.Int64
 
 	mu     sync.Mutex
 	local  map[plan.OpID]*Op
