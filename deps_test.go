@@ -30,7 +30,7 @@ var imports = map[string][]string{
 	"": {},
 
 	"typed":     {"rdd", "rdd/plan", "rdd/codec", "shuffle", "storage", "internal/engine", "internal/wire", "internal/size", "internal/tally"},
-	"rdd":       {"rdd/plan", "rdd/codec", "shuffle", "storage", msgpack, xxh3},
+	"rdd":       {"rdd/plan", "rdd/codec", "shuffle", "shuffle/weight", "storage", msgpack, xxh3},
 	"rdd/plan":  {msgpack},
 	"rdd/codec": {xxh3},
 
@@ -51,7 +51,7 @@ var imports = map[string][]string{
 	"internal/tally":       {"internal/size", "rdd/plan"},
 	"internal/launch":      {"internal/wire", "rdd/plan"},
 	"internal/show":        {"internal/tally", "internal/wire", "rdd/plan", mpb},
-	"internal/property":    {"typed"},
+	"internal/property":    {"typed", "rdd"}, // its generated file names rdd
 
 	"gen":       {"gen/scan", "gen/model", "gen/emit", xtools},
 	"gen/scan":  {"gen/model", xtools},

@@ -309,7 +309,8 @@ func TestAllPanicsInTheLoop(t *testing.T) {
 				t.Errorf("recovered %v", v)
 			}
 		}()
-		for range s.Range(100).All(ctx) {
+		for _, err := range s.Range(100).All(ctx) {
+			_ = err
 			panic("in the loop")
 		}
 	}()

@@ -186,7 +186,9 @@ func TestGoexitInUserCode(t *testing.T) {
 
 func TestPolicies(t *testing.T) {
 	path := write(t, "in.txt", "1\nbad\n3\nworse\n5\n")
-	numbers := func(s *typed.Session) typed.RDD[int] { return s.TextFile(path, typed.Partitions(1)).TryMap(strconv.Atoi) }
+	numbers := func(s *typed.Session) typed.RDD[int] {
+		return s.TextFile(path, typed.Partitions(1)).TryMap(strconv.Atoi)
+	}
 	t.Run("skip", func(t *testing.T) {
 		w := &watch{}
 		s := open(t, typed.Options{Policy: typed.Skip(0), Observe: w.see})
@@ -280,12 +282,12 @@ func TestCancelEndsWithinASecond(t *testing.T) {
 			})
 		},
 		"shuffle": func(s *typed.Session, ctx context.Context) error {
-			_, err := s.Range(1<<50).KeyBy(func(i int64) int64 { begin(); return i % 1000 }).
+			_, err := s.Range(1 << 50).KeyBy(func(i int64) int64 { begin(); return i % 1000 }).
 				ReduceByKey(func(a, b int64) int64 { return a + b }).Count(ctx)
 			return err
 		},
 		"sort": func(s *typed.Session, ctx context.Context) error {
-			_, err := s.Range(1<<50).Map(func(i int64) int64 { begin(); return -i }).Repartition(3).Count(ctx)
+			_, err := s.Range(1 << 50).Map(func(i int64) int64 { begin(); return -i }).Repartition(3).Count(ctx)
 			return err
 		},
 		"output": func(s *typed.Session, ctx context.Context) error {

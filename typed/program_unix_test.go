@@ -150,10 +150,10 @@ func TestMainExplains(t *testing.T) {
 		r := s.TextFile("/missing").Filter(func(string) bool { return true })
 		rows, err := r.Collect(ctx)
 		if n, err2 := r.Count(ctx); len(rows) != 0 || n != 0 || err != nil || err2 != nil {
-			return fmt.Errorf("%v, %v, %d, %v", rows, err, n, err2)
+			return errors.Join(fmt.Errorf("%v, %d", rows, n), err, err2)
 		}
-		for range r.All(ctx) {
-			return errors.New("a row")
+		for row, err := range r.All(ctx) {
+			return fmt.Errorf("row %q: %w", row, err)
 		}
 		if _, err := r.First(ctx); !errors.Is(err, ErrEmpty) {
 			return fmt.Errorf("First: %w", err)

@@ -126,7 +126,7 @@ func spin(ctx context.Context, s *typed.Session, args []string) error {
 			return i
 		}
 		started(path)
-		for i == 1 {
+		for n := int64(0); n >= 0; n = (n + i) % 1000 {
 		}
 		return i
 	}).SaveAsTextFile(ctx, args[1])

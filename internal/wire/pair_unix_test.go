@@ -3,6 +3,7 @@
 package wire
 
 import (
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -33,7 +34,7 @@ func TestChild(t *testing.T) {
 	if err := c.Send(&Started{Program: o.Scratch, PID: os.Getpid()}); err != nil {
 		t.Fatal(err)
 	}
-	if m, err := c.Receive(); err != io.EOF {
+	if m, err := c.Receive(); !errors.Is(err, io.EOF) {
 		t.Fatalf("got %v, %v, want the end", m, err)
 	}
 }
@@ -81,7 +82,7 @@ func TestChildEndsTheWire(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
-	if m, err := c.Receive(); err != io.EOF {
+	if m, err := c.Receive(); !errors.Is(err, io.EOF) {
 		t.Errorf("got %v, %v, want io.EOF", m, err)
 	}
 	err := c.Send(&Notice{Text: "hello?"})
