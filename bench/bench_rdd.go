@@ -19,8 +19,8 @@ func init() {
 	var _ [rdd.Generated - 1]struct{} = [0]struct{}{}
 	p := rdd.Register()
 	p.Source("main.go", mainSource,
-		"2a1232be138372b1027ebad0143878d8cb90c4924d1fc4dbf3519ff239672497",
-		"e9898b2e0ac6549a4a80bee25349b0a83b52a173d65edaa3bc7b207e0f7969a3",
+		"6a1c1613bc31cc48e3389ea853919cb1775534e41ab959f825a01055e7af6cb8",
+		"dd5f8503787d4ee732c05305858d8ee485b29acf3c7b4cdd5a6f227214df079d",
 	)
 	p.Op("7895b401cb7c", "main.go", 88, 514, rdd.TextOp())
 	p.Op("50ae5decef19", "main.go", 89, 527, rdd.FlatMapOp(strings.FieldsSeq))

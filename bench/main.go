@@ -30,7 +30,7 @@ var (
 	out      = flag.String("out", "", "output directory")
 	cores    = flag.Int("cores", runtime.GOMAXPROCS(0), "tasks at a time")
 	size     = flag.String("size", "", "label for the report")
-	params   = flag.String("params", "", "k=v,k=v")
+	_        = flag.String("params", "", "k=v,k=v, which no workload here has")
 	memory   = flag.Int64("memory", 0, "memory budget in bytes")
 )
 

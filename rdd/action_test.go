@@ -287,7 +287,7 @@ func TestPlansOfOtherBuilds(t *testing.T) {
 		`no part "reduce" of the kind`:      func(p *plan.Plan) { p.Stages[0].Sink.Op.Part = "reduce" },
 		`no part "other" of the kind`:       func(p *plan.Plan) { p.Stages[0].Pipe.Source.Op.Part = "other" },
 		"does not fit into a pipe":          func(p *plan.Plan) { p.Stages[1].Pipe.Ops[0].Part = "left" },
-		"Range has no partition":            func(p *plan.Plan) { p.Stages[0].Pipe.Source.Range.N = 0; p.Stages[0].Pipe.N = 1 },
+		"no partition 0 of Range":           func(p *plan.Plan) { p.Stages[0].Pipe.Source.Range.N = 0; p.Stages[0].Pipe.N = 1 },
 		"task has no input for shuffle":     func(p *plan.Plan) { p.Stages[1].Parents = nil },
 		"partition 0 is beyond the union's": func(p *plan.Plan) { p.Stages[0].Pipe.Source = plan.Source{Union: []plan.Pipe{{}}} },
 	} {

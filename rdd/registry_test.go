@@ -32,19 +32,6 @@ func run() {
 }
 `
 
-// tokenOf is the place of the nth parenthesis among a source's tokens.
-func tokenOf(t *testing.T, text string, line int) int {
-	t.Helper()
-	_, lines := HashTokens(text)
-	for i, l := range lines {
-		if l == line {
-			return i + 1
-		}
-	}
-	t.Fatalf("no token on line %d", line)
-	return 0
-}
-
 func TestRegistryFind(t *testing.T) {
 	withRegistry(t)
 	p := register(map[string]string{"a.go": source1})

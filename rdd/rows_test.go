@@ -34,7 +34,7 @@ func TestRowsPushFlush(t *testing.T) {
 			t.Fatal("ended early")
 		}
 	}
-	if !out.Flush() || !out.Flush() {
+	if first, again := out.Flush(), out.Flush(); !first || !again {
 		t.Error("Flush says that no more rows are wanted")
 	}
 	if len(got.rows) != n {

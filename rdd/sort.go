@@ -16,11 +16,10 @@ import (
 // order is how a sort compares rows of S. Bounds between partitions are values
 // of B, which every row has one of.
 type order[S, B any] struct {
-	bound   func(*S) B
-	cmpRow  func(a, b *S) int
-	cmp     func(a, b *B) int
-	prefix  func(rows []S, out []uint64)
-	reverse bool
+	bound  func(*S) B
+	cmpRow func(a, b *S) int
+	cmp    func(a, b *B) int
+	prefix func(rows []S, out []uint64)
 }
 
 // Sample is one row of the sample that bounds are made of: Weight rows like it

@@ -131,7 +131,7 @@ func DataOp[T any]() *Op {
 	return one("Parallelize", nil, &SourcePart{open: func(t *Task, in *Input) (Run, error) {
 		data := in.spec.Data
 		if data == nil || in.partition < 0 || in.partition >= len(data.Ends) {
-			return nil, fmt.Errorf("Parallelize has no partition %d", in.partition)
+			return nil, fmt.Errorf("no partition %d of Parallelize", in.partition)
 		}
 		blob, err := t.runner.o.Blob(data.Blob)
 		if err != nil {
@@ -178,7 +178,7 @@ func rangeOp() *Op {
 	return one("Range", nil, &SourcePart{open: func(_ *Task, in *Input) (Run, error) {
 		r := in.spec.Range
 		if r == nil || in.partition < 0 || in.partition >= r.N {
-			return nil, fmt.Errorf("Range has no partition %d", in.partition)
+			return nil, fmt.Errorf("no partition %d of Range", in.partition)
 		}
 		from := int64(in.partition) * (r.Count / int64(r.N))
 		to := from + r.Count/int64(r.N)

@@ -123,7 +123,7 @@ func (r *TextReader) next(ctx context.Context) (Chunk, error) {
 		return Chunk{}, r.open(ctx)
 	}
 	text, start, err := r.cur.lines(r)
-	if err == io.EOF {
+	if err == io.EOF { //nolint:errorlint // a wrapped one is a broken store's
 		cur := r.cur
 		r.cur = nil
 		return Chunk{}, cur.finish()
@@ -147,7 +147,7 @@ func (r *TextReader) open(ctx context.Context) error {
 
 // notEnd takes io.EOF out of an error of the store, which may mean a lost connection by it.
 func notEnd(err error) error {
-	if err == io.EOF || !errors.Is(err, io.EOF) {
+	if err == io.EOF || !errors.Is(err, io.EOF) { //nolint:errorlint // only a bare one is the end
 		return err
 	}
 	e := PathError{Op: "read", Kind: Other, Offset: -1, Err: err}
@@ -155,7 +155,7 @@ func notEnd(err error) error {
 	if errors.As(err, &pe) {
 		e = *pe
 	}
-	e.Err = fmt.Errorf("%w: %v", io.ErrUnexpectedEOF, e.Err)
+	e.Err = fmt.Errorf("%w: %v", io.ErrUnexpectedEOF, e.Err) //nolint:errorlint // the point is to hide io.EOF
 	return &e
 }
 

@@ -131,8 +131,6 @@ func (s *scanner) pos(p token.Pos) model.Pos {
 	return model.Pos{File: filepath.Base(at.Filename), Line: at.Line, Column: at.Column}
 }
 
-func (s *scanner) fileOf(p token.Pos) *sourceFile { return s.files[s.Fset.File(p)] }
-
 // findCalls finds the operator calls in the syntax tree, and the operators that
 // are used in a way that generated code cannot follow.
 func (s *scanner) findCalls() {

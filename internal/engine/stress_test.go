@@ -138,10 +138,10 @@ func (s stress) action(t *testing.T, r *rand.Rand, n int) {
 	st, err := s.w.Do(ctx, encoded(t, p), Action{Result: func(i int, v Value) error {
 		b, err := v.Bytes()
 		values[i] = number(b)
-		switch limit--; {
-		case limit == 1:
+		switch limit--; limit {
+		case 1:
 			cancel(errPlanned)
-		case limit == 0:
+		case 0:
 			return errPlanned
 		}
 		return err

@@ -602,10 +602,10 @@ func TestR24CrashesMakeATaskRunAlone(t *testing.T) {
 		r.step(model.ExecGone{From: r.from(r.on[a.Attempt.Seq]), Job: "j", No: exec(a.Attempt), Signal: 9})
 		return a
 	}
-	if crash().Alone || crash().Alone {
+	if first, second := crash().Alone, crash().Alone; first || second {
 		t.Error("alone before two crashes")
 	}
-	if !crash().Alone || !crash().Alone {
+	if third, fourth := crash().Alone, crash().Alone; !third || !fourth {
 		t.Error("not alone after two crashes")
 	}
 	if e := r.ended(1); e.Cause.Kind != model.CauseTask || !strings.Contains(e.Cause.Message, "signal 9") {

@@ -141,7 +141,7 @@ func (s *Scheduler) handle(ev model.Event) {
 		s.release(ev)
 	case model.SetPool:
 		s.setPool(ev.Pool)
-		s.record(model.PoolSet{Pool: ev.Pool}, true)
+		s.record(model.PoolSet(ev), true)
 	case model.Exclude:
 		s.exclude(ev.Worker, true, ev.Reason)
 	case model.Readmit:

@@ -39,10 +39,8 @@ type job struct {
 	listed   bool     // in its pool's jobs
 	running  int      // attempts that hold a slot
 	tasks    int
-	stuckAt  model.Instant // since when nobody can run it
-	parked   uint64        // pass in which nothing more can be placed
-	cursor   int           // first runnable stage that may still place, in that pass
-	pass     uint64
+	stuckAt  model.Instant  // since when nobody can run it
+	parked   uint64         // pass in which nothing more can be placed
 	then     model.JobState // after Ending
 	finished bool           // told by the driver
 }

@@ -29,7 +29,7 @@ type (
 
 	inner struct {
 		Name  label
-		score float32 // travels as well
+		score float32 //nolint:unused // travels as well
 		_     int32
 		Tags  tags
 	}

@@ -70,7 +70,7 @@ type job struct {
 type step struct{ Notify chan int }
 
 type locked struct {
-	mu sync.Mutex
+	mu sync.Mutex //nolint:unused // is what cannot travel
 	N  int
 }
 

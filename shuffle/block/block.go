@@ -215,8 +215,11 @@ func (h Header) verify(id ID, schema uint32, header, payload []byte) error {
 
 func (d *Decoder[T]) unpack(payload []byte, raw int) ([]byte, error) {
 	n, err := s2.DecodedLen(payload)
-	if err != nil || n != raw {
-		return nil, fmt.Errorf("%w: s2 length %d instead of %d (%v)", ErrCorrupt, n, raw, err)
+	if err != nil {
+		return nil, fmt.Errorf("%w: s2 length: %w", ErrCorrupt, err)
+	}
+	if n != raw {
+		return nil, fmt.Errorf("%w: s2 length %d instead of %d", ErrCorrupt, n, raw)
 	}
 	if len(payload) <= raw/maxRatio { // a few hostile bytes must not cost a gigabyte
 		return nil, fmt.Errorf("%w: %d bytes packed into %d", ErrCorrupt, raw, len(payload))

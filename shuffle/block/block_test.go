@@ -169,7 +169,7 @@ func TestStreamSurvivesShortReads(t *testing.T) {
 		var got []row
 		for {
 			rows, err := r.Next(got)
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {
@@ -247,7 +247,7 @@ func FuzzReader(f *testing.F) {
 		r := block.NewReader(bytes.NewReader(b), id, codecOf[row](t), -1)
 		for {
 			if _, err := r.Next(nil); err != nil {
-				if err != io.EOF && !errors.Is(err, block.ErrCorrupt) {
+				if !errors.Is(err, io.EOF) && !errors.Is(err, block.ErrCorrupt) {
 					t.Fatal(err)
 				}
 				return
