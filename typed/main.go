@@ -31,7 +31,7 @@ const (
 
 // patience is how long a program has to end after it was told to. It is a
 // little more than running tasks have, so that those can be tidied up.
-const patience = 1200 * time.Millisecond
+const patience = 900 * time.Millisecond
 
 var (
 	errInterrupted = errors.New("interrupted")

@@ -26,8 +26,9 @@ import (
 var ErrClosed = errors.New("engine is closed")
 
 const (
-	// grace is how long attempts have to end after they were told to.
-	grace = time.Second
+	// grace is how long attempts have to end after they were told to: with what
+	// a program does afterwards it is one second.
+	grace = 700 * time.Millisecond
 	// closeGrace is how long Close waits for attempts that had their grace.
 	closeGrace = 2 * time.Second
 	// blobMemory is how many bytes of blobs are kept in memory.
