@@ -19,7 +19,7 @@ var elsewhere = []string{
 // TestEveryOperatorHasACase fails for an exported function or method of typed
 // that no pipeline of this package calls.
 func TestEveryOperatorHasACase(t *testing.T) {
-	pkgs, err := packages.Load(&packages.Config{Mode: packages.LoadSyntax}, ".", "../../typed")
+	pkgs, err := packages.Load(&packages.Config{Mode: packages.LoadAllSyntax}, ".", "../../typed")
 	if err != nil || packages.PrintErrors(pkgs) > 0 {
 		t.Fatal("load: ", err)
 	}

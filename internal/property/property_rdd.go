@@ -22,6 +22,9 @@ var pipelinesActionSource string
 //go:embed pipelines_chain.go
 var pipelinesChainSource string
 
+//go:embed pipelines_heavy.go
+var pipelinesHeavySource string
+
 //go:embed pipelines_keys.go
 var pipelinesKeysSource string
 
@@ -51,6 +54,10 @@ func init() {
 	p.Source("pipelines_chain.go", pipelinesChainSource,
 		"0a763e9c9f94cf47c802681998d759c4ccad1b57055900f887e3a604ac72892e",
 		"b41d6165960125098dd53c4f23eb79fe9d7c4f4cb5bc8a83854895076be863dd",
+	)
+	p.Source("pipelines_heavy.go", pipelinesHeavySource,
+		"21c9657fb18bf288a66744204e33556d37ac74a6d74e2b25514e17f357129c1c",
+		"fdc177565d96e70afb37b38d4151db084fa277b2954079fb7119289b3b13fb7d",
 	)
 	p.Source("pipelines_keys.go", pipelinesKeysSource,
 		"c4c16ecb103ceef3a8d31876f8fe0a57108d781c171dad60f91ccdec95b079e5",
@@ -205,6 +212,52 @@ func init() {
 	p.Op("35a1864990a0", "pipelines_chain.go", 227, 3247, rdd.MapPartitionsOp(withIndex))
 	p.Op("22df85fea19e", "pipelines_chain.go", 227, 3252, rdd.FilterOp(chainCasesFilter2))
 	p.Op("7c0946808d58", "pipelines_chain.go", 229, 3274, rdd.CollectOp[string]())
+	p.Op("64c43a915f72", "pipelines_heavy.go", 55, 285, rdd.RangeOp())
+	p.Op("3101e48c759c", "pipelines_heavy.go", 62, 367, rdd.MapOp(heavy))
+	p.Op("b7ba3a1fd833", "pipelines_heavy.go", 62, 372, rdd.SortByOp(self))
+	p.Op("4732971d26ad", "pipelines_heavy.go", 62, 384, rdd.MapOp(digest))
+	p.Op("43782b58cba5", "pipelines_heavy.go", 62, 389, rdd.CollectOp[string]())
+	p.Op("0320613a0e84", "pipelines_heavy.go", 65, 465, rdd.MapOp(heavyKey))
+	p.Op("ffee3a2f35f7", "pipelines_heavy.go", 65, 470, rdd.SortFuncOp(strings.Compare))
+	p.Op("4e51e1d50e64", "pipelines_heavy.go", 66, 495, rdd.MapOp(digest))
+	p.Op("419b5e481217", "pipelines_heavy.go", 66, 500, rdd.CollectOp[string]())
+	p.Op("9de3237db764", "pipelines_heavy.go", 71, 578, rdd.MapOp(heavy))
+	p.Op("cbcd40858af0", "pipelines_heavy.go", 71, 583, rdd.RepartitionOp[string]())
+	p.Op("65d35d4a2dec", "pipelines_heavy.go", 71, 588, rdd.MapOp(digest))
+	p.Op("096af9f561bc", "pipelines_heavy.go", 71, 593, rdd.CollectOp[string]())
+	p.Op("479d5dafa260", "pipelines_heavy.go", 74, 664, rdd.MapOp(heavy))
+	p.Op("3b8a279a3bc2", "pipelines_heavy.go", 74, 669, rdd.TopOp(strings.Compare))
+	p.Op("7eec4543c678", "pipelines_heavy.go", 88, 857, rdd.MapToPairOp(heavyKeyCasesMapToPair))
+	p.Op("c46efb10be39", "pipelines_heavy.go", 88, 880, rdd.ReduceByKeyOp[string](addInts, heavyKeyCasesReduceByKeyBatch))
+	p.Op("39a58c501bc6", "pipelines_heavy.go", 89, 897, rdd.PairMapOp(heavyKeyCasesMap))
+	p.Op("7a4b86a297d9", "pipelines_heavy.go", 89, 922, rdd.CollectOp[string]())
+	p.Op("17b0298191c9", "pipelines_heavy.go", 95, 1052, rdd.KeyByOp(heavyKey))
+	p.Op("d2c972c881c3", "pipelines_heavy.go", 95, 1057, rdd.CombineByKeyOp[string](single, push, concat))
+	p.Op("350035c4e709", "pipelines_heavy.go", 96, 1078, rdd.PairMapOp(heavyKeyCasesMap2))
+	p.Op("de5d8bac16ce", "pipelines_heavy.go", 96, 1105, rdd.CollectOp[string]())
+	p.Op("e429307cd905", "pipelines_heavy.go", 102, 1233, rdd.DistinctOp[string]())
+	p.Op("9e1a6b0d45d9", "pipelines_heavy.go", 102, 1240, rdd.MapOp(heavyKey))
+	p.Op("e9102211fb75", "pipelines_heavy.go", 102, 1253, rdd.MapOp(digest))
+	p.Op("b6eaa0ee731d", "pipelines_heavy.go", 102, 1258, rdd.CollectOp[string]())
+	p.Op("e5b5a25efc72", "pipelines_heavy.go", 105, 1330, rdd.MapToPairOp(heavyKeyCasesMapToPair2))
+	p.Op("297f56f5310a", "pipelines_heavy.go", 106, 1359, rdd.GroupByKeyOp(heavyKeyCasesGroupByKey))
+	p.Op("f46ac917b633", "pipelines_heavy.go", 107, 1396, rdd.PairMapOp(line[int64, string]))
+	p.Op("64eb470fba5d", "pipelines_heavy.go", 107, 1406, rdd.CollectOp[string]())
+	p.Op("4c9aac071891", "pipelines_heavy.go", 114, 1517, rdd.MapToPairOp(heavyKeyCasesMapToPair3))
+	p.Op("4384ab2539f4", "pipelines_heavy.go", 115, 1551, rdd.FlatMapGroupsOp(heavyKeyCasesFlatMapGroups))
+	p.Op("9f0f791d9767", "pipelines_heavy.go", 123, 1623, rdd.CollectOp[string]())
+	p.Op("2fd82a3fb760", "pipelines_heavy.go", 133, 1731, rdd.MapToPairOp(heavyJoinCasesMapToPair))
+	p.Op("cd7ebe8a96cb", "pipelines_heavy.go", 134, 1763, rdd.FilterOp(even))
+	p.Op("a03d6fed365e", "pipelines_heavy.go", 134, 1768, rdd.MapToPairOp(heavyJoinCasesMapToPair2))
+	p.Op("cd1a3ca1c4ae", "pipelines_heavy.go", 135, 1803, rdd.JoinOp[int64](heavyJoinCasesJoin))
+	p.Op("7b80b1d8aca1", "pipelines_heavy.go", 136, 1841, rdd.PairMapOp(line[int64, string]))
+	p.Op("da3cb48ff2a3", "pipelines_heavy.go", 136, 1851, rdd.CollectOp[string]())
+	p.Op("017267884e23", "pipelines_heavy.go", 149, 2052, rdd.RangeOp())
+	p.Op("5da0b3e7a829", "pipelines_heavy.go", 149, 2057, rdd.MapToPairOp(heavyJoinCasesMapToPair3))
+	p.Op("4eb9307aa71f", "pipelines_heavy.go", 150, 2087, rdd.MapToPairOp(heavyJoinCasesMapToPair4))
+	p.Op("0f9901bc8288", "pipelines_heavy.go", 151, 2114, rdd.CoGroupOp(heavyJoinCasesCoGroup))
+	p.Op("6446b1c3d899", "pipelines_heavy.go", 160, 2195, rdd.PairMapOp(line[int64, string]))
+	p.Op("22e7318bacf9", "pipelines_heavy.go", 160, 2205, rdd.CollectOp[string]())
 	p.Op("7eaa2e4f6c7f", "pipelines_keys.go", 67, 550, rdd.PairFilterOp(oddPair[Name]))
 	p.Op("c8705a45f3bd", "pipelines_keys.go", 68, 562, rdd.ReduceByKeyOp[Name](addInts, nameOpsReduceByKeyBatch))
 	p.Op("1ff35c3fcaca", "pipelines_keys.go", 69, 573, rdd.CombineByKeyOp[Name](double, addTwice, addInts))
@@ -871,6 +924,29 @@ func init() {
 	p.Kernel(chainCasesKernel21, "ec31a06af62d")
 	p.Kernel(chainCasesKernel22, "9cdabd4c1f38")
 	p.Kernel(chainCasesKernel23, "22df85fea19e")
+	p.Kernel(heavySortCasesKernel, "3101e48c759c", "b7ba3a1fd833/key")
+	p.Kernel(heavySortCasesKernel2, "4732971d26ad")
+	p.Kernel(heavySortCasesKernel3, "0320613a0e84")
+	p.Kernel(heavySortCasesKernel4, "4e51e1d50e64")
+	p.Kernel(heavySortCasesKernel5, "9de3237db764")
+	p.Kernel(heavySortCasesKernel6, "65d35d4a2dec")
+	p.Kernel(heavySortCasesKernel7, "479d5dafa260")
+	p.Kernel(heavyKeyCasesKernel, "7eec4543c678", "c46efb10be39/map")
+	p.Kernel(heavyKeyCasesKernel2, "39a58c501bc6")
+	p.Kernel(heavyKeyCasesKernel3, "17b0298191c9", "d2c972c881c3/map")
+	p.Kernel(heavyKeyCasesKernel4, "350035c4e709")
+	p.Kernel(heavyKeyCasesKernel5, "9e1a6b0d45d9", "e429307cd905/map")
+	p.Kernel(heavyKeyCasesKernel6, "e9102211fb75")
+	p.Kernel(heavyKeyCasesKernel7, "e5b5a25efc72")
+	p.Kernel(heavyKeyCasesKernel8, "297f56f5310a", "f46ac917b633")
+	p.Kernel(heavyKeyCasesKernel9, "4c9aac071891")
+	p.Kernel(heavyKeyCasesKernel10, "4384ab2539f4")
+	p.Kernel(heavyJoinCasesKernel, "2fd82a3fb760")
+	p.Kernel(heavyJoinCasesKernel2, "cd7ebe8a96cb", "a03d6fed365e")
+	p.Kernel(heavyJoinCasesKernel3, "cd1a3ca1c4ae", "7b80b1d8aca1")
+	p.Kernel(heavyJoinCasesKernel4, "5da0b3e7a829")
+	p.Kernel(heavyJoinCasesKernel5, "4eb9307aa71f")
+	p.Kernel(heavyJoinCasesKernel6, "0f9901bc8288", "6446b1c3d899")
 	p.Kernel(nameOpsKernel, "11518b3bfc06", "e49a35bb2c98")
 	p.Kernel(nameOpsKernel2, "546a88e28bb0", "e49a35bb2c98")
 	p.Kernel(nameOpsKernel3, "119ddb4c10b9", "e49a35bb2c98")
@@ -1416,7 +1492,7 @@ func ranksKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:1420
+//line property_rdd.go:1496
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -1731,6 +1807,376 @@ func chainCasesKernel23(_ *rdd.Task, _ []any, inAny, outAny any) {
 		}
 		if !out.Push(w) && !out.Flush() {
 			return
+		}
+	}
+}
+
+// heavySortCasesKernel is Map (pipelines_heavy.go:62), SortBy (pipelines_heavy.go:62, key).
+func heavySortCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[rdd.Pair[string, string]])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := heavy(row)
+		k := self(x)
+		if !out.Push(rdd.Pair[string, string]{
+			Key:   k,
+			Value: x,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// heavySortCasesKernel2 is Map (pipelines_heavy.go:62).
+func heavySortCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[string])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := digest(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// heavySortCasesKernel3 is Map (pipelines_heavy.go:65).
+func heavySortCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := heavyKey(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// heavySortCasesKernel4 is Map (pipelines_heavy.go:66).
+func heavySortCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[string])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := digest(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// heavySortCasesKernel5 is Map (pipelines_heavy.go:71).
+func heavySortCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := heavy(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// heavySortCasesKernel6 is Map (pipelines_heavy.go:71).
+func heavySortCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[string])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := digest(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// heavySortCasesKernel7 is Map (pipelines_heavy.go:74).
+func heavySortCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := heavy(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// heavyKeyCasesKernel is MapToPair (pipelines_heavy.go:88), ReduceByKey (pipelines_heavy.go:88, map side).
+func heavyKeyCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, x := range in.Rows {
+		in.Row = i
+		k, v := heavyKeyCasesMapToPair(x)
+		if !out.Push(k, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// heavyKeyCasesKernel2 is Map (pipelines_heavy.go:89).
+func heavyKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[string])
+
+//line pipelines_heavy.go:89
+	mapFunc := func(k string, v int64) string { return line(digest(k), v) }
+//line property_rdd.go:1930
+
+	for i, row := range in.Rows {
+		in.Row = i
+		x := mapFunc(row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// heavyKeyCasesKernel3 is KeyBy (pipelines_heavy.go:95), CombineByKey (pipelines_heavy.go:95, map side).
+func heavyKeyCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Combiner[string, int64, []int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		k := heavyKey(row)
+		if !out.Push(k, row) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// heavyKeyCasesKernel4 is Map (pipelines_heavy.go:96).
+func heavyKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, []int64]])
+	out := outAny.(*rdd.Rows[string])
+
+//line pipelines_heavy.go:96
+	mapFunc := func(k string, v []int64) string { return line(digest(k), v) }
+//line property_rdd.go:1961
+
+	for i, row := range in.Rows {
+		in.Row = i
+		x := mapFunc(row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// heavyKeyCasesKernel5 is Map (pipelines_heavy.go:102), Distinct (pipelines_heavy.go:102, map side).
+func heavyKeyCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Combiner[string, struct{}, struct{}])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := heavyKey(row)
+		if !out.Push(x, struct{}{}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// heavyKeyCasesKernel6 is Map (pipelines_heavy.go:102).
+func heavyKeyCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[string])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := digest(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// heavyKeyCasesKernel7 is MapToPair (pipelines_heavy.go:105).
+func heavyKeyCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[rdd.Pair[int64, string]])
+	for i, x := range in.Rows {
+		in.Row = i
+		k, v := heavyKeyCasesMapToPair2(x)
+		if !out.Push(rdd.Pair[int64, string]{
+			Key:   k,
+			Value: v,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// heavyKeyCasesKernel8 is GroupByKey (pipelines_heavy.go:106, behind the shuffle), Map (pipelines_heavy.go:107).
+func heavyKeyCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Group[int64, string]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := heavyKeyCasesGroupByKey(row.Key, row.Values)
+		x := line[int64, string](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// heavyKeyCasesKernel9 is MapToPair (pipelines_heavy.go:114).
+func heavyKeyCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[rdd.Pair[int64, string]])
+	for i, x := range in.Rows {
+		in.Row = i
+		k, v := heavyKeyCasesMapToPair3(x)
+		if !out.Push(rdd.Pair[int64, string]{
+			Key:   k,
+			Value: v,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// heavyKeyCasesKernel10 is FlatMapGroups (pipelines_heavy.go:115, behind the shuffle).
+func heavyKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Group[int64, string]])
+	out := outAny.(*rdd.Rows[string])
+
+//line pipelines_heavy.go:115
+	flatMapGroupsFunc := func(k int64, rows iter.Seq[string]) iter.Seq[string] {
+		return func(yield func(string) bool) {
+			for w := range rows {
+				if !yield(line(k, digest(w))) {
+					return
+				}
+			}
+		}
+	}
+//line property_rdd.go:2059
+
+	for i, row := range in.Rows {
+		in.Row = i
+		for x := range flatMapGroupsFunc(row.Key, row.Values) {
+			if !out.Push(x) && !out.Flush() {
+				return
+			}
+		}
+	}
+}
+
+// heavyJoinCasesKernel is MapToPair (pipelines_heavy.go:133).
+func heavyJoinCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[rdd.Pair[int64, string]])
+	for i, x := range in.Rows {
+		in.Row = i
+		k, v := heavyJoinCasesMapToPair(x)
+		if !out.Push(rdd.Pair[int64, string]{
+			Key:   k,
+			Value: v,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// heavyJoinCasesKernel2 is Filter (pipelines_heavy.go:134), MapToPair (pipelines_heavy.go:134).
+func heavyJoinCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[rdd.Pair[int64, string]])
+	for i, row := range in.Rows {
+		in.Row = i
+		if !even(row) {
+			continue
+		}
+		k, v := heavyJoinCasesMapToPair2(row)
+		if !out.Push(rdd.Pair[int64, string]{
+			Key:   k,
+			Value: v,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// heavyJoinCasesKernel3 is Join (pipelines_heavy.go:135, behind the shuffle), Map (pipelines_heavy.go:136).
+func heavyJoinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[int64, string, string]])
+	out := outAny.(*rdd.Rows[string])
+
+//line pipelines_heavy.go:135
+	joinFunc := func(v, w string) string { return digest(v) + digest(w) }
+//line property_rdd.go:2113
+
+	for i, row := range in.Rows {
+		in.Row = i
+		v := joinFunc(row.Left, row.Right)
+		x := line[int64, string](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// heavyJoinCasesKernel4 is MapToPair (pipelines_heavy.go:149).
+func heavyJoinCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[rdd.Pair[int64, string]])
+	for i, x := range in.Rows {
+		in.Row = i
+		k, v := heavyJoinCasesMapToPair3(x)
+		if !out.Push(rdd.Pair[int64, string]{
+			Key:   k,
+			Value: v,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// heavyJoinCasesKernel5 is MapToPair (pipelines_heavy.go:150).
+func heavyJoinCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[rdd.Pair[int64, string]])
+	for i, x := range in.Rows {
+		in.Row = i
+		k, v := heavyJoinCasesMapToPair4(x)
+		if !out.Push(rdd.Pair[int64, string]{
+			Key:   k,
+			Value: v,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// heavyJoinCasesKernel6 is CoGroup (pipelines_heavy.go:151, behind the shuffle), Map (pipelines_heavy.go:160).
+func heavyJoinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.CoGrouped[int64, string, string]])
+	out := outAny.(*rdd.Rows[string])
+
+//line pipelines_heavy.go:151
+	coGroupFunc := func(_ int64, left, right iter.Seq[string]) iter.Seq[string] {
+		return func(yield func(string) bool) {
+			for v := range left {
+				if !yield(digest(v) + digestAll(right)) {
+					return
+				}
+			}
+		}
+	}
+//line property_rdd.go:2172
+
+	for i, row := range in.Rows {
+		in.Row = i
+		for v := range coGroupFunc(row.Key, row.Left, row.Right) {
+			x := line[int64, string](row.Key, v)
+			if !out.Push(x) && !out.Flush() {
+				return
+			}
 		}
 	}
 }
@@ -3421,7 +3867,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 		_, err := tryLine(k, v)
 		return repeat(k, v), err
 	}
-//line property_rdd.go:3425
+//line property_rdd.go:3871
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3647,7 +4093,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:253
 	tryMapFunc := func(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
-//line property_rdd.go:3651
+//line property_rdd.go:4097
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3712,7 +4158,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	tryFlatMapFunc := func(e Env, _ string, v int64) (iter.Seq[int64], error) {
 		return e.below(v - 1), e.check(v)
 	}
-//line property_rdd.go:3716
+//line property_rdd.go:4162
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4052,7 +4498,7 @@ func groupCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	groupByKeyFunc := func(_ int64, lists iter.Seq[[]int64]) string {
 		return fmt.Sprint(slices.SortedFunc(lists, func(a, b []int64) int { return slices.Compare(a, b) }))
 	}
-//line property_rdd.go:4056
+//line property_rdd.go:4502
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4174,7 +4620,7 @@ func joinCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_wide.go:292
 	fullOuterJoinFunc := func(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
-//line property_rdd.go:4178
+//line property_rdd.go:4624
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4331,7 +4777,7 @@ func withCasesKernel3(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:119
 	tryMapFunc := func(e Env, x int64) (string, error) { return e.tagged(x), e.check(x) }
-//line property_rdd.go:4335
+//line property_rdd.go:4781
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -4386,7 +4832,7 @@ func withCasesKernel6(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:128
 	tryFlatMapFunc := func(e Env, x int64) (iter.Seq[int64], error) { return e.below(x + 1), e.check(x) }
-//line property_rdd.go:4390
+//line property_rdd.go:4836
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -4411,7 +4857,7 @@ func withCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:150
 	mapToPairFunc := func(e Env, x int64) (int64, string) { return e.residue(x), e.tagged(x) }
-//line property_rdd.go:4415
+//line property_rdd.go:4861
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -4645,7 +5091,7 @@ func envNotesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 //line pipelines_action.go:146
 func actionCasesKeyBy(r Rec) Place { return Place{r.Name, 1, [2]bool{r.OK}} }
 
-//line property_rdd.go:4649
+//line property_rdd.go:5095
 
 func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -4720,7 +5166,7 @@ func ranksFlatMapToPair(_ string, shares []string) iter.Seq2[string, int64] {
 	}
 }
 
-//line property_rdd.go:4724
+//line property_rdd.go:5170
 
 func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -4731,7 +5177,7 @@ func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:84
 func ranksMapValues2(v int64) int64 { return 150 + v*85/100 }
 
-//line property_rdd.go:4735
+//line property_rdd.go:5181
 
 func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -4742,7 +5188,7 @@ func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:156
 func chainCasesFilter(l string, at int64) bool { return at > 0 && l != "O" }
 
-//line property_rdd.go:4746
+//line property_rdd.go:5192
 
 func chainCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -4777,7 +5223,7 @@ func chainCasesMapToPair(v int64, k string) (string, int64) { return k, v }
 //line pipelines_chain.go:197
 func chainCasesSortBy2(l string) string { return l }
 
-//line property_rdd.go:4781
+//line property_rdd.go:5227
 
 func chainCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -4790,7 +5236,70 @@ func chainCasesFilter2(w string) bool {
 	return len(w)%2 == 0
 }
 
-//line property_rdd.go:4794
+//line pipelines_heavy.go:88
+func heavyKeyCasesMapToPair(x int64) (string, int64) { return heavyKey(x), x }
+
+//line property_rdd.go:5243
+
+func heavyKeyCasesReduceByKeyBatch(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+//line pipelines_heavy.go:89
+func heavyKeyCasesMap(k string, v int64) string { return line(digest(k), v) }
+
+//line pipelines_heavy.go:96
+func heavyKeyCasesMap2(k string, v []int64) string { return line(digest(k), v) }
+
+//line pipelines_heavy.go:105
+func heavyKeyCasesMapToPair2(x int64) (int64, string) { return x % 97, heavy(x) }
+
+//line pipelines_heavy.go:106
+func heavyKeyCasesGroupByKey(_ int64, rows iter.Seq[string]) string { return digestAll(rows) }
+
+//line pipelines_heavy.go:114
+func heavyKeyCasesMapToPair3(x int64) (int64, string) { return x / (heavyRows - 10), heavy(x) }
+
+//line pipelines_heavy.go:115
+func heavyKeyCasesFlatMapGroups(k int64, rows iter.Seq[string]) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for w := range rows {
+			if !yield(line(k, digest(w))) {
+				return
+			}
+		}
+	}
+}
+
+//line pipelines_heavy.go:133
+func heavyJoinCasesMapToPair(x int64) (int64, string) { return x % heavyKeys, heavy(x) }
+
+//line pipelines_heavy.go:134
+func heavyJoinCasesMapToPair2(x int64) (int64, string) { return x % (heavyKeys / 2), heavy(x + 1) }
+
+//line pipelines_heavy.go:135
+func heavyJoinCasesJoin(v, w string) string { return digest(v) + digest(w) }
+
+//line pipelines_heavy.go:149
+func heavyJoinCasesMapToPair3(x int64) (int64, string) { return 1, heavy(x) }
+
+//line pipelines_heavy.go:150
+func heavyJoinCasesMapToPair4(x int64) (int64, string) { return 1, heavy(x) }
+
+//line pipelines_heavy.go:151
+func heavyJoinCasesCoGroup(_ int64, left, right iter.Seq[string]) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for v := range left {
+			if !yield(digest(v) + digestAll(right)) {
+				return
+			}
+		}
+	}
+}
+
+//line property_rdd.go:5303
 
 func nameOpsReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -4879,7 +5388,7 @@ func pairCasesTryMapToPair(k string, v int64) (string, string, error) {
 	return l, k, err
 }
 
-//line property_rdd.go:4883
+//line property_rdd.go:5392
 
 func placedCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -4893,7 +5402,7 @@ func placedCasesFilter(_ string, v int64) bool { return v%3 != 0 }
 //line pipelines_placed.go:43
 func placedCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
 
-//line property_rdd.go:4897
+//line property_rdd.go:5406
 
 func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -4904,7 +5413,7 @@ func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_placed.go:44
 func placedCasesMapValues(r string) string { return r + "!" }
 
-//line property_rdd.go:4908
+//line property_rdd.go:5417
 
 func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -4915,7 +5424,7 @@ func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_placed.go:65
 func placedCasesJoin(all []int64, sum int64) string { return fmt.Sprint(all, sum) }
 
-//line property_rdd.go:4919
+//line property_rdd.go:5428
 
 func placedCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -4938,7 +5447,7 @@ func placedCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 //line pipelines_placed.go:89
 func placedCasesMapToPair(k string, v int64) (string, int64) { return k[:1] + k[len(k)-1:], v }
 
-//line property_rdd.go:4942
+//line property_rdd.go:5451
 
 func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -4955,7 +5464,7 @@ func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_source.go:111
 func sourceCasesMap(path, text string) string { return filepath.Base(path) + ": " + text }
 
-//line property_rdd.go:4959
+//line property_rdd.go:5468
 
 func combineCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -4975,7 +5484,7 @@ func combineCasesMapToPair(w string) (string, int64) { return w, 1 }
 //line pipelines_wide.go:87
 func combineCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:4979
+//line property_rdd.go:5488
 
 func combineCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {

@@ -1,10 +1,8 @@
 package property
 
 import (
-	"context"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,7 +15,7 @@ import (
 )
 
 var (
-	seeds    = flag.Int("seeds", 12, "how many seeds are run")
+	seeds    = flag.Int("seeds", 6, "how many seeds are run")
 	seed     = flag.Uint64("seed", 0, "run this seed alone")
 	onlyCase = flag.String("case", "", "run the cases alone whose name contains this")
 )
@@ -50,7 +48,7 @@ func modes(in Input) []mode {
 	}
 	for i := range all {
 		o := &all[i].options
-		o.Seed, o.Policy, o.Notices = in.Seed+1, typed.Skip(0), io.Discard
+		o.Seed, o.Policy = in.Seed+1, typed.Skip(0)
 		if in.Parts == 0 || in.Reducers == 0 { // the default depends on them
 			o.Cores = in.Cores
 		}
@@ -60,13 +58,20 @@ func modes(in Input) []mode {
 
 // command is what repeats a case.
 func command(in Input, name string) string {
-	return fmt.Sprintf("go test ./internal/property -run 'TestCases' -seed %d -case '%s'", in.Seed, name)
+	test := "TestCases"
+	if strings.HasPrefix(name, "heavy/") {
+		test = "TestHeavyCases"
+	}
+	return fmt.Sprintf("go test ./internal/property -run %s -seed %d -case '%s'", test, in.Seed, name)
 }
 
 func TestCases(t *testing.T) {
 	from, n := uint64(1), *seeds
-	if *seed != 0 {
+	switch {
+	case *seed != 0:
 		from, n = *seed, 1
+	case testing.Short() || raceEnabled:
+		n = min(n, 2)
 	}
 	for i := range n {
 		at := from + uint64(i)
@@ -75,61 +80,88 @@ func TestCases(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			runSeed(t, in)
+			r := newRunner(t, in, slices.DeleteFunc(Cases(), func(c Case) bool { return !strings.Contains(c.Name, *onlyCase) }))
+			for _, m := range modes(in) {
+				r.run(m)
+			}
 		})
 	}
 }
 
-// runSeed runs all cases in all modes over one input.
-func runSeed(t *testing.T, in Input) {
-	cases := slices.DeleteFunc(Cases(), func(c Case) bool { return !strings.Contains(c.Name, *onlyCase) })
-	base := make([][]string, len(cases))
-	scratch := t.TempDir()
-	for i, m := range modes(in) {
-		m.options.Scratch = filepath.Join(scratch, fmt.Sprint("session", i))
-		if err := os.Mkdir(m.options.Scratch, 0o777); err != nil {
-			t.Fatal(err)
+// runner runs cases over one input in one mode after the other.
+type runner struct {
+	t       *testing.T
+	in      Input
+	cases   []Case
+	base    [][]string // what the first mode gave
+	first   string     // its name
+	scratch string
+	runs    int
+}
+
+func newRunner(t *testing.T, in Input, cases []Case) *runner {
+	return &runner{t: t, in: in, cases: cases, scratch: t.TempDir()}
+}
+
+// run runs all cases in a mode. The first one is compared with the
+// interpreter, the others with the first.
+func (r *runner) run(m mode) {
+	m.options.Scratch = r.dir()
+	m.options.Notices = notices{r.t, m.name}
+	s, err := typed.NewSession(r.t.Context(), m.options)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	firstMode := r.base == nil
+	if firstMode {
+		r.base, r.first = make([][]string, len(r.cases)), m.name
+	}
+	for i := range r.cases {
+		c := &r.cases[i]
+		in := r.in
+		in.Scratch = r.dir()
+		got, err := c.Run(r.t.Context(), s, in)
+		switch {
+		case err != nil:
+		case firstMode:
+			r.base[i] = append([]string{}, got...)
+			err = c.Check(got, c.Want(in))
+		case r.base[i] != nil:
+			if err = differ(got, r.base[i]); err != nil {
+				err = fmt.Errorf("not as %s: %w", r.first, err)
+			}
 		}
-		s, err := typed.NewSession(t.Context(), m.options)
 		if err != nil {
-			t.Fatal(err)
+			r.t.Errorf("%s, %s, %d rows in %d partitions, %d reducers: %v\n\t%s",
+				c.Name, m.name, in.Size, in.Parts, in.Reducers, err, command(in, c.Name))
 		}
-		for j := range cases {
-			got, err := runCase(t.Context(), t, s, &cases[j], in)
-			switch {
-			case err != nil:
-			case i == 0:
-				base[j] = got
-				err = cases[j].Check(got, cases[j].Want(in))
-			case base[j] != nil:
-				if err = differ(got, base[j]); err != nil {
-					err = fmt.Errorf("not as %s: %w", modes(in)[0].name, err)
-				}
-			}
-			if err != nil {
-				t.Errorf("%s, %s, %d rows in %d partitions, %d reducers: %v\n\t%s",
-					cases[j].Name, m.name, in.Size, in.Parts, in.Reducers, err, command(in, cases[j].Name))
-			}
-		}
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-		if left, _ := os.ReadDir(m.options.Scratch); len(left) > 0 {
-			t.Errorf("%s left %s behind", m.name, left[0].Name())
-		}
+	}
+	if err := s.Close(); err != nil {
+		r.t.Error(err)
+	}
+	if left, _ := os.ReadDir(m.options.Scratch); len(left) > 0 {
+		r.t.Errorf("%s left %s behind", m.name, left[0].Name())
 	}
 }
 
-// runCase runs a case in a directory of its own.
-func runCase(ctx context.Context, t *testing.T, s *typed.Session, c *Case, in Input) ([]string, error) {
-	dir, err := os.MkdirTemp(t.TempDir(), "")
-	if err != nil {
-		return nil, err
+// dir makes a directory.
+func (r *runner) dir() string {
+	r.runs++
+	dir := filepath.Join(r.scratch, fmt.Sprint(r.runs))
+	if err := os.Mkdir(dir, 0o777); err != nil {
+		r.t.Fatal(err)
 	}
-	in.Scratch = dir
-	got, err := c.Run(ctx, s, in)
-	if got == nil {
-		got = []string{}
-	}
-	return got, err
+	return dir
+}
+
+// notices fails the test for code that is not generated, or no more fresh: the
+// modes would not differ.
+type notices struct {
+	t    *testing.T
+	mode string
+}
+
+func (n notices) Write(text []byte) (int, error) {
+	n.t.Errorf("%s: %s", n.mode, text)
+	return len(text), nil
 }
