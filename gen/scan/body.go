@@ -154,7 +154,7 @@ func (s *scanner) body(st *site, lit *ast.FuncLit) *model.Body {
 		s.unnamed[bad.obj] = true
 		s.report(lit.Pos(), "RDD107", "%s (type) %s", bad.obj.Name(), bad.why)
 	}
-	shape := measure(lit)
+	shape := s.measure(lit)
 	b.Bound = !shape.apart && (shape.cost > 80 || st.op.step.Seq && len(lit.Body.List) > 1 && shape.iterators == 1)
 	if st.op.step.Seq && shape.iterators > 1 {
 		s.report(lit.Pos(), "RDD124W", "function of %s returns several iterators: its loop is not inlined: return one iterator, with the condition inside", st.op.name)
@@ -306,7 +306,7 @@ type bodyShape struct {
 
 // measure estimates: a node costs one, a call sixty, as in the compiler where
 // the callee is not inlined itself.
-func measure(lit *ast.FuncLit) bodyShape {
+func (s *scanner) measure(lit *ast.FuncLit) bodyShape {
 	var b bodyShape
 	depth := 0
 	var stack []bool
@@ -328,7 +328,7 @@ func measure(lit *ast.FuncLit) bodyShape {
 			b.cost += 60
 			if id, ok := x.Fun.(*ast.Ident); ok && id.Name == "recover" {
 				b.apart = true
-			} else if ok && types.Universe.Lookup(id.Name) != nil {
+			} else if tv := s.Info.Types[x.Fun]; tv.IsType() || tv.IsBuiltin() {
 				b.cost -= 58
 			}
 		case *ast.ReturnStmt:

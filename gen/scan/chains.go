@@ -24,6 +24,9 @@ const (
 type end struct {
 	value ssa.Value
 	last  []model.Part
+	// cut says that the end is where chains were cut because there were too
+	// many: they are cut in what leads to it, too.
+	cut bool
 }
 
 // frame is a call that the walk went through, to come back to its arguments.
@@ -67,7 +70,7 @@ func (s *scanner) makeKernels() {
 }
 
 func (w *walker) push(e end) {
-	key := fmt.Sprintf("%p %v", e.value, e.last)
+	key := fmt.Sprintf("%p %v %v", e.value, e.last, e.cut)
 	if !w.queued[key] {
 		w.queued[key] = true
 		w.todo = append(w.todo, e)
@@ -134,7 +137,7 @@ func (w *walker) run() {
 	for len(w.todo) > 0 {
 		e := w.todo[0]
 		w.todo = w.todo[1:]
-		w.found, w.phiIsEnd = nil, false
+		w.found, w.phiIsEnd = nil, e.cut
 		w.walk(e.value, e.last, nil, map[ssa.Value]bool{})
 		if len(w.found) > maxChains {
 			w.found, w.phiIsEnd = nil, true
@@ -194,7 +197,7 @@ func (w *walker) walk(v ssa.Value, suffix []model.Part, up *frame, seen map[ssa.
 		if w.phiIsEnd {
 			w.emit(suffix)
 			for _, e := range v.Edges {
-				w.push(end{value: e})
+				w.push(end{value: e, cut: true})
 			}
 			return
 		}
