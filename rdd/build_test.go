@@ -414,3 +414,16 @@ func BenchmarkTinyTasks(b *testing.B) {
 		}
 	}
 }
+
+// TestClosuresTakeNoNumbers keeps the names of shuffles, and with them the
+// order of rows, the same for closures and for generated code.
+func TestClosuresTakeNoNumbers(t *testing.T) {
+	w := newWorld(t)
+	before := w.g.nextID.Load()
+	if _, err := w.g.refer(CountOp[int](), here()); err != nil {
+		t.Fatal(err)
+	}
+	if after := w.g.nextID.Load(); after != before {
+		t.Errorf("a closure took the number %d, by which nodes are named", after)
+	}
+}

@@ -889,13 +889,10 @@ func init() {
 	p.Kernel(effectCasesKernel, "a8bee2076750")
 	p.Kernel(effectCasesKernel2, "c3f6707a3300")
 	p.Kernel(stepsKernel, "918a0f504333")
-	p.Kernel(stepsKernel2, "918a0f504333", "e431399c0c56")
-	p.Kernel(stepsKernel3, "918a0f504333", "5ebab6403cb2")
-	p.Kernel(stepsKernel4, "918a0f504333", "8b612f79fd34")
-	p.Kernel(stepsKernel5, "e431399c0c56")
-	p.Kernel(stepsKernel6, "5ebab6403cb2")
-	p.Kernel(stepsKernel7, "8b612f79fd34")
-	p.Kernel(stepsKernel8, "bd57a9b6680e")
+	p.Kernel(stepsKernel2, "e431399c0c56")
+	p.Kernel(stepsKernel3, "5ebab6403cb2")
+	p.Kernel(stepsKernel4, "8b612f79fd34")
+	p.Kernel(stepsKernel5, "bd57a9b6680e")
 	p.Kernel(chainCasesKernel, "bd57a9b6680e", "ebddedd51149", "a4f93483fef1/map")
 	p.Kernel(halvingKernel, "dc5ee413aa15", "2ff9f1efdf5b")
 	p.Kernel(chainCasesKernel2, "dc5ee413aa15", "2ff9f1efdf5b", "89b3d8f34d27")
@@ -1280,54 +1277,8 @@ func stepsKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// stepsKernel2 is Map (pipelines_chain.go:19), Filter (pipelines_chain.go:23).
+// stepsKernel2 is Filter (pipelines_chain.go:23).
 func stepsKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
-	in := inAny.(*rdd.Rows[int64])
-	out := outAny.(*rdd.Rows[int64])
-	for i, x := range in.Rows {
-		in.Row = i
-		x2 := stepsMap(x)
-		if !stepsFilter(x2) {
-			continue
-		}
-		if !out.Push(x2) && !out.Flush() {
-			return
-		}
-	}
-}
-
-// stepsKernel3 is Map (pipelines_chain.go:19), FlatMap (pipelines_chain.go:25).
-func stepsKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
-	in := inAny.(*rdd.Rows[int64])
-	out := outAny.(*rdd.Rows[int64])
-	for i, x := range in.Rows {
-		in.Row = i
-		x2 := stepsMap(x)
-		for x3 := range upTo(x2) {
-			if !out.Push(x3) && !out.Flush() {
-				return
-			}
-		}
-	}
-}
-
-// stepsKernel4 is Map (pipelines_chain.go:19), Map (pipelines_chain.go:27).
-func stepsKernel4(_ *rdd.Task, env []any, inAny, outAny any) {
-	in := inAny.(*rdd.Rows[int64])
-	out := outAny.(*rdd.Rows[int64])
-	i := env[1].(int64)
-	for i2, x := range in.Rows {
-		in.Row = i2
-		x2 := stepsMap(x)
-		x3 := stepsMap2(i, x2)
-		if !out.Push(x3) && !out.Flush() {
-			return
-		}
-	}
-}
-
-// stepsKernel5 is Filter (pipelines_chain.go:23).
-func stepsKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
 	for i, x := range in.Rows {
@@ -1341,8 +1292,8 @@ func stepsKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// stepsKernel6 is FlatMap (pipelines_chain.go:25).
-func stepsKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
+// stepsKernel3 is FlatMap (pipelines_chain.go:25).
+func stepsKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
 	for i, row := range in.Rows {
@@ -1355,8 +1306,8 @@ func stepsKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// stepsKernel7 is Map (pipelines_chain.go:27).
-func stepsKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
+// stepsKernel4 is Map (pipelines_chain.go:27).
+func stepsKernel4(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
 	i := env[0].(int64)
@@ -1369,8 +1320,8 @@ func stepsKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// stepsKernel8 is Map (pipelines_chain.go:31).
-func stepsKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
+// stepsKernel5 is Map (pipelines_chain.go:31).
+func stepsKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
 	for i, row := range in.Rows {
@@ -1492,7 +1443,7 @@ func ranksKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:1496
+//line property_rdd.go:1447
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -1926,7 +1877,7 @@ func heavyKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:89
 	mapFunc := func(k string, v int64) string { return line(digest(k), v) }
-//line property_rdd.go:1930
+//line property_rdd.go:1881
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -1957,7 +1908,7 @@ func heavyKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:96
 	mapFunc := func(k string, v []int64) string { return line(digest(k), v) }
-//line property_rdd.go:1961
+//line property_rdd.go:1912
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2055,7 +2006,7 @@ func heavyKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2059
+//line property_rdd.go:2010
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2109,7 +2060,7 @@ func heavyJoinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:135
 	joinFunc := func(v, w string) string { return digest(v) + digest(w) }
-//line property_rdd.go:2113
+//line property_rdd.go:2064
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2168,7 +2119,7 @@ func heavyJoinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2172
+//line property_rdd.go:2123
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3867,7 +3818,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 		_, err := tryLine(k, v)
 		return repeat(k, v), err
 	}
-//line property_rdd.go:3871
+//line property_rdd.go:3822
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4093,7 +4044,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:253
 	tryMapFunc := func(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
-//line property_rdd.go:4097
+//line property_rdd.go:4048
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4158,7 +4109,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	tryFlatMapFunc := func(e Env, _ string, v int64) (iter.Seq[int64], error) {
 		return e.below(v - 1), e.check(v)
 	}
-//line property_rdd.go:4162
+//line property_rdd.go:4113
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4498,7 +4449,7 @@ func groupCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	groupByKeyFunc := func(_ int64, lists iter.Seq[[]int64]) string {
 		return fmt.Sprint(slices.SortedFunc(lists, func(a, b []int64) int { return slices.Compare(a, b) }))
 	}
-//line property_rdd.go:4502
+//line property_rdd.go:4453
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4620,7 +4571,7 @@ func joinCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_wide.go:292
 	fullOuterJoinFunc := func(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
-//line property_rdd.go:4624
+//line property_rdd.go:4575
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4777,7 +4728,7 @@ func withCasesKernel3(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:119
 	tryMapFunc := func(e Env, x int64) (string, error) { return e.tagged(x), e.check(x) }
-//line property_rdd.go:4781
+//line property_rdd.go:4732
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -4832,7 +4783,7 @@ func withCasesKernel6(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:128
 	tryFlatMapFunc := func(e Env, x int64) (iter.Seq[int64], error) { return e.below(x + 1), e.check(x) }
-//line property_rdd.go:4836
+//line property_rdd.go:4787
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -4857,7 +4808,7 @@ func withCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:150
 	mapToPairFunc := func(e Env, x int64) (int64, string) { return e.residue(x), e.tagged(x) }
-//line property_rdd.go:4861
+//line property_rdd.go:4812
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -5091,7 +5042,7 @@ func envNotesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 //line pipelines_action.go:146
 func actionCasesKeyBy(r Rec) Place { return Place{r.Name, 1, [2]bool{r.OK}} }
 
-//line property_rdd.go:5095
+//line property_rdd.go:5046
 
 func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5166,7 +5117,7 @@ func ranksFlatMapToPair(_ string, shares []string) iter.Seq2[string, int64] {
 	}
 }
 
-//line property_rdd.go:5170
+//line property_rdd.go:5121
 
 func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5177,7 +5128,7 @@ func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:84
 func ranksMapValues2(v int64) int64 { return 150 + v*85/100 }
 
-//line property_rdd.go:5181
+//line property_rdd.go:5132
 
 func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5188,7 +5139,7 @@ func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:156
 func chainCasesFilter(l string, at int64) bool { return at > 0 && l != "O" }
 
-//line property_rdd.go:5192
+//line property_rdd.go:5143
 
 func chainCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5223,7 +5174,7 @@ func chainCasesMapToPair(v int64, k string) (string, int64) { return k, v }
 //line pipelines_chain.go:197
 func chainCasesSortBy2(l string) string { return l }
 
-//line property_rdd.go:5227
+//line property_rdd.go:5178
 
 func chainCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5239,7 +5190,7 @@ func chainCasesFilter2(w string) bool {
 //line pipelines_heavy.go:88
 func heavyKeyCasesMapToPair(x int64) (string, int64) { return heavyKey(x), x }
 
-//line property_rdd.go:5243
+//line property_rdd.go:5194
 
 func heavyKeyCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5299,7 +5250,7 @@ func heavyJoinCasesCoGroup(_ int64, left, right iter.Seq[string]) iter.Seq[strin
 	}
 }
 
-//line property_rdd.go:5303
+//line property_rdd.go:5254
 
 func nameOpsReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5388,7 +5339,7 @@ func pairCasesTryMapToPair(k string, v int64) (string, string, error) {
 	return l, k, err
 }
 
-//line property_rdd.go:5392
+//line property_rdd.go:5343
 
 func placedCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5402,7 +5353,7 @@ func placedCasesFilter(_ string, v int64) bool { return v%3 != 0 }
 //line pipelines_placed.go:43
 func placedCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
 
-//line property_rdd.go:5406
+//line property_rdd.go:5357
 
 func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5413,7 +5364,7 @@ func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_placed.go:44
 func placedCasesMapValues(r string) string { return r + "!" }
 
-//line property_rdd.go:5417
+//line property_rdd.go:5368
 
 func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5424,7 +5375,7 @@ func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_placed.go:65
 func placedCasesJoin(all []int64, sum int64) string { return fmt.Sprint(all, sum) }
 
-//line property_rdd.go:5428
+//line property_rdd.go:5379
 
 func placedCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5447,7 +5398,7 @@ func placedCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 //line pipelines_placed.go:89
 func placedCasesMapToPair(k string, v int64) (string, int64) { return k[:1] + k[len(k)-1:], v }
 
-//line property_rdd.go:5451
+//line property_rdd.go:5402
 
 func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5464,7 +5415,7 @@ func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_source.go:111
 func sourceCasesMap(path, text string) string { return filepath.Base(path) + ": " + text }
 
-//line property_rdd.go:5468
+//line property_rdd.go:5419
 
 func combineCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5484,7 +5435,7 @@ func combineCasesMapToPair(w string) (string, int64) { return w, 1 }
 //line pipelines_wide.go:87
 func combineCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:5488
+//line property_rdd.go:5439
 
 func combineCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
