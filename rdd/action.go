@@ -12,7 +12,7 @@ import (
 
 // CollectOp sends rows to the driver; Take and First are CollectOp with a
 // limit.
-func CollectOp[T any]() *Op { return one("Collect", nil, collectPart[T]()) }
+func CollectOp[T any]() *Op { return of[T](one("Collect", nil, collectPart[T]())) }
 
 // Named is the operator under another name: an action that runs as another.
 func (o *Op) Named(name string) *Op {
@@ -172,9 +172,9 @@ func nothing[A any](*Task, *plan.Sink) (Acc[A], error) { return Acc[A]{}, nil }
 
 // CountOp counts rows.
 func CountOp[T any]() *Op {
-	return one("Count", nil, accPart(nothing[int64], func(acc *Acc[int64], rows *Rows[T]) {
+	return of[T](one("Count", nil, accPart(nothing[int64], func(acc *Acc[int64], rows *Rows[T]) {
 		acc.Value += int64(len(rows.Rows))
-	}))
+	})))
 }
 
 func reduceRows[T any](f func(T, T) T) func(acc *Acc[T], rows *Rows[T]) {

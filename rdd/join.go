@@ -80,7 +80,7 @@ func join[K comparable, V, W, L, R, U any](name string, f any, call func(L, R) U
 			}
 		}
 	})
-	return many(name, f, joinParts(post, func(groups groups[K, V, W], feed Feed) error {
+	return of[K](many(name, f, joinParts(post, func(groups groups[K, V, W], feed Feed) error {
 		out := emitter[Joined[K, L, R]](feed)
 		more := true
 		err := groups(func(k K, left iter.Seq[V], right iter.Seq[W]) bool {
@@ -94,7 +94,7 @@ func join[K comparable, V, W, L, R, U any](name string, f any, call func(L, R) U
 			out.Flush()
 		}
 		return err
-	}))
+	})))
 }
 
 // JoinOp pairs every value of the left side with every one of the right.

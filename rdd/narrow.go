@@ -138,17 +138,17 @@ func KeyByOp[T, K any](f func(T) K) *Op {
 
 // MapValuesOp applies f to each value and keeps the key.
 func MapValuesOp[K, V, W any](f func(V) W) *Op {
-	return MapOp(func(p Pair[K, V]) Pair[K, W] { return Pair[K, W]{Key: p.Key, Value: f(p.Value)} }).As("MapValues", f)
+	return of[K](MapOp(func(p Pair[K, V]) Pair[K, W] { return Pair[K, W]{Key: p.Key, Value: f(p.Value)} }).As("MapValues", f))
 }
 
 // KeysOp gives the key of each pair.
 func KeysOp[K, V any]() *Op {
-	return MapOp(func(p Pair[K, V]) K { return p.Key }).As("Keys", nil)
+	return of[Pair[K, V]](MapOp(func(p Pair[K, V]) K { return p.Key }).As("Keys", nil))
 }
 
 // ValuesOp gives the value of each pair.
 func ValuesOp[K, V any]() *Op {
-	return MapOp(func(p Pair[K, V]) V { return p.Value }).As("Values", nil)
+	return of[Pair[K, V]](MapOp(func(p Pair[K, V]) V { return p.Value }).As("Values", nil))
 }
 
 // MapPartitionsOp hands f the rows of a whole partition, which it may range

@@ -19,6 +19,9 @@ type Op struct {
 	Func  reflect.Type // the type of the user's function; nil when it takes none
 	Parts map[string]Part
 	env   *envOp
+	// shows is a type that the operator depends on and Func does not show: it
+	// tells the instances of a generic helper apart.
+	shows reflect.Type
 	// builtin is the ID of an operator that depends on no type of the user's:
 	// it is in every binary, generated or not.
 	builtin plan.OpID
@@ -109,6 +112,7 @@ func WithOp[E any](f any, make func(env E) *Op) *Op {
 	return &Op{
 		Name:  shape.Name,
 		Func:  reflect.TypeOf(f),
+		shows: shape.shows,
 		Parts: shape.Parts,
 		env: &envOp{
 			decode: func(b []byte) (any, error) { return codec.Unmarshal[E](b) },
@@ -130,6 +134,12 @@ func many(name string, f any, parts map[string]Part) *Op {
 		op.Func = reflect.TypeOf(f)
 	}
 	return op
+}
+
+// of notes a type that the operator depends on and its function does not show.
+func of[T any](o *Op) *Op {
+	o.shows = reflect.TypeFor[T]()
+	return o
 }
 
 // part finds a part of type P, which a decoded plan may name wrongly.

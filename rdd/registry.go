@@ -18,14 +18,16 @@ import (
 const Generated = 1
 
 // siteKey is how the run time knows a call of an operator: by where it is and
-// the type of the function it is given. Directories tell packages apart, whose
-// import path differs between builds (main, tests).
+// the types it depends on: that of the function it is given, and what that does
+// not show. Directories tell packages apart, whose import path differs between
+// builds (main, tests).
 type siteKey struct {
-	dir  string
-	file string
-	line int
-	name string
-	fn   reflect.Type
+	dir   string
+	file  string
+	line  int
+	name  string
+	fn    reflect.Type
+	shows reflect.Type
 }
 
 // Registry holds stage code: operators by ID, their call sites, and kernels.
@@ -110,7 +112,7 @@ func (p *Package) Source(name, text, bytes, tokens string) {
 func (p *Package) Op(id plan.OpID, file string, line, token int, op *Op) {
 	p.reg.mu.Lock()
 	defer p.reg.mu.Unlock()
-	key := siteKey{dir: p.dir, file: file, line: line, name: op.Name, fn: op.Func}
+	key := siteKey{dir: p.dir, file: file, line: line, name: op.Name, fn: op.Func, shows: op.shows}
 	if other, ok := p.reg.sites[key]; ok && other != id {
 		panic(fmt.Sprintf("rdd: %s:%d: %s is registered as %s and as %s", file, line, op.Name, other, id))
 	}
@@ -139,7 +141,7 @@ func (r *Registry) find(dir string, site plan.Site, op *Op) (plan.OpID, *Package
 	if p == nil {
 		return "", nil, false
 	}
-	key := siteKey{dir: dir, file: site.File, line: p.generatedLine(site.File, site.Line), name: op.Name, fn: op.Func}
+	key := siteKey{dir: dir, file: site.File, line: p.generatedLine(site.File, site.Line), name: op.Name, fn: op.Func, shows: op.shows}
 	id, ok := r.sites[key]
 	return id, p, ok
 }

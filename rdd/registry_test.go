@@ -81,13 +81,32 @@ func TestRegistryFind(t *testing.T) {
 	p.Op("other", "a.go", 4, 5, ints)
 }
 
-func TestRegistryNoFunction(t *testing.T) {
+// TestRegistryInstances registers what a generic helper calls for two types:
+// neither the line nor the type of the function tells the instances apart.
+func TestRegistryInstances(t *testing.T) {
 	withRegistry(t)
 	p := Register()
-	p.Op("keys", "a.go", 1, 1, KeysOp[string, int]())
-	p.Op("distinct", "a.go", 2, 1, DistinctOp[string]())
-	if id, _, ok := registered.find(thisDir(), at("a.go", 1), KeysOp[int, int]()); !ok || id != "keys" {
-		t.Errorf("got %q, %v", id, ok)
+	add := func(a, b int) int { return a + b }
+	with := func(e string, a, b int) int { return a + b }
+	withAdd := func(e string) *Op { return ReduceByKeyOp[string](func(a, b int) int { return with(e, a, b) }) }
+	ops := map[plan.OpID]*Op{
+		"keys/string": KeysOp[string, int](), "keys/int": KeysOp[int, int](),
+		"sum/string": ReduceByKeyOp[string](add), "sum/int": ReduceByKeyOp[int](add),
+		"with/string": WithOp(with, withAdd),
+		"collect":     CollectOp[int](), "distinct": DistinctOp[int](), "join": JoinOp[string](add),
+	}
+	for id, op := range ops {
+		p.Op(id, "a.go", 1, 1, op)
+	}
+	for want, op := range ops {
+		if id, _, ok := registered.find(thisDir(), at("a.go", 1), op); !ok || id != want {
+			t.Errorf("got %q, %v, want %q", id, ok, want)
+		}
+	}
+	for _, op := range []*Op{KeysOp[bool, int](), ReduceByKeyOp[bool](add), CollectOp[string](), DistinctOp[bool](), JoinOp[int](add)} {
+		if id, _, ok := registered.find(thisDir(), at("a.go", 1), op); ok {
+			t.Errorf("%s of other types is %q", op.Name, id)
+		}
 	}
 }
 

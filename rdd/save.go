@@ -21,7 +21,7 @@ func SaveAsTextFileOp[T any](format ...func(T) string) *Op {
 	if len(format) > 0 {
 		f = format[0]
 	}
-	return one("SaveAsTextFile", f, &SinkPart{open: func(t *Task, _ *plan.Sink) (sink, error) {
+	return of[T](one("SaveAsTextFile", f, &SinkPart{open: func(t *Task, _ *plan.Sink) (sink, error) {
 		line := func(dst []byte, row *T) ([]byte, error) { return append(dst, format[0](*row)...), nil }
 		if len(format) == 0 {
 			var err error
@@ -34,7 +34,7 @@ func SaveAsTextFileOp[T any](format ...func(T) string) *Op {
 			return nil, err
 		}
 		return &textSink[T]{t: t, line: line, file: w, buf: bufio.NewWriterSize(w, 256<<10)}, nil
-	}})
+	}}))
 }
 
 // createStaged creates the attempt's output file, compressed as its name says.

@@ -76,7 +76,7 @@ func sorting[S, B, O any](name string, f any, make func(descending bool) (order[
 	for name, p := range extra {
 		parts[name] = p
 	}
-	return many(name, f, parts)
+	return of[S](many(name, f, parts))
 }
 
 // byKey orders pairs by their key.

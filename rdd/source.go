@@ -128,7 +128,7 @@ const maxWhole = 1 << 30
 
 // DataOp is the source of a slice that the driver holds.
 func DataOp[T any]() *Op {
-	return one("Parallelize", nil, &SourcePart{open: func(t *Task, in *Input) (Run, error) {
+	return of[T](one("Parallelize", nil, &SourcePart{open: func(t *Task, in *Input) (Run, error) {
 		data := in.spec.Data
 		if data == nil || in.partition < 0 || in.partition >= len(data.Ends) {
 			return nil, fmt.Errorf("no partition %d of Parallelize", in.partition)
@@ -146,7 +146,7 @@ func DataOp[T any]() *Op {
 			return nil, fmt.Errorf("rows %d to %d of a blob of %d bytes", from, to, len(blob))
 		}
 		return func(feed Feed) error { return decodeRows[T](blob[from:to], feed) }, nil
-	}})
+	}}))
 }
 
 // EncodeData encodes a slice as the blob of a Data source, cut into n
@@ -207,7 +207,7 @@ func rangeOp() *Op {
 
 // EmptyOp is the source of no rows.
 func EmptyOp[T any]() *Op {
-	return one("Empty", nil, &SourcePart{open: func(*Task, *Input) (Run, error) {
+	return of[T](one("Empty", nil, &SourcePart{open: func(*Task, *Input) (Run, error) {
 		return func(Feed) error { return nil }, nil
-	}})
+	}}))
 }

@@ -201,7 +201,7 @@ func (s *combineSink[T, K, V, C]) finish(res *plan.Result) error {
 // combining makes both sides of a combining shuffle: rows of T hold a key and
 // a value, the result's rows are made of key and combination.
 func combining[T any, K comparable, V, C, U any](name string, fn any, f shuffle.Combine[V, C], split func(*T) (K, V), join func(*Pair[K, C]) U) *Op {
-	return many(name, fn, map[string]Part{
+	return of[T](many(name, fn, map[string]Part{
 		"map": &SinkPart{open: func(t *Task, spec *plan.Sink) (sink, error) {
 			keys, c, err := keyed[K, C]()
 			if err != nil {
@@ -220,7 +220,7 @@ func combining[T any, K comparable, V, C, U any](name string, fn any, f shuffle.
 			}
 			return joinedRows(rows, join), nil
 		}},
-	})
+	}))
 }
 
 // combined gives the combinations of a task's keys: of what the map side
@@ -358,20 +358,20 @@ func readPart[T any]() *SourcePart {
 
 // PartitionByOp moves each pair to its key's partition.
 func PartitionByOp[K comparable, V any]() *Op {
-	return many("PartitionBy", nil, map[string]Part{
+	return of[Pair[K, V]](many("PartitionBy", nil, map[string]Part{
 		"map":    writerPart(placeByKey[K, V]),
 		"reduce": readPart[Pair[K, V]](),
-	})
+	}))
 }
 
 // RepartitionOp spreads rows evenly.
 func RepartitionOp[T any]() *Op {
-	return many("Repartition", nil, map[string]Part{
+	return of[T](many("Repartition", nil, map[string]Part{
 		"map": writerPart(func(t *Task, spec *plan.Sink) (shuffle.Placer[T], error) {
 			return shuffle.RoundRobin[T](t.spec.Partition, spec.Part.N), nil
 		}),
 		"reduce": readPart[T](),
-	})
+	}))
 }
 
 // Group is a key with its values, which can be ranged over once while the
