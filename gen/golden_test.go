@@ -312,3 +312,91 @@ func TestFoldersDoNotShow(t *testing.T) {
 		t.Errorf("outputs differ:\n%s\n%s", outputs[0], outputs[1])
 	}
 }
+
+// TestIdentity changes what must not change an operator's ID, and what must.
+func TestIdentity(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts the go command")
+	}
+	const src = `package p
+
+import (
+	"context"
+	"strings"
+
+	"github.com/gordd-project/gordd/typed"
+)
+
+func run(ctx context.Context, s *typed.Session) {
+	_, _ = s.TextFile("in").
+		Map(func(s string) string { return strings.ToUpper(s) }).
+		Filter(func(s string) bool { return s != "" }).
+		Count(ctx)
+}
+`
+	replace := strings.NewReplacer
+	tests := []struct {
+		name, file string
+		change     *strings.Replacer
+		changed    []string
+	}{
+		{"nothing", "p.go", replace(), nil},
+		{"another file name", "q.go", replace(), nil},
+		{"moved lines and comments", "p.go", replace("func run", "// A comment.\n\nfunc run", "{ return s != ", "{\n\t\t\t// why\n\t\t\treturn s != "), nil},
+		{"another import name", "p.go", replace(`"strings"`, `str "strings"`, "strings.T", "str.T"), nil},
+		{"another body", "p.go", replace("ToUpper", "ToLower"), []string{"Map"}},
+		{"another package of that name", "p.go", replace(`"strings"`, `strings "bytes"`, "strings.ToUpper(s)", "string(strings.ToUpper([]byte(s)))"), []string{"Map"}},
+		{"another type", "p.go", replace("func(s string) bool", "func(t string) bool"), []string{"Filter"}},
+		{"another function", "p.go", replace("func run", "func other"), []string{"TextFile", "Map", "Filter", "Count"}},
+	}
+	root := newModule(t)
+	for i, test := range tests {
+		// All have one import path, each in its own module.
+		dir := filepath.Join(root, fmt.Sprint(i))
+		for _, name := range []string{"go.mod", "go.sum"} {
+			b, err := os.ReadFile(filepath.Join(root, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			write(t, filepath.Join(dir, name), b)
+		}
+		text := test.change.Replace(src)
+		if test.name == "another type" {
+			text = strings.ReplaceAll(text, "return s != ", "return t != ")
+		}
+		write(t, filepath.Join(dir, "p", test.file), []byte(text))
+	}
+	var want map[string]string
+	for i, test := range tests {
+		ids := operatorIDs(t, filepath.Join(root, fmt.Sprint(i)))
+		if want == nil {
+			want = ids
+		}
+		var changed []string
+		for _, name := range []string{"TextFile", "Map", "Filter", "Count"} {
+			if ids[name] == "" || ids[name] != want[name] {
+				changed = append(changed, name)
+			}
+		}
+		if !slices.Equal(changed, test.changed) {
+			t.Errorf("%s changes the IDs of %v, want %v", test.name, changed, test.changed)
+		}
+	}
+}
+
+func operatorIDs(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	pkgs, err := gen.Load(context.Background(), gen.Options{Dir: dir}, "./p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	results, err := gen.Generate(pkgs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := map[string]string{}
+	for _, op := range results[0].Model.Ops {
+		ids[op.Name] = op.ID
+	}
+	return ids
+}

@@ -55,13 +55,13 @@ func (s *scanner) format(st *site) (ast.Expr, *types.Signature) {
 		if !ok || !s.isFormat(c) {
 			continue
 		}
-		t := st.types["T"]
-		if t == nil {
-			return nil, nil // pairs: the type is rdd's own, which only the run time knows
+		inst, _ := s.Info.Instances[calleeIdent(c)].Type.(*types.Signature)
+		if inst == nil || inst.Params().Len() == 0 {
+			continue
 		}
-		results := types.NewTuple(types.NewVar(token.NoPos, nil, "", types.Typ[types.String]))
-		params := types.NewTuple(types.NewVar(token.NoPos, nil, "", t))
-		return c.Args[0], types.NewSignatureType(nil, nil, nil, params, results, false)
+		if sig, ok := types.Unalias(inst.Params().At(0).Type()).(*types.Signature); ok {
+			return c.Args[0], sig
+		}
 	}
 	return nil, nil
 }

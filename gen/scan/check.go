@@ -2,6 +2,7 @@ package scan
 
 import (
 	"go/ast"
+	"go/build/constraint"
 	"go/token"
 	"go/types"
 	"slices"
@@ -66,14 +67,53 @@ func calleeIdent(c *ast.CallExpr) *ast.Ident {
 	return nil
 }
 
-// checkFormat checks the function of typed.Format, which must stand in the
-// call of the action.
+// checkFormat checks the function of typed.Format in the call of an action.
 func (s *scanner) checkFormat(c *call) {
 	for _, arg := range c.expr.Args {
 		if f, ok := ast.Unparen(arg).(*ast.CallExpr); ok && s.isFormat(f) {
+			s.formats[f] = true
 			s.checkFunction(c, ast.Unparen(f.Args[0]))
 		}
 	}
+}
+
+// checkFormats finds calls of typed.Format outside of actions, where it is not
+// known which action they are for.
+func (s *scanner) checkFormats() {
+	for _, f := range s.Files {
+		ast.Inspect(f, func(n ast.Node) bool {
+			if c, ok := n.(*ast.CallExpr); ok && s.isFormat(c) && !s.formats[c] {
+				s.report(c.Pos(), "RDD104", "typed.Format stands outside of SaveAsTextFile: its function is not known when generating: write it in the call")
+			}
+			return true
+		})
+	}
+}
+
+// checkConstraints finds files that are built on some systems only: the
+// generated file names what is in them, and is built on all.
+func (s *scanner) checkConstraints() {
+	for _, f := range s.files {
+		for _, group := range f.syntax.Comments {
+			if group.Pos() > f.syntax.Package {
+				break
+			}
+			for _, c := range group.List {
+				if constraint.IsGoBuild(c.Text) && s.hasCalls(f) {
+					s.report(c.Pos(), "RDD131W", "file with operators has a build constraint: the generated file compiles only where it holds: move the operators to a file without one")
+				}
+			}
+		}
+	}
+}
+
+func (s *scanner) hasCalls(f *sourceFile) bool {
+	for _, c := range s.calls {
+		if c.file == f {
+			return true
+		}
+	}
+	return false
 }
 
 // checkFunction checks that a function is known and takes nothing along.

@@ -280,6 +280,8 @@ func (s *scanner) checkLines() {
 			f := op.Funcs[op.Ctor.Func]
 			key += fmt.Sprint(f.Types, f.Result)
 		}
+		// What the constructor is told besides, the run time knows too.
+		key += fmt.Sprint(op.Ctor.Types)
 		other, ok := first[key]
 		if !ok {
 			first[key] = st
@@ -289,8 +291,6 @@ func (s *scanner) checkLines() {
 		case other.index == st.index:
 		case other.expr != st.expr:
 			s.report(st.expr.Lparen, "RDD106", "two %s of the same type on one line: put each on its own line", st.op.name)
-		case len(op.Funcs) == 0:
-			s.report(st.expr.Lparen, "RDD108", "%s is called for several types in a generic function, and takes no function that shows which: instances cannot be told apart: call it where the types are known", st.op.name)
 		default:
 			s.report(st.expr.Lparen, "RDD108", "function of %s depends on type parameter %s, which its type does not show: instances cannot be told apart: carry %s in an argument: With(zero)",
 				st.op.name, typeParams(st), typeParams(st))

@@ -41,6 +41,8 @@ type scanner struct {
 	sites []*site
 	// unnamed are the types that were reported as such.
 	unnamed map[*types.TypeName]bool
+	// formats are the calls of typed.Format that stand in an action's call.
+	formats map[*ast.CallExpr]bool
 	// bySSA finds the site of a call.
 	bySSA map[*ssa.Call]*site
 }
@@ -86,6 +88,7 @@ func Package(in Input) (*model.Package, []model.Diagnostic) {
 		calls:   map[token.Pos]*call{},
 		bySSA:   map[*ssa.Call]*site{},
 		unnamed: map[*types.TypeName]bool{},
+		formats: map[*ast.CallExpr]bool{},
 	}
 	for _, f := range in.Files {
 		tf := in.Fset.File(f.FileStart)
@@ -99,6 +102,8 @@ func Package(in Input) (*model.Package, []model.Diagnostic) {
 	s.pkg.RDD = s.names.importName(rddPath, "rdd")
 	s.checkModule()
 	s.checkCalls()
+	s.checkFormats()
+	s.checkConstraints()
 	s.funcs = s.functions()
 	s.findSites()
 	s.checkVariables()
