@@ -230,12 +230,25 @@ func (s *scanner) checkKey(at token.Pos, t types.Type) {
 	s.keyPart(at, t, t, s.short(t))
 }
 
+// floatKey warns of a key of floating-point numbers, once for each type.
+func (s *scanner) floatKey(at token.Pos, key, t, path string) {
+	if s.floatKeys[key] {
+		return
+	}
+	s.floatKeys[key] = true
+	what := "key type " + key
+	if path != key {
+		what += fmt.Sprintf(" contains %s %s", t, path)
+	}
+	s.report(at, "RDD114W", "%s: all NaN are one key, and sums that should be equal may not be: key by an integer or string", what)
+}
+
 func (s *scanner) keyPart(at token.Pos, key, t types.Type, path string) {
 	name := s.short(key)
 	switch u := types.Unalias(t).Underlying().(type) {
 	case *types.Basic:
 		if u.Info()&(types.IsFloat|types.IsComplex) != 0 {
-			s.report(at, "RDD114W", "key type %s contains %s %s: all NaN are one key, and sums that should be equal may not be: key by an integer or string", name, s.short(t), path)
+			s.floatKey(at, name, s.short(t), path)
 		}
 	case *types.Pointer, *types.Chan:
 		s.report(at, "RDD115", "key type %s contains pointer %s: addresses differ between workers: key by value", name, path)

@@ -41,6 +41,8 @@ type scanner struct {
 	sites []*site
 	// unnamed are the types that were reported as such.
 	unnamed map[*types.TypeName]bool
+	// floatKeys are the key types that were warned of.
+	floatKeys map[string]bool
 	// formats are the calls of typed.Format that stand in an action's call.
 	formats map[*ast.CallExpr]bool
 	// bySSA finds the site of a call.
@@ -82,13 +84,14 @@ type site struct {
 // With diagnostics that are not warnings, the result is not to be used.
 func Package(in Input) (*model.Package, []model.Diagnostic) {
 	s := &scanner{
-		Input:   in,
-		pkg:     &model.Package{Path: in.Types.Path(), Name: in.Types.Name(), Dir: in.Dir, Output: in.Output},
-		files:   map[*token.File]*sourceFile{},
-		calls:   map[token.Pos]*call{},
-		bySSA:   map[*ssa.Call]*site{},
-		unnamed: map[*types.TypeName]bool{},
-		formats: map[*ast.CallExpr]bool{},
+		Input:     in,
+		pkg:       &model.Package{Path: in.Types.Path(), Name: in.Types.Name(), Dir: in.Dir, Output: in.Output},
+		files:     map[*token.File]*sourceFile{},
+		calls:     map[token.Pos]*call{},
+		bySSA:     map[*ssa.Call]*site{},
+		unnamed:   map[*types.TypeName]bool{},
+		floatKeys: map[string]bool{},
+		formats:   map[*ast.CallExpr]bool{},
 	}
 	for _, f := range in.Files {
 		tf := in.Fset.File(f.FileStart)
