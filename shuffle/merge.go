@@ -1,6 +1,7 @@
 package shuffle
 
 import (
+	"errors"
 	"io"
 
 	"github.com/gordd-project/gordd/shuffle/block"
@@ -60,7 +61,7 @@ type runRows[T any] struct {
 func (p *runRows[T]) next() ([]T, []uint64, error) {
 	clear(p.rows)
 	rows, err := p.blocks.Next(p.rows[:0])
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return nil, nil, nil
 	}
 	if err != nil {

@@ -87,7 +87,7 @@ func (r *inputReader[T]) input(ctx context.Context, in Input) (more bool, err er
 				return false, err
 			}
 			rows, err := r.blocks.Next(r.rows[:0])
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				if read := r.blocks.Consumed(); read != size {
 					return false, fmt.Errorf("%w: %d bytes where the index says %d", ErrCorrupt, read, size)
 				}

@@ -202,7 +202,7 @@ func TestBlocksStandAlone(t *testing.T) {
 	var all []string
 	for {
 		next, err := r.Next(all)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
