@@ -256,3 +256,22 @@ func TestFindInAnEmptyTable(t *testing.T) {
 		t.Errorf("missing %b", m)
 	}
 }
+
+// TestHashIsThatOfTheKeys: what a table spills is ordered by the hashes of codec.
+func TestHashIsThatOfTheKeys(t *testing.T) {
+	keys := keysOf[string](t)
+	tab := table.New[string, int64](keys, seed, 0)
+	defer tab.Free()
+	const bytes = "\x00\xff0123456789abcdefghijklmnopqrstuvwxyz"
+	for n := range bytes {
+		for from := range n + 1 {
+			got, want := make([]uint64, 1), make([]uint64, 1)
+			k := []string{bytes[from:n]}
+			tab.Hash(k, got)
+			keys.Hash(want, k, seed)
+			if got[0] != want[0] {
+				t.Fatalf("%q: hash %x, want %x", k[0], got[0], want[0])
+			}
+		}
+	}
+}

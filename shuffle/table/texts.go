@@ -64,19 +64,38 @@ func text[K comparable](k *K) string { return *(*string)(unsafe.Pointer(k)) }
 
 func (t *texts[K, C]) Hash(keys []K, hashes []uint64) {
 	t.longBytes = 0
+	hash, batch := t.hash, &t.batch
 	hashes = hashes[:len(keys)]
 	for i := range keys {
 		s := text(&keys[i])
-		if len(s) > codec.PackedLen {
-			hashes[i] = t.hash.Long(s)
-			t.batch[i%Batch] = packed{hashes[i], longKey}
-			t.longBytes += lengthBytes + len(s)
+		n := len(s)
+		var lo, hi uint64
+		switch { // as codec.Pack does: the call would cost as much again
+		case n > codec.PackedLen:
+			hashes[i] = hash.Long(s)
+			batch[i%Batch] = packed{hashes[i], longKey}
+			t.longBytes += lengthBytes + n
 			continue
+		case n >= 8:
+			lo = load8(s)
+			hi = load8(s[n-8:]) >> (8 * uint(16-n))
+		case n >= 4:
+			lo = load4(s) | load4(s[n-4:])<<(8*uint(n-4))
+		case n > 0:
+			lo = uint64(s[0]) | uint64(s[n>>1])<<(8*uint(n>>1)) | uint64(s[n-1])<<(8*uint(n-1))
 		}
-		lo, hi := codec.Pack(s)
-		t.batch[i%Batch] = packed{lo, hi}
-		hashes[i] = t.hash.Packed(lo, hi)
+		hi |= uint64(n+1) << lengthAt
+		batch[i%Batch] = packed{lo, hi}
+		hashes[i] = hash.Packed(lo, hi)
 	}
+}
+
+func load8(s string) uint64 {
+	return binary.LittleEndian.Uint64(unsafe.Slice(unsafe.StringData(s), 8))
+}
+
+func load4(s string) uint64 {
+	return uint64(binary.LittleEndian.Uint32(unsafe.Slice(unsafe.StringData(s), 4)))
 }
 
 // unpack writes the bytes of a short key to buf, 16 bytes long, and returns its length.
@@ -86,7 +105,8 @@ func unpack(buf []byte, k0, k1 uint64) int {
 	return int(k1>>lengthAt) - 1
 }
 
-// touch reads the slots of a batch, so that their cache misses overlap.
+// touch reads the slots of a batch, so that their cache misses overlap. In a loop of its own: between the hashing of
+// keys, whose branches are hard to predict, it cost more than it saved.
 func (t *texts[K, C]) touch(hashes []uint64) {
 	sum := t.sink
 	for _, h := range hashes {
