@@ -341,7 +341,7 @@ func (n *Node) refer() (plan.Op, error) {
 }
 
 // refer finds the generated code of an operator, or keeps its closure under an
-// ID of this session's.
+// ID that counts in this process alone.
 func (g *Graph) refer(op *Op, c Call) (plan.Op, error) {
 	ref := plan.Op{ID: op.builtin, Name: op.Name, Site: c.Site, Env: c.Env}
 	if op.builtin != "" {
