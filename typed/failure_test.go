@@ -112,7 +112,8 @@ func TestFailureNamesItsPlace(t *testing.T) {
 	path := write(t, "in.txt", strings.Repeat("12345\n", 10)+"x\n12345\n")
 	text := s.TextFile(path, typed.Partitions(1))
 	boom := s.Range(1000, typed.Partitions(4)).Filter(func(i int64) bool { return i%2 == 0 })
-	var at string
+	// Tasks of several partitions may get there at the same time.
+	var at atomic.Value
 	tests := map[string]struct {
 		run  func() error
 		want []string
@@ -120,7 +121,7 @@ func TestFailureNamesItsPlace(t *testing.T) {
 		"panic over text": {func() error {
 			return text.Map(func(row string) int {
 				if row == "x" {
-					at = line()
+					at.Store(line())
 					panic("what is x")
 				}
 				return len(row)
@@ -128,26 +129,26 @@ func TestFailureNamesItsPlace(t *testing.T) {
 		}, []string{"panic: what is x", `stage "TextFile → Map → ForEach"`, "partition 0", "row 10", path + " at byte 60"}},
 		"runtime error": {func() error {
 			_, err := boom.Map(func(i int64) int64 {
-				at = line()
+				at.Store(line())
 				return 10 / (i - 600)
 			}).Count(ctx)
 			return err
 		}, []string{"integer divide by zero", "partition 2", "row 100"}},
 		"error of Try": {func() error {
 			_, err := text.TryMap(strconv.Atoi).Collect(ctx)
-			at = "TryMap (failure_test.go:"
+			at.Store("TryMap (failure_test.go:")
 			return err
 		}, []string{`parsing "x": invalid syntax`, "row 10", path + " at byte 60"}},
 		"in a reduce": {func() error {
 			_, err := boom.KeyBy(func(i int64) int64 { return i % 3 }).ReduceByKey(func(a, b int64) int64 {
-				at = line()
+				at.Store(line())
 				panic(errors.New("no sums"))
 			}).Count(ctx)
 			return err
 		}, []string{"panic: no sums", "ReduceByKey (failure_test.go:"}},
 		"in an action": {func() error {
 			return boom.ForEachPartition(ctx, func(t *typed.Task, rows iter.Seq[int64]) error {
-				at = "ForEachPartition"
+				at.Store("ForEachPartition")
 				return errors.New("not today")
 			})
 		}, []string{"not today", "stage"}},
@@ -159,7 +160,7 @@ func TestFailureNamesItsPlace(t *testing.T) {
 			if !errors.As(err, &stage) {
 				t.Fatalf("got %v, want a StageError", err)
 			}
-			for _, want := range append(test.want, at) {
+			for _, want := range append(test.want, at.Load().(string)) {
 				if !strings.Contains(err.Error(), want) {
 					t.Errorf("got  %v\nwant %q in it", err, want)
 				}
