@@ -275,7 +275,7 @@ func (s *bounder[S, B]) finish(res *plan.Result) error {
 	return err
 }
 
-// bounds decodes nothing: it gives the encoded bounds that the stage got.
+// bounds gives the range bounds that the stage got, still encoded.
 func (t *Task) bounds(key plan.StageKey) ([]byte, error) {
 	for _, v := range t.spec.Values {
 		if v.Stage == key {

@@ -46,7 +46,7 @@ type File struct {
 	Text string
 }
 
-// textRows is one batch of lines of a text file.
+// chunk is one batch of lines of a text file.
 type chunk struct {
 	storage.Chunk
 	before int64 // lines of the partition before this chunk
