@@ -29,7 +29,7 @@ const inlineResult = 256 << 10
 // memory they were read into.
 type collectSink[T any] struct {
 	t       *Task
-	c       codec.Codec[T]
+	typ     *codec.Type
 	limit   int64
 	rows    int64
 	pending []T // rows of small batches
@@ -41,8 +41,8 @@ type collectSink[T any] struct {
 
 func collectPart[T any]() *SinkPart {
 	return &SinkPart{open: func(t *Task, spec *plan.Sink) (sink, error) {
-		c, err := codec.For[T]()
-		return &collectSink[T]{t: t, c: c, limit: spec.Limit}, err
+		typ, err := codec.TypeOf[T]()
+		return &collectSink[T]{t: t, typ: typ, limit: spec.Limit}, err
 	}}
 }
 
@@ -71,7 +71,7 @@ func (s *collectSink[T]) encode(rows []T) {
 	if len(rows) == 0 || s.err != nil {
 		return
 	}
-	s.out, s.err = appendRows(s.out, s.c, rows)
+	s.out, s.err = appendRows(s.out, s.typ, codec.RowsOf(rows))
 	clear(s.pending)
 	s.pending, s.batches = s.pending[:0], 0
 	if len(s.out) > inlineResult && s.err == nil {
@@ -237,8 +237,8 @@ func least[T any](name string, f any, cmp func(a, b T) int) *Op {
 		if spec.Limit < 1 {
 			return nil, fmt.Errorf("%s of %d rows", name, spec.Limit)
 		}
-		c, err := codec.For[T]()
-		return &orderedSink[T]{collectSink: collectSink[T]{t: t, c: c}, n: int(spec.Limit), cmp: cmp}, err
+		typ, err := codec.TypeOf[T]()
+		return &orderedSink[T]{collectSink: collectSink[T]{t: t, typ: typ}, n: int(spec.Limit), cmp: cmp}, err
 	}})
 }
 

@@ -27,8 +27,8 @@ type CoGrouped[K, V, W any] struct {
 // shuffle, and the read side goes through the keys of both.
 func joinParts[K comparable, V, W any](post Part, run func(groups groups[K, V, W], feed Feed) error) map[string]Part {
 	return map[string]Part{
-		"left":  writerPart(placeByKey[K, V]),
-		"right": writerPart(placeByKey[K, W]),
+		"left":  pairWriter[K, V](),
+		"right": pairWriter[K, W](),
 		"reduce": &SourcePart{open: func(t *Task, in *Input) (Run, error) {
 			g, err := coGroups[K, V, W](t, in)
 			if err != nil {
@@ -44,30 +44,16 @@ func joinParts[K comparable, V, W any](post Part, run func(groups groups[K, V, W
 type groups[K, V, W any] func(yield func(k K, left iter.Seq[V], right iter.Seq[W]) bool) error
 
 func coGroups[K comparable, V, W any](t *Task, in *Input) (groups[K, V, W], error) {
-	keys, err := codec.KeysFor[K]()
+	lt, err := codec.TypeOf[Pair[K, V]]()
 	if err != nil {
 		return nil, err
 	}
-	lc, err := codec.For[Pair[K, V]]()
+	rt, err := codec.TypeOf[Pair[K, W]]()
 	if err != nil {
 		return nil, err
 	}
-	rc, err := codec.For[Pair[K, W]]()
-	if err != nil {
-		return nil, err
-	}
-	left, err := stream[Pair[K, V]](t, in, 0)
-	if err != nil {
-		return nil, err
-	}
-	right, err := stream[Pair[K, W]](t, in, 1)
-	if err != nil {
-		return nil, err
-	}
-	cfg := t.readConfig(in)
-	return func(yield func(K, iter.Seq[V], iter.Seq[W]) bool) error {
-		return shuffle.CoGroups(t, cfg, keys, lc, left, rc, right)(yield)
-	}, nil
+	left, right := stream(t, in, 0, lt), stream(t, in, 1, rt)
+	return groups[K, V, W](shuffle.CoGroups[K, V, W](t, t.readConfig(in), left, right)), nil
 }
 
 // join makes a join of which kind says which sides may be missing.

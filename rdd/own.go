@@ -18,16 +18,16 @@ func owning[V, C any](f shuffle.Combine[V, C]) shuffle.Combine[V, C] {
 		return f
 	}
 	vals, _ := weight.Strings(reflect.TypeFor[V]())
-	copier := weight.NewCopier[C]()
+	copier := weight.NewCopier(reflect.TypeFor[C]())
 	init, add, batch := f.Init, f.Add, f.AddBatch
 	own := func(acc *C, v *V) {
 		if borrows(unsafe.Pointer(acc), accs, unsafe.Pointer(v), vals) {
-			copier.Copy(unsafe.Slice(acc, 1))
+			copier.Copy(unsafe.Pointer(acc), 0, 1)
 		}
 	}
 	f.Init = func(acc *C, v V) {
 		init(acc, v)
-		copier.Copy(unsafe.Slice(acc, 1))
+		copier.Copy(unsafe.Pointer(acc), 0, 1)
 	}
 	f.Add = func(acc *C, v V) {
 		add(acc, v)

@@ -1,6 +1,10 @@
 package rdd
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"github.com/gordd-project/gordd/rdd/codec"
+)
 
 // BatchRows is the number of rows in a batch that an operator fills.
 const BatchRows = 1024
@@ -33,6 +37,7 @@ type Feed func(batch any) bool
 // batch is what the runner knows of a *Rows of any type.
 type batch interface {
 	size() int
+	raw() codec.Rows
 	row() (i int, from int, value any)
 	fromOf(i int) int
 	origin() locator
@@ -103,6 +108,7 @@ func (r *Rows[T]) Flush() bool {
 }
 
 func (r *Rows[T]) size() int          { return len(r.Rows) }
+func (r *Rows[T]) raw() codec.Rows    { return codec.RowsOf(r.Rows) }
 func (r *Rows[T]) setParent(row *int) { r.parent = row }
 func (r *Rows[T]) limit(rows int64) {
 	r.most = int(min(int64(r.most), rows))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"unsafe"
 
 	"github.com/gordd-project/gordd/rdd/codec"
 	"github.com/gordd-project/gordd/rdd/plan"
@@ -17,9 +18,9 @@ import (
 // of B, which every row has one of.
 type order[S, B any] struct {
 	bound  func(*S) B
-	cmpRow func(a, b *S) int
+	cmpRow func(a, b unsafe.Pointer) int // of rows
 	cmp    func(a, b *B) int
-	prefix func(rows []S, out []uint64)
+	prefix func(rows codec.Rows, out []uint64)
 }
 
 // Sample is one row of the sample that bounds are made of: Weight rows like it
@@ -41,12 +42,12 @@ const (
 
 // sorting makes the parts of a sort of rows of S, which come out as rows of O.
 // make gives the order, for ascending or descending.
-func sorting[S, B, O any](name string, f any, make func(descending bool) (order[S, B], error), result func(shuffle.Stream[S]) Run, extra map[string]Part) *Op {
+func sorting[S, B, O any](name string, f any, make func(descending bool) (order[S, B], error), result func(shuffle.RawStream) Run, extra map[string]Part) *Op {
 	parts := map[string]Part{
 		"sample":  &SinkPart{open: func(t *Task, spec *plan.Sink) (sink, error) { return newSampler(t, spec, make) }},
 		"samples": readPart[Sample[B]](),
 		"bounds":  &SinkPart{open: func(t *Task, spec *plan.Sink) (sink, error) { return newBounder(spec, make) }},
-		"map": writerPart(func(t *Task, spec *plan.Sink) (shuffle.Placer[S], error) {
+		"map": writerPart(codec.TypeOf[S], func(t *Task, spec *plan.Sink) (shuffle.Placer, error) {
 			o, err := make(spec.Part.Descending)
 			if err != nil {
 				return nil, err
@@ -62,15 +63,11 @@ func sorting[S, B, O any](name string, f any, make func(descending bool) (order[
 			if err != nil {
 				return nil, err
 			}
-			c, err := codec.For[S]()
+			typ, err := codec.TypeOf[S]()
 			if err != nil {
 				return nil, err
 			}
-			rows, err := stream[S](t, in, 0)
-			if err != nil {
-				return nil, err
-			}
-			return result(shuffle.Sort(t, t.readConfig(in), c, o.prefix, o.cmpRow, rows)), nil
+			return result(shuffle.Sort(t, t.readConfig(in), typ, o.prefix, o.cmpRow, stream(t, in, 0, typ))), nil
 		}},
 	}
 	for name, p := range extra {
@@ -90,18 +87,15 @@ func byKey[K comparable, V any](descending bool) (order[Pair[K, V], K], error) {
 	if descending {
 		sign, flip = -1, ^uint64(0)
 	}
-	var buf []K
+	typ := keys.KeyType // a row begins with its key
 	return order[Pair[K, V], K]{
 		bound:  func(p *Pair[K, V]) K { return p.Key },
-		cmpRow: func(a, b *Pair[K, V]) int { return sign * keys.Compare(a.Key, b.Key) },
-		cmp:    func(a, b *K) int { return sign * keys.Compare(*a, *b) },
-		prefix: func(rows []Pair[K, V], out []uint64) {
-			buf = buf[:0]
-			for i := range rows {
-				buf = append(buf, rows[i].Key)
-			}
-			keys.Prefix(out, buf)
-			for i := range buf {
+		cmpRow: func(a, b unsafe.Pointer) int { return sign * typ.Compare(a, b) },
+		cmp:    func(a, b *K) int { return sign * typ.Compare(unsafe.Pointer(a), unsafe.Pointer(b)) },
+		prefix: func(rows codec.Rows, out []uint64) {
+			out = out[:rows.Len]
+			typ.Prefix(out, rows.Data, unsafe.Sizeof(Pair[K, V]{}))
+			for i := range out {
 				out[i] ^= flip
 			}
 		},
@@ -116,7 +110,7 @@ func SortByKeyOp[K cmp.Ordered, V any]() *Op {
 // SortByOp sorts rows by the key that f gives; rows with equal keys stay in
 // order.
 func SortByOp[T any, K cmp.Ordered](f func(T) K) *Op {
-	values := func(rows shuffle.Stream[Pair[K, T]]) Run {
+	values := func(rows shuffle.RawStream) Run {
 		return joinedRows(rows, func(p *Pair[K, T]) T { return p.Value })
 	}
 	return sorting[Pair[K, T], K, T]("SortBy", f, byKey[K, T], values, map[string]Part{
@@ -140,9 +134,10 @@ func SortFuncOp[T any](f func(a, b T) int) *Op {
 			sign = -1
 		}
 		compare := func(a, b *T) int { return sign * f(*a, *b) }
+		compareRows := func(a, b unsafe.Pointer) int { return compare((*T)(a), (*T)(b)) }
 		// Nothing is known of the comparison: all rows have the same prefix.
-		prefix := func(_ []T, out []uint64) { clear(out) }
-		return order[T, T]{bound: func(row *T) T { return *row }, cmpRow: compare, cmp: compare, prefix: prefix}, nil
+		prefix := func(_ codec.Rows, out []uint64) { clear(out) }
+		return order[T, T]{bound: func(row *T) T { return *row }, cmpRow: compareRows, cmp: compare, prefix: prefix}, nil
 	}, runOf[T], nil)
 }
 
@@ -150,7 +145,7 @@ func SortFuncOp[T any](f func(a, b T) int) *Op {
 // (reservoir sampling, Vitter's algorithm R), and writes it for the task that
 // finds the bounds.
 type sampler[S, B any] struct {
-	writeSink[Sample[B]]
+	writeSink
 	order order[S, B]
 	rng   *rand.Rand
 	most  int64
@@ -164,12 +159,12 @@ func newSampler[S, B any](t *Task, spec *plan.Sink, make func(bool) (order[S, B]
 	if err != nil {
 		return nil, err
 	}
-	c, err := codec.For[Sample[B]]()
+	typ, err := codec.TypeOf[Sample[B]]()
 	if err != nil {
 		return nil, err
 	}
 	return &sampler[S, B]{
-		writeSink: writeSink[Sample[B]]{t: t, w: shuffle.NewWriter(t.writeConfig(spec), c, shuffle.Single[Sample[B]])},
+		writeSink: writeSink{t: t, w: shuffle.NewWriter(t.writeConfig(spec), typ, shuffle.Single)},
 		order:     o,
 		most:      int64(min(max(allSamples/max(t.stage.N(), 1), minSampleRows), sampleRows)),
 		rng:       rand.New(rand.NewPCG(t.plan.Seed, uint64(t.spec.Partition))),
@@ -287,7 +282,7 @@ func (t *Task) bounds(key plan.StageKey) ([]byte, error) {
 
 // placeByBounds places rows by binary search: partition i has the rows that
 // are not above bound i.
-func placeByBounds[S, B any](o order[S, B], encoded []byte, n int) (shuffle.Placer[S], error) {
+func placeByBounds[S, B any](o order[S, B], encoded []byte, n int) (shuffle.Placer, error) {
 	bounds, err := codec.Unmarshal[[]B](encoded)
 	if err != nil {
 		return nil, fmt.Errorf("decode range bounds: %w", err)
@@ -295,7 +290,8 @@ func placeByBounds[S, B any](o order[S, B], encoded []byte, n int) (shuffle.Plac
 	if len(bounds) >= n {
 		return nil, fmt.Errorf("%d range bounds for %d partitions", len(bounds), n)
 	}
-	return func(rows []S, out []uint32) {
+	return func(batch codec.Rows, out []uint32) {
+		rows := codec.Slice[S](batch)
 		for i := range rows {
 			b := o.bound(&rows[i])
 			at, _ := slices.BinarySearchFunc(bounds, b, func(x, y B) int { return o.cmp(&x, &y) })
@@ -304,17 +300,17 @@ func placeByBounds[S, B any](o order[S, B], encoded []byte, n int) (shuffle.Plac
 	}, nil
 }
 
-// appendRows appends rows as one block with its length in front.
-func appendRows[T any](dst []byte, c codec.Codec[T], rows []T) ([]byte, error) {
+// appendRows appends rows of type typ as one block with its length in front.
+func appendRows(dst []byte, typ *codec.Type, rows codec.Rows) ([]byte, error) {
 	at := len(dst)
 	dst = append(dst, 0, 0, 0, 0)
-	dst, err := shuffle.EncodeBlock(dst, c, rows, false)
-	if errors.Is(err, shuffle.ErrTooLarge) && len(rows) > 1 {
-		half := len(rows) / 2
-		if dst, err = appendRows(dst[:at], c, rows[:half]); err != nil {
+	dst, err := shuffle.EncodeBlock(dst, typ, rows, false)
+	if errors.Is(err, shuffle.ErrTooLarge) && rows.Len > 1 {
+		half := rows.Len / 2
+		if dst, err = appendRows(dst[:at], typ, typ.Part(rows, 0, half)); err != nil {
 			return dst[:at], err
 		}
-		return appendRows(dst, c, rows[half:])
+		return appendRows(dst, typ, typ.Part(rows, half, rows.Len))
 	}
 	if err != nil {
 		return dst[:at], err
@@ -325,12 +321,15 @@ func appendRows[T any](dst []byte, c codec.Codec[T], rows []T) ([]byte, error) {
 
 // decodeRows feeds the rows of what appendRows wrote.
 func decodeRows[T any](b []byte, feed Feed) error {
-	c, err := codec.For[T]()
+	typ, err := codec.TypeOf[T]()
 	if err != nil {
 		return err
 	}
-	out := &Rows[T]{}
-	var before int64
+	return runOf[T](func(yield func(codec.Rows) bool) error { return decodeBlocks(b, typ, yield) })(feed)
+}
+
+func decodeBlocks(b []byte, typ *codec.Type, yield func(codec.Rows) bool) error {
+	rows := typ.NewBuffer(0)
 	for len(b) > 0 {
 		if len(b) < 4 {
 			return shuffle.ErrCorrupt
@@ -339,13 +338,11 @@ func decodeRows[T any](b []byte, feed Feed) error {
 		if b = b[4:]; n > int64(len(b)) {
 			return shuffle.ErrCorrupt
 		}
-		if out.Rows, err = shuffle.DecodeBlock(out.Rows[:0], c, b[:n]); err != nil {
+		rows.Reset()
+		if err := shuffle.DecodeBlock(rows, typ, b[:n]); err != nil {
 			return err
 		}
-		b = b[n:]
-		out.where = plain(before)
-		before += int64(len(out.Rows))
-		if !feed(out) {
+		if b = b[n:]; !yield(rows.Rows()) {
 			return nil
 		}
 	}

@@ -157,7 +157,7 @@ func TestPlaceByBounds(t *testing.T) {
 				rows = append(rows, Pair[int, int]{Key: k})
 			}
 			out := make([]uint32, len(rows))
-			place(rows, out)
+			place(codec.RowsOf(rows), out)
 			for i, row := range rows {
 				want := 0
 				for want < len(bounds) && o.cmp(&row.Key, &bounds[want]) > 0 {
@@ -238,7 +238,7 @@ func TestSamplesAreBounded(t *testing.T) {
 }
 
 func TestRowBlocks(t *testing.T) {
-	c, err := codec.For[string]()
+	typ, err := codec.TypeOf[string]()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,7 +249,7 @@ func TestRowBlocks(t *testing.T) {
 		for i := range rows {
 			rows[i] = strings.Repeat("x", n*i)
 		}
-		if b, err = appendRows(b, c, rows); err != nil {
+		if b, err = appendRows(b, typ, codec.RowsOf(rows)); err != nil {
 			t.Fatal(err)
 		}
 		want = append(want, rows...)
@@ -280,12 +280,12 @@ func TestRowBlocks(t *testing.T) {
 }
 
 func FuzzDecodeRows(f *testing.F) {
-	c, err := codec.For[string]()
+	typ, err := codec.TypeOf[string]()
 	if err != nil {
 		f.Fatal(err)
 	}
 	for _, rows := range [][]string{nil, {""}, {"a", "b", "c"}, {strings.Repeat("x", 1000)}} {
-		b, err := appendRows(nil, c, rows)
+		b, err := appendRows(nil, typ, codec.RowsOf(rows))
 		if err != nil {
 			f.Fatal(err)
 		}

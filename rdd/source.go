@@ -69,6 +69,7 @@ func LinesOp() *Op { return lines }
 
 func textOp[T any](name string, rows func(c *chunk, buf []T) []T) *Op {
 	return one(name, nil, &SourcePart{open: func(t *Task, in *Input) (Run, error) {
+		t.input = plainBytes(in.split)
 		return func(feed Feed) error {
 			r := storage.OpenText(*in.split, storage.TextOptions{})
 			defer func() { _ = r.Close() }()
@@ -96,7 +97,19 @@ func readText[T any](t *Task, r *storage.TextReader, rows func(c *chunk, buf []T
 		if !feed(out) {
 			return nil
 		}
+		t.fed += int64(len(next.Text))
 	}
+}
+
+// plainBytes is the length of the text of a split, or 0 when it is compressed
+// and not known.
+func plainBytes(s *storage.Split) int64 {
+	for _, p := range s.Parts {
+		if p.Compression != "" {
+			return 0
+		}
+	}
+	return s.Bytes()
 }
 
 // WholeFilesOp is the source of whole files.
@@ -152,7 +165,7 @@ func DataOp[T any]() *Op {
 // EncodeData encodes a slice as the blob of a Data source, cut into n
 // partitions as Spark does: partition i begins at floor(i·len/n).
 func EncodeData[T any](rows []T, n int) (blob []byte, ends []int64, err error) {
-	c, err := codec.For[T]()
+	typ, err := codec.TypeOf[T]()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -161,7 +174,7 @@ func EncodeData[T any](rows []T, n int) (blob []byte, ends []int64, err error) {
 		from, to := i*len(rows)/n, (i+1)*len(rows)/n
 		for part := rows[from:to]; len(part) > 0; {
 			step := min(len(part), BatchRows)
-			if blob, err = appendRows(blob, c, part[:step]); err != nil {
+			if blob, err = appendRows(blob, typ, codec.RowsOf(part[:step])); err != nil {
 				return nil, nil, fmt.Errorf("rows %d to %d: %w", from, to, err)
 			}
 			part = part[step:]

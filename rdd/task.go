@@ -23,6 +23,8 @@ type Task struct {
 	runner   *Runner
 	mem      *shuffle.Account
 	counters plan.Counters
+	input    int64 // bytes of text to read; 0 when that is not known
+	fed      int64 // of these, bytes whose rows have been through the pipe
 	done     <-chan struct{}
 
 	sink     sink  // once open
@@ -46,6 +48,14 @@ func (t *Task) Attempt() string { return t.spec.Attempt }
 
 // Stage is the stage's name: its operators in order.
 func (t *Task) Stage() string { return t.stage.Name }
+
+// progress is the part of its input that the task is done with, or 0.
+func (t *Task) progress() float64 {
+	if t.input == 0 {
+		return 0
+	}
+	return float64(t.fed) / float64(t.input)
+}
 
 // stopped says that the task was cancelled.
 func (t *Task) stopped() bool {

@@ -33,6 +33,8 @@ func (t *Task) writeConfig(spec *plan.Sink) shuffle.Config {
 		Mem:     t.mem,
 		Copy:    true,
 		Spilled: &t.counters.Spilled,
+
+		Progress: t.progress,
 	}
 }
 
@@ -53,33 +55,29 @@ func (t *Task) readConfig(in *Input) shuffle.Config {
 	return c
 }
 
-// stream gives the rows of one side of a wide operator.
-func stream[T any](t *Task, in *Input, i int) (shuffle.Stream[T], error) {
+// stream gives the rows of one side of a wide operator, which are of type typ.
+func stream(t *Task, in *Input, i int, typ *codec.Type) shuffle.RawStream {
 	s := in.sides[i]
 	if s.run != nil {
-		return func(yield func([]T) bool) error {
-			return s.run(func(b any) bool { return yield(b.(*Rows[T]).Rows) })
-		}, nil
-	}
-	c, err := codec.For[T]()
-	if err != nil {
-		return nil, err
+		return func(yield func(codec.Rows) bool) error {
+			return s.run(func(b any) bool { return yield(b.(batch).raw()) })
+		}
 	}
 	inputs := shuffle.Inputs(s.outputs, in.partition)
 	for _, in := range inputs {
 		t.counters.ShuffleRead += in.Bytes()
 	}
-	return shuffle.Read(t, inputs, c), nil
+	return shuffle.Read(t, inputs, typ)
 }
 
-// runOf pushes the batches of a stream.
-func runOf[T any](rows shuffle.Stream[T]) Run {
+// runOf pushes the batches of a stream of rows of T.
+func runOf[T any](rows shuffle.RawStream) Run {
 	return func(feed Feed) error {
 		out := &Rows[T]{}
 		var before int64
-		return rows(func(batch []T) bool {
-			out.Rows, out.where = batch, plain(before)
-			before += int64(len(batch))
+		return rows(func(batch codec.Rows) bool {
+			out.Rows, out.where = codec.Slice[T](batch), plain(before)
+			before += int64(batch.Len)
 			return feed(out)
 		})
 	}
@@ -103,27 +101,23 @@ func shuffled(t *Task, res *plan.Result, out *shuffle.Output) error {
 		return err
 	}
 	res.Shuffle = b
-	// All segments but the last were written early, for want of memory.
-	for _, seg := range out.Segments[:max(len(out.Segments)-1, 0)] {
-		t.counters.Spilled += seg[len(seg)-1] - seg[0]
-	}
 	res.Rows, res.Bytes, res.Sizes, res.Sum, res.RowSum = out.Rows, out.Bytes, out.Sizes, out.Sum, out.RowSum
 	t.counters.ShuffleWrite += out.Bytes
 	return nil
 }
 
 // writeSink is the map side of a shuffle that does not combine.
-type writeSink[T any] struct {
+type writeSink struct {
 	t   *Task
-	w   *shuffle.Writer[T]
+	w   *shuffle.Writer
 	err error
 }
 
-// writerPart makes the map side of a shuffle of T; place says how rows find
-// their partition.
-func writerPart[T any](place func(t *Task, spec *plan.Sink) (shuffle.Placer[T], error)) *SinkPart {
+// writerPart makes the map side of a shuffle of rows of a type; place says how
+// rows find their partition.
+func writerPart(typ func() (*codec.Type, error), place func(t *Task, spec *plan.Sink) (shuffle.Placer, error)) *SinkPart {
 	return &SinkPart{open: func(t *Task, spec *plan.Sink) (sink, error) {
-		c, err := codec.For[T]()
+		row, err := typ()
 		if err != nil {
 			return nil, err
 		}
@@ -131,23 +125,23 @@ func writerPart[T any](place func(t *Task, spec *plan.Sink) (shuffle.Placer[T], 
 		if err != nil {
 			return nil, err
 		}
-		return &writeSink[T]{t: t, w: shuffle.NewWriter(t.writeConfig(spec), c, p)}, nil
+		return &writeSink{t: t, w: shuffle.NewWriter(t.writeConfig(spec), row, p)}, nil
 	}}
 }
 
-func (s *writeSink[T]) feed(b any) bool {
-	rows := b.(*Rows[T]).Rows
-	s.t.counters.RowsOut += int64(len(rows))
+func (s *writeSink) feed(b any) bool {
+	rows := b.(batch).raw()
+	s.t.counters.RowsOut += int64(rows.Len)
 	if s.err == nil {
 		s.err = s.w.Write(rows)
 	}
 	return s.err == nil
 }
 
-func (s *writeSink[T]) target() any { return nil }
-func (s *writeSink[T]) flush() bool { return s.err == nil }
+func (s *writeSink) target() any { return nil }
+func (s *writeSink) flush() bool { return s.err == nil }
 
-func (s *writeSink[T]) finish(res *plan.Result) error {
+func (s *writeSink) finish(res *plan.Result) error {
 	if s.err != nil {
 		s.w.Abort()
 		return s.err
@@ -159,33 +153,46 @@ func (s *writeSink[T]) finish(res *plan.Result) error {
 	return shuffled(s.t, res, out)
 }
 
-func (s *writeSink[T]) abort() { s.w.Abort() }
+func (s *writeSink) abort() { s.w.Abort() }
 
 // combineSink is the map side of a shuffle that combines.
-type combineSink[T any, K comparable, V, C any] struct {
-	t     *Task
-	c     *shuffle.Combiner[K, V, C]
-	split func(*T) (K, V)
-}
-
-func (s *combineSink[T, K, V, C]) feed(b any) bool {
-	rows := b.(*Rows[T])
-	for i := range rows.Rows {
-		rows.Row = i
-		k, v := s.split(&rows.Rows[i])
-		rows.Row = -1 // values are combined later, many at once
-		if !s.c.Push(k, v) && !s.c.Flush() {
-			return false
-		}
+type combineSink struct {
+	t *Task
+	c interface {
+		Flush() bool
+		Err() error
+		Close() (*shuffle.Output, error)
+		Abort()
 	}
-	return s.c.Flush()
+	push func(b any) bool
 }
 
-func (s *combineSink[T, K, V, C]) target() any { return s.c }
-func (s *combineSink[T, K, V, C]) flush() bool { return s.c.Flush() }
-func (s *combineSink[T, K, V, C]) abort()      { s.c.Abort() }
+func newCombineSink[T any, K comparable, V, C any](t *Task, spec *plan.Sink, f shuffle.Combine[V, C], split func(*T) (K, V)) (*combineSink, error) {
+	types, err := shuffle.NewCombining[K](f)
+	if err != nil {
+		return nil, err
+	}
+	c := shuffle.NewCombiner[K, V, C](t.writeConfig(spec), types)
+	return &combineSink{t: t, c: c, push: func(b any) bool {
+		rows := b.(*Rows[T])
+		for i := range rows.Rows {
+			rows.Row = i
+			k, v := split(&rows.Rows[i])
+			rows.Row = -1 // values are combined later, many at once
+			if !c.Push(k, v) && !c.Flush() {
+				return false
+			}
+		}
+		return true
+	}}, nil
+}
 
-func (s *combineSink[T, K, V, C]) finish(res *plan.Result) error {
+func (s *combineSink) feed(b any) bool { return s.push(b) && s.c.Flush() }
+func (s *combineSink) target() any     { return s.c }
+func (s *combineSink) flush() bool     { return s.c.Flush() }
+func (s *combineSink) abort()          { s.c.Abort() }
+
+func (s *combineSink) finish(res *plan.Result) error {
 	if err := s.c.Err(); err != nil {
 		s.c.Abort()
 		return err
@@ -203,18 +210,10 @@ func (s *combineSink[T, K, V, C]) finish(res *plan.Result) error {
 func combining[T any, K comparable, V, C, U any](name string, fn any, f shuffle.Combine[V, C], split func(*T) (K, V), join func(*Pair[K, C]) U) *Op {
 	return of[T](many(name, fn, map[string]Part{
 		"map": &SinkPart{open: func(t *Task, spec *plan.Sink) (sink, error) {
-			keys, c, err := keyed[K, C]()
-			if err != nil {
-				return nil, err
-			}
-			return &combineSink[T, K, V, C]{t: t, c: shuffle.NewCombiner(t.writeConfig(spec), keys, c, owning(f)), split: split}, nil
+			return newCombineSink(t, spec, owning(f), split)
 		}},
 		"reduce": &SourcePart{open: func(t *Task, in *Input) (Run, error) {
-			keys, c, err := keyed[K, C]()
-			if err != nil {
-				return nil, err
-			}
-			rows, err := combined(t, in, keys, c, f, split)
+			rows, err := combined(t, in, f, split)
 			if err != nil {
 				return nil, err
 			}
@@ -225,58 +224,47 @@ func combining[T any, K comparable, V, C, U any](name string, fn any, f shuffle.
 
 // combined gives the combinations of a task's keys: of what the map side
 // combined before, or of the rows as they are, where they were placed already.
-func combined[T any, K comparable, V, C any](t *Task, in *Input, keys codec.Keys[K], c codec.Codec[Pair[K, C]], f shuffle.Combine[V, C], split func(*T) (K, V)) (shuffle.Stream[Pair[K, C]], error) {
+func combined[T any, K comparable, V, C any](t *Task, in *Input, f shuffle.Combine[V, C], split func(*T) (K, V)) (shuffle.RawStream, error) {
 	cfg := t.readConfig(in)
 	if in.sides[0].run == nil {
-		rows, err := stream[Pair[K, C]](t, in, 0)
-		return shuffle.Merge(t, cfg, keys, c, f, rows), err
+		c, err := shuffle.NewCombining[K](f)
+		if err != nil {
+			return nil, err
+		}
+		return shuffle.Merge(t, cfg, c, stream(t, in, 0, c.Rows())), nil
 	}
-	vc, err := codec.For[Pair[K, V]]()
+	c, err := shuffle.NewCombining[K](owning(f))
 	if err != nil {
 		return nil, err
 	}
-	rows, err := stream[T](t, in, 0)
-	if err != nil {
-		return nil, err
-	}
-	var buf []Pair[K, V]
-	pairs := func(yield func([]Pair[K, V]) bool) error {
-		return rows(func(batch []T) bool {
+	rows := stream(t, in, 0, nil) // nothing is decoded
+	return shuffle.Aggregate(t, cfg, c, mapped(rows, func(row *T) Pair[K, V] {
+		k, v := split(row)
+		return Pair[K, V]{Key: k, Value: v}
+	})), nil
+}
+
+// mapped applies f to the rows of a stream.
+func mapped[T, U any](rows shuffle.RawStream, f func(*T) U) shuffle.RawStream {
+	var buf []U
+	return func(yield func(codec.Rows) bool) error {
+		return rows(func(batch codec.Rows) bool {
 			buf = buf[:0]
-			for i := range batch {
-				k, v := split(&batch[i])
-				buf = append(buf, Pair[K, V]{Key: k, Value: v})
+			rows := codec.Slice[T](batch)
+			for i := range rows {
+				buf = append(buf, f(&rows[i]))
 			}
-			return yield(buf)
+			return yield(codec.RowsOf(buf))
 		})
 	}
-	return shuffle.Aggregate(t, cfg, keys, vc, owning(f), pairs), nil
 }
 
 // joinedRows makes the rows of the result.
-func joinedRows[K, C, U any](rows shuffle.Stream[Pair[K, C]], join func(*Pair[K, C]) U) Run {
+func joinedRows[K, C, U any](rows shuffle.RawStream, join func(*Pair[K, C]) U) Run {
 	if join == nil {
-		return runOf(rows)
+		return runOf[U](rows) // U is Pair[K, C]
 	}
-	var buf []U
-	return runOf(func(yield func([]U) bool) error {
-		return rows(func(batch []Pair[K, C]) bool {
-			buf = buf[:0]
-			for i := range batch {
-				buf = append(buf, join(&batch[i]))
-			}
-			return yield(buf)
-		})
-	})
-}
-
-func keyed[K comparable, C any]() (codec.Keys[K], codec.Codec[Pair[K, C]], error) {
-	keys, err := codec.KeysFor[K]()
-	if err != nil {
-		return nil, nil, err
-	}
-	c, err := codec.For[Pair[K, C]]()
-	return keys, c, err
+	return runOf[U](mapped(rows, join))
 }
 
 func splitPair[K, V any](p *Pair[K, V]) (K, V) { return p.Key, p.Value }
@@ -339,27 +327,37 @@ func CountByKeyOp[K comparable, V any]() *Op {
 	return op
 }
 
-// placeByKey places pairs by their key's hash.
-func placeByKey[K comparable, V any](t *Task, spec *plan.Sink) (shuffle.Placer[Pair[K, V]], error) {
-	keys, err := codec.KeysFor[K]()
-	if err != nil {
-		return nil, err
-	}
-	return shuffle.HashPairs[K, V](keys, t.plan.Seed, spec.Part.N), nil
+// pairWriter makes the map side of a shuffle that places pairs by their key's
+// hash.
+func pairWriter[K comparable, V any]() *SinkPart {
+	return writerPart(codec.TypeOf[Pair[K, V]], func(t *Task, spec *plan.Sink) (shuffle.Placer, error) {
+		keys, err := codec.KeysFor[K]()
+		if err != nil {
+			return nil, err
+		}
+		typ, err := codec.TypeOf[Pair[K, V]]()
+		if err != nil {
+			return nil, err
+		}
+		return shuffle.HashKeys(keys.KeyType, typ, t.plan.Seed, spec.Part.N), nil
+	})
 }
 
 // readPart is the read side of a shuffle that only moves rows.
 func readPart[T any]() *SourcePart {
 	return &SourcePart{open: func(t *Task, in *Input) (Run, error) {
-		rows, err := stream[T](t, in, 0)
-		return runOf(rows), err
+		typ, err := codec.TypeOf[T]()
+		if err != nil {
+			return nil, err
+		}
+		return runOf[T](stream(t, in, 0, typ)), nil
 	}}
 }
 
 // PartitionByOp moves each pair to its key's partition.
 func PartitionByOp[K comparable, V any]() *Op {
 	return of[Pair[K, V]](many("PartitionBy", nil, map[string]Part{
-		"map":    writerPart(placeByKey[K, V]),
+		"map":    pairWriter[K, V](),
 		"reduce": readPart[Pair[K, V]](),
 	}))
 }
@@ -367,8 +365,8 @@ func PartitionByOp[K comparable, V any]() *Op {
 // RepartitionOp spreads rows evenly.
 func RepartitionOp[T any]() *Op {
 	return of[T](many("Repartition", nil, map[string]Part{
-		"map": writerPart(func(t *Task, spec *plan.Sink) (shuffle.Placer[T], error) {
-			return shuffle.RoundRobin[T](t.spec.Partition, spec.Part.N), nil
+		"map": writerPart(codec.TypeOf[T], func(t *Task, spec *plan.Sink) (shuffle.Placer, error) {
+			return shuffle.RoundRobin(t.spec.Partition, spec.Part.N), nil
 		}),
 		"reduce": readPart[T](),
 	}))
@@ -383,20 +381,17 @@ type Group[K, V any] struct {
 
 func groupParts[K comparable, V any](post Part) map[string]Part {
 	return map[string]Part{
-		"map": writerPart(placeByKey[K, V]),
+		"map": pairWriter[K, V](),
 		"reduce": &SourcePart{open: func(t *Task, in *Input) (Run, error) {
-			keys, c, err := keyed[K, V]()
+			typ, err := codec.TypeOf[Pair[K, V]]()
 			if err != nil {
 				return nil, err
 			}
-			rows, err := stream[Pair[K, V]](t, in, 0)
-			if err != nil {
-				return nil, err
-			}
+			rows := stream(t, in, 0, typ)
 			return func(feed Feed) error {
 				out := &Rows[Group[K, V]]{Rows: make([]Group[K, V], 1)}
 				var n int64
-				return shuffle.Groups(t, t.readConfig(in), keys, c, rows)(func(k K, values iter.Seq[V]) bool {
+				return shuffle.Groups[K, V](t, t.readConfig(in), rows)(func(k K, values iter.Seq[V]) bool {
 					out.Rows[0], out.where = Group[K, V]{Key: k, Values: values}, plain(n)
 					n++
 					return feed(out)

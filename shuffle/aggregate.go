@@ -2,51 +2,33 @@ package shuffle
 
 import (
 	"context"
+	"unsafe"
 
 	"github.com/gordd-project/gordd/rdd/codec"
 	"github.com/gordd-project/gordd/shuffle/table"
 )
 
 // Aggregate combines the values of every key of in, which were not combined on the map side, and returns one
-// accumulator a key. The codec is that of the rows of in, for those that memory cannot hold.
+// accumulator a key.
 //
 // Values are added in the order of their arrival. The result is in the order of the keys' hashes. Neither depends on
 // how much memory there was.
-func Aggregate[K comparable, V, C any](
-	ctx context.Context, cfg Config, keys codec.Keys[K], c codec.Codec[codec.Pair[K, V]], f Combine[V, C],
-	in Stream[codec.Pair[K, V]],
-) Stream[codec.Pair[K, C]] {
-	return aggregate(ctx, cfg, keys, c, f.adding(), in)
+func Aggregate(ctx context.Context, cfg Config, c Combining, in RawStream) RawStream {
+	return aggregate(ctx, cfg, c, c.in, c.add, in)
 }
 
 // Merge is Aggregate for the accumulators that a Combiner made.
-func Merge[K comparable, V, C any](
-	ctx context.Context, cfg Config, keys codec.Keys[K], c codec.Codec[codec.Pair[K, C]], f Combine[V, C],
-	in Stream[codec.Pair[K, C]],
-) Stream[codec.Pair[K, C]] {
-	return aggregate(ctx, cfg, keys, c, f.merging(), in)
+func Merge(ctx context.Context, cfg Config, c Combining, in RawStream) RawStream {
+	return aggregate(ctx, cfg, c, c.out, c.merge, in)
 }
 
-// Presence is the Combine of keys without values, for distinct.
-func Presence() Combine[struct{}, struct{}] {
-	return Combine[struct{}, struct{}]{
-		Init:       func(*struct{}, struct{}) {},
-		Add:        func(*struct{}, struct{}) {},
-		Merge:      func(_, _ *struct{}) {},
-		AddBatch:   func([]*struct{}, []struct{}) {},
-		MergeBatch: func([]*struct{}, []struct{}) {},
-	}
-}
-
-func aggregate[K comparable, X, C any](
-	ctx context.Context, cfg Config, keys codec.Keys[K], c codec.Codec[codec.Pair[K, X]], up update[X, C],
-	in Stream[codec.Pair[K, X]],
-) Stream[codec.Pair[K, C]] {
-	return func(yield func([]codec.Pair[K, C]) bool) error {
+func aggregate(ctx context.Context, cfg Config, c Combining, rows codec.PairType, up update, in RawStream) RawStream {
+	return func(yield func(codec.Rows) bool) error {
 		cfg := cfg.withDefaults()
-		a := &aggregator[K, X, C]{keys: keys, seed: cfg.tableSeed(roleReduce), mem: cfg.share(), up: up}
-		a.tab = newLedger(table.New[K, C](keys, a.seed, keyBytes), &a.mem)
-		a.rest = newSorter(ctx, cfg, &a.mem, c, byHash[K, X](keys, a.seed))
+		a := &aggregator{types: c, in: rows, seed: cfg.tableSeed(roleReduce), mem: cfg.share(), up: newUpdater(up)}
+		a.tab = newLedger(table.New(c.keys, c.out, a.seed, keyBytes), c.out.Value, &a.mem)
+		a.missed = rows.NewBuffer(0)
+		a.rest = newSorter(ctx, cfg, &a.mem, rows.Type, byHash(c.keys, rows.Type, a.seed))
 		defer a.close()
 		if err := a.consume(in); err != nil {
 			return err
@@ -59,57 +41,31 @@ func aggregate[K comparable, X, C any](
 	}
 }
 
-// byHash orders pairs by the hash of their keys, and those of equal hashes by key.
-func byHash[K comparable, V any](keys codec.Keys[K], seed uint64) ordering[codec.Pair[K, V]] {
-	return ordering[codec.Pair[K, V]]{
-		prefix: func(rows []codec.Pair[K, V], out []uint64) {
-			var ks [table.Batch]K
-			for len(rows) > 0 {
-				n := min(len(rows), len(ks))
-				for i := range n {
-					ks[i] = rows[i].Key
-				}
-				keys.Hash(out[:n], ks[:n], seed)
-				rows, out = rows[n:], out[n:]
-			}
-		},
-		cmp: func(a, b *codec.Pair[K, V]) int {
-			if keys.Equal(a.Key, b.Key) {
-				return 0
-			}
-			return keys.Compare(a.Key, b.Key)
-		},
-	}
-}
-
 // aggregator combines rows in a table until its growth is refused. From then on the table is frozen: rows of keys that
 // are there are combined as before, all others are sorted by the hash of their keys, on disk if need be. So the values
 // of a key are either all in the table or all among the sorted rows, and in both places combined in the order of their
 // arrival. In the end the two are merged by hash.
-type aggregator[K comparable, X, C any] struct {
-	keys   codec.Keys[K]
+type aggregator struct {
+	types  Combining
+	in     codec.PairType
 	seed   uint64
 	mem    share
-	up     update[X, C]
-	tab    ledger[K, C]
+	up     updater
+	tab    ledger
 	frozen bool
-	rest   *sorter[codec.Pair[K, X]]
-	missed []codec.Pair[K, X]
+	rest   *sorter
+	missed *codec.Buffer
 
-	ks     [table.Batch]K
-	xs     [table.Batch]X
 	hashes [table.Batch]uint64
-	slots  [table.Batch]*C
+	slots  [table.Batch]unsafe.Pointer
 }
 
-func (a *aggregator[K, X, C]) consume(in Stream[codec.Pair[K, X]]) error {
+func (a *aggregator) consume(in RawStream) error {
 	var failed error
-	err := in(func(rows []codec.Pair[K, X]) bool {
+	err := in(func(rows codec.Rows) bool {
 		failed = a.rest.stop()
-		for len(rows) > 0 && failed == nil {
-			n := min(len(rows), table.Batch)
-			failed = a.take(rows[:n])
-			rows = rows[n:]
+		for from := 0; from < rows.Len && failed == nil; from += table.Batch {
+			failed = a.take(a.in.Part(rows, from, min(from+table.Batch, rows.Len)))
 		}
 		return failed == nil
 	})
@@ -119,17 +75,16 @@ func (a *aggregator[K, X, C]) consume(in Stream[codec.Pair[K, X]]) error {
 	return err
 }
 
-func (a *aggregator[K, X, C]) take(rows []codec.Pair[K, X]) error {
-	for i := range rows {
-		a.ks[i], a.xs[i] = rows[i].Key, rows[i].Value
-	}
-	n := len(rows)
-	ks, hashes, slots := a.ks[:n], a.hashes[:n], a.slots[:n]
-	a.tab.Hash(ks, hashes)
-	if !a.frozen && a.tab.room(n, 0) && a.headroom() {
-		fresh := a.tab.Upsert(ks, hashes, slots)
+func (a *aggregator) take(rows codec.Rows) error {
+	size := uintptr(a.in.Size())
+	keys := table.Keys{First: rows.Data, Stride: size, Len: rows.Len}
+	xs := values{unsafe.Add(rows.Data, a.in.ValueAt), size}
+	hashes, slots := a.hashes[:rows.Len], a.slots[:rows.Len]
+	a.tab.Hash(keys, hashes)
+	if !a.frozen && a.tab.room(rows.Len, 0) && a.headroom() {
+		fresh := a.tab.Upsert(keys, hashes, slots)
 		a.tab.settle()
-		a.up.apply(fresh, slots, a.xs[:n])
+		a.up.apply(fresh, slots, xs)
 		a.frozen = !a.tab.measure(slots, 0)
 		return nil
 	}
@@ -137,23 +92,22 @@ func (a *aggregator[K, X, C]) take(rows []codec.Pair[K, X]) error {
 		a.frozen = true
 		a.tab.settle()
 	}
-	missing := a.tab.Find(ks, hashes, slots)
+	missing := a.tab.Find(keys, hashes, slots)
+	a.up.rest(missing, slots, xs)
 	if missing == 0 {
-		a.up.batch(slots, a.xs[:n])
 		return nil
 	}
-	a.missed = a.missed[:0]
-	for i := range rows {
+	a.missed.Reset()
+	for i := range rows.Len {
 		if missing>>i&1 != 0 {
-			a.missed = append(a.missed, rows[i])
+			a.missed.Append(a.in.Part(rows, i, i+1))
 		}
 	}
-	a.up.compact(missing, slots, a.xs[:n])
-	return a.rest.add(a.missed)
+	return a.rest.add(a.missed.Rows())
 }
 
 // headroom reports whether the table leaves memory for sorting: half of what it takes itself.
-func (a *aggregator[K, X, C]) headroom() bool {
+func (a *aggregator) headroom() bool {
 	if a.tab.charged == a.tab.Bytes() || a.tab.charged <= leastTable {
 		return true // it does not grow now
 	}
@@ -165,7 +119,7 @@ func (a *aggregator[K, X, C]) headroom() bool {
 	return true
 }
 
-func (a *aggregator[K, X, C]) finish() (puller[codec.Pair[K, C]], error) {
+func (a *aggregator) finish() (puller, error) {
 	kept := a.entries()
 	if !a.frozen {
 		return kept, nil
@@ -174,95 +128,96 @@ func (a *aggregator[K, X, C]) finish() (puller[codec.Pair[K, C]], error) {
 	if err != nil {
 		return nil, err
 	}
-	sorted := &folded[K, X, C]{groups: groups[K, X]{src: rest, keys: a.keys}, up: a.up}
-	return merge(byHash[K, C](a.keys, a.seed), []puller[codec.Pair[K, C]]{kept, sorted})
+	sorted := &folded{groups: newGroups(rest, a.types.keys, a.in), out: a.types.out, up: a.up.update}
+	sorted.rows = a.types.out.Make(pulledRows)
+	return merge(byHash(a.types.keys, a.types.out.Type, a.seed), a.types.out.Type, []puller{kept, sorted})
 }
 
 // entries returns the table's entries in the order of their hashes.
-func (a *aggregator[K, X, C]) entries() *entries[K, C] {
+func (a *aggregator) entries() *entries {
 	pos := a.tab.Positions(make([]uint32, 0, a.tab.Len()))
 	ks := make([]sortKey, len(pos))
-	ord := byHash[K, C](a.keys, a.seed)
-	rows := make([]codec.Pair[K, C], min(len(pos), gatherRows))
-	pre := make([]uint64, len(rows))
-	for from := 0; from < len(pos); from += gatherRows {
-		part := pos[from:min(from+gatherRows, len(pos))]
-		a.tab.Load(rows, part, false)
-		ord.prefix(rows[:len(part)], pre)
+	var hashes [pulledRows]uint64
+	for from := 0; from < len(pos); from += len(hashes) {
+		part := pos[from:min(from+len(hashes), len(pos))]
+		a.tab.Hashes(part, a.seed, hashes[:len(part)])
 		for i, p := range part {
-			ks[from+i] = sortKey{pre[i], p}
+			ks[from+i] = sortKey{hashes[i], p}
 		}
 	}
 	// Slots are nearly in order already, but for those that wrapped around at the end.
 	if !insertionSort(ks, 8*len(ks)) {
 		sortKeys(ks, make([]sortKey, len(ks)))
 	}
-	// Equal hashes of different keys are one in 2⁶⁴, but their order must not be chance.
-	var two [2]codec.Pair[K, C]
+	a.breakTies(ks)
+	return &entries{tab: a.tab.Table, keys: ks, typ: a.types.out.Type, rows: a.types.out.Make(pulledRows)}
+}
+
+// breakTies orders entries of equal hashes by key. These are one in 2⁶⁴, but their order must not be chance.
+func (a *aggregator) breakTies(ks []sortKey) {
+	out := a.types.out
+	two := out.Make(2)
 	for i := 1; i < len(ks); i++ {
 		for j := i; j > 0 && ks[j].p == ks[j-1].p; j-- {
-			a.tab.Load(two[:], []uint32{ks[j-1].i, ks[j].i}, false)
-			if ord.cmp(&two[0], &two[1]) <= 0 {
+			a.tab.Load(two, []uint32{ks[j-1].i, ks[j].i}, false)
+			if a.types.keys.Compare(out.At(two, 0), out.At(two, 1)) <= 0 {
 				break
 			}
 			ks[j-1], ks[j] = ks[j], ks[j-1]
 		}
 	}
-	return &entries[K, C]{tab: a.tab.Table, keys: ks}
 }
 
-func (a *aggregator[K, X, C]) close() {
+func (a *aggregator) close() {
 	a.rest.close()
 	a.tab.free()
 	a.mem.release()
 }
 
 // entries pulls from a table.
-type entries[K comparable, C any] struct {
-	tab  table.Table[K, C]
+type entries struct {
+	tab  table.Table
 	keys []sortKey
+	typ  *codec.Type
+	rows codec.Rows
 	pos  [pulledRows]uint32
 	pre  [pulledRows]uint64
-	rows [pulledRows]codec.Pair[K, C]
 }
 
-func (e *entries[K, C]) next() ([]codec.Pair[K, C], []uint64, error) {
+func (e *entries) next() (codec.Rows, []uint64, error) {
 	n := min(len(e.keys), pulledRows)
 	for i, k := range e.keys[:n] {
 		e.pos[i], e.pre[i] = k.i, k.p
 	}
 	e.keys = e.keys[n:]
-	e.tab.Load(e.rows[:], e.pos[:n], true) // who gets the rows may keep their strings
-	return e.rows[:n], e.pre[:n], nil
+	rows := e.typ.Part(e.rows, 0, n)
+	e.tab.Load(rows, e.pos[:n], true) // who gets the rows may keep their strings
+	return rows, e.pre[:n], nil
 }
 
 // folded pulls one accumulator for every group of sorted rows.
-type folded[K comparable, X, C any] struct {
-	groups groups[K, X]
-	up     update[X, C]
-	rows   [pulledRows]codec.Pair[K, C]
+type folded struct {
+	groups *groups
+	out    codec.PairType
+	up     update
+	rows   codec.Rows
 	pre    [pulledRows]uint64
-	slot   [1]*C
-	one    [1]X
+	slot   [1]unsafe.Pointer
 }
 
-func (f *folded[K, X, C]) next() ([]codec.Pair[K, C], []uint64, error) {
+func (f *folded) next() (codec.Rows, []uint64, error) {
+	f.out.Clear(f.rows)
 	n := 0
 	for ; n < pulledRows && f.groups.open(); n++ {
-		row := &f.rows[n]
-		*row = codec.Pair[K, C]{Key: f.groups.key}
+		row := f.out.At(f.rows, n)
+		f.out.Key.Copy(codec.Rows{Data: row, Len: 1}, codec.Rows{Data: f.groups.key, Len: 1})
 		f.pre[n] = f.groups.hash
-		f.slot[0] = &row.Value
-		first := true
-		for x := range f.groups.values {
-			f.one[0] = x
-			if first {
-				f.up.first(&row.Value, &f.one[0])
-				first = false
-			} else {
-				f.up.batch(f.slot[:], f.one[:])
-			}
+		acc := unsafe.Add(row, f.out.ValueAt)
+		f.slot[0] = acc
+		f.up.first(acc, f.groups.value())
+		for f.groups.step(); f.groups.more; f.groups.step() {
+			f.up.batch(f.slot[:], f.groups.value())
 		}
 	}
-	return f.rows[:n], f.pre[:n], f.groups.err
+	return f.out.Part(f.rows, 0, n), f.pre[:n], f.groups.err
 }

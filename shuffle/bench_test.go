@@ -63,8 +63,7 @@ func benchInts() []int64 {
 func benchCombiner[K comparable](b *testing.B, keys []K) {
 	b.Run("combiner", func(b *testing.B) {
 		for b.Loop() {
-			c := shuffle.NewCombiner(shuffle.Config{Dir: b.TempDir(), Reduces: 16, Seed: 1},
-				must(codec.KeysFor[K]()), must(codec.For[codec.Pair[K, int64]]()), sumInt64())
+			c := newCombiner[K](shuffle.Config{Dir: b.TempDir(), Reduces: 16, Seed: 1}, sumInt64())
 			for _, k := range keys {
 				if !c.Push(k, 1) && !c.Flush() {
 					b.Fatal(c.Err())
@@ -100,8 +99,7 @@ func BenchmarkGroup(b *testing.B) {
 	}
 	b.Run("groups", func(b *testing.B) {
 		for b.Loop() {
-			g := shuffle.Groups(context.Background(), shuffle.Config{Dir: b.TempDir()}, must(codec.KeysFor[int64]()),
-				must(codec.For[codec.Pair[int64, int64]]()), batches(rows, 4096))
+			g := shuffle.Groups[int64, int64](context.Background(), shuffle.Config{Dir: b.TempDir()}, raw(rows, 4096))
 			sum := int64(0)
 			err := g(func(_ int64, vs iter.Seq[int64]) bool {
 				for v := range vs {
@@ -134,9 +132,9 @@ func BenchmarkSort(b *testing.B) {
 	}
 	b.Run("sort", func(b *testing.B) {
 		for b.Loop() {
-			s := shuffle.Sort(context.Background(), shuffle.Config{Dir: b.TempDir()}, must(codec.For[uint64]()),
-				func(rows, out []uint64) { copy(out, rows) }, nil, batches(rows, 4096))
-			if err := s(func([]uint64) bool { return true }); err != nil {
+			s := shuffle.Sort(context.Background(), shuffle.Config{Dir: b.TempDir()}, typeOf[uint64](),
+				func(rows codec.Rows, out []uint64) { copy(out, codec.Slice[uint64](rows)) }, nil, raw(rows, 4096))
+			if err := s(func(codec.Rows) bool { return true }); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -159,11 +157,10 @@ func BenchmarkJoin(b *testing.B) {
 	for i := range right {
 		right[i] = codec.Pair[int64, int64]{Key: int64(i), Value: int64(i)}
 	}
-	c := must(codec.For[codec.Pair[int64, int64]]())
 	for b.Loop() {
 		sum := int64(0)
-		err := shuffle.CoGroups(context.Background(), shuffle.Config{Dir: b.TempDir()}, must(codec.KeysFor[int64]()),
-			c, batches(left, 4096), c, batches(right, 4096))(func(_ int64, vs, ws iter.Seq[int64]) bool {
+		err := shuffle.CoGroups[int64, int64, int64](context.Background(), shuffle.Config{Dir: b.TempDir()},
+			raw(left, 4096), raw(right, 4096))(func(_ int64, vs, ws iter.Seq[int64]) bool {
 			for v := range vs {
 				for w := range ws {
 					sum += v ^ w
@@ -187,8 +184,7 @@ func BenchmarkAggregate(b *testing.B) {
 		b.Run(fmt.Sprint(limit>>20, "MiB"), func(b *testing.B) {
 			for b.Loop() {
 				acc := shuffle.NewMemory(limit).Open("")
-				s := shuffle.Merge(context.Background(), shuffle.Config{Dir: b.TempDir(), Mem: acc}, must(codec.KeysFor[int64]()),
-					must(codec.For[codec.Pair[int64, int64]]()), sumInt64(), batches(rows, 4096))
+				s := merge[int64](context.Background(), shuffle.Config{Dir: b.TempDir(), Mem: acc}, sumInt64(), batches(rows, 4096))
 				if err := s(func([]codec.Pair[int64, int64]) bool { return true }); err != nil {
 					b.Fatal(err)
 				}

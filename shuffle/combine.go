@@ -3,140 +3,26 @@ package shuffle
 import (
 	"errors"
 	"math"
-	"math/bits"
+	"unsafe"
 
 	"github.com/gordd-project/gordd/rdd/codec"
 	"github.com/gordd-project/gordd/shuffle/table"
 	"github.com/gordd-project/gordd/shuffle/weight"
 )
 
-// Combine has the functions of a shuffle that combines values of type V to accumulators of type C. Accumulators are
-// passed by pointer so that large ones are not copied.
-type Combine[V, C any] struct {
-	// Init makes an accumulator, which is zero, from the first value of a key.
-	Init func(acc *C, v V)
-	// Add adds a further value.
-	Add func(acc *C, v V)
-	// Merge adds the accumulator right to left. Left is from earlier rows.
-	Merge func(left, right *C)
-	// AddBatch is Add for many values: vals[i] belongs to *slots[i]. The same slot may be there several times; the
-	// order counts. It is optional, and used instead of Add where given.
-	AddBatch func(slots []*C, vals []V)
-	// MergeBatch is Merge for many accumulators, and optional too.
-	MergeBatch func(slots []*C, accs []C)
-}
-
-// update is what a table does with values of type X: those of a map side or accumulators that were combined already.
-type update[X, C any] struct {
-	first func(acc *C, x *X)
-	batch func(slots []*C, xs []X)
-}
-
-func (f Combine[V, C]) adding() update[V, C] {
-	u := update[V, C]{first: func(acc *C, v *V) { f.Init(acc, *v) }, batch: f.AddBatch}
-	if u.batch == nil {
-		u.batch = func(slots []*C, vals []V) {
-			for i, s := range slots {
-				f.Add(s, vals[i])
-			}
-		}
-	}
-	return u
-}
-
-func (f Combine[V, C]) merging() update[C, C] {
-	u := update[C, C]{first: func(acc *C, x *C) { *acc = *x }, batch: f.MergeBatch}
-	if u.batch == nil {
-		u.batch = func(slots []*C, accs []C) {
-			for i, s := range slots {
-				f.Merge(s, &accs[i])
-			}
-		}
-	}
-	return u
-}
-
-// apply updates the accumulators in slots, those of new keys first: a key's first row is the one marked fresh, and
-// its other rows in the batch come later.
-func (u *update[X, C]) apply(fresh uint64, slots []*C, xs []X) {
-	if fresh == 0 {
-		u.batch(slots, xs)
-		return
-	}
-	for f := fresh; f != 0; f &= f - 1 {
-		i := bits.TrailingZeros64(f)
-		u.first(slots[i], &xs[i])
-	}
-	u.compact(fresh, slots, xs)
-}
-
-// compact updates the accumulators of the rows that left does not mark.
-func (u *update[X, C]) compact(left uint64, slots []*C, xs []X) {
-	n := 0
-	for i := range slots {
-		if left>>i&1 == 0 {
-			slots[n], xs[n] = slots[i], xs[i]
-			n++
-		}
-	}
-	if n > 0 {
-		u.batch(slots[:n], xs[:n])
-	}
-}
-
 // Combiner combines the rows of a map task by key and writes the accumulators, partitioned by the hash of their keys.
 // It is not safe for concurrent use.
 type Combiner[K comparable, V, C any] struct {
-	// The batch that Push fills comes first, so that its loop touches few lines.
 	n    int
 	ks   [table.Batch]K
 	vals [table.Batch]V
-
-	hashes [table.Batch]uint64
-	slots  [table.Batch]*C
-	cfg    Config
-	keys   codec.Keys[K]
-	seed   uint64
-	mem    share
-	tab    ledger[K, C]
-	up     update[V, C]
-	out    *outFile[codec.Pair[K, C]]
-	cap    int64
-
-	pos, parts, order, counts []uint32 // of a segment being written
-	rows                      []codec.Pair[K, C]
-
-	seen   int64 // rows since the table was empty
-	look   int   // number of keys at which combining is judged next
-	direct *Writer[codec.Pair[K, C]]
-	copier *weight.Copier[K]
-	err    error
-	closed bool
+	combiner
 }
 
-// firstLook is the number of keys at which combining is judged for the first time.
-const firstLook = 64 << 10
-
-// NewCombiner returns a Combiner for cfg.Reduces partitions.
-func NewCombiner[K comparable, V, C any](
-	cfg Config, keys codec.Keys[K], c codec.Codec[codec.Pair[K, C]], f Combine[V, C],
-) *Combiner[K, V, C] {
-	cfg = cfg.withDefaults()
-	cb := &Combiner[K, V, C]{
-		cfg:  cfg,
-		keys: keys,
-		seed: cfg.tableSeed(roleCombine),
-		mem:  cfg.share(),
-		up:   f.adding(),
-		cap:  cfg.SegmentBytes,
-		look: firstLook,
-	}
-	if cb.cap <= 0 {
-		cb.cap = 256 << 20
-	}
-	// 12 bytes an entry are for pos, parts and order.
-	cb.tab = newLedger(table.New[K, C](keys, cb.seed, 12), &cb.mem)
-	cb.out = newOutFile(cfg, c, weight.NewWeigher[codec.Pair[K, C]](), takeFixed(&cb.mem, cfg))
+// NewCombiner returns a Combiner for cfg.Reduces partitions. c must be of the same types.
+func NewCombiner[K comparable, V, C any](cfg Config, c Combining) *Combiner[K, V, C] {
+	cb := &Combiner[K, V, C]{}
+	cb.open(cfg, c)
 	return cb
 }
 
@@ -154,19 +40,6 @@ func (c *Combiner[K, V, C]) Push(k K, v V) bool {
 	return n < table.Batch-1
 }
 
-// PushRows adds a batch of rows.
-func (c *Combiner[K, V, C]) PushRows(rows []codec.Pair[K, V]) bool {
-	for i := range rows {
-		if !c.Push(rows[i].Key, rows[i].Value) && !c.Flush() {
-			return false
-		}
-	}
-	return true
-}
-
-// Err returns the error that ended the combining, if any.
-func (c *Combiner[K, V, C]) Err() error { return c.err }
-
 // Flush brings the rows pushed so far into the table. The memory of their keys may then be used for others. It reports
 // false when no more rows are wanted, because of an error that Err and Close return.
 //
@@ -174,59 +47,125 @@ func (c *Combiner[K, V, C]) Err() error { return c.err }
 func (c *Combiner[K, V, C]) Flush() bool {
 	n := c.n
 	c.n = 0
+	return c.flush(
+		table.Keys{First: unsafe.Pointer(&c.ks), Stride: unsafe.Sizeof(c.ks[0]), Len: n},
+		values{unsafe.Pointer(&c.vals), unsafe.Sizeof(c.vals[0])},
+	)
+}
+
+// Close flushes and writes what is left, and describes the file. After an error the file is gone.
+func (c *Combiner[K, V, C]) Close() (*Output, error) {
+	if !c.closed {
+		c.Flush()
+	}
+	return c.close()
+}
+
+// combiner is a Combiner without the batch that Push fills.
+type combiner struct {
+	types  Combining
+	cfg    Config
+	seed   uint64
+	mem    share
+	tab    ledger
+	up     updater
+	out    *outFile
+	cap    int64
+	hashes [table.Batch]uint64
+	slots  [table.Batch]unsafe.Pointer
+
+	pos, parts, order, counts []uint32 // of a segment being written
+	rows                      codec.Rows
+
+	pushed int64 // rows so far
+	seen   int64 // of these, since the table was empty
+	look   int   // number of keys at which combining is judged next
+	direct *Writer
+	copier *weight.Copier
+	err    error
+	closed bool
+}
+
+// firstLook is the number of keys at which combining is judged for the first time.
+const firstLook = 64 << 10
+
+func (c *combiner) open(cfg Config, types Combining) {
+	cfg = cfg.withDefaults()
+	c.cfg, c.types = cfg, types
+	c.seed = cfg.tableSeed(roleCombine)
+	c.mem = cfg.share()
+	c.up = newUpdater(types.add)
+	c.look = firstLook
+	if c.cap = cfg.SegmentBytes; c.cap <= 0 {
+		c.cap = 256 << 20
+	}
+	// 12 bytes an entry are for pos, parts and order.
+	c.tab = newLedger(table.New(types.keys, types.out, c.seed, 12), types.out.Value, &c.mem)
+	c.out = newOutFile(cfg, types.out.Type, weight.NewWeigher(types.out.Reflect()), takeFixed(&c.mem, cfg))
+}
+
+// Err returns the error that ended the combining, if any.
+func (c *combiner) Err() error { return c.err }
+
+func (c *combiner) flush(keys table.Keys, vals values) bool {
 	if c.err != nil || c.closed {
 		c.err = errors.Join(c.err, closedError(c.err == nil))
 		return false
 	}
-	if n == 0 {
+	if keys.Len == 0 {
 		return true
 	}
 	if c.direct != nil {
-		c.err = c.pass(n)
+		c.err = c.pass(keys, vals)
 	} else {
-		c.err = c.combine(n)
+		c.err = c.combine(keys, vals)
 	}
 	return c.err == nil
 }
 
-func (c *Combiner[K, V, C]) combine(n int) error {
-	ks, hashes, slots := c.ks[:n], c.hashes[:n], c.slots[:n]
-	c.tab.Hash(ks, hashes)
-	if !c.tab.room(n, c.cap) {
-		if err := c.spill(); err != nil {
+func (c *combiner) combine(keys table.Keys, vals values) error {
+	hashes, slots := c.hashes[:keys.Len], c.slots[:keys.Len]
+	c.tab.Hash(keys, hashes)
+	if !c.tab.room(keys.Len, c.cap) {
+		if err := c.spill(c.tab.Bytes()+c.tab.Need(keys.Len) <= c.cap); err != nil {
 			return err
 		}
-		c.tab.must(n)
+		c.tab.must(keys.Len)
 	}
-	fresh := c.tab.Upsert(ks, hashes, slots)
+	fresh := c.tab.Upsert(keys, hashes, slots)
 	c.tab.settle()
-	c.up.apply(fresh, slots, c.vals[:n])
-	c.seen += int64(n)
+	c.up.apply(fresh, slots, vals)
+	c.pushed += int64(keys.Len)
+	c.seen += int64(keys.Len)
 	if !c.tab.measure(slots, c.cap) {
-		return c.spill()
+		return c.spill(true)
 	}
-	if c.tab.Len() >= c.look && c.cfg.ExpectedRows != nil {
+	if c.cfg.Progress != nil && c.tab.Len() >= c.look {
 		return c.judge()
 	}
 	return nil
 }
 
 // judge gives up combining when it will not pay by the end of the task.
-func (c *Combiner[K, V, C]) judge() error {
+func (c *combiner) judge() error {
 	c.look *= 2
-	expected := c.cfg.ExpectedRows()
-	if expected <= 0 || rowsPerKey(int64(c.tab.Len()), c.seen, max(expected, c.seen)) >= c.cfg.RowsPerKey {
+	progress := c.cfg.Progress()
+	if progress <= 0 {
 		return nil
 	}
-	if err := c.spill(); err != nil {
+	expected := int64(float64(c.pushed) / min(progress, 1))
+	if rowsPerKey(int64(c.tab.Len()), c.seen, expected) >= c.cfg.RowsPerKey {
+		return nil
+	}
+	if err := c.spill(false); err != nil {
 		return err
 	}
 	c.tab.free()
 	c.pos, c.parts, c.order = nil, nil, nil
 	cfg := c.cfg
 	cfg.Copy = false
-	c.copier = weight.NewCopier[K]()
-	c.direct = newWriter(cfg, HashPairs[K, C](c.keys, cfg.Seed, cfg.Reduces))
+	c.copier = weight.NewCopier(c.types.out.Key.Reflect())
+	c.direct = newWriter(cfg, c.types.out.Type, HashKeys(c.types.keys, c.types.out.Type, cfg.Seed, cfg.Reduces))
 	c.direct.out = c.out
 	return nil
 }
@@ -252,30 +191,46 @@ func rowsPerKey(keys, seen, total int64) float64 {
 }
 
 // pass hands a batch on as it is, each row an accumulator of its own.
-func (c *Combiner[K, V, C]) pass(n int) error {
-	c.copier.Copy(c.ks[:n])
-	rows := c.batchRows(n)
-	for i := range rows {
-		rows[i] = codec.Pair[K, C]{Key: c.ks[i]}
-		c.up.first(&rows[i].Value, &c.vals[i])
+func (c *combiner) pass(keys table.Keys, vals values) error {
+	c.copier.Copy(keys.First, keys.Stride, keys.Len)
+	rows, out := c.batchRows(keys.Len), c.types.out
+	out.Clear(rows)
+	for i := range rows.Len {
+		row := out.At(rows, i)
+		out.Key.Copy(codec.Rows{Data: row, Len: 1}, codec.Rows{Data: keys.At(i), Len: 1})
+		c.up.first(unsafe.Add(row, out.ValueAt), vals.at(i))
 	}
 	return c.direct.Write(rows)
 }
 
-func (c *Combiner[K, V, C]) batchRows(n int) []codec.Pair[K, C] {
-	if len(c.rows) < n {
-		c.rows = make([]codec.Pair[K, C], n)
+func (c *combiner) batchRows(n int) codec.Rows {
+	if c.rows.Len < n {
+		c.rows = c.types.out.Make(n)
 	}
-	return c.rows[:n]
+	return c.types.out.Part(c.rows, 0, n)
 }
 
-// spill writes the table as one segment and clears it.
-func (c *Combiner[K, V, C]) spill() error {
+// spill writes the table as one segment and clears it. Forced says that it is for want of memory.
+func (c *combiner) spill(forced bool) error {
+	before := c.out.at()
+	if err := c.segment(); err != nil {
+		return err
+	}
+	if forced {
+		c.cfg.spilled(c.out.at() - before)
+	}
+	c.tab.clear()
+	c.seen, c.look = 0, firstLook
+	return nil
+}
+
+// segment writes the table as one segment.
+func (c *combiner) segment() error {
 	if c.tab.Len() == 0 {
 		return nil
 	}
 	c.place()
-	limit := min(c.cfg.BlockRows, max(gatherRows, c.out.cut.Bytes/max(1, c.out.cut.Weigh.Fixed())))
+	limit := min(c.cfg.BlockRows, max(gatherRows, c.out.cut.Bytes/max(1, c.types.out.Size())))
 	from := uint32(0)
 	for r := range c.cfg.Reduces {
 		end := c.counts[r]
@@ -290,25 +245,24 @@ func (c *Combiner[K, V, C]) spill() error {
 		}
 	}
 	c.out.endSegment()
-	clear(c.rows)
-	c.tab.clear()
-	c.seen, c.look = 0, firstLook
+	c.types.out.Clear(c.rows)
 	return nil
 }
 
 // place puts the positions of the table's entries into order, by partition.
-func (c *Combiner[K, V, C]) place() {
+func (c *combiner) place() {
 	if n := c.tab.Len(); cap(c.pos) < n {
 		c.pos, c.parts = make([]uint32, 0, n), make([]uint32, n)
 	}
 	c.pos = c.tab.Positions(c.pos[:0])
 	parts := c.parts[:len(c.pos)]
-	place := HashPairs[K, C](c.keys, c.cfg.Seed, c.cfg.Reduces)
-	for from := 0; from < len(c.pos); from += gatherRows {
-		pos := c.pos[from:min(from+gatherRows, len(c.pos))]
-		rows := c.batchRows(len(pos))
-		c.tab.Load(rows, pos, false)
-		place(rows, parts[from:])
+	var hashes [256]uint64
+	for from := 0; from < len(c.pos); from += len(hashes) {
+		pos := c.pos[from:min(from+len(hashes), len(c.pos))]
+		c.tab.Hashes(pos, c.cfg.Seed, hashes[:len(pos)])
+		for i, h := range hashes[:len(pos)] {
+			parts[from+i] = partition(h, uint64(c.cfg.Reduces))
+		}
 	}
 	c.counts, c.order = countingSort(parts, c.cfg.Reduces, c.counts, c.order)
 	for i, o := range c.order {
@@ -316,18 +270,16 @@ func (c *Combiner[K, V, C]) place() {
 	}
 }
 
-// Close writes what is left and describes the file. After an error the file is gone.
-func (c *Combiner[K, V, C]) Close() (*Output, error) {
+func (c *combiner) close() (*Output, error) {
 	if c.closed {
 		return nil, errClosed
 	}
-	c.Flush()
 	switch {
 	case c.err != nil:
 	case c.direct != nil:
-		c.err = c.direct.spill()
+		c.err = c.direct.segment()
 	default:
-		c.err = c.spill()
+		c.err = c.segment()
 	}
 	var out *Output
 	if c.err == nil {
@@ -342,7 +294,7 @@ func (c *Combiner[K, V, C]) Close() (*Output, error) {
 }
 
 // Abort removes the file. After Close it does nothing, so it can be deferred.
-func (c *Combiner[K, V, C]) Abort() {
+func (c *combiner) Abort() {
 	if c.closed {
 		return
 	}
@@ -350,12 +302,12 @@ func (c *Combiner[K, V, C]) Abort() {
 	c.done()
 }
 
-func (c *Combiner[K, V, C]) done() {
+func (c *combiner) done() {
 	c.closed = true
 	c.tab.free()
 	if c.direct != nil {
 		c.direct.done()
 	}
 	c.mem.release()
-	c.pos, c.parts, c.order, c.counts, c.rows = nil, nil, nil, nil, nil
+	c.pos, c.parts, c.order, c.counts, c.rows = nil, nil, nil, nil, codec.Rows{}
 }

@@ -2,7 +2,6 @@ package shuffle_test
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -14,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"unsafe"
 
 	"github.com/gordd-project/gordd/rdd/codec"
 	"github.com/gordd-project/gordd/shuffle"
@@ -82,7 +82,7 @@ func combineOnce[K comparable](t *testing.T, r *rand.Rand, keyOf func(int) K) {
 	var outs []*shuffle.Output
 	for m := range maps {
 		cfg.Map = uint32(m)
-		cb := shuffle.NewCombiner(cfg, keys, c, f)
+		cb := newCombiner[K](cfg, f)
 		for i := range r.IntN(20000) {
 			n := r.IntN(3000)
 			k, v := keyOf(n), fmt.Sprint(m, "/", i)
@@ -107,8 +107,8 @@ func combineOnce[K comparable](t *testing.T, r *rand.Rand, keyOf func(int) K) {
 	}
 	for p := range reduces {
 		cfg.Reduce = uint32(p)
-		in := shuffle.Read(context.Background(), shuffle.Inputs(outs, p), c)
-		rows, err := collect(shuffle.Merge(context.Background(), cfg, keys, c, f, in))
+		in := shuffle.Typed[pair[K, tally]](shuffle.Read(t.Context(), shuffle.Inputs(outs, p), c.Type))
+		rows, err := collect(merge[K](t.Context(), cfg, f, in))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -167,8 +167,7 @@ func TestCombineMatchesAMap(t *testing.T) {
 }
 
 func TestCombinerCopiesKeys(t *testing.T) {
-	c := shuffle.NewCombiner(shuffle.Config{Dir: t.TempDir()}, must(codec.KeysFor[place]()),
-		must(codec.For[pair[place, int64]]()), sumInt64())
+	c := newCombiner[place](shuffle.Config{Dir: t.TempDir()}, sumInt64())
 	buf := []byte("a city that is overwritten")
 	c.Push(place{City: unsafeString(buf)}, 1)
 	c.Flush()
@@ -176,7 +175,7 @@ func TestCombinerCopiesKeys(t *testing.T) {
 		buf[i] = 'x'
 	}
 	out := must(c.Close())
-	rows := must(collect(shuffle.Read(context.Background(), []shuffle.Input{out.Input(0)}, must(codec.For[pair[place, int64]]()))))
+	rows := must(read[pair[place, int64]](t, out.Input(0)))
 	if len(rows) != 1 || rows[0].Key.City != "a city that is overwritten" {
 		t.Errorf("got %v", rows)
 	}
@@ -185,7 +184,7 @@ func TestCombinerCopiesKeys(t *testing.T) {
 func TestCombinerWritesTheSameBytesAgain(t *testing.T) {
 	write := func() (*shuffle.Output, []byte) {
 		cfg := shuffle.Config{Dir: t.TempDir(), Reduces: 9, Seed: 5, SegmentBytes: 64 << 10, RowSum: true}
-		c := shuffle.NewCombiner(cfg, must(codec.KeysFor[string]()), must(codec.For[pair[string, int64]]()), sumInt64())
+		c := newCombiner[string](cfg, sumInt64())
 		for i := range 50000 {
 			_ = c.Push(names(i%9000), int64(i)) || c.Flush()
 		}
@@ -206,31 +205,37 @@ func TestCombinerGivesUpWhenKeysDoNotRepeat(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
 		keys     int
-		expected int64
+		total    float64 // rows that there are to come
 		combined bool
 	}{
 		{"keys never repeat", 400_000, 400_000, false},
 		{"keys will repeat later on", 100_000, 100_000_000, true},
+		{"nobody knows", 400_000, 0, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c := must(codec.For[pair[string, int64]]())
-			cfg := shuffle.Config{Dir: t.TempDir(), Reduces: 3, ExpectedRows: func() int64 { return tt.expected }}
-			cb := shuffle.NewCombiner(cfg, must(codec.KeysFor[string]()), c, sumInt64())
+			pushed := 0
+			cfg := shuffle.Config{Dir: t.TempDir(), Reduces: 3, Progress: func() float64 {
+				if tt.total == 0 {
+					return 0
+				}
+				return float64(pushed) / tt.total
+			}}
+			cb := newCombiner[string](cfg, sumInt64())
 			r := rand.New(rand.NewPCG(1, 1))
 			var buf []byte
-			for range 400_000 {
+			for ; pushed < 400_000; pushed++ {
 				buf = fmt.Appendf(buf[:0], "a rather long key %d", r.IntN(tt.keys))
 				if !cb.Push(string(buf), 1) && !cb.Flush() {
 					t.Fatal(cb.Err())
 				}
 			}
 			out := must(cb.Close())
-			if combined := out.Rows < 150_000; combined != tt.combined {
+			if combined := out.Rows < 300_000; combined != tt.combined {
 				t.Errorf("%d rows written, combined should be %v", out.Rows, tt.combined)
 			}
 			total := int64(0)
 			for p := range 3 {
-				for _, row := range must(collect(shuffle.Read(context.Background(), []shuffle.Input{out.Input(p)}, c))) {
+				for _, row := range must(read[pair[string, int64]](t, out.Input(p))) {
 					total += row.Value
 				}
 			}
@@ -245,7 +250,7 @@ func TestCombinerAbortRemovesTheFile(t *testing.T) {
 	_, acc := budget(t, 1<<20)
 	dir := t.TempDir()
 	cfg := shuffle.Config{Dir: dir, Mem: acc, SegmentBytes: 64 << 10, Reduces: 4}
-	c := shuffle.NewCombiner(cfg, must(codec.KeysFor[int]()), must(codec.For[pair[int, int64]]()), sumInt64())
+	c := newCombiner[int](cfg, sumInt64())
 	func() {
 		defer func() { _ = recover() }()
 		defer c.Abort()
@@ -267,8 +272,8 @@ func TestCombinerAbortRemovesTheFile(t *testing.T) {
 
 func TestWriteErrorNamesTheFile(t *testing.T) {
 	cfg := shuffle.Config{Dir: "/nonexistent/dir", Name: "out"}
-	w := shuffle.NewWriter(cfg, must(codec.For[int]()), shuffle.Single[int])
-	if err := w.Write([]int{1}); err != nil {
+	w := shuffle.NewWriter(cfg, typeOf[int](), shuffle.Single)
+	if err := w.Write(codec.RowsOf([]int{1})); err != nil {
 		t.Fatal(err)
 	}
 	_, err := w.Close()
@@ -282,7 +287,6 @@ func TestWriterPartitionsRows(t *testing.T) {
 		N    int
 		Text string
 	}
-	c := must(codec.For[row]())
 	for seed := range uint64(12) {
 		r := rand.New(rand.NewPCG(seed, 2))
 		reduces := []int{1, 3, 200, 5000}[r.IntN(4)]
@@ -291,7 +295,8 @@ func TestWriterPartitionsRows(t *testing.T) {
 			Dir: emptyDir(t), Reduces: reduces, Mem: acc, Copy: r.IntN(2) == 0, Compress: r.IntN(2) == 0,
 			SegmentBytes: int64(r.IntN(2)) * (200 << 10), BlockRows: 1 + r.IntN(1000), BlockBytes: 1 << r.IntN(16),
 		}
-		w := shuffle.NewWriter(cfg, c, shuffle.By(func(v *row) uint32 { return uint32(v.N % reduces) }))
+		byN := shuffle.By(typeOf[row](), func(v unsafe.Pointer) uint32 { return uint32((*row)(v).N % reduces) })
+		w := shuffle.NewWriter(cfg, typeOf[row](), byN)
 		want := make([][]row, reduces)
 		for range 30 {
 			rows := make([]row, r.IntN(700))
@@ -300,19 +305,19 @@ func TestWriterPartitionsRows(t *testing.T) {
 				rows[i] = row{n, names(n % 500)}
 				want[n%reduces] = append(want[n%reduces], rows[i])
 			}
-			if err := w.Write(rows); err != nil {
+			if err := w.Write(codec.RowsOf(rows)); err != nil {
 				t.Fatal(err)
 			}
 		}
 		out := must(w.Close())
 		w.Abort()
 		for p := range reduces {
-			got := must(collect(shuffle.Read(context.Background(), []shuffle.Input{out.Input(p)}, c)))
+			got := must(read[row](t, out.Input(p)))
 			if !slices.Equal(got, want[p]) {
 				t.Fatalf("seed %d: partition %d of %d has %d rows, want %d in their order", seed, p, reduces, len(got), len(want[p]))
 			}
 		}
-		if err := w.Write(nil); err == nil {
+		if err := w.Write(codec.Rows{}); err == nil {
 			t.Error("Write after Close reports no error")
 		}
 	}
@@ -321,10 +326,10 @@ func TestWriterPartitionsRows(t *testing.T) {
 func TestWriterOfAMillionPartitions(t *testing.T) {
 	mem, acc := budget(t, 1<<20)
 	cfg := shuffle.Config{Dir: emptyDir(t), Reduces: 1_000_000, Mem: acc}
-	c := must(codec.For[int64]())
-	w := shuffle.NewWriter(cfg, c, shuffle.HashRows(must(codec.KeysFor[int64]()), 1, cfg.Reduces))
+	typ := typeOf[int64]()
+	w := shuffle.NewWriter(cfg, typ, shuffle.HashKeys(must(codec.KeysFor[int64]()).KeyType, typ, 1, cfg.Reduces))
 	for i := range int64(100) {
-		if err := w.Write([]int64{i, i * 3, i * 5}); err != nil {
+		if err := w.Write(codec.RowsOf([]int64{i, i * 3, i * 5})); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -339,14 +344,14 @@ func TestWriterOfAMillionPartitions(t *testing.T) {
 
 func TestPlacers(t *testing.T) {
 	out := make([]uint32, 6)
-	compare := func(a, b *int) int { return cmp.Compare(*a, *b) }
-	shuffle.Ranges([]int{10, 20}, compare)([]int{5, 10, 15, 20, 25, 9}, out)
+	compare := func(a, b unsafe.Pointer) int { return cmp.Compare(*(*int)(a), *(*int)(b)) }
+	shuffle.Ranges(typeOf[int](), codec.RowsOf([]int{10, 20}), compare)(codec.RowsOf([]int{5, 10, 15, 20, 25, 9}), out)
 	if want := []uint32{0, 1, 1, 2, 2, 0}; !slices.Equal(out, want) {
 		t.Errorf("ranges: got %v, want %v", out, want)
 	}
-	robin := shuffle.RoundRobin[int](2, 3)
-	robin([]int{0, 0}, out)
-	robin([]int{0, 0}, out[2:])
+	robin := shuffle.RoundRobin(2, 3)
+	robin(codec.RowsOf([]int{0, 0}), out)
+	robin(codec.RowsOf([]int{0, 0}), out[2:])
 	if want := []uint32{2, 0, 1, 2}; !slices.Equal(out[:4], want) {
 		t.Errorf("round robin: got %v, want %v", out[:4], want)
 	}
@@ -358,8 +363,8 @@ func TestPlacers(t *testing.T) {
 		pairs[i].Key = ks[i]
 	}
 	byRow, byPair := make([]uint32, len(ks)), make([]uint32, len(ks))
-	shuffle.HashRows(keys, 7, 11)(ks, byRow)
-	shuffle.HashPairs[string, int](keys, 7, 11)(pairs, byPair)
+	shuffle.HashKeys(keys.KeyType, typeOf[string](), 7, 11)(codec.RowsOf(ks), byRow)
+	shuffle.HashKeys(keys.KeyType, typeOf[pair[string, int]](), 7, 11)(codec.RowsOf(pairs), byPair)
 	if !slices.Equal(byRow, byPair) {
 		t.Error("pairs and rows of the same keys are placed differently")
 	}
@@ -376,12 +381,11 @@ func TestOutputIsPlainData(t *testing.T) {
 func TestCombinerSpillsAccumulatorsThatGrow(t *testing.T) {
 	mem, acc := budget(t, 4<<20)
 	cfg := shuffle.Config{Dir: emptyDir(t), Mem: acc}
-	c := must(codec.For[pair[int, []int64]]())
 	lists := shuffle.Combine[int64, []int64]{
 		Init: func(acc *[]int64, v int64) { *acc = []int64{v} },
 		Add:  func(acc *[]int64, v int64) { *acc = append(*acc, v) },
 	}
-	cb := shuffle.NewCombiner(cfg, must(codec.KeysFor[int]()), c, lists)
+	cb := newCombiner[int](cfg, lists)
 	for i := range 2_000_000 { // 100 keys with 16 MB of values
 		if !cb.Push(i%100, int64(i)) && !cb.Flush() {
 			t.Fatal(cb.Err())
@@ -392,7 +396,7 @@ func TestCombinerSpillsAccumulatorsThatGrow(t *testing.T) {
 		t.Errorf("%d segments, peak of %d bytes", len(out.Segments), mem.Peak())
 	}
 	got := map[int][]int64{}
-	for _, row := range must(collect(shuffle.Read(t.Context(), []shuffle.Input{out.Input(0)}, c))) {
+	for _, row := range must(read[pair[int, []int64]](t, out.Input(0))) {
 		got[row.Key] = append(got[row.Key], row.Value...)
 	}
 	for k, list := range got {
@@ -402,15 +406,14 @@ func TestCombinerSpillsAccumulatorsThatGrow(t *testing.T) {
 	}
 }
 
-func TestPushRowsAndErrors(t *testing.T) {
-	c := shuffle.NewCombiner(shuffle.Config{Dir: "/nonexistent", SegmentBytes: 1}, must(codec.KeysFor[int]()),
-		must(codec.For[pair[int, int64]]()), sumInt64())
+func TestCombinerEndsAtItsFirstError(t *testing.T) {
+	c := newCombiner[int](shuffle.Config{Dir: "/nonexistent", SegmentBytes: 1}, sumInt64())
 	defer c.Abort()
-	rows := make([]pair[int, int64], 600_000)
-	for i := range rows {
-		rows[i].Key = i
+	more := true
+	for i := 0; more && i < 600_000; i++ {
+		more = c.Push(i, 1) || c.Flush()
 	}
-	if c.PushRows(rows) || !errors.Is(c.Err(), os.ErrNotExist) {
+	if more || !errors.Is(c.Err(), os.ErrNotExist) {
 		t.Errorf("got %v", c.Err())
 	}
 	if _, err := c.Close(); !errors.Is(err, os.ErrNotExist) {
@@ -427,8 +430,8 @@ func TestAFullDiskIsNamed(t *testing.T) {
 	if err := os.Symlink("/dev/full", path); err != nil {
 		t.Skip(err)
 	}
-	w := shuffle.NewWriter(shuffle.Config{Dir: dir}, must(codec.For[string]()), shuffle.Single[string])
-	if err := w.Write([]string{"x"}); err != nil {
+	w := shuffle.NewWriter(shuffle.Config{Dir: dir}, typeOf[string](), shuffle.Single)
+	if err := w.Write(codec.RowsOf([]string{"x"})); err != nil {
 		t.Fatal(err)
 	}
 	_, err := w.Close()

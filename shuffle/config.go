@@ -31,7 +31,8 @@ type Config struct {
 	Limit int64
 	// Compress says that shuffle and spill blocks are compressed with s2 where that saves an eighth.
 	Compress bool
-	// Spilled, when set, is counted up by the bytes written to temporary files.
+	// Spilled, when set, is counted up by the bytes written to temporary files, and by those of segments that were
+	// written early for want of memory.
 	Spilled *int64
 	// RowSum says that Output.RowSum is computed.
 	RowSum bool
@@ -44,9 +45,9 @@ type Config struct {
 	// SegmentBytes is how much memory the rows or table of a map task may take before a segment of its output is
 	// written; the default is 256 MiB for a table and from 8 to 64 MiB for a Writer, depending on Reduces.
 	SegmentBytes int64
-	// ExpectedRows estimates how many rows the task will push in all, from what it has read so far. It lets a Combiner
-	// give up combining when keys hardly repeat; nil, or a result of 0, means to go on combining.
-	ExpectedRows func() int64
+	// Progress says what part of its input the task has read, from 0 to 1. It lets a Combiner give up combining when
+	// keys hardly repeat; nil, or a result of 0, means to go on combining.
+	Progress func() float64
 	// RowsPerKey is the number of rows a key below which combining is given up; the default is 8.
 	RowsPerKey float64
 }

@@ -1,8 +1,10 @@
 // Package shuffle moves rows between stages: it partitions and combines them on the map side, writes them to indexed
 // files, reads them back, and aggregates, groups, joins and sorts them on the reduce side, all within a memory budget.
 //
-// Everything is generic library code over a [codec.Codec], which turns rows into bytes, and a [codec.Keys], which
-// hashes and orders keys. The package knows neither jobs nor the network: where a block lies is the [Input]'s matter.
+// Everything works on rows whose type is known at run time: a [codec.Type] moves them and turns them into bytes, a
+// [codec.KeyType] hashes and orders the keys they begin with. So it is compiled once. Generic are only the functions
+// that hand keys, values and rows to code that knows their types. The package knows neither jobs nor the network: where
+// a block lies is the [Input]'s matter.
 //
 // # Map side
 //
@@ -13,7 +15,7 @@
 // # Reduce side
 //
 // [Read] yields the rows of one partition in the order of map tasks, and within one in the order of segments.
-// [Aggregate], [Merge], [Groups], [CoGroups] and [Sort] take such a [Stream], or any other, and spill to files in
+// [Aggregate], [Merge], [Groups], [CoGroups] and [Sort] take such a stream, or any other, and spill to files in
 // [Config].Dir when [Account.Grow] says no.
 //
 // # Order and repetition

@@ -19,17 +19,15 @@ func Example() {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	ctx := context.Background()
-	keys := must(codec.KeysFor[string]())
-	c := must(codec.For[codec.Pair[string, int64]]())
-	sum := shuffle.Combine[int64, int64]{
+	sum := must(shuffle.NewCombining[string](shuffle.Combine[int64, int64]{
 		Init:  func(acc *int64, v int64) { *acc = v },
 		Add:   func(acc *int64, v int64) { *acc += v },
 		Merge: func(left, right *int64) { *left += *right },
-	}
+	}))
 
 	var outs []*shuffle.Output
 	for task, text := range []string{"to be or not to be", "not now or not at all"} {
-		w := shuffle.NewCombiner(shuffle.Config{Dir: dir, Map: uint32(task), Reduces: 2, Seed: 1}, keys, c, sum)
+		w := shuffle.NewCombiner[string, int64, int64](shuffle.Config{Dir: dir, Map: uint32(task), Reduces: 2, Seed: 1}, sum)
 		defer w.Abort()
 		for word := range strings.FieldsSeq(text) {
 			if !w.Push(word, 1) && !w.Flush() {
@@ -39,10 +37,10 @@ func Example() {
 		outs = append(outs, must(w.Close()))
 	}
 	for r := range 2 {
-		counts := shuffle.Merge(ctx, shuffle.Config{Dir: dir, Reduce: uint32(r), Seed: 1}, keys, c, sum,
-			shuffle.Read(ctx, shuffle.Inputs(outs, r), c))
-		err := counts(func(rows []codec.Pair[string, int64]) bool {
-			for _, row := range rows {
+		counts := shuffle.Merge(ctx, shuffle.Config{Dir: dir, Reduce: uint32(r), Seed: 1}, sum,
+			shuffle.Read(ctx, shuffle.Inputs(outs, r), sum.Rows()))
+		err := counts(func(rows codec.Rows) bool {
+			for _, row := range codec.Slice[codec.Pair[string, int64]](rows) {
 				fmt.Println(row.Key, row.Value)
 			}
 			return true
@@ -66,8 +64,7 @@ func ExampleGroups() {
 		yield([]codec.Pair[string, int]{{Key: "a", Value: 1}, {Key: "b", Value: 2}, {Key: "a", Value: 3}})
 		return nil
 	}
-	groups := shuffle.Groups(context.Background(), shuffle.Config{Dir: os.TempDir()}, must(codec.KeysFor[string]()),
-		must(codec.For[codec.Pair[string, int]]()), in)
+	groups := shuffle.Groups[string, int](context.Background(), shuffle.Config{Dir: os.TempDir()}, shuffle.Raw(in))
 	err := groups(func(k string, vs iter.Seq[int]) bool {
 		for v := range vs {
 			fmt.Println(k, v)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"iter"
 	"os"
+	"unsafe"
 
 	"github.com/gordd-project/gordd/rdd/codec"
 	"github.com/gordd-project/gordd/shuffle/block"
@@ -17,25 +18,24 @@ type GroupStream[K, V any] func(yield func(K, iter.Seq[V]) bool) error
 // Groups brings the values of every key of in together. Values are in the order of their arrival and can be read once,
 // during the call; what is left unread is skipped. They are streamed, so one group may be larger than memory. Keys come
 // in the order of their hashes.
-func Groups[K comparable, V any](
-	ctx context.Context, cfg Config, keys codec.Keys[K], c codec.Codec[codec.Pair[K, V]], in Stream[codec.Pair[K, V]],
-) GroupStream[K, V] {
+func Groups[K comparable, V any](ctx context.Context, cfg Config, in RawStream) GroupStream[K, V] {
 	return func(yield func(K, iter.Seq[V]) bool) error {
-		cfg := cfg.withDefaults()
-		mem := cfg.share()
-		s := newSorter(ctx, cfg, &mem, c, byHash[K, V](keys, cfg.tableSeed(roleReduce)))
-		defer s.close()
-		if err := s.consume(in); err != nil {
-			return err
-		}
-		rows, err := s.finish()
+		keys, err := codec.KeysFor[K]()
 		if err != nil {
 			return err
 		}
-		g := &groups[K, V]{src: rows, keys: keys, stop: s.stop}
-		values := iter.Seq[V](g.values)
+		pair, err := codec.PairTypeOf[K, V]()
+		if err != nil {
+			return err
+		}
+		g := openGroups(ctx, cfg, keys.KeyType, pair)
+		defer g.close()
+		if err := g.fill(in); err != nil {
+			return err
+		}
+		values := valuesOf[V](g)
 		for g.open() {
-			if !yield(g.key, values) {
+			if !yield(*(*K)(g.key), values) {
 				return nil
 			}
 		}
@@ -43,67 +43,106 @@ func Groups[K comparable, V any](
 	}
 }
 
-// groups reads sorted rows group by group.
-type groups[K comparable, V any] struct {
-	src  puller[codec.Pair[K, V]]
-	keys codec.Keys[K]
-	stop func() error
+// valuesOf yields the values left of the open group.
+func valuesOf[V any](g *groups) iter.Seq[V] {
+	return func(yield func(V) bool) {
+		for g.more {
+			v := *(*V)(g.value())
+			g.step()
+			if !yield(v) {
+				return
+			}
+		}
+	}
+}
 
-	rows []codec.Pair[K, V]
+// groups reads sorted rows group by group.
+type groups struct {
+	sorter *sorter // nil when src is given by others
+	src    puller
+	keys   *codec.KeyType
+	pair   codec.PairType
+
+	rows codec.Rows
 	pre  []uint64
 	at   int
 	// key and hash are those of the open group; more says that it has values left.
-	key   K
+	key   unsafe.Pointer
+	own   codec.Rows // one key, which key points to
 	hash  uint64
 	more  bool
 	ended bool
 	err   error
 }
 
+func newGroups(src puller, keys *codec.KeyType, pair codec.PairType) *groups {
+	g := &groups{src: src, keys: keys, pair: pair, own: pair.Key.Make(1)}
+	g.key = g.own.Data
+	return g
+}
+
+// openGroups returns groups with memory of their own, to be filled.
+func openGroups(ctx context.Context, cfg Config, keys *codec.KeyType, pair codec.PairType) *groups {
+	cfg = cfg.withDefaults()
+	mem := cfg.share()
+	return sortedGroups(ctx, cfg, &mem, keys, pair)
+}
+
+func sortedGroups(ctx context.Context, cfg Config, mem *share, keys *codec.KeyType, pair codec.PairType) *groups {
+	g := newGroups(nil, keys, pair)
+	g.sorter = newSorter(ctx, cfg, mem, pair.Type, byHash(keys, pair.Type, cfg.tableSeed(roleReduce)))
+	return g
+}
+
+// fill sorts the rows of in.
+func (g *groups) fill(in RawStream) (err error) {
+	g.src, err = g.sorter.sort(in)
+	return err
+}
+
 // load makes sure that a row is there and reports false at the end.
-func (g *groups[K, V]) load() bool {
-	if g.at < len(g.rows) {
+func (g *groups) load() bool {
+	if g.at < g.rows.Len {
 		return true
 	}
 	if g.ended {
 		return false
 	}
 	g.rows, g.pre, g.err = g.src.next()
-	if g.err == nil && g.stop != nil {
-		g.err = g.stop()
+	if g.err == nil && g.sorter != nil {
+		g.err = g.sorter.stop()
 	}
-	g.at, g.ended = 0, len(g.rows) == 0 || g.err != nil
+	g.at, g.ended = 0, g.rows.Len == 0 || g.err != nil
 	return !g.ended
 }
 
+// row returns the current row.
+func (g *groups) row() unsafe.Pointer { return g.pair.At(g.rows, g.at) }
+
+// value returns the value of the current row, valid until the next step.
+func (g *groups) value() unsafe.Pointer { return g.pair.ValueOf(g.row()) }
+
 // open goes on to the next group.
-func (g *groups[K, V]) open() bool {
+func (g *groups) open() bool {
 	for g.more {
 		g.step()
 	}
 	if !g.load() {
 		return false
 	}
-	g.key, g.hash, g.more = g.rows[g.at].Key, g.pre[g.at], true
+	// The row goes when the next batch is loaded.
+	g.pair.Key.Copy(g.own, codec.Rows{Data: g.row(), Len: 1})
+	g.hash, g.more = g.pre[g.at], true
 	return true
 }
 
 // step leaves the current row and finds out whether the next one is of the same group.
-func (g *groups[K, V]) step() {
+func (g *groups) step() {
 	g.at++
-	g.more = g.load() && g.pre[g.at] == g.hash && g.keys.Equal(g.rows[g.at].Key, g.key)
+	g.more = g.load() && g.pre[g.at] == g.hash && g.keys.Equal(g.row(), g.key)
 }
 
-// values yields the values left of the open group.
-func (g *groups[K, V]) values(yield func(V) bool) {
-	for g.more {
-		v := g.rows[g.at].Value
-		g.step()
-		if !yield(v) {
-			return
-		}
-	}
-}
+func (g *groups) close() { g.sorter.close() }
 
 // CoGroupStream is a [GroupStream] of the values of two sides.
 type CoGroupStream[K, V, W any] func(yield func(K, iter.Seq[V], iter.Seq[W]) bool) error
@@ -111,95 +150,130 @@ type CoGroupStream[K, V, W any] func(yield func(K, iter.Seq[V], iter.Seq[W]) boo
 // CoGroups brings the values of every key of either side together, for joins. The left values can be read once. The
 // right ones can be read any number of times; they are kept for that, in memory or in a file. Otherwise it is like
 // [Groups].
-func CoGroups[K comparable, V, W any](
-	ctx context.Context, cfg Config, keys codec.Keys[K],
-	lc codec.Codec[codec.Pair[K, V]], left Stream[codec.Pair[K, V]],
-	rc codec.Codec[codec.Pair[K, W]], right Stream[codec.Pair[K, W]],
-) CoGroupStream[K, V, W] {
+func CoGroups[K comparable, V, W any](ctx context.Context, cfg Config, left, right RawStream) CoGroupStream[K, V, W] {
 	return func(yield func(K, iter.Seq[V], iter.Seq[W]) bool) error {
-		cfg := cfg.withDefaults()
-		mem := cfg.share()
-		seed := cfg.tableSeed(roleReduce)
-		ls := newSorter(ctx, cfg, &mem, lc, byHash[K, V](keys, seed))
-		defer ls.close()
-		rs := newSorter(ctx, cfg, &mem, rc, byHash[K, W](keys, seed))
-		defer rs.close()
-		rs.relieve = ls.shed
-		if err := ls.consume(left); err != nil {
-			return err
-		}
-		if err := rs.consume(right); err != nil {
-			return err
-		}
-		l, err := ls.finish()
+		keys, err := codec.KeysFor[K]()
 		if err != nil {
 			return err
 		}
-		r, err := rs.finish()
+		lp, err := codec.PairTypeOf[K, V]()
 		if err != nil {
 			return err
 		}
-		co := &coGroups[K, V, W]{
-			left:  groups[K, V]{src: l, keys: keys, stop: ls.stop},
-			right: groups[K, W]{src: r, keys: keys, stop: rs.stop},
-			kept:  kept[K, W]{cfg: cfg, codec: rc, store: newRowStore[codec.Pair[K, W]](&mem, cfg, 0)},
+		rp, err := codec.PairTypeOf[K, W]()
+		if err != nil {
+			return err
 		}
-		defer co.kept.close()
-		return co.each(yield)
+		co := openCoGroups(ctx, cfg, keys.KeyType, lp, rp)
+		defer co.close()
+		if err := co.fill(left, right); err != nil {
+			return err
+		}
+		lefts, rights := leftsOf[V](co), rightsOf[W](co)
+		for co.open() {
+			if !yield(*(*K)(co.key), lefts, rights) {
+				break
+			}
+		}
+		return co.err()
 	}
 }
 
-type coGroups[K comparable, V, W any] struct {
-	left  groups[K, V]
-	right groups[K, W]
-	kept  kept[K, W]
-}
-
-func (c *coGroups[K, V, W]) each(yield func(K, iter.Seq[V], iter.Seq[W]) bool) error {
-	l, r := c.left.open(), c.right.open()
-	lefts, rights := iter.Seq[V](c.left.values), iter.Seq[W](c.values)
-	for (l || r) && c.err() == nil {
-		order := c.order(l, r)
-		c.kept.reset()
-		key, vs, ws := c.left.key, lefts, rights
-		if order < 0 {
-			ws = func(func(W) bool) {}
-		}
-		if order > 0 {
-			key, vs = c.right.key, func(func(V) bool) {}
-		}
-		if !yield(key, vs, ws) || c.err() != nil {
-			return c.err()
-		}
-		if order <= 0 {
-			l = c.left.open()
-		}
-		if order >= 0 {
-			r = c.right.open()
+// leftsOf yields the left values left of the open group.
+func leftsOf[V any](c *coGroups) iter.Seq[V] {
+	values := valuesOf[V](c.left)
+	return func(yield func(V) bool) {
+		if c.inLeft {
+			values(yield)
 		}
 	}
-	return c.err()
 }
 
-// order compares the open groups; a side that has none is last.
-func (c *coGroups[K, V, W]) order(l, r bool) int {
+// rightsOf yields the right values of the open group.
+func rightsOf[W any](c *coGroups) iter.Seq[W] {
+	return func(yield func(W) bool) {
+		c.rights(func(value unsafe.Pointer) bool { return yield(*(*W)(value)) })
+	}
+}
+
+// coGroups reads the sorted rows of two sides group by group.
+type coGroups struct {
+	mem         share
+	left, right *groups
+	kept        kept
+
+	key             unsafe.Pointer
+	inLeft, inRight bool // the open group has values on that side
+	hasL, hasR      bool // that side has a group in hand, maybe of a later key
+}
+
+func openCoGroups(ctx context.Context, cfg Config, keys *codec.KeyType, left, right codec.PairType) *coGroups {
+	cfg = cfg.withDefaults()
+	c := &coGroups{mem: cfg.share(), inLeft: true, inRight: true}
+	c.left = sortedGroups(ctx, cfg, &c.mem, keys, left)
+	c.right = sortedGroups(ctx, cfg, &c.mem, keys, right)
+	c.right.sorter.relieve = c.left.sorter.shed
+	c.kept = kept{cfg: cfg, pair: right, store: newRowStore(&c.mem, cfg, right.Type, 0)}
+	return c
+}
+
+func (c *coGroups) fill(left, right RawStream) error {
+	l, r := c.left.sorter, c.right.sorter
+	if err := l.consume(left); err != nil {
+		return err
+	}
+	if err := r.consume(right); err != nil {
+		return err
+	}
+	var err error
+	if c.left.src, err = l.finish(); err != nil {
+		return err
+	}
+	c.right.src, err = r.finish()
+	return err
+}
+
+// open goes on to the next key and reports false at the end or after an error.
+func (c *coGroups) open() bool {
+	if c.inLeft {
+		c.hasL = c.left.open()
+	}
+	if c.inRight {
+		c.hasR = c.right.open()
+	}
+	c.kept.reset()
+	if !c.hasL && !c.hasR || c.err() != nil {
+		return false
+	}
+	order := c.order()
+	c.inLeft, c.inRight = order <= 0, order >= 0
+	c.key = c.left.key
+	if order > 0 {
+		c.key = c.right.key
+	}
+	return true
+}
+
+// order compares the groups in hand; a side that has none is last.
+func (c *coGroups) order() int {
+	l, r := c.left, c.right
 	switch {
-	case !r:
+	case !c.hasR:
 		return -1
-	case !l:
+	case !c.hasL:
 		return 1
-	case c.left.hash != c.right.hash:
-		if c.left.hash < c.right.hash {
+	case l.hash != r.hash:
+		if l.hash < r.hash {
 			return -1
 		}
 		return 1
-	case c.left.keys.Equal(c.left.key, c.right.key):
+	case l.keys.Equal(l.key, r.key):
 		return 0
 	}
-	return c.left.keys.Compare(c.left.key, c.right.key)
+	return l.keys.Compare(l.key, r.key)
 }
 
-func (c *coGroups[K, V, W]) err() error {
+func (c *coGroups) err() error {
 	for _, err := range [...]error{c.left.err, c.right.err, c.kept.err} {
 		if err != nil {
 			return err
@@ -208,44 +282,51 @@ func (c *coGroups[K, V, W]) err() error {
 	return nil
 }
 
-// values yields the right values of the open group. The first call keeps them all.
-func (c *coGroups[K, V, W]) values(yield func(W) bool) {
-	for w := range c.right.values {
-		if !c.kept.add(codec.Pair[K, W]{Key: c.right.key, Value: w}) {
+// rights visits the right values of the open group. The first call keeps them all.
+func (c *coGroups) rights(visit func(value unsafe.Pointer) bool) {
+	if !c.inRight {
+		return
+	}
+	for r := c.right; r.more; r.step() {
+		if !c.kept.add(codec.Rows{Data: r.row(), Len: 1}) {
 			return
 		}
 	}
 	if c.right.err == nil {
-		c.kept.all(yield)
+		c.kept.all(visit)
 	}
 }
 
-// kept keeps the values of one group to be read again: in memory and, when that is used up, in a file before.
-type kept[K comparable, W any] struct {
+func (c *coGroups) close() {
+	c.kept.close()
+	c.right.close()
+	c.left.close()
+}
+
+// kept keeps the rows of one group to be read again: in memory and, when that is used up, in a file before.
+type kept struct {
 	cfg    Config
-	codec  codec.Codec[codec.Pair[K, W]]
-	store  *rowStore[codec.Pair[K, W]]
-	one    [1]codec.Pair[K, W]
+	pair   codec.PairType
+	store  *rowStore
 	file   *os.File
-	blocks *block.Writer[codec.Pair[K, W]]
+	blocks *block.Writer
 	err    error
 }
 
-func (k *kept[K, W]) add(row codec.Pair[K, W]) bool {
+func (k *kept) add(row codec.Rows) bool {
 	if k.err != nil {
 		return false
 	}
-	k.one[0] = row
-	if k.store.add(k.one[:]) == 1 {
+	if k.store.add(row) == 1 {
 		return true
 	}
 	if k.err = k.spill(); k.err != nil {
 		return false
 	}
-	return k.store.add(k.one[:]) == 1
+	return k.store.add(row) == 1
 }
 
-func (k *kept[K, W]) spill() error {
+func (k *kept) spill() error {
 	if k.file == nil {
 		f, err := k.cfg.tempFile("group")
 		if err != nil {
@@ -254,11 +335,11 @@ func (k *kept[K, W]) spill() error {
 		k.file = f
 	}
 	if k.blocks == nil {
-		k.blocks = block.NewWriter(k.file, block.ID{}, k.codec, k.cfg.Compress, minRunBlock*4)
+		k.blocks = block.NewWriter(k.file, block.ID{}, k.pair.Type, k.cfg.Compress, minRunBlock*4)
 	}
 	before := k.blocks.Bytes()
-	for _, rows := range k.store.chunks {
-		if err := k.blocks.Write(rows); err != nil {
+	for c := range k.store.parts() {
+		if err := k.blocks.Write(k.store.part(c)); err != nil {
 			return err
 		}
 	}
@@ -268,25 +349,32 @@ func (k *kept[K, W]) spill() error {
 	return err
 }
 
-func (k *kept[K, W]) all(yield func(W) bool) {
-	if k.err != nil || k.blocks != nil && !k.stored(yield) {
+func (k *kept) all(visit func(value unsafe.Pointer) bool) {
+	if k.err != nil || k.blocks != nil && !k.stored(visit) {
 		return
 	}
-	for _, rows := range k.store.chunks {
-		for i := range rows {
-			if !yield(rows[i].Value) {
-				return
-			}
+	for c := range k.store.parts() {
+		if !k.values(k.store.part(c), visit) {
+			return
 		}
 	}
 }
 
-// stored yields the values in the file.
-func (k *kept[K, W]) stored(yield func(W) bool) bool {
+func (k *kept) values(rows codec.Rows, visit func(value unsafe.Pointer) bool) bool {
+	for i := range rows.Len {
+		if !visit(k.pair.ValueOf(k.pair.At(rows, i))) {
+			return false
+		}
+	}
+	return true
+}
+
+// stored visits the values in the file.
+func (k *kept) stored(visit func(value unsafe.Pointer) bool) bool {
 	size := k.blocks.Bytes()
-	run := runRows[codec.Pair[K, W]]{
-		blocks: block.NewReader(io.NewSectionReader(k.file, 0, size), block.ID{}, k.codec, size),
-		ord:    ordering[codec.Pair[K, W]]{prefix: func([]codec.Pair[K, W], []uint64) {}},
+	run := runRows{
+		blocks: block.NewReader(io.NewSectionReader(k.file, 0, size), block.ID{}, k.pair.Type, size),
+		rows:   k.pair.NewBuffer(0),
 	}
 	for {
 		rows, _, err := run.next()
@@ -294,19 +382,17 @@ func (k *kept[K, W]) stored(yield func(W) bool) bool {
 			k.err = err
 			return false
 		}
-		if len(rows) == 0 {
+		if rows.Len == 0 {
 			return true
 		}
-		for i := range rows {
-			if !yield(rows[i].Value) {
-				return false
-			}
+		if !k.values(rows, visit) {
+			return false
 		}
 	}
 }
 
 // reset forgets the group.
-func (k *kept[K, W]) reset() {
+func (k *kept) reset() {
 	k.store.clear()
 	if k.blocks == nil {
 		return
@@ -317,7 +403,7 @@ func (k *kept[K, W]) reset() {
 	}
 }
 
-func (k *kept[K, W]) close() {
+func (k *kept) close() {
 	k.store.free()
 	if k.file != nil {
 		removeFile(k.file)

@@ -1,13 +1,18 @@
 package shuffle_test
 
 import (
+	"context"
 	"path/filepath"
 	"slices"
 	"testing"
 	"unsafe"
 
+	"github.com/gordd-project/gordd/rdd/codec"
 	"github.com/gordd-project/gordd/shuffle"
 )
+
+// typeOf returns the type of rows of T.
+func typeOf[T any]() *codec.Type { return must(codec.TypeOf[T]()) }
 
 func must[T any](v T, err error) T {
 	if err != nil {
@@ -32,6 +37,9 @@ func batches[T any](rows []T, n int) shuffle.Stream[T] {
 	}
 }
 
+// raw is batches of a stream without a type.
+func raw[T any](rows []T, n int) shuffle.RawStream { return shuffle.Raw(batches(rows, n)) }
+
 func collect[T any](s shuffle.Stream[T]) ([]T, error) {
 	var out []T
 	err := s(func(rows []T) bool {
@@ -39,6 +47,43 @@ func collect[T any](s shuffle.Stream[T]) ([]T, error) {
 		return true
 	})
 	return out, err
+}
+
+// read reads rows of T from the inputs.
+func read[T any](t testing.TB, in ...shuffle.Input) ([]T, error) {
+	return collect(shuffle.Typed[T](shuffle.Read(t.Context(), in, typeOf[T]())))
+}
+
+// sorted sorts rows of T by functions that know T.
+func sorted[T any](
+	t testing.TB, cfg shuffle.Config, prefix func([]T, []uint64), cmp func(a, b *T) int, in shuffle.Stream[T],
+) shuffle.Stream[T] {
+	var compare func(a, b unsafe.Pointer) int
+	if cmp != nil {
+		compare = func(a, b unsafe.Pointer) int { return cmp((*T)(a), (*T)(b)) }
+	}
+	return shuffle.Typed[T](shuffle.Sort(t.Context(), cfg, typeOf[T](), func(rows codec.Rows, out []uint64) {
+		prefix(codec.Slice[T](rows), out)
+	}, compare, shuffle.Raw(in)))
+}
+
+// newCombiner returns a combiner of pairs of K and V.
+func newCombiner[K comparable, V, C any](cfg shuffle.Config, f shuffle.Combine[V, C]) *shuffle.Combiner[K, V, C] {
+	return shuffle.NewCombiner[K, V, C](cfg, must(shuffle.NewCombining[K](f)))
+}
+
+// aggregate combines rows by functions that know their types.
+func aggregate[K comparable, V, C any](
+	ctx context.Context, cfg shuffle.Config, f shuffle.Combine[V, C], in shuffle.Stream[codec.Pair[K, V]],
+) shuffle.Stream[codec.Pair[K, C]] {
+	return shuffle.Typed[codec.Pair[K, C]](shuffle.Aggregate(ctx, cfg, must(shuffle.NewCombining[K](f)), shuffle.Raw(in)))
+}
+
+// merge is aggregate of accumulators.
+func merge[K comparable, V, C any](
+	ctx context.Context, cfg shuffle.Config, f shuffle.Combine[V, C], in shuffle.Stream[codec.Pair[K, C]],
+) shuffle.Stream[codec.Pair[K, C]] {
+	return shuffle.Typed[codec.Pair[K, C]](shuffle.Merge(ctx, cfg, must(shuffle.NewCombining[K](f)), shuffle.Raw(in)))
 }
 
 // budget is an account that must be empty when the test ends.

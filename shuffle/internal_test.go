@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/gordd-project/gordd/rdd/codec"
 )
 
 func TestSortKeysIsStable(t *testing.T) {
@@ -158,33 +160,33 @@ func TestAccountMisuse(t *testing.T) {
 func TestRowStore(t *testing.T) {
 	a := NewMemory(1 << 20).Open("task")
 	mem := share{account: a}
-	s := newRowStore[string](&mem, Config{}, 8)
+	s := newRowStore(&mem, Config{}, typeOf[string](t), 8)
 	rows := make([]string, 100)
 	for i := range rows {
 		rows[i] = string(make([]byte, 1000))
 	}
 	kept := 0
 	for {
-		n := s.add(rows)
+		n := s.add(codec.RowsOf(rows))
 		if kept += n; n < len(rows) {
 			break
 		}
 	}
-	if kept < 500 || a.Used() > 1<<20 || s.size() > a.Used() {
-		t.Errorf("%d rows kept, %d bytes used, %d counted", kept, a.Used(), s.size())
+	if kept < 500 || a.Used() > 1<<20 || s.bytes() > a.Used() {
+		t.Errorf("%d rows kept, %d bytes used, %d counted", kept, a.Used(), s.bytes())
 	}
-	if got := *s.at(uint32(kept - 1)); len(got) != 1000 {
+	if got := *(*string)(s.at(uint32(kept - 1))); len(got) != 1000 {
 		t.Errorf("the last row has %d bytes", len(got))
 	}
 	s.clear()
-	if n := s.add(rows); n != len(rows) {
+	if n := s.add(codec.RowsOf(rows)); n != len(rows) {
 		t.Errorf("%d rows kept after clear", n)
 	}
 	s.free()
 	if a.Used() != 0 {
 		t.Errorf("%d bytes held after free", a.Used())
 	}
-	if s.add([]string{string(make([]byte, 2<<20))}) != 1 {
+	if s.add(codec.RowsOf([]string{string(make([]byte, 2<<20))})) != 1 {
 		t.Error("a first row is kept whatever its size")
 	}
 }

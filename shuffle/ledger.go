@@ -1,24 +1,27 @@
 package shuffle
 
 import (
+	"unsafe"
+
+	"github.com/gordd-project/gordd/rdd/codec"
 	"github.com/gordd-project/gordd/shuffle/table"
 	"github.com/gordd-project/gordd/shuffle/weight"
 )
 
 // ledger charges a table's memory to a share.
-type ledger[K comparable, C any] struct {
-	table.Table[K, C]
+type ledger struct {
+	table.Table
 	mem     *share
 	charged int64
 	// Accumulators with pointers grow behind the table's back: weigh, nil for others, estimates what they hold.
-	weigh   *weight.Weigher[C]
+	weigh   *weight.Weigher
 	behind  int64 // charged for that
 	batches int   // since the last estimate
 }
 
-func newLedger[K comparable, C any](t table.Table[K, C], mem *share) ledger[K, C] {
-	l := ledger[K, C]{Table: t, mem: mem}
-	if w := weight.NewWeigher[C](); !w.Flat() {
+func newLedger(t table.Table, accs *codec.Type, mem *share) ledger {
+	l := ledger{Table: t, mem: mem}
+	if w := weight.NewWeigher(accs.Reflect()); !w.Flat() {
 		l.weigh = w
 	}
 	return l
@@ -27,8 +30,9 @@ func newLedger[K comparable, C any](t table.Table[K, C], mem *share) ledger[K, C
 // leastTable is what a table may take by force: it could not take a single batch without.
 const leastTable = 32 << 10
 
-// room takes the memory for the batch of n keys that was hashed last and reports false when there is none, or when the table would pass limit.
-func (l *ledger[K, C]) room(n int, limit int64) bool {
+// room takes the memory for the batch of n keys that was hashed last and reports false when there is none, or when the
+// table would pass limit.
+func (l *ledger) room(n int, limit int64) bool {
 	need := l.Need(n)
 	if need == 0 {
 		return true
@@ -44,7 +48,7 @@ func (l *ledger[K, C]) room(n int, limit int64) bool {
 }
 
 // must is room by force, for a table that holds nothing yet.
-func (l *ledger[K, C]) must(n int) {
+func (l *ledger) must(n int) {
 	if need := l.Need(n); !l.room(n, 0) {
 		l.mem.force(need)
 		l.charged += need
@@ -52,7 +56,7 @@ func (l *ledger[K, C]) must(n int) {
 }
 
 // settle gives back what the last growth took and does not need any more.
-func (l *ledger[K, C]) settle() {
+func (l *ledger) settle() {
 	if now := l.Bytes(); now != l.charged {
 		l.mem.shrink(l.charged - now)
 		l.charged = now
@@ -67,7 +71,7 @@ const (
 // measure estimates, once in a while, what the accumulators point to: from a sample of all of them and from those used
 // last, which are likely the large ones. It reports false when there is no memory for that, or when the table
 // passes limit.
-func (l *ledger[K, C]) measure(slots []*C, limit int64) bool {
+func (l *ledger) measure(slots []unsafe.Pointer, limit int64) bool {
 	if l.weigh == nil {
 		return true
 	}
@@ -86,11 +90,11 @@ func (l *ledger[K, C]) measure(slots []*C, limit int64) bool {
 	return true
 }
 
-func (l *ledger[K, C]) estimate(slots []*C) int64 {
+func (l *ledger) estimate(slots []unsafe.Pointer) int64 {
 	n, sum, last := int64(0), int64(0), int64(0)
-	l.Sample(measured, func(c *C) {
+	l.Sample(measured, func(acc unsafe.Pointer) {
 		n++
-		sum += l.weigh.Row(c)
+		sum += l.weigh.Row(acc)
 	})
 	for _, s := range slots {
 		last += l.weigh.Row(s)
@@ -99,14 +103,14 @@ func (l *ledger[K, C]) estimate(slots []*C) int64 {
 }
 
 // clear empties the table.
-func (l *ledger[K, C]) clear() {
+func (l *ledger) clear() {
 	l.Clear()
 	l.settle()
 	l.mem.shrink(l.behind)
 	l.behind, l.batches = 0, 0
 }
 
-func (l *ledger[K, C]) free() {
+func (l *ledger) free() {
 	l.Free()
 	l.mem.shrink(l.charged + l.behind)
 	l.charged, l.behind = 0, 0

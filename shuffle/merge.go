@@ -3,27 +3,29 @@ package shuffle
 import (
 	"errors"
 	"io"
+	"unsafe"
 
+	"github.com/gordd-project/gordd/rdd/codec"
 	"github.com/gordd-project/gordd/shuffle/block"
 )
 
 // puller hands out ordered rows in batches with their prefixes. A batch is valid until the next call; an empty one
 // is the end.
-type puller[T any] interface {
-	next() (rows []T, prefixes []uint64, err error)
+type puller interface {
+	next() (rows codec.Rows, prefixes []uint64, err error)
 }
 
 // pulledRows is about how many rows a puller hands out at a time.
 const pulledRows = 256
 
 // push hands the rest of a puller to yield.
-func push[T any](p puller[T], stop func() error, yield func([]T) bool) error {
+func push(p puller, stop func() error, yield func(codec.Rows) bool) error {
 	for {
 		rows, _, err := p.next()
 		if err != nil {
 			return err
 		}
-		if len(rows) == 0 || !yield(rows) {
+		if rows.Len == 0 || !yield(rows) {
 			return nil
 		}
 		if err := stop(); err != nil {
@@ -33,91 +35,104 @@ func push[T any](p puller[T], stop func() error, yield func([]T) bool) error {
 }
 
 // storedRows pulls from rows in memory.
-type storedRows[T any] struct {
-	store *rowStore[T]
+type storedRows struct {
+	store *rowStore
 	keys  []sortKey
-	rows  []T
-	pre   []uint64
+	rows  *codec.Buffer
+	at    [pulledRows]uint32
+	pre   [pulledRows]uint64
 }
 
-func (p *storedRows[T]) next() ([]T, []uint64, error) {
+func newStoredRows(store *rowStore, keys []sortKey) *storedRows {
+	return &storedRows{store: store, keys: keys, rows: store.typ.NewBuffer(0)}
+}
+
+func (p *storedRows) next() (codec.Rows, []uint64, error) {
 	n := min(pulledRows, len(p.keys))
-	p.rows, p.pre = p.rows[:0], p.pre[:0]
-	for _, k := range p.keys[:n] {
-		p.rows, p.pre = append(p.rows, *p.store.at(k.i)), append(p.pre, k.p)
+	for i, k := range p.keys[:n] {
+		p.at[i], p.pre[i] = k.i, k.p
 	}
 	p.keys = p.keys[n:]
-	return p.rows, p.pre, nil
+	p.rows.Reset()
+	p.store.gather(p.rows, p.at[:n])
+	return p.rows.Rows(), p.pre[:n], nil
 }
 
 // runRows pulls from a run in a file.
-type runRows[T any] struct {
-	blocks *block.Reader[T]
-	ord    ordering[T]
-	rows   []T
+type runRows struct {
+	blocks *block.Reader
+	rows   *codec.Buffer
+	prefix func(rows codec.Rows, out []uint64) // nil: prefixes are not wanted
 	pre    []uint64
 }
 
-func (p *runRows[T]) next() ([]T, []uint64, error) {
-	clear(p.rows)
-	rows, err := p.blocks.Next(p.rows[:0])
+func (p *runRows) next() (codec.Rows, []uint64, error) {
+	p.rows.Clear()
+	err := p.blocks.Next(p.rows)
 	if errors.Is(err, io.EOF) {
-		return nil, nil, nil
+		return codec.Rows{}, nil, nil
 	}
 	if err != nil {
-		return nil, nil, err
+		return codec.Rows{}, nil, err
 	}
-	p.rows = rows
-	if cap(p.pre) < len(rows) {
-		p.pre = make([]uint64, len(rows))
+	rows := p.rows.Rows()
+	if p.prefix == nil {
+		return rows, nil, nil
 	}
-	p.pre = p.pre[:len(rows)]
-	p.ord.prefix(rows, p.pre)
+	if cap(p.pre) < rows.Len {
+		p.pre = make([]uint64, rows.Len)
+	}
+	p.pre = p.pre[:rows.Len]
+	p.prefix(rows, p.pre)
 	return rows, p.pre, nil
 }
 
 // merged pulls from several pullers in order. Equal rows come in the order of the pullers.
-type merged[T any] struct {
-	ord  ordering[T]
-	heap []head[T]
-	rows []T
-	pre  []uint64
+type merged struct {
+	ord   ordering
+	heap  []head
+	rows  *codec.Buffer
+	pre   [pulledRows]uint64
+	n     int                        // rows of the batch in the making
+	picks [pulledRows]unsafe.Pointer // of these, the ones that still lie in their sources' batches
+	held  int
 }
 
 // head is a cursor with the prefix of its current row, which decides nearly all comparisons.
-type head[T any] struct {
+type head struct {
 	p uint64
-	*cursor[T]
+	*cursor
 }
 
-type cursor[T any] struct {
-	src   puller[T]
+type cursor struct {
+	src   puller
 	rank  int
-	rows  []T
+	typ   *codec.Type
+	rows  codec.Rows
 	pre   []uint64
 	at    int
 	ended bool
 }
 
-// load fetches a batch when the last one is used up.
-func (c *cursor[T]) load() (err error) {
-	if c.at < len(c.rows) || c.ended {
-		return nil
-	}
+// row returns the current row.
+func (c *cursor) row() unsafe.Pointer { return c.typ.At(c.rows, c.at) }
+
+// load fetches a batch.
+func (c *cursor) load() (err error) {
 	c.rows, c.pre, err = c.src.next()
-	c.at, c.ended = 0, len(c.rows) == 0
+	c.at, c.ended = 0, c.rows.Len == 0
 	return err
 }
 
-func merge[T any](ord ordering[T], srcs []puller[T]) (*merged[T], error) {
-	m := &merged[T]{ord: ord}
+func merge(ord ordering, typ *codec.Type, srcs []puller) (*merged, error) {
+	m := &merged{ord: ord, rows: typ.NewBuffer(0)}
 	for i, src := range srcs {
-		c := &cursor[T]{src: src, rank: i}
+		c := &cursor{src: src, rank: i, typ: typ}
 		if err := c.load(); err != nil {
 			return nil, err
 		}
 		if !c.ended {
-			m.heap = append(m.heap, head[T]{c.pre[0], c})
+			m.heap = append(m.heap, head{c.pre[0], c})
 		}
 	}
 	for i := len(m.heap)/2 - 1; i >= 0; i-- {
@@ -126,19 +141,19 @@ func merge[T any](ord ordering[T], srcs []puller[T]) (*merged[T], error) {
 	return m, nil
 }
 
-func (m *merged[T]) less(a, b *head[T]) bool {
+func (m *merged) less(a, b *head) bool {
 	if a.p != b.p {
 		return a.p < b.p
 	}
 	if m.ord.cmp != nil {
-		if c := m.ord.cmp(&a.rows[a.at], &b.rows[b.at]); c != 0 {
+		if c := m.ord.cmp(a.row(), b.row()); c != 0 {
 			return c < 0
 		}
 	}
 	return a.rank < b.rank
 }
 
-func (m *merged[T]) sink(i int) {
+func (m *merged) sink(i int) {
 	for {
 		child := 2*i + 1
 		if child >= len(m.heap) {
@@ -155,23 +170,42 @@ func (m *merged[T]) sink(i int) {
 	}
 }
 
-func (m *merged[T]) next() ([]T, []uint64, error) {
-	m.rows, m.pre = m.rows[:0], m.pre[:0]
-	for len(m.rows) < pulledRows && len(m.heap) > 0 {
+func (m *merged) next() (codec.Rows, []uint64, error) {
+	m.rows.Reset()
+	for m.n = 0; m.n < pulledRows && len(m.heap) > 0; {
 		top := &m.heap[0]
-		m.rows, m.pre = append(m.rows, top.rows[top.at]), append(m.pre, top.p)
-		top.at++
-		if err := top.load(); err != nil {
-			return nil, nil, err
-		}
-		if top.ended {
-			last := len(m.heap) - 1
-			m.heap[0] = m.heap[last]
-			m.heap = m.heap[:last]
-		} else {
-			top.p = top.pre[top.at]
+		m.picks[m.held], m.pre[m.n] = top.row(), top.p
+		m.held++
+		m.n++
+		if err := m.advance(top); err != nil {
+			return codec.Rows{}, nil, err
 		}
 		m.sink(0)
 	}
-	return m.rows, m.pre, nil
+	m.gather()
+	return m.rows.Rows(), m.pre[:m.n], nil
+}
+
+// advance goes on to the next row of the first source, or takes it out at its end.
+func (m *merged) advance(top *head) error {
+	if top.at++; top.at == top.rows.Len {
+		m.gather() // the source's next batch overwrites this one
+		if err := top.load(); err != nil {
+			return err
+		}
+	}
+	if !top.ended {
+		top.p = top.pre[top.at]
+		return nil
+	}
+	last := len(m.heap) - 1
+	m.heap[0] = m.heap[last]
+	m.heap = m.heap[:last]
+	return nil
+}
+
+// gather copies the rows picked.
+func (m *merged) gather() {
+	m.rows.Gather(m.picks[:m.held])
+	m.held = 0
 }

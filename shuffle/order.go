@@ -3,6 +3,9 @@ package shuffle
 import (
 	"math/bits"
 	"slices"
+	"unsafe"
+
+	"github.com/gordd-project/gordd/rdd/codec"
 )
 
 // sortKey stands for a row while rows are sorted: a prefix of its order and its number among the rows.
@@ -85,13 +88,27 @@ func insertionSort(ks []sortKey, moves int) bool {
 }
 
 // ordering is how rows are sorted: by a prefix that agrees with cmp, then by cmp, then as they came.
-type ordering[T any] struct {
-	prefix func(rows []T, out []uint64)
-	cmp    func(a, b *T) int // nil when the prefix says it all
+type ordering struct {
+	prefix func(rows codec.Rows, out []uint64)
+	cmp    func(a, b unsafe.Pointer) int // nil when the prefix says it all
+}
+
+// byHash orders rows by the hash of the keys they begin with, and those of equal hashes by key.
+func byHash(keys *codec.KeyType, row *codec.Type, seed uint64) ordering {
+	stride := uintptr(row.Size())
+	return ordering{
+		prefix: func(rows codec.Rows, out []uint64) { keys.Hash(out[:rows.Len], rows.Data, stride, seed) },
+		cmp: func(a, b unsafe.Pointer) int {
+			if keys.Equal(a, b) {
+				return 0
+			}
+			return keys.Compare(a, b)
+		},
+	}
 }
 
 // breakTies puts rows with equal prefixes in the order of cmp.
-func (o ordering[T]) breakTies(ks []sortKey, store *rowStore[T]) {
+func (o ordering) breakTies(ks []sortKey, store *rowStore) {
 	if o.cmp == nil {
 		return
 	}

@@ -78,12 +78,12 @@ func Inputs(outputs []*Output, r int) []Input {
 }
 
 // outFile writes the indexed file of a map task: segments of partitions of blocks.
-type outFile[T any] struct {
+type outFile struct {
 	cfg     Config
 	file    *os.File
 	out     Output
-	enc     block.Encoder[T]
-	cut     block.Cutter[T]
+	enc     block.Encoder
+	cut     block.Cutter
 	buf     []byte // gathered writes
 	gather  int
 	written int64   // bytes that reached the file
@@ -97,22 +97,22 @@ const (
 	minGather = 16 << 10
 )
 
-func newOutFile[T any](cfg Config, c codec.Codec[T], w *weight.Weigher[T], gather int) *outFile[T] {
-	return &outFile[T]{
+func newOutFile(cfg Config, typ *codec.Type, weigh *weight.Weigher, gather int) *outFile {
+	return &outFile{
 		cfg:    cfg,
 		out:    Output{Shuffle: cfg.Shuffle, Map: cfg.Map, Path: filepath.Join(cfg.Dir, cfg.Name+".data")},
-		enc:    block.Encoder[T]{Codec: c, Compress: cfg.Compress},
-		cut:    block.Cutter[T]{Rows: cfg.BlockRows, Bytes: min(cfg.BlockBytes, gather), Weigh: w},
+		enc:    block.Encoder{Type: typ, Compress: cfg.Compress},
+		cut:    block.Cutter{Rows: cfg.BlockRows, Bytes: min(cfg.BlockBytes, gather), Type: typ, Weigh: weigh},
 		gather: gather,
 		id:     block.ID{Shuffle: cfg.Shuffle, Map: cfg.Map},
 	}
 }
 
 // at is the offset of the next block.
-func (o *outFile[T]) at() int64 { return o.written + int64(len(o.buf)) }
+func (o *outFile) at() int64 { return o.written + int64(len(o.buf)) }
 
 // reach moves on to partition r of the open segment, opening one when there is none.
-func (o *outFile[T]) reach(r uint32) {
+func (o *outFile) reach(r uint32) {
 	if o.offsets == nil {
 		o.offsets = make([]int64, 0, o.cfg.Reduces+1)
 		o.id.Segment = uint32(len(o.out.Segments))
@@ -125,32 +125,33 @@ func (o *outFile[T]) reach(r uint32) {
 }
 
 // write appends rows to partition r, which must not be before the last one written in this segment.
-func (o *outFile[T]) write(r uint32, rows []T) error {
+func (o *outFile) write(r uint32, rows codec.Rows) error {
 	o.reach(r)
-	for len(rows) > 0 {
+	for rows.Len > 0 {
 		n := o.cut.Next(rows)
-		if err := o.block(rows[:n]); err != nil {
+		if err := o.block(o.enc.Type.Part(rows, 0, n)); err != nil {
 			return err
 		}
-		rows = rows[n:]
+		rows = o.enc.Type.Part(rows, n, rows.Len)
 	}
 	return nil
 }
 
-func (o *outFile[T]) block(rows []T) error {
+func (o *outFile) block(rows codec.Rows) error {
 	buf, sum, err := o.enc.Append(o.buf, o.id, rows)
-	if errors.Is(err, block.ErrTooLarge) && len(rows) > 1 {
-		if err := o.block(rows[:len(rows)/2]); err != nil {
+	if errors.Is(err, block.ErrTooLarge) && rows.Len > 1 {
+		typ, half := o.enc.Type, rows.Len/2
+		if err := o.block(typ.Part(rows, 0, half)); err != nil {
 			return err
 		}
-		return o.block(rows[len(rows)/2:])
+		return o.block(typ.Part(rows, half, rows.Len))
 	}
 	if err != nil {
 		return fmt.Errorf("write %s, %v: %w", o.out.Path, o.id, err)
 	}
 	o.buf = buf
 	o.id.Seq++
-	o.out.Rows += int64(len(rows))
+	o.out.Rows += int64(rows.Len)
 	o.out.Sum = bits.RotateLeft64(o.out.Sum, 1)*0x9e3779b97f4a7c15 ^ sum
 	if o.cfg.RowSum {
 		if err := o.sumRows(rows); err != nil {
@@ -163,9 +164,9 @@ func (o *outFile[T]) block(rows []T) error {
 	return o.flush()
 }
 
-func (o *outFile[T]) sumRows(rows []T) (err error) {
-	for i := range rows {
-		if o.one, err = o.enc.Codec.Append(o.one[:0], rows[i:i+1]); err != nil {
+func (o *outFile) sumRows(rows codec.Rows) (err error) {
+	for i := range rows.Len {
+		if o.one, err = o.enc.Type.Append(o.one[:0], o.enc.Type.Part(rows, i, i+1)); err != nil {
 			return err
 		}
 		o.out.RowSum += xxh3.Hash(o.one)
@@ -173,7 +174,7 @@ func (o *outFile[T]) sumRows(rows []T) (err error) {
 	return nil
 }
 
-func (o *outFile[T]) flush() error {
+func (o *outFile) flush() error {
 	if len(o.buf) == 0 {
 		return nil
 	}
@@ -197,7 +198,7 @@ func (o *outFile[T]) flush() error {
 }
 
 // endSegment closes the open segment, if any.
-func (o *outFile[T]) endSegment() {
+func (o *outFile) endSegment() {
 	if o.offsets == nil {
 		return
 	}
@@ -209,7 +210,7 @@ func (o *outFile[T]) endSegment() {
 }
 
 // finish writes what is left and returns the description. A task without rows has no segment but has a file.
-func (o *outFile[T]) finish() (*Output, error) {
+func (o *outFile) finish() (*Output, error) {
 	o.endSegment()
 	if err := o.flush(); err != nil {
 		return nil, err
@@ -237,7 +238,7 @@ func (o *outFile[T]) finish() (*Output, error) {
 }
 
 // abort removes the file.
-func (o *outFile[T]) abort() {
+func (o *outFile) abort() {
 	if o.file != nil {
 		_ = o.file.Close()
 		o.file = nil

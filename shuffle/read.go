@@ -14,6 +14,23 @@ import (
 // ended it early, if any. A batch is valid only during the call; what its rows point to is not reused.
 type Stream[T any] func(yield func(rows []T) bool) error
 
+// RawStream is a [Stream] of rows whose type is known at run time only.
+type RawStream func(yield func(rows codec.Rows) bool) error
+
+// Raw returns a stream as what the operators take.
+func Raw[T any](in Stream[T]) RawStream {
+	return func(yield func(codec.Rows) bool) error {
+		return in(func(rows []T) bool { return yield(codec.RowsOf(rows)) })
+	}
+}
+
+// Typed returns a stream as the one of rows of T that it is.
+func Typed[T any](in RawStream) Stream[T] {
+	return func(yield func([]T) bool) error {
+		return in(func(rows codec.Rows) bool { return yield(codec.Slice[T](rows)) })
+	}
+}
+
 // ErrCorrupt is in the chain of every error caused by bytes that are not the block that was asked for.
 var ErrCorrupt = block.ErrCorrupt
 
@@ -35,11 +52,11 @@ func (e *FetchError) Error() string {
 // Unwrap returns the cause.
 func (e *FetchError) Unwrap() error { return e.Cause }
 
-// Read returns the rows of the inputs, in their order and within one in the order of its segments. Errors are
-// *[FetchError] or the cause of ctx's end.
-func Read[T any](ctx context.Context, inputs []Input, c codec.Codec[T]) Stream[T] {
-	return func(yield func(rows []T) bool) error {
-		r := inputReader[T]{blocks: block.NewReader[T](nil, block.ID{}, c, 0), yield: yield}
+// Read returns the rows of the inputs, which are of type typ, in their order and within one in the order of its
+// segments. Errors are *[FetchError] or the cause of ctx's end.
+func Read(ctx context.Context, inputs []Input, typ *codec.Type) RawStream {
+	return func(yield func(codec.Rows) bool) error {
+		r := inputReader{blocks: block.NewReader(nil, block.ID{}, typ, 0), rows: typ.NewBuffer(0), yield: yield}
 		for _, in := range inputs {
 			if in.Bytes() == 0 {
 				continue
@@ -59,13 +76,13 @@ func Read[T any](ctx context.Context, inputs []Input, c codec.Codec[T]) Stream[T
 	}
 }
 
-type inputReader[T any] struct {
-	blocks *block.Reader[T]
-	rows   []T
-	yield  func([]T) bool
+type inputReader struct {
+	blocks *block.Reader
+	rows   *codec.Buffer
+	yield  func(codec.Rows) bool
 }
 
-func (r *inputReader[T]) input(ctx context.Context, in Input) (more bool, err error) {
+func (r *inputReader) input(ctx context.Context, in Input) (more bool, err error) {
 	if err := context.Cause(ctx); err != nil {
 		return false, err
 	}
@@ -86,7 +103,8 @@ func (r *inputReader[T]) input(ctx context.Context, in Input) (more bool, err er
 			if err := context.Cause(ctx); err != nil {
 				return false, err
 			}
-			rows, err := r.blocks.Next(r.rows[:0])
+			r.rows.Clear()
+			err := r.blocks.Next(r.rows)
 			if errors.Is(err, io.EOF) {
 				if read := r.blocks.Consumed(); read != size {
 					return false, fmt.Errorf("%w: %d bytes where the index says %d", ErrCorrupt, read, size)
@@ -96,42 +114,43 @@ func (r *inputReader[T]) input(ctx context.Context, in Input) (more bool, err er
 			if err != nil {
 				return false, err
 			}
-			r.rows = rows
-			if !r.yield(rows) {
+			if !r.yield(r.rows.Rows()) {
 				return false, nil
 			}
-			clear(rows)
 		}
 	}
 	return true, nil
 }
 
-// EncodeBlock appends rows to dst as one block that stands alone, as results travel.
-func EncodeBlock[T any](dst []byte, c codec.Codec[T], rows []T, compress bool) ([]byte, error) {
-	enc := block.Encoder[T]{Codec: c, Compress: compress}
+// EncodeBlock appends rows of type typ to dst as one block that stands alone, as results travel.
+func EncodeBlock(dst []byte, typ *codec.Type, rows codec.Rows, compress bool) ([]byte, error) {
+	enc := block.Encoder{Type: typ, Compress: compress}
 	dst, _, err := enc.Append(dst, block.ID{}, rows)
 	return dst, err
 }
 
-// DecodeBlock appends the rows of a block that EncodeBlock made to dst. The error has [ErrCorrupt] in its chain.
-func DecodeBlock[T any](dst []T, c codec.Codec[T], b []byte) ([]T, error) {
-	dec := block.Decoder[T]{Codec: c}
+// DecodeBlock appends the rows of a block that EncodeBlock made to dst, a buffer of typ. The error has [ErrCorrupt] in
+// its chain.
+func DecodeBlock(dst *codec.Buffer, typ *codec.Type, b []byte) error {
+	dec := block.Decoder{Type: typ}
 	return dec.Decode(dst, block.ID{}, b)
 }
 
 // BlockWriter writes rows as a sequence of blocks to any [io.Writer].
-type BlockWriter[T any] = block.Writer[T]
+type BlockWriter = block.Writer
 
 // BlockReader reads the sequence back.
-type BlockReader[T any] = block.Reader[T]
+type BlockReader = block.Reader
 
-// NewBlockWriter returns a writer of blocks of about bytes bytes (0: 64 KiB). Flush writes the last one.
-func NewBlockWriter[T any](w io.Writer, c codec.Codec[T], compress bool, bytes int) *BlockWriter[T] {
-	return block.NewWriter[T](w, block.ID{}, c, compress, bytes)
+// NewBlockWriter returns a writer of rows of type typ in blocks of about bytes bytes (0: 64 KiB). Flush writes the last
+// one.
+func NewBlockWriter(w io.Writer, typ *codec.Type, compress bool, bytes int) *BlockWriter {
+	return block.NewWriter(w, block.ID{}, typ, compress, bytes)
 }
 
-// NewBlockReader returns a reader of the blocks in the next size bytes of r; a negative size reads until the end.
-// A sequence that was cut between two blocks and whose size is not given cannot be told from a shorter one.
-func NewBlockReader[T any](r io.Reader, c codec.Codec[T], size int64) *BlockReader[T] {
-	return block.NewReader[T](r, block.ID{}, c, size)
+// NewBlockReader returns a reader of the blocks of rows of type typ in the next size bytes of r; a negative size reads
+// until the end. A sequence that was cut between two blocks and whose size is not given cannot be told from a shorter
+// one.
+func NewBlockReader(r io.Reader, typ *codec.Type, size int64) *BlockReader {
+	return block.NewReader(r, block.ID{}, typ, size)
 }

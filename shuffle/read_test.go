@@ -17,9 +17,9 @@ import (
 func smallOutput(t *testing.T, m uint32, compress bool) (*shuffle.Output, []byte) {
 	t.Helper()
 	cfg := shuffle.Config{Dir: t.TempDir(), Reduces: 3, Shuffle: 7, Map: m, Compress: compress, SegmentBytes: 1 << 10, BlockRows: 8}
-	w := shuffle.NewWriter(cfg, must(codec.For[string]()), shuffle.RoundRobin[string](0, 3))
+	w := shuffle.NewWriter(cfg, typeOf[string](), shuffle.RoundRobin(0, 3))
 	for i := range 40 {
-		if err := w.Write([]string{strings.Repeat(names(i), 3)}); err != nil {
+		if err := w.Write(codec.RowsOf([]string{strings.Repeat(names(i), 3)})); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -42,7 +42,7 @@ func readAll(t *testing.T, out *shuffle.Output, data []byte) ([][]string, error)
 	t.Helper()
 	var rows [][]string
 	for p := range out.Sizes {
-		got, err := collect(shuffle.Read(t.Context(), []shuffle.Input{inMemory(out.Input(p), data)}, must(codec.For[string]())))
+		got, err := read[string](t, inMemory(out.Input(p), data))
 		if err != nil {
 			return rows, err
 		}
@@ -92,26 +92,26 @@ func TestBlocksInTheWrongPlaceAreFound(t *testing.T) {
 	if _, err := readAll(t, out, foreign); !errors.Is(err, shuffle.ErrCorrupt) {
 		t.Errorf("the file of another map task: got %v", err)
 	}
-	read := func(in shuffle.Input) error {
-		_, err := collect(shuffle.Read(t.Context(), []shuffle.Input{inMemory(in, data)}, must(codec.For[string]())))
+	fails := func(in shuffle.Input) error {
+		_, err := read[string](t, inMemory(in, data))
 		return err
 	}
 	in := out.Input(0)
 	in.Ranges[0], in.Ranges[1] = in.Ranges[1], in.Ranges[0]
-	if err := read(in); !errors.Is(err, shuffle.ErrCorrupt) {
+	if err := fails(in); !errors.Is(err, shuffle.ErrCorrupt) {
 		t.Errorf("swapped segments: got %v", err)
 	}
 	in = out.Input(0)
 	in.Ranges = out.Input(1).Ranges
-	if err := read(in); !errors.Is(err, shuffle.ErrCorrupt) {
+	if err := fails(in); !errors.Is(err, shuffle.ErrCorrupt) {
 		t.Errorf("another partition: got %v", err)
 	}
 	in = out.Input(0)
 	in.Shuffle = 8
-	if err := read(in); !errors.Is(err, shuffle.ErrCorrupt) {
+	if err := fails(in); !errors.Is(err, shuffle.ErrCorrupt) {
 		t.Errorf("another shuffle: got %v", err)
 	}
-	_, err := collect(shuffle.Read(t.Context(), []shuffle.Input{inMemory(out.Input(0), data)}, must(codec.For[int64]())))
+	_, err := read[int64](t, inMemory(out.Input(0), data))
 	if !errors.Is(err, shuffle.ErrCorrupt) {
 		t.Errorf("another row type: got %v", err)
 	}
@@ -122,7 +122,7 @@ func TestReadOfAMissingFile(t *testing.T) {
 	if err := os.Remove(out.Path); err != nil {
 		t.Fatal(err)
 	}
-	_, err := collect(shuffle.Read(t.Context(), []shuffle.Input{out.Input(2)}, must(codec.For[string]())))
+	_, err := read[string](t, out.Input(2))
 	var fetch *shuffle.FetchError
 	if !errors.As(err, &fetch) || !errors.Is(err, os.ErrNotExist) || errors.Is(err, shuffle.ErrCorrupt) {
 		t.Errorf("got %v", err)
@@ -140,17 +140,17 @@ func TestReadClosesWhatItOpens(t *testing.T) {
 		opened++
 		return bytes.NewReader(data), closer(func() error { opened--; return nil }), nil
 	}
-	read := shuffle.Read(t.Context(), []shuffle.Input{in, in}, must(codec.For[string]()))
-	if err := read(func([]string) bool { return false }); err != nil || opened != 0 {
+	twice := shuffle.Read(t.Context(), []shuffle.Input{in, in}, typeOf[string]())
+	if err := twice(func(codec.Rows) bool { return false }); err != nil || opened != 0 {
 		t.Errorf("left early: %d open, %v", opened, err)
 	}
-	if _, err := collect(read); err != nil || opened != 0 {
+	if _, err := collect(shuffle.Typed[string](twice)); err != nil || opened != 0 {
 		t.Errorf("read to the end: %d open, %v", opened, err)
 	}
 	in.Open = func() (io.ReaderAt, io.Closer, error) {
 		return bytes.NewReader(data), closer(func() error { return io.ErrClosedPipe }), nil
 	}
-	if _, err := collect(shuffle.Read(t.Context(), []shuffle.Input{in}, must(codec.For[string]()))); !errors.Is(err, io.ErrClosedPipe) {
+	if _, err := read[string](t, in); !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("a failing close: got %v", err)
 	}
 }
@@ -160,7 +160,7 @@ type closer func() error
 func (c closer) Close() error { return c() }
 
 func TestOutputWithoutRows(t *testing.T) {
-	w := shuffle.NewWriter(shuffle.Config{Dir: t.TempDir(), Reduces: 4}, must(codec.For[int]()), shuffle.Single[int])
+	w := shuffle.NewWriter(shuffle.Config{Dir: t.TempDir(), Reduces: 4}, typeOf[int](), shuffle.Single)
 	out := must(w.Close())
 	if out.Bytes != 0 || len(out.Sizes) != 4 {
 		t.Errorf("got %+v", out)
@@ -170,47 +170,48 @@ func TestOutputWithoutRows(t *testing.T) {
 	}
 	in := out.Input(3)
 	in.Open = nil // nothing is opened for nothing
-	if rows := must(collect(shuffle.Read(t.Context(), []shuffle.Input{in}, must(codec.For[int]())))); len(rows) != 0 {
+	if rows := must(read[int](t, in)); len(rows) != 0 {
 		t.Errorf("%d rows", len(rows))
 	}
 }
 
 func TestBlocksStandAlone(t *testing.T) {
-	c := must(codec.For[string]())
-	rows := []string{"a", "", "c"}
-	b := must(shuffle.EncodeBlock(nil, c, rows, true))
-	got := must(shuffle.DecodeBlock([]string{"before"}, c, b))
-	if want := []string{"before", "a", "", "c"}; !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
+	typ := typeOf[string]()
+	b := must(shuffle.EncodeBlock(nil, typ, codec.RowsOf([]string{"a", "", "c"}), true))
+	got := typ.NewBuffer(1)
+	got.Append(codec.RowsOf([]string{"before"}))
+	if err := shuffle.DecodeBlock(got, typ, b); err != nil {
+		t.Fatal(err)
 	}
-	if _, err := shuffle.DecodeBlock(nil, c, append(b, 0)); !errors.Is(err, shuffle.ErrCorrupt) {
+	if err := shuffle.DecodeBlock(got, typ, append(b, 0)); !errors.Is(err, shuffle.ErrCorrupt) {
 		t.Errorf("a trailing byte: got %v", err)
 	}
+	if rows := codec.Slice[string](got.Rows()); !slices.Equal(rows, []string{"before", "a", "", "c"}) {
+		t.Errorf("got %q", rows)
+	}
 	var buf bytes.Buffer
-	w := shuffle.NewBlockWriter(&buf, c, false, 100)
+	w := shuffle.NewBlockWriter(&buf, typ, false, 100)
 	var want []string
 	for i := range 500 {
 		want = append(want, names(i))
-		if err := w.Write(want[i:]); err != nil {
+		if err := w.Write(codec.RowsOf(want[i:])); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if err := w.Flush(); err != nil || w.Bytes() != int64(buf.Len()) {
 		t.Fatal(w.Bytes(), buf.Len(), err)
 	}
-	r := shuffle.NewBlockReader(&buf, c, -1)
-	var all []string
+	r, all := shuffle.NewBlockReader(&buf, typ, -1), typ.NewBuffer(0)
 	for {
-		next, err := r.Next(all)
+		err := r.Next(all)
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = next
 	}
-	if !slices.Equal(all, want) {
+	if !slices.Equal(codec.Slice[string](all.Rows()), want) {
 		t.Error("rows differ")
 	}
 }

@@ -32,7 +32,7 @@ var limits = []int64{64 << 10, 300 << 10, 1 << 20, 4 << 20, 1 << 30}
 // aggregateEverywhere aggregates the same rows under all limits and demands the same bits in the same order.
 func aggregateEverywhere[K comparable](t *testing.T, keyOf func(int) K) {
 	t.Helper()
-	keys, c := must(codec.KeysFor[K]()), must(codec.For[pair[K, float64]]())
+	keys := must(codec.KeysFor[K]())
 	r := rand.New(rand.NewPCG(1, 9))
 	rows := make([]pair[K, float64], 60_000)
 	for i := range rows {
@@ -47,8 +47,8 @@ func aggregateEverywhere[K comparable](t *testing.T, keyOf func(int) K) {
 		mem, acc := budget(t, limit)
 		cfg := shuffle.Config{Dir: emptyDir(t), Mem: acc, Seed: 4, Reduce: 2}
 		for _, stream := range []shuffle.Stream[pair[K, float64]]{
-			shuffle.Aggregate(t.Context(), cfg, keys, c, sumFloats(), batches(rows, 1000)),
-			shuffle.Merge(t.Context(), cfg, keys, c, sumFloats(), batches(rows, 77)),
+			aggregate[K](t.Context(), cfg, sumFloats(), batches(rows, 1000)),
+			merge[K](t.Context(), cfg, sumFloats(), batches(rows, 77)),
 		} {
 			got := must(collect(stream))
 			if first == nil {
@@ -100,8 +100,7 @@ func TestAggregateKeepsAccumulatorsWithPointers(t *testing.T) {
 		_, acc := budget(t, limit)
 		cfg := shuffle.Config{Dir: emptyDir(t), Mem: acc}
 		got := map[string][]int{}
-		for _, row := range must(collect(shuffle.Aggregate(t.Context(), cfg, must(codec.KeysFor[string]()),
-			must(codec.For[pair[string, int]]()), f, batches(rows, 500)))) {
+		for _, row := range must(collect(aggregate[string](t.Context(), cfg, f, batches(rows, 500)))) {
 			got[row.Key] = row.Value
 		}
 		if !reflect.DeepEqual(got, want) {
@@ -117,8 +116,7 @@ func TestDistinct(t *testing.T) {
 	}
 	for _, limit := range limits {
 		_, acc := budget(t, limit)
-		got := must(collect(shuffle.Aggregate(t.Context(), shuffle.Config{Dir: emptyDir(t), Mem: acc},
-			must(codec.KeysFor[int32]()), must(codec.For[pair[int32, struct{}]]()), shuffle.Presence(), batches(rows, 999))))
+		got := must(collect(aggregate[int32](t.Context(), shuffle.Config{Dir: emptyDir(t), Mem: acc}, shuffle.Presence(), batches(rows, 999))))
 		slices.SortFunc(got, func(a, b pair[int32, struct{}]) int { return cmp.Compare(a.Key, b.Key) })
 		if len(got) != 30_000 || got[29_999].Key != 29_999 {
 			t.Errorf("limit %d: %d keys", limit, len(got))
@@ -146,8 +144,7 @@ func TestGroupsMatchAMap(t *testing.T) {
 		mem, acc := budget(t, limit)
 		cfg := shuffle.Config{Dir: emptyDir(t), Mem: acc, Copy: true, Compress: true}
 		got, order := map[string][]value{}, []string(nil)
-		err := shuffle.Groups(t.Context(), cfg, must(codec.KeysFor[string]()), must(codec.For[pair[string, value]]()),
-			batches(rows, 300))(func(k string, vs iter.Seq[value]) bool {
+		err := shuffle.Groups[string, value](t.Context(), cfg, raw(rows, 300))(func(k string, vs iter.Seq[value]) bool {
 			if _, twice := got[k]; twice {
 				t.Errorf("key %q comes twice", k)
 			}
@@ -181,8 +178,7 @@ func TestGroupsSkipUnreadValues(t *testing.T) {
 		rows = append(rows, pair[int, int]{Key: i % 100, Value: i})
 	}
 	seen := 0
-	err := shuffle.Groups(t.Context(), shuffle.Config{Dir: t.TempDir()}, must(codec.KeysFor[int]()),
-		must(codec.For[pair[int, int]]()), batches(rows, 64))(func(k int, vs iter.Seq[int]) bool {
+	err := shuffle.Groups[int, int](t.Context(), shuffle.Config{Dir: t.TempDir()}, raw(rows, 64))(func(k int, vs iter.Seq[int]) bool {
 		for v := range vs {
 			if v != k {
 				t.Errorf("first value of %d is %d", k, v)
@@ -216,10 +212,7 @@ func TestCoGroupsMatchMaps(t *testing.T) {
 		_, acc := budget(t, limit)
 		cfg := shuffle.Config{Dir: emptyDir(t), Mem: acc}
 		gotL, gotR := map[int64][]string{}, map[int64][][3]int32{}
-		err := shuffle.CoGroups(t.Context(), cfg, must(codec.KeysFor[int64]()),
-			must(codec.For[pair[int64, string]]()), batches(left, 512),
-			must(codec.For[pair[int64, [3]int32]]()), batches(right, 333),
-		)(func(k int64, vs iter.Seq[string], ws iter.Seq[[3]int32]) bool {
+		err := shuffle.CoGroups[int64, string, [3]int32](t.Context(), cfg, raw(left, 512), raw(right, 333))(func(k int64, vs iter.Seq[string], ws iter.Seq[[3]int32]) bool {
 			for v := range vs {
 				gotL[k] = append(gotL[k], v)
 				if len(gotL[k]) > 3 {
@@ -273,7 +266,7 @@ func TestSortMatchesTheStandardLibrary(t *testing.T) {
 		for _, limit := range limits {
 			mem, acc := budget(t, limit)
 			cfg := shuffle.Config{Dir: emptyDir(t), Mem: acc, Compress: seed == 1}
-			got := must(collect(shuffle.Sort(t.Context(), cfg, must(codec.For[row]()), prefix, compare, batches(rows, 700))))
+			got := must(collect(sorted(t, cfg, prefix, compare, batches(rows, 700))))
 			if !reflect.DeepEqual(got, want) {
 				t.Fatalf("limit %d: rows are not sorted", limit)
 			}
@@ -302,7 +295,7 @@ func TestSortNumbers(t *testing.T) {
 				rows[i] = shape(r, i)
 			}
 			want := slices.Sorted(slices.Values(rows))
-			got := must(collect(shuffle.Sort(t.Context(), shuffle.Config{Dir: t.TempDir()}, must(codec.For[uint64]()),
+			got := must(collect(sorted(t, shuffle.Config{Dir: t.TempDir()},
 				func(rows, out []uint64) { copy(out, rows) }, nil, batches(rows, 5000))))
 			if !slices.Equal(got, want) {
 				t.Error("not sorted")
@@ -314,7 +307,7 @@ func TestSortNumbers(t *testing.T) {
 func TestARowLargerThanTheBudget(t *testing.T) {
 	_, acc := budget(t, 64<<10)
 	rows := []string{string(make([]byte, 3<<20)), "b", string(make([]byte, 1<<20)), "a"}
-	got := must(collect(shuffle.Sort(t.Context(), shuffle.Config{Dir: emptyDir(t), Mem: acc}, must(codec.For[string]()),
+	got := must(collect(sorted(t, shuffle.Config{Dir: emptyDir(t), Mem: acc},
 		func(rows []string, out []uint64) { must(codec.KeysFor[string]()).Prefix(out, rows) }, func(a, b *string) int { return cmp.Compare(*a, *b) }, batches(rows, 4))))
 	if len(got) != 4 || len(got[0]) != 1<<20 || got[3] != "b" {
 		t.Errorf("%d rows", len(got))
@@ -331,20 +324,20 @@ func TestReduceErrorsAndEarlyEnds(t *testing.T) {
 		_ = batches(rows, 1000)(yield)
 		return bad
 	}
-	keys, c := must(codec.KeysFor[int]()), must(codec.For[pair[int, int]]())
+	c := must(codec.For[pair[int, int]]())
 	f := shuffle.Combine[int, int]{Init: func(a *int, v int) { *a = v }, Add: func(a *int, v int) { *a += v }, Merge: func(l, r *int) { *l += *r }}
-	byKey := func(rows []pair[int, int], out []uint64) {
-		for i := range rows {
-			out[i] = uint64(rows[i].Key)
+	byKey := func(rows codec.Rows, out []uint64) {
+		for i, row := range codec.Slice[pair[int, int]](rows) {
+			out[i] = uint64(row.Key)
 		}
 	}
 	all := func(ctx context.Context, cfg shuffle.Config, in shuffle.Stream[pair[int, int]], more bool) map[string]error {
-		rows := func([]pair[int, int]) bool { return more }
+		rows, untyped := func([]pair[int, int]) bool { return more }, shuffle.Raw(in)
 		return map[string]error{
-			"aggregate": shuffle.Aggregate(ctx, cfg, keys, c, f, in)(rows),
-			"sort":      shuffle.Sort(ctx, cfg, c, byKey, nil, in)(rows),
-			"groups":    shuffle.Groups(ctx, cfg, keys, c, in)(func(int, iter.Seq[int]) bool { return more }),
-			"cogroups":  shuffle.CoGroups(ctx, cfg, keys, c, in, c, in)(func(int, iter.Seq[int], iter.Seq[int]) bool { return more }),
+			"aggregate": aggregate[int](ctx, cfg, f, in)(rows),
+			"sort":      shuffle.Sort(ctx, cfg, c.Type, byKey, nil, untyped)(func(codec.Rows) bool { return more }),
+			"groups":    shuffle.Groups[int, int](ctx, cfg, untyped)(func(int, iter.Seq[int]) bool { return more }),
+			"cogroups":  shuffle.CoGroups[int, int, int](ctx, cfg, untyped, untyped)(func(int, iter.Seq[int], iter.Seq[int]) bool { return more }),
 		}
 	}
 	_, acc := budget(t, 64<<10)
@@ -389,70 +382,6 @@ func TestPanicsLeaveNothingBehind(t *testing.T) {
 			t.Errorf("%d bytes still held", used)
 		}
 	}()
-	_ = shuffle.Groups(t.Context(), cfg, must(codec.KeysFor[int]()), must(codec.For[pair[int, int]]()), batches(rows, 100))(
+	_ = shuffle.Groups[int, int](t.Context(), cfg, raw(rows, 100))(
 		func(int, iter.Seq[int]) bool { panic("user code") })
-}
-
-// colliding are keys of which many have the same hash.
-type colliding struct{ codec.Keys[int] }
-
-func (c colliding) Hash(out []uint64, keys []int, seed uint64) {
-	for i, k := range keys {
-		out[i] = c.Hash1(k, seed)
-	}
-}
-
-func (colliding) Hash1(k int, _ uint64) uint64 { return uint64(k%5) * (math.MaxUint64 / 4) }
-
-func TestKeysOfEqualHashesStayApart(t *testing.T) {
-	keys, c := colliding{must(codec.KeysFor[int]())}, must(codec.For[pair[int, float64]]())
-	r := rand.New(rand.NewPCG(4, 4))
-	rows := make([]pair[int, float64], 20_000)
-	want := map[int]float64{}
-	for i := range rows {
-		rows[i] = pair[int, float64]{Key: r.IntN(1500), Value: r.NormFloat64()}
-		want[rows[i].Key] += rows[i].Value
-	}
-	var first []pair[int, float64]
-	for _, limit := range []int64{1, 64 << 10, 1 << 30} {
-		_, acc := budget(t, limit)
-		cfg := shuffle.Config{Dir: emptyDir(t), Mem: acc}
-		got := must(collect(shuffle.Aggregate(t.Context(), cfg, keys, c, sumFloats(), batches(rows, 100))))
-		if first == nil {
-			first = got
-		}
-		if !slices.Equal(got, first) || len(got) != len(want) {
-			t.Errorf("limit %d: %d sums, or another order", limit, len(got))
-		}
-		grouped := map[int]float64{}
-		err := shuffle.Groups(t.Context(), cfg, keys, c, batches(rows, 100))(func(k int, vs iter.Seq[float64]) bool {
-			for v := range vs {
-				grouped[k] += v
-			}
-			return true
-		})
-		if err != nil || !reflect.DeepEqual(grouped, want) {
-			t.Errorf("limit %d: groups differ, %v", limit, err)
-		}
-		joined := map[int]int{}
-		err = shuffle.CoGroups(t.Context(), cfg, keys, c, batches(rows, 100), c, batches(rows[:5000], 70))(
-			func(k int, vs, ws iter.Seq[float64]) bool {
-				joined[k] += len(slices.Collect(vs))*1000 + len(slices.Collect(ws))
-				return true
-			})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i, row := range rows {
-			joined[row.Key] -= 1000
-			if i < 5000 {
-				joined[row.Key]--
-			}
-		}
-		for k, n := range joined {
-			if n != 0 {
-				t.Errorf("limit %d: key %d is off by %d", limit, k, n)
-			}
-		}
-	}
 }

@@ -5,27 +5,25 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"unsafe"
 
 	"github.com/gordd-project/gordd/rdd/codec"
 	"github.com/gordd-project/gordd/shuffle/block"
 )
 
-// Sort returns the rows of in ordered by cmp, equal ones as they came. Prefix writes a number for every row to out that
-// agrees with cmp: where that of a is less than that of b, a is before b. Cmp may be nil when the numbers say it all.
-// Rows that memory cannot hold are sorted in runs, which are merged from a file.
-func Sort[T any](
-	ctx context.Context, cfg Config, c codec.Codec[T], prefix func(rows []T, out []uint64), cmp func(a, b *T) int,
-	in Stream[T],
-) Stream[T] {
-	return func(yield func([]T) bool) error {
+// Sort returns the rows of in, which are of type typ, ordered by cmp, equal ones as they came. Prefix writes a number
+// for every row to out that agrees with cmp: where that of a is less than that of b, a is before b. Cmp may be nil when
+// the numbers say it all. Rows that memory cannot hold are sorted in runs, which are merged from a file.
+func Sort(
+	ctx context.Context, cfg Config, typ *codec.Type, prefix func(rows codec.Rows, out []uint64),
+	cmp func(a, b unsafe.Pointer) int, in RawStream,
+) RawStream {
+	return func(yield func(codec.Rows) bool) error {
 		cfg := cfg.withDefaults()
 		mem := cfg.share()
-		s := newSorter(ctx, cfg, &mem, c, ordering[T]{prefix, cmp})
+		s := newSorter(ctx, cfg, &mem, typ, ordering{prefix, cmp})
 		defer s.close()
-		if err := s.consume(in); err != nil {
-			return err
-		}
-		rows, err := s.finish()
+		rows, err := s.sort(in)
 		if err != nil {
 			return err
 		}
@@ -45,13 +43,13 @@ const (
 )
 
 // sorter sorts rows externally.
-type sorter[T any] struct {
+type sorter struct {
 	cfg   Config
 	mem   *share
-	codec codec.Codec[T]
-	ord   ordering[T]
+	typ   *codec.Type
+	ord   ordering
 	stop  func() error
-	store *rowStore[T]
+	store *rowStore
 	keys  []sortKey
 	tmp   []sortKey
 
@@ -71,21 +69,21 @@ type span struct {
 	number   uint32 // of the run, which its blocks carry
 }
 
-func newSorter[T any](ctx context.Context, cfg Config, mem *share, c codec.Codec[T], ord ordering[T]) *sorter[T] {
-	return &sorter[T]{
+func newSorter(ctx context.Context, cfg Config, mem *share, typ *codec.Type, ord ordering) *sorter {
+	return &sorter{
 		cfg:   cfg,
 		mem:   mem,
-		codec: c,
+		typ:   typ,
 		ord:   ord,
 		stop:  func() error { return context.Cause(ctx) },
-		store: newRowStore[T](mem, cfg, keyBytes),
+		store: newRowStore(mem, cfg, typ, keyBytes),
 	}
 }
 
 // consume adds all rows of in.
-func (s *sorter[T]) consume(in Stream[T]) error {
+func (s *sorter) consume(in RawStream) error {
 	var failed error
-	err := in(func(rows []T) bool {
+	err := in(func(rows codec.Rows) bool {
 		if failed = s.stop(); failed == nil {
 			failed = s.add(rows)
 		}
@@ -97,13 +95,13 @@ func (s *sorter[T]) consume(in Stream[T]) error {
 	return err
 }
 
-func (s *sorter[T]) add(rows []T) error {
+func (s *sorter) add(rows codec.Rows) error {
 	for {
 		n := 0
-		if s.store.n < maxRunRows-len(rows) {
+		if s.store.n < maxRunRows-rows.Len {
 			n = s.store.add(rows)
 		}
-		if rows = rows[n:]; len(rows) == 0 {
+		if rows = s.typ.Part(rows, n, rows.Len); rows.Len == 0 {
 			return nil
 		}
 		relieve := s.relieve
@@ -117,21 +115,19 @@ func (s *sorter[T]) add(rows []T) error {
 }
 
 // order sorts the rows in memory.
-func (s *sorter[T]) order() {
+func (s *sorter) order() {
 	n := s.store.n
 	if cap(s.keys) < n {
 		s.keys, s.tmp = make([]sortKey, n), make([]sortKey, n)
 	}
 	s.keys = s.keys[:n]
-	var pre []uint64
+	pre := make([]uint64, min(n, s.store.chunkRows()))
 	at := 0
-	for _, rows := range s.store.chunks {
-		if len(pre) < len(rows) {
-			pre = make([]uint64, s.store.chunkRows())
-		}
-		s.ord.prefix(rows, pre[:len(rows)])
-		for i := range rows {
-			s.keys[at] = sortKey{pre[i], uint32(at)}
+	for c := range s.store.parts() {
+		rows := s.store.part(c)
+		s.ord.prefix(rows, pre[:rows.Len])
+		for _, p := range pre[:rows.Len] {
+			s.keys[at] = sortKey{p, uint32(at)}
 			at++
 		}
 	}
@@ -140,7 +136,7 @@ func (s *sorter[T]) order() {
 }
 
 // writeRun sorts the rows in memory, moves them to the spill file and frees their places.
-func (s *sorter[T]) writeRun() error {
+func (s *sorter) writeRun() error {
 	if s.store.n == 0 {
 		return nil
 	}
@@ -154,7 +150,7 @@ func (s *sorter[T]) writeRun() error {
 		s.fanIn = int(min(max(s.mem.used/int64(3*s.runBlock), minFanIn), maxFanIn))
 	}
 	s.order()
-	run, err := s.write(s.spill, &storedRows[T]{store: s.store, keys: s.keys}, uint32(len(s.runs)), s.end)
+	run, err := s.write(s.spill, newStoredRows(s.store, s.keys), uint32(len(s.runs)), s.end)
 	if err != nil {
 		return err
 	}
@@ -164,11 +160,11 @@ func (s *sorter[T]) writeRun() error {
 }
 
 // write writes rows as run number to f, which has been written up to from.
-func (s *sorter[T]) write(f *os.File, rows puller[T], number uint32, from int64) (span, error) {
+func (s *sorter) write(f *os.File, rows puller, number uint32, from int64) (span, error) {
 	id := block.ID{Shuffle: s.cfg.Shuffle, Map: s.cfg.Map, Reduce: s.cfg.Reduce, Segment: number}
-	w := block.NewWriter(f, id, s.codec, s.cfg.Compress, s.runBlock)
+	w := block.NewWriter(f, id, s.typ, s.cfg.Compress, s.runBlock)
 	var failed error
-	err := push(rows, s.stop, func(rows []T) bool {
+	err := push(rows, s.stop, func(rows codec.Rows) bool {
 		failed = w.Write(rows)
 		return failed == nil
 	})
@@ -186,7 +182,7 @@ func (s *sorter[T]) write(f *os.File, rows puller[T], number uint32, from int64)
 }
 
 // shed moves everything to the spill file and gives the memory back.
-func (s *sorter[T]) shed() error {
+func (s *sorter) shed() error {
 	if err := s.writeRun(); err != nil {
 		return err
 	}
@@ -195,11 +191,19 @@ func (s *sorter[T]) shed() error {
 	return nil
 }
 
+// sort returns the rows of in sorted. The sorter must stay open while they are pulled.
+func (s *sorter) sort(in RawStream) (puller, error) {
+	if err := s.consume(in); err != nil {
+		return nil, err
+	}
+	return s.finish()
+}
+
 // finish returns the sorted rows. The sorter must stay open while they are pulled.
-func (s *sorter[T]) finish() (puller[T], error) {
+func (s *sorter) finish() (puller, error) {
 	if len(s.runs) == 0 {
 		s.order()
-		return &storedRows[T]{store: s.store, keys: s.keys}, nil
+		return newStoredRows(s.store, s.keys), nil
 	}
 	if err := s.shed(); err != nil {
 		return nil, err
@@ -215,7 +219,7 @@ func (s *sorter[T]) finish() (puller[T], error) {
 }
 
 // pass merges runs, as many neighbours at a time as allowed, into a new spill file.
-func (s *sorter[T]) pass() error {
+func (s *sorter) pass() error {
 	f, err := s.cfg.tempFile("sort")
 	if err != nil {
 		return err
@@ -240,23 +244,23 @@ func (s *sorter[T]) pass() error {
 	return nil
 }
 
-func (s *sorter[T]) mergeRuns(runs []span) (puller[T], error) {
-	srcs := make([]puller[T], len(runs))
+func (s *sorter) mergeRuns(runs []span) (puller, error) {
+	srcs := make([]puller, len(runs))
 	for i, r := range runs {
 		id := block.ID{Shuffle: s.cfg.Shuffle, Map: s.cfg.Map, Reduce: s.cfg.Reduce, Segment: r.number}
 		size := r.to - r.from
-		blocks := block.NewReader(io.NewSectionReader(s.spill, r.from, size), id, s.codec, size)
+		blocks := block.NewReader(io.NewSectionReader(s.spill, r.from, size), id, s.typ, size)
 		blocks.ReadAhead(s.runBlock)
-		srcs[i] = &runRows[T]{blocks: blocks, ord: s.ord}
+		srcs[i] = &runRows{blocks: blocks, rows: s.typ.NewBuffer(0), prefix: s.ord.prefix}
 	}
 	if len(srcs) == 1 {
 		return srcs[0], nil
 	}
-	return merge(s.ord, srcs)
+	return merge(s.ord, s.typ, srcs)
 }
 
 // close gives memory and files back.
-func (s *sorter[T]) close() {
+func (s *sorter) close() {
 	s.store.free()
 	s.mem.shrink(s.mergeHeld)
 	s.mergeHeld = 0

@@ -17,10 +17,6 @@ func TestSpilledCountsTemporaryFiles(t *testing.T) {
 		yield(rows)
 		return nil
 	}
-	c, err := codec.For[int64]()
-	if err != nil {
-		t.Fatal(err)
-	}
 	for name, limit := range map[string]int64{"in memory": 0, "on disk": 256 << 10} {
 		t.Run(name, func(t *testing.T) {
 			var spilled int64
@@ -31,7 +27,7 @@ func TestSpilledCountsTemporaryFiles(t *testing.T) {
 					out[i] = uint64(r)
 				}
 			}
-			err := shuffle.Sort(t.Context(), cfg, c, prefix, func(a, b *int64) int { return cmp.Compare(*a, *b) }, in)(func(batch []int64) bool {
+			err := sorted(t, cfg, prefix, func(a, b *int64) int { return cmp.Compare(*a, *b) }, in)(func(batch []int64) bool {
 				n += len(batch)
 				return true
 			})
@@ -40,6 +36,45 @@ func TestSpilledCountsTemporaryFiles(t *testing.T) {
 			}
 			if spilled < int64(len(rows)) != (limit == 0) || limit == 0 && spilled != 0 {
 				t.Errorf("%d bytes spilled", spilled)
+			}
+		})
+	}
+}
+
+// TestSegmentsCountAsSpilledForWantOfMemoryOnly: a segment that is merely full is written early as well.
+func TestSegmentsCountAsSpilledForWantOfMemoryOnly(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		limit   int64 // of memory
+		segment int64
+		want    bool
+	}{
+		{"plenty of memory", 0, 0, false},
+		{"small segments", 0, 256 << 10, false},
+		{"little memory", 256 << 10, 0, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var written, combined int64
+			cfg := shuffle.Config{Dir: t.TempDir(), Name: "rows", Limit: tt.limit, SegmentBytes: tt.segment, Reduces: 2, Spilled: &written}
+			w := shuffle.NewWriter(cfg, typeOf[int64](), shuffle.RoundRobin(0, 2))
+			cfg.Name, cfg.Spilled = "pairs", &combined
+			c := newCombiner[int](cfg, sumInt64())
+			for i := range 100_000 {
+				if err := w.Write(codec.RowsOf([]int64{int64(i)})); err != nil {
+					t.Fatal(err)
+				}
+				_ = c.Push(i, 1) || c.Flush()
+			}
+			rows, pairs := must(w.Close()), must(c.Close())
+			for name, out := range map[string]*shuffle.Output{"rows": rows, "pairs": pairs} {
+				if early := len(out.Segments) > 1; early != (tt.limit > 0 || tt.segment > 0) {
+					t.Errorf("%s: %d segments", name, len(out.Segments))
+				}
+			}
+			for name, n := range map[string]int64{"rows": written, "pairs": combined} {
+				if spilled := n > 100_000; spilled != tt.want || n > 0 != tt.want {
+					t.Errorf("%s: %d bytes count as spilled", name, n)
+				}
 			}
 		})
 	}

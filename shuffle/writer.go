@@ -13,33 +13,33 @@ var errClosed = errors.New("shuffle: used after Close or Abort")
 //
 // Rows are kept until memory or SegmentBytes ends and are then written partition by partition, so memory does not
 // depend on the number of partitions.
-type Writer[T any] struct {
+type Writer struct {
 	cfg    Config
 	mem    share
-	place  Placer[T]
-	out    *outFile[T]
-	store  *rowStore[T]
+	place  Placer
+	out    *outFile
+	store  *rowStore
 	parts  []uint32 // partition of every row kept
 	order  []uint32
 	counts []uint32
-	batch  []T
+	batch  *codec.Buffer
 	cap    int64
 	err    error
 	closed bool
 }
 
-// NewWriter returns a Writer of cfg.Reduces partitions that place chooses.
-func NewWriter[T any](cfg Config, c codec.Codec[T], place Placer[T]) *Writer[T] {
+// NewWriter returns a Writer of rows of type typ to cfg.Reduces partitions that place chooses.
+func NewWriter(cfg Config, typ *codec.Type, place Placer) *Writer {
 	cfg = cfg.withDefaults()
-	w := newWriter(cfg, place)
-	w.out = newOutFile(cfg, c, w.store.weigh, takeFixed(&w.mem, cfg))
+	w := newWriter(cfg, typ, place)
+	w.out = newOutFile(cfg, typ, w.store.weigh, takeFixed(&w.mem, cfg))
 	return w
 }
 
 // newWriter returns a Writer that still lacks its file.
-func newWriter[T any](cfg Config, place Placer[T]) *Writer[T] {
-	w := &Writer[T]{cfg: cfg, mem: cfg.share(), place: place, cap: cfg.SegmentBytes}
-	w.store = newRowStore[T](&w.mem, cfg, 8)
+func newWriter(cfg Config, typ *codec.Type, place Placer) *Writer {
+	w := &Writer{cfg: cfg, mem: cfg.share(), place: place, batch: typ.NewBuffer(0), cap: cfg.SegmentBytes}
+	w.store = newRowStore(&w.mem, cfg, typ, 8)
 	w.store.least = max(w.store.least, int64(cfg.Reduces)*8) // segments' indexes stay smaller than their rows
 	if w.cap <= 0 {
 		w.cap = min(max(int64(cfg.Reduces)*(16<<10), 8<<20), 64<<20)
@@ -56,25 +56,36 @@ func takeFixed(mem *share, cfg Config) int {
 	return int(gather)
 }
 
-// Write adds rows. It does not keep the slice.
-func (w *Writer[T]) Write(rows []T) error {
+// Write adds rows. It does not keep their memory.
+func (w *Writer) Write(rows codec.Rows) error {
 	if w.err != nil || w.closed {
 		return errors.Join(w.err, closedError(w.closed))
 	}
-	for len(rows) > 0 {
+	typ := w.store.typ
+	for rows.Len > 0 {
 		n := 0
-		if w.store.size() < w.cap {
-			n = w.store.add(rows[:min(len(rows), w.store.chunkRows())])
-			w.placeRows(rows[:n])
+		if w.store.bytes() < w.cap {
+			n = w.store.add(typ.Part(rows, 0, min(rows.Len, w.store.chunkRows())))
+			w.placeRows(typ.Part(rows, 0, n))
 		}
 		if n == 0 {
-			if w.err = w.spill(); w.err != nil {
+			if w.err = w.early(w.store.bytes() < w.cap); w.err != nil {
 				return w.err
 			}
 		}
-		rows = rows[n:]
+		rows = typ.Part(rows, n, rows.Len)
 	}
 	return nil
+}
+
+// early writes a segment before the end. Forced says that it is for want of memory.
+func (w *Writer) early(forced bool) error {
+	before := w.out.at()
+	err := w.segment()
+	if forced {
+		w.cfg.spilled(w.out.at() - before)
+	}
+	return err
 }
 
 func closedError(closed bool) error {
@@ -84,17 +95,17 @@ func closedError(closed bool) error {
 	return nil
 }
 
-func (w *Writer[T]) placeRows(rows []T) {
+func (w *Writer) placeRows(rows codec.Rows) {
 	at := len(w.parts)
-	if cap(w.parts)-at < len(rows) {
-		w.parts = append(make([]uint32, 0, max(2*cap(w.parts), at+len(rows))), w.parts...)
+	if cap(w.parts)-at < rows.Len {
+		w.parts = append(make([]uint32, 0, max(2*cap(w.parts), at+rows.Len)), w.parts...)
 	}
-	w.parts = w.parts[:at+len(rows)]
+	w.parts = w.parts[:at+rows.Len]
 	w.place(rows, w.parts[at:])
 }
 
-// spill writes the rows kept as one segment: a counting sort by partition, then partition after partition.
-func (w *Writer[T]) spill() error {
+// segment writes the rows kept as one segment: a counting sort by partition, then partition after partition.
+func (w *Writer) segment() error {
 	n := w.store.n
 	if n == 0 {
 		return nil
@@ -143,33 +154,31 @@ func countingSort(parts []uint32, reduces int, counts, order []uint32) ([]uint32
 // gatherRows is how many rows are brought together before they are encoded: few enough to stay in the cache.
 const gatherRows = 1024
 
-func (w *Writer[T]) partition(r uint32, order []uint32) error {
+func (w *Writer) partition(r uint32, order []uint32) error {
 	if len(order) == 0 {
 		return nil
 	}
-	limit := min(w.cfg.BlockRows, max(gatherRows, w.out.cut.Bytes/max(1, w.store.weigh.Fixed())))
+	limit := min(w.cfg.BlockRows, max(gatherRows, w.out.cut.Bytes/max(1, w.store.typ.Size())))
 	for len(order) > 0 {
 		n := min(len(order), limit)
-		w.batch = w.batch[:0]
-		for _, i := range order[:n] {
-			w.batch = append(w.batch, *w.store.at(i))
-		}
-		if err := w.out.write(r, w.batch); err != nil {
+		w.batch.Reset()
+		w.store.gather(w.batch, order[:n])
+		if err := w.out.write(r, w.batch.Rows()); err != nil {
 			return err
 		}
 		order = order[n:]
 	}
-	clear(w.batch)
+	w.batch.Clear()
 	return nil
 }
 
 // Close writes what is left and describes the file. After an error the file is gone.
-func (w *Writer[T]) Close() (*Output, error) {
+func (w *Writer) Close() (*Output, error) {
 	if w.closed {
 		return nil, errClosed
 	}
 	if w.err == nil {
-		w.err = w.spill()
+		w.err = w.segment()
 	}
 	var out *Output
 	if w.err == nil {
@@ -184,7 +193,7 @@ func (w *Writer[T]) Close() (*Output, error) {
 }
 
 // Abort removes the file. After Close it does nothing, so it can be deferred.
-func (w *Writer[T]) Abort() {
+func (w *Writer) Abort() {
 	if w.closed {
 		return
 	}
@@ -192,7 +201,7 @@ func (w *Writer[T]) Abort() {
 	w.done()
 }
 
-func (w *Writer[T]) done() {
+func (w *Writer) done() {
 	w.closed = true
 	w.store.free()
 	w.mem.release()

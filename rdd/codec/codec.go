@@ -4,11 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
 	"sync"
 	"unsafe"
-
-	"github.com/zeebo/xxh3"
 )
 
 // Pair is one row of an RDD of keys and values.
@@ -17,22 +14,25 @@ type Pair[K, V any] struct {
 	Value V
 }
 
-// Codec encodes batches of rows column by column. It is safe for concurrent
-// use.
-type Codec[T any] interface {
-	// Append appends the encoding of rows to dst. It fails with the error of a
-	// marshaler, on a value in an interface whose type has no name, and on
-	// values nested too deep. It keeps no reference to rows.
-	Append(dst []byte, rows []T) ([]byte, error)
-	// Decode appends n rows read from the front of src to dst, and returns the
-	// bytes after them. Rows never alias src, but rows of one batch share
-	// memory: a string that is to outlive them should be cloned. On error dst
-	// comes back at its old length. Bytes that are no encoding of n rows give
-	// an error that is ErrCorrupt.
-	Decode(dst []T, src []byte, n int) ([]T, []byte, error)
-	// Schema is a hash of how rows are laid out: kinds and order of fields, not
-	// their names. Equal schemas can read each other's batches.
-	Schema() uint64
+// Codec is the [Type] of T with methods that take slices of T. It is safe for
+// concurrent use. The type is not embedded: all its methods would be compiled
+// again for every T.
+type Codec[T any] struct{ Type *Type }
+
+// Append is [Type.Append] of a slice.
+func (c Codec[T]) Append(dst []byte, rows []T) ([]byte, error) {
+	return c.Type.Append(dst, RowsOf(rows))
+}
+
+// Decode is [Type.Decode] that appends to a slice. On error dst comes back at
+// its old length.
+func (c Codec[T]) Decode(dst []T, src []byte, n int) ([]T, []byte, error) {
+	buf := Buffer{typ: c.Type, rows: RowsOf(dst[:cap(dst)]), n: len(dst)}
+	rest, err := c.Type.Decode(&buf, src, n)
+	if err != nil {
+		return dst, src, err
+	}
+	return Slice[T](buf.rows)[:buf.n], rest, nil
 }
 
 // ErrCorrupt is what errors of Decode are, by errors.Is, when the bytes are not
@@ -44,111 +44,66 @@ func corrupt(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrCorrupt, fmt.Sprintf(format, args...))
 }
 
-// registry keeps values by type. Codecs and keys are functions of the type and
-// the program, which makes these the same for all users in the process.
-type registry struct{ announced, built sync.Map }
+// types, pairTypes and keyTypes keep what was compiled, by reflect.Type, for the
+// life of the process.
+var types, pairTypes, keyTypes sync.Map
 
-func (r *registry) lookup(t reflect.Type) (any, bool) {
-	if v, ok := r.announced.Load(t); ok {
-		return v, true
-	}
-	return r.built.Load(t)
+// For returns the codec of T, compiled from the type when it is asked for the
+// first time. The error is a [*TypeError] when T holds something that cannot
+// travel.
+func For[T any]() (Codec[T], error) {
+	t, err := TypeOf[T]()
+	return Codec[T]{t}, err
 }
 
-var codecs, keyOps registry
-
-// Register makes c the codec For returns for T. Generated code calls it from
-// init. Two packages may both bring a codec for one type: they write the same
-// bytes, and the first stays.
-func Register[T any](c Codec[T]) { codecs.announced.LoadOrStore(reflect.TypeFor[T](), c) }
-
-// For returns the codec of T: the registered one, else one compiled from the
-// type and kept for the life of the process. The error is a [*TypeError] when T
-// holds something that cannot travel.
-func For[T any]() (Codec[T], error) {
+// TypeOf is [For] without the methods that take slices.
+func TypeOf[T any]() (*Type, error) {
 	t := reflect.TypeFor[T]()
-	if c, ok := codecs.lookup(t); ok {
-		return c.(Codec[T]), nil
+	if c, ok := types.Load(t); ok {
+		return c.(*Type), nil
 	}
+	return compileType(t, movesOf[T]())
+}
+
+func compileType(t reflect.Type, m moves) (*Type, error) {
 	p, err := compile(t)
 	if err != nil {
 		return nil, err
 	}
-	c, _ := codecs.built.LoadOrStore(t, newCompiled[T](p))
-	return c.(Codec[T]), nil
-}
-
-// SchemaOf returns the schema of T, as the codec of T reports it. Generated
-// codecs call it.
-func SchemaOf[T any]() (uint64, error) {
-	p, err := compile(reflect.TypeFor[T]())
-	if err != nil {
-		return 0, err
-	}
-	return xxh3.HashString(p.desc), nil
+	c, _ := types.LoadOrStore(t, newType(t, p, m))
+	return c.(*Type), nil
 }
 
 // Marshal encodes one value, as a batch of one row.
 func Marshal[T any](v T) ([]byte, error) {
-	c, err := For[T]()
+	t, err := TypeOf[T]()
 	if err != nil {
 		return nil, err
 	}
-	return c.Append(nil, []T{v})
+	return t.Append(nil, Rows{unsafe.Pointer(&v), 1})
 }
 
 // Unmarshal decodes what Marshal wrote. Bytes left over are an error.
-func Unmarshal[T any](src []byte) (T, error) {
-	var zero T
-	c, err := For[T]()
+func Unmarshal[T any](src []byte) (v T, err error) {
+	t, err := TypeOf[T]()
 	if err != nil {
-		return zero, err
+		return v, err
 	}
-	rows, rest, err := c.Decode(nil, src, 1)
+	b, err := t.unmarshal(src)
 	if err != nil {
-		return zero, err
+		return v, err
+	}
+	return *(*T)(b), nil
+}
+
+func (t *Type) unmarshal(src []byte) (unsafe.Pointer, error) {
+	b := t.NewBuffer(1)
+	rest, err := t.Decode(b, src, 1)
+	if err != nil {
+		return nil, err
 	}
 	if len(rest) > 0 {
-		return zero, fmt.Errorf("decode %s: %w", reflect.TypeFor[T](), corrupt("%d bytes after the value", len(rest)))
+		return nil, fmt.Errorf("decode %s: %w", t.typ, corrupt("%d bytes after the value", len(rest)))
 	}
-	return rows[0], nil
-}
-
-// compiled is the codec built from a type.
-type compiled[T any] struct {
-	col    column
-	schema uint64
-}
-
-func newCompiled[T any](p plan) Codec[T] {
-	return &compiled[T]{col: p.col, schema: xxh3.HashString(p.desc)}
-}
-
-func (c *compiled[T]) Schema() uint64 { return c.schema }
-
-func (c *compiled[T]) Append(dst []byte, rows []T) ([]byte, error) {
-	if len(rows) == 0 {
-		return dst, nil
-	}
-	out, err := c.col.append(dst, unsafe.Pointer(unsafe.SliceData(rows)), unsafe.Sizeof(rows[0]), len(rows), 0)
-	if err != nil {
-		return dst, fmt.Errorf("encode %s: %w", reflect.TypeFor[T](), err)
-	}
-	return out, nil
-}
-
-func (c *compiled[T]) Decode(dst []T, src []byte, n int) ([]T, []byte, error) {
-	if n == 0 {
-		return dst, src, nil
-	}
-	if n < 0 || !enough(n, c.col.min(), len(src)) {
-		return dst, src, fmt.Errorf("decode %s: %w", reflect.TypeFor[T](), corrupt("%d rows in %d bytes", n, len(src)))
-	}
-	all := slices.Grow(dst, n)[:len(dst)+n]
-	rows := all[len(dst):]
-	rest, err := c.col.decode(unsafe.Pointer(unsafe.SliceData(rows)), unsafe.Sizeof(rows[0]), n, src, 0)
-	if err != nil {
-		return dst, src, fmt.Errorf("decode %s: %w", reflect.TypeFor[T](), err)
-	}
-	return all, rest, nil
+	return b.rows.Data, nil
 }

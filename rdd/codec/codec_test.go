@@ -404,36 +404,17 @@ func TestMarshalChecksForTrailingBytes(t *testing.T) {
 	}
 }
 
-// shouting is a codec as a generator might register it.
-type shouting struct{ Codec[shout] }
-
-type shout struct{ S string }
-
-func (c shouting) Schema() uint64 { return 42 }
-
-func TestRegisteredCodecComesFirst(t *testing.T) {
-	compiled := mustFor[shout](t)
-	Register[shout](shouting{compiled})
-	Register[shout](nil) // a second one is not taken
-	if got := mustFor[shout](t).Schema(); got != 42 {
-		t.Errorf("schema is %d: the registered codec was not used", got)
-	}
-}
-
 func TestSchema(t *testing.T) {
-	schema := func(v uint64, err error) uint64 {
+	schema := func(c *Type, err error) uint64 {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
 		}
-		return v
+		return c.Schema()
 	}
 	type renamed struct{ Left, Right float64 }
-	if schema(SchemaOf[point]()) != schema(SchemaOf[renamed]()) {
+	if schema(TypeOf[point]()) != schema(TypeOf[renamed]()) {
 		t.Error("names of fields should not matter")
-	}
-	if schema(SchemaOf[order]()) != mustFor[order](t).Schema() {
-		t.Error("SchemaOf differs from the codec's schema")
 	}
 	all := map[uint64]string{}
 	add := func(name string, s uint64) {
@@ -442,23 +423,23 @@ func TestSchema(t *testing.T) {
 		}
 		all[s] = name
 	}
-	add("int64", schema(SchemaOf[int64]()))
-	add("uint64", schema(SchemaOf[uint64]()))
-	add("float64", schema(SchemaOf[float64]()))
-	add("string", schema(SchemaOf[string]()))
-	add("[]byte", schema(SchemaOf[[]byte]()))
-	add("[2]byte", schema(SchemaOf[[2]byte]()))
-	add("[3]byte", schema(SchemaOf[[3]byte]()))
-	add("*int64", schema(SchemaOf[*int64]()))
-	add("time", schema(SchemaOf[time.Time]()))
-	add("addr", schema(SchemaOf[netip.Addr]()))
-	add("prefix", schema(SchemaOf[netip.Prefix]()))
-	add("big.Int", schema(SchemaOf[big.Int]()))
-	add("int, string", schema(SchemaOf[Pair[int, string]]()))
-	add("string, int", schema(SchemaOf[Pair[string, int]]()))
-	add("tree", schema(SchemaOf[tree]()))
-	add("chain", schema(SchemaOf[chain]()))
-	if _, err := SchemaOf[chan int](); err == nil {
+	add("int64", schema(TypeOf[int64]()))
+	add("uint64", schema(TypeOf[uint64]()))
+	add("float64", schema(TypeOf[float64]()))
+	add("string", schema(TypeOf[string]()))
+	add("[]byte", schema(TypeOf[[]byte]()))
+	add("[2]byte", schema(TypeOf[[2]byte]()))
+	add("[3]byte", schema(TypeOf[[3]byte]()))
+	add("*int64", schema(TypeOf[*int64]()))
+	add("time", schema(TypeOf[time.Time]()))
+	add("addr", schema(TypeOf[netip.Addr]()))
+	add("prefix", schema(TypeOf[netip.Prefix]()))
+	add("big.Int", schema(TypeOf[big.Int]()))
+	add("int, string", schema(TypeOf[Pair[int, string]]()))
+	add("string, int", schema(TypeOf[Pair[string, int]]()))
+	add("tree", schema(TypeOf[tree]()))
+	add("chain", schema(TypeOf[chain]()))
+	if _, err := TypeOf[chan int](); err == nil {
 		t.Error("a channel has a schema")
 	}
 }

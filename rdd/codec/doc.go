@@ -1,11 +1,12 @@
 // Package codec turns batches of rows into bytes and back, column by column.
 //
 // One batch format serves shuffle blocks, cached blocks, results and the values
-// that travel with a plan. A [Codec] comes either from generated code, which
-// announces itself with [Register], or is compiled from the type by reflection
-// the first time [For] asks for it; both write the same bytes. Rows of a struct
-// are split into one column per field, so that fixed-width fields are packed
-// and all strings of a column cost one allocation when they are read.
+// that travel with a plan. A [Type] is compiled from a row type by reflection the
+// first time it is asked for; rows are then encoded without reflection, a column
+// at a time. Rows of a struct are split into one column per field, so that
+// fixed-width fields are packed and all strings of a column cost one allocation
+// when they are read. [Codec] and [Keys] are thin and generic, for code that
+// knows its types; what handles rows of any type works on [Rows].
 //
 //	c, err := codec.For[codec.Pair[string, int64]]()
 //	buf, err := c.Append(nil, rows)
@@ -72,5 +73,5 @@
 // 16 bytes for the one byte of an empty string, 24 for that of a nil slice, and
 // the size of an empty map. Slices of elements of size zero are at most 1<<20
 // long. Bytes that are not an encoding give an error that is [ErrCorrupt];
-// whether they are the right ones is for checksums and [SchemaOf] to say.
+// whether they are the right ones is for checksums and the schema to say.
 package codec

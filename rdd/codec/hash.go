@@ -74,12 +74,8 @@ func Pack(k string) (lo, hi uint64) {
 // packed strings need only those to hash again.
 type TextHash struct{ s seeds }
 
-// TextHashOf returns the TextHash of a seed, and whether k hashes so: Keys that
-// were registered for a type may not.
-func TextHashOf[K comparable](k Keys[K], seed uint64) (TextHash, bool) {
-	_, ok := k.(stringKeys[K])
-	return TextHash{mixSeed(seed)}, ok
-}
+// TextHashOf returns the TextHash of a seed.
+func TextHashOf(seed uint64) TextHash { return TextHash{mixSeed(seed)} }
 
 // Packed hashes what Pack gave.
 func (h TextHash) Packed(lo, hi uint64) uint64 { return h.s.packed(lo, hi) }

@@ -1,46 +1,34 @@
 package codec
 
 import (
-	"cmp"
 	"reflect"
 	"unsafe"
 )
 
-// Keys hashes and orders keys of one type. It is safe for concurrent use.
+// KeyType hashes and orders keys of one type. Keys are passed by pointer, many
+// of them by a pointer to the first and the distance between two, so that keys
+// need not be taken out of their rows. It is safe for concurrent use.
 //
 // For floating-point numbers, also inside structs and arrays, all NaN are one
 // key, less than all others, and -0 is +0.
-type Keys[K comparable] interface {
-	// Hash writes the hashes of keys to out, which must be at least as long.
-	// They depend on the key and the seed only, never on process or machine.
-	// Different seeds place keys independently. The hash is not proof against
-	// keys chosen by an adversary who knows the seed.
-	Hash(out []uint64, keys []K, seed uint64)
-	// Hash1 is Hash of one key.
-	Hash1(k K, seed uint64) uint64
-	// Equal is ==, except that NaN equals NaN.
-	Equal(a, b K) bool
-	// Compare is cmp.Compare, with false before true, and structs and arrays
-	// ordered by their first field or element that differs.
-	Compare(a, b K) int
-	// Prefix writes to out, which must be at least as long as keys, numbers that
-	// are ordered like keys: if that of a is less than that of b, so is a.
-	Prefix(out []uint64, keys []K)
+type KeyType struct {
+	typ  reflect.Type
+	node *keyNode
 }
 
-// RegisterKeys makes k what KeysFor returns for K. Generated code calls it from
-// init. The first stays.
-func RegisterKeys[K comparable](k Keys[K]) {
-	keyOps.announced.LoadOrStore(reflect.TypeFor[K](), k)
-}
+// Keys is the [KeyType] of K with methods that take values and slices of K.
+type Keys[K comparable] struct{ KeyType *KeyType }
 
-// KeysFor returns the Keys of K: the registered ones, else some made for the
-// type. The error is a [*TypeError] when K holds pointers, interfaces or
-// channels, which mean something in one process only.
+// KeysFor returns the Keys of K. The error is a [*TypeError] when K holds
+// pointers, interfaces or channels, which mean something in one process only.
 func KeysFor[K comparable]() (Keys[K], error) {
-	t := reflect.TypeFor[K]()
-	if k, ok := keyOps.lookup(t); ok {
-		return k.(Keys[K]), nil
+	t, err := keyTypeOf(reflect.TypeFor[K]())
+	return Keys[K]{t}, err
+}
+
+func keyTypeOf(t reflect.Type) (*KeyType, error) {
+	if k, ok := keyTypes.Load(t); ok {
+		return k.(*KeyType), nil
 	}
 	c := &keyCompiler{}
 	c.push(typeName(t))
@@ -48,109 +36,94 @@ func KeysFor[K comparable]() (Keys[K], error) {
 	if err != nil {
 		return nil, err
 	}
-	k, _ := keyOps.built.LoadOrStore(t, keysOf[K](node))
-	return k.(Keys[K]), nil
+	k, _ := keyTypes.LoadOrStore(t, &KeyType{t, node})
+	return k.(*KeyType), nil
 }
 
-func keysOf[K comparable](node *keyNode) Keys[K] {
-	switch node.kind {
+// Hash is [KeyType.Hash] of a slice.
+func (k Keys[K]) Hash(out []uint64, keys []K, seed uint64) {
+	k.KeyType.Hash(out[:len(keys)], unsafe.Pointer(unsafe.SliceData(keys)), unsafe.Sizeof(*new(K)), seed)
+}
+
+// Hash1 is [KeyType.Hash1] of a value.
+func (k Keys[K]) Hash1(key K, seed uint64) uint64 {
+	return k.KeyType.Hash1(unsafe.Pointer(&key), seed)
+}
+
+// Equal is [KeyType.Equal] of values.
+func (k Keys[K]) Equal(a, b K) bool { return k.KeyType.Equal(unsafe.Pointer(&a), unsafe.Pointer(&b)) }
+
+// Compare is [KeyType.Compare] of values.
+func (k Keys[K]) Compare(a, b K) int {
+	return k.KeyType.Compare(unsafe.Pointer(&a), unsafe.Pointer(&b))
+}
+
+// Prefix is [KeyType.Prefix] of a slice.
+func (k Keys[K]) Prefix(out []uint64, keys []K) {
+	k.KeyType.Prefix(out[:len(keys)], unsafe.Pointer(unsafe.SliceData(keys)), unsafe.Sizeof(*new(K)))
+}
+
+// Reflect returns the type of a key.
+func (k *KeyType) Reflect() reflect.Type { return k.typ }
+
+// Hash writes to out the hashes of as many keys, which begin at first and are
+// stride bytes apart. They depend on the key and the seed only, never on process
+// or machine. Different seeds place keys independently. The hash is not proof
+// against keys chosen by an adversary who knows the seed.
+func (k *KeyType) Hash(out []uint64, first unsafe.Pointer, stride uintptr, seed uint64) {
+	s := mixSeed(seed)
+	switch k.node.kind {
 	case reflect.String:
-		return stringKeys[K]{}
+		for i := range out {
+			out[i] = hashString(*(*string)(at(first, stride, i)), s)
+		}
 	case reflect.Int64:
-		return intKeys[K]{}
-	}
-	return nodeKeys[K]{node}
-}
-
-// stringKeys are keys of kind string. K is known to be one by who made them.
-type stringKeys[K comparable] struct{}
-
-func (stringKeys[K]) Hash(out []uint64, keys []K, seed uint64) {
-	out, s := out[:len(keys)], mixSeed(seed)
-	for i, k := range asStrings(keys) {
-		out[i] = hashString(k, s)
+		for i := range out {
+			out[i] = hashWord(*(*uint64)(at(first, stride, i)), s)
+		}
+	default:
+		for i := range out {
+			out[i] = k.node.hash(at(first, stride, i), s)
+		}
 	}
 }
 
-func (stringKeys[K]) Hash1(k K, seed uint64) uint64 {
-	return hashString(*(*string)(unsafe.Pointer(&k)), mixSeed(seed))
+// Hash1 is Hash of one key.
+func (k *KeyType) Hash1(key unsafe.Pointer, seed uint64) uint64 {
+	return k.node.hash(key, mixSeed(seed))
 }
 
-func (stringKeys[K]) Equal(a, b K) bool { return a == b }
-
-func (stringKeys[K]) Compare(a, b K) int {
-	return cmp.Compare(*(*string)(unsafe.Pointer(&a)), *(*string)(unsafe.Pointer(&b)))
-}
-
-func (stringKeys[K]) Prefix(out []uint64, keys []K) {
-	out = out[:len(keys)]
-	for i, k := range asStrings(keys) {
-		out[i] = prefixString(k)
+// Equal is ==, except that NaN equals NaN.
+func (k *KeyType) Equal(a, b unsafe.Pointer) bool {
+	switch k.node.kind {
+	case reflect.String:
+		return *(*string)(a) == *(*string)(b)
+	case reflect.Int64, reflect.Uint64:
+		return *(*uint64)(a) == *(*uint64)(b)
 	}
+	return k.node.compare(a, b) == 0
 }
 
-func asStrings[K any](keys []K) []string {
-	return unsafe.Slice((*string)(unsafe.Pointer(unsafe.SliceData(keys))), len(keys))
-}
+// Compare is cmp.Compare, with false before true, and structs and arrays ordered
+// by their first field or element that differs.
+func (k *KeyType) Compare(a, b unsafe.Pointer) int { return k.node.compare(a, b) }
 
-// intKeys are keys of kind int64, and int where it is as wide.
-type intKeys[K comparable] struct{}
-
-func (intKeys[K]) Hash(out []uint64, keys []K, seed uint64) {
-	out, s := out[:len(keys)], mixSeed(seed)
-	for i, k := range asInts(keys) {
-		out[i] = hashWord(uint64(k), s)
-	}
-}
-
-func (intKeys[K]) Hash1(k K, seed uint64) uint64 {
-	return hashWord(*(*uint64)(unsafe.Pointer(&k)), mixSeed(seed))
-}
-
-func (intKeys[K]) Equal(a, b K) bool { return a == b }
-
-func (intKeys[K]) Compare(a, b K) int {
-	return cmp.Compare(*(*int64)(unsafe.Pointer(&a)), *(*int64)(unsafe.Pointer(&b)))
-}
-
-func (intKeys[K]) Prefix(out []uint64, keys []K) {
-	out = out[:len(keys)]
-	for i, k := range asInts(keys) {
-		out[i] = uint64(k) ^ signBit
-	}
-}
-
-func asInts[K any](keys []K) []int64 {
-	return unsafe.Slice((*int64)(unsafe.Pointer(unsafe.SliceData(keys))), len(keys))
-}
-
-// nodeKeys are keys of any other type. The functions on nodes are called
-// directly, never through an interface, so that keys stay on the stack.
-type nodeKeys[K comparable] struct{ node *keyNode }
-
-func (k nodeKeys[K]) Hash(out []uint64, keys []K, seed uint64) {
-	out, s := out[:len(keys)], mixSeed(seed)
-	for i := range keys {
-		out[i] = k.node.hash(unsafe.Pointer(&keys[i]), s)
-	}
-}
-
-func (k nodeKeys[K]) Hash1(key K, seed uint64) uint64 {
-	return k.node.hash(unsafe.Pointer(&key), mixSeed(seed))
-}
-
-func (k nodeKeys[K]) Equal(a, b K) bool {
-	return k.node.compare(unsafe.Pointer(&a), unsafe.Pointer(&b)) == 0
-}
-
-func (k nodeKeys[K]) Compare(a, b K) int {
-	return k.node.compare(unsafe.Pointer(&a), unsafe.Pointer(&b))
-}
-
-func (k nodeKeys[K]) Prefix(out []uint64, keys []K) {
-	out = out[:len(keys)]
-	for i := range keys {
-		out[i] = k.node.prefix(unsafe.Pointer(&keys[i]))
+// Prefix writes to out numbers for as many keys that are ordered like the keys:
+// if that of a is less than that of b, so is a.
+func (k *KeyType) Prefix(out []uint64, first unsafe.Pointer, stride uintptr) {
+	switch k.node.kind {
+	case reflect.String:
+		for i := range out {
+			out[i] = prefixString(*(*string)(at(first, stride, i)))
+		}
+	case reflect.Int64:
+		for i := range out {
+			out[i] = *(*uint64)(at(first, stride, i)) ^ signBit
+		}
+	default:
+		for i := range out {
+			out[i] = k.node.prefix(at(first, stride, i))
+		}
 	}
 }
 

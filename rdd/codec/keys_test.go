@@ -199,20 +199,6 @@ func TestTypesThatCannotBeKeys(t *testing.T) {
 	check(err, "field struct { At time.Time }.At (time.Time) cannot be part of a key: it holds a pointer to its zone: use its UnixNano")
 }
 
-type keyed string
-
-type reversed struct{ Keys[keyed] }
-
-func (r reversed) Compare(a, b keyed) int { return r.Keys.Compare(b, a) }
-
-func TestRegisteredKeysComeFirst(t *testing.T) {
-	RegisterKeys[keyed](reversed{mustKeys[keyed](t)})
-	RegisterKeys[keyed](nil)
-	if mustKeys[keyed](t).Compare("a", "b") != 1 {
-		t.Error("the registered keys were not used")
-	}
-}
-
 // Two seeds should place small integers, and short strings, as if by two
 // unrelated draws: with 16 × 16 cells, chi square is about 255 ± 23.
 func TestSeedsAreIndependent(t *testing.T) {

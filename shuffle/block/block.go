@@ -1,6 +1,6 @@
 // Package block is the format in which rows lie in shuffle files, spill files and results.
 //
-// A block is a header of 40 bytes and a payload: the columns a [codec.Codec] wrote, compressed with s2 when that
+// A block is a header of 40 bytes and a payload: the columns a [codec.Type] wrote, compressed with s2 when that
 // paid. The checksum covers the header, the stored bytes and the place the block was written for, so a flipped bit,
 // a cut file and a right block in the wrong place are all found before a byte is decoded.
 //
@@ -75,9 +75,9 @@ type Header struct {
 	Sum                  uint64
 }
 
-// Encoder writes blocks of one row type. The zero value with Codec set is ready; it is not safe for concurrent use.
-type Encoder[T any] struct {
-	Codec    codec.Codec[T]
+// Encoder writes blocks of one row type. The zero value with Type set is ready; it is not safe for concurrent use.
+type Encoder struct {
+	Type     *codec.Type
 	Compress bool
 
 	scratch []byte
@@ -85,19 +85,19 @@ type Encoder[T any] struct {
 
 // Append appends rows as one block for the place id and returns its checksum. The error is [ErrTooLarge] when the
 // rows do not fit: the caller may try fewer.
-func (e *Encoder[T]) Append(dst []byte, id ID, rows []T) ([]byte, uint64, error) {
-	if len(rows) > MaxRows {
-		return dst, 0, fmt.Errorf("encode %d rows: %w", len(rows), ErrTooLarge)
+func (e *Encoder) Append(dst []byte, id ID, rows codec.Rows) ([]byte, uint64, error) {
+	if rows.Len > MaxRows {
+		return dst, 0, fmt.Errorf("encode %d rows: %w", rows.Len, ErrTooLarge)
 	}
 	start := len(dst)
 	dst = append(dst, make([]byte, HeaderSize)...)
-	dst, err := e.Codec.Append(dst, rows)
+	dst, err := e.Type.Append(dst, rows)
 	if err != nil {
-		return dst[:start], 0, fmt.Errorf("encode %d rows: %w", len(rows), err)
+		return dst[:start], 0, fmt.Errorf("encode %d rows: %w", rows.Len, err)
 	}
 	raw := len(dst) - start - HeaderSize
 	if raw > MaxBytes {
-		return dst[:start], 0, fmt.Errorf("encode %d rows: %w: %d bytes", len(rows), ErrTooLarge, raw)
+		return dst[:start], 0, fmt.Errorf("encode %d rows: %w: %d bytes", rows.Len, ErrTooLarge, raw)
 	}
 	kind := byte(plain)
 	if e.Compress && raw > 64 {
@@ -111,11 +111,11 @@ func (e *Encoder[T]) Append(dst []byte, id ID, rows []T) ([]byte, uint64, error)
 	le := binary.LittleEndian
 	le.PutUint16(h, magic)
 	h[2], h[3] = version, kind
-	le.PutUint32(h[4:], fold(e.Codec.Schema()))
+	le.PutUint32(h[4:], fold(e.Type.Schema()))
 	le.PutUint32(h[8:], id.Shuffle)
 	le.PutUint32(h[12:], id.Map)
 	le.PutUint32(h[16:], id.Reduce)
-	le.PutUint32(h[20:], uint32(len(rows)))
+	le.PutUint32(h[20:], uint32(rows.Len))
 	le.PutUint32(h[24:], uint32(raw))
 	le.PutUint32(h[28:], uint32(len(dst)-start-HeaderSize))
 	sum := checksum(h, dst[start+HeaderSize:], id)
@@ -161,39 +161,40 @@ func Parse(b []byte) (Header, error) {
 	return h, nil
 }
 
-// Decoder reads blocks of one row type. The zero value with Codec set is ready; it is not safe for concurrent use.
-type Decoder[T any] struct {
-	Codec codec.Codec[T]
+// Decoder reads blocks of one row type. The zero value with Type set is ready; it is not safe for concurrent use.
+type Decoder struct {
+	Type *codec.Type
 
 	scratch []byte
 }
 
 // Decode checks a block, its header being the first [HeaderSize] bytes of b and its payload the rest, against the
-// place it was asked for and appends its rows to dst. The rows do not alias b.
-func (d *Decoder[T]) Decode(dst []T, id ID, b []byte) ([]T, error) {
+// place it was asked for and appends its rows to dst, a buffer of d.Type. The rows do not alias b. On error dst is as
+// it was.
+func (d *Decoder) Decode(dst *codec.Buffer, id ID, b []byte) error {
 	h, err := Parse(b)
 	if err != nil {
-		return dst, err
+		return err
 	}
 	payload := b[HeaderSize:]
-	if err := h.verify(id, fold(d.Codec.Schema()), b[:HeaderSize], payload); err != nil {
-		return dst, err
+	if err := h.verify(id, fold(d.Type.Schema()), b[:HeaderSize], payload); err != nil {
+		return err
 	}
 	if h.Compressed {
 		if payload, err = d.unpack(payload, int(h.Raw)); err != nil {
-			return dst, err
+			return err
 		}
 	}
-	rows, rest, err := d.Codec.Decode(dst, payload, int(h.Rows))
-	switch {
-	case err != nil:
-		return dst, fmt.Errorf("%w: decode %d rows: %w", ErrCorrupt, h.Rows, err)
-	case len(rest) != 0:
-		return dst, fmt.Errorf("%w: %d bytes left after %d rows", ErrCorrupt, len(rest), h.Rows)
-	case len(rows) != len(dst)+int(h.Rows):
-		return dst, fmt.Errorf("%w: %d rows decoded instead of %d", ErrCorrupt, len(rows)-len(dst), h.Rows)
+	before := dst.Len()
+	rest, err := d.Type.Decode(dst, payload, int(h.Rows))
+	if err != nil {
+		return fmt.Errorf("%w: decode %d rows: %w", ErrCorrupt, h.Rows, err)
 	}
-	return rows, nil
+	if len(rest) != 0 {
+		dst.Truncate(before)
+		return fmt.Errorf("%w: %d bytes left after %d rows", ErrCorrupt, len(rest), h.Rows)
+	}
+	return nil
 }
 
 func (h Header) verify(id ID, schema uint32, header, payload []byte) error {
@@ -213,7 +214,7 @@ func (h Header) verify(id ID, schema uint32, header, payload []byte) error {
 	return nil
 }
 
-func (d *Decoder[T]) unpack(payload []byte, raw int) ([]byte, error) {
+func (d *Decoder) unpack(payload []byte, raw int) ([]byte, error) {
 	n, err := s2.DecodedLen(payload)
 	if err != nil {
 		return nil, fmt.Errorf("%w: s2 length: %w", ErrCorrupt, err)

@@ -25,21 +25,29 @@ type row struct {
 	Tags []string
 }
 
-func codecOf[T any](t testing.TB) codec.Codec[T] {
+func typeOf[T any](t testing.TB) *codec.Type {
 	t.Helper()
-	c, err := codec.For[T]()
+	typ, err := codec.TypeOf[T]()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c
+	return typ
+}
+
+func decode[T any](t testing.TB, b []byte) ([]T, error) {
+	t.Helper()
+	typ := typeOf[T](t)
+	d, rows := block.Decoder{Type: typ}, typ.NewBuffer(0)
+	err := d.Decode(rows, id, b)
+	return codec.Slice[T](rows.Rows()), err
 }
 
 var id = block.ID{Shuffle: 1, Map: 2, Reduce: 3, Segment: 4, Seq: 5}
 
 func encode[T any](t testing.TB, rows []T, compress bool) []byte {
 	t.Helper()
-	e := block.Encoder[T]{Codec: codecOf[T](t), Compress: compress}
-	b, _, err := e.Append(nil, id, rows)
+	e := block.Encoder{Type: typeOf[T](t), Compress: compress}
+	b, _, err := e.Append(nil, id, codec.RowsOf(rows))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,13 +80,12 @@ func TestCompression(t *testing.T) {
 	if plain := encode(t, same, false); len(packed) > len(plain)/4 {
 		t.Errorf("%d bytes packed, %d plain", len(packed), len(plain))
 	}
-	d := block.Decoder[string]{Codec: codecOf[string](t)}
-	got, err := d.Decode(nil, id, packed)
+	got, err := decode[string](t, packed)
 	if err != nil || !slices.Equal(got, same) {
 		t.Errorf("%d rows, %v", len(got), err)
 	}
 	zeros := make([]byte, 64<<20) // packs better than a reader would believe
-	if got, err := (&block.Decoder[[]byte]{Codec: codecOf[[]byte](t)}).Decode(nil, id, encode(t, [][]byte{zeros}, true)); err != nil || len(got[0]) != len(zeros) {
+	if got, err := decode[[]byte](t, encode(t, [][]byte{zeros}, true)); err != nil || len(got[0]) != len(zeros) {
 		t.Errorf("%d rows, %v", len(got), err)
 	}
 }
@@ -115,13 +122,12 @@ func TestHostileHeaders(t *testing.T) {
 				le.PutUint32(b[28:], max(uint32(len(b)-block.HeaderSize), le.Uint32(b[28:])&(1<<31)))
 				b = seal(b)
 			}
-			d := block.Decoder[row]{Codec: codecOf[row](t)}
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			_, err := d.Decode(nil, id, b)
+			rows, err := decode[row](t, b)
 			runtime.ReadMemStats(&after)
-			if !errors.Is(err, block.ErrCorrupt) {
-				t.Errorf("got %v", err)
+			if !errors.Is(err, block.ErrCorrupt) || len(rows) != 0 {
+				t.Errorf("got %d rows, %v", len(rows), err)
 			}
 			if got := after.TotalAlloc - before.TotalAlloc; got > 1<<20 {
 				t.Errorf("%d bytes allocated", got)
@@ -136,7 +142,7 @@ func TestReaderOfAFalseLengthAllocatesLittle(t *testing.T) {
 	binary.LittleEndian.PutUint32(b[28:], 1<<30)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	_, err := block.NewReader(bytes.NewReader(b), id, codecOf[int64](t), -1).Next(nil)
+	err := block.NewReader(bytes.NewReader(b), id, typeOf[int64](t), -1).Next(typeOf[int64](t).NewBuffer(0))
 	runtime.ReadMemStats(&after)
 	if got := after.TotalAlloc - before.TotalAlloc; !errors.Is(err, block.ErrCorrupt) || got > 4<<20 {
 		t.Errorf("%d bytes allocated, %v", got, err)
@@ -145,14 +151,14 @@ func TestReaderOfAFalseLengthAllocatesLittle(t *testing.T) {
 
 func TestStreamSurvivesShortReads(t *testing.T) {
 	var buf bytes.Buffer
-	w := block.NewWriter(&buf, id, codecOf[row](t), true, 200)
+	w := block.NewWriter(&buf, id, typeOf[row](t), true, 200)
 	var want []row
 	for i := range 300 {
 		want = append(want, row{strings.Repeat("n", i%50), int64(i), make([]string, i%4)})
 	}
 	want[7].Name = strings.Repeat("large", 100_000)
 	for part := range slices.Chunk(want, 11) {
-		if err := w.Write(part); err != nil {
+		if err := w.Write(codec.RowsOf(part)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -164,25 +170,25 @@ func TestStreamSurvivesShortReads(t *testing.T) {
 		"halves":   iotest.HalfReader(bytes.NewReader(buf.Bytes())),
 		"data+EOF": iotest.DataErrReader(bytes.NewReader(buf.Bytes())),
 	} {
-		r := block.NewReader(src, id, codecOf[row](t), int64(buf.Len()))
+		r := block.NewReader(src, id, typeOf[row](t), int64(buf.Len()))
 		r.ReadAhead(1000)
-		var got []row
+		all := typeOf[row](t).NewBuffer(0)
 		for {
-			rows, err := r.Next(got)
+			err := r.Next(all)
 			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {
 				t.Fatal(name, err)
 			}
-			got = rows
 		}
+		got := codec.Slice[row](all.Rows())
 		if !reflect.DeepEqual(got, want) || r.Consumed() != int64(buf.Len()) || r.Block().Seq < 20 {
 			t.Errorf("%s: %d rows in %d bytes up to %v", name, len(got), r.Consumed(), r.Block())
 		}
 	}
-	r := block.NewReader(iotest.TimeoutReader(iotest.OneByteReader(&buf)), id, codecOf[row](t), -1)
-	if _, err := r.Next(nil); !errors.Is(err, iotest.ErrTimeout) {
+	r := block.NewReader(iotest.TimeoutReader(iotest.OneByteReader(&buf)), id, typeOf[row](t), -1)
+	if err := r.Next(typeOf[row](t).NewBuffer(0)); !errors.Is(err, iotest.ErrTimeout) {
 		t.Errorf("a read error: got %v", err)
 	}
 }
@@ -190,14 +196,18 @@ func TestStreamSurvivesShortReads(t *testing.T) {
 func TestWriterReportsWriteErrors(t *testing.T) {
 	_, w := io.Pipe()
 	_ = w.CloseWithError(io.ErrNoProgress)
-	bw := block.NewWriter(w, id, codecOf[int](t), false, 10)
-	if err := bw.Write([]int{1, 2, 3}); err == nil {
+	bw := block.NewWriter(w, id, typeOf[int](t), false, 10)
+	if err := bw.Write(codec.RowsOf([]int{1, 2, 3})); err == nil {
 		t.Error("no error")
 	}
 }
 
+func cutter(typ *codec.Type, rows, bytes int) block.Cutter {
+	return block.Cutter{Rows: rows, Bytes: bytes, Type: typ, Weigh: weight.NewWeigher(typ.Reflect())}
+}
+
 func TestCutter(t *testing.T) {
-	cut := block.Cutter[string]{Rows: 4, Bytes: 100, Weigh: weight.NewWeigher[string]()}
+	cut := cutter(typeOf[string](t), 4, 100)
 	big := strings.Repeat("x", 1000)
 	for _, tt := range []struct {
 		rows []string
@@ -209,11 +219,11 @@ func TestCutter(t *testing.T) {
 		{[]string{big, "b"}, 1},
 		{[]string{"a", big, "b"}, 2},
 	} {
-		if got := cut.Next(tt.rows); got != tt.want {
+		if got := cut.Next(codec.RowsOf(tt.rows)); got != tt.want {
 			t.Errorf("%d rows: cut after %d, want %d", len(tt.rows), got, tt.want)
 		}
 	}
-	if got := (block.Cutter[struct{}]{Rows: 9, Bytes: 1, Weigh: weight.NewWeigher[struct{}]()}).Next(make([]struct{}, 5)); got != 1 {
+	if got := cutter(typeOf[struct{}](t), 9, 1).Next(codec.RowsOf(make([]struct{}, 5))); got != 1 {
 		t.Errorf("empty rows: cut after %d", got)
 	}
 }
@@ -225,15 +235,14 @@ func FuzzDecode(f *testing.F) {
 		if sealed && len(b) >= block.HeaderSize {
 			b = seal(slices.Clone(b))
 		}
-		d := block.Decoder[row]{Codec: codecOf[row](t)}
-		rows, err := d.Decode(nil, id, b)
+		rows, err := decode[row](t, b)
 		if err != nil {
 			if !errors.Is(err, block.ErrCorrupt) || len(rows) != 0 {
 				t.Fatalf("%d rows, %v", len(rows), err)
 			}
 			return
 		}
-		again, err := d.Decode(nil, id, encode(t, rows, false))
+		again, err := decode[row](t, encode(t, rows, false))
 		if err != nil || !reflect.DeepEqual(rows, again) {
 			t.Fatalf("rows do not survive: %v", err)
 		}
@@ -244,9 +253,10 @@ func FuzzReader(f *testing.F) {
 	b := encode(f, []row{{"x", 1, nil}}, false)
 	f.Add(append(b, b...))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		r := block.NewReader(bytes.NewReader(b), id, codecOf[row](t), -1)
+		r := block.NewReader(bytes.NewReader(b), id, typeOf[row](t), -1)
+		rows := typeOf[row](t).NewBuffer(0)
 		for {
-			if _, err := r.Next(nil); err != nil {
+			if err := r.Next(rows); err != nil {
 				if !errors.Is(err, io.EOF) && !errors.Is(err, block.ErrCorrupt) {
 					t.Fatal(err)
 				}

@@ -12,21 +12,22 @@ import (
 )
 
 // Cutter says how many leading rows belong into one block of about Bytes bytes: at least one, at most Rows.
-type Cutter[T any] struct {
+type Cutter struct {
 	Rows  int // most rows of a block
 	Bytes int // a block is cut once its rows weigh this much
-	Weigh *weight.Weigher[T]
+	Type  *codec.Type
+	Weigh *weight.Weigher // of rows of Type
 }
 
 // Next returns the number of rows of the next block, 0 when there are none.
-func (c Cutter[T]) Next(rows []T) int {
-	n := min(len(rows), max(1, c.Rows), max(1, c.Bytes/max(1, c.Weigh.Fixed())))
+func (c Cutter) Next(rows codec.Rows) int {
+	n := min(rows.Len, max(1, c.Rows), max(1, c.Bytes/max(1, c.Weigh.Fixed())))
 	if c.Weigh.Flat() || n <= 1 {
 		return n
 	}
 	left := int64(c.Bytes)
 	for i := range n {
-		if left -= int64(c.Weigh.Fixed()) + c.Weigh.Row(&rows[i]); left <= 0 {
+		if left -= int64(c.Weigh.Fixed()) + c.Weigh.Row(c.Type.At(rows, i)); left <= 0 {
 			return i + 1
 		}
 	}
@@ -34,58 +35,62 @@ func (c Cutter[T]) Next(rows []T) int {
 }
 
 // Writer writes rows as a sequence of blocks that [Reader] reads back.
-type Writer[T any] struct {
+type Writer struct {
 	w    io.Writer
 	id   ID
-	enc  Encoder[T]
-	cut  Cutter[T]
-	rows []T
+	enc  Encoder
+	cut  Cutter
+	rows *codec.Buffer
 	held int64
 	buf  []byte
 	n    int64
 }
 
-// NewWriter returns a Writer whose blocks carry id, numbered from id.Seq on, and hold about bytes bytes (0: 64 KiB).
-func NewWriter[T any](w io.Writer, id ID, c codec.Codec[T], compress bool, bytes int) *Writer[T] {
+// NewWriter returns a Writer of rows of type typ whose blocks carry id, numbered from id.Seq on, and hold about bytes
+// bytes (0: 64 KiB).
+func NewWriter(w io.Writer, id ID, typ *codec.Type, compress bool, bytes int) *Writer {
 	if bytes <= 0 {
 		bytes = 64 << 10
 	}
-	return &Writer[T]{
-		w:   w,
-		id:  id,
-		enc: Encoder[T]{Codec: c, Compress: compress},
-		cut: Cutter[T]{Rows: MaxRows, Bytes: bytes, Weigh: weight.NewWeigher[T]()},
+	return &Writer{
+		w:    w,
+		id:   id,
+		enc:  Encoder{Type: typ, Compress: compress},
+		cut:  Cutter{Rows: MaxRows, Bytes: bytes, Type: typ, Weigh: weight.NewWeigher(typ.Reflect())},
+		rows: typ.NewBuffer(0),
 	}
 }
 
-// Write appends rows. It keeps what the rows point to, but not the slice, until Flush.
-func (w *Writer[T]) Write(rows []T) error {
-	w.rows = append(w.rows, rows...)
-	w.held += w.cut.Weigh.Rows(rows)
-	if w.held < int64(w.cut.Bytes) && len(w.rows) < MaxRows {
+// Write appends rows. It keeps what the rows point to, but not the rows themselves, until Flush.
+func (w *Writer) Write(rows codec.Rows) error {
+	w.rows.Append(rows)
+	w.held += w.cut.Weigh.Rows(rows.Data, uintptr(w.cut.Type.Size()), rows.Len)
+	if w.held < int64(w.cut.Bytes) && w.rows.Len() < MaxRows {
 		return nil
 	}
 	return w.Flush()
 }
 
 // Flush writes the rows kept so far.
-func (w *Writer[T]) Flush() error {
-	for rest := w.rows; len(rest) > 0; {
+func (w *Writer) Flush() error {
+	for rows, at := w.rows.Rows(), 0; at < rows.Len; {
+		rest := w.cut.Type.Part(rows, at, rows.Len)
 		n := w.cut.Next(rest)
-		if err := w.block(rest[:n]); err != nil {
+		if err := w.block(w.cut.Type.Part(rest, 0, n)); err != nil {
 			return err
 		}
-		rest = rest[n:]
+		at += n
 	}
-	clear(w.rows)
-	w.rows, w.held = w.rows[:0], 0
+	w.rows.Clear()
+	w.held = 0
 	return nil
 }
 
-func (w *Writer[T]) block(rows []T) error {
+func (w *Writer) block(rows codec.Rows) error {
 	buf, _, err := w.enc.Append(w.buf[:0], w.id, rows)
-	if errors.Is(err, ErrTooLarge) && len(rows) > 1 {
-		return errors.Join(w.block(rows[:len(rows)/2]), w.block(rows[len(rows)/2:]))
+	if errors.Is(err, ErrTooLarge) && rows.Len > 1 {
+		typ, half := w.cut.Type, rows.Len/2
+		return errors.Join(w.block(typ.Part(rows, 0, half)), w.block(typ.Part(rows, half, rows.Len)))
 	}
 	if err != nil {
 		return err
@@ -101,13 +106,13 @@ func (w *Writer[T]) block(rows []T) error {
 }
 
 // Bytes returns how many bytes were written so far.
-func (w *Writer[T]) Bytes() int64 { return w.n }
+func (w *Writer) Bytes() int64 { return w.n }
 
 // Reader reads the blocks of one sequence.
-type Reader[T any] struct {
+type Reader struct {
 	r    io.Reader
 	id   ID
-	dec  Decoder[T]
+	dec  Decoder
 	left int64
 	buf  []byte // bytes read and not yet decoded: buf[pos:]
 	pos  int
@@ -115,64 +120,63 @@ type Reader[T any] struct {
 	read int // bytes asked for at a time
 }
 
-// NewReader returns a reader of the blocks in the next size bytes of r, written for id and numbered from id.Seq on.
-// A negative size reads until the end.
-func NewReader[T any](r io.Reader, id ID, c codec.Codec[T], size int64) *Reader[T] {
+// NewReader returns a reader of the blocks of rows of type typ in the next size bytes of r, written for id and numbered
+// from id.Seq on. A negative size reads until the end.
+func NewReader(r io.Reader, id ID, typ *codec.Type, size int64) *Reader {
 	if size < 0 {
 		size = math.MaxInt64
 	}
-	return &Reader[T]{r: r, id: id, dec: Decoder[T]{Codec: c}, left: size, read: 256 << 10}
+	return &Reader{r: r, id: id, dec: Decoder{Type: typ}, left: size, read: 256 << 10}
 }
 
 // Reset makes the reader read another sequence, keeping its buffers.
-func (r *Reader[T]) Reset(src io.Reader, id ID, size int64) {
+func (r *Reader) Reset(src io.Reader, id ID, size int64) {
 	r.r, r.id, r.left = src, id, size
 	r.buf, r.pos, r.done = r.buf[:0], 0, 0
 }
 
-// Next appends the rows of the next block to dst. It returns [io.EOF] at the end, and an error with [ErrCorrupt] in
-// its chain when the bytes are not the block that belongs there.
-func (r *Reader[T]) Next(dst []T) ([]T, error) {
+// Next appends the rows of the next block to dst, a buffer of the reader's type. It returns [io.EOF] at the end, and an
+// error with [ErrCorrupt] in its chain when the bytes are not the block that belongs there.
+func (r *Reader) Next(dst *codec.Buffer) error {
 	got, err := r.fill(HeaderSize)
 	if err != nil {
-		return dst, err
+		return err
 	}
 	if got == 0 {
-		return dst, io.EOF
+		return io.EOF
 	}
 	h, err := Parse(r.buf[r.pos:])
 	if err != nil {
-		return dst, err
+		return err
 	}
 	size := HeaderSize + int(h.Stored)
 	if got, err = r.fill(size); err != nil {
-		return dst, err
+		return err
 	}
 	if got < size {
-		return dst, fmt.Errorf("%w: %v ends after %d bytes of %d", ErrCorrupt, r.id, got, size)
+		return fmt.Errorf("%w: %v ends after %d bytes of %d", ErrCorrupt, r.id, got, size)
 	}
-	dst, err = r.dec.Decode(dst, r.id, r.buf[r.pos:r.pos+size])
-	if err != nil {
-		return dst, err
+	if err := r.dec.Decode(dst, r.id, r.buf[r.pos:r.pos+size]); err != nil {
+		return err
 	}
 	r.pos += size
 	r.done += int64(size)
 	r.id.Seq++
-	return dst, nil
+	return nil
 }
 
 // Block is the identity of the block that Next will read.
-func (r *Reader[T]) Block() ID { return r.id }
+func (r *Reader) Block() ID { return r.id }
 
 // Consumed returns the bytes of the blocks read so far.
-func (r *Reader[T]) Consumed() int64 { return r.done }
+func (r *Reader) Consumed() int64 { return r.done }
 
 // ReadAhead sets how many bytes are read at a time; the default is 256 KiB.
-func (r *Reader[T]) ReadAhead(bytes int) { r.read = max(bytes, HeaderSize) }
+func (r *Reader) ReadAhead(bytes int) { r.read = max(bytes, HeaderSize) }
 
 // fill makes want bytes lie at buf[pos:] when the source has so many, and returns how many lie there. It grows the
 // buffer as bytes arrive, so that a false length costs nothing.
-func (r *Reader[T]) fill(want int) (int, error) {
+func (r *Reader) fill(want int) (int, error) {
 	for len(r.buf)-r.pos < want && r.left > 0 {
 		if r.pos > 0 {
 			r.buf = r.buf[:copy(r.buf, r.buf[r.pos:])]

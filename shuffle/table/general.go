@@ -1,131 +1,132 @@
 package table
 
 import (
-	"reflect"
+	"unsafe"
 
 	"github.com/gordd-project/gordd/rdd/codec"
 	"github.com/gordd-project/gordd/shuffle/weight"
 )
 
 // general is the table for keys of any type: entries in the order of insertion, and an index of their numbers.
-type general[K comparable, C any] struct {
-	keys     codec.Keys[K]
+type general struct {
+	slots    // one word each: the high half of the hash above, and the number of the entry plus one; 0 is free
+	keyType  *codec.KeyType
+	pairs    codec.PairType
 	seed     uint64
-	weighed  int64 // what the keys of the batch that was hashed last hold
 	overhead int
-	index    []uint32 // number of the entry plus one; 0 is free
-	raw      []byte
-	shift    uint
-	chunks   [][]entry[K, C]
-	n        int
-	weigh    *weight.Weigher[K]
-	copier   *weight.Copier[K]
+	keys     chunks
+	accs     chunks
+	hashes   []*[chunkLen]uint64
+	weigh    *weight.Weigher
+	copier   *weight.Copier
+	weighed  int64 // what the keys of the batch that was hashed last hold
 	strings  int64 // bytes of the copied strings
 	sink     uint64
 }
 
-type entry[K comparable, C any] struct {
-	v    C
-	key  K
-	hash uint64
-}
-
-func newGeneral[K comparable, C any](keys codec.Keys[K], seed uint64, overhead int) *general[K, C] {
-	return &general[K, C]{keys: keys, seed: seed, overhead: overhead, weigh: weight.NewWeigher[K](), copier: weight.NewCopier[K]()}
-}
-
-func (t *general[K, C]) Len() int { return t.n }
-
-func (t *general[K, C]) chunkBytes() int64 {
-	return sideChunk * int64(int(reflect.TypeFor[entry[K, C]]().Size())+t.overhead)
-}
-
-func (t *general[K, C]) Bytes() int64 {
-	return int64(len(t.index))*4 + int64(len(t.chunks))*t.chunkBytes() + t.strings
-}
-
-func (t *general[K, C]) Need(n int) int64 {
-	need := t.weighed
-	if t.n+n > len(t.chunks)*sideChunk {
-		need += t.chunkBytes()
+func newGeneral(keys *codec.KeyType, pairs codec.PairType, seed uint64, overhead int) *general {
+	return &general{
+		slots:    slots{size: wordBytes},
+		keyType:  keys,
+		pairs:    pairs,
+		seed:     seed,
+		overhead: overhead,
+		keys:     chunks{typ: pairs.Key},
+		accs:     chunks{typ: pairs.Value},
+		weigh:    weight.NewWeigher(pairs.Key.Reflect()),
+		copier:   weight.NewCopier(pairs.Key.Reflect()),
 	}
-	if slots := grown(len(t.index), t.n+n); slots > len(t.index) {
-		need += int64(slots) * 4
+}
+
+func (t *general) Len() int { return int(t.keys.n) }
+
+// entryBytes is what an entry takes beside its key and its accumulator.
+func (t *general) entryBytes() int64 { return int64(wordBytes + t.overhead) }
+
+func (t *general) Bytes() int64 {
+	return int64(t.len)*wordBytes + t.keys.bytes() + t.accs.bytes() + int64(len(t.keys.list))*chunkLen*t.entryBytes() + t.strings
+}
+
+func (t *general) Need(n int) int64 {
+	need := t.weighed
+	if more := t.keys.need(n); int(t.keys.n)+n > len(t.keys.list)*chunkLen {
+		need += more + t.accs.need(n) + chunkLen*t.entryBytes()
+	}
+	if slots := grown(t.len, t.Len()+n); slots > t.len {
+		need += int64(slots) * wordBytes
 	}
 	return need
 }
 
-func (t *general[K, C]) at(i uint32) *entry[K, C] { return &t.chunks[i>>sideShift][i%sideChunk] }
+const highHalf = 0xffffffff << 32
 
-// find returns the entry of a key, or nil and the index slot where it belongs.
-func (t *general[K, C]) find(key K, hash uint64) (*entry[K, C], uint64) {
-	mask := uint64(len(t.index) - 1)
+// find returns the number of the entry of a key, or false and the index slot where it belongs.
+func (t *general) find(key unsafe.Pointer, hash uint64) (entry uint32, slot *uint64, ok bool) {
 	for at := hash >> t.shift; ; at++ {
-		ref := t.index[at&mask]
+		slot := (*uint64)(t.at(at & t.mask()))
+		ref := *slot
 		if ref == 0 {
-			return nil, at & mask
+			return 0, slot, false
 		}
-		if e := t.at(ref - 1); e.hash == hash && t.keys.Equal(e.key, key) {
-			return e, 0
-		}
-	}
-}
-
-func (t *general[K, C]) touch(hashes []uint64) {
-	sum := t.sink
-	for _, h := range hashes {
-		if ref := t.index[h>>t.shift]; ref != 0 {
-			sum += t.at(ref - 1).hash
+		if (ref^hash)&highHalf == 0 {
+			if i := uint32(ref) - 1; t.hash(i) == hash && t.keyType.Equal(t.keys.at(i), key) {
+				return i, slot, true
+			}
 		}
 	}
-	t.sink = sum
 }
 
-func (t *general[K, C]) Hash(keys []K, hashes []uint64) {
-	t.weighed = t.weigh.Rows(keys)
-	t.keys.Hash(hashes, keys, t.seed)
+// hash returns the hash of an entry's key.
+func (t *general) hash(entry uint32) uint64 { return t.hashes[entry>>chunkShift][entry%chunkLen] }
+
+func (t *general) Hash(keys Keys, hashes []uint64) {
+	t.weighed = t.weigh.Rows(keys.First, keys.Stride, keys.Len)
+	t.keyType.Hash(hashes[:keys.Len], keys.First, keys.Stride, t.seed)
 }
 
-func (t *general[K, C]) Upsert(keys []K, hashes []uint64, slots []*C) (fresh uint64) {
-	if n := grown(len(t.index), t.n+len(keys)); n > len(t.index) {
+func (t *general) Upsert(keys Keys, hashes []uint64, slots []unsafe.Pointer) (fresh uint64) {
+	if n := grown(t.len, t.Len()+keys.Len); n > t.len {
 		t.resize(n)
 	}
-	t.touch(hashes[:len(keys)])
-	for i := range keys {
-		e, at := t.find(keys[i], hashes[i])
-		if e == nil {
-			e = t.insert(keys[i], hashes[i])
-			t.index[at] = uint32(t.n)
+	hashes = hashes[:keys.Len]
+	t.sink += t.touch(hashes, 0)
+	for i, h := range hashes {
+		entry, slot, ok := t.find(keys.At(i), h)
+		if !ok {
+			entry = t.insert(keys.At(i), h)
+			*slot = h&highHalf | uint64(entry+1)
 			fresh |= 1 << i
 		}
-		slots[i] = &e.v
+		slots[i] = t.accs.at(entry)
 	}
 	return fresh
 }
 
-func (t *general[K, C]) insert(key K, hash uint64) *entry[K, C] {
-	if t.n == len(t.chunks)*sideChunk {
-		t.chunks = append(t.chunks, make([]entry[K, C], sideChunk))
+func (t *general) insert(key unsafe.Pointer, hash uint64) uint32 {
+	i := t.keys.add()
+	t.accs.add()
+	if int(i) == len(t.hashes)*chunkLen {
+		t.hashes = append(t.hashes, new([chunkLen]uint64))
 	}
-	own := []K{key}
+	t.hashes[i>>chunkShift][i%chunkLen] = hash
+	own := t.keys.at(i)
+	copyOne(t.pairs.Key, own, key)
 	if !t.weigh.Flat() {
-		t.copier.Copy(own)
-		t.strings += t.weigh.Row(&own[0])
+		t.copier.Copy(own, 0, 1)
+		t.strings += t.weigh.Row(own)
 	}
-	e := t.at(uint32(t.n))
-	e.key, e.hash = own[0], hash
-	t.n++
-	return e
+	return i
 }
 
-func (t *general[K, C]) Find(keys []K, hashes []uint64, slots []*C) (missing uint64) {
-	if t.n == 0 {
-		return 1<<len(keys) - 1
+func (t *general) Find(keys Keys, hashes []uint64, slots []unsafe.Pointer) (missing uint64) {
+	if t.len == 0 {
+		return 1<<keys.Len - 1
 	}
-	t.touch(hashes[:len(keys)])
-	for i := range keys {
-		if e, _ := t.find(keys[i], hashes[i]); e != nil {
-			slots[i] = &e.v
+	hashes = hashes[:keys.Len]
+	t.sink += t.touch(hashes, 0)
+	for i, h := range hashes {
+		if entry, _, ok := t.find(keys.At(i), h); ok {
+			slots[i] = t.accs.at(entry)
 		} else {
 			missing |= 1 << i
 		}
@@ -133,49 +134,55 @@ func (t *general[K, C]) Find(keys []K, hashes []uint64, slots []*C) (missing uin
 	return missing
 }
 
-func (t *general[K, C]) resize(n int) {
-	unmapMemory(t.raw)
-	t.index, t.raw = alloc[uint32](n)
-	t.shift = shiftOf(n)
-	mask := uint64(n - 1)
-	for i := range uint32(t.n) {
-		at := t.at(i).hash >> t.shift
-		for t.index[at&mask] != 0 {
+func (t *general) resize(n int) {
+	old := t.make(n)
+	for i := range t.keys.n {
+		h := t.hash(i)
+		at := h >> t.shift
+		for *(*uint64)(t.at(at & t.mask())) != 0 {
 			at++
 		}
-		t.index[at&mask] = i + 1
+		*(*uint64)(t.at(at & t.mask())) = h&highHalf | uint64(i+1)
 	}
+	old.free()
 }
 
-func (t *general[K, C]) Positions(dst []uint32) []uint32 {
-	for i := range uint32(t.n) {
+func (t *general) Positions(dst []uint32) []uint32 {
+	for i := range t.keys.n {
 		dst = append(dst, i)
 	}
 	return dst
 }
 
-func (t *general[K, C]) Load(rows []codec.Pair[K, C], pos []uint32, _ bool) {
+func (t *general) Hashes(pos []uint32, seed uint64, hashes []uint64) {
 	for i, p := range pos {
-		e := t.at(p)
-		rows[i] = codec.Pair[K, C]{Key: e.key, Value: e.v}
+		hashes[i] = t.hash(p)
+		if seed != t.seed {
+			hashes[i] = t.keyType.Hash1(t.keys.at(p), seed)
+		}
 	}
 }
 
-func (t *general[K, C]) Sample(n int, visit func(*C)) {
-	for i := range spread(n, t.n) {
-		visit(&t.at(i).v)
+func (t *general) Load(rows codec.Rows, pos []uint32, _ bool) {
+	for i, p := range pos {
+		row := t.pairs.At(rows, i)
+		copyOne(t.pairs.Key, row, t.keys.at(p))
+		copyOne(t.pairs.Value, unsafe.Add(row, t.pairs.ValueAt), t.accs.at(p))
 	}
 }
 
-func (t *general[K, C]) Clear() {
-	clear(t.index)
-	for _, c := range t.chunks {
-		clear(c)
-	}
-	t.n, t.strings = 0, 0
+func (t *general) Sample(n int, visit func(unsafe.Pointer)) { t.accs.sample(n, visit) }
+
+func (t *general) Clear() {
+	t.slots.clear()
+	t.keys.clear()
+	t.accs.clear()
+	t.strings = 0
 }
 
-func (t *general[K, C]) Free() {
-	unmapMemory(t.raw)
-	t.index, t.raw, t.chunks, t.n, t.strings = nil, nil, nil, 0, 0
+func (t *general) Free() {
+	t.slots.free()
+	t.keys.free()
+	t.accs.free()
+	t.hashes, t.strings = nil, 0
 }

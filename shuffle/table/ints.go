@@ -1,86 +1,65 @@
 package table
 
 import (
-	"math/bits"
-	"reflect"
 	"unsafe"
 
 	"github.com/gordd-project/gordd/rdd/codec"
 )
 
-// shiftOf returns how far a hash is shifted to be a number of one of n slots.
-func shiftOf(n int) uint { return uint(64 - bits.TrailingZeros(uint(n))) }
-
-// ints is the table for keys of the integer kinds and accumulators without pointers. The key 0 marks a free slot and
-// has a place of its own.
-type ints[K comparable, C any] struct {
-	keys     codec.Keys[K]
+// ints is the table for keys of the integer kinds: the first word of a slot. The key 0 marks a free slot and has a
+// place of its own.
+type ints struct {
+	slots
+	accs     accs
+	keys     *codec.KeyType
+	width    uintptr // of a key
 	seed     uint64
 	overhead int
-	slots    []intSlot[C]
-	raw      []byte
-	shift    uint
 	n        int
 	hasZero  bool
-	zero     C
+	zero     []uint64 // the slot of the key 0
 	sink     uint64
-	words    [Batch]uint64
-}
-
-type intSlot[C any] struct {
-	v C // first: an empty C at the end would be padded
-	k uint64
 }
 
 // zeroPosition is the position of the key 0.
 const zeroPosition = 1<<32 - 1
 
-func newInts[K comparable, C any](keys codec.Keys[K], seed uint64, overhead int) *ints[K, C] {
-	return &ints[K, C]{keys: keys, seed: seed, overhead: overhead}
+func newInts(keys *codec.KeyType, pairs codec.PairType, seed uint64, overhead int) *ints {
+	t := &ints{accs: newAccs(pairs), keys: keys, width: uintptr(pairs.Key.Size()), seed: seed, overhead: overhead}
+	t.size = wordBytes + t.accs.slotBytes()
+	t.zero = make([]uint64, t.size/wordBytes+1)
+	return t
 }
 
-func (t *ints[K, C]) Len() int { return t.n }
+func (t *ints) Len() int { return t.n }
 
-func (t *ints[K, C]) bytes(slots int) int64 {
-	return int64(slots) * int64(int(reflect.TypeFor[intSlot[C]]().Size())+t.overhead/2)
-}
+func (t *ints) bytes(slots int) int64 { return int64(slots) * int64(int(t.size)+t.overhead/2) }
 
-func (t *ints[K, C]) Bytes() int64 { return t.bytes(len(t.slots)) }
+func (t *ints) Bytes() int64 { return t.bytes(t.len) + t.accs.bytes() }
 
-func (t *ints[K, C]) Need(n int) int64 {
-	if slots := grown(len(t.slots), t.n+n); slots > len(t.slots) {
-		return t.bytes(slots)
+func (t *ints) Need(n int) int64 {
+	need := t.accs.need(n)
+	if slots := grown(t.len, t.n+n); slots > t.len {
+		need += t.bytes(slots)
 	}
-	return 0
+	return need
 }
 
-// toWords reads integers of any width; which of them is known by their size.
-func toWords[K comparable](keys []K, out *[Batch]uint64) {
-	if len(keys) == 0 {
-		return
-	}
-	p := unsafe.Pointer(unsafe.SliceData(keys))
-	switch unsafe.Sizeof(keys[0]) {
+// toWord reads an integer of any width.
+func toWord(p unsafe.Pointer, width uintptr) uint64 {
+	switch width {
 	case 8:
-		copy(out[:], unsafe.Slice((*uint64)(p), len(keys)))
+		return *(*uint64)(p)
 	case 4:
-		widen(unsafe.Slice((*uint32)(p), len(keys)), out)
+		return uint64(*(*uint32)(p))
 	case 2:
-		widen(unsafe.Slice((*uint16)(p), len(keys)), out)
-	default:
-		widen(unsafe.Slice((*uint8)(p), len(keys)), out)
+		return uint64(*(*uint16)(p))
 	}
+	return uint64(*(*uint8)(p))
 }
 
-func widen[U uint8 | uint16 | uint32](in []U, out *[Batch]uint64) {
-	for i, u := range in {
-		out[i] = uint64(u)
-	}
-}
-
-func fromWord[K comparable](w uint64, k *K) {
-	p := unsafe.Pointer(k)
-	switch unsafe.Sizeof(*k) {
+func fromWord(w uint64, p unsafe.Pointer, width uintptr) {
+	switch width {
 	case 8:
 		*(*uint64)(p) = w
 	case 4:
@@ -92,143 +71,159 @@ func fromWord[K comparable](w uint64, k *K) {
 	}
 }
 
-func (t *ints[K, C]) touch(hashes []uint64) {
-	sum := t.sink
-	for _, h := range hashes {
-		sum += t.slots[h>>t.shift].k
-	}
-	t.sink = sum
+func (t *ints) Hash(keys Keys, hashes []uint64) {
+	t.keys.Hash(hashes[:keys.Len], keys.First, keys.Stride, t.seed)
 }
 
-func (t *ints[K, C]) Hash(keys []K, hashes []uint64) { t.keys.Hash(hashes, keys, t.seed) }
-
-func (t *ints[K, C]) Upsert(keys []K, hashes []uint64, slots []*C) (fresh uint64) {
-	if n := grown(len(t.slots), t.n+len(keys)); n > len(t.slots) {
+func (t *ints) Upsert(keys Keys, hashes []uint64, slots []unsafe.Pointer) (fresh uint64) {
+	if n := grown(t.len, t.n+keys.Len); n > t.len {
 		t.resize(n)
 	}
-	hashes, slots = hashes[:len(keys)], slots[:len(keys)]
-	t.touch(hashes)
-	toWords(keys, &t.words)
-	tab, mask := t.slots, uint64(len(t.slots)-1)
-	for i, k := range t.words[:len(keys)] {
+	hashes, slots = hashes[:keys.Len], slots[:keys.Len]
+	t.sink += t.touch(hashes, 0)
+	base, size, shift, mask, width := t.base, t.size, t.shift&63, t.mask(), t.width
+	for i, h := range hashes {
+		k := toWord(keys.At(i), width)
 		if k == 0 {
 			if !t.hasZero {
 				t.hasZero = true
 				t.n++
 				fresh |= 1 << i
 			}
-			slots[i] = &t.zero
+			slots[i] = t.zeroAcc()
 			continue
 		}
-		for at := hashes[i] >> t.shift; ; at++ {
-			slot := &tab[at&mask]
-			if slot.k == k {
-				slots[i] = &slot.v
+		for at := h >> shift; ; at++ {
+			slot := unsafe.Add(base, uintptr(at&mask)*size)
+			if found := *word(slot, 0); found == k {
+				slots[i] = unsafe.Add(slot, wordBytes)
 				break
-			}
-			if slot.k == 0 {
-				slot.k = k
+			} else if found == 0 {
+				*word(slot, 0) = k
 				t.n++
 				fresh |= 1 << i
-				slots[i] = &slot.v
+				slots[i] = unsafe.Add(slot, wordBytes)
 				break
 			}
 		}
 	}
+	t.accs.upserted(fresh, slots)
 	return fresh
 }
 
-func (t *ints[K, C]) Find(keys []K, hashes []uint64, slots []*C) (missing uint64) {
-	if len(t.slots) == 0 {
-		return 1<<len(keys) - 1
+func (t *ints) zeroAcc() unsafe.Pointer {
+	return unsafe.Add(unsafe.Pointer(unsafe.SliceData(t.zero)), wordBytes)
+}
+
+func (t *ints) Find(keys Keys, hashes []uint64, slots []unsafe.Pointer) (missing uint64) {
+	if t.len == 0 {
+		return 1<<keys.Len - 1
 	}
-	t.touch(hashes[:len(keys)])
-	toWords(keys, &t.words)
-	mask := uint64(len(t.slots) - 1)
-	for i, k := range t.words[:len(keys)] {
-		at := hashes[i] >> t.shift
-		for t.slots[at&mask].k != k && t.slots[at&mask].k != 0 {
+	hashes, slots = hashes[:keys.Len], slots[:keys.Len]
+	t.sink += t.touch(hashes, 0)
+	for i, h := range hashes {
+		k := toWord(keys.At(i), t.width)
+		if k == 0 {
+			slots[i] = t.zeroAcc()
+			if !t.hasZero {
+				missing |= 1 << i
+			}
+			continue
+		}
+		at := h >> t.shift
+		for *word(t.at(at&t.mask()), 0) != k && *word(t.at(at&t.mask()), 0) != 0 {
 			at++
 		}
-		switch {
-		case k == 0 && t.hasZero:
-			slots[i] = &t.zero
-		case k == 0 || t.slots[at&mask].k == 0:
+		slot := t.at(at & t.mask())
+		slots[i] = unsafe.Add(slot, wordBytes)
+		if *word(slot, 0) == 0 {
 			missing |= 1 << i
-		default:
-			slots[i] = &t.slots[at&mask].v
 		}
 	}
+	t.accs.found(missing, slots)
 	return missing
 }
 
-func (t *ints[K, C]) resize(n int) {
-	old, oldRaw := t.slots, t.raw
-	t.slots, t.raw = alloc[intSlot[C]](n)
-	t.shift = shiftOf(n)
-	mask := uint64(n - 1)
-	var from [Batch]*intSlot[C]
-	var keys [Batch]K
-	var hashes [Batch]uint64
+// resize moves the entries to a table of n slots, a batch at a time: keys are hashed again.
+func (t *ints) resize(n int) {
+	old := t.make(n)
+	mask := t.mask()
+	var from [Batch]unsafe.Pointer
+	var keys, hashes [Batch]uint64
 	held := 0
 	move := func() {
-		t.keys.Hash(hashes[:held], keys[:held], t.seed)
+		t.keys.Hash(hashes[:held], unsafe.Pointer(&keys), wordBytes, t.seed)
 		for i, slot := range from[:held] {
 			at := hashes[i] >> t.shift
-			for t.slots[at&mask].k != 0 {
+			for *word(t.at(at&mask), 0) != 0 {
 				at++
 			}
-			t.slots[at&mask] = *slot
+			copy(unsafe.Slice((*byte)(t.at(at&mask)), t.size), unsafe.Slice((*byte)(slot), t.size))
 		}
 		held = 0
 	}
-	for i := range old {
-		if slot := &old[i]; slot.k != 0 {
+	for i := range uint64(old.len) {
+		if slot := old.at(i); *word(slot, 0) != 0 {
 			from[held] = slot
-			fromWord(slot.k, &keys[held])
+			fromWord(*word(slot, 0), unsafe.Pointer(&keys[held]), t.width)
 			if held++; held == Batch {
 				move()
 			}
 		}
 	}
 	move()
-	unmapMemory(oldRaw)
+	old.free()
 }
 
-func (t *ints[K, C]) Positions(dst []uint32) []uint32 {
+func (t *ints) Positions(dst []uint32) []uint32 {
 	if t.hasZero {
 		dst = append(dst, zeroPosition)
 	}
-	for i := range t.slots {
-		if t.slots[i].k != 0 {
+	for i := range uint64(t.len) {
+		if *word(t.at(i), 0) != 0 {
 			dst = append(dst, uint32(i))
 		}
 	}
 	return dst
 }
 
-func (t *ints[K, C]) Load(rows []codec.Pair[K, C], pos []uint32, _ bool) {
-	for i, p := range pos {
-		if p == zeroPosition {
-			fromWord(0, &rows[i].Key)
-			rows[i].Value = t.zero
-			continue
+func (t *ints) slot(pos uint32) unsafe.Pointer {
+	if pos == zeroPosition {
+		return unsafe.Pointer(unsafe.SliceData(t.zero))
+	}
+	return t.at(uint64(pos))
+}
+
+func (t *ints) Hashes(pos []uint32, seed uint64, hashes []uint64) {
+	var keys [Batch]uint64
+	for from := 0; from < len(pos); from += Batch {
+		part := pos[from:min(from+Batch, len(pos))]
+		for i, p := range part {
+			fromWord(*word(t.slot(p), 0), unsafe.Pointer(&keys[i]), t.width)
 		}
-		slot := &t.slots[p]
-		fromWord(slot.k, &rows[i].Key)
-		rows[i].Value = slot.v
+		t.keys.Hash(hashes[from:from+len(part)], unsafe.Pointer(&keys), wordBytes, seed)
 	}
 }
 
-func (t *ints[K, C]) Sample(int, func(*C)) {}
-
-func (t *ints[K, C]) Clear() {
-	clear(t.slots)
-	var zero C
-	t.n, t.hasZero, t.zero = 0, false, zero
+func (t *ints) Load(rows codec.Rows, pos []uint32, _ bool) {
+	for i, p := range pos {
+		slot, row := t.slot(p), t.accs.pairs.At(rows, i)
+		fromWord(*word(slot, 0), row, t.width)
+		t.accs.load(row, unsafe.Add(slot, wordBytes))
+	}
 }
 
-func (t *ints[K, C]) Free() {
-	unmapMemory(t.raw)
-	t.slots, t.raw, t.n = nil, nil, 0
+func (t *ints) Sample(n int, visit func(unsafe.Pointer)) { t.accs.sample(n, visit) }
+
+func (t *ints) Clear() {
+	t.slots.clear()
+	clear(t.zero)
+	t.accs.store.clear()
+	t.n, t.hasZero = 0, false
+}
+
+func (t *ints) Free() {
+	t.slots.free()
+	t.accs.store.free()
+	t.n, t.hasZero = 0, false
 }

@@ -6,15 +6,15 @@ import "unsafe"
 // tables cheaper and the garbage collector does not count them.
 const offHeap = 1 << 20
 
-// alloc returns n zeroed elements and the bytes they lie in when that is memory to be unmapped. T holds no pointers.
-func alloc[T any](n int) ([]T, []byte) {
-	var t T
-	if size := n * int(unsafe.Sizeof(t)); size >= offHeap {
-		if raw := mapMemory(size); raw != nil {
-			return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(raw))), n), raw
+// alloc returns n zeroed bytes, aligned for words and not looked at by the garbage collector, and the same bytes as
+// memory that has to be unmapped, if so.
+func alloc(n int) (p unsafe.Pointer, raw []byte) {
+	if n >= offHeap {
+		if raw := mapMemory(n); raw != nil {
+			return unsafe.Pointer(unsafe.SliceData(raw)), raw
 		}
 	}
-	return make([]T, n), nil
+	return unsafe.Pointer(unsafe.SliceData(make([]uint64, (n+wordBytes-1)/wordBytes))), nil
 }
 
 // arena keeps byte strings, each with its length before it.
@@ -37,7 +37,8 @@ func (a *arena) reserve(n int) {
 	if size == 0 {
 		return
 	}
-	buf, raw := alloc[byte](int(size))
+	p, raw := alloc(int(size))
+	buf := unsafe.Slice((*byte)(p), size)
 	copy(buf, a.buf[:a.n])
 	a.free()
 	a.buf, a.raw = buf, raw

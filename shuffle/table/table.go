@@ -2,17 +2,19 @@
 // everything else.
 //
 // They are open-addressing tables with linear probing, at most half full, that are used in batches: a batch is hashed,
-// all its slots are touched so that their cache misses overlap, and then it is looked up. Keys are copied on insertion. String
-// keys of up to 15 bytes and integers lie in the slot itself, beside the accumulator unless that holds pointers.
-// Tables without pointers lie outside the Go heap once they are large, and have to be freed by hand.
+// all its slots are touched so that their cache misses overlap, and then it is looked up. Keys are copied on insertion.
+// String keys of up to 15 bytes and integers lie in the slot itself, and so does the accumulator unless it holds
+// pointers. Slots lie outside the Go heap once there are many, and have to be freed by hand.
 //
-// A slot is chosen by the high bits of a hash the caller computes, so slots are almost in the order of hashes. The
-// order depends on the seed, the keys and the order of their insertion only.
+// A slot is chosen by the high bits of a hash, so slots are almost in the order of hashes. The order depends on the
+// seed, the keys and the order of their insertion only.
+//
+// Tables do not know the types of keys and accumulators at compile time: these come as pointers.
 package table
 
 import (
-	"iter"
 	"reflect"
+	"unsafe"
 
 	"github.com/gordd-project/gordd/rdd/codec"
 	"github.com/gordd-project/gordd/shuffle/weight"
@@ -21,57 +23,60 @@ import (
 // Batch is the largest number of keys of one call.
 const Batch = 64
 
-// Table holds accumulators of type C by key. It is not safe for concurrent use.
-type Table[K comparable, C any] interface {
+// Keys are keys in rows: the first, and the distance from each to the next.
+type Keys struct {
+	First  unsafe.Pointer
+	Stride uintptr
+	Len    int
+}
+
+// At returns a pointer to key i.
+func (k Keys) At(i int) unsafe.Pointer { return unsafe.Add(k.First, uintptr(i)*k.Stride) }
+
+// Table holds accumulators by key. It is not safe for concurrent use.
+type Table interface {
 	// Len returns the number of keys.
 	Len() int
 	// Bytes returns the memory held, with the overhead given to New.
 	Bytes() int64
-	// Hash writes the hashes of a batch of keys to hashes, as their codec.Keys do, and readies the table for it: Need,
-	// Upsert and Find are about the n keys that were hashed last.
-	Hash(keys []K, hashes []uint64)
-	// Need returns how many bytes more a call of Upsert may take while it runs.
+	// Hash writes the hashes of a batch of keys to hashes, as their codec.KeyType does, and readies the table for it:
+	// Need, Upsert and Find are about the keys that were hashed last.
+	Hash(keys Keys, hashes []uint64)
+	// Need returns how many bytes more a call of Upsert with n keys may take while it runs.
 	Need(n int) int64
 	// Upsert stores pointers to the keys' accumulators in slots, making those of new keys. Bit i of the result says that
 	// key i is new at this place of the batch; its accumulator is zero. Pointers are valid until the next call.
-	Upsert(keys []K, hashes []uint64, slots []*C) (fresh uint64)
+	Upsert(keys Keys, hashes []uint64, slots []unsafe.Pointer) (fresh uint64)
 	// Find is Upsert without insertion: bit i of the result says that key i is not there.
-	Find(keys []K, hashes []uint64, slots []*C) (missing uint64)
+	Find(keys Keys, hashes []uint64, slots []unsafe.Pointer) (missing uint64)
 	// Positions appends the positions of all entries to dst in the order of the slots.
 	Positions(dst []uint32) []uint32
-	// Load copies the entries at pos to rows. Unless keep is set, the keys are valid until the next call of a method.
-	Load(rows []codec.Pair[K, C], pos []uint32, keep bool)
+	// Hashes writes the hashes, under a seed of the caller's, of the keys of the entries at pos.
+	Hashes(pos []uint32, seed uint64, hashes []uint64)
+	// Load copies the entries at pos to rows, which are pairs of key and accumulator. Unless keep is set, the keys are
+	// valid until the next call of a method.
+	Load(rows codec.Rows, pos []uint32, keep bool)
 	// Sample calls visit with up to n accumulators spread evenly over the entries. Accumulators without pointers have
 	// nothing to be sampled for, and are not visited.
-	Sample(n int, visit func(*C))
+	Sample(n int, visit func(acc unsafe.Pointer))
 	// Clear removes all keys and keeps the memory.
 	Clear()
 	// Free gives the memory back. The table must not be used any more.
 	Free()
 }
 
-// New returns the table for keys of type K whose hashes are made by keys.Hash under seed. Overhead is the number of
-// bytes that Bytes and Need charge for every entry there is room for, on behalf of the owner.
-func New[K comparable, C any](keys codec.Keys[K], seed uint64, overhead int) Table[K, C] {
-	_, isText := codec.TextHashOf(keys, seed)
-	switch {
-	case !isText && !isInteger(reflect.TypeFor[K]().Kind()):
-		return newGeneral[K, C](keys, seed, overhead)
-	case !weight.PointerFree(reflect.TypeFor[C]()):
-		return newSided[K, C](newDirect[K, uint32](keys, seed, overhead))
-	default:
-		return newDirect[K, C](keys, seed, overhead)
+// New returns the table for the keys and accumulators that are the keys and values of pairs. Keys are hashed under
+// seed. Overhead is the number of bytes that Bytes and Need charge for every entry there is room for, on behalf of the
+// owner.
+func New(keys *codec.KeyType, pairs codec.PairType, seed uint64, overhead int) Table {
+	switch k := keys.Reflect().Kind(); {
+	case k == reflect.String:
+		return newTexts(pairs, seed, overhead)
+	case k >= reflect.Int && k <= reflect.Uintptr:
+		return newInts(keys, pairs, seed, overhead)
 	}
+	return newGeneral(keys, pairs, seed, overhead)
 }
-
-func newDirect[K comparable, C any](keys codec.Keys[K], seed uint64, overhead int) Table[K, C] {
-	if hash, ok := codec.TextHashOf(keys, seed); ok {
-		return newTexts[K, C](hash, overhead)
-	}
-	return newInts[K, C](keys, seed, overhead)
-}
-
-func isInteger(k reflect.Kind) bool { return k >= reflect.Int && k <= reflect.Uintptr }
 
 // firstSlots is the size of a table's first array: enough for one batch at half load, twice.
 const firstSlots = 4 * Batch
@@ -91,108 +96,142 @@ func grown(now, n int) int {
 	return now
 }
 
-// sided keeps accumulators with pointers in chunks on the Go heap, and their numbers in a table without pointers.
-type sided[K comparable, C any] struct {
-	index  Table[K, uint32]
-	chunks [][]C
-	n      uint32
-	refs   [Batch]*uint32
-	rows   []codec.Pair[K, uint32]
-	size   int64
+// accs keeps the accumulators of a table: in its slots, or when they hold pointers in chunks on the Go heap, with their
+// numbers in the slots.
+type accs struct {
+	pairs  codec.PairType
+	inSlot bool
+	store  chunks
+}
+
+func newAccs(pairs codec.PairType) accs {
+	return accs{
+		pairs:  pairs,
+		inSlot: weight.PointerFree(pairs.Value.Reflect()),
+		store:  chunks{typ: pairs.Value},
+	}
 }
 
 const (
-	sideShift = 8
-	sideChunk = 1 << sideShift
+	refBytes  = 8
+	wordBytes = 8
 )
 
-func newSided[K comparable, C any](index Table[K, uint32]) *sided[K, C] {
-	return &sided[K, C]{index: index, size: int64(reflect.TypeFor[C]().Size())}
-}
-
-func (t *sided[K, C]) Len() int { return t.index.Len() }
-
-func (t *sided[K, C]) Bytes() int64 {
-	return t.index.Bytes() + int64(len(t.chunks))*sideChunk*t.size
-}
-
-func (t *sided[K, C]) Hash(keys []K, hashes []uint64) { t.index.Hash(keys, hashes) }
-
-func (t *sided[K, C]) Need(n int) int64 {
-	need := t.index.Need(n)
-	if int(t.n)+n > len(t.chunks)*sideChunk {
-		need += sideChunk * t.size
+// slotBytes returns what an accumulator takes in a slot, a multiple of 8.
+func (a *accs) slotBytes() uintptr {
+	if !a.inSlot {
+		return refBytes
 	}
-	return need
+	return (uintptr(a.pairs.Value.Size()) + wordBytes - 1) &^ (wordBytes - 1)
 }
 
-func (t *sided[K, C]) at(i uint32) *C { return &t.chunks[i>>sideShift][i%sideChunk] }
+func (a *accs) bytes() int64 { return a.store.bytes() }
 
-func (t *sided[K, C]) Upsert(keys []K, hashes []uint64, slots []*C) uint64 {
-	fresh := t.index.Upsert(keys, hashes, t.refs[:])
-	for i := range keys {
-		ref := t.refs[i]
+func (a *accs) need(n int) int64 {
+	if a.inSlot {
+		return 0
+	}
+	return a.store.need(n)
+}
+
+// upserted replaces pointers into slots, those marked fresh new, by pointers to accumulators.
+func (a *accs) upserted(fresh uint64, slots []unsafe.Pointer) {
+	if a.inSlot {
+		return
+	}
+	for i, p := range slots {
+		ref := (*uint32)(p)
 		if fresh>>i&1 != 0 {
-			if int(t.n) == len(t.chunks)*sideChunk {
-				t.chunks = append(t.chunks, make([]C, sideChunk))
-			}
-			*ref = t.n
-			t.n++
+			*ref = a.store.add()
 		}
-		slots[i] = t.at(*ref)
+		slots[i] = a.store.at(*ref)
 	}
-	return fresh
 }
 
-func (t *sided[K, C]) Find(keys []K, hashes []uint64, slots []*C) uint64 {
-	missing := t.index.Find(keys, hashes, t.refs[:])
-	for i := range keys {
+// found is upserted for slots of which some are not there.
+func (a *accs) found(missing uint64, slots []unsafe.Pointer) {
+	if a.inSlot {
+		return
+	}
+	for i, p := range slots {
 		if missing>>i&1 == 0 {
-			slots[i] = t.at(*t.refs[i])
-		}
-	}
-	return missing
-}
-
-func (t *sided[K, C]) Positions(dst []uint32) []uint32 { return t.index.Positions(dst) }
-
-func (t *sided[K, C]) Load(rows []codec.Pair[K, C], pos []uint32, keep bool) {
-	if len(t.rows) < len(pos) {
-		t.rows = make([]codec.Pair[K, uint32], len(pos))
-	}
-	t.index.Load(t.rows, pos, keep)
-	for i := range pos {
-		rows[i] = codec.Pair[K, C]{Key: t.rows[i].Key, Value: *t.at(t.rows[i].Value)}
-	}
-}
-
-func (t *sided[K, C]) Sample(n int, visit func(*C)) {
-	for i := range spread(n, int(t.n)) {
-		visit(t.at(i))
-	}
-}
-
-// spread yields up to n numbers below size at even distances.
-func spread(n, size int) iter.Seq[uint32] {
-	return func(yield func(uint32) bool) {
-		n = min(n, size)
-		for i := range n {
-			if !yield(uint32(i * size / n)) {
-				return
-			}
+			slots[i] = a.store.at(*(*uint32)(p))
 		}
 	}
 }
 
-func (t *sided[K, C]) Clear() {
-	t.index.Clear()
-	for _, c := range t.chunks {
-		clear(c)
+// load copies the accumulator of the slot that has it at p, into a row.
+func (a *accs) load(row, p unsafe.Pointer) {
+	to := unsafe.Add(row, a.pairs.ValueAt)
+	switch size := a.pairs.Value.Size(); {
+	case !a.inSlot:
+		copyOne(a.pairs.Value, to, a.store.at(*(*uint32)(p)))
+	case size == wordBytes:
+		*(*[wordBytes]byte)(to) = *(*[wordBytes]byte)(p)
+	default:
+		copy(unsafe.Slice((*byte)(to), size), unsafe.Slice((*byte)(p), size))
 	}
-	t.n = 0
 }
 
-func (t *sided[K, C]) Free() {
-	t.index.Free()
-	t.chunks, t.rows, t.n = nil, nil, 0
+func copyOne(t *codec.Type, to, from unsafe.Pointer) {
+	t.Copy(codec.Rows{Data: to, Len: 1}, codec.Rows{Data: from, Len: 1})
 }
+
+func (a *accs) sample(n int, visit func(unsafe.Pointer)) {
+	if !a.inSlot {
+		a.store.sample(n, visit)
+	}
+}
+
+// chunks keeps values on the Go heap, by number. They do not move.
+type chunks struct {
+	typ  *codec.Type
+	list []unsafe.Pointer
+	n    uint32
+}
+
+const (
+	chunkShift = 8
+	chunkLen   = 1 << chunkShift
+)
+
+func (c *chunks) bytes() int64 { return int64(len(c.list)) * c.chunkBytes() }
+
+func (c *chunks) chunkBytes() int64 { return chunkLen * int64(c.typ.Size()) }
+
+func (c *chunks) need(n int) int64 {
+	if int(c.n)+n > len(c.list)*chunkLen {
+		return c.chunkBytes()
+	}
+	return 0
+}
+
+// add returns the number of a new value, which is zero.
+func (c *chunks) add() uint32 {
+	if int(c.n) == len(c.list)*chunkLen {
+		c.list = append(c.list, c.typ.Make(chunkLen).Data)
+	}
+	c.n++
+	return c.n - 1
+}
+
+func (c *chunks) at(i uint32) unsafe.Pointer {
+	return unsafe.Add(c.list[i>>chunkShift], uintptr(i%chunkLen)*uintptr(c.typ.Size()))
+}
+
+// sample visits up to n values at even distances.
+func (c *chunks) sample(n int, visit func(unsafe.Pointer)) {
+	n = min(n, int(c.n))
+	for i := range n {
+		visit(c.at(uint32(i * int(c.n) / n)))
+	}
+}
+
+func (c *chunks) clear() {
+	for _, p := range c.list {
+		c.typ.Clear(codec.Rows{Data: p, Len: chunkLen})
+	}
+	c.n = 0
+}
+
+func (c *chunks) free() { c.list, c.n = nil, 0 }

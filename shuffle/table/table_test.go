@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/gordd-project/gordd/rdd/codec"
 	"github.com/gordd-project/gordd/shuffle/table"
@@ -33,11 +34,44 @@ func keysOf[K comparable](t testing.TB) codec.Keys[K] {
 
 const seed = 99
 
+// typed is a table whose keys and accumulators come as slices.
+type typed[K comparable, C any] struct{ table.Table }
+
+func newTable[K comparable, C any](keys codec.Keys[K], seed uint64, overhead int) typed[K, C] {
+	pairs, err := codec.PairTypeOf[K, C]()
+	if err != nil {
+		panic(err)
+	}
+	return typed[K, C]{table.New(keys.KeyType, pairs, seed, overhead)}
+}
+
+func keysIn[K any](keys []K) table.Keys {
+	return table.Keys{First: unsafe.Pointer(unsafe.SliceData(keys)), Stride: unsafe.Sizeof(*new(K)), Len: len(keys)}
+}
+
+func pointers[C any](slots []*C) []unsafe.Pointer {
+	return unsafe.Slice((*unsafe.Pointer)(unsafe.Pointer(unsafe.SliceData(slots))), len(slots))
+}
+
+func (t typed[K, C]) Hash(keys []K, hashes []uint64) { t.Table.Hash(keysIn(keys), hashes) }
+
+func (t typed[K, C]) Upsert(keys []K, hashes []uint64, slots []*C) uint64 {
+	return t.Table.Upsert(keysIn(keys), hashes, pointers(slots))
+}
+
+func (t typed[K, C]) Find(keys []K, hashes []uint64, slots []*C) uint64 {
+	return t.Table.Find(keysIn(keys), hashes, pointers(slots))
+}
+
+func (t typed[K, C]) Load(rows []codec.Pair[K, C], pos []uint32, keep bool) {
+	t.Table.Load(codec.RowsOf(rows), pos, keep)
+}
+
 // counts runs a table of counters against a list, with clears in between.
 func counts[K comparable, C any](t *testing.T, keyOf func(int) K, add func(*C), count func(C) int) {
 	t.Helper()
 	keys := keysOf[K](t)
-	tab := table.New[K, C](keys, seed, 8)
+	tab := newTable[K, C](keys, seed, 8)
 	defer tab.Free()
 	r := rand.New(rand.NewPCG(1, 1))
 	for _, domain := range []int{1, 100, 50_000} {
@@ -77,23 +111,35 @@ func counts[K comparable, C any](t *testing.T, keyOf func(int) K, add func(*C), 
 	}
 }
 
-func verify[K comparable, C any](t *testing.T, tab table.Table[K, C], keys codec.Keys[K], want map[uint64]int, count func(C) int) {
+func verify[K comparable, C any](t *testing.T, tab typed[K, C], keys codec.Keys[K], want map[uint64]int, count func(C) int) {
 	t.Helper()
 	pos := tab.Positions(nil)
 	if len(pos) != len(want) {
 		t.Fatalf("%d positions of %d keys", len(pos), len(want))
 	}
+	hashes := make([]uint64, len(pos))
+	tab.Hashes(pos, seed, hashes)
+	for _, h := range hashes {
+		if want[h] == 0 {
+			t.Fatalf("hash %x of an entry is that of no key", h)
+		}
+	}
+	tab.Hashes(pos, seed+1, hashes)
 	var kept []codec.Pair[K, C]
 	for part := range slices.Chunk(pos, 100) {
 		rows := make([]codec.Pair[K, C], len(part))
 		tab.Load(rows, part, false)
-		for _, row := range rows {
+		for i, row := range rows {
+			if h := keys.Hash1(row.Key, seed+1); h != hashes[i] {
+				t.Fatalf("key %v: hash %x under another seed, want %x", row.Key, hashes[i], h)
+			}
 			if h := keys.Hash1(row.Key, seed); count(row.Value) != want[h] {
 				t.Fatalf("key %v: count %d, want %d", row.Key, count(row.Value), want[h])
 			}
 		}
 		tab.Load(rows, part, true)
 		kept = append(kept, rows...)
+		hashes = hashes[len(part):]
 	}
 	tab.Clear()
 	if tab.Len() != 0 || len(tab.Positions(nil)) != 0 {
@@ -154,7 +200,7 @@ func TestTablesCountLikeAMap(t *testing.T) {
 
 func TestShortKeysOfEveryLength(t *testing.T) {
 	keys := keysOf[string](t)
-	tab := table.New[string, int64](keys, seed, 0)
+	tab := newTable[string, int64](keys, seed, 0)
 	defer tab.Free()
 	var all []string
 	for n := range 40 {
@@ -193,7 +239,7 @@ func TestShortKeysOfEveryLength(t *testing.T) {
 func TestSlotsDependOnSeedAndInsertionsOnly(t *testing.T) {
 	keys := keysOf[string](t)
 	build := func() []string {
-		tab := table.New[string, int64](keys, seed, 0)
+		tab := newTable[string, int64](keys, seed, 0)
 		defer tab.Free()
 		for i := range 10_000 {
 			k, h := []string{text(i)}, make([]uint64, 1)
@@ -215,8 +261,8 @@ func TestSlotsDependOnSeedAndInsertionsOnly(t *testing.T) {
 
 func TestEqualHashes(t *testing.T) {
 	long := func(n int) string { return fmt.Sprintf("a key longer than a slot, number %d", n) }
-	texts, ints, structs := table.New[string, int64](keysOf[string](t), seed, 0),
-		table.New[int, int64](keysOf[int](t), seed, 0), table.New[wide, int64](keysOf[wide](t), seed, 0)
+	texts, ints, structs := newTable[string, int64](keysOf[string](t), seed, 0),
+		newTable[int, int64](keysOf[int](t), seed, 0), newTable[wide, int64](keysOf[wide](t), seed, 0)
 	same := slices.Repeat([]uint64{math.MaxUint64}, 60) // the last slot: probing wraps around
 	slots := make([]*int64, 60)
 	var ss []string
@@ -246,13 +292,13 @@ func TestEqualHashes(t *testing.T) {
 
 func TestFindInAnEmptyTable(t *testing.T) {
 	slots := make([]*int64, 2)
-	if m := table.New[string, int64](keysOf[string](t), seed, 0).Find([]string{"", "a"}, []uint64{1, 2}, slots); m != 3 {
+	if m := newTable[string, int64](keysOf[string](t), seed, 0).Find([]string{"", "a"}, []uint64{1, 2}, slots); m != 3 {
 		t.Errorf("missing %b", m)
 	}
-	if m := table.New[int, int64](keysOf[int](t), seed, 0).Find([]int{0, 1}, []uint64{1, 2}, slots); m != 3 {
+	if m := newTable[int, int64](keysOf[int](t), seed, 0).Find([]int{0, 1}, []uint64{1, 2}, slots); m != 3 {
 		t.Errorf("missing %b", m)
 	}
-	if m := table.New[wide, int64](keysOf[wide](t), seed, 0).Find(make([]wide, 2), []uint64{1, 2}, slots); m != 3 {
+	if m := newTable[wide, int64](keysOf[wide](t), seed, 0).Find(make([]wide, 2), []uint64{1, 2}, slots); m != 3 {
 		t.Errorf("missing %b", m)
 	}
 }
@@ -260,7 +306,7 @@ func TestFindInAnEmptyTable(t *testing.T) {
 // TestHashIsThatOfTheKeys: what a table spills is ordered by the hashes of codec.
 func TestHashIsThatOfTheKeys(t *testing.T) {
 	keys := keysOf[string](t)
-	tab := table.New[string, int64](keys, seed, 0)
+	tab := newTable[string, int64](keys, seed, 0)
 	defer tab.Free()
 	const bytes = "\x00\xff0123456789abcdefghijklmnopqrstuvwxyz"
 	for n := range bytes {
@@ -274,4 +320,52 @@ func TestHashIsThatOfTheKeys(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestHashOfTextsAnywhere: short keys are read with what lies behind them, but not beyond a page.
+func TestHashOfTextsAnywhere(t *testing.T) {
+	keys := keysOf[string](t)
+	tab := newTable[string, int64](keys, seed, 0)
+	defer tab.Free()
+	memory := strings.Repeat("0123456789abcdefghijklmnopqrstuvwxyz", 500)
+	for from := range 5000 {
+		n := from % 17
+		k, got, want := []string{memory[from : from+n]}, make([]uint64, 1), make([]uint64, 1)
+		tab.Hash(k, got)
+		keys.Hash(want, []string{strings.Clone(k[0])}, seed)
+		if got[0] != want[0] {
+			t.Fatalf("%q at %d: hash %x, want %x", k[0], from, got[0], want[0])
+		}
+	}
+}
+
+// BenchmarkUpsert counts words that are drawn as in text: few of them often.
+func BenchmarkUpsert(b *testing.B) {
+	words := make([]string, 200_000)
+	for i := range words {
+		words[i] = fmt.Sprintf("w%d", i*7919)
+	}
+	z := rand.NewZipf(rand.New(rand.NewPCG(1, 2)), 1.1, 4, uint64(len(words)-1))
+	drawn := make([]string, 1<<20)
+	for i := range drawn {
+		drawn[i] = words[z.Uint64()]
+	}
+	keys, err := codec.KeysFor[string]()
+	if err != nil {
+		b.Fatal(err)
+	}
+	tab := newTable[string, int64](keys, seed, 0)
+	defer tab.Free()
+	hashes, slots := make([]uint64, table.Batch), make([]*int64, table.Batch)
+	for b.Loop() {
+		for from := 0; from < len(drawn); from += table.Batch {
+			part := drawn[from : from+table.Batch]
+			tab.Hash(part, hashes)
+			tab.Upsert(part, hashes, slots)
+			for _, s := range slots {
+				*s++
+			}
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(drawn)), "ns/key")
 }

@@ -2,22 +2,22 @@ package table
 
 import (
 	"encoding/binary"
-	"reflect"
+	"runtime"
 	"unsafe"
 
 	"github.com/gordd-project/gordd/rdd/codec"
 )
 
-// texts is the table for keys of kind string and accumulators without pointers.
+// texts is the table for keys of kind string.
 //
-// A key of up to 15 bytes is the slot's k0 and the low 7 bytes of k1, whose top byte is its length plus one. A longer
-// one has its hash in k0, the top byte 255 and its place in the arena below that. A top byte of 0 marks a free slot.
-type texts[K comparable, C any] struct {
+// A key of up to 15 bytes is the slot's first word and the low 7 bytes of its second, whose top byte is the length plus
+// one. A longer one has its hash in the first word, and in the second the top byte 255 and its place in the arena below
+// that. A top byte of 0 marks a free slot.
+type texts struct {
+	slots
+	accs     accs
 	hash     codec.TextHash
 	overhead int
-	slots    []textSlot[C]
-	raw      []byte
-	shift    uint
 	n        int
 	long     arena
 	scratch  []byte // bytes of short keys handed out by Load
@@ -30,72 +30,87 @@ type texts[K comparable, C any] struct {
 // packed is a key as it lies in a slot; hi is longKey for one that lies in the arena.
 type packed struct{ lo, hi uint64 }
 
-type textSlot[C any] struct {
-	v      C // first: an empty C at the end would be padded
-	k0, k1 uint64
-}
-
 const (
-	lengthAt = 56
-	longKey  = 0xff << lengthAt
+	lengthAt  = 56
+	longKey   = 0xff << lengthAt
+	textWords = 2 * wordBytes
 )
 
-func newTexts[K comparable, C any](hash codec.TextHash, overhead int) *texts[K, C] {
-	return &texts[K, C]{hash: hash, overhead: overhead}
+func newTexts(pairs codec.PairType, seed uint64, overhead int) *texts {
+	t := &texts{accs: newAccs(pairs), hash: codec.TextHashOf(seed), overhead: overhead}
+	t.size = textWords + t.accs.slotBytes()
+	return t
 }
 
-func (t *texts[K, C]) Len() int { return t.n }
+func (t *texts) Len() int { return t.n }
 
-func (t *texts[K, C]) bytes(slots int) int64 {
-	return int64(slots) * int64(int(reflect.TypeFor[textSlot[C]]().Size())+t.overhead/2)
-}
+func (t *texts) bytes(slots int) int64 { return int64(slots) * int64(int(t.size)+t.overhead/2) }
 
-func (t *texts[K, C]) Bytes() int64 { return t.bytes(len(t.slots)) + int64(len(t.long.buf)) }
+func (t *texts) Bytes() int64 { return t.bytes(t.len) + int64(len(t.long.buf)) + t.accs.bytes() }
 
-func (t *texts[K, C]) Need(n int) int64 {
-	need := t.long.need(t.longBytes)
-	if slots := grown(len(t.slots), t.n+n); slots > len(t.slots) {
+func (t *texts) Need(n int) int64 {
+	need := t.long.need(t.longBytes) + t.accs.need(n)
+	if slots := grown(t.len, t.n+n); slots > t.len {
 		need += t.bytes(slots)
 	}
 	return need
 }
 
-func text[K comparable](k *K) string { return *(*string)(unsafe.Pointer(k)) }
+func text(key unsafe.Pointer) string { return *(*string)(key) }
 
-func (t *texts[K, C]) Hash(keys []K, hashes []uint64) {
+// Hash packs keys as codec.Pack does, nearly all of them without a branch on their length, which is hard to predict.
+func (t *texts) Hash(keys Keys, hashes []uint64) {
 	t.longBytes = 0
 	hash, batch := t.hash, &t.batch
-	hashes = hashes[:len(keys)]
-	for i := range keys {
-		s := text(&keys[i])
+	hashes = hashes[:keys.Len]
+	for i := range hashes {
+		s := text(keys.At(i))
 		n := len(s)
-		var lo, hi uint64
-		switch { // as codec.Pack does: the call would cost as much again
-		case n > codec.PackedLen:
+		if n > codec.PackedLen {
 			hashes[i] = hash.Long(s)
 			batch[i%Batch] = packed{hashes[i], longKey}
 			t.longBytes += lengthBytes + n
 			continue
-		case n >= 8:
-			lo = load8(s)
-			hi = load8(s[n-8:]) >> (8 * uint(16-n))
-		case n >= 4:
-			lo = load4(s) | load4(s[n-4:])<<(8*uint(n-4))
-		case n > 0:
-			lo = uint64(s[0]) | uint64(s[n>>1])<<(8*uint(n>>1)) | uint64(s[n-1])<<(8*uint(n-1))
 		}
-		hi |= uint64(n+1) << lengthAt
+		var lo, hi uint64
+		if p := unsafe.Pointer(unsafe.StringData(s)); n > 0 && readable16(p) {
+			lo, hi = load16(p)
+			mask := &masks[n]
+			lo, hi = lo&mask.lo, hi&mask.hi|uint64(n+1)<<lengthAt
+		} else {
+			lo, hi = codec.Pack(s)
+		}
 		batch[i%Batch] = packed{lo, hi}
 		hashes[i] = hash.Packed(lo, hi)
 	}
 }
 
-func load8(s string) uint64 {
-	return binary.LittleEndian.Uint64(unsafe.Slice(unsafe.StringData(s), 8))
-}
+// masks are the bytes of a string of each length that is packed.
+var masks = func() (m [codec.PackedLen + 1]packed) {
+	for n := range m {
+		m[n].lo = 1<<(8*min(n, 8)) - 1
+		m[n].hi = 1<<(8*max(n-8, 0)) - 1
+	}
+	return m
+}()
 
-func load4(s string) uint64 {
-	return uint64(binary.LittleEndian.Uint32(unsafe.Slice(unsafe.StringData(s), 4)))
+const (
+	// words says that words are little endian and may lie anywhere.
+	words    = runtime.GOARCH == "amd64" || runtime.GOARCH == "arm64"
+	pageMask = 4<<10 - 1
+)
+
+// readable16 says whether 16 bytes can be read at p, the address of at least one that can: memory is readable by whole
+// pages, which are nowhere smaller.
+func readable16(p unsafe.Pointer) bool { return words && uintptr(p)&pageMask <= pageMask+1-16 }
+
+// load16 reads 16 bytes at p, some of which may belong to others: they are masked away whatever they are.
+//
+//go:nocheckptr
+//go:norace
+func load16(p unsafe.Pointer) (lo, hi uint64) {
+	w := (*[2]uint64)(p)
+	return w[0], w[1]
 }
 
 // unpack writes the bytes of a short key to buf, 16 bytes long, and returns its length.
@@ -105,166 +120,184 @@ func unpack(buf []byte, k0, k1 uint64) int {
 	return int(k1>>lengthAt) - 1
 }
 
-// touch reads the slots of a batch, so that their cache misses overlap. In a loop of its own: between the hashing of
-// keys, whose branches are hard to predict, it cost more than it saved.
-func (t *texts[K, C]) touch(hashes []uint64) {
-	sum := t.sink
-	for _, h := range hashes {
-		sum += t.slots[h>>t.shift].k1
-	}
-	t.sink = sum
-}
-
-func (t *texts[K, C]) Upsert(keys []K, hashes []uint64, slots []*C) (fresh uint64) {
+func (t *texts) Upsert(keys Keys, hashes []uint64, slots []unsafe.Pointer) (fresh uint64) {
 	t.long.reserve(t.longBytes)
-	if n := grown(len(t.slots), t.n+len(keys)); n > len(t.slots) {
+	if n := grown(t.len, t.n+keys.Len); n > t.len {
 		t.resize(n)
 	}
-	hashes, slots = hashes[:len(keys)], slots[:len(keys)]
-	t.touch(hashes)
-	tab, mask := t.slots, uint64(len(t.slots)-1)
+	hashes, slots = hashes[:keys.Len], slots[:keys.Len]
+	t.sink += t.touch(hashes, wordBytes)
+	base, size, shift, mask := t.base, t.size, t.shift&63, t.mask()
 	for i, h := range hashes {
-		at, key := h>>t.shift, t.batch[i%Batch]
+		at, key := h>>shift, &t.batch[i%Batch]
+		slot := unsafe.Add(base, uintptr(at)*size)
+		if *word(slot, 0) == key.lo && *word(slot, 1) == key.hi && key.hi != longKey {
+			slots[i] = unsafe.Add(slot, textWords)
+			continue
+		}
 		if key.hi == longKey {
-			slot := t.findLong(text(&keys[i]), h)
-			if slot.k1 == 0 {
-				slot.k0, slot.k1 = h, longKey|t.long.add(text(&keys[i]))
-				t.n++
-				fresh |= 1 << i
-			}
-			slots[i] = &slot.v
+			slots[i], fresh = t.upsertLong(text(keys.At(i)), h, fresh, i)
 			continue
 		}
 		for {
-			slot := &tab[at&mask]
-			if slot.k0 == key.lo && slot.k1 == key.hi {
-				slots[i] = &slot.v
+			slot := unsafe.Add(base, uintptr(at&mask)*size)
+			k0, k1 := *word(slot, 0), *word(slot, 1)
+			if k0 == key.lo && k1 == key.hi {
+				slots[i] = unsafe.Add(slot, textWords)
 				break
 			}
-			if slot.k1 == 0 {
-				slot.k0, slot.k1 = key.lo, key.hi
+			if k1 == 0 {
+				*word(slot, 0), *word(slot, 1) = key.lo, key.hi
 				t.n++
 				fresh |= 1 << i
-				slots[i] = &slot.v
+				slots[i] = unsafe.Add(slot, textWords)
 				break
 			}
 			at++
 		}
 	}
+	t.accs.upserted(fresh, slots)
 	return fresh
 }
 
+// upsertLong returns the accumulator of key i of a batch, a long one, and fresh with its bit set when it is new.
+func (t *texts) upsertLong(s string, hash, fresh uint64, i int) (unsafe.Pointer, uint64) {
+	slot := t.findLong(s, hash)
+	if *word(slot, 1) == 0 {
+		*word(slot, 0), *word(slot, 1) = hash, longKey|t.long.add(s)
+		t.n++
+		fresh |= 1 << i
+	}
+	return unsafe.Add(slot, textWords), fresh
+}
+
 // findLong returns the slot of a long key, or the free slot where it belongs.
-func (t *texts[K, C]) findLong(s string, hash uint64) *textSlot[C] {
-	mask := uint64(len(t.slots) - 1)
+func (t *texts) findLong(s string, hash uint64) unsafe.Pointer {
 	for at := hash >> t.shift; ; at++ {
-		slot := &t.slots[at&mask]
-		if slot.k1 == 0 || slot.k0 == hash && slot.k1 >= longKey && t.long.at(slot.k1&^longKey) == s {
+		slot := t.at(at & t.mask())
+		k0, k1 := *word(slot, 0), *word(slot, 1)
+		if k1 == 0 || k0 == hash && k1 >= longKey && t.long.at(k1&^longKey) == s {
 			return slot
 		}
 	}
 }
 
-func (t *texts[K, C]) findShort(key packed, hash uint64) *textSlot[C] {
-	mask := uint64(len(t.slots) - 1)
+func (t *texts) findShort(key packed, hash uint64) unsafe.Pointer {
 	for at := hash >> t.shift; ; at++ {
-		slot := &t.slots[at&mask]
-		if slot.k1 == 0 || slot.k0 == key.lo && slot.k1 == key.hi {
+		slot := t.at(at & t.mask())
+		k0, k1 := *word(slot, 0), *word(slot, 1)
+		if k1 == 0 || k0 == key.lo && k1 == key.hi {
 			return slot
 		}
 	}
 }
 
-func (t *texts[K, C]) Find(keys []K, hashes []uint64, slots []*C) (missing uint64) {
-	if len(t.slots) == 0 {
-		return 1<<len(keys) - 1
+func (t *texts) Find(keys Keys, hashes []uint64, slots []unsafe.Pointer) (missing uint64) {
+	if t.len == 0 {
+		return 1<<keys.Len - 1
 	}
-	t.touch(hashes[:len(keys)])
-	for i, h := range hashes[:len(keys)] {
-		var slot *textSlot[C]
+	hashes, slots = hashes[:keys.Len], slots[:keys.Len]
+	t.sink += t.touch(hashes, wordBytes)
+	for i, h := range hashes {
+		var slot unsafe.Pointer
 		if key := t.batch[i%Batch]; key.hi == longKey {
-			slot = t.findLong(text(&keys[i]), h)
+			slot = t.findLong(text(keys.At(i)), h)
 		} else {
 			slot = t.findShort(key, h)
 		}
-		if slot.k1 != 0 {
-			slots[i] = &slot.v
-		} else {
+		slots[i] = unsafe.Add(slot, textWords)
+		if *word(slot, 1) == 0 {
 			missing |= 1 << i
 		}
 	}
+	t.accs.found(missing, slots)
 	return missing
 }
 
 // resize moves the entries to a table of n slots. Their hashes follow from what is in the slots.
-func (t *texts[K, C]) resize(n int) {
-	old, oldRaw := t.slots, t.raw
-	t.slots, t.raw = alloc[textSlot[C]](n)
-	t.shift = shiftOf(n)
-	mask := uint64(n - 1)
-	for i := range old {
-		slot := &old[i]
-		if slot.k1 == 0 {
+func (t *texts) resize(n int) {
+	old := t.make(n)
+	mask := t.mask()
+	for i := range uint64(old.len) {
+		from := old.at(i)
+		if *word(from, 1) == 0 {
 			continue
 		}
-		h := slot.k0
-		if slot.k1 < longKey {
-			h = t.hash.Packed(slot.k0, slot.k1)
-		}
-		at := h >> t.shift
-		for t.slots[at&mask].k1 != 0 {
+		at := t.hashOf(from, t.hash) >> t.shift
+		for *word(t.at(at&mask), 1) != 0 {
 			at++
 		}
-		t.slots[at&mask] = *slot
+		copy(unsafe.Slice((*byte)(t.at(at&mask)), t.size), unsafe.Slice((*byte)(from), t.size))
 	}
-	unmapMemory(oldRaw)
+	old.free()
 }
 
-// key returns the key of a slot, a short one in buf.
-func (t *texts[K, C]) key(slot *textSlot[C], buf []byte) string {
-	if slot.k1 >= longKey {
-		return t.long.at(slot.k1 &^ longKey)
+// hashOf hashes the key of a slot as hash does.
+func (t *texts) hashOf(slot unsafe.Pointer, hash codec.TextHash) uint64 {
+	k0, k1 := *word(slot, 0), *word(slot, 1)
+	switch {
+	case k1 < longKey:
+		return hash.Packed(k0, k1)
+	case hash == t.hash:
+		return k0
 	}
-	n := unpack(buf, slot.k0, slot.k1)
-	return unsafe.String(unsafe.SliceData(buf), n)
+	return hash.Long(t.long.at(k1 &^ longKey))
 }
 
-func (t *texts[K, C]) Positions(dst []uint32) []uint32 {
-	for i := range t.slots {
-		if t.slots[i].k1 != 0 {
+func (t *texts) Positions(dst []uint32) []uint32 {
+	for i := range uint64(t.len) {
+		if *word(t.at(i), 1) != 0 {
 			dst = append(dst, uint32(i))
 		}
 	}
 	return dst
 }
 
-func (t *texts[K, C]) Load(rows []codec.Pair[K, C], pos []uint32, keep bool) {
+func (t *texts) Hashes(pos []uint32, seed uint64, hashes []uint64) {
+	hash := codec.TextHashOf(seed)
+	for i, p := range pos {
+		hashes[i] = t.hashOf(t.at(uint64(p)), hash)
+	}
+}
+
+func (t *texts) Load(rows codec.Rows, pos []uint32, keep bool) {
 	if keep || len(t.scratch) < 16*len(pos) {
 		t.scratch = make([]byte, 16*len(pos))
 	}
 	for i, p := range pos {
-		slot := &t.slots[p]
-		s := t.key(slot, t.scratch[16*i:16*i+16])
-		if keep && len(s) > codec.PackedLen {
-			s = string([]byte(s))
-		}
-		*(*string)(unsafe.Pointer(&rows[i].Key)) = s
-		rows[i].Value = slot.v
+		slot, row := t.at(uint64(p)), t.accs.pairs.At(rows, i)
+		*(*string)(row) = t.key(slot, t.scratch[16*i:16*i+16], keep)
+		t.accs.load(row, unsafe.Add(slot, textWords))
 	}
 	if keep {
 		t.scratch = nil
 	}
 }
 
-func (t *texts[K, C]) Sample(int, func(*C)) {}
+// key returns the key of a slot, a short one in buf.
+func (t *texts) key(slot unsafe.Pointer, buf []byte, keep bool) string {
+	k0, k1 := *word(slot, 0), *word(slot, 1)
+	if k1 < longKey {
+		return unsafe.String(unsafe.SliceData(buf), unpack(buf, k0, k1))
+	}
+	s := t.long.at(k1 &^ longKey)
+	if keep {
+		s = string([]byte(s))
+	}
+	return s
+}
 
-func (t *texts[K, C]) Clear() {
-	clear(t.slots)
+func (t *texts) Sample(n int, visit func(unsafe.Pointer)) { t.accs.sample(n, visit) }
+
+func (t *texts) Clear() {
+	t.slots.clear()
+	t.accs.store.clear()
 	t.n, t.long.n = 0, 0
 }
 
-func (t *texts[K, C]) Free() {
-	unmapMemory(t.raw)
+func (t *texts) Free() {
+	t.slots.free()
 	t.long.free()
-	t.slots, t.raw, t.n, t.scratch = nil, nil, 0, nil
+	t.accs.store.free()
+	t.n, t.scratch = 0, nil
 }

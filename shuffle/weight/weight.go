@@ -8,20 +8,20 @@ import (
 	"unsafe"
 )
 
-// Weigher estimates the memory that rows of one type hold: what they point to, without the rows themselves.
-type Weigher[T any] struct {
+// Weigher estimates the memory that rows of one type hold: what they point to, without the rows themselves. It is safe
+// for concurrent use.
+type Weigher struct {
 	fixed   int
-	strings []uintptr // offsets of the strings in T, when rest is nil
+	strings []uintptr // offsets of the strings in a row, when rest is nil
 	rest    weight    // for types that point to more than strings
 }
 
 // weight returns the bytes reachable from the value at p, without the value itself. depth ends walks of cyclic data.
 type weight func(p unsafe.Pointer, depth int) int64
 
-// NewWeigher returns the weigher of T.
-func NewWeigher[T any]() *Weigher[T] {
-	t := reflect.TypeFor[T]()
-	w := &Weigher[T]{fixed: int(t.Size())}
+// NewWeigher returns the weigher of rows of type t.
+func NewWeigher(t reflect.Type) *Weigher {
+	w := &Weigher{fixed: int(t.Size())}
 	if off, ok := Strings(t); ok {
 		w.strings = off
 	} else {
@@ -31,34 +31,33 @@ func NewWeigher[T any]() *Weigher[T] {
 }
 
 // Fixed returns the size of a row itself.
-func (w *Weigher[T]) Fixed() int { return w.fixed }
+func (w *Weigher) Fixed() int { return w.fixed }
 
 // Flat reports whether rows point to nothing.
-func (w *Weigher[T]) Flat() bool { return w.rest == nil && len(w.strings) == 0 }
+func (w *Weigher) Flat() bool { return w.rest == nil && len(w.strings) == 0 }
 
-// Row returns the bytes row points to.
-func (w *Weigher[T]) Row(row *T) int64 {
-	p := unsafe.Pointer(row)
+// Row returns the bytes that a row points to.
+func (w *Weigher) Row(row unsafe.Pointer) int64 {
 	if w.rest != nil {
-		return w.rest(p, 0)
+		return w.rest(row, 0)
 	}
 	var n int64
 	for _, off := range w.strings {
-		n += int64(len(*(*string)(unsafe.Add(p, off))))
+		n += int64(len(*(*string)(unsafe.Add(row, off))))
 	}
 	return n
 }
 
-// Rows returns the bytes that rows hold, themselves included.
-func (w *Weigher[T]) Rows(rows []T) int64 {
-	n := int64(len(rows)) * int64(w.fixed)
+// Rows returns the bytes that n rows hold, themselves included. They begin at first and are stride bytes apart.
+func (w *Weigher) Rows(first unsafe.Pointer, stride uintptr, n int) int64 {
+	sum := int64(n) * int64(w.fixed)
 	if w.Flat() {
-		return n
+		return sum
 	}
-	for i := range rows {
-		n += w.Row(&rows[i])
+	for i := range n {
+		sum += w.Row(unsafe.Add(first, uintptr(i)*stride))
 	}
-	return n
+	return sum
 }
 
 // maxStrings bounds the offsets kept for one type; arrays of many strings are walked instead.
@@ -235,35 +234,36 @@ func (w *weights) dynamic(t reflect.Type) weight {
 }
 
 // Copier copies the strings of rows into memory of its own, so that a kept row does not keep the chunk of text its
-// strings were cut from. Types that point to more than strings are left as they are.
-type Copier[T any] struct {
+// strings were cut from. Types that point to more than strings are left as they are. It is not safe for concurrent use.
+type Copier struct {
 	strings []uintptr
 	arena   []byte
 }
 
-// NewCopier returns a copier of rows of type T.
-func NewCopier[T any]() *Copier[T] {
-	off, ok := Strings(reflect.TypeFor[T]())
+// NewCopier returns a copier of rows of type t.
+func NewCopier(t reflect.Type) *Copier {
+	off, ok := Strings(t)
 	if !ok {
 		off = nil
 	}
-	return &Copier[T]{strings: off}
+	return &Copier{strings: off}
 }
 
-// Copy replaces the strings of rows by copies.
-func (c *Copier[T]) Copy(rows []T) {
+// Copy replaces the strings of n rows by copies. They begin at first and are stride bytes apart.
+func (c *Copier) Copy(first unsafe.Pointer, stride uintptr, n int) {
 	if len(c.strings) == 0 {
 		return
 	}
-	for i := range rows {
+	for i := range n {
+		row := unsafe.Add(first, uintptr(i)*stride)
 		for _, off := range c.strings {
-			s := (*string)(unsafe.Add(unsafe.Pointer(&rows[i]), off))
+			s := (*string)(unsafe.Add(row, off))
 			*s = c.keep(*s)
 		}
 	}
 }
 
-func (c *Copier[T]) keep(s string) string {
+func (c *Copier) keep(s string) string {
 	const chunk = 32 << 10
 	if len(s) > chunk/4 {
 		return string([]byte(s))

@@ -16,7 +16,17 @@ type node struct {
 	Kids []node
 }
 
-func weighed[T any](v T) int64 { return weight.NewWeigher[T]().Row(&v) }
+func weighed[T any](v T) int64 {
+	return weight.NewWeigher(reflect.TypeFor[T]()).Row(unsafe.Pointer(&v))
+}
+
+func weighRows[T any](w *weight.Weigher, rows []T) int64 {
+	return w.Rows(unsafe.Pointer(unsafe.SliceData(rows)), unsafe.Sizeof(rows[0]), len(rows))
+}
+
+func copyRows[T any](c *weight.Copier, rows []T) {
+	c.Copy(unsafe.Pointer(unsafe.SliceData(rows)), unsafe.Sizeof(rows[0]), len(rows))
+}
 
 func TestRow(t *testing.T) {
 	word := strings.Repeat("x", 10)
@@ -66,11 +76,11 @@ func TestCyclesEnd(t *testing.T) {
 }
 
 func TestRows(t *testing.T) {
-	w := weight.NewWeigher[string]()
-	if got := w.Rows([]string{"ab", "c"}); got != 2*int64(w.Fixed())+3 || w.Fixed() != int(unsafe.Sizeof("")) || w.Flat() {
+	w := weight.NewWeigher(reflect.TypeFor[string]())
+	if got := weighRows(w, []string{"ab", "c"}); got != 2*int64(w.Fixed())+3 || w.Fixed() != int(unsafe.Sizeof("")) || w.Flat() {
 		t.Errorf("got %d, %d, %v", got, w.Fixed(), w.Flat())
 	}
-	if f := weight.NewWeigher[[2]int32](); f.Rows(make([][2]int32, 3)) != 24 || !f.Flat() {
+	if f := weight.NewWeigher(reflect.TypeFor[[2]int32]()); weighRows(f, make([][2]int32, 3)) != 24 || !f.Flat() {
 		t.Error("numbers point to nothing")
 	}
 }
@@ -83,24 +93,24 @@ func TestCopy(t *testing.T) {
 	text := []byte("some text and more of it")
 	s := unsafe.String(&text[0], len(text))
 	rows := []row{{1, s[:4], s[5:9]}, {2, "", strings.Repeat(s, 1000)}}
-	weight.NewCopier[row]().Copy(rows)
+	copyRows(weight.NewCopier(reflect.TypeFor[row]()), rows)
 	clear(text)
 	if rows[0].A != "some" || rows[0].B != "text" || rows[1].A != "" || !strings.HasPrefix(rows[1].B, "some text") {
 		t.Errorf("got %v", rows[0])
 	}
 	others := [][]string{{s}}
-	weight.NewCopier[[]string]().Copy(others)
+	copyRows(weight.NewCopier(reflect.TypeFor[[]string]()), others)
 	if unsafe.StringData(others[0][0]) != &text[0] {
 		t.Error("strings behind other pointers are to be left alone")
 	}
 }
 
 func TestCopiedStringsStayApart(t *testing.T) {
-	c := weight.NewCopier[string]()
+	c := weight.NewCopier(reflect.TypeFor[string]())
 	var rows []string
 	for i := range 5000 {
 		part := []string{strings.Repeat(string(rune('a'+i%26)), i%50)}
-		c.Copy(part)
+		copyRows(c, part)
 		rows = append(rows, part...)
 	}
 	for i, s := range rows {
