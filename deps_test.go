@@ -53,10 +53,15 @@ var imports = map[string][]string{
 	"internal/show":        {"internal/tally", "internal/wire", "rdd/plan", mpb},
 	"internal/property":    {"typed", "rdd"}, // its generated file names rdd
 
-	"gen":       {"gen/scan", "gen/model", "gen/emit", xtools},
-	"gen/scan":  {"gen/model", xtools},
-	"gen/model": {},
-	"gen/emit":  {"gen/model", jennifer},
+	"gen":        {"gen/api", "gen/scan", "gen/check", "gen/chain", "gen/diag", "gen/encode", "gen/emit", "gen/model", xtools},
+	"gen/api":    {"gen/model"},
+	"gen/scan":   {"gen/api", "gen/model", xtools},
+	"gen/check":  {"gen/api", "gen/diag", "gen/model", "gen/scan", xtools},
+	"gen/chain":  {"gen/api", "gen/model", "gen/scan", xtools},
+	"gen/encode": {"gen/api", "gen/diag", "gen/model", "gen/scan"},
+	"gen/diag":   {},
+	"gen/model":  {},
+	"gen/emit":   {"gen/model", jennifer},
 }
 
 // free are the folders whose packages may import anything.

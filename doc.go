@@ -7,7 +7,7 @@
 //	rdd/codec          rows as bytes, by column
 //	shuffle            combining, sorting, spilling, merging; block format. No network
 //	storage            files: listing, splits, text, output that is committed once
-//	gen                the generator: load, scan, model, emit
+//	gen                the generator: load, scan, check, model, emit
 //	internal/sched     the scheduler, a pure state machine
 //	internal/engine    the loop that turns the scheduler's commands into effects
 //	internal/wire      frames between a program and what started it

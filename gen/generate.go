@@ -11,7 +11,12 @@ import (
 
 	"golang.org/x/tools/go/ssa"
 
+	"github.com/gordd-project/gordd/gen/api"
+	"github.com/gordd-project/gordd/gen/chain"
+	"github.com/gordd-project/gordd/gen/check"
+	"github.com/gordd-project/gordd/gen/diag"
 	"github.com/gordd-project/gordd/gen/emit"
+	"github.com/gordd-project/gordd/gen/encode"
 	"github.com/gordd-project/gordd/gen/model"
 	"github.com/gordd-project/gordd/gen/scan"
 )
@@ -25,12 +30,12 @@ type Result struct {
 	File        string
 	Content     []byte
 	Model       *model.Package
-	Diagnostics []model.Diagnostic
+	Diagnostics []diag.Diagnostic
 }
 
 // Failed says whether there are diagnostics that stop generation.
 func (r *Result) Failed() bool {
-	return slices.ContainsFunc(r.Diagnostics, func(d model.Diagnostic) bool { return !d.Warning })
+	return slices.ContainsFunc(r.Diagnostics, func(d diag.Diagnostic) bool { return !d.Kind.Warning })
 }
 
 // Generate makes the generated files of loaded packages.
@@ -52,13 +57,16 @@ func Generate(pkgs []*Package) ([]Result, error) {
 func generate(p *Package) (Result, error) {
 	output := outputName(p.Name, p.Dir)
 	r := Result{PkgPath: p.Path, Dir: p.Dir, File: filepath.Join(p.Dir, output)}
-	if !slices.ContainsFunc(p.Types.Imports(), func(i *types.Package) bool { return i.Path() == typedPath }) {
+	if !slices.ContainsFunc(p.Types.Imports(), func(i *types.Package) bool { return i.Path() == api.Typed }) {
 		return r, nil
 	}
-	r.Model, r.Diagnostics = scan.Package(scan.Input{
+	found := scan.Find(scan.Input{
 		Fset: p.Fset, Files: p.Files, Sources: p.Sources, Types: p.Types, Info: p.Info, SSA: buildSSA(p),
-		Dir: p.Dir, Output: output, GoVersion: p.GoVersion,
+		Dir: p.Dir, GoVersion: p.GoVersion,
 	})
+	diags := diag.NewList(p.Fset)
+	r.Model = makeModel(found, output, diags)
+	r.Diagnostics = diags.Sorted()
 	if r.Model == nil || r.Failed() || len(r.Model.Ops) == 0 {
 		return r, nil
 	}
@@ -67,7 +75,18 @@ func generate(p *Package) (Result, error) {
 	return r, err
 }
 
-const typedPath = "github.com/gordd-project/gordd/typed"
+// makeModel checks a package and makes its model; nil when it has no operator
+// calls. With findings that are not warnings it is not to be used.
+func makeModel(p *scan.Package, output string, diags *diag.List) *model.Package {
+	check.Package(p, diags)
+	if len(p.Calls) == 0 {
+		return nil
+	}
+	enc := encode.New(p, output, diags)
+	ops, index := enc.Ops()
+	found := chain.Find(p, ops, index)
+	return enc.Finish(found.Chains, found.Cuts)
+}
 
 // outputName is the base name of a package's generated file: that of the
 // package, or of the directory for a main.

@@ -219,7 +219,7 @@ func generateAll(t *testing.T, root string, goldens []*golden) {
 		g := goldens[i]
 		g.results = append(g.results, r)
 		for _, d := range r.Diagnostics {
-			rel, _ := filepath.Rel(g.dir, d.File)
+			rel, _ := filepath.Rel(g.dir, d.Pos.Filename)
 			g.errs += d.Text(filepath.ToSlash(rel)) + "\n"
 		}
 		if !r.Failed() {

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/tools/go/packages"
 
+	"github.com/gordd-project/gordd/gen/diag"
 	"github.com/gordd-project/gordd/gen/emit"
 )
 
@@ -79,7 +80,7 @@ func Load(ctx context.Context, o Options, patterns ...string) ([]*Package, error
 	}
 	var all []*Package
 	for _, root := range roots {
-		p, err := check(cfg.Fset, root, imp)
+		p, err := typeCheck(cfg.Fset, root, imp)
 		if err != nil {
 			return nil, err
 		}
@@ -125,8 +126,8 @@ func loadImports(list *packages.Config, roots []*packages.Package) (imported, er
 	return imp, broken(pkgs)
 }
 
-// check parses and type-checks a package.
-func check(fset *token.FileSet, root *packages.Package, imp types.Importer) (*Package, error) {
+// typeCheck parses and type-checks a package.
+func typeCheck(fset *token.FileSet, root *packages.Package, imp types.Importer) (*Package, error) {
 	p := &Package{Path: root.PkgPath, Name: root.Name, Dir: root.Dir, Fset: fset, Sources: map[string][]byte{}}
 	version := ""
 	if root.Module != nil {
@@ -153,7 +154,7 @@ func check(fset *token.FileSet, root *packages.Package, imp types.Importer) (*Pa
 	}
 	p.Types, _ = conf.Check(p.Path, fset, p.Files, p.Info)
 	if len(errs) > 0 {
-		return nil, fmt.Errorf("%w\nRDD141: %s %w", errors.Join(errs...), p.Path, ErrBroken)
+		return nil, fmt.Errorf("%w\n%s: %s %w", errors.Join(errs...), diag.Broken.ID, p.Path, ErrBroken)
 	}
 	return p, nil
 }
@@ -283,5 +284,5 @@ func broken(pkgs []*packages.Package) error {
 	if len(errs) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%w\nRDD141: %s %w", errors.Join(errs...), strings.Join(bad, ", "), ErrBroken)
+	return fmt.Errorf("%w\n%s: %s %w", errors.Join(errs...), diag.Broken.ID, strings.Join(bad, ", "), ErrBroken)
 }

@@ -36,6 +36,7 @@ import (
 	"strings"
 
 	"github.com/gordd-project/gordd/gen"
+	"github.com/gordd-project/gordd/gen/diag"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -112,7 +113,7 @@ func generate(patterns []string, stderr io.Writer) ([]gen.Result, error) {
 	failed := false
 	for i := range results {
 		for _, d := range results[i].Diagnostics {
-			_, _ = fmt.Fprintln(stderr, d.Text(relative(d.File)))
+			_, _ = fmt.Fprintln(stderr, d.Text(relative(d.Pos.Filename)))
 		}
 		failed = failed || results[i].Failed()
 	}
@@ -145,7 +146,7 @@ func checked(results []gen.Result, diff bool, stdout, stderr io.Writer) int {
 			continue
 		}
 		code = stale
-		_, _ = fmt.Fprintf(stderr, "RDD140: %s\n", r.StaleText(relative(r.Dir)))
+		_, _ = fmt.Fprintf(stderr, "%s: %s\n", diag.Stale.ID, r.StaleText(relative(r.Dir)))
 		if diff {
 			if err := r.Diff(stdout, relative(r.File)); err != nil {
 				_, _ = fmt.Fprintf(stderr, "rddgen: %v\n", err)

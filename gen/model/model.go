@@ -6,11 +6,7 @@
 // [Package.Imports].
 package model
 
-import (
-	"fmt"
-	"slices"
-	"strings"
-)
+import "fmt"
 
 // Package is one package with operator calls.
 type Package struct {
@@ -198,37 +194,6 @@ type Cut struct {
 type Note struct {
 	Pos  Pos
 	Text string
-}
-
-// Diagnostic is a finding at a position.
-type Diagnostic struct {
-	File    string // absolute
-	Line    int
-	Column  int
-	ID      string // RDD101
-	Message string // wording: remedy
-	Warning bool   // generation goes on
-}
-
-// Text writes the diagnostic, with the file as given.
-func (d Diagnostic) Text(file string) string {
-	return fmt.Sprintf("%s:%d:%d: %s: %s", file, d.Line, d.Column, d.ID, d.Message)
-}
-
-// SortDiagnostics orders diagnostics by position and drops repetitions.
-func SortDiagnostics(ds []Diagnostic) []Diagnostic {
-	slices.SortFunc(ds, func(a, b Diagnostic) int {
-		for _, c := range []int{
-			strings.Compare(a.File, b.File), a.Line - b.Line, a.Column - b.Column,
-			strings.Compare(a.ID, b.ID), strings.Compare(a.Message, b.Message),
-		} {
-			if c != 0 {
-				return c
-			}
-		}
-		return 0
-	})
-	return slices.Compact(ds)
 }
 
 // Ref is the name under which a kernel is registered for a part.

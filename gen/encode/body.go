@@ -1,4 +1,4 @@
-package scan
+package encode
 
 import (
 	"cmp"
@@ -10,7 +10,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gordd-project/gordd/gen/api"
+	"github.com/gordd-project/gordd/gen/diag"
 	"github.com/gordd-project/gordd/gen/model"
+	"github.com/gordd-project/gordd/gen/scan"
 )
 
 // function is a function given to an operator, before it has a name.
@@ -25,109 +28,62 @@ type function struct {
 	faster    string
 }
 
-// functionsOf gives the functions that a call passes, with concrete types.
-func (s *scanner) functionsOf(st *site) []function {
+// functionsOf describes the functions that a call is given.
+func (enc *Encoder) functionsOf(st *scan.Site) []function {
 	var all []function
-	for i, arg := range st.expr.Args {
-		if i >= st.sig.Params().Len() || st.sig.Variadic() && i == st.sig.Params().Len()-1 {
-			break
-		}
-		if sig, ok := types.Unalias(st.sig.Params().At(i).Type()).(*types.Signature); ok {
-			all = append(all, s.function(st, ast.Unparen(arg), sig))
-		}
-	}
-	if st.op.funcs > 0 {
-		all = all[:st.op.funcs]
-	}
-	if arg, sig := s.format(st); arg != nil {
-		all = append(all, s.function(st, ast.Unparen(arg), sig))
+	for i, e := range st.Funcs {
+		all = append(all, enc.function(st, e, st.Sigs[i]))
 	}
 	return all
 }
 
-// format finds the function that typed.Format takes to an action.
-func (s *scanner) format(st *site) (ast.Expr, *types.Signature) {
-	if st.op.name != "SaveAsTextFile" {
-		return nil, nil
-	}
-	for _, arg := range st.expr.Args {
-		c, ok := ast.Unparen(arg).(*ast.CallExpr)
-		if !ok || !s.isFormat(c) {
-			continue
-		}
-		inst, _ := s.Info.Instances[calleeIdent(c)].Type.(*types.Signature)
-		if inst == nil || inst.Params().Len() == 0 {
-			continue
-		}
-		if sig, ok := types.Unalias(inst.Params().At(0).Type()).(*types.Signature); ok {
-			return c.Args[0], sig
-		}
-	}
-	return nil, nil
-}
-
-// isFormat says whether a call is one of typed.Format.
-func (s *scanner) isFormat(c *ast.CallExpr) bool {
-	var id *ast.Ident
-	switch x := callee(c).(type) {
-	case *ast.Ident:
-		id = x
-	case *ast.SelectorExpr:
-		id = x.Sel
-	default:
-		return false
-	}
-	fn, ok := s.Info.Uses[id].(*types.Func)
-	return ok && fn.Pkg() != nil && fn.Pkg().Path() == typedPath && fn.Name() == "Format" && len(c.Args) == 1
-}
-
 // function describes one function. What cannot be described was reported by
 // the checks.
-func (s *scanner) function(st *site, e ast.Expr, sig *types.Signature) function {
+func (enc *Encoder) function(st *scan.Site, e ast.Expr, sig *types.Signature) function {
 	f := function{expr: e, sig: sig}
 	if lit, ok := e.(*ast.FuncLit); ok {
 		f.lit = lit
-		f.body = s.body(st, lit)
-		c := s.rewriter(st, lit, s.canonicalWriter(st.subst))
+		f.body = enc.body(st, lit)
+		c := enc.rewriter(st, lit, enc.canonicalWriter(st.Subst))
 		f.canonical = canonical("func" + c.text())
 		return f
 	}
-	f.name = s.named(e, s.writer(st.subst))
-	f.canonical = s.named(e, s.canonicalWriter(st.subst))
+	f.name = enc.named(e, enc.writer(st.Subst))
+	f.canonical = enc.named(e, enc.canonicalWriter(st.Subst))
 	switch f.canonical {
 	case `"strings".FieldsSeq`:
 		f.faster = "Fields"
-	case pathQualifier(types.NewPackage(typedPath, "typed")) + ".Fields":
-		f.name = s.pkg.RDD + ".Fields"
+	case pathQualifier(types.NewPackage(api.Typed, "typed")) + ".Fields":
+		f.name = enc.pkg.RDD + ".Fields"
 	}
 	return f
 }
 
 // named writes a named function or a method expression.
-func (s *scanner) named(e ast.Expr, w *writer) string {
+func (enc *Encoder) named(e ast.Expr, w *writer) string {
 	switch x := ast.Unparen(e).(type) {
 	case *ast.Ident:
-		return s.object(x, w)
+		return enc.object(x, w)
 	case *ast.SelectorExpr:
-		if sel, ok := s.Info.Selections[x]; ok {
+		if sel, ok := enc.Info.Selections[x]; ok {
 			recv := w.typ(sel.Recv())
 			if strings.HasPrefix(recv, "*") {
 				recv = "(" + recv + ")"
 			}
 			return recv + "." + x.Sel.Name
 		}
-		return s.object(x.Sel, w)
+		return enc.object(x.Sel, w)
 	case *ast.IndexExpr:
-		return s.named(x.X, w)
+		return enc.named(x.X, w)
 	case *ast.IndexListExpr:
-		return s.named(x.X, w)
+		return enc.named(x.X, w)
 	}
 	return ""
 }
 
 // object writes a package's function, with its type arguments.
-func (s *scanner) object(id *ast.Ident, w *writer) string {
-	obj := s.Info.Uses[id]
+func (enc *Encoder) object(id *ast.Ident, w *writer) string {
+	obj := enc.Info.Uses[id]
 	if obj == nil || obj.Pkg() == nil {
 		return id.Name
 	}
@@ -135,7 +91,7 @@ func (s *scanner) object(id *ast.Ident, w *writer) string {
 	if w.pkg == nil || !samePackage(obj.Pkg(), w.pkg) {
 		name = w.qual(obj.Pkg()) + "." + name
 	}
-	inst := s.Info.Instances[id]
+	inst := enc.Info.Instances[id]
 	if inst.TypeArgs.Len() == 0 {
 		return name
 	}
@@ -147,24 +103,24 @@ func (s *scanner) object(id *ast.Ident, w *writer) string {
 }
 
 // body copies a literal.
-func (s *scanner) body(st *site, lit *ast.FuncLit) *model.Body {
-	r := s.rewriter(st, lit, s.writer(st.subst))
-	b := &model.Body{Pos: s.pos(lit.Pos()), Text: r.text()}
+func (enc *Encoder) body(st *scan.Site, lit *ast.FuncLit) *model.Body {
+	r := enc.rewriter(st, lit, enc.writer(st.Subst))
+	b := &model.Body{Pos: enc.Pos(lit.Pos()), Text: r.text()}
 	if bad := r.w.bad; bad != nil {
-		s.unnamed[bad.obj] = true
-		s.report(lit.Pos(), "RDD107", "%s (type) %s", bad.obj.Name(), bad.why)
+		enc.unnamed[bad.obj] = true
+		bad.report(enc.diags, lit.Pos())
 	}
-	shape := s.measure(lit)
-	b.Bound = !shape.apart && (shape.cost > 80 || st.op.step.Seq && len(lit.Body.List) > 1 && shape.iterators == 1)
-	if st.op.step.Seq && shape.iterators > 1 {
-		s.report(lit.Pos(), "RDD124W", "function of %s returns several iterators: its loop is not inlined: return one iterator, with the condition inside", st.op.name)
+	shape := enc.measure(lit)
+	b.Bound = !shape.apart && (shape.cost > 80 || st.Op.Step.Seq && len(lit.Body.List) > 1 && shape.iterators == 1)
+	if st.Op.Step.Seq && shape.iterators > 1 {
+		enc.diags.Report(lit.Pos(), diag.SeveralIterators, st.Op.Name)
 	}
 	return b
 }
 
 // rewriter changes the names in a literal so that it can stand elsewhere.
 type rewriter struct {
-	s     *scanner
+	enc   *Encoder
 	w     *writer
 	lit   *ast.FuncLit
 	src   []byte
@@ -177,14 +133,12 @@ type edit struct {
 	text     string
 }
 
-func (s *scanner) rewriter(st *site, lit *ast.FuncLit, w *writer) *rewriter {
-	r := &rewriter{s: s, w: w, lit: lit, src: st.file.source, base: s.offset(lit.Pos())}
+func (enc *Encoder) rewriter(st *scan.Site, lit *ast.FuncLit, w *writer) *rewriter {
+	r := &rewriter{enc: enc, w: w, lit: lit, src: st.File.Source, base: enc.Offset(lit.Pos())}
 	ast.Inspect(lit, r.visit)
 	slices.SortFunc(r.edits, func(a, b edit) int { return cmp.Compare(a.from, b.from) })
 	return r
 }
-
-func (s *scanner) offset(p token.Pos) int { return s.Fset.File(p).Offset(p) }
 
 func (r *rewriter) visit(n ast.Node) bool {
 	switch x := n.(type) {
@@ -199,14 +153,14 @@ func (r *rewriter) visit(n ast.Node) bool {
 }
 
 func (r *rewriter) ident(id *ast.Ident) {
-	switch obj := r.s.Info.Uses[id].(type) {
+	switch obj := r.enc.Info.Uses[id].(type) {
 	case nil:
 	case *types.PkgName:
 		r.replace(id, r.w.qual(obj.Imported()))
 	case *types.TypeName:
 		r.typeName(id, obj)
 	case *types.Const:
-		if obj.Pkg() == r.s.Types && obj.Parent() != r.s.Types.Scope() && !within(r.lit, obj.Pos()) {
+		if obj.Pkg() == r.enc.Types && obj.Parent() != r.enc.Types.Scope() && !within(r.lit, obj.Pos()) {
 			r.replace(id, r.constant(obj))
 			return
 		}
@@ -223,7 +177,7 @@ func (r *rewriter) ident(id *ast.Ident) {
 // foreign qualifies names that a dot import brought, and in identities those
 // of the package itself.
 func (r *rewriter) foreign(id *ast.Ident, obj types.Object) {
-	if obj.Pkg() != nil && obj.Pkg() != r.s.Types && obj.Parent() == obj.Pkg().Scope() {
+	if obj.Pkg() != nil && obj.Pkg() != r.enc.Types && obj.Parent() == obj.Pkg().Scope() {
 		r.replace(id, r.w.qual(obj.Pkg())+"."+id.Name)
 	}
 }
@@ -235,12 +189,12 @@ func (r *rewriter) typeName(id *ast.Ident, obj *types.TypeName) {
 		}
 		return
 	}
-	if obj.Pkg() == r.s.Types && obj.Parent() != r.s.Types.Scope() && !within(r.lit, obj.Pos()) {
+	if obj.Pkg() == r.enc.Types && obj.Parent() != r.enc.Types.Scope() && !within(r.lit, obj.Pos()) {
 		if obj.IsAlias() {
 			r.replace(id, r.w.typ(obj.Type()))
 			return
 		}
-		r.w.fail(obj, "is declared inside a function: generated code cannot name it: declare it at package level")
+		r.w.fail(obj)
 		return
 	}
 	r.foreign(id, obj)
@@ -277,7 +231,7 @@ func (r *rewriter) constant(obj *types.Const) string {
 
 func (r *rewriter) replace(id *ast.Ident, text string) {
 	if text != id.Name {
-		from := r.s.offset(id.Pos())
+		from := r.enc.Offset(id.Pos())
 		r.edits = append(r.edits, edit{from, from + len(id.Name), text})
 	}
 }
@@ -291,7 +245,7 @@ func (r *rewriter) text() string {
 		b.WriteString(e.text)
 		at = e.to
 	}
-	b.Write(r.src[at:r.s.offset(r.lit.End())])
+	b.Write(r.src[at:r.enc.Offset(r.lit.End())])
 	return strings.ReplaceAll(b.String(), "\r\n", "\n")
 }
 
@@ -306,7 +260,7 @@ type bodyShape struct {
 
 // measure estimates: a node costs one, a call sixty, as in the compiler where
 // the callee is not inlined itself.
-func (s *scanner) measure(lit *ast.FuncLit) bodyShape {
+func (enc *Encoder) measure(lit *ast.FuncLit) bodyShape {
 	var b bodyShape
 	depth := 0
 	var stack []bool
@@ -328,7 +282,7 @@ func (s *scanner) measure(lit *ast.FuncLit) bodyShape {
 			b.cost += 60
 			if id, ok := x.Fun.(*ast.Ident); ok && id.Name == "recover" {
 				b.apart = true
-			} else if tv := s.Info.Types[x.Fun]; tv.IsType() || tv.IsBuiltin() {
+			} else if tv := enc.Info.Types[x.Fun]; tv.IsType() || tv.IsBuiltin() {
 				b.cost -= 58
 			}
 		case *ast.ReturnStmt:

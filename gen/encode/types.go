@@ -1,11 +1,14 @@
-package scan
+package encode
 
 import (
 	"fmt"
+	"go/token"
 	"go/types"
 	"strconv"
 	"strings"
 
+	"github.com/gordd-project/gordd/gen/api"
+	"github.com/gordd-project/gordd/gen/diag"
 	"github.com/gordd-project/gordd/gen/model"
 )
 
@@ -21,20 +24,28 @@ type writer struct {
 
 // badType is a type that generated code cannot name.
 type badType struct {
-	obj *types.TypeName
-	why string
+	obj     *types.TypeName
+	foreign bool // it is not exported by its package; else it is local
+}
+
+func (b *badType) report(diags *diag.List, at token.Pos) {
+	if b.foreign {
+		diags.Report(at, diag.UnexportedType, b.obj.Name(), b.obj.Pkg().Path())
+		return
+	}
+	diags.Report(at, diag.LocalType, b.obj.Name())
 }
 
 // pathQualifier names packages by their path, as identities do.
 func pathQualifier(p *types.Package) string { return strconv.Quote(p.Path()) }
 
 // writer makes a writer for generated code.
-func (s *scanner) writer(subst map[*types.TypeParam]types.Type) *writer {
-	return &writer{qual: s.names.qualifier, pkg: s.Types, subst: subst, basic: func(name string) { s.names.basics[name] = true }}
+func (enc *Encoder) writer(subst map[*types.TypeParam]types.Type) *writer {
+	return &writer{qual: enc.names.qualifier, pkg: enc.Types, subst: subst, basic: func(name string) { enc.names.basics[name] = true }}
 }
 
 // canonicalWriter makes a writer for identities.
-func (s *scanner) canonicalWriter(subst map[*types.TypeParam]types.Type) *writer {
+func (enc *Encoder) canonicalWriter(subst map[*types.TypeParam]types.Type) *writer {
 	return &writer{qual: pathQualifier, subst: subst, basic: func(string) {}}
 }
 
@@ -90,16 +101,16 @@ func (w *writer) named(t *types.Named) string {
 	case obj.Pkg() == nil: // error, comparable
 		w.basic(name)
 		return name
-	case obj.Pkg().Path() == codecPath && name == "Pair":
+	case obj.Pkg().Path() == api.Codec && name == "Pair":
 		// rdd.Pair is an alias of it, and what generated code imports.
-		name = w.qual(types.NewPackage(rddPath, "rdd")) + "." + name
+		name = w.qual(types.NewPackage(api.RDD, "rdd")) + "." + name
 	case w.pkg != nil && samePackage(obj.Pkg(), w.pkg):
 		if obj.Parent() != obj.Pkg().Scope() && !isParam(obj) {
-			w.fail(obj, "is declared inside a function: generated code cannot name it: declare it at package level")
+			w.fail(obj)
 		}
 	default:
 		if !obj.Exported() {
-			w.fail(obj, fmt.Sprintf("is not exported by package %s: generated code cannot name it: export it, or use another type", obj.Pkg().Path()))
+			w.fail(obj)
 		}
 		if obj.Pkg().Scope() != obj.Parent() && w.pkg == nil {
 			name = fmt.Sprintf("%s.%d", name, obj.Pos())
@@ -123,9 +134,9 @@ func isParam(obj *types.TypeName) bool {
 	return ok
 }
 
-func (w *writer) fail(obj *types.TypeName, why string) {
+func (w *writer) fail(obj *types.TypeName) {
 	if w.bad == nil {
-		w.bad = &badType{obj, why}
+		w.bad = &badType{obj, w.pkg == nil || !samePackage(obj.Pkg(), w.pkg)}
 	}
 }
 
@@ -205,73 +216,4 @@ func (w *writer) union(t *types.Union) string {
 		terms = append(terms, text)
 	}
 	return strings.Join(terms, " | ")
-}
-
-// hasTypeParam says whether a type holds a type parameter.
-func hasTypeParam(t types.Type) bool {
-	found := false
-	walkType(t, func(t types.Type) bool {
-		if _, ok := t.(*types.TypeParam); ok {
-			found = true
-		}
-		return !found
-	})
-	return found
-}
-
-// walkType visits a type and its parts as they are written, down to named types
-// and their arguments.
-func walkType(t types.Type, visit func(types.Type) bool) {
-	t = types.Unalias(t)
-	if !visit(t) {
-		return
-	}
-	switch t := t.(type) {
-	case *types.Named:
-		for arg := range t.TypeArgs().Types() {
-			walkType(arg, visit)
-		}
-	case *types.Pointer:
-		walkType(t.Elem(), visit)
-	case *types.Slice:
-		walkType(t.Elem(), visit)
-	case *types.Array:
-		walkType(t.Elem(), visit)
-	case *types.Chan:
-		walkType(t.Elem(), visit)
-	case *types.Map:
-		walkType(t.Key(), visit)
-		walkType(t.Elem(), visit)
-	case *types.Signature:
-		for v := range t.Params().Variables() {
-			walkType(v.Type(), visit)
-		}
-		for v := range t.Results().Variables() {
-			walkType(v.Type(), visit)
-		}
-	case *types.Struct:
-		for f := range t.Fields() {
-			walkType(f.Type(), visit)
-		}
-	case *types.Interface:
-		for m := range t.ExplicitMethods() {
-			walkType(m.Type(), visit)
-		}
-	}
-}
-
-// distributed says what an RDD type holds: ("RDD", [T]), ("PairRDD", [K V]).
-func distributed(t types.Type) (kind string, args []types.Type) {
-	n, ok := types.Unalias(t).(*types.Named)
-	if !ok || n.Obj().Pkg() == nil || n.Obj().Pkg().Path() != typedPath {
-		return "", nil
-	}
-	switch name := n.Obj().Name(); name {
-	case "RDD", "PairRDD", "RDDWith", "PairWith":
-		for arg := range n.TypeArgs().Types() {
-			args = append(args, arg)
-		}
-		return name, args
-	}
-	return "", nil
 }

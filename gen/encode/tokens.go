@@ -1,10 +1,12 @@
-package scan
+package encode
 
 import (
 	"crypto/sha256"
 	"encoding/hex"
 	goscanner "go/scanner"
 	"go/token"
+
+	"github.com/gordd-project/gordd/gen/scan"
 )
 
 // hashBytes and tokens.hash are computed as package rdd does (rdd/stale.go),
@@ -15,22 +17,24 @@ func hashBytes(text []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// tokens are a file's tokens without comments: their hash, and the offset of
+// tokens are a file's tokens without comments: their hash, and the place of
 // each.
 type tokens struct {
-	hash    string
-	offsets map[int]int // ordinal by offset
+	hash     string
+	ordinals map[int]int // by offset
 }
 
-func (f *sourceFile) scan() tokens {
-	if f.tokens.offsets == nil {
-		f.tokens = scanTokens(f.source)
+func (enc *Encoder) tokensOf(f *scan.File) tokens {
+	t, ok := enc.tokens[f]
+	if !ok {
+		t = scanTokens(f.Source)
+		enc.tokens[f] = t
 	}
-	return f.tokens
+	return t
 }
 
 func scanTokens(text []byte) tokens {
-	t := tokens{offsets: map[int]int{}}
+	t := tokens{ordinals: map[int]int{}}
 	file := token.NewFileSet().AddFile("", -1, len(text))
 	var s goscanner.Scanner
 	s.Init(file, text, func(token.Position, string) {}, 0)
@@ -47,7 +51,7 @@ func scanTokens(text []byte) tokens {
 		h.Write([]byte{byte(tok)})
 		h.Write([]byte(lit))
 		h.Write([]byte{0})
-		t.offsets[file.Offset(pos)] = n
+		t.ordinals[file.Offset(pos)] = n
 	}
 }
 

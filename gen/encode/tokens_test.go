@@ -1,9 +1,7 @@
-package scan
+package encode
 
 import (
 	"encoding/hex"
-	"go/parser"
-	"go/token"
 	"os"
 	"path/filepath"
 	"strings"
@@ -36,10 +34,10 @@ func TestTokensAreThoseOfTheRunTime(t *testing.T) {
 		if got.hash != want || hashBytes([]byte(text)) != rdd.HashBytes(text) {
 			t.Errorf("%s: hashes differ", name)
 		}
-		if len(got.offsets) != len(lines) {
-			t.Errorf("%s: %d tokens, want %d", name, len(got.offsets), len(lines))
+		if len(got.ordinals) != len(lines) {
+			t.Errorf("%s: %d tokens, want %d", name, len(got.ordinals), len(lines))
 		}
-		for offset, n := range got.offsets {
+		for offset, n := range got.ordinals {
 			if line := 1 + strings.Count(text[:offset], "\n"); line != lines[n] {
 				t.Errorf("%s: token %d is on line %d, want %d", name, n, line, lines[n])
 			}
@@ -84,47 +82,6 @@ func TestNames(t *testing.T) {
 	for in, want := range map[string]string{"run": "run", "Run": "run", "job.run": "jobRun", "Job.Run": "jobRun", "var": "var"} {
 		if got := enclosingName(in); got != want {
 			t.Errorf("enclosingName(%q) = %q, want %q", in, got, want)
-		}
-	}
-}
-
-func TestEnclosing(t *testing.T) {
-	f, err := parser.ParseFile(token.NewFileSet(), "", `package p
-func run() {}
-func (j *job) a() {}
-func (j job) b() {}
-func (j *box[T]) c() {}
-func (j (box[K, V])) d() {}
-var x = 1
-`, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []string{"run", "job.a", "job.b", "box.c", "box.d", "var"}
-	for i, d := range f.Decls {
-		if got := enclosing(d); got != want[i] {
-			t.Errorf("got %s, want %s", got, want[i])
-		}
-	}
-}
-
-// TestOperatorsTable holds the table to its rules.
-func TestOperatorsTable(t *testing.T) {
-	seen := map[[2]string]bool{}
-	for _, op := range operators {
-		key := [2]string{op.recv, op.name}
-		if seen[key] {
-			t.Errorf("%v is there twice", key)
-		}
-		seen[key] = true
-		if (op.family == pass || op.family == stop) != (op.ctor == "") {
-			t.Errorf("%v: a constructor makes what is an operator", key)
-		}
-		if op.family == narrow && op.step.Gives == 0 {
-			t.Errorf("%v: a narrow operator is a step", key)
-		}
-		if op.shape != 0 && op.in == "" {
-			t.Errorf("%v: types of the rows behind the shuffle are missing", key)
 		}
 	}
 }

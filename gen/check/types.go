@@ -1,4 +1,4 @@
-package scan
+package check
 
 import (
 	"fmt"
@@ -6,49 +6,52 @@ import (
 	"go/types"
 	"strings"
 
+	"github.com/gordd-project/gordd/gen/api"
+	"github.com/gordd-project/gordd/gen/diag"
 	"github.com/gordd-project/gordd/gen/model"
+	"github.com/gordd-project/gordd/gen/scan"
 )
 
-// checkTypes checks the types that a site sends from one process to another, by
+// travels checks the types that a site sends from one process to another, by
 // the rules of package codec.
-func (s *scanner) checkTypes(st *site) {
-	at := st.expr.Lparen
-	if st.with {
-		if why := s.cannotTravel(st.types["E"]); why != "" {
-			s.report(at, "RDD116", "With: %s: open or make it inside MapPartitions, or send what it is made from", why)
+func (s *checker) travels(st *scan.Site) {
+	at := st.Expr.Lparen
+	if st.With {
+		if why := s.cannotTravel(st.Types["E"]); why != "" {
+			s.report(at, diag.EnvCannotTravel, why)
 		}
 	}
-	switch st.op.family {
-	case wide:
-		for _, arg := range rddArgs(st.ssa) {
+	switch st.Op.Family {
+	case api.Wide:
+		for _, arg := range scan.RDDArgs(st.SSA) {
 			s.checkRows(at, arg.Type())
 		}
-		if st.op.end != model.EndRows {
-			s.checkRows(at, st.result)
+		if st.Op.End != model.EndRows {
+			s.checkRows(at, st.Result)
 		}
-		if st.op.end == model.EndDistinct {
-			s.checkKey(at, st.types["T"])
+		if st.Op.End == model.EndDistinct {
+			s.checkKey(at, st.Types["T"])
 		}
-		if st.op.end == model.EndKeyed {
-			s.checkKey(at, st.types["K"])
+		if st.Op.End == model.EndKeyed {
+			s.checkKey(at, st.Types["K"])
 		}
-	case action:
-		if st.op.ctor == "CollectOp" || st.op.end == model.EndReduce || st.op.name == "TakeOrdered" || st.op.name == "Top" {
-			s.checkRows(at, st.ssa.Call.Args[0].Type())
+	case api.Action:
+		if st.Op.Ctor == "CollectOp" || st.Op.End == model.EndReduce || st.Op.Name == "TakeOrdered" || st.Op.Name == "Top" {
+			s.checkRows(at, st.SSA.Call.Args[0].Type())
 		}
-		if st.op.end == model.EndAdd {
-			s.checkElement(at, st.types["A"])
+		if st.Op.End == model.EndAdd {
+			s.checkElement(at, st.Types["A"])
 		}
-	case source:
-		if t := st.types["T"]; t != nil {
+	case api.Source:
+		if t := st.Types["T"]; t != nil {
 			s.checkElement(at, t)
 		}
 	}
 }
 
 // checkRows checks the elements of an RDD, and its keys.
-func (s *scanner) checkRows(at token.Pos, t types.Type) {
-	kind, args := distributed(t)
+func (s *checker) checkRows(at token.Pos, t types.Type) {
+	kind, args := api.Distributed(t)
 	if kind == "RDDWith" || kind == "PairWith" {
 		args = args[1:]
 	}
@@ -60,21 +63,21 @@ func (s *scanner) checkRows(at token.Pos, t types.Type) {
 	}
 }
 
-func (s *scanner) checkElement(at token.Pos, t types.Type) {
+func (s *checker) checkElement(at token.Pos, t types.Type) {
 	v := &traveler{s: s, seen: map[types.Type]bool{}}
 	v.visit(t, s.short(t))
 	if v.why == "" {
 		return
 	}
 	if v.iface {
-		s.report(at, "RDD113", "element type %s: %s: use a concrete type, or register them with codec.RegisterName", s.short(t), v.why)
+		s.report(at, diag.UnknownConcrete, s.short(t), v.why)
 		return
 	}
-	s.report(at, "RDD111", "element type %s: %s: leave it out, or give %s MarshalBinary and UnmarshalBinary", s.short(t), v.why, v.owner(s.short(t)))
+	s.report(at, diag.NotEncodable, s.short(t), v.why, v.owner(s.short(t)))
 }
 
 // cannotTravel says why values of a type cannot be encoded; "" if they can.
-func (s *scanner) cannotTravel(t types.Type) string {
+func (s *checker) cannotTravel(t types.Type) string {
 	v := &traveler{s: s, seen: map[types.Type]bool{}}
 	v.visit(t, s.short(t))
 	if v.why == "" {
@@ -85,7 +88,7 @@ func (s *scanner) cannotTravel(t types.Type) string {
 
 // traveler looks for a part of a type that cannot be encoded.
 type traveler struct {
-	s      *scanner
+	s      *checker
 	seen   map[types.Type]bool
 	why    string
 	iface  bool
@@ -111,11 +114,11 @@ func (v *traveler) visit(t types.Type, path string) {
 		return
 	}
 	v.seen[t] = true
-	if kind, _ := distributed(t); kind != "" || isTyped(t, "Session") {
+	if kind, _ := api.Distributed(t); kind != "" || api.IsNamed(t, api.Typed, "Session") {
 		v.fail(path, t, "belongs to the driver")
 		return
 	}
-	if _, isIface := t.Underlying().(*types.Interface); !isIface && (isNamed(t, "time", "Time") || marshals(t)) {
+	if _, isIface := t.Underlying().(*types.Interface); !isIface && (api.IsNamed(t, "time", "Time") || marshals(t)) {
 		return
 	}
 	std := isStd(t)
@@ -166,13 +169,6 @@ func (v *traveler) structure(t types.Type, u *types.Struct, path string, std boo
 	}
 }
 
-func isTyped(t types.Type, name string) bool { return isNamed(t, typedPath, name) }
-
-func isNamed(t types.Type, path, name string) bool {
-	n, ok := t.(*types.Named)
-	return ok && n.Obj().Pkg() != nil && n.Obj().Pkg().Path() == path && n.Obj().Name() == name
-}
-
 // isStd says whether a type belongs to the standard library: the first element
 // of its package's path has no dot, and it is not in the user's module.
 func isStd(t types.Type) bool {
@@ -209,10 +205,10 @@ func marshals(t types.Type) bool {
 }
 
 // registers says whether the package registers a type for an interface.
-func (s *scanner) registers(iface *types.Interface) bool {
+func (s *checker) registers(iface *types.Interface) bool {
 	for id, inst := range s.Info.Instances {
 		fn, ok := s.Info.Uses[id].(*types.Func)
-		if !ok || fn.Pkg() == nil || fn.Pkg().Path() != codecPath && fn.Pkg().Path() != typedPath {
+		if !ok || fn.Pkg() == nil || fn.Pkg().Path() != api.Codec && fn.Pkg().Path() != api.Typed {
 			continue
 		}
 		if fn.Name() != "RegisterName" && fn.Name() != "Register" || inst.TypeArgs.Len() == 0 {
@@ -226,12 +222,12 @@ func (s *scanner) registers(iface *types.Interface) bool {
 }
 
 // checkKey checks a key type.
-func (s *scanner) checkKey(at token.Pos, t types.Type) {
+func (s *checker) checkKey(at token.Pos, t types.Type) {
 	s.keyPart(at, t, t, s.short(t))
 }
 
 // floatKey warns of a key of floating-point numbers, once for each type.
-func (s *scanner) floatKey(at token.Pos, key, t, path string) {
+func (s *checker) floatKey(at token.Pos, key, t, path string) {
 	if s.floatKeys[key] {
 		return
 	}
@@ -240,10 +236,10 @@ func (s *scanner) floatKey(at token.Pos, key, t, path string) {
 	if path != key {
 		what += fmt.Sprintf(" contains %s %s", t, path)
 	}
-	s.report(at, "RDD114W", "%s: all NaN are one key, and sums that should be equal may not be: key by an integer or string", what)
+	s.report(at, diag.FloatKey, what)
 }
 
-func (s *scanner) keyPart(at token.Pos, key, t types.Type, path string) {
+func (s *checker) keyPart(at token.Pos, key, t types.Type, path string) {
 	name := s.short(key)
 	switch u := types.Unalias(t).Underlying().(type) {
 	case *types.Basic:
@@ -251,9 +247,9 @@ func (s *scanner) keyPart(at token.Pos, key, t types.Type, path string) {
 			s.floatKey(at, name, s.short(t), path)
 		}
 	case *types.Pointer, *types.Chan:
-		s.report(at, "RDD115", "key type %s contains pointer %s: addresses differ between workers: key by value", name, path)
+		s.report(at, diag.PointerKey, name, path)
 	case *types.Interface:
-		s.report(at, "RDD117", "key type %s contains interface %s: its values have no common order or hash: key by a concrete type", name, path)
+		s.report(at, diag.InterfaceKey, name, path)
 	case *types.Array:
 		s.keyPart(at, key, u.Elem(), path+"[]")
 	case *types.Struct:

@@ -1,4 +1,4 @@
-package scan
+package encode
 
 import (
 	"cmp"

@@ -1,20 +1,22 @@
-package scan
+package encode
 
 import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"go/ast"
-	"go/types"
 	"path/filepath"
 	"strings"
 
+	"github.com/gordd-project/gordd/gen/api"
+	"github.com/gordd-project/gordd/gen/diag"
 	"github.com/gordd-project/gordd/gen/model"
+	"github.com/gordd-project/gordd/gen/scan"
 )
 
 // makeOps describes every site's operator. Instances of a generic helper that
 // are alike become one.
-func (s *scanner) makeOps() {
+func (enc *Encoder) makeOps() {
 	type key struct {
 		paren int
 		file  string
@@ -22,26 +24,26 @@ func (s *scanner) makeOps() {
 	}
 	known := map[key]int{}
 	ordinals := map[string]int{}
-	for _, st := range s.sites {
-		if st.op.family == pass || st.op.family == stop {
+	for _, st := range enc.Sites {
+		if st.Op.Family == api.Pass {
 			continue
 		}
-		funcs := s.functionsOf(st)
+		funcs := enc.functionsOf(st)
 		if !described(funcs) {
 			continue
 		}
-		what := s.identity(st, funcs)
-		k := key{s.offset(st.expr.Lparen), st.file.name, what}
+		what := enc.identity(st, funcs)
+		k := key{enc.Offset(st.Expr.Lparen), st.File.Name, what}
 		if i, ok := known[k]; ok {
-			st.index = i
+			enc.index[st] = i
 			continue
 		}
 		ordinals[what]++
-		op := s.makeOp(st, funcs)
+		op := enc.makeOp(st, funcs)
 		op.ID = hashID(what, ordinals[what])
-		st.index = len(s.pkg.Ops)
-		known[k] = st.index
-		s.pkg.Ops = append(s.pkg.Ops, op)
+		enc.index[st] = len(enc.pkg.Ops)
+		known[k] = len(enc.pkg.Ops)
+		enc.pkg.Ops = append(enc.pkg.Ops, op)
 	}
 }
 
@@ -57,14 +59,14 @@ func described(funcs []function) bool {
 
 // identity is what an operator is and does, without where it stands in its
 // function.
-func (s *scanner) identity(st *site, funcs []function) string {
-	w := s.canonicalWriter(st.subst)
-	parts := []string{s.Types.Path(), st.encl, st.op.recv + "." + st.op.name}
-	for _, t := range s.typeList(st, st.op.types) {
+func (enc *Encoder) identity(st *scan.Site, funcs []function) string {
+	w := enc.canonicalWriter(st.Subst)
+	parts := []string{enc.Types.Path(), st.Encl, st.Op.Recv + "." + st.Op.Name}
+	for _, t := range enc.typeList(st, st.Op.Types) {
 		parts = append(parts, t(w))
 	}
-	if st.with {
-		parts = append(parts, "with "+w.typ(st.types["E"]))
+	if st.With {
+		parts = append(parts, "with "+w.typ(st.Types["E"]))
 	}
 	for _, f := range funcs {
 		parts = append(parts, f.canonical, w.signature(f.sig))
@@ -79,11 +81,11 @@ func hashID(what string, ordinal int) string {
 
 // typeList reads a list of types of the operators' table: "K,V", "rdd.Pair[K,V]",
 // "*W". Each is written when a writer is given.
-func (s *scanner) typeList(st *site, list string) []func(*writer) string {
+func (enc *Encoder) typeList(st *scan.Site, list string) []func(*writer) string {
 	var out []func(*writer) string
 	if list == "rdd.Pair[K,V]" {
 		return append(out, func(w *writer) string {
-			return s.pairType(w, w.typ(st.types["K"]), w.typ(st.types["V"]))
+			return enc.pairType(w, w.typ(st.Types["K"]), w.typ(st.Types["V"]))
 		})
 	}
 	for name := range strings.SplitSeq(list, ",") {
@@ -92,63 +94,63 @@ func (s *scanner) typeList(st *site, list string) []func(*writer) string {
 		}
 		out = append(out, func(w *writer) string {
 			bare := strings.TrimPrefix(name, "*")
-			return name[:len(name)-len(bare)] + w.typ(st.types[bare])
+			return name[:len(name)-len(bare)] + w.typ(st.Types[bare])
 		})
 	}
 	return out
 }
 
-func (s *scanner) pairType(_ *writer, k, v string) string {
-	return fmt.Sprintf("%s.Pair[%s, %s]", s.pkg.RDD, k, v)
+func (enc *Encoder) pairType(_ *writer, k, v string) string {
+	return fmt.Sprintf("%s.Pair[%s, %s]", enc.pkg.RDD, k, v)
 }
 
-func (s *scanner) makeOp(st *site, funcs []function) model.Op {
-	w := s.writer(st.subst)
+func (enc *Encoder) makeOp(st *scan.Site, funcs []function) model.Op {
+	w := enc.writer(st.Subst)
 	op := model.Op{
-		Name:  st.op.name,
-		Pos:   s.pos(st.expr.Lparen),
-		Token: st.file.scan().offsets[s.offset(st.expr.Lparen)],
-		Step:  st.op.step,
-		Ends:  st.op.end,
-		Ctor:  model.Ctor{Name: st.op.ctor, Func: st.op.fn, As: st.op.as},
+		Name:  st.Op.Name,
+		Pos:   enc.Pos(st.Expr.Lparen),
+		Token: enc.tokensOf(st.File).ordinals[enc.Offset(st.Expr.Lparen)],
+		Step:  st.Op.Step,
+		Ends:  st.Op.End,
+		Ctor:  model.Ctor{Name: st.Op.Ctor, Func: st.Op.Fn, As: st.Op.As},
 	}
-	if st.op.as != "" {
-		op.Name = st.op.as
+	if st.Op.As != "" {
+		op.Name = st.Op.As
 	}
-	if st.op.name == "CollectAsMap" {
+	if st.Op.Name == "CollectAsMap" {
 		op.Name = "Collect"
 	}
-	for _, t := range s.typeList(st, st.op.types) {
+	for _, t := range enc.typeList(st, st.Op.Types) {
 		op.Ctor.Types = append(op.Ctor.Types, model.Type(t(w)))
 	}
-	if st.with {
-		env := model.Type(w.typ(st.types["E"]))
+	if st.With {
+		env := model.Type(w.typ(st.Types["E"]))
 		op.Env = &env
 	}
 	for i := range funcs {
-		op.Funcs = append(op.Funcs, s.makeFunc(st, &funcs[i], w, i))
+		op.Funcs = append(op.Funcs, enc.makeFunc(st, &funcs[i], w, i))
 	}
-	if st.op.batch && !st.with {
-		op.Batch = s.names.top(enclosingName(st.encl) + st.op.name + "Batch")
+	if st.Op.Batch && !st.With {
+		op.Batch = enc.names.top(enclosingName(st.Encl) + st.Op.Name + "Batch")
 	}
-	op.In, op.Out = s.shapes(st, w)
-	op.EndTypes = s.endTypes(st, op, w)
-	if w.bad != nil && !s.unnamed[w.bad.obj] {
-		s.report(st.expr.Lparen, "RDD107", "%s (type) %s", w.bad.obj.Name(), w.bad.why)
+	op.In, op.Out = enc.shapes(st, w)
+	op.EndTypes = enc.endTypes(st, op, w)
+	if w.bad != nil && !enc.unnamed[w.bad.obj] {
+		w.bad.report(enc.diags, st.Expr.Lparen)
 	}
 	return op
 }
 
 // makeFunc describes a function, and gives a literal its name: that of the
 // enclosing function and the operator.
-func (s *scanner) makeFunc(st *site, f *function, w *writer, i int) model.Func {
+func (enc *Encoder) makeFunc(st *scan.Site, f *function, w *writer, i int) model.Func {
 	m := model.Func{Call: f.name, Body: f.body, Faster: f.faster}
 	if f.lit != nil {
-		base := enclosingName(st.encl) + upperFirst(st.op.name)
-		if p := paramName(st, i); p != "" {
+		base := enclosingName(st.Encl) + upperFirst(st.Op.Name)
+		if p := st.ParamName(i); p != "" {
 			base += upperFirst(p)
 		}
-		m.Call = s.names.top(base)
+		m.Call = enc.names.top(base)
 	}
 	for v := range f.sig.Params().Variables() {
 		m.Types = append(m.Types, model.Type(w.typ(v.Type())))
@@ -161,21 +163,6 @@ func (s *scanner) makeFunc(st *site, f *function, w *writer, i int) model.Func {
 		copy(m.Params, paramNames(f.lit))
 	}
 	return m
-}
-
-// paramName tells the functions of an operator with several apart, by the
-// names of their parameters: create, add, merge.
-func paramName(st *site, i int) string {
-	var names []string
-	for v := range st.sig.Params().Variables() {
-		if _, ok := types.Unalias(v.Type()).(*types.Signature); ok {
-			names = append(names, v.Name())
-		}
-	}
-	if len(names) < 2 || i >= len(names) {
-		return ""
-	}
-	return names[i]
 }
 
 func paramNames(lit *ast.FuncLit) []string {
@@ -196,18 +183,18 @@ func paramNames(lit *ast.FuncLit) []string {
 }
 
 // shapes gives the shapes of the rows that an operator's step takes and gives.
-func (s *scanner) shapes(st *site, w *writer) (in, out model.Shape) {
-	in = s.receiverShape(st, w)
-	if st.op.in != "" {
-		in = model.Shape{Kind: st.op.shape}
-		for _, t := range s.typeList(st, st.op.in) {
+func (enc *Encoder) shapes(st *scan.Site, w *writer) (in, out model.Shape) {
+	in = enc.receiverShape(st, w)
+	if st.Op.In != "" {
+		in = model.Shape{Kind: st.Op.Shape}
+		for _, t := range enc.typeList(st, st.Op.In) {
 			in.Types = append(in.Types, model.Type(t(w)))
 		}
 	}
-	kind, args := distributed(st.result)
+	kind, args := api.Distributed(st.Result)
 	switch {
-	case st.op.part == "key":
-		out = model.Shape{Kind: model.Pair, Types: []model.Type{model.Type(w.typ(st.types["K"])), model.Type(w.typ(st.types["T"]))}}
+	case st.Op.Part == "key":
+		out = model.Shape{Kind: model.Pair, Types: []model.Type{model.Type(w.typ(st.Types["K"])), model.Type(w.typ(st.Types["T"]))}}
 	case kind == "PairRDD":
 		out = model.Shape{Kind: model.Pair, Types: w.types(args)}
 	case kind == "RDD":
@@ -216,17 +203,17 @@ func (s *scanner) shapes(st *site, w *writer) (in, out model.Shape) {
 	return in, out
 }
 
-func (s *scanner) receiverShape(st *site, w *writer) model.Shape {
+func (enc *Encoder) receiverShape(st *scan.Site, w *writer) model.Shape {
 	var names string
 	kind := model.Row
-	switch st.op.recv {
+	switch st.Op.Recv {
 	case "RDD":
 		names = "T"
 	case "PairRDD":
 		kind, names = model.Pair, "K,V"
 	case "":
-		for _, arg := range st.ssa.Call.Args {
-			switch k, args := distributed(arg.Type()); k {
+		for _, arg := range st.SSA.Call.Args {
+			switch k, args := api.Distributed(arg.Type()); k {
 			case "RDD":
 				return model.Shape{Kind: model.Row, Types: w.types(args)}
 			case "PairRDD":
@@ -238,15 +225,15 @@ func (s *scanner) receiverShape(st *site, w *writer) model.Shape {
 		return model.Shape{}
 	}
 	sh := model.Shape{Kind: kind}
-	for _, t := range s.typeList(st, names) {
+	for _, t := range enc.typeList(st, names) {
 		sh.Types = append(sh.Types, model.Type(t(w)))
 	}
 	return sh
 }
 
 // endTypes gives the type arguments of the sink in which a kernel may end.
-func (s *scanner) endTypes(st *site, op model.Op, w *writer) []model.Type {
-	switch st.op.end {
+func (enc *Encoder) endTypes(st *scan.Site, op model.Op, w *writer) []model.Type {
+	switch st.Op.End {
 	case model.EndPairs:
 		return []model.Type{op.In.Types[0], op.In.Types[1], op.Out.Types[1]}
 	case model.EndOnes:
@@ -254,27 +241,28 @@ func (s *scanner) endTypes(st *site, op model.Op, w *writer) []model.Type {
 	case model.EndDistinct:
 		return []model.Type{op.In.Types[0], "struct{}", "struct{}"}
 	case model.EndKeyed:
-		return []model.Type{model.Type(w.typ(st.types["K"])), op.In.Types[0], op.In.Types[0]}
+		return []model.Type{model.Type(w.typ(st.Types["K"])), op.In.Types[0], op.In.Types[0]}
 	case model.EndCount:
 		return []model.Type{"int64"}
 	case model.EndReduce:
 		return []model.Type{op.In.Types[0]}
 	case model.EndAdd:
-		return []model.Type{model.Type(w.typ(st.types["A"]))}
+		return []model.Type{model.Type(w.typ(st.Types["A"]))}
 	}
 	return nil
 }
 
 // checkLines finds operators that the run time could not tell apart: those on
 // one line with one name and function type.
-func (s *scanner) checkLines() {
-	first := map[string]*site{}
-	for _, st := range s.sites {
-		if st.index < 0 {
+func (enc *Encoder) checkLines() {
+	first := map[string]*scan.Site{}
+	for _, st := range enc.Sites {
+		i, ok := enc.index[st]
+		if !ok {
 			continue
 		}
-		op := &s.pkg.Ops[st.index]
-		at := s.Fset.Position(st.expr.Lparen)
+		op := &enc.pkg.Ops[i]
+		at := enc.Fset.Position(st.Expr.Lparen)
 		key := fmt.Sprintf("%s:%d %s", filepath.Base(at.Filename), at.Line, op.Name)
 		if op.Ctor.Func < len(op.Funcs) {
 			f := op.Funcs[op.Ctor.Func]
@@ -288,18 +276,17 @@ func (s *scanner) checkLines() {
 			continue
 		}
 		switch {
-		case other.index == st.index:
-		case other.expr != st.expr:
-			s.report(st.expr.Lparen, "RDD106", "two %s of the same type on one line: put each on its own line", st.op.name)
+		case enc.index[other] == i:
+		case other.Expr != st.Expr:
+			enc.diags.Report(st.Expr.Lparen, diag.SameLine, st.Op.Name)
 		default:
-			s.report(st.expr.Lparen, "RDD108", "function of %s depends on type parameter %s, which its type does not show: instances cannot be told apart: carry %s in an argument: With(zero)",
-				st.op.name, typeParams(st), typeParams(st))
+			enc.diags.Report(st.Expr.Lparen, diag.HiddenParameter, st.Op.Name, typeParams(st))
 		}
 	}
 }
 
-func typeParams(st *site) string {
-	params := outermost(st.ssa.Parent()).TypeParams()
+func typeParams(st *scan.Site) string {
+	params := scan.Outermost(st.SSA.Parent()).TypeParams()
 	var names []string
 	for i := range params.Len() {
 		names = append(names, params.At(i).Obj().Name())

@@ -1,0 +1,148 @@
+package api
+
+import "github.com/gordd-project/gordd/gen/model"
+
+// Family says how chains of operators go through one.
+type Family uint8
+
+// The families.
+const (
+	Pass   Family = iota // not an operator of its own: chains go through it
+	Source               // chains start behind it
+	Narrow               // a step of chains
+	Across               // sees whole partitions: chains end before it and start behind
+	Wide                 // shuffles: chains end before it, or in it, and start behind, or in it
+	Action               // chains end before it, or in it
+)
+
+// Operator describes an operator of the typed API.
+type Operator struct {
+	Recv   string // the receiver's type, or "" for a function of the package
+	Name   string
+	Family Family
+	Ctor   string // the constructor of package rdd that makes it
+	// Types are the type arguments of the constructor that do not follow from
+	// the functions it is given, by the names they have in typed.
+	Types string
+	Step  model.Step // its function over rows, or over what its shuffle gives
+	In    string     // of a step behind a shuffle: the type arguments of its rows, as Types
+	Shape model.Kind
+	End   model.End
+	Part  string // of the end, or of a step before the shuffle
+	Fn    int    // the function by whose type it is found
+	Funcs int    // how many functions the constructor takes; 0: all
+	As    string // the name for which the constructor's is changed
+	Batch bool   // the constructor takes a loop over the function too
+}
+
+var (
+	row   = model.Step{Takes: model.TakesRow, Gives: model.GivesRow}
+	pair  = model.Step{Takes: model.TakesRow, Gives: model.GivesPair}
+	same  = model.Step{Takes: model.TakesRow, Gives: model.GivesSame}
+	value = model.Step{Takes: model.TakesValue, Gives: model.GivesValue}
+	byKey = model.Step{Takes: model.TakesRow, Gives: model.GivesKey}
+	group = model.Step{Takes: model.TakesGroup, Gives: model.GivesValue}
+	sides = model.Step{Takes: model.TakesSides, Gives: model.GivesValue}
+)
+
+func try(s model.Step) model.Step { s.Try = true; return s }
+func seq(s model.Step) model.Step { s.Seq = true; return s }
+
+// operators says of each what it does to a row, where chains of them end, and
+// which constructor makes it. A new operator is a line here.
+var operators = []Operator{
+	{Recv: "Session", Name: "TextFile", Family: Source, Ctor: "TextOp"},
+	{Recv: "Session", Name: "Lines", Family: Source, Ctor: "LinesOp"},
+	{Recv: "Session", Name: "WholeTextFiles", Family: Source, Ctor: "WholeFilesOp"},
+	{Recv: "Session", Name: "Parallelize", Family: Source, Ctor: "DataOp", Types: "T"},
+	{Recv: "Session", Name: "Range", Family: Source, Ctor: "RangeOp"},
+	{Recv: "Session", Name: "Empty", Family: Source, Ctor: "EmptyOp", Types: "T"},
+
+	{Recv: "RDD", Name: "Map", Family: Narrow, Ctor: "MapOp", Step: row},
+	{Recv: "RDD", Name: "TryMap", Family: Narrow, Ctor: "TryMapOp", Step: try(row)},
+	{Recv: "RDD", Name: "Filter", Family: Narrow, Ctor: "FilterOp", Step: same},
+	{Recv: "RDD", Name: "FlatMap", Family: Narrow, Ctor: "FlatMapOp", Step: seq(row)},
+	{Recv: "RDD", Name: "TryFlatMap", Family: Narrow, Ctor: "TryFlatMapOp", Step: try(seq(row))},
+	{Recv: "RDD", Name: "MapToPair", Family: Narrow, Ctor: "MapToPairOp", Step: pair},
+	{Recv: "RDD", Name: "TryMapToPair", Family: Narrow, Ctor: "TryMapToPairOp", Step: try(pair)},
+	{Recv: "RDD", Name: "FlatMapToPair", Family: Narrow, Ctor: "FlatMapToPairOp", Step: seq(pair)},
+	{Recv: "RDD", Name: "KeyBy", Family: Narrow, Ctor: "KeyByOp", Step: byKey},
+	{Recv: "RDD", Name: "MapPartitions", Family: Across, Ctor: "MapPartitionsOp"},
+
+	{Recv: "PairRDD", Name: "Map", Family: Narrow, Ctor: "PairMapOp", Step: row},
+	{Recv: "PairRDD", Name: "TryMap", Family: Narrow, Ctor: "PairTryMapOp", Step: try(row)},
+	{Recv: "PairRDD", Name: "Filter", Family: Narrow, Ctor: "PairFilterOp", Step: same},
+	{Recv: "PairRDD", Name: "FlatMap", Family: Narrow, Ctor: "PairFlatMapOp", Step: seq(row)},
+	{Recv: "PairRDD", Name: "TryFlatMap", Family: Narrow, Ctor: "PairTryFlatMapOp", Step: try(seq(row))},
+	{Recv: "PairRDD", Name: "MapToPair", Family: Narrow, Ctor: "PairMapToPairOp", Step: pair},
+	{Recv: "PairRDD", Name: "TryMapToPair", Family: Narrow, Ctor: "PairTryMapToPairOp", Step: try(pair)},
+	{Recv: "PairRDD", Name: "FlatMapToPair", Family: Narrow, Ctor: "PairFlatMapToPairOp", Step: seq(pair)},
+	{Recv: "PairRDD", Name: "MapValues", Family: Narrow, Ctor: "MapValuesOp", Types: "K", Step: value},
+	{Recv: "PairRDD", Name: "Keys", Family: Narrow, Ctor: "KeysOp", Types: "K,V", Step: model.Step{Gives: model.GivesOnlyKey}},
+	{Recv: "PairRDD", Name: "Values", Family: Narrow, Ctor: "ValuesOp", Types: "K,V", Step: model.Step{Gives: model.GivesOnlyValue}},
+	{Recv: "PairRDD", Name: "MapPartitions", Family: Across, Ctor: "PairMapPartitionsOp"},
+
+	{Name: "Distinct", Family: Wide, Ctor: "DistinctOp", Types: "T", End: model.EndDistinct, Part: "map"},
+	{Recv: "RDD", Name: "DistinctBy", Family: Wide, Ctor: "DistinctByOp", End: model.EndKeyed, Part: "map"},
+	{Recv: "RDD", Name: "Repartition", Family: Wide, Ctor: "RepartitionOp", Types: "T"},
+	{Recv: "RDD", Name: "SortBy", Family: Wide, Ctor: "SortByOp", Step: byKey, Part: "key"},
+	{Recv: "RDD", Name: "SortFunc", Family: Wide, Ctor: "SortFuncOp"},
+	{Name: "SortByKey", Family: Wide, Ctor: "SortByKeyOp", Types: "K,V"},
+
+	{Recv: "PairRDD", Name: "ReduceByKey", Family: Wide, Ctor: "ReduceByKeyOp", Types: "K", End: model.EndPairs, Part: "map", Batch: true},
+	{Recv: "PairRDD", Name: "CombineByKey", Family: Wide, Ctor: "CombineByKeyOp", Types: "K", End: model.EndPairs, Part: "map"},
+	{Recv: "PairRDD", Name: "AggregateByKey", Family: Wide, Ctor: "AggregateByKeyOp", Types: "K", End: model.EndPairs, Part: "map", Fn: 1},
+	{Recv: "PairRDD", Name: "CountByKey", Family: Wide, Ctor: "CountByKeyOp", Types: "K,V", End: model.EndOnes, Part: "map"},
+	{Recv: "PairRDD", Name: "GroupByKey", Family: Wide, Ctor: "GroupByKeyOp", Step: group, Shape: model.Group, In: "K,V"},
+	{Recv: "PairRDD", Name: "FlatMapGroups", Family: Wide, Ctor: "FlatMapGroupsOp", Step: model.Step{Takes: model.TakesGroup, Gives: model.GivesRow, Seq: true}, Shape: model.Group, In: "K,V"},
+	{Recv: "PairRDD", Name: "PartitionBy", Family: Wide, Ctor: "PartitionByOp", Types: "K,V"},
+	{Recv: "PairRDD", Name: "Repartition", Family: Wide, Ctor: "RepartitionOp", Types: "rdd.Pair[K,V]"},
+
+	{Recv: "PairRDD", Name: "Join", Family: Wide, Ctor: "JoinOp", Types: "K", Step: sides, Shape: model.Joined, In: "K,V,W"},
+	{Recv: "PairRDD", Name: "LeftOuterJoin", Family: Wide, Ctor: "LeftOuterJoinOp", Types: "K", Step: sides, Shape: model.Joined, In: "K,V,*W"},
+	{Recv: "PairRDD", Name: "RightOuterJoin", Family: Wide, Ctor: "RightOuterJoinOp", Types: "K", Step: sides, Shape: model.Joined, In: "K,*V,W"},
+	{Recv: "PairRDD", Name: "FullOuterJoin", Family: Wide, Ctor: "FullOuterJoinOp", Types: "K", Step: sides, Shape: model.Joined, In: "K,*V,*W"},
+	{Recv: "PairRDD", Name: "CoGroup", Family: Wide, Ctor: "CoGroupOp", Step: model.Step{Takes: model.TakesCoGroup, Gives: model.GivesValue, Seq: true}, Shape: model.CoGrouped, In: "K,V,W"},
+
+	{Recv: "RDD", Name: "Count", Family: Action, Ctor: "CountOp", Types: "T", End: model.EndCount},
+	{Recv: "PairRDD", Name: "Count", Family: Action, Ctor: "CountOp", Types: "rdd.Pair[K,V]", End: model.EndCount},
+	{Recv: "RDD", Name: "Reduce", Family: Action, Ctor: "ReduceOp", End: model.EndReduce},
+	{Recv: "RDD", Name: "Fold", Family: Action, Ctor: "FoldOp", End: model.EndReduce},
+	{Recv: "RDD", Name: "Aggregate", Family: Action, Ctor: "AggregateOp", End: model.EndAdd, Fn: 1, Funcs: 2},
+	{Recv: "RDD", Name: "All", Family: Action, Ctor: "CollectOp", Types: "T", As: "All"},
+	{Recv: "RDD", Name: "Collect", Family: Action, Ctor: "CollectOp", Types: "T"},
+	{Recv: "RDD", Name: "Take", Family: Action, Ctor: "CollectOp", Types: "T", As: "Take"},
+	{Recv: "RDD", Name: "First", Family: Action, Ctor: "CollectOp", Types: "T", As: "First"},
+	{Recv: "RDD", Name: "TakeOrdered", Family: Action, Ctor: "TakeOrderedOp"},
+	{Recv: "RDD", Name: "Top", Family: Action, Ctor: "TopOp"},
+	{Recv: "RDD", Name: "ForEach", Family: Action, Ctor: "ForEachOp"},
+	{Recv: "RDD", Name: "ForEachPartition", Family: Action, Ctor: "ForEachPartitionOp"},
+	{Recv: "RDD", Name: "SaveAsTextFile", Family: Action, Ctor: "SaveAsTextFileOp", Types: "T"},
+	{Recv: "PairRDD", Name: "All", Family: Action, Ctor: "CollectOp", Types: "rdd.Pair[K,V]", As: "All"},
+	{Recv: "PairRDD", Name: "Collect", Family: Action, Ctor: "CollectOp", Types: "rdd.Pair[K,V]"},
+	{Recv: "PairRDD", Name: "CollectAsMap", Family: Action, Ctor: "CollectOp", Types: "rdd.Pair[K,V]"},
+	{Recv: "PairRDD", Name: "Take", Family: Action, Ctor: "CollectOp", Types: "rdd.Pair[K,V]", As: "Take"},
+	{Recv: "PairRDD", Name: "First", Family: Action, Ctor: "CollectOp", Types: "rdd.Pair[K,V]", As: "First"},
+	{Recv: "PairRDD", Name: "TakeOrdered", Family: Action, Ctor: "TakeOrderedOp"},
+	{Recv: "PairRDD", Name: "Top", Family: Action, Ctor: "TopOp"},
+	{Recv: "PairRDD", Name: "ForEach", Family: Action, Ctor: "PairForEachOp"},
+	{Recv: "PairRDD", Name: "ForEachPartition", Family: Action, Ctor: "PairForEachPartitionOp"},
+	{Recv: "PairRDD", Name: "SaveAsTextFile", Family: Action, Ctor: "SaveAsTextFileOp", Types: "rdd.Pair[K,V]"},
+
+	{Recv: "RDD", Name: "With", Family: Pass},
+	{Recv: "PairRDD", Name: "With", Family: Pass},
+	{Recv: "RDD", Name: "Union", Family: Pass},
+	{Recv: "PairRDD", Name: "Union", Family: Pass},
+}
+
+var operatorsByName = func() map[[2]string]*Operator {
+	m := map[[2]string]*Operator{}
+	for i := range operators {
+		op := &operators[i]
+		m[[2]string{op.Recv, op.Name}] = op
+	}
+	return m
+}()
+
+// withReceivers has the types that With gives, and what they stand for.
+var withReceivers = map[string]string{"RDDWith": "RDD", "PairWith": "PairRDD"}
