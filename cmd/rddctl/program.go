@@ -55,7 +55,7 @@ func generateCode(ctx context.Context, t launch.Target) error {
 	for i := range results {
 		r := &results[i]
 		for _, d := range r.Diagnostics {
-			_, _ = fmt.Fprintln(os.Stderr, d.Text(d.File))
+			_, _ = fmt.Fprintln(os.Stderr, d.Text(d.Pos.Filename))
 		}
 		if r.Failed() {
 			return refused(fmt.Errorf("%s cannot be generated", r.PkgPath))
