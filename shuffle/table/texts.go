@@ -127,48 +127,35 @@ func (t *texts) Upsert(keys Keys, hashes []uint64, slots []unsafe.Pointer) (fres
 	}
 	hashes, slots = hashes[:keys.Len], slots[:keys.Len]
 	t.sink += t.touch(hashes, wordBytes)
-	base, size, shift, mask := t.base, t.size, t.shift&63, t.mask()
+	base, size, shift := t.base, t.size, t.shift&63
 	for i, h := range hashes {
-		at, key := h>>shift, &t.batch[i%Batch]
-		slot := unsafe.Add(base, uintptr(at)*size)
-		if *word(slot, 0) == key.lo && *word(slot, 1) == key.hi && key.hi != longKey {
-			slots[i] = unsafe.Add(slot, textWords)
-			continue
-		}
-		if key.hi == longKey {
-			slots[i], fresh = t.upsertLong(text(keys.At(i)), h, fresh, i)
-			continue
-		}
-		for {
-			slot := unsafe.Add(base, uintptr(at&mask)*size)
-			k0, k1 := *word(slot, 0), *word(slot, 1)
-			if k0 == key.lo && k1 == key.hi {
-				slots[i] = unsafe.Add(slot, textWords)
-				break
+		key := &t.batch[i%Batch]
+		slot := unsafe.Add(base, uintptr(h>>shift)*size)
+		// Nearly all keys are short and there, where they belong.
+		if *word(slot, 0) != key.lo || *word(slot, 1) != key.hi || key.hi == longKey {
+			if key.hi == longKey {
+				slot = t.findLong(text(keys.At(i)), h)
+			} else {
+				slot = t.findShort(*key, h)
 			}
-			if k1 == 0 {
-				*word(slot, 0), *word(slot, 1) = key.lo, key.hi
-				t.n++
+			if *word(slot, 1) == 0 {
+				t.insert(slot, *key, h, keys.At(i))
 				fresh |= 1 << i
-				slots[i] = unsafe.Add(slot, textWords)
-				break
 			}
-			at++
 		}
+		slots[i] = unsafe.Add(slot, textWords)
 	}
 	t.accs.upserted(fresh, slots)
 	return fresh
 }
 
-// upsertLong returns the accumulator of key i of a batch, a long one, and fresh with its bit set when it is new.
-func (t *texts) upsertLong(s string, hash, fresh uint64, i int) (unsafe.Pointer, uint64) {
-	slot := t.findLong(s, hash)
-	if *word(slot, 1) == 0 {
-		*word(slot, 0), *word(slot, 1) = hash, longKey|t.long.add(s)
-		t.n++
-		fresh |= 1 << i
+// insert fills a free slot.
+func (t *texts) insert(slot unsafe.Pointer, key packed, hash uint64, k unsafe.Pointer) {
+	if key.hi == longKey {
+		key = packed{hash, longKey | t.long.add(text(k))}
 	}
-	return unsafe.Add(slot, textWords), fresh
+	*word(slot, 0), *word(slot, 1) = key.lo, key.hi
+	t.n++
 }
 
 // findLong returns the slot of a long key, or the free slot where it belongs.
