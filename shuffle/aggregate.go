@@ -171,6 +171,7 @@ func (a *aggregator) breakTies(ks []sortKey) {
 func (a *aggregator) close() {
 	a.rest.close()
 	a.tab.free()
+	clear(a.slots[:])
 	a.mem.release()
 }
 

@@ -309,5 +309,6 @@ func (c *combiner) done() {
 		c.direct.done()
 	}
 	c.mem.release()
+	clear(c.slots[:]) // they lead to memory that is not ours any more
 	c.pos, c.parts, c.order, c.counts, c.rows = nil, nil, nil, nil, codec.Rows{}
 }
