@@ -158,13 +158,13 @@ func noRoom(err error) *plan.Failure {
 
 // makeStore makes the directory once.
 func (s *stage) makeStore(dir string) error {
-	if _, ok := s.made.Load(dir); ok {
+	if s.made.has(dir) {
 		return nil
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	s.made.Store(dir, true)
+	s.made.add(dir)
 	return nil
 }
 
@@ -173,7 +173,7 @@ func (s *stage) makeStore(dir string) error {
 func (s *stage) stagedFile(id model.AttemptID) (string, error) {
 	out := s.action.out
 	dir := storage.Join(out.Staging(), strconv.Itoa(int(id.Gen)))
-	if _, ok := s.made.Load(dir); !ok {
+	if !s.made.has(dir) {
 		fs, path, err := storage.Lookup(dir)
 		if err != nil {
 			return "", err
@@ -181,7 +181,7 @@ func (s *stage) stagedFile(id model.AttemptID) (string, error) {
 		if err := fs.MkdirAll(s.action.ctx, path); err != nil {
 			return "", err
 		}
-		s.made.Store(dir, true)
+		s.made.add(dir)
 	}
 	return out.AttemptPath(attemptOf(id)), nil
 }

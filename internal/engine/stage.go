@@ -14,8 +14,8 @@ type stage struct {
 	action *action
 	plan   *plan.Stage
 	files  []*plan.Files // of its pipe, once the plan is resolved
-	made   sync.Map      // directories that are there
-	total  int           // partitions, once the plan is resolved
+	made   dirs
+	total  int // partitions, once the plan is resolved
 	// What follows is for pictures; the last word is the scheduler's.
 	n             int // tasks that the action wants
 	done          int
@@ -24,6 +24,27 @@ type stage struct {
 	skipped       bool
 	counters      plan.Counters
 	first, latest model.Instant // of its attempts
+}
+
+// dirs are directories that are there. It is safe for concurrent use.
+type dirs struct {
+	mu   sync.Mutex
+	made map[string]bool
+}
+
+func (d *dirs) has(dir string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.made[dir]
+}
+
+func (d *dirs) add(dir string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.made == nil {
+		d.made = map[string]bool{}
+	}
+	d.made[dir] = true
 }
 
 func (s *stage) spec() model.StageSpec {
