@@ -2,6 +2,7 @@ package rdd
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"iter"
 	"math/rand/v2"
@@ -169,7 +170,7 @@ func TestLeastKeepsFew(t *testing.T) {
 	}
 	for i := range 10_000 {
 		s.feed(&Rows[int]{Rows: []int{-i}})
-		if kept := cap(s.(*orderedSink[int]).kept); kept > 64 {
+		if kept := s.(*orderedSink).kept.Cap(); kept > 64 {
 			t.Fatalf("keeps %d rows of 10", kept)
 		}
 	}
@@ -191,7 +192,7 @@ func TestFold(t *testing.T) {
 	}
 	fold := Action{Op: FoldOp(merge), Call: here(), Zero: w.blob(zero)}
 	for i, r := range w.act(slice(w, 4, rows...), fold) {
-		acc, err := DecodeAcc[map[string]int](r.Value)
+		acc, err := decodeAcc[map[string]int](r.Value)
 		if err != nil || !acc.Has || acc.Value["zero"] != 1 || len(acc.Value) != 1+min(i, 1) {
 			t.Errorf("partition %d: got %+v, %v", i, acc, err)
 		}
@@ -214,18 +215,18 @@ func TestValues(t *testing.T) {
 		op   *Op
 		want []Acc[int64]
 	}{
-		"count":     {CountOp[int64](), []Acc[int64]{{Value: 3}, {Value: 3}, {Value: 4}}},
+		"count":     {CountOp[int64](), []Acc[int64]{{3, true}, {3, true}, {4, true}}},
 		"reduce":    {ReduceOp(sum), []Acc[int64]{{3, true}, {12, true}, {30, true}}},
 		"aggregate": {AggregateOp(func() int64 { return 100 }, func(a *int64, n int64) { *a += n }), []Acc[int64]{{103, true}, {112, true}, {130, true}}},
 	} {
 		for i, r := range w.act(n, Action{Op: test.op, Call: here()}) {
-			if acc, err := DecodeAcc[int64](r.Value); err != nil || acc != test.want[i] {
+			if acc, err := decodeAcc[int64](r.Value); err != nil || acc != test.want[i] {
 				t.Errorf("%s, partition %d: got %+v, %v", name, i, acc, err)
 			}
 		}
 	}
 	empty := w.g.Source(EmptyOp[int64](), here(), plan.Source{Range: &plan.Range{N: 1}})
-	acc, err := DecodeAcc[int64](w.act(empty, Action{Op: ReduceOp(sum), Call: here()})[0].Value)
+	acc, err := decodeAcc[int64](w.act(empty, Action{Op: ReduceOp(sum), Call: here()})[0].Value)
 	if err != nil || acc.Has {
 		t.Errorf("the sum of nothing is %+v, %v", acc, err)
 	}
@@ -390,3 +391,55 @@ func TestOutputsAreKept(t *testing.T) {
 		t.Errorf("counts %d bytes, has %d", o.bytes, sum)
 	}
 }
+
+func TestDecodeAcc(t *testing.T) {
+	text, nothing := must(codec.TypeOf[string]()), must(codec.TypeOf[struct{}]())
+	if p, err := DecodeAcc(nil, text); p != nil || err != nil {
+		t.Errorf("no value is %v, %v", p, err)
+	}
+	if p, err := DecodeAcc([]byte{1}, nothing); p == nil || err != nil {
+		t.Errorf("a value of no bytes is %v, %v", p, err)
+	}
+	for _, b := range []string{"\x00", "\x02\x01a", "\x01", "\x01\x05abc", "\x01\x01ab"} {
+		if p, err := DecodeAcc([]byte(b), text); p != nil || !errors.Is(err, codec.ErrCorrupt) {
+			t.Errorf("%q: got %v, %v", b, p, err)
+		}
+	}
+}
+
+// TestLeastOfRowsThatCannotBeCopied: the row in hand is the one that is named.
+func TestLeastOfRowsThatCannotBeCopied(t *testing.T) {
+	s, err := TakeOrderedOp(func(a, b failing) int { return 0 }).Parts[""].(*SinkPart).open(&Task{spec: &plan.Task{}}, &plan.Sink{Limit: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := &Rows[failing]{Rows: []failing{{1}, {2}, {3}}}
+	if s.feed(rows) || rows.Row != 1 {
+		t.Errorf("row %d is in hand", rows.Row)
+	}
+	if err := s.finish(&plan.Result{}); err == nil {
+		t.Error("nobody says that a row cannot be encoded")
+	}
+}
+
+// TestRejectedTextNamesTheRow: the row is made from what only its type knows.
+func TestRejectedTextNamesTheRow(t *testing.T) {
+	w := newWorld(t)
+	a := Action{Op: SaveAsTextFileOp[failing](), Call: here(), Output: &plan.Output{}}
+	toText := MapOp(func(n int64) failing { return failing{int(n)} })
+	f := w.fails(w.numbers(3, 1).Narrow(toText, here(), false), a)
+	if !strings.Contains(f.Message, "no text") || !strings.Contains(f.Message, "failing{N:2}") {
+		t.Errorf("got %+v", f)
+	}
+}
+
+type failing struct{ N int }
+
+func (f failing) MarshalText() ([]byte, error) {
+	if f.N == 2 {
+		return nil, errors.New("no text")
+	}
+	return []byte("text"), nil
+}
+
+func (f *failing) UnmarshalText(text []byte) error { f.N = len(text); return nil }

@@ -110,7 +110,7 @@ func TestPlanCoPartitioned(t *testing.T) {
 			}
 			var n int64
 			for _, r := range results {
-				acc, err := DecodeAcc[int64](r.Value)
+				acc, err := decodeAcc[int64](r.Value)
 				if err != nil {
 					t.Fatal(err)
 				}

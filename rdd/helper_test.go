@@ -14,6 +14,7 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 	"go.uber.org/goleak"
 
+	"github.com/gordd-project/gordd/rdd/codec"
 	"github.com/gordd-project/gordd/rdd/plan"
 	"github.com/gordd-project/gordd/shuffle"
 	"github.com/gordd-project/gordd/storage"
@@ -97,7 +98,7 @@ func (w *world) text(lines ...string) *Node {
 // slice is a Data source.
 func slice[T any](w *world, n int, rows ...T) *Node {
 	w.t.Helper()
-	b, ends, err := EncodeData(rows, n)
+	b, ends, err := EncodeData(codec.RowsOf(rows), must(codec.TypeOf[T]()), n)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -235,7 +236,7 @@ func partitions[T any](w *world, results []*plan.Result) [][]T {
 				w.t.Fatal(err)
 			}
 		}
-		err := DecodeRows(b, func(rows []T) bool {
+		err := decodeRows(b, func(rows []T) bool {
 			all[i] = append(all[i], rows...)
 			return true
 		})
@@ -292,3 +293,22 @@ func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m))
 
 // passOn is a whole-partition function that changes nothing.
 func passOn[T any](_ *Task, rows iter.Seq[T]) iter.Seq[T] { return rows }
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func decodeRows[T any](b []byte, yield func([]T) bool) error {
+	return DecodeRows(b, must(codec.TypeOf[T]()), func(rows codec.Rows) bool { return yield(codec.Slice[T](rows)) })
+}
+
+func decodeAcc[A any](b []byte) (acc Acc[A], err error) {
+	p, err := DecodeAcc(b, must(codec.TypeOf[A]()))
+	if p != nil {
+		acc = Acc[A]{*(*A)(p), true}
+	}
+	return acc, err
+}

@@ -58,15 +58,16 @@ func coGroups[K comparable, V, W any](t *Task, in *Input) (groups[K, V, W], erro
 
 // join makes a join of which kind says which sides may be missing.
 func join[K comparable, V, W, L, R, U any](name string, f any, call func(L, R) U, rows func(k K, left iter.Seq[V], right iter.Seq[W], yield func(L, R) bool)) *Op {
-	post := narrowPart(func(_ *Task, in *Rows[Joined[K, L, R]], out *Rows[Pair[K, U]]) {
+	post := &Narrow{out: (*Rows[Pair[K, U]])(nil), Kernel: func(_ *Task, _ []any, inAny, outAny any) {
+		in, out := inAny.(*Rows[Joined[K, L, R]]), outAny.(*Rows[Pair[K, U]])
 		for i, j := range in.Rows {
 			in.Row = i
 			if !out.Push(Pair[K, U]{Key: j.Key, Value: call(j.Left, j.Right)}) && !out.Flush() {
 				return
 			}
 		}
-	})
-	return of[K](many(name, f, joinParts(post, func(groups groups[K, V, W], feed Feed) error {
+	}}
+	return of((*K)(nil), many(name, f, joinParts(post, func(groups groups[K, V, W], feed Feed) error {
 		out := emitter[Joined[K, L, R]](feed)
 		more := true
 		err := groups(func(k K, left iter.Seq[V], right iter.Seq[W]) bool {
@@ -167,7 +168,8 @@ func FullOuterJoinOp[K comparable, V, W, R any](f func(*V, *W) R) *Op {
 // CoGroupOp gives every value of the sequence that f makes of a key and the
 // values of both sides.
 func CoGroupOp[K comparable, V, W, R any](f func(K, iter.Seq[V], iter.Seq[W]) iter.Seq[R]) *Op {
-	post := narrowPart(func(_ *Task, in *Rows[CoGrouped[K, V, W]], out *Rows[Pair[K, R]]) {
+	post := &Narrow{out: (*Rows[Pair[K, R]])(nil), Kernel: func(_ *Task, _ []any, inAny, outAny any) {
+		in, out := inAny.(*Rows[CoGrouped[K, V, W]]), outAny.(*Rows[Pair[K, R]])
 		for i, g := range in.Rows {
 			in.Row = i
 			for r := range f(g.Key, g.Left, g.Right) {
@@ -176,7 +178,7 @@ func CoGroupOp[K comparable, V, W, R any](f func(K, iter.Seq[V], iter.Seq[W]) it
 				}
 			}
 		}
-	})
+	}}
 	return many("CoGroup", f, joinParts(post, func(groups groups[K, V, W], feed Feed) error {
 		out := &Rows[CoGrouped[K, V, W]]{Rows: make([]CoGrouped[K, V, W], 1)}
 		var n int64

@@ -2,16 +2,12 @@ package rdd
 
 import "iter"
 
-// narrow makes an operator of a kernel over rows of T that fills rows of U.
-func narrow[T, U any](name string, f any, kernel func(t *Task, in *Rows[T], out *Rows[U])) *Op {
-	return one(name, f, narrowPart(kernel))
-}
-
-func narrowPart[T, U any](kernel func(t *Task, in *Rows[T], out *Rows[U])) *Narrow {
-	return &Narrow{
-		Kernel: func(t *Task, _ []any, in, out any) { kernel(t, in.(*Rows[T]), out.(*Rows[U])) },
-		out:    func(parent *int, next Feed) outBatch { return newOut[U](parent, next) },
-	}
+// narrow makes an operator of a kernel that fills rows of the type that out
+// stands for.
+//
+//go:noinline
+func narrow(name string, f any, out batch, kernel Kernel) *Op {
+	return one(name, f, &Narrow{Kernel: kernel, out: out})
 }
 
 // As changes the function type by which an operator is found: generated code
@@ -24,7 +20,8 @@ func (o *Op) As(name string, f any) *Op {
 
 // MapOp applies f to each row.
 func MapOp[T, U any](f func(T) U) *Op {
-	return narrow("Map", f, func(_ *Task, in *Rows[T], out *Rows[U]) {
+	return narrow("Map", f, (*Rows[U])(nil), func(_ *Task, _ []any, inAny, outAny any) {
+		in, out := inAny.(*Rows[T]), outAny.(*Rows[U])
 		for i, row := range in.Rows {
 			in.Row = i
 			if !out.Push(f(row)) && !out.Flush() {
@@ -37,7 +34,8 @@ func MapOp[T, U any](f func(T) U) *Op {
 // TryMapOp applies f to each row; rows for which it gives an error are
 // rejected.
 func TryMapOp[T, U any](f func(T) (U, error)) *Op {
-	return narrow("TryMap", f, func(t *Task, in *Rows[T], out *Rows[U]) {
+	return narrow("TryMap", f, (*Rows[U])(nil), func(t *Task, _ []any, inAny, outAny any) {
+		in, out := inAny.(*Rows[T]), outAny.(*Rows[U])
 		for i, row := range in.Rows {
 			in.Row = i
 			u, err := f(row)
@@ -54,7 +52,8 @@ func TryMapOp[T, U any](f func(T) (U, error)) *Op {
 
 // FilterOp keeps the rows for which f says true.
 func FilterOp[T any](f func(T) bool) *Op {
-	return narrow("Filter", f, func(_ *Task, in *Rows[T], out *Rows[T]) {
+	return narrow("Filter", f, (*Rows[T])(nil), func(_ *Task, _ []any, inAny, outAny any) {
+		in, out := inAny.(*Rows[T]), outAny.(*Rows[T])
 		for i, row := range in.Rows {
 			in.Row = i
 			if !f(row) {
@@ -69,7 +68,8 @@ func FilterOp[T any](f func(T) bool) *Op {
 
 // FlatMapOp gives every value of the sequence that f makes of a row.
 func FlatMapOp[T, U any](f func(T) iter.Seq[U]) *Op {
-	return narrow("FlatMap", f, func(_ *Task, in *Rows[T], out *Rows[U]) {
+	return narrow("FlatMap", f, (*Rows[U])(nil), func(_ *Task, _ []any, inAny, outAny any) {
+		in, out := inAny.(*Rows[T]), outAny.(*Rows[U])
 		for i, row := range in.Rows {
 			in.Row = i
 			for u := range f(row) {
@@ -83,7 +83,8 @@ func FlatMapOp[T, U any](f func(T) iter.Seq[U]) *Op {
 
 // TryFlatMapOp is FlatMapOp for a function that may fail.
 func TryFlatMapOp[T, U any](f func(T) (iter.Seq[U], error)) *Op {
-	return narrow("TryFlatMap", f, func(t *Task, in *Rows[T], out *Rows[U]) {
+	return narrow("TryFlatMap", f, (*Rows[U])(nil), func(t *Task, _ []any, inAny, outAny any) {
+		in, out := inAny.(*Rows[T]), outAny.(*Rows[U])
 		for i, row := range in.Rows {
 			in.Row = i
 			seq, err := f(row)
@@ -119,7 +120,8 @@ func TryMapToPairOp[T, K, V any](f func(T) (K, V, error)) *Op {
 
 // FlatMapToPairOp gives every pair of the sequence that f makes of a row.
 func FlatMapToPairOp[T, K, V any](f func(T) iter.Seq2[K, V]) *Op {
-	return narrow("FlatMapToPair", f, func(_ *Task, in *Rows[T], out *Rows[Pair[K, V]]) {
+	return narrow("FlatMapToPair", f, (*Rows[Pair[K, V]])(nil), func(_ *Task, _ []any, inAny, outAny any) {
+		in, out := inAny.(*Rows[T]), outAny.(*Rows[Pair[K, V]])
 		for i, row := range in.Rows {
 			in.Row = i
 			for k, v := range f(row) {
@@ -138,17 +140,17 @@ func KeyByOp[T, K any](f func(T) K) *Op {
 
 // MapValuesOp applies f to each value and keeps the key.
 func MapValuesOp[K, V, W any](f func(V) W) *Op {
-	return of[K](MapOp(func(p Pair[K, V]) Pair[K, W] { return Pair[K, W]{Key: p.Key, Value: f(p.Value)} }).As("MapValues", f))
+	return of((*K)(nil), MapOp(func(p Pair[K, V]) Pair[K, W] { return Pair[K, W]{Key: p.Key, Value: f(p.Value)} }).As("MapValues", f))
 }
 
 // KeysOp gives the key of each pair.
 func KeysOp[K, V any]() *Op {
-	return of[Pair[K, V]](MapOp(func(p Pair[K, V]) K { return p.Key }).As("Keys", nil))
+	return of((*Pair[K, V])(nil), MapOp(func(p Pair[K, V]) K { return p.Key }).As("Keys", nil))
 }
 
 // ValuesOp gives the value of each pair.
 func ValuesOp[K, V any]() *Op {
-	return of[Pair[K, V]](MapOp(func(p Pair[K, V]) V { return p.Value }).As("Values", nil))
+	return of((*Pair[K, V])(nil), MapOp(func(p Pair[K, V]) V { return p.Value }).As("Values", nil))
 }
 
 // MapPartitionsOp hands f the rows of a whole partition, which it may range
@@ -156,42 +158,55 @@ func ValuesOp[K, V any]() *Op {
 func MapPartitionsOp[T, U any](f func(*Task, iter.Seq[T]) iter.Seq[U]) *Op {
 	return one("MapPartitions", f, &Across{run: func(t *Task, in Run, next Feed) error {
 		out := emitter[U](next)
-		var err error
-		more := true
 		// What is made of a batch goes on before the next one is read: a row in a
 		// thousand, kept until there is a batch of them, would keep the text of
 		// them all.
-		for u := range f(t, once[T](t, in, out.Flush, &err)) {
+		p := &partition{t: t, in: in, after: out.Flush}
+		more := true
+		for u := range f(t, rowsOf[T](p)) {
 			if more = out.Push(u) || out.Flush(); !more {
 				break
 			}
 		}
-		if err == nil && more {
+		if p.err == nil && more {
 			out.Flush()
 		}
-		return err
+		return p.err
 	}})
 }
 
-// once gives the rows of a run as a sequence. A second range over it gives
-// nothing: the rows are gone, as they are in an iterator of Spark's. after is
-// called at the end of each batch, and says whether to go on.
-func once[T any](t *Task, in Run, after func() bool, err *error) iter.Seq[T] {
-	used := false
+// partition is the rows of a whole partition on their way to a function that
+// ranges over them.
+type partition struct {
+	t     *Task
+	in    Run
+	after func() bool // runs after each batch, and says whether to go on
+	used  bool
+	err   error // what ended the rows early
+}
+
+// each hands on the batches. The second time there are none: the rows are
+// gone, as they are in an iterator of Spark's.
+func (p *partition) each(feed Feed) {
+	if p.used {
+		return
+	}
+	p.used = true
+	p.err = p.in(func(b any) bool { return feed(b) && (p.after == nil || p.after()) && !p.t.stopped() })
+}
+
+//go:noinline
+func rowsOf[T any](p *partition) iter.Seq[T] {
 	return func(yield func(T) bool) {
-		if used {
-			return
-		}
-		used = true
-		*err = in(func(batch any) bool {
-			rows := batch.(*Rows[T])
+		p.each(func(b any) bool {
+			rows := b.(*Rows[T])
 			for i, row := range rows.Rows {
 				rows.Row = i
 				if !yield(row) {
 					return false
 				}
 			}
-			return after() && !t.stopped()
+			return true
 		})
 	}
 }

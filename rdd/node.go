@@ -141,6 +141,8 @@ type Call struct {
 
 // CallSite finds the call of the exported function that calls it, skip frames
 // further up.
+//
+//go:noinline
 func CallSite(skip int) Call {
 	var pcs [1]uintptr
 	runtime.Callers(skip+3, pcs[:])
@@ -182,6 +184,8 @@ func (n *Node) holds(blob plan.Digest) {
 
 // Narrow makes a node that takes rows one by one. keep says that keys stay, so
 // that the rows are placed as before.
+//
+//go:noinline
 func (n *Node) Narrow(op *Op, c Call, keep bool) *Node {
 	m := n.graph.node(narrowNode, op, c, n)
 	if keep {
@@ -198,6 +202,8 @@ func (n *Node) Part(op *Op, c Call, part string) *Node {
 }
 
 // Union makes a node of all partitions of several nodes.
+//
+//go:noinline
 func (n *Node) Union(c Call, others ...*Node) *Node {
 	return n.graph.node(unionNode, &Op{Name: "Union"}, c, append([]*Node{n}, others...)...)
 }
@@ -236,6 +242,8 @@ func (n *Node) Wide(op *Op, c Call, w Wide, others ...*Node) *Node {
 }
 
 // Err gives the first error of the node or of what it reads.
+//
+//go:noinline
 func (n *Node) Err() error {
 	seen := map[*Node]bool{}
 	for todo := []*Node{n}; len(todo) > 0; {

@@ -40,7 +40,7 @@ type Kernel func(t *Task, env []any, in, out any)
 // Narrow is an operator that takes rows one by one.
 type Narrow struct {
 	Kernel Kernel
-	out    func(parent *int, next Feed) outBatch
+	out    batch // stands for the type of the rows that the kernel makes
 }
 
 // Across is an operator that sees a whole partition at once.
@@ -65,14 +65,6 @@ func (*SinkPart) isPart()   {}
 
 // Run pushes every batch of a source into feed, until it wants no more.
 type Run func(feed Feed) error
-
-// outBatch is a *Rows that a kernel fills.
-type outBatch interface {
-	batch
-	setParent(row *int)
-	limit(rows int64)
-	Flush() bool
-}
 
 // sink is the end of a pipe.
 type sink interface {
@@ -123,11 +115,15 @@ func WithOp[E any](f any, make func(env E) *Op) *Op {
 }
 
 // one is an operator with a single part.
+//
+//go:noinline
 func one(name string, f any, p Part) *Op {
 	return many(name, f, map[string]Part{"": p})
 }
 
 // many is an operator with several parts.
+//
+//go:noinline
 func many(name string, f any, parts map[string]Part) *Op {
 	op := &Op{Name: name, Parts: parts}
 	if f != nil {
@@ -136,9 +132,12 @@ func many(name string, f any, parts map[string]Part) *Op {
 	return op
 }
 
-// of notes a type that the operator depends on and its function does not show.
-func of[T any](o *Op) *Op {
-	o.shows = reflect.TypeFor[T]()
+// of notes a type that the operator depends on and its function does not show,
+// by a nil pointer to it.
+//
+//go:noinline
+func of(pointer any, o *Op) *Op {
+	o.shows = reflect.TypeOf(pointer).Elem()
 	return o
 }
 

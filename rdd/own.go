@@ -13,35 +13,53 @@ import (
 // and when an accumulator takes one over from a value. Accumulators that hold
 // more than strings are left alone. The result serves one task.
 func owning[V, C any](f shuffle.Combine[V, C]) shuffle.Combine[V, C] {
-	accs, ok := weight.Strings(reflect.TypeFor[C]())
-	if !ok || len(accs) == 0 {
+	o := ownerOf(reflect.TypeFor[C](), reflect.TypeFor[V]())
+	if o == nil {
 		return f
 	}
-	vals, _ := weight.Strings(reflect.TypeFor[V]())
-	copier := weight.NewCopier(reflect.TypeFor[C]())
 	init, add, batch := f.Init, f.Add, f.AddBatch
-	own := func(acc *C, v *V) {
-		if borrows(unsafe.Pointer(acc), accs, unsafe.Pointer(v), vals) {
-			copier.Copy(unsafe.Pointer(acc), 0, 1)
-		}
-	}
 	f.Init = func(acc *C, v V) {
 		init(acc, v)
-		copier.Copy(unsafe.Pointer(acc), 0, 1)
+		o.own(unsafe.Pointer(acc))
 	}
 	f.Add = func(acc *C, v V) {
 		add(acc, v)
-		own(acc, &v)
+		o.take(unsafe.Pointer(acc), unsafe.Pointer(&v))
 	}
 	if batch != nil {
 		f.AddBatch = func(slots []*C, values []V) {
 			batch(slots, values)
 			for i := range slots {
-				own(slots[i], &values[i])
+				o.take(unsafe.Pointer(slots[i]), unsafe.Pointer(&values[i]))
 			}
 		}
 	}
 	return f
+}
+
+// owner knows where the strings of accumulators and values are.
+type owner struct {
+	accs, vals []uintptr
+	copier     *weight.Copier
+}
+
+// ownerOf is nil where there is nothing to copy.
+func ownerOf(acc, val reflect.Type) *owner {
+	accs, ok := weight.Strings(acc)
+	if !ok || len(accs) == 0 {
+		return nil
+	}
+	vals, _ := weight.Strings(val)
+	return &owner{accs, vals, weight.NewCopier(acc)}
+}
+
+func (o *owner) own(acc unsafe.Pointer) { o.copier.Copy(acc, 0, 1) }
+
+// take owns an accumulator's strings if it has some of the value's.
+func (o *owner) take(acc, v unsafe.Pointer) {
+	if borrows(acc, o.accs, v, o.vals) {
+		o.own(acc)
+	}
 }
 
 // borrows says whether a string of the accumulator lies within one of the

@@ -354,7 +354,7 @@ func TestKernelIntoSink(t *testing.T) {
 			w.r.o.NoKernels = true
 		}
 		call := func(line int) Call { return Call{Dir: thisDir(), Site: at("k.go", line)} }
-		acc, err := DecodeAcc[int64](w.act(n, Action{Op: count, Call: call(9)})[0].Value)
+		acc, err := decodeAcc[int64](w.act(n, Action{Op: count, Call: call(9)})[0].Value)
 		if err != nil || acc.Value != 1 {
 			t.Errorf("counted %+v, %v", acc, err)
 		}

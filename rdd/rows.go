@@ -1,6 +1,7 @@
 package rdd
 
 import (
+	"reflect"
 	"unsafe"
 
 	"github.com/gordd-project/gordd/rdd/codec"
@@ -20,8 +21,14 @@ type Rows[T any] struct {
 	// user code, so that an error can name the row.
 	Row int
 
-	buf    []T     // what Push fills
-	n      int     // so far; always less than len(buf)
+	buf []T // what Push fills
+	n   int // so far; always less than len(buf)
+	flow
+}
+
+// flow is what a batch has beside its rows.
+type flow struct {
+	self   any     // the *Rows
 	most   int     // rows that buf may grow to
 	from   []int32 // index in the parent's batch of the row that each came from
 	parent *int    // the parent's Row
@@ -34,15 +41,31 @@ type Rows[T any] struct {
 // whether it wants more.
 type Feed func(batch any) bool
 
-// batch is what the runner knows of a *Rows of any type.
+// batch is a *Rows of any type. A nil one stands for the type of its rows.
 type batch interface {
-	size() int
-	raw() codec.Rows
-	row() (i int, from int, value any)
-	fromOf(i int) int
-	origin() locator
-	rowPtr() *int
+	raw() *rawRows
+	typ() (*codec.Type, error)
 }
+
+func (*Rows[T]) typ() (*codec.Type, error) { return codec.TypeOf[T]() }
+
+// rawRows is a Rows whose type is known at run time only: all Rows are laid
+// out alike. What does not look into rows works on it, so that it is compiled
+// once. A slice of it has the right length, and elements of no size.
+type rawRows Rows[struct{}]
+
+func (r *Rows[T]) raw() *rawRows { return (*rawRows)(unsafe.Pointer(r)) }
+
+// rowsLike makes an empty batch of the type that like stands for.
+func rowsLike(like batch) *rawRows {
+	self := reflect.New(reflect.TypeOf(like).Elem()).Interface()
+	r := self.(batch).raw()
+	r.self = self
+	return r
+}
+
+// sliceOf is the type []T of a *Rows[T].
+func sliceOf(rows any) reflect.Type { return reflect.TypeOf(rows).Elem().Field(0).Type }
 
 // locator finds where row i of a source's batch was read.
 type locator interface {
@@ -56,13 +79,12 @@ type locator interface {
 //
 // Most tasks are small: the batch starts with a few rows and grows as it is
 // filled. Large rows make smaller batches.
-func newOut[T any](parent *int, next Feed) *Rows[T] {
-	var row T
-	most := BatchRows
-	if size := int(unsafe.Sizeof(row)); size > batchBytes/BatchRows {
-		most = max(batchBytes/size, minRows)
+func newOut(like batch, parent *int, next Feed) *rawRows {
+	r := rowsLike(like)
+	r.parent, r.next, r.most = parent, next, BatchRows
+	if size := int(sliceOf(r.self).Elem().Size()); size > batchBytes/BatchRows {
+		r.most = max(batchBytes/size, minRows)
 	}
-	r := &Rows[T]{parent: parent, next: next, most: most}
 	r.resize(minRows)
 	return r
 }
@@ -72,9 +94,12 @@ const (
 	batchBytes = 256 << 10
 )
 
-func (r *Rows[T]) resize(rows int) {
-	r.buf, r.from = make([]T, rows), make([]int32, rows)
+func (r *rawRows) resize(rows int) {
+	r.buf = rawSlice(reflect.MakeSlice(sliceOf(r.self), rows, rows).UnsafePointer(), rows)
+	r.from = make([]int32, rows)
 }
+
+func rawSlice(p unsafe.Pointer, n int) []struct{} { return unsafe.Slice((*struct{})(p), n) }
 
 // Push adds a row and says whether there is room for another. When there is
 // not, Flush must follow: kernels write
@@ -94,12 +119,14 @@ func (r *Rows[T]) Push(v T) bool {
 
 // Flush hands on the rows there are. It says false when no more rows are
 // wanted: the limit of a Take is reached, or the task is cancelled.
-func (r *Rows[T]) Flush() bool {
+func (r *Rows[T]) Flush() bool { return r.raw().flush() }
+
+func (r *rawRows) flush() bool {
 	n := r.n
 	r.n = 0
 	if n > 0 && !r.done {
 		r.Rows = r.buf[:n]
-		r.done = !r.next(r)
+		r.done = !r.next(r.self)
 		if n == len(r.buf) && n < r.most {
 			r.resize(min(4*n, r.most))
 		}
@@ -107,26 +134,31 @@ func (r *Rows[T]) Flush() bool {
 	return !r.done
 }
 
-func (r *Rows[T]) size() int          { return len(r.Rows) }
-func (r *Rows[T]) raw() codec.Rows    { return codec.RowsOf(r.Rows) }
-func (r *Rows[T]) setParent(row *int) { r.parent = row }
-func (r *Rows[T]) limit(rows int64) {
+func (r *rawRows) limit(rows int64) {
 	r.most = int(min(int64(r.most), rows))
 	r.buf = r.buf[:min(len(r.buf), r.most)]
 }
-func (r *Rows[T]) origin() locator { return r.where }
-func (r *Rows[T]) rowPtr() *int    { return &r.Row }
 
-// row gives the row in hand and the row of the parent's batch it came from.
-func (r *Rows[T]) row() (i, from int, value any) {
-	i = r.Row
-	if i < 0 || i >= len(r.Rows) {
-		return i, -1, nil
-	}
-	return i, r.fromOf(i), r.Rows[i]
+// set makes rows the batch's.
+func (r *rawRows) set(rows codec.Rows) { r.Rows = rawSlice(rows.Data, rows.Len) }
+
+// rows gives the batch's rows.
+func (r *rawRows) rows() codec.Rows {
+	return codec.Rows{Data: unsafe.Pointer(unsafe.SliceData(r.Rows)), Len: len(r.Rows)}
 }
 
-func (r *Rows[T]) fromOf(i int) int {
+// rowOf gives row i of a *Rows as it is, for messages about it.
+func rowOf(rows any, i int) any { return reflect.ValueOf(rows).Elem().Field(0).Index(i).Interface() }
+
+// inHand gives the row in hand and the row of the parent's batch it came from.
+func (r *rawRows) inHand() (i, from int) {
+	if r.Row < 0 || r.Row >= len(r.Rows) {
+		return r.Row, -1
+	}
+	return r.Row, r.fromOf(r.Row)
+}
+
+func (r *rawRows) fromOf(i int) int {
 	if i < 0 || i >= len(r.from) {
 		return -1
 	}

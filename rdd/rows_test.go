@@ -2,8 +2,13 @@ package rdd
 
 import (
 	"math/rand/v2"
+	"reflect"
+	"runtime"
 	"slices"
+	"strconv"
 	"testing"
+
+	"github.com/gordd-project/gordd/rdd/codec"
 )
 
 // taken takes batches and keeps what they hold.
@@ -17,16 +22,84 @@ type taken[T any] struct {
 func (k *taken[T]) feed(b any) bool {
 	in := b.(*Rows[T])
 	for i := range in.Rows {
-		k.rows, k.from = append(k.rows, in.Rows[i]), append(k.from, in.fromOf(i))
+		k.rows, k.from = append(k.rows, in.Rows[i]), append(k.from, in.raw().fromOf(i))
 	}
 	k.sizes = append(k.sizes, len(in.Rows))
 	return k.most == 0 || len(k.rows) < k.most
 }
 
+func outOf[T any](parent *int, next Feed) *Rows[T] {
+	return newOut((*Rows[T])(nil), parent, next).self.(*Rows[T])
+}
+
+// TestRawRows: all Rows are laid out alike, and what is seen of one is what is
+// there.
+func TestRawRows(t *testing.T) {
+	type large struct {
+		a byte
+		b [100]string
+	}
+	testRawRows(t, "a", "b")
+	testRawRows(t, byte(1), 2, 3)
+	testRawRows[any](t, nil, 1, "x")
+	testRawRows(t, struct{}{}, struct{}{})
+	testRawRows(t, large{a: 1}, large{b: [100]string{7: "x"}})
+	testRawRows[func()](t)
+}
+
+func testRawRows[T any](t *testing.T, rows ...T) {
+	t.Helper()
+	var r Rows[T]
+	var raw rawRows
+	typ, rawType := reflect.TypeOf(r), reflect.TypeOf(raw)
+	if typ.Size() != rawType.Size() || typ.NumField() != rawType.NumField() {
+		t.Fatalf("%s has another size than %s", typ, rawType)
+	}
+	for i := range typ.NumField() {
+		if f, g := typ.Field(i), rawType.Field(i); f.Name != g.Name || f.Offset != g.Offset || f.Type.Kind() != g.Type.Kind() {
+			t.Errorf("%s: %s at %d, %s at %d", typ, f.Name, f.Offset, g.Name, g.Offset)
+		}
+	}
+	like := rowsLike(&r)
+	like.set(codec.RowsOf(rows))
+	got := like.self.(*Rows[T])
+	if !reflect.DeepEqual(got.Rows, rows) && len(rows) > 0 || len(got.Rows) != len(rows) {
+		t.Errorf("got %v, want %v", got.Rows, rows)
+	}
+	if back := like.rows(); !reflect.DeepEqual(codec.Slice[T](back), got.Rows) {
+		t.Errorf("got back %v of %v", codec.Slice[T](back), got.Rows)
+	}
+	for i, row := range rows {
+		if got := rowOf(got, i); !reflect.DeepEqual(got, any(row)) {
+			t.Errorf("row %d: got %v, want %v", i, got, row)
+		}
+	}
+}
+
+// TestRowsSurvive: rows that only a raw batch refers to are not collected.
+func TestRowsSurvive(t *testing.T) {
+	var got taken[*string]
+	out := newOut((*Rows[*string])(nil), new(int), got.feed)
+	rows := out.self.(*Rows[*string])
+	for i := range 3 * BatchRows {
+		s := strconv.Itoa(i)
+		if !rows.Push(&s) {
+			runtime.GC()
+			out.flush()
+		}
+	}
+	out.flush()
+	for i, s := range got.rows {
+		if *s != strconv.Itoa(i) {
+			t.Fatalf("row %d is %s", i, *s)
+		}
+	}
+}
+
 func TestRowsPushFlush(t *testing.T) {
 	var got taken[int]
 	parent := 0
-	out := newOut[int](&parent, got.feed)
+	out := outOf[int](&parent, got.feed)
 	const n = 10 * BatchRows
 	for i := range n {
 		parent = i % 777
@@ -52,7 +125,7 @@ func TestRowsPushFlush(t *testing.T) {
 
 func TestRowsDone(t *testing.T) {
 	got := taken[int]{most: 5}
-	out := newOut[int](new(int), got.feed)
+	out := outOf[int](new(int), got.feed)
 	pushed := 0
 	for pushed < 1000 {
 		pushed++
@@ -73,8 +146,8 @@ func TestRowsDone(t *testing.T) {
 func TestRowsLimit(t *testing.T) {
 	for _, limit := range []int64{1, 2, 15, 16, 17, 100, 5000} {
 		var got taken[int]
-		out := newOut[int](new(int), got.feed)
-		out.limit(limit)
+		out := outOf[int](new(int), got.feed)
+		out.raw().limit(limit)
 		for i := range 5000 {
 			if !out.Push(i) && !out.Flush() {
 				t.Fatal("ended early")
@@ -90,7 +163,7 @@ func TestRowsLimit(t *testing.T) {
 func TestRowsOfLargeTypes(t *testing.T) {
 	type large [1 << 20]byte
 	var got taken[large]
-	out := newOut[large](new(int), func(b any) bool { got.sizes = append(got.sizes, len(b.(*Rows[large]).Rows)); return true })
+	out := outOf[large](new(int), func(b any) bool { got.sizes = append(got.sizes, len(b.(*Rows[large]).Rows)); return true })
 	for range 50 {
 		if !out.Push(large{}) {
 			out.Flush()
@@ -108,7 +181,7 @@ func TestRowsRandom(t *testing.T) {
 	for range 50 {
 		var got taken[int]
 		parent := 0
-		out := newOut[int](&parent, got.feed)
+		out := outOf[int](&parent, got.feed)
 		var want []int
 		for i := range rng.IntN(5000) {
 			parent = rng.IntN(1 << 20)
@@ -125,10 +198,10 @@ func TestRowsRandom(t *testing.T) {
 }
 
 func TestRowsInHand(t *testing.T) {
-	r := Rows[string]{Rows: []string{"a", "b"}, from: []int32{4, 9}}
+	r := Rows[string]{Rows: []string{"a", "b"}, flow: flow{from: []int32{4, 9}}}
 	for row, want := range map[int][2]int{-1: {-1, -1}, 0: {0, 4}, 1: {1, 9}, 2: {2, -1}} {
 		r.Row = row
-		if i, from, _ := r.row(); i != want[0] || from != want[1] {
+		if i, from := r.raw().inHand(); i != want[0] || from != want[1] {
 			t.Errorf("row %d: got %d from %d, want %v", row, i, from, want)
 		}
 	}

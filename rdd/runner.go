@@ -170,7 +170,7 @@ func (t *Task) counted(op plan.Op, run Run) Run {
 		l := &link{ops: []plan.Op{op}}
 		t.at = l
 		err := run(func(b any) bool {
-			t.counters.RowsIn += int64(b.(batch).size())
+			t.counters.RowsIn += int64(len(b.(batch).raw().Rows))
 			ok := feed(b)
 			t.at = l
 			return ok && !t.stopped()

@@ -17,15 +17,24 @@ import (
 // SaveAsTextFileOp writes rows as lines of text. format makes a row's line,
 // without its end; without one, TextFormat does.
 func SaveAsTextFileOp[T any](format ...func(T) string) *Op {
-	var f any
-	if len(format) > 0 {
-		f = format[0]
+	if len(format) == 0 {
+		return of((*T)(nil), one("SaveAsTextFile", nil, textPart((*Rows[T])(nil), nil)))
 	}
-	return of[T](one("SaveAsTextFile", f, &SinkPart{open: func(t *Task, _ *plan.Sink) (sink, error) {
-		line := func(dst []byte, row *T) ([]byte, error) { return append(dst, format[0](*row)...), nil }
-		if len(format) == 0 {
+	f := format[0]
+	return of((*T)(nil), one("SaveAsTextFile", f, textPart((*Rows[T])(nil), func(dst []byte, row unsafe.Pointer) ([]byte, error) {
+		return append(dst, f(*(*T)(row))...), nil
+	})))
+}
+
+// textPart makes the sink of rows like those of like; line may be nil.
+//
+//go:noinline
+func textPart(like batch, line textAppender) *SinkPart {
+	return &SinkPart{open: func(t *Task, _ *plan.Sink) (sink, error) {
+		row, line := sliceOf(like).Elem(), line
+		if line == nil {
 			var err error
-			if line, err = TextFormat[T](); err != nil {
+			if line, err = textOf(row); err != nil {
 				return nil, err
 			}
 		}
@@ -33,8 +42,8 @@ func SaveAsTextFileOp[T any](format ...func(T) string) *Op {
 		if err != nil {
 			return nil, err
 		}
-		return &textSink[T]{t: t, line: line, file: w, buf: bufio.NewWriterSize(w, 256<<10)}, nil
-	}}))
+		return &textSink{t: t, line: line, size: row.Size(), file: w, buf: bufio.NewWriterSize(w, 256<<10)}, nil
+	}}
 }
 
 // createStaged creates the attempt's output file, compressed as its name says.
@@ -55,9 +64,10 @@ func createStaged(t *Task) (storage.Writer, error) {
 }
 
 // textSink writes a part file.
-type textSink[T any] struct {
+type textSink struct {
 	t    *Task
-	line func(dst []byte, row *T) ([]byte, error)
+	line textAppender
+	size uintptr // of a row
 	file storage.Writer
 	buf  *bufio.Writer
 	text []byte
@@ -66,16 +76,17 @@ type textSink[T any] struct {
 	err  error
 }
 
-func (s *textSink[T]) feed(b any) bool {
-	rows := b.(*Rows[T])
+func (s *textSink) feed(b any) bool {
+	in := b.(batch).raw()
+	rows := in.rows()
 	s.text = s.text[:0]
-	for i := range rows.Rows {
-		rows.Row = i
+	for i := range rows.Len {
+		in.Row = i
 		before := len(s.text)
-		text, err := s.line(s.text, &rows.Rows[i])
+		text, err := s.line(s.text, unsafe.Add(rows.Data, uintptr(i)*s.size))
 		if err != nil {
 			s.text = text[:before]
-			s.t.Reject(rows.Rows[i], err)
+			s.t.Reject(rowOf(b, i), err)
 			continue
 		}
 		s.text = append(text, '\n')
@@ -87,17 +98,17 @@ func (s *textSink[T]) feed(b any) bool {
 	return s.write()
 }
 
-func (s *textSink[T]) write() bool {
+func (s *textSink) write() bool {
 	_, _ = s.sum.Write(s.text)
 	_, s.err = s.buf.Write(s.text)
 	s.text = s.text[:0]
 	return s.err == nil
 }
 
-func (s *textSink[T]) target() any { return nil }
-func (s *textSink[T]) flush() bool { return s.err == nil }
+func (s *textSink) target() any { return nil }
+func (s *textSink) flush() bool { return s.err == nil }
 
-func (s *textSink[T]) finish(res *plan.Result) error {
+func (s *textSink) finish(res *plan.Result) error {
 	if s.err == nil {
 		s.err = s.buf.Flush()
 	}
@@ -116,20 +127,17 @@ func (s *textSink[T]) finish(res *plan.Result) error {
 	return nil
 }
 
-func (s *textSink[T]) abort() { _ = s.file.Abort() }
+func (s *textSink) abort() { _ = s.file.Abort() }
 
 // textAppender appends the text of the value at p.
 type textAppender func(dst []byte, p unsafe.Pointer) ([]byte, error)
 
-// TextFormat gives the text of rows of type T: strings and bytes as they are,
-// numbers and booleans as strconv writes them, encoding.TextMarshaler by its
-// own word, a pair as key, tab, value. Other types are an error that says so.
-func TextFormat[T any]() (func(dst []byte, row *T) ([]byte, error), error) {
-	f, err := textOf(reflect.TypeFor[T]())
-	if err != nil {
-		return nil, err
-	}
-	return func(dst []byte, row *T) ([]byte, error) { return f(dst, unsafe.Pointer(row)) }, nil
+// HasText says whether rows of a type have a text form, by the error: strings
+// and bytes as they are, numbers and booleans as strconv writes them,
+// encoding.TextMarshaler by its own word, a pair as key, tab, value.
+func HasText(row reflect.Type) error {
+	_, err := textOf(row)
+	return err
 }
 
 func textOf(t reflect.Type) (textAppender, error) {

@@ -173,7 +173,7 @@ func (t *Task) runAcross(a *Across, in Run, ops []plan.Op, next Feed) error {
 	err := a.run(t, func(feed Feed) error {
 		t.at = saved
 		err := in(func(b any) bool {
-			l.prev, l.in = t.at, b.(batch)
+			l.prev, l.in = t.at, b.(batch).raw()
 			t.at = l
 			ok := feed(b)
 			t.at = l.prev
@@ -197,18 +197,18 @@ func (t *Task) runAcross(a *Across, in Run, ops []plan.Op, next Feed) error {
 func (t *Task) kernelFeed(s *segment, ops []plan.Op, next Feed, limit int64) Feed {
 	l := &link{ops: ops[s.from:s.to]}
 	row := new(int)
-	out := s.last.out(row, next)
+	out := newOut(s.last.out, row, next)
 	if limit > 0 {
 		out.limit(limit)
 	}
 	// The output's rows are counted by the input batch in hand.
 	return func(b any) bool {
-		in := b.(batch)
-		out.setParent(in.rowPtr())
+		in := b.(batch).raw()
+		out.parent = &in.Row
 		l.prev, l.in = t.at, in
 		t.at = l
-		s.kernel(t, s.envs, b, out)
-		ok := out.Flush()
+		s.kernel(t, s.envs, b, out.self)
+		ok := out.flush()
 		t.at = l.prev
 		return ok
 	}
@@ -219,11 +219,11 @@ func (t *Task) targetFeed(s *segment, ops []plan.Op, e *end) Feed {
 	l := &link{ops: append(append([]plan.Op(nil), ops[s.from:]...), e.op)}
 	target := e.sink.target()
 	return func(b any) bool {
-		in := b.(batch)
+		in := b.(batch).raw()
 		l.prev, l.in = t.at, in
 		t.at = l
 		s.kernel(t, s.envs, b, target)
-		*in.rowPtr() = -1 // what is combined now is not one row
+		in.Row = -1 // what is combined now is not one row
 		ok := e.sink.flush()
 		t.at = l.prev
 		return ok
@@ -233,7 +233,7 @@ func (t *Task) targetFeed(s *segment, ops []plan.Op, e *end) Feed {
 func (t *Task) sinkFeed(e *end) Feed {
 	l := &link{ops: []plan.Op{e.op}}
 	return func(b any) bool {
-		l.prev, l.in = t.at, b.(batch)
+		l.prev, l.in = t.at, b.(batch).raw()
 		t.at = l
 		ok := e.sink.feed(b)
 		t.at = l.prev

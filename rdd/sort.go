@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sort"
 	"unsafe"
 
 	"github.com/gordd-project/gordd/rdd/codec"
@@ -14,20 +15,22 @@ import (
 	"github.com/gordd-project/gordd/shuffle"
 )
 
-// order is how a sort compares rows of S. Bounds between partitions are values
-// of B, which every row has one of.
-type order[S, B any] struct {
-	bound  func(*S) B
-	cmpRow func(a, b unsafe.Pointer) int // of rows
-	cmp    func(a, b *B) int
-	prefix func(rows codec.Rows, out []uint64)
+// order is how a sort compares rows, which are of type row. The bounds between
+// partitions are of type bound, which every row begins with.
+type order struct {
+	row, bound *codec.Type
+	cmp        func(a, b unsafe.Pointer) int // of bounds, or of rows
+	prefix     func(rows codec.Rows, out []uint64)
 }
 
+// ordering makes the order of a sort, for ascending or descending.
+type ordering func(descending bool) (order, error)
+
 // Sample is one row of the sample that bounds are made of: Weight rows like it
-// are in the partition it was taken from.
-type Sample[B any] struct {
+// are in the partition it was taken from. Bound is encoded.
+type Sample struct {
 	Weight float64
-	Bound  B
+	Bound  []byte
 }
 
 // sampleRows is how many rows of each partition are sampled, at most: enough
@@ -40,14 +43,15 @@ const (
 	allSamples    = 1 << 20
 )
 
-// sorting makes the parts of a sort of rows of S, which come out as rows of O.
-// make gives the order, for ascending or descending.
-func sorting[S, B, O any](name string, f any, make func(descending bool) (order[S, B], error), result func(shuffle.RawStream) Run, extra map[string]Part) *Op {
+// sorting makes the parts of a sort of rows like those of like. key is the part
+// that makes these, nil where they are the operator's own rows; result turns
+// them back.
+func sorting(like batch, make ordering, key Part, result func(shuffle.RawStream) Run) map[string]Part {
 	parts := map[string]Part{
 		"sample":  &SinkPart{open: func(t *Task, spec *plan.Sink) (sink, error) { return newSampler(t, spec, make) }},
-		"samples": readPart[Sample[B]](),
+		"samples": readPart((*Rows[Sample])(nil)),
 		"bounds":  &SinkPart{open: func(t *Task, spec *plan.Sink) (sink, error) { return newBounder(spec, make) }},
-		"map": writerPart(codec.TypeOf[S], func(t *Task, spec *plan.Sink) (shuffle.Placer, error) {
+		"map": writerPart(like, func(t *Task, spec *plan.Sink, _ *codec.Type) (shuffle.Placer, error) {
 			o, err := make(spec.Part.Descending)
 			if err != nil {
 				return nil, err
@@ -63,107 +67,119 @@ func sorting[S, B, O any](name string, f any, make func(descending bool) (order[
 			if err != nil {
 				return nil, err
 			}
-			typ, err := codec.TypeOf[S]()
-			if err != nil {
-				return nil, err
-			}
-			return result(shuffle.Sort(t, t.readConfig(in), typ, o.prefix, o.cmpRow, stream(t, in, 0, typ))), nil
+			return result(shuffle.Sort(t, t.readConfig(in), o.row, o.prefix, o.cmp, stream(t, in, 0, o.row))), nil
 		}},
 	}
-	for name, p := range extra {
-		parts[name] = p
+	if key != nil {
+		parts["key"] = key
 	}
-	return of[S](many(name, f, parts))
+	return parts
 }
 
 // byKey orders pairs by their key.
-func byKey[K comparable, V any](descending bool) (order[Pair[K, V], K], error) {
-	keys, err := codec.KeysFor[K]()
+func byKey[K comparable, V any](descending bool) (order, error) {
+	keys, err := codec.KeyTypeOf[K]()
 	if err != nil {
-		return order[Pair[K, V], K]{}, err
+		return order{}, err
 	}
+	pair, err := codec.PairTypeOf[K, V]()
+	if err != nil {
+		return order{}, err
+	}
+	return orderByKey(keys, pair, descending), nil
+}
+
+func orderByKey(keys *codec.KeyType, pair codec.PairType, descending bool) order {
 	sign := 1
 	var flip uint64
 	if descending {
 		sign, flip = -1, ^uint64(0)
 	}
-	typ := keys.KeyType // a row begins with its key
-	return order[Pair[K, V], K]{
-		bound:  func(p *Pair[K, V]) K { return p.Key },
-		cmpRow: func(a, b unsafe.Pointer) int { return sign * typ.Compare(a, b) },
-		cmp:    func(a, b *K) int { return sign * typ.Compare(unsafe.Pointer(a), unsafe.Pointer(b)) },
+	return order{
+		row:   pair.Type,
+		bound: pair.Key,
+		cmp:   func(a, b unsafe.Pointer) int { return sign * keys.Compare(a, b) },
 		prefix: func(rows codec.Rows, out []uint64) {
 			out = out[:rows.Len]
-			typ.Prefix(out, rows.Data, unsafe.Sizeof(Pair[K, V]{}))
+			keys.Prefix(out, rows.Data, uintptr(pair.Size()))
 			for i := range out {
 				out[i] ^= flip
 			}
 		},
-	}, nil
+	}
 }
 
 // SortByKeyOp sorts pairs by key; pairs with equal keys stay in order.
 func SortByKeyOp[K cmp.Ordered, V any]() *Op {
-	return sorting[Pair[K, V], K, Pair[K, V]]("SortByKey", nil, byKey[K, V], runOf[Pair[K, V]], nil)
+	like := (*Rows[Pair[K, V]])(nil)
+	return of((*Pair[K, V])(nil), many("SortByKey", nil, sorting(like, byKey[K, V], nil, likeRows(like))))
 }
 
 // SortByOp sorts rows by the key that f gives; rows with equal keys stay in
 // order.
 func SortByOp[T any, K cmp.Ordered](f func(T) K) *Op {
-	values := func(rows shuffle.RawStream) Run {
-		return joinedRows(rows, func(p *Pair[K, T]) T { return p.Value })
-	}
-	return sorting[Pair[K, T], K, T]("SortBy", f, byKey[K, T], values, map[string]Part{
-		"key": narrowPart(func(_ *Task, in *Rows[T], out *Rows[Pair[K, T]]) {
-			for i, row := range in.Rows {
-				in.Row = i
-				if !out.Push(Pair[K, T]{Key: f(row), Value: row}) && !out.Flush() {
-					return
-				}
+	pairs := (*Rows[Pair[K, T]])(nil)
+	key := &Narrow{out: pairs, Kernel: func(_ *Task, _ []any, inAny, outAny any) {
+		in, out := inAny.(*Rows[T]), outAny.(*Rows[Pair[K, T]])
+		for i, row := range in.Rows {
+			in.Row = i
+			if !out.Push(Pair[K, T]{Key: f(row), Value: row}) && !out.Flush() {
+				return
 			}
-		}),
-	})
+		}
+	}}
+	return of((*Pair[K, T])(nil), many("SortBy", f, sorting(pairs, byKey[K, T], key, func(rows shuffle.RawStream) Run {
+		return runOf((*Rows[T])(nil), mapped(rows, func(p *Pair[K, T]) T { return p.Value }))
+	})))
 }
 
 // SortFuncOp sorts rows by a comparison; rows that compare equal stay in
 // order.
 func SortFuncOp[T any](f func(a, b T) int) *Op {
-	return sorting[T, T, T]("SortFunc", f, func(descending bool) (order[T, T], error) {
-		sign := 1
-		if descending {
-			sign = -1
+	like := (*Rows[T])(nil)
+	return of((*T)(nil), many("SortFunc", f, sorting(like, orderBy(like, Comparing(f)), nil, likeRows(like))))
+}
+
+//go:noinline
+func orderBy(like batch, f func(a, b unsafe.Pointer) int) ordering {
+	return func(descending bool) (order, error) {
+		typ, err := like.typ()
+		if err != nil {
+			return order{}, err
 		}
-		compare := func(a, b *T) int { return sign * f(*a, *b) }
-		compareRows := func(a, b unsafe.Pointer) int { return compare((*T)(a), (*T)(b)) }
+		compare := f
+		if descending {
+			compare = func(a, b unsafe.Pointer) int { return -f(a, b) }
+		}
 		// Nothing is known of the comparison: all rows have the same prefix.
 		prefix := func(_ codec.Rows, out []uint64) { clear(out) }
-		return order[T, T]{bound: func(row *T) T { return *row }, cmpRow: compareRows, cmp: compare, prefix: prefix}, nil
-	}, runOf[T], nil)
+		return order{row: typ, bound: typ, cmp: compare, prefix: prefix}, nil
+	}
 }
 
 // sampler takes a sample of its partition, every row as likely as any other
 // (reservoir sampling, Vitter's algorithm R), and writes it for the task that
 // finds the bounds.
-type sampler[S, B any] struct {
+type sampler struct {
 	writeSink
-	order order[S, B]
+	order order
 	rng   *rand.Rand
 	most  int64
-	taken []B
+	taken [][]byte // encoded bounds
 	rows  int64
 	stop  error
 }
 
-func newSampler[S, B any](t *Task, spec *plan.Sink, make func(bool) (order[S, B], error)) (sink, error) {
+func newSampler(t *Task, spec *plan.Sink, make ordering) (sink, error) {
 	o, err := make(spec.Part.Descending)
 	if err != nil {
 		return nil, err
 	}
-	typ, err := codec.TypeOf[Sample[B]]()
+	typ, err := codec.TypeOf[Sample]()
 	if err != nil {
 		return nil, err
 	}
-	return &sampler[S, B]{
+	return &sampler{
 		writeSink: writeSink{t: t, w: shuffle.NewWriter(t.writeConfig(spec), typ, shuffle.Single)},
 		order:     o,
 		most:      int64(min(max(allSamples/max(t.stage.N(), 1), minSampleRows), sampleRows)),
@@ -171,10 +187,11 @@ func newSampler[S, B any](t *Task, spec *plan.Sink, make func(bool) (order[S, B]
 	}, nil
 }
 
-func (s *sampler[S, B]) feed(b any) bool {
-	rows := b.(*Rows[S])
-	for i := range rows.Rows {
-		rows.Row = i
+func (s *sampler) feed(b any) bool {
+	in := b.(batch).raw()
+	rows := in.rows()
+	for i := range rows.Len {
+		in.Row = i
 		s.rows++
 		at := int64(len(s.taken))
 		if at == s.most {
@@ -182,8 +199,7 @@ func (s *sampler[S, B]) feed(b any) bool {
 				continue
 			}
 		}
-		// The row may be a piece of a text chunk that the sample must not keep.
-		kept, err := clone(s.order.bound(&rows.Rows[i]))
+		kept, err := s.order.bound.Marshal(s.order.row.At(rows, i))
 		if err != nil {
 			s.stop = err
 			return false
@@ -197,77 +213,88 @@ func (s *sampler[S, B]) feed(b any) bool {
 	return true
 }
 
-// clone copies a value with everything it refers to.
-func clone[T any](v T) (T, error) {
-	b, err := codec.Marshal(v)
-	if err != nil {
-		return v, err
-	}
-	return codec.Unmarshal[T](b)
-}
-
-func (s *sampler[S, B]) finish(res *plan.Result) error {
+func (s *sampler) finish(res *plan.Result) error {
 	if s.stop != nil {
 		s.abort()
 		return s.stop
 	}
-	out := make([]Sample[B], len(s.taken))
+	out := make([]Sample, len(s.taken))
 	for i, b := range s.taken {
-		out[i] = Sample[B]{Weight: float64(s.rows) / float64(len(s.taken)), Bound: b}
+		out[i] = Sample{Weight: float64(s.rows) / float64(len(s.taken)), Bound: b}
 	}
 	if len(out) > 0 {
-		s.writeSink.feed(&Rows[Sample[B]]{Rows: out})
+		s.writeSink.feed(&Rows[Sample]{Rows: out})
 	}
 	return s.writeSink.finish(res)
 }
 
 // bounder finds the bounds of a range partitioner from all samples.
-type bounder[S, B any] struct {
-	order   order[S, B]
+type bounder struct {
+	order   order
 	n       int
-	samples []Sample[B]
+	weights []float64
+	bounds  *codec.Buffer
+	err     error
 }
 
-func newBounder[S, B any](spec *plan.Sink, make func(bool) (order[S, B], error)) (sink, error) {
+func newBounder(spec *plan.Sink, make ordering) (sink, error) {
 	o, err := make(spec.Part.Descending)
-	return &bounder[S, B]{order: o, n: spec.Part.N}, err
+	if err != nil {
+		return nil, err
+	}
+	return &bounder{order: o, n: spec.Part.N, bounds: o.bound.NewBuffer(0)}, nil
 }
 
-func (s *bounder[S, B]) feed(b any) bool {
-	s.samples = append(s.samples, b.(*Rows[Sample[B]]).Rows...)
+func (s *bounder) feed(b any) bool {
+	for _, x := range b.(*Rows[Sample]).Rows {
+		if _, s.err = s.order.bound.Decode(s.bounds, x.Bound, 1); s.err != nil {
+			s.err = fmt.Errorf("read a sample: %w", s.err)
+			return false
+		}
+		s.weights = append(s.weights, x.Weight)
+	}
 	return true
 }
 
-func (s *bounder[S, B]) target() any { return nil }
-func (s *bounder[S, B]) flush() bool { return true }
-func (s *bounder[S, B]) abort()      {}
+func (s *bounder) target() any { return nil }
+func (s *bounder) flush() bool { return true }
+func (s *bounder) abort()      {}
 
 // finish cuts the weighted sample into n parts of equal weight. Equal bounds
 // become one, so that all rows that compare equal go to one partition.
-func (s *bounder[S, B]) finish(res *plan.Result) error {
-	slices.SortStableFunc(s.samples, func(a, b Sample[B]) int { return s.order.cmp(&a.Bound, &b.Bound) })
-	var total, sum float64
-	for _, x := range s.samples {
-		total += x.Weight
+func (s *bounder) finish(res *plan.Result) error {
+	if s.err != nil {
+		return s.err
 	}
-	var bounds []B
-	for i := range s.samples {
-		sum += s.samples[i].Weight
+	typ, rows := s.order.bound, s.bounds.Rows()
+	samples := make([]int, rows.Len)
+	var total, sum float64
+	for i := range samples {
+		samples[i] = i
+		total += s.weights[i]
+	}
+	slices.SortStableFunc(samples, func(i, j int) int { return s.order.cmp(typ.At(rows, i), typ.At(rows, j)) })
+	var bounds []unsafe.Pointer
+	for _, i := range samples {
+		sum += s.weights[i]
 		if len(bounds) == s.n-1 {
 			break
 		}
 		if sum < total*float64(len(bounds)+1)/float64(s.n) {
 			continue
 		}
-		b := s.samples[i].Bound
-		if n := len(bounds); n > 0 && s.order.cmp(&bounds[n-1], &b) >= 0 {
+		b := typ.At(rows, i)
+		if n := len(bounds); n > 0 && s.order.cmp(bounds[n-1], b) >= 0 {
 			continue
 		}
 		bounds = append(bounds, b)
 	}
-	var err error
-	res.Value, err = codec.Marshal(bounds)
-	return err
+	found := typ.NewBuffer(len(bounds))
+	found.Gather(bounds)
+	for from := 0; from < len(bounds) && s.err == nil; from += BatchRows {
+		res.Value, s.err = appendRows(res.Value, typ, typ.Part(found.Rows(), from, min(from+BatchRows, len(bounds))))
+	}
+	return s.err
 }
 
 // bounds gives the range bounds that the stage got, still encoded.
@@ -282,22 +309,22 @@ func (t *Task) bounds(key plan.StageKey) ([]byte, error) {
 
 // placeByBounds places rows by binary search: partition i has the rows that
 // are not above bound i.
-func placeByBounds[S, B any](o order[S, B], encoded []byte, n int) (shuffle.Placer, error) {
-	bounds, err := codec.Unmarshal[[]B](encoded)
+func placeByBounds(o order, encoded []byte, n int) (shuffle.Placer, error) {
+	all := o.bound.NewBuffer(0)
+	err := DecodeRows(encoded, o.bound, func(rows codec.Rows) bool {
+		all.Append(rows)
+		return true
+	})
 	if err != nil {
 		return nil, fmt.Errorf("decode range bounds: %w", err)
 	}
-	if len(bounds) >= n {
-		return nil, fmt.Errorf("%d range bounds for %d partitions", len(bounds), n)
+	bounds := all.Rows()
+	if bounds.Len >= n {
+		return nil, fmt.Errorf("%d range bounds for %d partitions", bounds.Len, n)
 	}
-	return func(batch codec.Rows, out []uint32) {
-		rows := codec.Slice[S](batch)
-		for i := range rows {
-			b := o.bound(&rows[i])
-			at, _ := slices.BinarySearchFunc(bounds, b, func(x, y B) int { return o.cmp(&x, &y) })
-			out[i] = uint32(at)
-		}
-	}, nil
+	return shuffle.By(o.row, func(row unsafe.Pointer) uint32 {
+		return uint32(sort.Search(bounds.Len, func(i int) bool { return o.cmp(o.bound.At(bounds, i), row) >= 0 }))
+	}), nil
 }
 
 // appendRows appends rows of type typ as one block with its length in front.
@@ -319,16 +346,8 @@ func appendRows(dst []byte, typ *codec.Type, rows codec.Rows) ([]byte, error) {
 	return dst, nil
 }
 
-// decodeRows feeds the rows of what appendRows wrote.
-func decodeRows[T any](b []byte, feed Feed) error {
-	typ, err := codec.TypeOf[T]()
-	if err != nil {
-		return err
-	}
-	return runOf[T](func(yield func(codec.Rows) bool) error { return decodeBlocks(b, typ, yield) })(feed)
-}
-
-func decodeBlocks(b []byte, typ *codec.Type, yield func(codec.Rows) bool) error {
+// DecodeRows gives the rows, of type typ, of a collected result.
+func DecodeRows(b []byte, typ *codec.Type, yield func(codec.Rows) bool) error {
 	rows := typ.NewBuffer(0)
 	for len(b) > 0 {
 		if len(b) < 4 {

@@ -2,11 +2,14 @@ package rdd
 
 import (
 	"cmp"
+	"errors"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/gordd-project/gordd/rdd/codec"
 	"github.com/gordd-project/gordd/rdd/plan"
@@ -80,29 +83,29 @@ func TestSort(t *testing.T) {
 }
 
 // boundsOf finds bounds for n partitions.
-func boundsOf(t *testing.T, n int, descending bool, samples ...Sample[string]) []string {
+func boundsOf(t *testing.T, n int, descending bool, samples ...Sample) []string {
 	t.Helper()
 	s, err := newBounder(&plan.Sink{Part: &plan.Partitioner{N: n, Descending: descending}}, byKey[string, int])
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.feed(&Rows[Sample[string]]{Rows: samples})
+	s.feed(&Rows[Sample]{Rows: samples})
 	var res plan.Result
 	if err := s.finish(&res); err != nil {
 		t.Fatal(err)
 	}
 	s.abort()
-	bounds, err := codec.Unmarshal[[]string](res.Value)
-	if err != nil {
+	var bounds []string
+	if err := decodeRows(res.Value, func(rows []string) bool { bounds = append(bounds, rows...); return true }); err != nil {
 		t.Fatal(err)
 	}
 	return bounds
 }
 
 func TestBounder(t *testing.T) {
-	sample := func(keys string, weight float64) (all []Sample[string]) {
+	sample := func(keys string, weight float64) (all []Sample) {
 		for _, k := range keys {
-			all = append(all, Sample[string]{weight, string(k)})
+			all = append(all, Sample{weight, must(codec.Marshal(string(k)))})
 		}
 		return all
 	}
@@ -110,7 +113,7 @@ func TestBounder(t *testing.T) {
 		name       string
 		n          int
 		descending bool
-		samples    []Sample[string]
+		samples    []Sample
 		want       string
 	}{
 		{"no rows", 4, false, nil, ""},
@@ -144,7 +147,7 @@ func TestPlaceByBounds(t *testing.T) {
 				bounds = slices.Clone(bounds)
 				slices.Reverse(bounds)
 			}
-			encoded, err := codec.Marshal(bounds)
+			encoded, err := appendRows(nil, must(codec.TypeOf[int]()), codec.RowsOf(bounds))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -160,7 +163,7 @@ func TestPlaceByBounds(t *testing.T) {
 			place(codec.RowsOf(rows), out)
 			for i, row := range rows {
 				want := 0
-				for want < len(bounds) && o.cmp(&row.Key, &bounds[want]) > 0 {
+				for want < len(bounds) && o.cmp(unsafe.Pointer(&row.Key), unsafe.Pointer(&bounds[want])) > 0 {
 					want++
 				}
 				if int(out[i]) != want {
@@ -204,13 +207,13 @@ func TestSamplerWeights(t *testing.T) {
 			in.Rows[0].Key = int64(i)
 			s.feed(in)
 		}
-		sampler := s.(*sampler[Pair[int64, int64], int64])
+		sampler := s.(*sampler)
 		if len(sampler.taken) != min(rows, sampleRows) {
 			t.Errorf("took %d of %d rows", len(sampler.taken), rows)
 		}
 		var mean float64
 		for _, k := range sampler.taken {
-			mean += float64(k) / float64(len(sampler.taken))
+			mean += float64(must(codec.Unmarshal[int64](k))) / float64(len(sampler.taken))
 		}
 		if rows > sampleRows && math.Abs(mean-float64(rows)/2) > float64(rows)/20 {
 			t.Errorf("the mean of a sample of 0 to %d is %f", rows, mean)
@@ -230,7 +233,7 @@ func TestSamplesAreBounded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := s.(*sampler[Pair[int64, int64], int64]).most; got != want {
+		if got := s.(*sampler).most; got != want {
 			t.Errorf("%d partitions: %d samples each, want %d", n, got, want)
 		}
 		s.abort()
@@ -255,24 +258,24 @@ func TestRowBlocks(t *testing.T) {
 		want = append(want, rows...)
 	}
 	var got []string
-	if err := DecodeRows(b, func(rows []string) bool { got = append(got, rows...); return true }); err != nil || !slices.Equal(got, want) {
+	if err := decodeRows(b, func(rows []string) bool { got = append(got, rows...); return true }); err != nil || !slices.Equal(got, want) {
 		t.Fatalf("got %d rows, %v", len(got), err)
 	}
 	batches := 0
-	if err := DecodeRows(b, func([]string) bool { batches++; return batches < 3 }); err != nil || batches != 3 {
+	if err := decodeRows(b, func([]string) bool { batches++; return batches < 3 }); err != nil || batches != 3 {
 		t.Errorf("%d batches after the end, %v", batches, err)
 	}
 	// Rows that are damaged are an error or the rows, never a panic.
 	for i := range b {
 		bad := slices.Clone(b)
 		bad[i] ^= 0x41
-		if err := DecodeRows(bad, func([]string) bool { return true }); err == nil {
+		if err := decodeRows(bad, func([]string) bool { return true }); err == nil {
 			t.Fatalf("byte %d is wrong and nobody says so", i)
 		}
 	}
 	for cut := range b {
 		got = got[:0]
-		err := DecodeRows(b[:cut], func(rows []string) bool { got = append(got, rows...); return true })
+		err := decodeRows(b[:cut], func(rows []string) bool { got = append(got, rows...); return true })
 		if err == nil && len(got) == len(want) {
 			t.Fatalf("all rows are there in %d of %d bytes", cut, len(b))
 		}
@@ -293,7 +296,64 @@ func FuzzDecodeRows(f *testing.F) {
 	}
 	f.Add([]byte("\xff\xff\xff\xff"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		_ = DecodeRows(b, func([]string) bool { return true })
-		_, _ = DecodeAcc[string](b)
+		_ = decodeRows(b, func([]string) bool { return true })
+		_, _ = decodeAcc[string](b)
 	})
+}
+
+func TestBounderOfDamagedSamples(t *testing.T) {
+	s, err := newBounder(&plan.Sink{Part: &plan.Partitioner{N: 4}}, byKey[string, int])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.feed(&Rows[Sample]{Rows: []Sample{{1, []byte{1, 'a'}}, {1, []byte{9, 'a'}}}}) {
+		t.Error("a damaged sample is taken")
+	}
+	if err := s.finish(&plan.Result{}); !errors.Is(err, codec.ErrCorrupt) || !strings.HasPrefix(err.Error(), "read a sample: ") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func FuzzPlaceByBounds(f *testing.F) {
+	o := must(byKey[string, int](false))
+	for _, bounds := range [][]string{nil, {"a"}, {"a", "b", "c"}, {"b", "a"}} {
+		f.Add(must(appendRows(nil, o.bound, codec.RowsOf(bounds))), "b")
+	}
+	f.Fuzz(func(t *testing.T, encoded []byte, key string) {
+		const n = 4
+		place, err := placeByBounds(o, encoded, n)
+		if err != nil {
+			return
+		}
+		out := []uint32{n}
+		place(codec.RowsOf([]Pair[string, int]{{Key: key}}), out)
+		if out[0] >= n {
+			t.Errorf("%q is in partition %d of %d", key, out[0], n)
+		}
+	})
+}
+
+// TestOwner: strings that lie in a value are copied, others stay.
+func TestOwner(t *testing.T) {
+	type acc struct {
+		n    int
+		s, u string
+	}
+	if ownerOf(reflect.TypeFor[int](), reflect.TypeFor[string]()) != nil || ownerOf(reflect.TypeFor[[]string](), reflect.TypeFor[string]()) != nil {
+		t.Error("there is nothing to own, or more than strings")
+	}
+	text := strings.Repeat("text", 10)
+	o := ownerOf(reflect.TypeFor[acc](), reflect.TypeFor[string]())
+	in := func(s string) bool {
+		from, at := uintptr(unsafe.Pointer(unsafe.StringData(text))), uintptr(unsafe.Pointer(unsafe.StringData(s)))
+		return at >= from && at < from+uintptr(len(text))
+	}
+	a, v := acc{1, text[3:7], text[:2]}, text[20:]
+	if o.take(unsafe.Pointer(&a), unsafe.Pointer(&v)); !in(a.s) || !in(a.u) {
+		t.Error("what is not the value's is copied")
+	}
+	v = text[:5]
+	if o.take(unsafe.Pointer(&a), unsafe.Pointer(&v)); in(a.s) || in(a.u) || a != (acc{1, "ttex", "te"}) {
+		t.Errorf("got %+v", a)
+	}
 }

@@ -141,7 +141,12 @@ const maxWhole = 1 << 30
 
 // DataOp is the source of a slice that the driver holds.
 func DataOp[T any]() *Op {
-	return of[T](one("Parallelize", nil, &SourcePart{open: func(t *Task, in *Input) (Run, error) {
+	return of((*T)(nil), one("Parallelize", nil, dataPart((*Rows[T])(nil))))
+}
+
+//go:noinline
+func dataPart(like batch) *SourcePart {
+	return &SourcePart{open: func(t *Task, in *Input) (Run, error) {
 		data := in.spec.Data
 		if data == nil || in.partition < 0 || in.partition >= len(data.Ends) {
 			return nil, fmt.Errorf("no partition %d of Parallelize", in.partition)
@@ -158,26 +163,24 @@ func DataOp[T any]() *Op {
 		if from < 0 || to < from || to > int64(len(blob)) {
 			return nil, fmt.Errorf("rows %d to %d of a blob of %d bytes", from, to, len(blob))
 		}
-		return func(feed Feed) error { return decodeRows[T](blob[from:to], feed) }, nil
-	}}))
+		typ, err := like.typ()
+		if err != nil {
+			return nil, err
+		}
+		return runOf(like, func(yield func(codec.Rows) bool) error { return DecodeRows(blob[from:to], typ, yield) }), nil
+	}}
 }
 
-// EncodeData encodes a slice as the blob of a Data source, cut into n
+// EncodeData encodes rows of type typ as the blob of a Data source, cut into n
 // partitions as Spark does: partition i begins at floor(i·len/n).
-func EncodeData[T any](rows []T, n int) (blob []byte, ends []int64, err error) {
-	typ, err := codec.TypeOf[T]()
-	if err != nil {
-		return nil, nil, err
-	}
+func EncodeData(rows codec.Rows, typ *codec.Type, n int) (blob []byte, ends []int64, err error) {
 	ends = make([]int64, n)
 	for i := range n {
-		from, to := i*len(rows)/n, (i+1)*len(rows)/n
-		for part := rows[from:to]; len(part) > 0; {
-			step := min(len(part), BatchRows)
-			if blob, err = appendRows(blob, typ, codec.RowsOf(part[:step])); err != nil {
+		from, to := i*rows.Len/n, (i+1)*rows.Len/n
+		for at := from; at < to; at += BatchRows {
+			if blob, err = appendRows(blob, typ, typ.Part(rows, at, min(at+BatchRows, to))); err != nil {
 				return nil, nil, fmt.Errorf("rows %d to %d: %w", from, to, err)
 			}
-			part = part[step:]
 		}
 		ends[i] = int64(len(blob))
 	}
@@ -220,7 +223,9 @@ func rangeOp() *Op {
 
 // EmptyOp is the source of no rows.
 func EmptyOp[T any]() *Op {
-	return of[T](one("Empty", nil, &SourcePart{open: func(*Task, *Input) (Run, error) {
-		return func(Feed) error { return nil }, nil
-	}}))
+	return of((*T)(nil), one("Empty", nil, emptyPart))
 }
+
+var emptyPart = &SourcePart{open: func(*Task, *Input) (Run, error) {
+	return func(Feed) error { return nil }, nil
+}}

@@ -36,7 +36,7 @@ type Task struct {
 // link is one consumer of batches in a task's pipe.
 type link struct {
 	prev *link
-	in   batch     // the batch in hand
+	in   *rawRows  // the batch in hand
 	ops  []plan.Op // what the consumer runs on it
 }
 
@@ -167,12 +167,12 @@ func (t *Task) position() (path string, offset, ordinal int64) {
 	if l == nil || l.in == nil {
 		return "", -1, -1
 	}
-	i, from, _ := l.in.row()
+	i, from := l.in.inHand()
 	for {
-		if i < 0 || i >= l.in.size() {
+		if i < 0 || i >= len(l.in.Rows) {
 			return "", -1, -1
 		}
-		if where := l.in.origin(); where != nil {
+		if where := l.in.where; where != nil {
 			return where.locate(i)
 		}
 		l = l.prev

@@ -60,7 +60,7 @@ func stream(t *Task, in *Input, i int, typ *codec.Type) shuffle.RawStream {
 	s := in.sides[i]
 	if s.run != nil {
 		return func(yield func(codec.Rows) bool) error {
-			return s.run(func(b any) bool { return yield(b.(batch).raw()) })
+			return s.run(func(b any) bool { return yield(b.(batch).raw().rows()) })
 		}
 	}
 	inputs := shuffle.Inputs(s.outputs, in.partition)
@@ -70,28 +70,38 @@ func stream(t *Task, in *Input, i int, typ *codec.Type) shuffle.RawStream {
 	return shuffle.Read(t, inputs, typ)
 }
 
-// runOf pushes the batches of a stream of rows of T.
-func runOf[T any](rows shuffle.RawStream) Run {
+// runOf pushes the batches of a stream, whose rows are like those of like.
+//
+//go:noinline
+func runOf(like batch, rows shuffle.RawStream) Run {
 	return func(feed Feed) error {
-		out := &Rows[T]{}
+		out := rowsLike(like)
 		var before int64
 		return rows(func(batch codec.Rows) bool {
-			out.Rows, out.where = codec.Slice[T](batch), plain(before)
+			out.set(batch)
+			out.where = plain(before)
 			before += int64(batch.Len)
-			return feed(out)
+			return feed(out.self)
 		})
 	}
+}
+
+// likeRows is runOf for rows that are like those of like already.
+//
+//go:noinline
+func likeRows(like batch) func(shuffle.RawStream) Run {
+	return func(rows shuffle.RawStream) Run { return runOf(like, rows) }
 }
 
 // emitter makes the output of a source that gives rows one by one.
 func emitter[T any](feed Feed) *Rows[T] {
 	var before int64
-	return newOut[T](new(int), func(b any) bool {
-		rows := b.(*Rows[T])
+	return newOut((*Rows[T])(nil), new(int), func(b any) bool {
+		rows := b.(batch).raw()
 		rows.where = plain(before)
 		before += int64(len(rows.Rows))
-		return feed(rows)
-	})
+		return feed(b)
+	}).self.(*Rows[T])
 }
 
 // shuffled fills in what a map side reports.
@@ -113,15 +123,17 @@ type writeSink struct {
 	err error
 }
 
-// writerPart makes the map side of a shuffle of rows of a type; place says how
-// rows find their partition.
-func writerPart(typ func() (*codec.Type, error), place func(t *Task, spec *plan.Sink) (shuffle.Placer, error)) *SinkPart {
+// writerPart makes the map side of a shuffle of rows like those of like; place
+// says how they find their partition.
+//
+//go:noinline
+func writerPart(like batch, place func(t *Task, spec *plan.Sink, row *codec.Type) (shuffle.Placer, error)) *SinkPart {
 	return &SinkPart{open: func(t *Task, spec *plan.Sink) (sink, error) {
-		row, err := typ()
+		row, err := like.typ()
 		if err != nil {
 			return nil, err
 		}
-		p, err := place(t, spec)
+		p, err := place(t, spec, row)
 		if err != nil {
 			return nil, err
 		}
@@ -130,7 +142,7 @@ func writerPart(typ func() (*codec.Type, error), place func(t *Task, spec *plan.
 }
 
 func (s *writeSink) feed(b any) bool {
-	rows := b.(batch).raw()
+	rows := b.(batch).raw().rows()
 	s.t.counters.RowsOut += int64(rows.Len)
 	if s.err == nil {
 		s.err = s.w.Write(rows)
@@ -158,36 +170,21 @@ func (s *writeSink) abort() { s.w.Abort() }
 // combineSink is the map side of a shuffle that combines.
 type combineSink struct {
 	t *Task
-	c interface {
-		Flush() bool
-		Err() error
-		Close() (*shuffle.Output, error)
-		Abort()
-	}
-	push func(b any) bool
+	c combiner
+	// push is the loop over a batch. What it takes apart may be combined later,
+	// many at once: then no row is in hand.
+	push func(c combiner, b any) bool
 }
 
-func newCombineSink[T any, K comparable, V, C any](t *Task, spec *plan.Sink, f shuffle.Combine[V, C], split func(*T) (K, V)) (*combineSink, error) {
-	types, err := shuffle.NewCombining[K](f)
-	if err != nil {
-		return nil, err
-	}
-	c := shuffle.NewCombiner[K, V, C](t.writeConfig(spec), types)
-	return &combineSink{t: t, c: c, push: func(b any) bool {
-		rows := b.(*Rows[T])
-		for i := range rows.Rows {
-			rows.Row = i
-			k, v := split(&rows.Rows[i])
-			rows.Row = -1 // values are combined later, many at once
-			if !c.Push(k, v) && !c.Flush() {
-				return false
-			}
-		}
-		return true
-	}}, nil
+// combiner is a *Combiner of any types.
+type combiner interface {
+	Flush() bool
+	Err() error
+	Close() (*shuffle.Output, error)
+	Abort()
 }
 
-func (s *combineSink) feed(b any) bool { return s.push(b) && s.c.Flush() }
+func (s *combineSink) feed(b any) bool { return s.push(s.c, b) && s.c.Flush() }
 func (s *combineSink) target() any     { return s.c }
 func (s *combineSink) flush() bool     { return s.c.Flush() }
 func (s *combineSink) abort()          { s.c.Abort() }
@@ -205,43 +202,116 @@ func (s *combineSink) finish(res *plan.Result) error {
 	return shuffled(s.t, res, out)
 }
 
-// combining makes both sides of a combining shuffle: rows of T hold a key and
-// a value, the result's rows are made of key and combination.
-func combining[T any, K comparable, V, C, U any](name string, fn any, f shuffle.Combine[V, C], split func(*T) (K, V), join func(*Pair[K, C]) U) *Op {
-	return of[T](many(name, fn, map[string]Part{
+// combining is what a combining shuffle has to know of its types.
+type combining struct {
+	// types gives the Combining; with own, accumulators keep no text that values
+	// were cut from.
+	types    func(own bool) (shuffle.Combining, error)
+	combiner func(shuffle.Config, shuffle.Combining) combiner
+	push     func(c combiner, b any) bool
+	// pairs makes pairs of rows that are none, and result rows of the pairs that
+	// come out.
+	pairs  func(shuffle.RawStream) shuffle.RawStream
+	result func(shuffle.RawStream) Run
+}
+
+// combiningOf is combining without what depends on the rows.
+func combiningOf[K comparable, V, C any](f shuffle.Combine[V, C]) combining {
+	return combining{
+		types: func(own bool) (shuffle.Combining, error) {
+			f := f
+			if own {
+				f = owning(f)
+			}
+			return shuffle.NewCombining[K](f)
+		},
+		combiner: func(cfg shuffle.Config, types shuffle.Combining) combiner {
+			return shuffle.NewCombiner[K, V, C](cfg, types)
+		},
+	}
+}
+
+// combinePairs combines the values of pairs to pairs of key and combination.
+func combinePairs[K comparable, V, C any](name string, fn any, f shuffle.Combine[V, C]) *Op {
+	c := combiningOf[K](f)
+	c.push = func(c combiner, b any) bool {
+		rows, to := b.(*Rows[Pair[K, V]]), c.(*Combiner[K, V, C])
+		rows.Row = -1
+		for _, p := range rows.Rows {
+			if !to.Push(p.Key, p.Value) && !to.Flush() {
+				return false
+			}
+		}
+		return true
+	}
+	c.result = likeRows((*Rows[Pair[K, C]])(nil))
+	return of((*Pair[K, V])(nil), many(name, fn, c.parts()))
+}
+
+// combineRows is combinePairs for rows that split makes keys and values of, and
+// for results that join makes of key and combination.
+func combineRows[T any, K comparable, V, C, U any](name string, fn any, f shuffle.Combine[V, C], split func(*T) (K, V), join func(*Pair[K, C]) U) *Op {
+	c := combiningOf[K](f)
+	c.push = func(c combiner, b any) bool {
+		rows, to := b.(*Rows[T]), c.(*Combiner[K, V, C])
+		for i := range rows.Rows {
+			rows.Row = i
+			k, v := split(&rows.Rows[i])
+			rows.Row = -1
+			if !to.Push(k, v) && !to.Flush() {
+				return false
+			}
+		}
+		return true
+	}
+	c.pairs = func(rows shuffle.RawStream) shuffle.RawStream {
+		return mapped(rows, func(row *T) Pair[K, V] {
+			k, v := split(row)
+			return Pair[K, V]{Key: k, Value: v}
+		})
+	}
+	c.result = func(rows shuffle.RawStream) Run { return runOf((*Rows[U])(nil), mapped(rows, join)) }
+	return of((*T)(nil), many(name, fn, c.parts()))
+}
+
+// parts makes both sides of the shuffle.
+//
+//go:noinline
+func (c combining) parts() map[string]Part {
+	return map[string]Part{
 		"map": &SinkPart{open: func(t *Task, spec *plan.Sink) (sink, error) {
-			return newCombineSink(t, spec, owning(f), split)
-		}},
-		"reduce": &SourcePart{open: func(t *Task, in *Input) (Run, error) {
-			rows, err := combined(t, in, f, split)
+			types, err := c.types(true)
 			if err != nil {
 				return nil, err
 			}
-			return joinedRows(rows, join), nil
+			return &combineSink{t: t, c: c.combiner(t.writeConfig(spec), types), push: c.push}, nil
 		}},
-	}))
+		"reduce": &SourcePart{open: func(t *Task, in *Input) (Run, error) {
+			rows, err := c.combined(t, in)
+			if err != nil {
+				return nil, err
+			}
+			return c.result(rows), nil
+		}},
+	}
 }
 
 // combined gives the combinations of a task's keys: of what the map side
 // combined before, or of the rows as they are, where they were placed already.
-func combined[T any, K comparable, V, C any](t *Task, in *Input, f shuffle.Combine[V, C], split func(*T) (K, V)) (shuffle.RawStream, error) {
-	cfg := t.readConfig(in)
-	if in.sides[0].run == nil {
-		c, err := shuffle.NewCombining[K](f)
-		if err != nil {
-			return nil, err
-		}
-		return shuffle.Merge(t, cfg, c, stream(t, in, 0, c.Rows())), nil
-	}
-	c, err := shuffle.NewCombining[K](owning(f))
+func (c combining) combined(t *Task, in *Input) (shuffle.RawStream, error) {
+	placed := in.sides[0].run != nil
+	types, err := c.types(placed)
 	if err != nil {
 		return nil, err
 	}
-	rows := stream(t, in, 0, nil) // nothing is decoded
-	return shuffle.Aggregate(t, cfg, c, mapped(rows, func(row *T) Pair[K, V] {
-		k, v := split(row)
-		return Pair[K, V]{Key: k, Value: v}
-	})), nil
+	cfg, rows := t.readConfig(in), stream(t, in, 0, types.Rows())
+	switch {
+	case !placed:
+		return shuffle.Merge(t, cfg, types, rows), nil
+	case c.pairs != nil:
+		rows = c.pairs(rows)
+	}
+	return shuffle.Aggregate(t, cfg, types, rows), nil
 }
 
 // mapped applies f to the rows of a stream.
@@ -259,16 +329,6 @@ func mapped[T, U any](rows shuffle.RawStream, f func(*T) U) shuffle.RawStream {
 	}
 }
 
-// joinedRows makes the rows of the result.
-func joinedRows[K, C, U any](rows shuffle.RawStream, join func(*Pair[K, C]) U) Run {
-	if join == nil {
-		return runOf[U](rows) // U is Pair[K, C]
-	}
-	return runOf[U](mapped(rows, join))
-}
-
-func splitPair[K, V any](p *Pair[K, V]) (K, V) { return p.Key, p.Value }
-
 // ReduceByKeyOp combines the values of each key by f, first where they are,
 // then after the shuffle. batch, when given, does the same for many slots at
 // once: it is f with the loop around it.
@@ -281,95 +341,100 @@ func ReduceByKeyOp[K comparable, V any](f func(V, V) V, batch ...func(slots []*V
 	if len(batch) > 0 {
 		c.AddBatch, c.MergeBatch = batch[0], batch[0]
 	}
-	return combining[Pair[K, V], K, V, V, Pair[K, V]]("ReduceByKey", f, c, splitPair[K, V], nil)
+	return combinePairs[K]("ReduceByKey", f, c)
 }
 
 // CombineByKeyOp makes a combination of each key's values: create of the
 // first, add with a further one, merge of two combinations.
 func CombineByKeyOp[K comparable, V, C any](create func(V) C, add func(C, V) C, merge func(C, C) C) *Op {
-	return combining[Pair[K, V], K, V, C, Pair[K, C]]("CombineByKey", create, shuffle.Combine[V, C]{
+	return combinePairs[K]("CombineByKey", create, shuffle.Combine[V, C]{
 		Init:  func(c *C, v V) { *c = create(v) },
 		Add:   func(c *C, v V) { *c = add(*c, v) },
 		Merge: func(c, d *C) { *c = merge(*c, *d) },
-	}, splitPair[K, V], nil)
+	})
 }
 
 // AggregateByKeyOp adds each key's values to what zero gives.
 func AggregateByKeyOp[K comparable, V, A any](zero func() A, add func(*A, V), merge func(*A, *A)) *Op {
-	return combining[Pair[K, V], K, V, A, Pair[K, A]]("AggregateByKey", add, shuffle.Combine[V, A]{
+	return combinePairs[K]("AggregateByKey", add, shuffle.Combine[V, A]{
 		Init:  func(a *A, v V) { *a = zero(); add(a, v) },
 		Add:   add,
 		Merge: merge,
-	}, splitPair[K, V], nil)
+	})
 }
 
 // DistinctOp keeps one of equal rows.
 func DistinctOp[T comparable]() *Op {
 	type none = struct{}
-	return combining("Distinct", nil, shuffle.Presence(), func(row *T) (T, none) { return *row, none{} }, func(p *Pair[T, none]) T { return p.Key })
+	return combineRows("Distinct", nil, shuffle.Presence(), func(row *T) (T, none) { return *row, none{} }, func(p *Pair[T, none]) T { return p.Key })
 }
 
 // DistinctByOp keeps the first row of those with equal keys.
 func DistinctByOp[T any, K comparable](f func(T) K) *Op {
-	return combining("DistinctBy", f, shuffle.Combine[T, T]{
+	return combineRows("DistinctBy", f, shuffle.Combine[T, T]{
 		Init: func(c *T, v T) { *c = v }, Add: func(*T, T) {}, Merge: func(_, _ *T) {},
 	}, func(row *T) (K, T) { return f(*row), *row }, func(p *Pair[K, T]) T { return p.Value })
 }
 
 // CountByKeyOp counts the pairs of each key.
 func CountByKeyOp[K comparable, V any]() *Op {
-	op := combining[Pair[K, V], K, int64, int64, Pair[K, int64]]("CountByKey", nil, shuffle.Combine[int64, int64]{
+	op := combineRows("CountByKey", nil, shuffle.Combine[int64, int64]{
 		Init:  func(c *int64, v int64) { *c = v },
 		Add:   func(c *int64, v int64) { *c += v },
 		Merge: func(c, d *int64) { *c += *d },
-	}, func(p *Pair[K, V]) (K, int64) { return p.Key, 1 }, nil)
-	op.Parts["collect"] = collectPart[Pair[K, int64]]()
+	}, func(p *Pair[K, V]) (K, int64) { return p.Key, 1 }, func(p *Pair[K, int64]) Pair[K, int64] { return *p })
+	op.Parts["collect"] = collectPart((*Rows[Pair[K, int64]])(nil))
 	return op
 }
 
 // pairWriter makes the map side of a shuffle that places pairs by their key's
 // hash.
 func pairWriter[K comparable, V any]() *SinkPart {
-	return writerPart(codec.TypeOf[Pair[K, V]], func(t *Task, spec *plan.Sink) (shuffle.Placer, error) {
-		keys, err := codec.KeysFor[K]()
+	return keyWriter((*Rows[Pair[K, V]])(nil), codec.KeyTypeOf[K])
+}
+
+//go:noinline
+func keyWriter(like batch, key func() (*codec.KeyType, error)) *SinkPart {
+	return writerPart(like, func(t *Task, spec *plan.Sink, row *codec.Type) (shuffle.Placer, error) {
+		keys, err := key()
 		if err != nil {
 			return nil, err
 		}
-		typ, err := codec.TypeOf[Pair[K, V]]()
-		if err != nil {
-			return nil, err
-		}
-		return shuffle.HashKeys(keys.KeyType, typ, t.plan.Seed, spec.Part.N), nil
+		return shuffle.HashKeys(keys, row, t.plan.Seed, spec.Part.N), nil
 	})
 }
 
 // readPart is the read side of a shuffle that only moves rows.
-func readPart[T any]() *SourcePart {
+//
+//go:noinline
+func readPart(like batch) *SourcePart {
 	return &SourcePart{open: func(t *Task, in *Input) (Run, error) {
-		typ, err := codec.TypeOf[T]()
+		typ, err := like.typ()
 		if err != nil {
 			return nil, err
 		}
-		return runOf[T](stream(t, in, 0, typ)), nil
+		return runOf(like, stream(t, in, 0, typ)), nil
 	}}
+}
+
+// moving makes an operator that only moves rows.
+func moving(name string, write *SinkPart, like batch) *Op {
+	return many(name, nil, map[string]Part{"map": write, "reduce": readPart(like)})
 }
 
 // PartitionByOp moves each pair to its key's partition.
 func PartitionByOp[K comparable, V any]() *Op {
-	return of[Pair[K, V]](many("PartitionBy", nil, map[string]Part{
-		"map":    pairWriter[K, V](),
-		"reduce": readPart[Pair[K, V]](),
-	}))
+	return of((*Pair[K, V])(nil), moving("PartitionBy", pairWriter[K, V](), (*Rows[Pair[K, V]])(nil)))
 }
 
 // RepartitionOp spreads rows evenly.
 func RepartitionOp[T any]() *Op {
-	return of[T](many("Repartition", nil, map[string]Part{
-		"map": writerPart(codec.TypeOf[T], func(t *Task, spec *plan.Sink) (shuffle.Placer, error) {
-			return shuffle.RoundRobin(t.spec.Partition, spec.Part.N), nil
-		}),
-		"reduce": readPart[T](),
-	}))
+	like := (*Rows[T])(nil)
+	return of((*T)(nil), moving("Repartition", writerPart(like, inTurn), like))
+}
+
+func inTurn(t *Task, spec *plan.Sink, _ *codec.Type) (shuffle.Placer, error) {
+	return shuffle.RoundRobin(t.spec.Partition, spec.Part.N), nil
 }
 
 // Group is a key with its values, which can be ranged over once while the
@@ -404,20 +469,22 @@ func groupParts[K comparable, V any](post Part) map[string]Part {
 
 // GroupByKeyOp gives f each key with its values.
 func GroupByKeyOp[K comparable, V, R any](f func(K, iter.Seq[V]) R) *Op {
-	return many("GroupByKey", f, groupParts[K, V](narrowPart(func(_ *Task, in *Rows[Group[K, V]], out *Rows[Pair[K, R]]) {
+	return many("GroupByKey", f, groupParts[K, V](&Narrow{out: (*Rows[Pair[K, R]])(nil), Kernel: func(_ *Task, _ []any, inAny, outAny any) {
+		in, out := inAny.(*Rows[Group[K, V]]), outAny.(*Rows[Pair[K, R]])
 		for i, g := range in.Rows {
 			in.Row = i
 			if !out.Push(Pair[K, R]{Key: g.Key, Value: f(g.Key, g.Values)}) && !out.Flush() {
 				return
 			}
 		}
-	})))
+	}}))
 }
 
 // FlatMapGroupsOp gives every value of the sequence that f makes of a key and
 // its values.
 func FlatMapGroupsOp[K comparable, V, R any](f func(K, iter.Seq[V]) iter.Seq[R]) *Op {
-	return many("FlatMapGroups", f, groupParts[K, V](narrowPart(func(_ *Task, in *Rows[Group[K, V]], out *Rows[R]) {
+	return many("FlatMapGroups", f, groupParts[K, V](&Narrow{out: (*Rows[R])(nil), Kernel: func(_ *Task, _ []any, inAny, outAny any) {
+		in, out := inAny.(*Rows[Group[K, V]]), outAny.(*Rows[R])
 		for i, g := range in.Rows {
 			in.Row = i
 			for r := range f(g.Key, g.Values) {
@@ -426,5 +493,5 @@ func FlatMapGroupsOp[K comparable, V, R any](f func(K, iter.Seq[V]) iter.Seq[R])
 				}
 			}
 		}
-	})))
+	}}))
 }

@@ -20,7 +20,7 @@ type GroupStream[K, V any] func(yield func(K, iter.Seq[V]) bool) error
 // in the order of their hashes.
 func Groups[K comparable, V any](ctx context.Context, cfg Config, in RawStream) GroupStream[K, V] {
 	return func(yield func(K, iter.Seq[V]) bool) error {
-		keys, err := codec.KeysFor[K]()
+		keys, err := codec.KeyTypeOf[K]()
 		if err != nil {
 			return err
 		}
@@ -28,7 +28,7 @@ func Groups[K comparable, V any](ctx context.Context, cfg Config, in RawStream) 
 		if err != nil {
 			return err
 		}
-		g := openGroups(ctx, cfg, keys.KeyType, pair)
+		g := openGroups(ctx, cfg, keys, pair)
 		defer g.close()
 		if err := g.fill(in); err != nil {
 			return err
@@ -152,7 +152,7 @@ type CoGroupStream[K, V, W any] func(yield func(K, iter.Seq[V], iter.Seq[W]) boo
 // [Groups].
 func CoGroups[K comparable, V, W any](ctx context.Context, cfg Config, left, right RawStream) CoGroupStream[K, V, W] {
 	return func(yield func(K, iter.Seq[V], iter.Seq[W]) bool) error {
-		keys, err := codec.KeysFor[K]()
+		keys, err := codec.KeyTypeOf[K]()
 		if err != nil {
 			return err
 		}
@@ -164,7 +164,7 @@ func CoGroups[K comparable, V, W any](ctx context.Context, cfg Config, left, rig
 		if err != nil {
 			return err
 		}
-		co := openCoGroups(ctx, cfg, keys.KeyType, lp, rp)
+		co := openCoGroups(ctx, cfg, keys, lp, rp)
 		defer co.close()
 		if err := co.fill(left, right); err != nil {
 			return err

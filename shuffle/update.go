@@ -44,18 +44,16 @@ type Combining struct {
 
 // NewCombining returns the Combining of pairs of K and V. The error is a [*codec.TypeError].
 func NewCombining[K comparable, V, C any](f Combine[V, C]) (c Combining, err error) {
-	keys, err := codec.KeysFor[K]()
-	if err != nil {
+	if c.keys, err = codec.KeyTypeOf[K](); err != nil {
 		return c, err
 	}
-	c.keys = keys.KeyType
 	if c.in, err = codec.PairTypeOf[K, V](); err != nil {
 		return c, err
 	}
 	if c.out, err = codec.PairTypeOf[K, C](); err != nil {
 		return c, err
 	}
-	c.add, c.merge = f.adding(), f.merging()
+	c.add, c.merge = adding(f), merging(f)
 	c.add.typ, c.merge.typ = c.in.Value, c.out.Value
 	return c, nil
 }
@@ -70,7 +68,8 @@ type update struct {
 	batch func(slots []unsafe.Pointer, xs unsafe.Pointer)
 }
 
-func (f Combine[V, C]) adding() update {
+//go:noinline
+func adding[V, C any](f Combine[V, C]) update {
 	batch := f.AddBatch
 	if batch == nil {
 		batch = func(slots []*C, vals []V) {
@@ -87,7 +86,8 @@ func (f Combine[V, C]) adding() update {
 	}
 }
 
-func (f Combine[V, C]) merging() update {
+//go:noinline
+func merging[V, C any](f Combine[V, C]) update {
 	batch := f.MergeBatch
 	if batch == nil {
 		batch = func(slots []*C, accs []C) {

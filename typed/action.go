@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"reflect"
 	"slices"
+	"unsafe"
 
 	"github.com/gordd-project/gordd/internal/engine"
 	"github.com/gordd-project/gordd/rdd"
@@ -51,55 +53,99 @@ func gather(ctx context.Context, s *Session, n *rdd.Node, a rdd.Action, partitio
 	return values, st, err
 }
 
-func rowsOf[T any](values collected) ([]T, error) {
-	rows := []T{}
+// action gives the use as the action of an operator.
+func (u *use) action(op *rdd.Op) rdd.Action { return rdd.Action{Op: op, Call: u.as(op)} }
+
+// rows decodes the rows of partitions.
+func (u *use) rows(values collected) (codec.Rows, error) {
+	rows := u.t.typ.NewBuffer(0)
 	for b := range values.inOrder() {
-		err := rdd.DecodeRows(b, func(batch []T) bool {
-			rows = append(rows, batch...)
+		if err := rdd.DecodeRows(b, u.t.typ, func(batch codec.Rows) bool {
+			rows.Append(batch)
 			return true
-		})
-		if err != nil {
-			return nil, err
+		}); err != nil {
+			return codec.Rows{}, err
 		}
 	}
-	return rows, nil
+	return u.whole(rows), nil
 }
 
-func collect[T any](ctx context.Context, s *Session, n *rdd.Node, c rdd.Call) ([]T, error) {
-	c = rowsTravel[T](c, "Collect")
-	values, _, err := gather(ctx, s, n, rdd.Action{Op: rdd.CollectOp[T](), Call: c}, nil)
+// whole gives the rows of a buffer, which become a slice that is not nil.
+func (u *use) whole(rows *codec.Buffer) codec.Rows {
+	if rows.Len() == 0 {
+		return u.t.typ.Make(0)
+	}
+	return rows.Rows()
+}
+
+// slice gives rows as what they are.
+func slice[T any](rows codec.Rows, err error) ([]T, error) {
 	if err != nil {
 		return nil, err
 	}
-	return rowsOf[T](values)
+	return codec.Slice[T](rows), nil
+}
+
+// valueAt gives the row at p, or the zero value when there is none.
+func valueAt[T any](p unsafe.Pointer, err error) (v T, _ error) {
+	if p != nil {
+		v = *(*T)(p)
+	}
+	return v, err
+}
+
+// collect brings all rows to the driver.
+func (u *use) collect(ctx context.Context, op *rdd.Op) (codec.Rows, error) {
+	return u.collectBy(ctx, u.action(op))
+}
+
+func (u *use) collectBy(ctx context.Context, a rdd.Action) (codec.Rows, error) {
+	values, _, err := gather(ctx, u.s, u.n, a, nil)
+	if err != nil {
+		return codec.Rows{}, err
+	}
+	return u.rows(values)
 }
 
 // all runs an action and gives its rows as the partitions come, in their
 // order. A partition that is done before its turn waits, encoded.
-func all[T any](ctx context.Context, s *Session, n *rdd.Node, c rdd.Call) iter.Seq2[T, error] {
-	c = rowsTravel[T](c, "All")
+//
+//go:noinline
+func all[T any](ctx context.Context, u *use, op *rdd.Op) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		d := &ordered[T]{yield: yield, waiting: map[int][]byte{}}
-		_, err := s.action(ctx, n, rdd.Action{Op: rdd.CollectOp[T]().Named("All"), Call: c}, engine.Action{
-			Result: d.take, ResultBytes: -1,
+		u.all(ctx, op, func(rows codec.Rows, err error) bool {
+			if err != nil {
+				return yield(*new(T), err)
+			}
+			for _, row := range codec.Slice[T](rows) {
+				if !yield(row, nil) {
+					return false
+				}
+			}
+			return true
 		})
-		if err != nil && !d.stopped {
-			var zero T
-			yield(zero, err)
-		}
+	}
+}
+
+func (u *use) all(ctx context.Context, op *rdd.Op, yield func(codec.Rows, error) bool) {
+	d := &ordered{typ: u.t.typ, yield: yield, waiting: map[int][]byte{}}
+	_, err := u.s.action(ctx, u.n, u.action(op), engine.Action{Result: d.take, ResultBytes: -1})
+	if err != nil && !d.stopped {
+		yield(codec.Rows{}, err)
 	}
 }
 
 var errStopped = errors.New("the loop over All ended")
 
-type ordered[T any] struct {
-	yield   func(T, error) bool
+type ordered struct {
+	typ     *codec.Type
+	yield   func(codec.Rows, error) bool
 	next    int
 	waiting map[int][]byte
 	stopped bool
 }
 
-func (d *ordered[T]) take(partition int, v engine.Value) error {
+func (d *ordered) take(partition int, v engine.Value) error {
 	b, err := v.Bytes()
 	if err != nil {
 		return err
@@ -112,14 +158,9 @@ func (d *ordered[T]) take(partition int, v engine.Value) error {
 		}
 		delete(d.waiting, d.next)
 		d.next++
-		err := rdd.DecodeRows(b, func(batch []T) bool {
-			for _, row := range batch {
-				if !d.yield(row, nil) {
-					d.stopped = true
-					return false
-				}
-			}
-			return true
+		err := rdd.DecodeRows(b, d.typ, func(rows codec.Rows) bool {
+			d.stopped = !d.yield(rows, nil)
+			return !d.stopped
 		})
 		if d.stopped {
 			return errStopped
@@ -130,222 +171,288 @@ func (d *ordered[T]) take(partition int, v engine.Value) error {
 	}
 }
 
+// none is why an action of n rows has none of them, with no error where there
+// is nothing wrong.
+func (u *use) none(a rdd.Action, n int) (codec.Rows, error) {
+	if n < 0 {
+		return codec.Rows{}, fmt.Errorf("%s (%s): %d rows", a.Op.Name, a.Call.Site, n)
+	}
+	if err := errors.Join(u.n.Err(), a.Call.Err); err != nil {
+		return codec.Rows{}, err
+	}
+	return u.t.typ.Make(0), nil
+}
+
 // take gives the first n rows. It runs the first partition, and then ever more
 // of them until there are enough.
-func take[T any](ctx context.Context, s *Session, n *rdd.Node, c rdd.Call, name string, count int) ([]T, error) {
-	c = rowsTravel[T](c, name)
-	if count < 0 {
-		return nil, fmt.Errorf("%s (%s): %d rows", name, c.Site, count)
+func (u *use) take(ctx context.Context, op *rdd.Op, n int) (codec.Rows, error) {
+	a := u.action(op)
+	if n <= 0 {
+		return u.none(a, n)
 	}
-	rows := []T{}
-	if count == 0 {
-		return rows, errors.Join(n.Err(), c.Err)
-	}
+	rows := u.t.typ.NewBuffer(0)
 	for from, window := 0, 1; ; from, window = from+window, window*4 {
 		partitions := make([]int, window)
 		for i := range partitions {
 			partitions[i] = from + i
 		}
-		values, st, err := gather(ctx, s, n, rdd.Action{Op: rdd.CollectOp[T]().Named(name), Call: c, Limit: int64(count - len(rows))}, partitions)
+		a.Limit = int64(n - rows.Len())
+		values, st, err := gather(ctx, u.s, u.n, a, partitions)
 		if err != nil {
-			return nil, err
+			return codec.Rows{}, err
 		}
-		got, err := rowsOf[T](values)
+		got, err := u.rows(values)
 		if err != nil {
-			return nil, err
+			return codec.Rows{}, err
 		}
-		rows = append(rows, got[:min(len(got), count-len(rows))]...)
-		if len(rows) == count || from+window >= st.Partitions {
-			return rows, nil
+		rows.Append(u.t.typ.Part(got, 0, min(got.Len, n-rows.Len())))
+		if rows.Len() == n || from+window >= st.Partitions {
+			return u.whole(rows), nil
 		}
 	}
 }
 
-func first[T any](ctx context.Context, s *Session, n *rdd.Node, c rdd.Call) (T, error) {
-	rows, err := take[T](ctx, s, n, c, "First", 1)
-	var zero T
-	if err != nil {
-		return zero, err
+func (u *use) first(ctx context.Context, op *rdd.Op) (unsafe.Pointer, error) {
+	rows, err := u.take(ctx, op, 1)
+	if err == nil && rows.Len == 0 {
+		err = fmt.Errorf("First (%s): %w", u.c.Site, ErrEmpty)
 	}
-	if len(rows) == 0 {
-		return zero, fmt.Errorf("First (%s): %w", c.Site, ErrEmpty)
-	}
-	return rows[0], nil
-}
-
-func takeOrdered[T any](ctx context.Context, s *Session, n *rdd.Node, c rdd.Call, op *rdd.Op, count int, cmp func(a, b T) int) ([]T, error) {
-	c = rowsTravel[T](c, op.Name)
-	if count < 0 {
-		return nil, fmt.Errorf("%s (%s): %d rows", op.Name, c.Site, count)
-	}
-	if count == 0 {
-		return []T{}, errors.Join(n.Err(), c.Err)
-	}
-	values, _, err := gather(ctx, s, n, rdd.Action{Op: op, Call: c, Limit: int64(count)}, nil)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := rowsOf[T](values)
-	if err != nil {
-		return nil, err
-	}
-	slices.SortStableFunc(rows, cmp)
-	return rows[:min(count, len(rows))], nil
+	return rows.Data, nil
 }
 
-func count[T any](ctx context.Context, s *Session, n *rdd.Node, c rdd.Call) (int64, error) {
-	values, _, err := gather(ctx, s, n, rdd.Action{Op: rdd.CountOp[T](), Call: c}, nil)
+func (u *use) takeOrdered(ctx context.Context, op *rdd.Op, n int, cmp func(a, b unsafe.Pointer) int) (codec.Rows, error) {
+	a := u.action(op)
+	if n <= 0 {
+		return u.none(a, n)
+	}
+	a.Limit = int64(n)
+	rows, err := u.collectBy(ctx, a)
+	if err != nil {
+		return rows, err
+	}
+	order := u.t.typ.Order(nil, rows, cmp)
+	least := u.t.typ.Make(min(n, rows.Len))
+	u.t.typ.Gather(least, order[:least.Len])
+	return least, nil
+}
+
+// reversed is the comparison of the opposite order.
+func reversed(cmp func(a, b unsafe.Pointer) int) func(a, b unsafe.Pointer) int {
+	return func(a, b unsafe.Pointer) int { return cmp(b, a) }
+}
+
+func (u *use) count(ctx context.Context, op *rdd.Op) (int64, error) {
+	values, _, err := gather(ctx, u.s, u.n, rdd.Action{Op: op, Call: u.c}, nil)
 	var sum int64
 	for b := range values.inOrder() {
-		acc, e := rdd.DecodeAcc[int64](b)
+		n, e := accOf(b)
 		err = errors.Join(err, e)
-		sum += acc.Value
+		sum += n
 	}
 	return sum, err
 }
 
-// merge runs an action that keeps one value a partition, and combines those in
-// the order of the partitions.
-func merge[A any](ctx context.Context, s *Session, n *rdd.Node, a rdd.Action, start rdd.Acc[A], f func(A, A) A) (rdd.Acc[A], error) {
-	a.Call = rowsTravel[A](a.Call, a.Op.Name)
-	values, _, err := gather(ctx, s, n, a, nil)
+func accOf(b []byte) (int64, error) {
+	t := typeOf[int64]()
+	p, err := rdd.DecodeAcc(b, t.typ)
+	return valueAt[int64](p, errors.Join(t.err, err))
+}
+
+func (u *use) countByKey(ctx context.Context, op *rdd.Op) (codec.Rows, error) {
+	counts := *u
+	counts.n = u.wide(op, combined(nil))
+	a := u.action(op)
+	a.Part = "collect"
+	return counts.collectBy(ctx, a)
+}
+
+// merge runs an action that keeps one value a partition, and merges those in
+// the order of the partitions to that at start, which may be nil.
+func (u *use) merge(ctx context.Context, a rdd.Action, start unsafe.Pointer, f func(acc, v unsafe.Pointer)) (unsafe.Pointer, error) {
+	a.Inexact = true
+	values, _, err := gather(ctx, u.s, u.n, a, nil)
 	if err != nil {
 		return start, err
 	}
 	for b := range values.inOrder() {
-		acc, err := rdd.DecodeAcc[A](b)
+		v, err := rdd.DecodeAcc(b, u.t.typ)
 		switch {
 		case err != nil:
 			return start, err
-		case !acc.Has:
-		case start.Has:
-			start.Value = f(start.Value, acc.Value)
+		case v == nil:
+		case start != nil:
+			f(start, v)
 		default:
-			start = acc
+			start = v
 		}
 	}
 	return start, nil
 }
 
-func reduce[T any](ctx context.Context, s *Session, n *rdd.Node, c rdd.Call, op *rdd.Op, f func(T, T) T) (T, error) {
-	acc, err := merge(ctx, s, n, rdd.Action{Op: op, Call: c, Inexact: true}, rdd.Acc[T]{}, f)
-	if err == nil && !acc.Has {
-		err = fmt.Errorf("Reduce (%s): %w", c.Site, ErrEmpty)
-	}
-	return acc.Value, err
+// combining gives a function of two values as one that changes the first.
+//
+//go:noinline
+func combining[T any](f func(T, T) T) func(acc, v unsafe.Pointer) {
+	return func(acc, v unsafe.Pointer) { *(*T)(acc) = f(*(*T)(acc), *(*T)(v)) }
 }
 
-func fold[T any](ctx context.Context, s *Session, n *rdd.Node, c rdd.Call, op *rdd.Op, zero T, f func(T, T) T) (T, error) {
-	b, err := codec.Marshal(zero)
+func (u *use) reduce(ctx context.Context, op *rdd.Op, f func(acc, v unsafe.Pointer)) (unsafe.Pointer, error) {
+	acc, err := u.merge(ctx, u.action(op), nil, f)
+	if err == nil && acc == nil {
+		err = fmt.Errorf("Reduce (%s): %w", u.c.Site, ErrEmpty)
+	}
+	return acc, err
+}
+
+func (u *use) fold(ctx context.Context, op *rdd.Op, zero unsafe.Pointer, f func(acc, v unsafe.Pointer)) (unsafe.Pointer, error) {
+	if u.t.err != nil {
+		return zero, fmt.Errorf("Fold (%s): zero: %w", u.c.Site, u.t.err)
+	}
+	b, err := u.t.typ.Marshal(zero)
 	if err != nil {
-		return zero, fmt.Errorf("Fold (%s): zero: %w", c.Site, err)
+		return zero, fmt.Errorf("Fold (%s): zero: %w", u.c.Site, err)
 	}
-	blob := s.engine.PutBlob(b)
-	defer s.engine.ReleaseBlob(blob)
-	if zero, err = codec.Unmarshal[T](b); err != nil { // f may change it
-		return zero, err
+	blob := u.s.engine.PutBlob(b)
+	defer u.s.engine.ReleaseBlob(blob)
+	if zero, err = u.t.typ.Unmarshal(b); err != nil { // f may change it
+		return nil, err
 	}
-	acc, err := merge(ctx, s, n, rdd.Action{Op: op, Call: c, Zero: blob, Inexact: true}, rdd.Acc[T]{Value: zero, Has: true}, f)
-	return acc.Value, err
+	a := u.action(op)
+	a.Zero = blob
+	return u.merge(ctx, a, zero, f)
 }
 
-func aggregate[A any](ctx context.Context, s *Session, n *rdd.Node, c rdd.Call, op *rdd.Op, zero func() A, merging func(*A, *A)) (A, error) {
-	if err := cmp.Or(n.Err(), c.Err); err != nil { // zero may need what is missing
+func aggregate[A any](ctx context.Context, u *use, op *rdd.Op, zero func() A, merge func(*A, *A)) (A, error) {
+	if err := cmp.Or(u.n.Err(), u.c.Err); err != nil { // zero may need what is missing
 		return *new(A), err
 	}
-	acc, err := merge(ctx, s, n, rdd.Action{Op: op, Call: c, Inexact: true}, rdd.Acc[A]{Value: zero(), Has: true}, func(a, b A) A {
-		merging(&a, &b)
-		return a
-	})
-	return acc.Value, err
+	start := zero()
+	return valueAt[A](u.merge(ctx, u.action(op), unsafe.Pointer(&start), func(acc, v unsafe.Pointer) { merge((*A)(acc), (*A)(v)) }))
 }
 
 // run runs an action for what it does.
-func run(ctx context.Context, s *Session, n *rdd.Node, a rdd.Action) error {
-	_, err := s.action(ctx, n, a, engine.Action{Result: func(int, engine.Value) error { return nil }})
+func (u *use) run(ctx context.Context, a rdd.Action) error {
+	_, err := u.s.action(ctx, u.n, a, engine.Action{Result: func(int, engine.Value) error { return nil }})
 	return err
 }
 
-func forEachPartition(ctx context.Context, s *Session, n *rdd.Node, c rdd.Call, op *rdd.Op) error {
-	return run(ctx, s, n.Part(op, c, "each"), rdd.Action{Op: op, Call: c})
+func (u *use) forEach(ctx context.Context, op *rdd.Op) error { return u.run(ctx, u.action(op)) }
+
+func (u *use) forEachPartition(ctx context.Context, op *rdd.Op) error {
+	parts := *u
+	parts.n = u.n.Part(op, u.c, "each")
+	return parts.forEach(ctx, op)
 }
 
-// save writes text files. format is the function given to Format, if any.
-func save[T any](ctx context.Context, s *Session, n *rdd.Node, c rdd.Call, dir string, opts []SaveOption) error {
-	o := saveOptions{output: plan.Output{Path: dir}}
+// saving is how rows are written as text.
+type saving struct {
+	saveOptions
+	op  *rdd.Op
+	row reflect.Type // of rows that must have a text form, for want of a format
+}
+
+func savingOf[T any](opts []SaveOption) *saving {
+	o := newSaving(opts)
+	if f, ok := o.format.(func(T) string); ok {
+		o.op = rdd.SaveAsTextFileOp(f)
+	} else {
+		o.op, o.row = rdd.SaveAsTextFileOp[T](), reflect.TypeFor[T]()
+	}
+	return o
+}
+
+func newSaving(opts []SaveOption) *saving {
+	o := &saving{}
 	for _, opt := range opts {
-		opt.save(&o)
+		opt.save(&o.saveOptions)
 	}
-	op := rdd.SaveAsTextFileOp[T]()
-	if o.format != nil {
-		f, ok := o.format.(func(T) string)
-		if !ok {
-			return fmt.Errorf("SaveAsTextFile (%s): Format takes a %T, rows need a %T", c.Site, o.format, f)
+	return o
+}
+
+// save writes text files.
+func (u *use) save(ctx context.Context, dir string, o *saving) error {
+	o.output.Path = dir
+	if o.row != nil && o.format != nil {
+		return fmt.Errorf("SaveAsTextFile (%s): Format takes a %T, rows need a func(%s) string", u.c.Site, o.format, o.row)
+	}
+	if o.row != nil {
+		if err := rdd.HasText(o.row); err != nil {
+			return fmt.Errorf("SaveAsTextFile (%s): %w", u.c.Site, err)
 		}
-		op = rdd.SaveAsTextFileOp(f)
-	} else if _, err := rdd.TextFormat[T](); err != nil {
-		return fmt.Errorf("SaveAsTextFile (%s): %w", c.Site, err)
 	}
-	return run(ctx, s, n, rdd.Action{Op: op, Call: c, Output: &o.output})
+	a := u.action(o.op)
+	a.Output = &o.output
+	return u.run(ctx, a)
 }
 
 // Collect brings all rows to the driver, in order. Their encoded size is
 // bounded by Options.MaxResultSize.
-func (r RDD[T]) Collect(ctx context.Context) ([]T, error) { return collect[T](ctx, r.s, r.n, call()) }
+func (r RDD[T]) Collect(ctx context.Context) ([]T, error) {
+	return slice[T](newUse(r.s, r.n, typeOf[T]()).collect(ctx, rdd.CollectOp[T]()))
+}
 
 // All brings the rows to the driver as they are made, in order. An error comes
 // last, with a zero row. Leaving the loop cancels the rest.
-func (r RDD[T]) All(ctx context.Context) iter.Seq2[T, error] { return all[T](ctx, r.s, r.n, call()) }
+func (r RDD[T]) All(ctx context.Context) iter.Seq2[T, error] {
+	return all[T](ctx, newUse(r.s, r.n, typeOf[T]()), rdd.CollectOp[T]().Named("All"))
+}
 
 // Count counts the rows.
-func (r RDD[T]) Count(ctx context.Context) (int64, error) { return count[T](ctx, r.s, r.n, call()) }
+func (r RDD[T]) Count(ctx context.Context) (int64, error) {
+	return newUse(r.s, r.n, rowType{}).count(ctx, rdd.CountOp[T]())
+}
 
 // First gives the first row; ErrEmpty when there is none.
-func (r RDD[T]) First(ctx context.Context) (T, error) { return first[T](ctx, r.s, r.n, call()) }
+func (r RDD[T]) First(ctx context.Context) (T, error) {
+	return valueAt[T](newUse(r.s, r.n, typeOf[T]()).first(ctx, rdd.CollectOp[T]().Named("First")))
+}
 
 // Take gives the first n rows, or all when there are fewer. It computes as few
 // partitions as it needs.
 func (r RDD[T]) Take(ctx context.Context, n int) ([]T, error) {
-	return take[T](ctx, r.s, r.n, call(), "Take", n)
+	return slice[T](newUse(r.s, r.n, typeOf[T]()).take(ctx, rdd.CollectOp[T]().Named("Take"), n))
 }
 
 // TakeOrdered gives the n least rows, in order.
 func (r RDD[T]) TakeOrdered(ctx context.Context, n int, cmp func(a, b T) int) ([]T, error) {
-	return takeOrdered(ctx, r.s, r.n, call(), rdd.TakeOrderedOp(cmp), n, cmp)
+	return slice[T](newUse(r.s, r.n, typeOf[T]()).takeOrdered(ctx, rdd.TakeOrderedOp(cmp), n, rdd.Comparing(cmp)))
 }
 
 // Top gives the n greatest rows, the greatest first.
 func (r RDD[T]) Top(ctx context.Context, n int, cmp func(a, b T) int) ([]T, error) {
-	return takeOrdered(ctx, r.s, r.n, call(), rdd.TopOp(cmp), n, func(a, b T) int { return cmp(b, a) })
+	return slice[T](newUse(r.s, r.n, typeOf[T]()).takeOrdered(ctx, rdd.TopOp(cmp), n, reversed(rdd.Comparing(cmp))))
 }
 
 // Reduce combines all rows by f, which is associative and commutative; ErrEmpty
 // when there are none.
 func (r RDD[T]) Reduce(ctx context.Context, f func(T, T) T) (T, error) {
-	return reduce(ctx, r.s, r.n, call(), rdd.ReduceOp(f), f)
+	return valueAt[T](newUse(r.s, r.n, typeOf[T]()).reduce(ctx, rdd.ReduceOp(f), combining(f)))
 }
 
 // Fold combines all rows by f. zero enters once in each partition and once in
 // the end.
 func (r RDD[T]) Fold(ctx context.Context, zero T, f func(T, T) T) (T, error) {
-	return fold(ctx, r.s, r.n, call(), rdd.FoldOp(f), zero, f)
+	return valueAt[T](newUse(r.s, r.n, typeOf[T]()).fold(ctx, rdd.FoldOp(f), unsafe.Pointer(&zero), combining(f)))
 }
 
 // Aggregate adds the rows of each partition to what zero makes, and merges
 // these, in place.
 func (r RDD[T]) Aggregate[A any](ctx context.Context, zero func() A, add func(*A, T), merge func(*A, *A)) (A, error) {
-	return aggregate(ctx, r.s, r.n, call(), rdd.AggregateOp(zero, add), zero, merge)
+	return aggregate(ctx, newUse(r.s, r.n, typeOf[A]()), rdd.AggregateOp(zero, add), zero, merge)
 }
 
 // ForEach calls f with each row, for what it does. A row may be seen again when
 // a task is tried again.
 func (r RDD[T]) ForEach(ctx context.Context, f func(T)) error {
-	return run(ctx, r.s, r.n, rdd.Action{Op: rdd.ForEachOp(f), Call: call()})
+	return newUse(r.s, r.n, rowType{}).forEach(ctx, rdd.ForEachOp(f))
 }
 
 // ForEachPartition calls f with the rows of each partition, for what it does.
 func (r RDD[T]) ForEachPartition(ctx context.Context, f func(*Task, iter.Seq[T]) error) error {
-	return forEachPartition(ctx, r.s, r.n, call(), rdd.ForEachPartitionOp(f))
+	return newUse(r.s, r.n, rowType{}).forEachPartition(ctx, rdd.ForEachPartitionOp(f))
 }
 
 // SaveAsTextFile writes each row as a line to files in dir, a part for each
@@ -354,19 +461,22 @@ func (r RDD[T]) ForEachPartition(ctx context.Context, f func(*Task, iter.Seq[T])
 // are written as they are, numbers as strconv does, an encoding.TextMarshaler
 // by its own word; for others give Format.
 func (r RDD[T]) SaveAsTextFile(ctx context.Context, dir string, opts ...SaveOption) error {
-	return save[T](ctx, r.s, r.n, call(), dir, opts)
+	return newUse(r.s, r.n, rowType{}).save(ctx, dir, savingOf[T](opts))
 }
 
 // Collect brings all pairs to the driver, in order. Their encoded size is
 // bounded by Options.MaxResultSize.
 func (p PairRDD[K, V]) Collect(ctx context.Context) ([]Pair[K, V], error) {
-	return collect[Pair[K, V]](ctx, p.s, p.n, call())
+	return slice[Pair[K, V]](newUse(p.s, p.n, typeOf[Pair[K, V]]()).collect(ctx, rdd.CollectOp[Pair[K, V]]()))
 }
 
 // CollectAsMap brings all pairs to the driver. Of several with one key the last
 // stays.
 func (p PairRDD[K, V]) CollectAsMap(ctx context.Context) (map[K]V, error) {
-	pairs, err := collect[Pair[K, V]](ctx, p.s, p.n, call())
+	return mapOf(slice[Pair[K, V]](newUse(p.s, p.n, typeOf[Pair[K, V]]()).collect(ctx, rdd.CollectOp[Pair[K, V]]())))
+}
+
+func mapOf[K comparable, V any](pairs []Pair[K, V], err error) (map[K]V, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -380,67 +490,54 @@ func (p PairRDD[K, V]) CollectAsMap(ctx context.Context) (map[K]V, error) {
 // All brings the pairs to the driver as they are made, in order. An error comes
 // last, with a zero pair. Leaving the loop cancels the rest.
 func (p PairRDD[K, V]) All(ctx context.Context) iter.Seq2[Pair[K, V], error] {
-	return all[Pair[K, V]](ctx, p.s, p.n, call())
+	return all[Pair[K, V]](ctx, newUse(p.s, p.n, typeOf[Pair[K, V]]()), rdd.CollectOp[Pair[K, V]]().Named("All"))
 }
 
 // Count counts the pairs.
 func (p PairRDD[K, V]) Count(ctx context.Context) (int64, error) {
-	return count[Pair[K, V]](ctx, p.s, p.n, call())
+	return newUse(p.s, p.n, rowType{}).count(ctx, rdd.CountOp[Pair[K, V]]())
 }
 
 // CountByKey counts the pairs of each key.
 func (p PairRDD[K, V]) CountByKey(ctx context.Context) (map[K]int64, error) {
-	c := pairsTravel[K, int64](call(), "CountByKey")
-	op := rdd.CountByKeyOp[K, V]()
-	w := combined(nil)
-	n := p.n.Wide(op, c, w)
-	values, _, err := gather(ctx, p.s, n, rdd.Action{Op: op, Call: c, Part: "collect"}, nil)
-	if err != nil {
-		return nil, err
-	}
-	pairs, err := rowsOf[Pair[K, int64]](values)
-	m := make(map[K]int64, len(pairs))
-	for _, kv := range pairs {
-		m[kv.Key] = kv.Value
-	}
-	return m, err
+	return mapOf(slice[Pair[K, int64]](newUse(p.s, p.n, keyed[K, int64]()).countByKey(ctx, rdd.CountByKeyOp[K, V]())))
 }
 
 // First gives the first pair; ErrEmpty when there is none.
 func (p PairRDD[K, V]) First(ctx context.Context) (Pair[K, V], error) {
-	return first[Pair[K, V]](ctx, p.s, p.n, call())
+	return valueAt[Pair[K, V]](newUse(p.s, p.n, typeOf[Pair[K, V]]()).first(ctx, rdd.CollectOp[Pair[K, V]]().Named("First")))
 }
 
 // Take gives the first n pairs, or all when there are fewer. It computes as few
 // partitions as it needs.
 func (p PairRDD[K, V]) Take(ctx context.Context, n int) ([]Pair[K, V], error) {
-	return take[Pair[K, V]](ctx, p.s, p.n, call(), "Take", n)
+	return slice[Pair[K, V]](newUse(p.s, p.n, typeOf[Pair[K, V]]()).take(ctx, rdd.CollectOp[Pair[K, V]]().Named("Take"), n))
 }
 
 // TakeOrdered gives the n least pairs, in order.
 func (p PairRDD[K, V]) TakeOrdered(ctx context.Context, n int, cmp func(a, b Pair[K, V]) int) ([]Pair[K, V], error) {
-	return takeOrdered(ctx, p.s, p.n, call(), rdd.TakeOrderedOp(cmp), n, cmp)
+	return slice[Pair[K, V]](newUse(p.s, p.n, typeOf[Pair[K, V]]()).takeOrdered(ctx, rdd.TakeOrderedOp(cmp), n, rdd.Comparing(cmp)))
 }
 
 // Top gives the n greatest pairs, the greatest first.
 func (p PairRDD[K, V]) Top(ctx context.Context, n int, cmp func(a, b Pair[K, V]) int) ([]Pair[K, V], error) {
-	return takeOrdered(ctx, p.s, p.n, call(), rdd.TopOp(cmp), n, func(a, b Pair[K, V]) int { return cmp(b, a) })
+	return slice[Pair[K, V]](newUse(p.s, p.n, typeOf[Pair[K, V]]()).takeOrdered(ctx, rdd.TopOp(cmp), n, reversed(rdd.Comparing(cmp))))
 }
 
 // ForEach calls f with each pair, for what it does. A pair may be seen again
 // when a task is tried again.
 func (p PairRDD[K, V]) ForEach(ctx context.Context, f func(K, V)) error {
-	return run(ctx, p.s, p.n, rdd.Action{Op: rdd.PairForEachOp(f), Call: call()})
+	return newUse(p.s, p.n, rowType{}).forEach(ctx, rdd.PairForEachOp(f))
 }
 
 // ForEachPartition calls f with the pairs of each partition, for what it does.
 func (p PairRDD[K, V]) ForEachPartition(ctx context.Context, f func(*Task, iter.Seq2[K, V]) error) error {
-	return forEachPartition(ctx, p.s, p.n, call(), rdd.PairForEachPartitionOp(f))
+	return newUse(p.s, p.n, rowType{}).forEachPartition(ctx, rdd.PairForEachPartitionOp(f))
 }
 
 // SaveAsTextFile writes each pair as a line, key and value with a tab between,
 // to files in dir. See RDD.SaveAsTextFile. A function given to Format takes a
 // Pair.
 func (p PairRDD[K, V]) SaveAsTextFile(ctx context.Context, dir string, opts ...SaveOption) error {
-	return save[Pair[K, V]](ctx, p.s, p.n, call(), dir, opts)
+	return newUse(p.s, p.n, rowType{}).save(ctx, dir, savingOf[Pair[K, V]](opts))
 }

@@ -61,6 +61,24 @@ func TestActionsOverNothing(t *testing.T) {
 }
 
 // TestFoldsZero says that zero enters once a partition and once in the end.
+// TestNothingIsASlice: no rows are an empty slice, not nil, as they always were.
+func TestNothingIsASlice(t *testing.T) {
+	s := open(t, typed.Options{})
+	rows := s.Range(3)
+	none := rows.Filter(func(int64) bool { return false })
+	for name, f := range map[string]func() ([]int64, error){
+		"collect":        func() ([]int64, error) { return none.Collect(ctx) },
+		"take":           func() ([]int64, error) { return none.Take(ctx, 5) },
+		"take none":      func() ([]int64, error) { return rows.Take(ctx, 0) },
+		"least":          func() ([]int64, error) { return none.TakeOrdered(ctx, 5, cmp.Compare[int64]) },
+		"the least none": func() ([]int64, error) { return rows.TakeOrdered(ctx, 0, cmp.Compare[int64]) },
+	} {
+		if got, err := f(); got == nil || len(got) != 0 || err != nil {
+			t.Errorf("%s: got %#v, %v", name, got, err)
+		}
+	}
+}
+
 func TestFoldsZero(t *testing.T) {
 	s := open(t, typed.Options{})
 	for _, p := range []int{1, 2, 7, 100} {

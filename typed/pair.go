@@ -106,93 +106,80 @@ func joined(opts []JoinOption) rdd.Wide {
 // ReduceByKey combines the values of each key by f, where they are and then
 // after a shuffle. f is associative; both of its arguments are read-only.
 func (p PairRDD[K, V]) ReduceByKey(f func(V, V) V, opts ...ShuffleOption) PairRDD[K, V] {
-	c := pairsTravel[K, V](call(), "ReduceByKey")
-	return PairRDD[K, V]{p.s, p.n.Wide(rdd.ReduceByKeyOp[K](f), c, combined(opts))}
+	return PairRDD[K, V]{p.s, newUse(p.s, p.n, keyed[K, V]()).wide(rdd.ReduceByKeyOp[K](f), combined(opts))}
 }
 
 // CombineByKey makes a combination of each key's values: create makes one of
 // the first value, add adds a further one, merge joins two of them. The left
 // argument of add and merge may be changed and returned.
 func (p PairRDD[K, V]) CombineByKey[C any](create func(V) C, add func(C, V) C, merge func(C, C) C, opts ...ShuffleOption) PairRDD[K, C] {
-	c := pairsTravel[K, C](pairsTravel[K, V](call(), "CombineByKey"), "CombineByKey")
-	return PairRDD[K, C]{p.s, p.n.Wide(rdd.CombineByKeyOp[K](create, add, merge), c, combined(opts))}
+	return PairRDD[K, C]{p.s, newUse(p.s, p.n, keyed[K, V]().or(keyed[K, C]())).wide(rdd.CombineByKeyOp[K](create, add, merge), combined(opts))}
 }
 
 // AggregateByKey adds the values of each key to what zero makes, in place: add
 // adds a value to an accumulator, merge adds one accumulator to another. zero
 // is called for every key in every partition.
 func (p PairRDD[K, V]) AggregateByKey[A any](zero func() A, add func(*A, V), merge func(*A, *A), opts ...ShuffleOption) PairRDD[K, A] {
-	c := pairsTravel[K, A](pairsTravel[K, V](call(), "AggregateByKey"), "AggregateByKey")
-	return PairRDD[K, A]{p.s, p.n.Wide(rdd.AggregateByKeyOp[K](zero, add, merge), c, combined(opts))}
+	return PairRDD[K, A]{p.s, newUse(p.s, p.n, keyed[K, V]().or(keyed[K, A]())).wide(rdd.AggregateByKeyOp[K](zero, add, merge), combined(opts))}
 }
 
 // GroupByKey gives f each key with all of its values, and pairs the key with
 // what f makes of them. The values stream: they can be ranged over once, need
 // not fit in memory, and must not be used after f returns.
 func (p PairRDD[K, V]) GroupByKey[R any](f func(K, iter.Seq[V]) R, opts ...ShuffleOption) PairRDD[K, R] {
-	c := pairsTravel[K, V](call(), "GroupByKey")
-	return PairRDD[K, R]{p.s, p.n.Wide(rdd.GroupByKeyOp(f), c, grouped(opts))}
+	return PairRDD[K, R]{p.s, newUse(p.s, p.n, keyed[K, V]()).wide(rdd.GroupByKeyOp(f), grouped(opts))}
 }
 
 // FlatMapGroups gives f each key with all of its values, and gives the values
 // of the sequences that f makes of them. The values stream, as in GroupByKey.
 func (p PairRDD[K, V]) FlatMapGroups[R any](f func(K, iter.Seq[V]) iter.Seq[R], opts ...ShuffleOption) RDD[R] {
-	c := pairsTravel[K, V](call(), "FlatMapGroups")
 	w := grouped(opts)
 	w.Keep = false
-	return RDD[R]{p.s, p.n.Wide(rdd.FlatMapGroupsOp(f), c, w)}
+	return RDD[R]{p.s, newUse(p.s, p.n, keyed[K, V]()).wide(rdd.FlatMapGroupsOp(f), w)}
 }
 
 // Join pairs each value with every value of the same key in o.
 func (p PairRDD[K, V]) Join[W, R any](o PairRDD[K, W], f func(V, W) R, opts ...JoinOption) PairRDD[K, R] {
-	c := pairsTravel[K, W](pairsTravel[K, V](call(), "Join"), "Join")
-	return PairRDD[K, R]{p.s, p.n.Wide(rdd.JoinOp[K](f), c, joined(opts), o.n)}
+	return PairRDD[K, R]{p.s, newUse(p.s, p.n, keyed[K, V]().or(keyed[K, W]())).wide(rdd.JoinOp[K](f), joined(opts), o.n)}
 }
 
 // LeftOuterJoin is Join that also gives the values of p whose key is not in o,
 // with nil.
 func (p PairRDD[K, V]) LeftOuterJoin[W, R any](o PairRDD[K, W], f func(V, *W) R, opts ...JoinOption) PairRDD[K, R] {
-	c := pairsTravel[K, W](pairsTravel[K, V](call(), "LeftOuterJoin"), "LeftOuterJoin")
-	return PairRDD[K, R]{p.s, p.n.Wide(rdd.LeftOuterJoinOp[K](f), c, joined(opts), o.n)}
+	return PairRDD[K, R]{p.s, newUse(p.s, p.n, keyed[K, V]().or(keyed[K, W]())).wide(rdd.LeftOuterJoinOp[K](f), joined(opts), o.n)}
 }
 
 // RightOuterJoin is Join that also gives the values of o whose key is not in p,
 // with nil.
 func (p PairRDD[K, V]) RightOuterJoin[W, R any](o PairRDD[K, W], f func(*V, W) R, opts ...JoinOption) PairRDD[K, R] {
-	c := pairsTravel[K, W](pairsTravel[K, V](call(), "RightOuterJoin"), "RightOuterJoin")
-	return PairRDD[K, R]{p.s, p.n.Wide(rdd.RightOuterJoinOp[K](f), c, joined(opts), o.n)}
+	return PairRDD[K, R]{p.s, newUse(p.s, p.n, keyed[K, V]().or(keyed[K, W]())).wide(rdd.RightOuterJoinOp[K](f), joined(opts), o.n)}
 }
 
 // FullOuterJoin is Join that also gives the values of either side whose key is
 // not in the other, with nil.
 func (p PairRDD[K, V]) FullOuterJoin[W, R any](o PairRDD[K, W], f func(*V, *W) R, opts ...JoinOption) PairRDD[K, R] {
-	c := pairsTravel[K, W](pairsTravel[K, V](call(), "FullOuterJoin"), "FullOuterJoin")
-	return PairRDD[K, R]{p.s, p.n.Wide(rdd.FullOuterJoinOp[K](f), c, joined(opts), o.n)}
+	return PairRDD[K, R]{p.s, newUse(p.s, p.n, keyed[K, V]().or(keyed[K, W]())).wide(rdd.FullOuterJoinOp[K](f), joined(opts), o.n)}
 }
 
 // CoGroup gives f each key of either side with the values that both sides have
 // for it, and pairs the key with each value of the sequence that f makes. The
 // left values can be ranged over once, the right ones again and again.
 func (p PairRDD[K, V]) CoGroup[W, R any](o PairRDD[K, W], f func(K, iter.Seq[V], iter.Seq[W]) iter.Seq[R], opts ...JoinOption) PairRDD[K, R] {
-	c := pairsTravel[K, W](pairsTravel[K, V](call(), "CoGroup"), "CoGroup")
-	return PairRDD[K, R]{p.s, p.n.Wide(rdd.CoGroupOp(f), c, joined(opts), o.n)}
+	return PairRDD[K, R]{p.s, newUse(p.s, p.n, keyed[K, V]().or(keyed[K, W]())).wide(rdd.CoGroupOp(f), joined(opts), o.n)}
 }
 
 // PartitionBy moves each pair to the partition that its key's hash says.
 // Joins and combinations of what is placed alike need no shuffle.
 func (p PairRDD[K, V]) PartitionBy(opts ...ShuffleOption) PairRDD[K, V] {
-	c := pairsTravel[K, V](call(), "PartitionBy")
-	return PairRDD[K, V]{p.s, p.n.Wide(rdd.PartitionByOp[K, V](), c, combined(opts))}
+	return PairRDD[K, V]{p.s, newUse(p.s, p.n, keyed[K, V]()).wide(rdd.PartitionByOp[K, V](), combined(opts))}
 }
 
 // Repartition spreads the pairs evenly over n partitions.
 func (p PairRDD[K, V]) Repartition(n int) PairRDD[K, V] {
-	c := rowsTravel[Pair[K, V]](call(), "Repartition")
-	return PairRDD[K, V]{p.s, repartition[Pair[K, V]](p.n, n, c)}
+	return PairRDD[K, V]{p.s, newUse(p.s, p.n, typeOf[Pair[K, V]]()).repartition(rdd.RepartitionOp[Pair[K, V]](), n)}
 }
 
 // SortByKey sorts the pairs by key. Pairs with equal keys stay in order.
 func SortByKey[K cmp.Ordered, V any](p PairRDD[K, V], opts ...SortOption) PairRDD[K, V] {
-	c := pairsTravel[K, V](call(), "SortByKey")
-	return PairRDD[K, V]{p.s, p.n.Wide(rdd.SortByKeyOp[K, V](), c, sorted(opts, ""))}
+	return PairRDD[K, V]{p.s, newUse(p.s, p.n, keyed[K, V]()).sort(rdd.SortByKeyOp[K, V](), opts, "")}
 }

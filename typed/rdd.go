@@ -2,12 +2,9 @@ package typed
 
 import (
 	"cmp"
-	"fmt"
 	"iter"
 
 	"github.com/gordd-project/gordd/rdd"
-	"github.com/gordd-project/gordd/rdd/codec"
-	"github.com/gordd-project/gordd/rdd/plan"
 )
 
 // RDD is a distributed collection of T: a lazy iter.Seq[T] in partitions. It is
@@ -46,25 +43,6 @@ func (r RDD[T]) Err() error { return r.n.Err() }
 // Err gives the first error of the RDD's lineage, without running anything. The
 // first action would give the same.
 func (p PairRDD[K, V]) Err() error { return p.n.Err() }
-
-// call is where the exported function that calls it was called.
-func call() rdd.Call { return rdd.CallSite(1) }
-
-// rowsTravel says whether rows of T can cross from task to task.
-func rowsTravel[T any](c rdd.Call, op string) rdd.Call {
-	if _, err := codec.For[T](); err != nil && c.Err == nil {
-		c.Err = fmt.Errorf("%s (%s): %w", op, c.Site, err)
-	}
-	return c
-}
-
-// pairsTravel says whether pairs can be shuffled by key.
-func pairsTravel[K comparable, V any](c rdd.Call, op string) rdd.Call {
-	if _, err := codec.KeysFor[K](); err != nil && c.Err == nil {
-		c.Err = fmt.Errorf("%s (%s): key: %w", op, c.Site, err)
-	}
-	return rowsTravel[Pair[K, V]](c, op)
-}
 
 // Map applies f to each row.
 func (r RDD[T]) Map[U any](f func(T) U) RDD[U] {
@@ -132,53 +110,27 @@ func (r RDD[T]) Union(others ...RDD[T]) RDD[T] {
 
 // Repartition spreads the rows evenly over n partitions.
 func (r RDD[T]) Repartition(n int) RDD[T] {
-	return RDD[T]{r.s, repartition[T](r.n, n, rowsTravel[T](call(), "Repartition"))}
-}
-
-func repartition[T any](n *rdd.Node, parts int, c rdd.Call) *rdd.Node {
-	if parts < 1 && c.Err == nil {
-		c.Err = fmt.Errorf("Repartition (%s): %d partitions: give a number from 1 to %d", c.Site, parts, plan.MaxPartitions)
-	}
-	return n.Wide(rdd.RepartitionOp[T](), c, rdd.Wide{
-		Kind: plan.RoundRobinPartitioner, N: parts, Sinks: []string{"map"}, Class: plan.Unordered,
-	})
-}
-
-// sorted is how the sorts read their parent.
-func sorted(opts []SortOption, pre string) rdd.Wide {
-	o := sortOptions(opts)
-	return rdd.Wide{
-		Kind: plan.RangePartitioner, N: o.partitions, Descending: o.descending,
-		Sinks: []string{"map"}, Pre: pre, Sampled: true,
-	}
+	return RDD[T]{r.s, newUse(r.s, r.n, typeOf[T]()).repartition(rdd.RepartitionOp[T](), n)}
 }
 
 // SortBy sorts the rows by the key that f gives. Rows with equal keys stay in
 // order.
 func (r RDD[T]) SortBy[K cmp.Ordered](f func(T) K, opts ...SortOption) RDD[T] {
-	c := rowsTravel[Pair[K, T]](call(), "SortBy")
-	return RDD[T]{r.s, r.n.Wide(rdd.SortByOp(f), c, sorted(opts, "key"))}
+	return RDD[T]{r.s, newUse(r.s, r.n, typeOf[Pair[K, T]]()).sort(rdd.SortByOp(f), opts, "key")}
 }
 
 // SortFunc sorts the rows by a comparison, which says as cmp.Compare does how a
 // and b are ordered. Rows that compare equal stay in order.
 func (r RDD[T]) SortFunc(f func(a, b T) int, opts ...SortOption) RDD[T] {
-	c := rowsTravel[T](call(), "SortFunc")
-	return RDD[T]{r.s, r.n.Wide(rdd.SortFuncOp(f), c, sorted(opts, ""))}
+	return RDD[T]{r.s, newUse(r.s, r.n, typeOf[T]()).sort(rdd.SortFuncOp(f), opts, "")}
 }
 
 // DistinctBy keeps the first row of those with equal keys.
 func (r RDD[T]) DistinctBy[K comparable](f func(T) K, opts ...ShuffleOption) RDD[T] {
-	c := pairsTravel[K, T](call(), "DistinctBy")
-	w := combined(opts)
-	w.Keep = false
-	return RDD[T]{r.s, r.n.Wide(rdd.DistinctByOp(f), c, w)}
+	return RDD[T]{r.s, newUse(r.s, r.n, keyed[K, T]()).distinct(rdd.DistinctByOp(f), opts)}
 }
 
 // Distinct keeps one of equal rows.
 func Distinct[T comparable](r RDD[T], opts ...ShuffleOption) RDD[T] {
-	c := pairsTravel[T, struct{}](call(), "Distinct")
-	w := combined(opts)
-	w.Keep = false
-	return RDD[T]{r.s, r.n.Wide(rdd.DistinctOp[T](), c, w)}
+	return RDD[T]{r.s, newUse(r.s, r.n, keyed[T, struct{}]()).distinct(rdd.DistinctOp[T](), opts)}
 }

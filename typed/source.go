@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/gordd-project/gordd/rdd"
+	"github.com/gordd-project/gordd/rdd/codec"
 	"github.com/gordd-project/gordd/rdd/plan"
 	"github.com/gordd-project/gordd/storage"
 )
@@ -51,26 +52,26 @@ func (s *Session) files(op *rdd.Op, c rdd.Call, path string, whole bool, opts []
 // one for each core. Partition i begins at row i·len(rows)/partitions. The rows
 // are encoded at once: later changes are not seen.
 func (s *Session) Parallelize[T any](rows []T, partitions int) RDD[T] {
-	c := rowsTravel[T](call(), "Parallelize")
-	return RDD[T]{s, parallelize(s, c, rows, partitions)}
+	return RDD[T]{s, newUse(s, nil, typeOf[T]()).parallelize(rdd.DataOp[T](), codec.RowsOf(rows), partitions)}
 }
 
-func parallelize[T any](s *Session, c rdd.Call, rows []T, n int) *rdd.Node {
+func (u *use) parallelize(op *rdd.Op, rows codec.Rows, n int) *rdd.Node {
+	c := u.as(op)
 	if n == 0 {
-		n = s.options.Cores
+		n = u.s.options.Cores
 	}
 	if n < 0 || n > plan.MaxPartitions {
 		c.Err = fmt.Errorf("Parallelize (%s): %d partitions: give a number from 0 to %d", c.Site, n, plan.MaxPartitions)
 	}
 	src := plan.Source{Data: &plan.Data{}}
 	if c.Err == nil {
-		blob, ends, err := rdd.EncodeData(rows, n)
+		blob, ends, err := rdd.EncodeData(rows, u.t.typ, n)
 		if err != nil {
 			c.Err = fmt.Errorf("Parallelize (%s): %w", c.Site, err)
 		}
-		src.Data.Blob, src.Data.Ends = s.engine.PutBlob(blob), ends
+		src.Data.Blob, src.Data.Ends = u.s.engine.PutBlob(blob), ends
 	}
-	return s.graph.Source(rdd.DataOp[T](), c, src)
+	return u.s.graph.Source(op, c, src)
 }
 
 // Range makes an RDD of the n numbers from 0 on; see From and Step.

@@ -43,6 +43,13 @@ func (v value) at(s *Session, c rdd.Call) rdd.Call {
 	return c
 }
 
+// use is newUse of an operator that takes the value.
+//
+//go:noinline
+func (v value) use(s *Session, n *rdd.Node, t rowType) *use {
+	return &use{s, n, v.at(s, rdd.CallSite(1)), t}
+}
+
 // With gives the operators that follow a value: a broadcast variable. It is
 // encoded now, so that later changes are not seen, and reaches every worker
 // once. Functions must not change it.

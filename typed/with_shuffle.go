@@ -10,31 +10,25 @@ import (
 // SortBy is RDD.SortBy.
 func (w RDDWith[E, T]) SortBy[K cmp.Ordered](f func(E, T) K, opts ...SortOption) RDD[T] {
 	op := rdd.WithOp(f, func(e E) *rdd.Op { return rdd.SortByOp(func(x T) K { return f(e, x) }) })
-	c := rowsTravel[Pair[K, T]](w.env.at(w.r.s, call()), "SortBy")
-	return RDD[T]{w.r.s, w.r.n.Wide(op, c, sorted(opts, "key"))}
+	return RDD[T]{w.r.s, w.env.use(w.r.s, w.r.n, typeOf[Pair[K, T]]()).sort(op, opts, "key")}
 }
 
 // SortFunc is RDD.SortFunc.
 func (w RDDWith[E, T]) SortFunc(f func(e E, a, b T) int, opts ...SortOption) RDD[T] {
 	op := rdd.WithOp(f, func(e E) *rdd.Op { return rdd.SortFuncOp(func(a, b T) int { return f(e, a, b) }) })
-	c := rowsTravel[T](w.env.at(w.r.s, call()), "SortFunc")
-	return RDD[T]{w.r.s, w.r.n.Wide(op, c, sorted(opts, ""))}
+	return RDD[T]{w.r.s, w.env.use(w.r.s, w.r.n, typeOf[T]()).sort(op, opts, "")}
 }
 
 // DistinctBy is RDD.DistinctBy.
 func (w RDDWith[E, T]) DistinctBy[K comparable](f func(E, T) K, opts ...ShuffleOption) RDD[T] {
 	op := rdd.WithOp(f, func(e E) *rdd.Op { return rdd.DistinctByOp(func(x T) K { return f(e, x) }) })
-	c := pairsTravel[K, T](w.env.at(w.r.s, call()), "DistinctBy")
-	wide := combined(opts)
-	wide.Keep = false
-	return RDD[T]{w.r.s, w.r.n.Wide(op, c, wide)}
+	return RDD[T]{w.r.s, w.env.use(w.r.s, w.r.n, keyed[K, T]()).distinct(op, opts)}
 }
 
 // ReduceByKey is PairRDD.ReduceByKey.
 func (w PairWith[E, K, V]) ReduceByKey(f func(E, V, V) V, opts ...ShuffleOption) PairRDD[K, V] {
 	op := rdd.WithOp(f, func(e E) *rdd.Op { return rdd.ReduceByKeyOp[K](func(a, b V) V { return f(e, a, b) }) })
-	c := pairsTravel[K, V](w.env.at(w.p.s, call()), "ReduceByKey")
-	return PairRDD[K, V]{w.p.s, w.p.n.Wide(op, c, combined(opts))}
+	return PairRDD[K, V]{w.p.s, w.env.use(w.p.s, w.p.n, keyed[K, V]()).wide(op, combined(opts))}
 }
 
 // CombineByKey is PairRDD.CombineByKey.
@@ -46,8 +40,7 @@ func (w PairWith[E, K, V]) CombineByKey[C any](create func(E, V) C, add func(E, 
 			func(a, b C) C { return merge(e, a, b) },
 		)
 	})
-	c := pairsTravel[K, C](pairsTravel[K, V](w.env.at(w.p.s, call()), "CombineByKey"), "CombineByKey")
-	return PairRDD[K, C]{w.p.s, w.p.n.Wide(op, c, combined(opts))}
+	return PairRDD[K, C]{w.p.s, w.env.use(w.p.s, w.p.n, keyed[K, V]().or(keyed[K, C]())).wide(op, combined(opts))}
 }
 
 // AggregateByKey is PairRDD.AggregateByKey.
@@ -59,8 +52,7 @@ func (w PairWith[E, K, V]) AggregateByKey[A any](zero func(E) A, add func(E, *A,
 			func(a, b *A) { merge(e, a, b) },
 		)
 	})
-	c := pairsTravel[K, A](pairsTravel[K, V](w.env.at(w.p.s, call()), "AggregateByKey"), "AggregateByKey")
-	return PairRDD[K, A]{w.p.s, w.p.n.Wide(op, c, combined(opts))}
+	return PairRDD[K, A]{w.p.s, w.env.use(w.p.s, w.p.n, keyed[K, V]().or(keyed[K, A]())).wide(op, combined(opts))}
 }
 
 // GroupByKey is PairRDD.GroupByKey.
@@ -68,8 +60,7 @@ func (w PairWith[E, K, V]) GroupByKey[R any](f func(E, K, iter.Seq[V]) R, opts .
 	op := rdd.WithOp(f, func(e E) *rdd.Op {
 		return rdd.GroupByKeyOp(func(k K, values iter.Seq[V]) R { return f(e, k, values) })
 	})
-	c := pairsTravel[K, V](w.env.at(w.p.s, call()), "GroupByKey")
-	return PairRDD[K, R]{w.p.s, w.p.n.Wide(op, c, grouped(opts))}
+	return PairRDD[K, R]{w.p.s, w.env.use(w.p.s, w.p.n, keyed[K, V]()).wide(op, grouped(opts))}
 }
 
 // FlatMapGroups is PairRDD.FlatMapGroups.
@@ -77,38 +68,33 @@ func (w PairWith[E, K, V]) FlatMapGroups[R any](f func(E, K, iter.Seq[V]) iter.S
 	op := rdd.WithOp(f, func(e E) *rdd.Op {
 		return rdd.FlatMapGroupsOp(func(k K, values iter.Seq[V]) iter.Seq[R] { return f(e, k, values) })
 	})
-	c := pairsTravel[K, V](w.env.at(w.p.s, call()), "FlatMapGroups")
 	wide := grouped(opts)
 	wide.Keep = false
-	return RDD[R]{w.p.s, w.p.n.Wide(op, c, wide)}
+	return RDD[R]{w.p.s, w.env.use(w.p.s, w.p.n, keyed[K, V]()).wide(op, wide)}
 }
 
 // Join is PairRDD.Join.
 func (w PairWith[E, K, V]) Join[W, R any](o PairRDD[K, W], f func(E, V, W) R, opts ...JoinOption) PairRDD[K, R] {
 	op := rdd.WithOp(f, func(e E) *rdd.Op { return rdd.JoinOp[K](func(a V, b W) R { return f(e, a, b) }) })
-	c := pairsTravel[K, W](pairsTravel[K, V](w.env.at(w.p.s, call()), "Join"), "Join")
-	return PairRDD[K, R]{w.p.s, w.p.n.Wide(op, c, joined(opts), o.n)}
+	return PairRDD[K, R]{w.p.s, w.env.use(w.p.s, w.p.n, keyed[K, V]().or(keyed[K, W]())).wide(op, joined(opts), o.n)}
 }
 
 // LeftOuterJoin is PairRDD.LeftOuterJoin.
 func (w PairWith[E, K, V]) LeftOuterJoin[W, R any](o PairRDD[K, W], f func(E, V, *W) R, opts ...JoinOption) PairRDD[K, R] {
 	op := rdd.WithOp(f, func(e E) *rdd.Op { return rdd.LeftOuterJoinOp[K](func(a V, b *W) R { return f(e, a, b) }) })
-	c := pairsTravel[K, W](pairsTravel[K, V](w.env.at(w.p.s, call()), "LeftOuterJoin"), "LeftOuterJoin")
-	return PairRDD[K, R]{w.p.s, w.p.n.Wide(op, c, joined(opts), o.n)}
+	return PairRDD[K, R]{w.p.s, w.env.use(w.p.s, w.p.n, keyed[K, V]().or(keyed[K, W]())).wide(op, joined(opts), o.n)}
 }
 
 // RightOuterJoin is PairRDD.RightOuterJoin.
 func (w PairWith[E, K, V]) RightOuterJoin[W, R any](o PairRDD[K, W], f func(E, *V, W) R, opts ...JoinOption) PairRDD[K, R] {
 	op := rdd.WithOp(f, func(e E) *rdd.Op { return rdd.RightOuterJoinOp[K](func(a *V, b W) R { return f(e, a, b) }) })
-	c := pairsTravel[K, W](pairsTravel[K, V](w.env.at(w.p.s, call()), "RightOuterJoin"), "RightOuterJoin")
-	return PairRDD[K, R]{w.p.s, w.p.n.Wide(op, c, joined(opts), o.n)}
+	return PairRDD[K, R]{w.p.s, w.env.use(w.p.s, w.p.n, keyed[K, V]().or(keyed[K, W]())).wide(op, joined(opts), o.n)}
 }
 
 // FullOuterJoin is PairRDD.FullOuterJoin.
 func (w PairWith[E, K, V]) FullOuterJoin[W, R any](o PairRDD[K, W], f func(E, *V, *W) R, opts ...JoinOption) PairRDD[K, R] {
 	op := rdd.WithOp(f, func(e E) *rdd.Op { return rdd.FullOuterJoinOp[K](func(a *V, b *W) R { return f(e, a, b) }) })
-	c := pairsTravel[K, W](pairsTravel[K, V](w.env.at(w.p.s, call()), "FullOuterJoin"), "FullOuterJoin")
-	return PairRDD[K, R]{w.p.s, w.p.n.Wide(op, c, joined(opts), o.n)}
+	return PairRDD[K, R]{w.p.s, w.env.use(w.p.s, w.p.n, keyed[K, V]().or(keyed[K, W]())).wide(op, joined(opts), o.n)}
 }
 
 // CoGroup is PairRDD.CoGroup.
@@ -116,6 +102,5 @@ func (w PairWith[E, K, V]) CoGroup[W, R any](o PairRDD[K, W], f func(E, K, iter.
 	op := rdd.WithOp(f, func(e E) *rdd.Op {
 		return rdd.CoGroupOp(func(k K, left iter.Seq[V], right iter.Seq[W]) iter.Seq[R] { return f(e, k, left, right) })
 	})
-	c := pairsTravel[K, W](pairsTravel[K, V](w.env.at(w.p.s, call()), "CoGroup"), "CoGroup")
-	return PairRDD[K, R]{w.p.s, w.p.n.Wide(op, c, joined(opts), o.n)}
+	return PairRDD[K, R]{w.p.s, w.env.use(w.p.s, w.p.n, keyed[K, V]().or(keyed[K, W]())).wide(op, joined(opts), o.n)}
 }

@@ -58,14 +58,20 @@ func For[T any]() (Codec[T], error) {
 
 // TypeOf is [For] without the methods that take slices.
 func TypeOf[T any]() (*Type, error) {
-	t := reflect.TypeFor[T]()
+	return rowTypeOf((*T)(nil), moveRows[T])
+}
+
+// rowTypeOf takes a nil pointer to a row for its type.
+//
+//go:noinline
+func rowTypeOf(pointer any, m move) (*Type, error) {
+	return compileType(reflect.TypeOf(pointer).Elem(), m)
+}
+
+func compileType(t reflect.Type, m move) (*Type, error) {
 	if c, ok := types.Load(t); ok {
 		return c.(*Type), nil
 	}
-	return compileType(t, movesOf[T]())
-}
-
-func compileType(t reflect.Type, m moves) (*Type, error) {
 	p, err := compile(t)
 	if err != nil {
 		return nil, err
@@ -80,8 +86,11 @@ func Marshal[T any](v T) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t.Append(nil, Rows{unsafe.Pointer(&v), 1})
+	return t.Marshal(unsafe.Pointer(&v))
 }
+
+// Marshal is [Marshal] of the row at v.
+func (t *Type) Marshal(v unsafe.Pointer) ([]byte, error) { return t.Append(nil, Rows{v, 1}) }
 
 // Unmarshal decodes what Marshal wrote. Bytes left over are an error.
 func Unmarshal[T any](src []byte) (v T, err error) {
@@ -89,14 +98,15 @@ func Unmarshal[T any](src []byte) (v T, err error) {
 	if err != nil {
 		return v, err
 	}
-	b, err := t.unmarshal(src)
+	b, err := t.Unmarshal(src)
 	if err != nil {
 		return v, err
 	}
 	return *(*T)(b), nil
 }
 
-func (t *Type) unmarshal(src []byte) (unsafe.Pointer, error) {
+// Unmarshal is [Unmarshal] to a new row, to which it gives a pointer.
+func (t *Type) Unmarshal(src []byte) (unsafe.Pointer, error) {
 	b := t.NewBuffer(1)
 	rest, err := t.Decode(b, src, 1)
 	if err != nil {

@@ -22,11 +22,15 @@ type Keys[K comparable] struct{ KeyType *KeyType }
 // KeysFor returns the Keys of K. The error is a [*TypeError] when K holds
 // pointers, interfaces or channels, which mean something in one process only.
 func KeysFor[K comparable]() (Keys[K], error) {
-	t, err := keyTypeOf(reflect.TypeFor[K]())
+	t, err := KeyTypeOf[K]()
 	return Keys[K]{t}, err
 }
 
-func keyTypeOf(t reflect.Type) (*KeyType, error) {
+// KeyTypeOf is [KeysFor] without the methods that take values.
+func KeyTypeOf[K comparable]() (*KeyType, error) { return keyTypeOf((*K)(nil)) }
+
+func keyTypeOf(pointer any) (*KeyType, error) {
+	t := reflect.TypeOf(pointer).Elem()
 	if k, ok := keyTypes.Load(t); ok {
 		return k.(*KeyType), nil
 	}

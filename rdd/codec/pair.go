@@ -15,20 +15,18 @@ type PairType struct {
 
 // PairTypeOf returns the type of pairs of K and V. The error is a [*TypeError].
 func PairTypeOf[K, V any]() (PairType, error) {
-	t := reflect.TypeFor[Pair[K, V]]()
+	return pairOf((*Pair[K, V])(nil), moveRows[Pair[K, V]], moveRows[K], moveRows[V])
+}
+
+func pairOf(pointer any, pair, key, value move) (PairType, error) {
+	t := reflect.TypeOf(pointer).Elem()
 	if p, ok := pairTypes.Load(t); ok {
 		return p.(PairType), nil
 	}
-	row, err := TypeOf[Pair[K, V]]()
+	row, err := compileType(t, pair)
 	if err != nil {
 		return PairType{}, err
 	}
-	return compilePair(t, row, movesOf[K](), movesOf[V]())
-}
-
-// compilePair compiles the parts of a row type that has been compiled: they can
-// travel as well.
-func compilePair(t reflect.Type, row *Type, key, value moves) (PairType, error) {
 	k, err := compileType(t.Field(0).Type, key)
 	if err != nil {
 		return PairType{}, err

@@ -3,6 +3,7 @@ package codec
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"unsafe"
 
 	"github.com/zeebo/xxh3"
@@ -31,39 +32,33 @@ type Type struct {
 	size   uintptr
 	col    column
 	schema uint64
-	moves
+	slice  reflect.Type
+	move   move
 }
 
-// moves are the few things that only code compiled for a type can do: what rows
-// point to is followed by the garbage collector.
-type moves struct {
-	make   func(n int) unsafe.Pointer
-	copy   func(dst, src unsafe.Pointer, n int)
-	gather func(dst unsafe.Pointer, rows []unsafe.Pointer)
-	clear  func(rows unsafe.Pointer, n int)
-}
+// move is what only code compiled for a type can do: what rows point to is
+// followed by the garbage collector. It sets n rows at dst: to those that the
+// pointers in from lead to; where from is nil to the n at src; and where that
+// is nil too, to zero. It is one function because every row type has its own.
+type move func(dst unsafe.Pointer, n int, src unsafe.Pointer, from []unsafe.Pointer)
 
-func movesOf[T any]() moves {
-	return moves{makeRows[T], copyRows[T], gatherRows[T], clearRows[T]}
-}
-
-func makeRows[T any](n int) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(make([]T, n))) }
-
-func copyRows[T any](dst, src unsafe.Pointer, n int) {
-	copy(unsafe.Slice((*T)(dst), n), unsafe.Slice((*T)(src), n))
-}
-
-func gatherRows[T any](dst unsafe.Pointer, rows []unsafe.Pointer) {
-	to := unsafe.Slice((*T)(dst), len(rows))
-	for i, p := range rows {
-		to[i] = *(*T)(p)
+//go:noinline
+func moveRows[T any](dst unsafe.Pointer, n int, src unsafe.Pointer, from []unsafe.Pointer) {
+	to := unsafe.Slice((*T)(dst), n)
+	switch {
+	case from != nil:
+		for i, p := range from[:n] {
+			to[i] = *(*T)(p)
+		}
+	case src != nil:
+		copy(to, unsafe.Slice((*T)(src), n))
+	default:
+		clear(to)
 	}
 }
 
-func clearRows[T any](rows unsafe.Pointer, n int) { clear(unsafe.Slice((*T)(rows), n)) }
-
-func newType(t reflect.Type, p plan, m moves) *Type {
-	return &Type{typ: t, size: t.Size(), col: p.col, schema: xxh3.HashString(p.desc), moves: m}
+func newType(t reflect.Type, p plan, m move) *Type {
+	return &Type{typ: t, size: t.Size(), col: p.col, schema: xxh3.HashString(p.desc), slice: reflect.SliceOf(t), move: m}
 }
 
 // Reflect returns the type of a row.
@@ -77,7 +72,7 @@ func (t *Type) Size() int { return int(t.size) }
 func (t *Type) Schema() uint64 { return t.schema }
 
 // Make returns n zero rows.
-func (t *Type) Make(n int) Rows { return Rows{t.make(n), n} }
+func (t *Type) Make(n int) Rows { return Rows{reflect.MakeSlice(t.slice, n, n).UnsafePointer(), n} }
 
 // At returns row i of r, which is not checked against its length.
 func (t *Type) At(r Rows, i int) unsafe.Pointer { return at(r.Data, t.size, i) }
@@ -101,6 +96,12 @@ func (t *Type) Copy(dst, src Rows) {
 	t.copy(dst.Data, src.Data, src.Len)
 }
 
+func (t *Type) copy(dst, src unsafe.Pointer, n int) {
+	if n > 0 {
+		t.move(dst, n, src, nil)
+	}
+}
+
 // Gather copies the rows that the pointers lead to, to the front of dst, which
 // must be at least as long.
 func (t *Type) Gather(dst Rows, rows []unsafe.Pointer) {
@@ -110,8 +111,24 @@ func (t *Type) Gather(dst Rows, rows []unsafe.Pointer) {
 	t.gather(dst.Data, rows)
 }
 
+func (t *Type) gather(dst unsafe.Pointer, rows []unsafe.Pointer) {
+	if len(rows) > 0 {
+		t.move(dst, len(rows), nil, rows)
+	}
+}
+
 // Clear makes rows zero.
-func (t *Type) Clear(r Rows) { t.clear(r.Data, r.Len) }
+func (t *Type) Clear(r Rows) { t.move(r.Data, r.Len, nil, nil) }
+
+// Order appends pointers to the rows, ordered by cmp, equal ones as they are.
+func (t *Type) Order(dst []unsafe.Pointer, rows Rows, cmp func(a, b unsafe.Pointer) int) []unsafe.Pointer {
+	from := len(dst)
+	for i := range rows.Len {
+		dst = append(dst, t.At(rows, i))
+	}
+	slices.SortStableFunc(dst[from:], cmp)
+	return dst
+}
 
 // Append appends the encoding of rows to dst. It fails with the error of a
 // marshaler, on a value in an interface whose type has no name, and on values

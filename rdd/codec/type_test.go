@@ -141,3 +141,81 @@ func buffer[T any](t *testing.T, row func(i int) T) {
 		t.Errorf("after Reset %d rows, room for %d", b.Len(), b.Cap())
 	}
 }
+
+// TestMoves: rows of types with pointers and without are copied, gathered and
+// cleared alike.
+func TestMoves(t *testing.T) {
+	testMoves(t, 1, 2, 3)
+	testMoves(t, "a", "", "c")
+	testMoves(t, Pair[string, *int]{Key: "a"}, Pair[string, *int]{Value: new(int)})
+	testMoves(t, struct{}{}, struct{}{})
+	testMoves[[3]byte](t)
+}
+
+func testMoves[T comparable](t *testing.T, rows ...T) {
+	t.Helper()
+	typ := typeOf[T](t)
+	made := typ.Make(len(rows))
+	if got := Slice[T](made); !slices.Equal(got, make([]T, len(rows))) {
+		t.Errorf("made %v", got)
+	}
+	typ.Copy(made, RowsOf(rows))
+	if got := Slice[T](made); !slices.Equal(got, rows) {
+		t.Errorf("got %v of %v", got, rows)
+	}
+	var from []unsafe.Pointer
+	for i := range rows {
+		from = append(from, typ.At(RowsOf(rows), len(rows)-1-i))
+	}
+	typ.Gather(made, from)
+	slices.Reverse(rows)
+	if got := Slice[T](made); !slices.Equal(got, rows) {
+		t.Errorf("gathered %v, want %v", got, rows)
+	}
+	typ.Clear(made)
+	if got := Slice[T](made); !slices.Equal(got, make([]T, len(rows))) {
+		t.Errorf("cleared to %v", got)
+	}
+}
+
+func TestOrder(t *testing.T) {
+	typ := typeOf[Pair[int, int]](t)
+	rows := make([]Pair[int, int], 500)
+	for i := range rows {
+		rows[i] = Pair[int, int]{Key: i * 7919 % 13, Value: i}
+	}
+	byKey := func(a, b unsafe.Pointer) int { return *(*int)(a) - *(*int)(b) }
+	order := typ.Order(make([]unsafe.Pointer, 1), RowsOf(rows), byKey)
+	if len(order) != 1+len(rows) || order[0] != nil {
+		t.Fatalf("%d pointers for %d rows", len(order), len(rows))
+	}
+	got := typ.Make(len(rows))
+	typ.Gather(got, order[1:])
+	want := slices.Clone(rows)
+	slices.SortStableFunc(want, func(a, b Pair[int, int]) int { return a.Key - b.Key })
+	if !slices.Equal(Slice[Pair[int, int]](got), want) {
+		t.Error("not in order, or equal rows are not as they were")
+	}
+	if order := typ.Order(nil, Rows{}, byKey); len(order) != 0 {
+		t.Errorf("%d pointers for no rows", len(order))
+	}
+}
+
+func TestMarshalByPointer(t *testing.T) {
+	typ := typeOf[line](t)
+	v := line{}
+	b, err := typ.Marshal(unsafe.Pointer(&v))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if same, err := Marshal(v); err != nil || !slices.Equal(b, same) {
+		t.Errorf("got %q, Marshal gives %q, %v", b, same, err)
+	}
+	p, err := typ.Unmarshal(b)
+	if err != nil || !reflect.DeepEqual(*(*line)(p), v) {
+		t.Errorf("got %v back, %v", p, err)
+	}
+	if p, err := typ.Unmarshal(append(b, 0)); err == nil || p != nil {
+		t.Errorf("a byte too many gives %v, %v", p, err)
+	}
+}

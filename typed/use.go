@@ -1,0 +1,94 @@
+package typed
+
+import (
+	"fmt"
+
+	"github.com/gordd-project/gordd/rdd"
+	"github.com/gordd-project/gordd/rdd/codec"
+	"github.com/gordd-project/gordd/rdd/plan"
+)
+
+// use is a call of an operator or an action on an RDD, without the types of
+// its rows. What operators and actions do is done here, once for all types: of
+// a method of an RDD there is a copy for every type in a program.
+type use struct {
+	s *Session
+	n *rdd.Node
+	c rdd.Call
+	t rowType
+}
+
+// rowType is the type of the rows that cross from task to task, or to the
+// driver, and what is wrong with it.
+type rowType struct {
+	typ *codec.Type
+	err error
+}
+
+func typeOf[T any]() rowType {
+	typ, err := codec.TypeOf[T]()
+	return rowType{typ, err}
+}
+
+// keyed is typeOf for pairs that are placed by their key.
+func keyed[K comparable, V any]() rowType {
+	t := typeOf[Pair[K, V]]()
+	if _, err := codec.KeyTypeOf[K](); err != nil {
+		t.err = fmt.Errorf("key: %w", err)
+	}
+	return t
+}
+
+// or is the first type that cannot travel.
+func (t rowType) or(other rowType) rowType {
+	if t.err != nil {
+		return t
+	}
+	return other
+}
+
+// newUse makes a use by the exported function that calls it.
+//
+//go:noinline
+func newUse(s *Session, n *rdd.Node, t rowType) *use { return &use{s, n, rdd.CallSite(1), t} }
+
+// call is where the exported function that calls it was called.
+func call() rdd.Call { return rdd.CallSite(1) }
+
+// as is the call as one of an operator, whose name is in what it says of rows
+// that cannot travel.
+func (u *use) as(op *rdd.Op) rdd.Call {
+	c := u.c
+	if u.t.err != nil && c.Err == nil {
+		c.Err = fmt.Errorf("%s (%s): %w", op.Name, c.Site, u.t.err)
+	}
+	return c
+}
+
+func (u *use) wide(op *rdd.Op, w rdd.Wide, others ...*rdd.Node) *rdd.Node {
+	return u.n.Wide(op, u.as(op), w, others...)
+}
+
+// distinct is wide for operators whose rows have another key than the shuffle.
+func (u *use) distinct(op *rdd.Op, opts []ShuffleOption) *rdd.Node {
+	w := combined(opts)
+	w.Keep = false
+	return u.wide(op, w)
+}
+
+func (u *use) sort(op *rdd.Op, opts []SortOption, pre string) *rdd.Node {
+	o := sortOptions(opts)
+	return u.wide(op, rdd.Wide{
+		Kind: plan.RangePartitioner, N: o.partitions, Descending: o.descending,
+		Sinks: []string{"map"}, Pre: pre, Sampled: true,
+	})
+}
+
+func (u *use) repartition(op *rdd.Op, parts int) *rdd.Node {
+	if parts < 1 && u.c.Err == nil {
+		u.c.Err = fmt.Errorf("Repartition (%s): %d partitions: give a number from 1 to %d", u.c.Site, parts, plan.MaxPartitions)
+	}
+	return u.wide(op, rdd.Wide{
+		Kind: plan.RoundRobinPartitioner, N: parts, Sinks: []string{"map"}, Class: plan.Unordered,
+	})
+}
