@@ -9,5 +9,10 @@
 // covers the operators of a pipe with the fewest registered kernels, and
 // pushes batches of [Rows] through them from the source to the sink.
 //
+// What is generic here is compiled anew for every row type of a program: that
+// should be loops over rows that call the user's functions, and little else.
+// What such functions share is not generic, and marked go:noinline where
+// inlining would put its closures into each instance.
+//
 // Users import package typed. The names here are for generated code.
 package rdd

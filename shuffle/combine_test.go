@@ -59,7 +59,7 @@ func keyTypes(t *testing.T, run func(t *testing.T, kind string)) {
 // combineOnce combines rows on both sides of a shuffle and checks the tallies against a map.
 func combineOnce[K comparable](t *testing.T, r *rand.Rand, keyOf func(int) K) {
 	t.Helper()
-	keys, c := must(codec.KeysFor[K]()), must(codec.For[pair[K, tally]]())
+	keys, c := keysOf[K](), typeOf[pair[K, tally]]()
 	f := shuffle.Combine[string, tally]{
 		Init:  func(acc *tally, v string) { *acc = tally{1, v} },
 		Add:   func(acc *tally, v string) { acc.N, acc.Last = acc.N+1, v },
@@ -107,7 +107,7 @@ func combineOnce[K comparable](t *testing.T, r *rand.Rand, keyOf func(int) K) {
 	}
 	for p := range reduces {
 		cfg.Reduce = uint32(p)
-		in := shuffle.Typed[pair[K, tally]](shuffle.Read(t.Context(), shuffle.Inputs(outs, p), c.Type))
+		in := shuffle.Typed[pair[K, tally]](shuffle.Read(t.Context(), shuffle.Inputs(outs, p), c))
 		rows, err := collect(merge[K](t.Context(), cfg, f, in))
 		if err != nil {
 			t.Fatal(err)
@@ -122,7 +122,7 @@ func combineOnce[K comparable](t *testing.T, r *rand.Rand, keyOf func(int) K) {
 			if wants[i].tally != row.Value {
 				t.Fatalf("key %v: got %v, want %v", row.Key, row.Value, wants[i].tally)
 			}
-			if got := shuffle.KeyPartition(keys, row.Key, cfg.Seed, reduces); got != uint32(p) {
+			if got := partitionOf(keys, row.Key, cfg.Seed, reduces); got != uint32(p) {
 				t.Fatalf("key %v in partition %d, want %d", row.Key, p, got)
 			}
 			find[h] = slices.Delete(find[h], at, at+1)
@@ -327,7 +327,7 @@ func TestWriterOfAMillionPartitions(t *testing.T) {
 	mem, acc := budget(t, 1<<20)
 	cfg := shuffle.Config{Dir: emptyDir(t), Reduces: 1_000_000, Mem: acc}
 	typ := typeOf[int64]()
-	w := shuffle.NewWriter(cfg, typ, shuffle.HashKeys(must(codec.KeysFor[int64]()).KeyType, typ, 1, cfg.Reduces))
+	w := shuffle.NewWriter(cfg, typ, shuffle.HashKeys(must(codec.KeyTypeOf[int64]()), typ, 1, cfg.Reduces))
 	for i := range int64(100) {
 		if err := w.Write(codec.RowsOf([]int64{i, i * 3, i * 5})); err != nil {
 			t.Fatal(err)
@@ -355,7 +355,7 @@ func TestPlacers(t *testing.T) {
 	if want := []uint32{2, 0, 1, 2}; !slices.Equal(out[:4], want) {
 		t.Errorf("round robin: got %v, want %v", out[:4], want)
 	}
-	keys := must(codec.KeysFor[string]())
+	keys := keysOf[string]()
 	ks := make([]string, 300)
 	pairs := make([]pair[string, int], len(ks))
 	for i := range ks {

@@ -115,3 +115,21 @@ func emptyDir(t testing.TB) string {
 
 // unsafeString shares b's memory, as rows cut from a reused buffer do.
 func unsafeString(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// keys is a KeyType with methods that take values.
+type keys[K comparable] struct{ *codec.KeyType }
+
+func keysOf[K comparable]() keys[K] { return keys[K]{must(codec.KeyTypeOf[K]())} }
+
+func (k keys[K]) Hash1(key K, seed uint64) uint64 {
+	return k.KeyType.Hash1(unsafe.Pointer(&key), seed)
+}
+
+func (k keys[K]) Equal(a, b K) bool { return k.KeyType.Equal(unsafe.Pointer(&a), unsafe.Pointer(&b)) }
+
+// partitionOf is where HashKeys places a key.
+func partitionOf[K comparable](k keys[K], key K, seed uint64, reduces int) uint32 {
+	out := []uint32{0}
+	shuffle.HashKeys(k.KeyType, typeOf[K](), seed, reduces)(codec.RowsOf([]K{key}), out)
+	return out[0]
+}

@@ -66,8 +66,3 @@ func By(row *codec.Type, f func(row unsafe.Pointer) uint32) Placer {
 		}
 	}
 }
-
-// KeyPartition returns the partition of one key, as HashKeys places it.
-func KeyPartition[K comparable](keys codec.Keys[K], key K, seed uint64, reduces int) uint32 {
-	return partition(keys.Hash1(key, seed), uint64(reduces))
-}

@@ -28,7 +28,7 @@ func typeOf[T any](t testing.TB) *codec.Type {
 
 func pairOf[K comparable, V any](t testing.TB) (*codec.KeyType, codec.PairType) {
 	t.Helper()
-	keys, err := codec.KeysFor[K]()
+	keys, err := codec.KeyTypeOf[K]()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func pairOf[K comparable, V any](t testing.TB) (*codec.KeyType, codec.PairType) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	return keys.KeyType, pair
+	return keys, pair
 }
 
 // stream hands out rows n at a time from memory that is overwritten, as a stream's may be.

@@ -13,6 +13,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"unsafe"
 
 	"github.com/gordd-project/gordd/rdd/codec"
 	"github.com/gordd-project/gordd/shuffle"
@@ -32,7 +33,7 @@ var limits = []int64{64 << 10, 300 << 10, 1 << 20, 4 << 20, 1 << 30}
 // aggregateEverywhere aggregates the same rows under all limits and demands the same bits in the same order.
 func aggregateEverywhere[K comparable](t *testing.T, keyOf func(int) K) {
 	t.Helper()
-	keys := must(codec.KeysFor[K]())
+	keys := keysOf[K]()
 	r := rand.New(rand.NewPCG(1, 9))
 	rows := make([]pair[K, float64], 60_000)
 	for i := range rows {
@@ -308,7 +309,9 @@ func TestARowLargerThanTheBudget(t *testing.T) {
 	_, acc := budget(t, 64<<10)
 	rows := []string{string(make([]byte, 3<<20)), "b", string(make([]byte, 1<<20)), "a"}
 	got := must(collect(sorted(t, shuffle.Config{Dir: emptyDir(t), Mem: acc},
-		func(rows []string, out []uint64) { must(codec.KeysFor[string]()).Prefix(out, rows) }, func(a, b *string) int { return cmp.Compare(*a, *b) }, batches(rows, 4))))
+		func(rows []string, out []uint64) {
+			must(codec.KeyTypeOf[string]()).Prefix(out, unsafe.Pointer(unsafe.SliceData(rows)), unsafe.Sizeof(""))
+		}, func(a, b *string) int { return cmp.Compare(*a, *b) }, batches(rows, 4))))
 	if len(got) != 4 || len(got[0]) != 1<<20 || got[3] != "b" {
 		t.Errorf("%d rows", len(got))
 	}
@@ -324,7 +327,7 @@ func TestReduceErrorsAndEarlyEnds(t *testing.T) {
 		_ = batches(rows, 1000)(yield)
 		return bad
 	}
-	c := must(codec.For[pair[int, int]]())
+	c := typeOf[pair[int, int]]()
 	f := shuffle.Combine[int, int]{Init: func(a *int, v int) { *a = v }, Add: func(a *int, v int) { *a += v }, Merge: func(l, r *int) { *l += *r }}
 	byKey := func(rows codec.Rows, out []uint64) {
 		for i, row := range codec.Slice[pair[int, int]](rows) {
@@ -335,7 +338,7 @@ func TestReduceErrorsAndEarlyEnds(t *testing.T) {
 		rows, untyped := func([]pair[int, int]) bool { return more }, shuffle.Raw(in)
 		return map[string]error{
 			"aggregate": aggregate[int](ctx, cfg, f, in)(rows),
-			"sort":      shuffle.Sort(ctx, cfg, c.Type, byKey, nil, untyped)(func(codec.Rows) bool { return more }),
+			"sort":      shuffle.Sort(ctx, cfg, c, byKey, nil, untyped)(func(codec.Rows) bool { return more }),
 			"groups":    shuffle.Groups[int, int](ctx, cfg, untyped)(func(int, iter.Seq[int]) bool { return more }),
 			"cogroups":  shuffle.CoGroups[int, int, int](ctx, cfg, untyped, untyped)(func(int, iter.Seq[int], iter.Seq[int]) bool { return more }),
 		}

@@ -14,27 +14,6 @@ type Pair[K, V any] struct {
 	Value V
 }
 
-// Codec is the [Type] of T with methods that take slices of T. It is safe for
-// concurrent use. The type is not embedded: all its methods would be compiled
-// again for every T.
-type Codec[T any] struct{ Type *Type }
-
-// Append is [Type.Append] of a slice.
-func (c Codec[T]) Append(dst []byte, rows []T) ([]byte, error) {
-	return c.Type.Append(dst, RowsOf(rows))
-}
-
-// Decode is [Type.Decode] that appends to a slice. On error dst comes back at
-// its old length.
-func (c Codec[T]) Decode(dst []T, src []byte, n int) ([]T, []byte, error) {
-	buf := Buffer{typ: c.Type, rows: RowsOf(dst[:cap(dst)]), n: len(dst)}
-	rest, err := c.Type.Decode(&buf, src, n)
-	if err != nil {
-		return dst, src, err
-	}
-	return Slice[T](buf.rows)[:buf.n], rest, nil
-}
-
 // ErrCorrupt is what errors of Decode are, by errors.Is, when the bytes are not
 // an encoding of the rows asked for.
 var ErrCorrupt = errors.New("corrupt batch")
@@ -48,15 +27,8 @@ func corrupt(format string, args ...any) error {
 // life of the process.
 var types, pairTypes, keyTypes sync.Map
 
-// For returns the codec of T, compiled from the type when it is asked for the
-// first time. The error is a [*TypeError] when T holds something that cannot
-// travel.
-func For[T any]() (Codec[T], error) {
-	t, err := TypeOf[T]()
-	return Codec[T]{t}, err
-}
-
-// TypeOf is [For] without the methods that take slices.
+// TypeOf returns the type of rows of T, compiled when it is asked for the first
+// time. The error is a [*TypeError] when T holds something that cannot travel.
 func TypeOf[T any]() (*Type, error) {
 	return rowTypeOf((*T)(nil), moveRows[T])
 }

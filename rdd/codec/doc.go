@@ -5,12 +5,14 @@
 // first time it is asked for; rows are then encoded without reflection, a column
 // at a time. Rows of a struct are split into one column per field, so that
 // fixed-width fields are packed and all strings of a column cost one allocation
-// when they are read. [Codec] and [Keys] are thin and generic, for code that
-// knows its types; what handles rows of any type works on [Rows].
+// when they are read. A Type handles [Rows], a slice whose type only it knows, so
+// that its code is compiled once and not for every row type of a program.
 //
-//	c, err := codec.For[codec.Pair[string, int64]]()
-//	buf, err := c.Append(nil, rows)
-//	rows, rest, err := c.Decode(nil, buf, len(rows))
+//	typ, err := codec.TypeOf[codec.Pair[string, int64]]()
+//	bytes, err := typ.Append(nil, codec.RowsOf(pairs))
+//	buf := typ.NewBuffer(0)
+//	rest, err := typ.Decode(buf, bytes, len(pairs))
+//	pairs = codec.Slice[codec.Pair[string, int64]](buf.Rows())
 //
 // The number of rows is not written: whoever frames a batch keeps it. A batch
 // of no rows is no bytes.
@@ -58,7 +60,7 @@
 // Functions, channels, unsafe pointers, structs of the standard library with
 // unexported fields and no marshaler (sync.Mutex), interfaces no registered type
 // implements, and structs whose marshaler may come from an embedded field, which
-// would silently drop the others. For answers with a [*TypeError] that names the
+// would silently drop the others. TypeOf answers with a [*TypeError] that names the
 // field.
 //
 // Types may be recursive through pointers, slices, maps and interfaces, and

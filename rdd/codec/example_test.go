@@ -3,36 +3,38 @@ package codec_test
 import (
 	"errors"
 	"fmt"
+	"unsafe"
 
 	"github.com/gordd-project/gordd/rdd/codec"
 )
 
 func Example() {
 	rows := []codec.Pair[string, int64]{{Key: "a", Value: 1}, {Key: "bc", Value: 2}}
-	c, err := codec.For[codec.Pair[string, int64]]()
+	typ, err := codec.TypeOf[codec.Pair[string, int64]]()
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	buf, err := c.Append(nil, rows)
+	buf, err := typ.Append(nil, codec.RowsOf(rows))
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	fmt.Printf("% x\n", buf)
-	got, rest, err := c.Decode(nil, buf, len(rows))
-	fmt.Println(got, len(rest), err)
+	got := typ.NewBuffer(len(rows))
+	rest, err := typ.Decode(got, buf, len(rows))
+	fmt.Println(codec.Slice[codec.Pair[string, int64]](got.Rows()), len(rest), err)
 	// Output:
 	// 01 02 61 62 63 01 00 00 00 00 00 00 00 02 00 00 00 00 00 00 00
 	// [{a 1} {bc 2}] 0 <nil>
 }
 
-func ExampleFor_typeError() {
+func ExampleTypeOf_typeError() {
 	type order struct {
 		ID     int
 		Notify chan<- int
 	}
-	_, err := codec.For[[]order]()
+	_, err := codec.TypeOf[[]order]()
 	fmt.Println(err)
 	var te *codec.TypeError
 	if errors.As(err, &te) {
@@ -78,16 +80,17 @@ func ExampleRegisterName() {
 	// Output: Rex barks <nil>
 }
 
-func ExampleKeysFor() {
-	k, err := codec.KeysFor[string]()
+func ExampleKeyTypeOf() {
+	k, err := codec.KeyTypeOf[string]()
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	keys, out := []string{"a", "b", "a"}, make([]uint64, 3)
-	k.Hash(out, keys, 1)
-	fmt.Println(out[0] == out[2], out[0] == out[1], k.Compare("a", "b"))
-	k.Prefix(out, keys)
+	first, stride := unsafe.Pointer(&keys[0]), unsafe.Sizeof(keys[0])
+	k.Hash(out, first, stride, 1)
+	fmt.Println(out[0] == out[2], out[0] == out[1], k.Compare(first, unsafe.Pointer(&keys[1])))
+	k.Prefix(out, first, stride)
 	fmt.Println(out[0] < out[1])
 	// Output:
 	// true false -1

@@ -16,17 +16,9 @@ type KeyType struct {
 	node *keyNode
 }
 
-// Keys is the [KeyType] of K with methods that take values and slices of K.
-type Keys[K comparable] struct{ KeyType *KeyType }
-
-// KeysFor returns the Keys of K. The error is a [*TypeError] when K holds
-// pointers, interfaces or channels, which mean something in one process only.
-func KeysFor[K comparable]() (Keys[K], error) {
-	t, err := KeyTypeOf[K]()
-	return Keys[K]{t}, err
-}
-
-// KeyTypeOf is [KeysFor] without the methods that take values.
+// KeyTypeOf returns the type of keys of K. The error is a [*TypeError] when K
+// holds pointers, interfaces or channels, which mean something in one process
+// only.
 func KeyTypeOf[K comparable]() (*KeyType, error) { return keyTypeOf((*K)(nil)) }
 
 func keyTypeOf(pointer any) (*KeyType, error) {
@@ -42,29 +34,6 @@ func keyTypeOf(pointer any) (*KeyType, error) {
 	}
 	k, _ := keyTypes.LoadOrStore(t, &KeyType{t, node})
 	return k.(*KeyType), nil
-}
-
-// Hash is [KeyType.Hash] of a slice.
-func (k Keys[K]) Hash(out []uint64, keys []K, seed uint64) {
-	k.KeyType.Hash(out[:len(keys)], unsafe.Pointer(unsafe.SliceData(keys)), unsafe.Sizeof(*new(K)), seed)
-}
-
-// Hash1 is [KeyType.Hash1] of a value.
-func (k Keys[K]) Hash1(key K, seed uint64) uint64 {
-	return k.KeyType.Hash1(unsafe.Pointer(&key), seed)
-}
-
-// Equal is [KeyType.Equal] of values.
-func (k Keys[K]) Equal(a, b K) bool { return k.KeyType.Equal(unsafe.Pointer(&a), unsafe.Pointer(&b)) }
-
-// Compare is [KeyType.Compare] of values.
-func (k Keys[K]) Compare(a, b K) int {
-	return k.KeyType.Compare(unsafe.Pointer(&a), unsafe.Pointer(&b))
-}
-
-// Prefix is [KeyType.Prefix] of a slice.
-func (k Keys[K]) Prefix(out []uint64, keys []K) {
-	k.KeyType.Prefix(out[:len(keys)], unsafe.Pointer(unsafe.SliceData(keys)), unsafe.Sizeof(*new(K)))
 }
 
 // Reflect returns the type of a key.

@@ -23,13 +23,24 @@ type (
 	wide struct{ A, B, C, D int64 }
 )
 
-func keysOf[K comparable](t testing.TB) codec.Keys[K] {
+// keyType is a KeyType with methods that take values.
+type keyType[K comparable] struct{ *codec.KeyType }
+
+func keysOf[K comparable](t testing.TB) keyType[K] {
 	t.Helper()
-	k, err := codec.KeysFor[K]()
+	k, err := codec.KeyTypeOf[K]()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return k
+	return keyType[K]{k}
+}
+
+func (k keyType[K]) Hash1(key K, seed uint64) uint64 {
+	return k.KeyType.Hash1(unsafe.Pointer(&key), seed)
+}
+
+func (k keyType[K]) Hash(out []uint64, keys []K, seed uint64) {
+	k.KeyType.Hash(out[:len(keys)], unsafe.Pointer(unsafe.SliceData(keys)), unsafe.Sizeof(*new(K)), seed)
 }
 
 const seed = 99
@@ -37,7 +48,7 @@ const seed = 99
 // typed is a table whose keys and accumulators come as slices.
 type typed[K comparable, C any] struct{ table.Table }
 
-func newTable[K comparable, C any](keys codec.Keys[K], seed uint64, overhead int) typed[K, C] {
+func newTable[K comparable, C any](keys keyType[K], seed uint64, overhead int) typed[K, C] {
 	pairs, err := codec.PairTypeOf[K, C]()
 	if err != nil {
 		panic(err)
@@ -111,7 +122,7 @@ func counts[K comparable, C any](t *testing.T, keyOf func(int) K, add func(*C), 
 	}
 }
 
-func verify[K comparable, C any](t *testing.T, tab typed[K, C], keys codec.Keys[K], want map[uint64]int, count func(C) int) {
+func verify[K comparable, C any](t *testing.T, tab typed[K, C], keys keyType[K], want map[uint64]int, count func(C) int) {
 	t.Helper()
 	pos := tab.Positions(nil)
 	if len(pos) != len(want) {
@@ -350,11 +361,7 @@ func BenchmarkUpsert(b *testing.B) {
 	for i := range drawn {
 		drawn[i] = words[z.Uint64()]
 	}
-	keys, err := codec.KeysFor[string]()
-	if err != nil {
-		b.Fatal(err)
-	}
-	tab := newTable[string, int64](keys, seed, 0)
+	tab := newTable[string, int64](keysOf[string](b), seed, 0)
 	defer tab.Free()
 	hashes, slots := make([]uint64, table.Batch), make([]*int64, table.Batch)
 	for b.Loop() {
