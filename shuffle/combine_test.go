@@ -271,7 +271,7 @@ func TestCombinerAbortRemovesTheFile(t *testing.T) {
 }
 
 func TestWriteErrorNamesTheFile(t *testing.T) {
-	cfg := shuffle.Config{Dir: "/nonexistent/dir", Name: "out"}
+	cfg := shuffle.Config{Dir: filepath.Join(emptyDir(t), "missing"), Name: "out"}
 	w := shuffle.NewWriter(cfg, typeOf[int](), shuffle.Single)
 	if err := w.Write(codec.RowsOf([]int{1})); err != nil {
 		t.Fatal(err)
@@ -407,7 +407,7 @@ func TestCombinerSpillsAccumulatorsThatGrow(t *testing.T) {
 }
 
 func TestCombinerEndsAtItsFirstError(t *testing.T) {
-	c := newCombiner[int](shuffle.Config{Dir: "/nonexistent", SegmentBytes: 1}, sumInt64())
+	c := newCombiner[int](shuffle.Config{Dir: filepath.Join(emptyDir(t), "missing"), SegmentBytes: 1}, sumInt64())
 	defer c.Abort()
 	more := true
 	for i := 0; more && i < 600_000; i++ {
