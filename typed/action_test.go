@@ -270,7 +270,13 @@ func TestAllGivesEverythingInOrder(t *testing.T) {
 func TestAllStopsEarly(t *testing.T) {
 	s := open(t, typed.Options{Cores: 2})
 	var ran atomic.Int64
-	r := s.Range(1000, typed.Partitions(1000)).Map(func(i int64) int64 { ran.Add(1); return i })
+	r := s.Range(1000, typed.Partitions(1000)).MapPartitions(func(t *typed.Task, rows iter.Seq[int64]) iter.Seq[int64] {
+		if t.Partition() >= 500 { // before the loop has ended
+			<-t.Done()
+		}
+		ran.Add(1)
+		return rows
+	})
 	for row, err := range r.All(ctx) {
 		if err != nil {
 			t.Fatal(err)
@@ -280,8 +286,8 @@ func TestAllStopsEarly(t *testing.T) {
 		}
 	}
 	after := ran.Load()
-	if after == 1000 {
-		t.Error("all partitions ran")
+	if after > 600 {
+		t.Errorf("%d partitions ran", after)
 	}
 	// Nothing runs any more.
 	if n, err := s.Range(10).Count(ctx); err != nil || n != 10 || ran.Load() != after {
