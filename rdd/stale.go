@@ -79,27 +79,88 @@ func HashBytes(text string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// HashTokens gives the hash of a source's tokens, comments left out, and the
-// line of each token.
+// HashTokens gives the hash of a source's tokens, and the line of each token
+// that counts. What gofmt may change does not count: comments, layout, commas and
+// semicolons that a line's end or a closing bracket makes needless, the case of
+// numbers, the order of imports.
 func HashTokens(text string) (hash string, lines []int) {
-	fset := token.NewFileSet()
-	file := fset.AddFile("", -1, len(text))
+	file := token.NewFileSet().AddFile("", -1, len(text))
 	var s scanner.Scanner
 	s.Init(file, []byte(text), func(token.Position, string) {}, 0)
-	h := sha256.New()
+	var t tokenHash
 	for {
 		pos, tok, lit := s.Scan()
 		if tok == token.EOF {
-			return hex.EncodeToString(h.Sum(nil)), lines
+			sum := sha256.Sum256(t.text)
+			return hex.EncodeToString(sum[:]), lines
 		}
-		if tok == token.SEMICOLON {
-			lit = "" // one that a line's end stands for is the same token
+		for range t.add(tok, lit) {
+			lines = append(lines, file.Line(pos))
 		}
-		h.Write([]byte{byte(tok)})
-		h.Write([]byte(lit))
-		h.Write([]byte{0})
-		lines = append(lines, file.Position(pos).Line)
 	}
+}
+
+// tokenHash collects the texts of the tokens that count. Their numbers would
+// depend on the release of Go.
+type tokenHash struct {
+	text []byte
+	held token.Token // a comma or semicolon, which counts if no bracket closes
+	last token.Token
+	// imports is where the specs of the import declaration in hand begin in
+	// text; 0: there is none, or it has no parentheses.
+	imports int
+}
+
+// add adds a token, and gives how many tokens count now that did not before: one
+// that was held is counted with what follows it.
+func (t *tokenHash) add(tok token.Token, lit string) int {
+	if tok == token.SEMICOLON || tok == token.COMMA {
+		n := 0
+		if t.held != 0 && t.held != tok {
+			n = t.flush()
+		}
+		t.held = tok
+		return n
+	}
+	n := 1
+	if tok == token.RPAREN || tok == token.RBRACE {
+		t.held = 0
+	} else {
+		n += t.flush()
+	}
+	if t.imports > 0 && tok == token.RPAREN {
+		t.sortImports()
+	}
+	switch {
+	case tok == token.INT || tok == token.FLOAT || tok == token.IMAG:
+		lit = strings.ToLower(lit)
+	case !tok.IsLiteral() && tok != token.ILLEGAL:
+		lit = tok.String()
+	}
+	t.text = append(append(t.text, lit...), 0)
+	if tok == token.LPAREN && t.last == token.IMPORT {
+		t.imports = len(t.text)
+	}
+	t.last = tok
+	return n
+}
+
+// flush counts the token that was held.
+func (t *tokenHash) flush() int {
+	if t.held == 0 {
+		return 0
+	}
+	t.text = append(append(t.text, t.held.String()...), 0)
+	t.held = 0
+	return 1
+}
+
+// sortImports puts the specs of an import declaration in order.
+func (t *tokenHash) sortImports() {
+	specs := strings.Split(string(t.text[t.imports:]), ";\x00")
+	slices.Sort(specs)
+	t.text = append(t.text[:t.imports], strings.Join(specs, ";\x00")...)
+	t.imports = 0
 }
 
 // check compares the sources that are compiled in with those that the code was

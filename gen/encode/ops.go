@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"go/ast"
+	"go/types"
 	"path/filepath"
 	"strings"
 
@@ -85,7 +86,7 @@ func (enc *Encoder) typeList(st *scan.Site, list string) []func(*writer) string 
 	var out []func(*writer) string
 	if list == "rdd.Pair[K,V]" {
 		return append(out, func(w *writer) string {
-			return enc.pairType(w, w.typ(st.Types["K"]), w.typ(st.Types["V"]))
+			return fmt.Sprintf("%s.Pair[%s, %s]", w.qual(types.NewPackage(api.RDD, "rdd")), w.typ(st.Types["K"]), w.typ(st.Types["V"]))
 		})
 	}
 	for name := range strings.SplitSeq(list, ",") {
@@ -98,10 +99,6 @@ func (enc *Encoder) typeList(st *scan.Site, list string) []func(*writer) string 
 		})
 	}
 	return out
-}
-
-func (enc *Encoder) pairType(_ *writer, k, v string) string {
-	return fmt.Sprintf("%s.Pair[%s, %s]", enc.pkg.RDD, k, v)
 }
 
 func (enc *Encoder) makeOp(st *scan.Site, funcs []function) model.Op {

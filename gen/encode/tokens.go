@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	goscanner "go/scanner"
 	"go/token"
+	"slices"
+	"strings"
 
 	"github.com/gordd-project/gordd/gen/scan"
 )
@@ -35,43 +37,101 @@ func (enc *Encoder) tokensOf(f *scan.File) tokens {
 
 func scanTokens(text []byte) tokens {
 	t := tokens{ordinals: map[int]int{}}
+	n := 0
+	h := count(text, func(offset, more int) {
+		n += more
+		t.ordinals[offset] = n - 1
+	})
+	t.hash = hashBytes(h.text)
+	return t
+}
+
+// canonical lists a text's tokens with blanks between them: two texts that
+// differ only in what HashTokens does not count have the same.
+func canonical(text string) string {
+	h := count([]byte(text), func(int, int) {})
+	return strings.ReplaceAll(string(h.text), "\x00", " ")
+}
+
+// count collects the tokens of a text that count, and calls each with the offset
+// of one and how many there are up to it since the last call.
+func count(text []byte, each func(offset, more int)) tokenHash {
 	file := token.NewFileSet().AddFile("", -1, len(text))
 	var s goscanner.Scanner
 	s.Init(file, text, func(token.Position, string) {}, 0)
-	h := sha256.New()
-	for n := 0; ; n++ {
+	var t tokenHash
+	for held := 0; ; {
 		pos, tok, lit := s.Scan()
 		if tok == token.EOF {
-			t.hash = hex.EncodeToString(h.Sum(nil))
 			return t
 		}
-		if tok == token.SEMICOLON {
-			lit = ""
+		held += t.add(tok, lit)
+		if tok != token.SEMICOLON && tok != token.COMMA {
+			each(file.Offset(pos), held)
+			held = 0
 		}
-		h.Write([]byte{byte(tok)})
-		h.Write([]byte(lit))
-		h.Write([]byte{0})
-		t.ordinals[file.Offset(pos)] = n
 	}
 }
 
-// canonical lists a text's tokens with single blanks between them: two texts
-// that differ in layout and comments only have the same.
-func canonical(text string) string {
-	file := token.NewFileSet().AddFile("", -1, len(text))
-	var s goscanner.Scanner
-	s.Init(file, []byte(text), func(token.Position, string) {}, 0)
-	var out []byte
-	for {
-		_, tok, lit := s.Scan()
-		switch {
-		case tok == token.EOF:
-			return string(out)
-		case tok == token.SEMICOLON:
-			lit = ";"
-		case lit == "":
-			lit = tok.String()
+// tokenHash collects the texts of the tokens that count. Their numbers would
+// depend on the release of Go.
+type tokenHash struct {
+	text []byte
+	held token.Token // a comma or semicolon, which counts if no bracket closes
+	last token.Token
+	// imports is where the specs of the import declaration in hand begin in
+	// text; 0: there is none, or it has no parentheses.
+	imports int
+}
+
+// add adds a token, and gives how many tokens count now that did not before: one
+// that was held is counted with what follows it.
+func (t *tokenHash) add(tok token.Token, lit string) int {
+	if tok == token.SEMICOLON || tok == token.COMMA {
+		n := 0
+		if t.held != 0 && t.held != tok {
+			n = t.flush()
 		}
-		out = append(append(out, lit...), ' ')
+		t.held = tok
+		return n
 	}
+	n := 1
+	if tok == token.RPAREN || tok == token.RBRACE {
+		t.held = 0
+	} else {
+		n += t.flush()
+	}
+	if t.imports > 0 && tok == token.RPAREN {
+		t.sortImports()
+	}
+	switch {
+	case tok == token.INT || tok == token.FLOAT || tok == token.IMAG:
+		lit = strings.ToLower(lit)
+	case !tok.IsLiteral() && tok != token.ILLEGAL:
+		lit = tok.String()
+	}
+	t.text = append(append(t.text, lit...), 0)
+	if tok == token.LPAREN && t.last == token.IMPORT {
+		t.imports = len(t.text)
+	}
+	t.last = tok
+	return n
+}
+
+// flush counts the token that was held.
+func (t *tokenHash) flush() int {
+	if t.held == 0 {
+		return 0
+	}
+	t.text = append(append(t.text, t.held.String()...), 0)
+	t.held = 0
+	return 1
+}
+
+// sortImports puts the specs of an import declaration in order.
+func (t *tokenHash) sortImports() {
+	specs := strings.Split(string(t.text[t.imports:]), ";\x00")
+	slices.Sort(specs)
+	t.text = append(t.text[:t.imports], strings.Join(specs, ";\x00")...)
+	t.imports = 0
 }
