@@ -8,10 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"golang.org/x/tools/go/ssa"
 
-	"github.com/gordd-project/gordd/gen/api"
 	"github.com/gordd-project/gordd/gen/chain"
 	"github.com/gordd-project/gordd/gen/check"
 	"github.com/gordd-project/gordd/gen/diag"
@@ -33,68 +33,134 @@ type Result struct {
 	Diagnostics []diag.Diagnostic
 }
 
-// Failed says whether there are diagnostics that stop generation.
+// Failed says whether there are diagnostics that stop generation. Those in tests
+// stop only what would be generated for the tests, which run closures then.
 func (r *Result) Failed() bool {
-	return slices.ContainsFunc(r.Diagnostics, func(d diag.Diagnostic) bool { return !d.Kind.Warning })
+	return slices.ContainsFunc(r.Diagnostics, func(d diag.Diagnostic) bool { return isError(d) && !inTest(d) })
 }
 
-// Generate makes the generated files of loaded packages.
+func isError(d diag.Diagnostic) bool { return !d.Kind.Warning }
+func inTest(d diag.Diagnostic) bool  { return strings.HasSuffix(d.Pos.Filename, "_test.go") }
+
+// Generate makes the generated files of loaded packages. A package has a first
+// result, with all findings, and one more for each set of conditions under which
+// only some of its files are built.
 func Generate(pkgs []*Package) ([]Result, error) {
 	var results []Result
 	for _, p := range pkgs {
-		if len(p.Files) == 0 {
-			continue
-		}
-		r, err := generate(p)
+		rs, err := generate(p)
 		if err != nil {
 			return nil, err
 		}
-		results = append(results, r)
+		results = append(results, rs...)
 	}
 	return results, nil
 }
 
-func generate(p *Package) (Result, error) {
-	output := outputName(p.Name, p.Dir)
-	r := Result{PkgPath: p.Path, Dir: p.Dir, File: filepath.Join(p.Dir, output)}
-	if !slices.ContainsFunc(p.Types.Imports(), func(i *types.Package) bool { return i.Path() == api.Typed }) {
-		return r, nil
+func generate(p *Package) ([]Result, error) {
+	var results []Result
+	if p.Types != nil {
+		found := scan.Find(scan.Input{
+			Fset: p.Fset, Files: p.Files, Texts: p.Sources, Types: p.Types, Info: p.Info, SSA: buildSSA(p),
+			Dir: p.Dir, GoVersion: p.GoVersion, Hidden: p.Ignored,
+		})
+		diags := diag.NewList(p.Fset)
+		models := makeModels(found, diags)
+		first := p.result(scan.Group{Test: p.external()})
+		first.Diagnostics = diags.Sorted()
+		if first.Failed() {
+			return []Result{first}, nil
+		}
+		badTests := slices.ContainsFunc(first.Diagnostics, func(d diag.Diagnostic) bool { return isError(d) && inTest(d) })
+		for _, m := range models {
+			if m.group.Test && badTests {
+				continue
+			}
+			r := p.result(m.group)
+			content, err := emit.File(m.model)
+			if err != nil {
+				return nil, err
+			}
+			r.Model, r.Content = m.model, content
+			results = append(results, r)
+		}
+		if len(results) == 0 {
+			results = append(results, first)
+		}
+		results[0].Diagnostics = first.Diagnostics
 	}
-	found := scan.Find(scan.Input{
-		Fset: p.Fset, Files: p.Files, Sources: p.Sources, Types: p.Types, Info: p.Info, SSA: buildSSA(p),
-		Dir: p.Dir, GoVersion: p.GoVersion,
-	})
-	diags := diag.NewList(p.Fset)
-	r.Model = makeModel(found, output, diags)
-	r.Diagnostics = diags.Sorted()
-	if r.Model == nil || r.Failed() || len(r.Model.Ops) == 0 {
-		return r, nil
-	}
-	var err error
-	r.Content, err = emit.File(r.Model)
-	return r, err
+	return append(results, p.leftovers(results)...), nil
 }
 
-// makeModel checks a package and makes its model; nil when it has no operator
-// calls. With findings that are not warnings it is not to be used.
-func makeModel(p *scan.Package, output string, diags *diag.List) *model.Package {
+func (p *Package) external() bool {
+	return strings.HasSuffix(p.Path, "_test") && strings.HasSuffix(p.Name, "_test")
+}
+
+// result is what is made of a group of files, still empty.
+func (p *Package) result(g scan.Group) Result {
+	return Result{PkgPath: p.Path, Dir: p.Dir, File: filepath.Join(p.Dir, outputName(p.Name, p.Dir, g))}
+}
+
+// leftovers are generated files that nothing is generated for any more.
+func (p *Package) leftovers(results []Result) []Result {
+	var all []Result
+	for _, name := range p.Outputs {
+		if !slices.ContainsFunc(results, func(r Result) bool { return r.File == name }) {
+			all = append(all, Result{PkgPath: p.Path, Dir: p.Dir, File: name})
+		}
+	}
+	return all
+}
+
+// grouped is the model of a group of a package's files.
+type grouped struct {
+	group scan.Group
+	model *model.Package
+}
+
+// makeModels checks a package and makes its models. With findings that are not
+// warnings they are not to be used.
+func makeModels(p *scan.Package, diags *diag.List) []grouped {
 	check.Package(p, diags)
 	if len(p.Calls) == 0 {
 		return nil
 	}
-	enc := encode.New(p, output, diags)
+	base := scan.Group{}
+	always := p.Only(base)
+	always.Hidden = append(slices.Clone(p.Hidden), p.Without(base)...)
+	enc := encode.New(always, outputName(p.Types.Name(), p.Dir, base), diags)
+	all := []grouped{{base, finish(enc, always)}}
+	for _, g := range p.Groups() {
+		if g != base {
+			some := p.Only(base, g)
+			all = append(all, grouped{g, finish(enc.Fork(some, g, outputName(p.Types.Name(), p.Dir, g)), some)})
+		}
+	}
+	return slices.DeleteFunc(all, func(g grouped) bool { return len(g.model.Ops) == g.model.First })
+}
+
+// finish makes a model.
+func finish(enc *encode.Encoder, p *scan.Package) *model.Package {
 	ops, index := enc.Ops()
 	found := chain.Find(p, ops, index)
 	return enc.Finish(found.Chains, found.Cuts)
 }
 
-// outputName is the base name of a package's generated file: that of the
-// package, or of the directory for a main.
-func outputName(pkg, dir string) string {
-	if pkg == "main" {
-		pkg = filepath.Base(dir)
+// outputName is the base name of the generated file for a group of a package's
+// files. It begins with the name of the package, or of the directory for a main.
+func outputName(pkg, dir string, g scan.Group) string {
+	if pkg == "main" || pkg == "main_test" {
+		pkg = filepath.Base(dir) + strings.TrimPrefix(pkg, "main")
 	}
-	return pkg + "_rdd.go"
+	end := "_rdd.go"
+	if g.Test {
+		end = "_rdd_test.go"
+		g.Test = false
+	}
+	if name := g.Name(); name != "" {
+		pkg += "_" + name
+	}
+	return pkg + end
 }
 
 // buildSSA builds the SSA form of a package; those that it imports have no

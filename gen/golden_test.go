@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -28,17 +29,21 @@ type golden struct {
 	name    string
 	archive *txtar.Archive
 	dir     string
+	pkg     string // clause of the package in dir
+	runs    bool
 	results []gen.Result
 	errs    string
 }
 
 const module = "example.com/golden"
 
-// modes is the main of the programs that are run: it runs their pipeline as
+var packageClause = regexp.MustCompile(`(?m)^package (\w+)`)
+
+// modes is added to the packages that are run: it runs their pipeline as
 // closures, operator by operator, and fused, with one seed, and prints the
 // result when all are equal. Nothing may be told to the user where generated
 // code is there to be run.
-const modes = `package main
+const modes = `package PACKAGE
 
 import (
 	"bytes"
@@ -50,7 +55,7 @@ import (
 	"github.com/gordd-project/gordd/typed"
 )
 
-func main() {
+func ENTRY() {
 	var first string
 	for i, o := range []typed.Options{{Closures: true}, {NoFusing: true}, {}} {
 		var notices, out bytes.Buffer
@@ -90,6 +95,28 @@ func input(text string) string {
 }
 `
 
+// modesOf is what is added to a package: the main function of a main.
+func modesOf(pkg string) []byte {
+	entry := "Golden"
+	if pkg == "main" {
+		entry = "main"
+	}
+	return []byte(strings.NewReplacer("PACKAGE", pkg, "ENTRY", entry).Replace(modes))
+}
+
+// runner is the main that runs the packages that are none: linking is what takes
+// the time.
+func runner(goldens []*golden) []byte {
+	var imports, cases strings.Builder
+	for _, g := range goldens {
+		if g.runs && g.pkg != "main" {
+			fmt.Fprintf(&imports, "\t%s %q\n", g.name, module+"/"+g.name)
+			fmt.Fprintf(&cases, "\tcase %q:\n\t\t%s.Golden()\n", g.name, g.name)
+		}
+	}
+	return fmt.Appendf(nil, "package main\n\nimport (\n\t\"os\"\n\n%s)\n\nfunc main() {\n\tswitch os.Args[1] {\n%s\t}\n}\n", &imports, &cases)
+}
+
 // TestGolden generates, compares, compiles and runs the archives of testdata.
 // They are packages of one module, so that the go command is started a few
 // times only.
@@ -117,9 +144,13 @@ func TestGolden(t *testing.T) {
 	}
 	build(t, root)
 	for _, g := range goldens {
-		if g.has("want/stdout.txt") {
+		if g.runs {
 			t.Run("run/"+g.name, func(t *testing.T) {
-				out, err := exec.Command(filepath.Join(root, "bin", g.name)).CombinedOutput()
+				program := "all"
+				if g.pkg == "main" {
+					program = g.name
+				}
+				out, err := exec.Command(filepath.Join(root, "bin", program), g.name).CombinedOutput()
 				if err != nil {
 					t.Errorf("%v\n%s", err, out)
 				}
@@ -185,15 +216,20 @@ func readGoldens(t *testing.T, root string) []*golden {
 		name := strings.TrimSuffix(filepath.Base(file), ".txtar")
 		g := &golden{file: file, name: name, archive: a, dir: filepath.Join(root, name)}
 		for _, f := range a.Files {
+			if clause := packageClause.FindSubmatch(f.Data); clause != nil && !strings.Contains(f.Name, "/") && !strings.HasSuffix(f.Name, "_test.go") {
+				g.pkg = string(clause[1])
+			}
 			if !strings.HasPrefix(f.Name, "want/") {
 				write(t, filepath.Join(g.dir, filepath.FromSlash(f.Name)), f.Data)
 			}
 		}
-		if g.has("want/stdout.txt") {
-			write(t, filepath.Join(g.dir, "modes.go"), []byte(modes))
+		g.runs = g.has("want/stdout.txt")
+		if g.runs {
+			write(t, filepath.Join(g.dir, "modes.go"), modesOf(g.pkg))
 		}
 		all = append(all, g)
 	}
+	write(t, filepath.Join(root, "all", "main.go"), runner(all))
 	return all
 }
 
@@ -269,6 +305,7 @@ func (g *golden) compare(t *testing.T, name string, got []byte) {
 func build(t *testing.T, root string) {
 	t.Helper()
 	goCommand(t, root, "build", "-o", filepath.Join(root, "bin")+string(filepath.Separator), "./...")
+	goCommand(t, root, "vet", "-composites=false", "./...")
 }
 
 func goCommand(t *testing.T, dir string, args ...string) {
@@ -297,7 +334,7 @@ func TestFoldersDoNotShow(t *testing.T) {
 				write(t, filepath.Join(root, "wordcount", f.Name), f.Data)
 			}
 		}
-		write(t, filepath.Join(root, "wordcount", "modes.go"), []byte(modes))
+		write(t, filepath.Join(root, "wordcount", "modes.go"), modesOf("main"))
 		pkgs, err := gen.Load(context.Background(), gen.Options{Dir: root}, "./...")
 		if err != nil {
 			t.Fatal(err)

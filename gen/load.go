@@ -1,10 +1,8 @@
 package gen
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -13,12 +11,10 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 
-	"golang.org/x/tools/go/packages"
-
-	"github.com/gordd-project/gordd/gen/diag"
-	"github.com/gordd-project/gordd/gen/emit"
+	"github.com/gordd-project/gordd/gen/api"
 )
 
 // Options say what to load.
@@ -35,7 +31,8 @@ type Options struct {
 // them, that do not compile.
 var ErrBroken = errors.New("does not compile: nothing was written")
 
-// Package is a loaded package: its sources, type-checked.
+// Package is a loaded package: its sources, type-checked, with the tests that
+// are in it. External tests are a package of their own.
 type Package struct {
 	Path      string
 	Name      string
@@ -45,102 +42,182 @@ type Package struct {
 	Fset      *token.FileSet
 	Files     []*ast.File // generated ones are left out
 	Sources   map[string][]byte
-	Types     *types.Package
+	Types     *types.Package // nil when nothing of the API can be reached from it
 	Info      *types.Info
+	// Ignored are the files of the package that this build leaves out.
+	Ignored []*ast.File
+	// Outputs are the paths of the generated files that are there and part of
+	// this build.
+	Outputs []string
 }
 
-const (
-	listMode = packages.NeedName | packages.NeedFiles | packages.NeedCompiledGoFiles | packages.NeedImports | packages.NeedModule
-	typeMode = packages.NeedName | packages.NeedTypes | packages.NeedExportFile | packages.NeedTypesSizes
-)
-
 // Load loads and type-checks packages. Generated files are left out, so that an
-// outdated one is never in the way. The packages are in order of their paths.
+// outdated one is never in the way. The packages are in order of their paths,
+// each followed by that of its external tests.
 //
 // Only what the packages import is compiled, not they themselves: code without
 // its generated file would be compiled for nothing.
 func Load(ctx context.Context, o Options, patterns ...string) ([]*Package, error) {
-	cfg := &packages.Config{Context: ctx, Dir: o.Dir, Env: o.Env, BuildFlags: o.BuildFlags, Fset: token.NewFileSet(), Mode: listMode}
-	overlay, err := outputs(cfg, patterns)
+	temp, err := os.MkdirTemp("", "rddgen")
 	if err != nil {
 		return nil, err
 	}
-	cfg.Overlay = overlay
-	roots, err := packages.Load(cfg, patterns...)
-	if err != nil {
-		return nil, fmt.Errorf("load %s: %w", strings.Join(patterns, " "), err)
-	}
-	if err := broken(roots); err != nil {
-		return nil, err
-	}
-	slices.SortFunc(roots, func(a, b *packages.Package) int { return strings.Compare(a.PkgPath, b.PkgPath) })
-	imp, err := loadImports(cfg, roots)
+	defer func() { _ = os.RemoveAll(temp) }()
+	l := &loader{lister: lister{ctx: ctx, o: o}, temp: temp, fset: token.NewFileSet()}
+	roots, err := l.list(listFiles, patterns...)
 	if err != nil {
 		return nil, err
 	}
+	if err := failed(roots); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(roots, func(a, b *listed) int { return strings.Compare(a.ImportPath, b.ImportPath) })
+	return l.load(roots)
+}
+
+// loader is the state of a Load.
+type loader struct {
+	lister
+	temp string
+	fset *token.FileSet
+}
+
+func (l *loader) load(roots []*listed) ([]*Package, error) {
 	var all []*Package
+	paths := map[string]bool{}
 	for _, root := range roots {
-		p, err := typeCheck(cfg.Fset, root, imp)
+		p, err := l.parse(root)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, p)
-	}
-	return all, nil
-}
-
-// imported finds the types of imported packages.
-type imported map[string]*types.Package
-
-func (m imported) Import(path string) (*types.Package, error) {
-	if p, ok := m[path]; ok {
-		return p, nil
-	}
-	return nil, fmt.Errorf("package %s was not loaded", path)
-}
-
-// loadImports loads the types of all that the packages import.
-func loadImports(list *packages.Config, roots []*packages.Package) (imported, error) {
-	imp := imported{"unsafe": types.Unsafe}
-	var paths []string
-	for _, root := range roots {
-		for _, p := range root.Imports {
-			if p.PkgPath != "unsafe" && !slices.Contains(paths, p.PkgPath) {
-				paths = append(paths, p.PkgPath)
+		for _, f := range p.Files {
+			for _, path := range importsOf(f) {
+				paths[path] = true
 			}
 		}
 	}
-	if len(paths) == 0 {
-		return imp, nil
-	}
-	slices.Sort(paths)
-	cfg := *list
-	cfg.Mode = typeMode
-	pkgs, err := packages.Load(&cfg, paths...)
+	imp, err := l.imports(roots, paths)
 	if err != nil {
-		return nil, fmt.Errorf("load imports: %w", err)
+		return nil, err
 	}
-	for _, p := range pkgs {
-		imp[p.PkgPath] = p.Types
+	var out []*Package
+	for i, p := range all {
+		if !imp.reaches(p) {
+			p.Files = nil
+		} else if err := p.check(imp); err != nil {
+			return nil, err
+		}
+		out = append(out, p)
+		x, err := l.externalTests(roots[i], p)
+		if err != nil {
+			return nil, err
+		}
+		if x != nil {
+			out = append(out, x)
+		}
 	}
-	return imp, broken(pkgs)
+	return out, nil
 }
 
-// typeCheck parses and type-checks a package.
-func typeCheck(fset *token.FileSet, root *packages.Package, imp types.Importer) (*Package, error) {
-	p := &Package{Path: root.PkgPath, Name: root.Name, Dir: root.Dir, Fset: fset, Sources: map[string][]byte{}}
-	version := ""
+// importsOf are the import paths of a file, but for those that have no types of
+// their own.
+func importsOf(f *ast.File) []string {
+	var all []string
+	for _, spec := range f.Imports {
+		if path, err := strconv.Unquote(spec.Path.Value); err == nil && path != "unsafe" && path != "C" {
+			all = append(all, path)
+		}
+	}
+	return all
+}
+
+// parse reads the files of a package and of the tests in it.
+func (l *loader) parse(root *listed) (*Package, error) {
+	p := l.newPackage(root, root.ImportPath, root.Name)
+	names, err := l.compiled(root)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.parse(root, append(names, root.TestGoFiles...))
+}
+
+func (l *loader) newPackage(root *listed, path, name string) *Package {
+	p := &Package{Path: path, Name: name, Dir: root.Dir, Fset: l.fset, Sources: map[string][]byte{}}
 	if root.Module != nil {
 		p.Module, p.GoVersion = root.Module.Path, root.Module.GoVersion
-		if p.GoVersion != "" {
-			version = "go" + p.GoVersion
+	}
+	return p
+}
+
+// compiled are the files that the compiler is given: where there is cgo, some
+// are written by it.
+func (l *loader) compiled(root *listed) ([]string, error) {
+	if len(root.CgoFiles) == 0 {
+		return root.GoFiles, nil
+	}
+	all, err := l.list(listCgo, root.ImportPath)
+	if err != nil {
+		return nil, err
+	}
+	return all[0].CompiledGoFiles, failed(all)
+}
+
+// parse adds the files that rddgen did not write.
+func (p *Package) parse(root *listed, names []string) error {
+	outputs := outputsIn(p.Dir)
+	for _, name := range outputs {
+		if !slices.Contains(root.IgnoredGoFiles, filepath.Base(name)) && clauseOf(name, root.Name) == p.Name {
+			p.Outputs = append(p.Outputs, name)
 		}
 	}
 	var errs []error
-	for _, name := range root.CompiledGoFiles {
-		if err := p.parse(name); err != nil {
-			errs = append(errs, err)
+	for _, name := range names {
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(p.Dir, name)
 		}
+		if slices.Contains(outputs, name) {
+			continue
+		}
+		src, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		f, err := parser.ParseFile(p.Fset, name, src, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		p.Files = append(p.Files, f)
+		p.Sources[name] = src
+	}
+	if len(errs) > 0 {
+		return broken(errs, p.Path)
+	}
+	p.parseIgnored(root)
+	return nil
+}
+
+// parseIgnored reads the files that are for other systems or tags, for the names
+// that they declare. What cannot be read has none.
+func (p *Package) parseIgnored(root *listed) {
+	for _, name := range root.IgnoredGoFiles {
+		name = filepath.Join(p.Dir, name)
+		if ours, err := isOurs(name); err != nil || ours {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		if err == nil && f.Name.Name == p.Name {
+			p.Ignored = append(p.Ignored, f)
+		}
+	}
+}
+
+// check type-checks a package.
+func (p *Package) check(imp *importer) error {
+	version := ""
+	if p.GoVersion != "" {
+		version = "go" + p.GoVersion
 	}
 	p.Info = &types.Info{
 		Types: map[ast.Expr]types.TypeAndValue{}, Instances: map[*ast.Ident]types.Instance{},
@@ -148,141 +225,52 @@ func typeCheck(fset *token.FileSet, root *packages.Package, imp types.Importer) 
 		Implicits: map[ast.Node]types.Object{}, Selections: map[*ast.SelectorExpr]*types.Selection{},
 		Scopes: map[ast.Node]*types.Scope{}, FileVersions: map[*ast.File]string{},
 	}
+	var errs []error
 	conf := types.Config{
 		Importer: imp, GoVersion: version, Sizes: types.SizesFor("gc", runtime.GOARCH),
 		Error: func(err error) { errs = append(errs, err) },
 	}
-	p.Types, _ = conf.Check(p.Path, fset, p.Files, p.Info)
+	p.Types, _ = conf.Check(p.Path, p.Fset, p.Files, p.Info)
 	if len(errs) > 0 {
-		return nil, fmt.Errorf("%w\n%s: %s %w", errors.Join(errs...), diag.Broken.ID, p.Path, ErrBroken)
-	}
-	return p, nil
-}
-
-// parse adds a file that rddgen did not write.
-func (p *Package) parse(name string) error {
-	ours, err := isOurs(name)
-	if err != nil || ours {
-		return err
-	}
-	src, err := os.ReadFile(name)
-	if err != nil {
-		return err
-	}
-	f, err := parser.ParseFile(p.Fset, name, src, parser.ParseComments|parser.SkipObjectResolution)
-	if err != nil {
-		return err
-	}
-	p.Files = append(p.Files, f)
-	p.Sources[name] = src
-	return nil
-}
-
-// outputs finds the generated files of the packages, and stands a bare package
-// clause in their place.
-func outputs(cfg *packages.Config, patterns []string) (map[string][]byte, error) {
-	list := *cfg
-	list.Mode = packages.NeedName | packages.NeedFiles
-	pkgs, err := packages.Load(&list, patterns...)
-	if err != nil {
-		return nil, fmt.Errorf("list %s: %w", strings.Join(patterns, " "), err)
-	}
-	overlay := map[string][]byte{}
-	for _, p := range pkgs {
-		for _, dir := range dirs(p) {
-			if err := outputsIn(dir, overlay); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return overlay, nil
-}
-
-func dirs(p *packages.Package) []string {
-	var all []string
-	for _, f := range slices.Concat(p.GoFiles, p.OtherFiles, p.IgnoredFiles) {
-		if dir := filepath.Dir(f); !slices.Contains(all, dir) {
-			all = append(all, dir)
-		}
-	}
-	if p.Dir != "" && !slices.Contains(all, p.Dir) {
-		all = append(all, p.Dir)
-	}
-	return all
-}
-
-func outputsIn(dir string, overlay map[string][]byte) error {
-	names, err := filepath.Glob(filepath.Join(dir, "*_rdd.go"))
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		ours, err := isOurs(name)
-		if err != nil {
-			return err
-		}
-		if ours {
-			// The output itself may be cut short: its clause is a sibling's.
-			overlay[name] = []byte("package " + packageName(dir) + "\n")
-		}
+		return broken(errs, p.Path)
 	}
 	return nil
 }
 
-// isOurs says whether a file begins as rddgen's do.
-func isOurs(name string) (bool, error) {
-	f, err := os.Open(name)
-	if errors.Is(err, os.ErrNotExist) {
-		return false, nil
+// externalTests loads the external tests of a package, if they can reach the
+// API.
+func (l *loader) externalTests(root *listed, of *Package) (*Package, error) {
+	if len(root.XTestGoFiles) == 0 {
+		return nil, nil
 	}
+	p := l.newPackage(root, root.ImportPath+"_test", root.Name+"_test")
+	if err := p.parse(root, root.XTestGoFiles); err != nil {
+		return nil, err
+	}
+	if of.Types == nil && !p.mayReach() {
+		p.Files = nil
+		return p, nil
+	}
+	imp, err := l.testImports(root, p)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	defer func() { _ = f.Close() }()
-	head := make([]byte, len(emit.Header))
-	n, _ := f.Read(head)
-	return bytes.Equal(head[:n], []byte(emit.Header)), nil
+	if !imp.reaches(p) {
+		p.Files = nil
+		return p, nil
+	}
+	return p, p.check(imp)
 }
 
-// packageName reads the package clause of a file in the directory that is not
-// generated.
-func packageName(dir string) string {
-	files, _ := filepath.Glob(filepath.Join(dir, "*.go"))
-	for _, name := range files {
-		if ours, err := isOurs(name); err != nil || ours || strings.HasSuffix(name, "_test.go") {
-			continue
-		}
-		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.PackageClauseOnly)
-		if err == nil && f.Name.Name != "documentation" {
-			return f.Name.Name
+// mayReach says, before anything is compiled, whether a package imports the API
+// or a package of its module.
+func (p *Package) mayReach() bool {
+	for _, f := range p.Files {
+		for _, path := range importsOf(f) {
+			if path == api.Typed || path == p.Module || strings.HasPrefix(path, p.Module+"/") {
+				return true
+			}
 		}
 	}
-	return "main"
-}
-
-// broken gives the errors of packages and of all that they import. A dependency
-// that does not compile shows nowhere else: what is called from it is only not
-// found.
-func broken(pkgs []*packages.Package) error {
-	var errs []error
-	var bad []string
-	packages.Visit(pkgs, nil, func(p *packages.Package) {
-		for _, e := range p.Errors {
-			if first, rest, ok := strings.Cut(e.Msg, "\n"); ok && strings.HasPrefix(first, "# ") {
-				e.Pos, e.Msg = "", strings.TrimSpace(rest) // what the compiler said
-			}
-			text := e.Msg
-			if e.Pos != "" && e.Pos != "-" {
-				text = e.Pos + ": " + e.Msg
-			}
-			errs = append(errs, errors.New(text))
-		}
-		if len(p.Errors) > 0 {
-			bad = append(bad, p.PkgPath)
-		}
-	})
-	if len(errs) == 0 {
-		return nil
-	}
-	return fmt.Errorf("%w\n%s: %s %w", errors.Join(errs...), diag.Broken.ID, strings.Join(bad, ", "), ErrBroken)
+	return false
 }

@@ -18,15 +18,15 @@ func init() {
 	p := rdd.Register()
 	p.Source("main.go", mainSource,
 		"74ca9e38d7a2296e25046609a791eb5f090619d3ac26fd9976234aa04b7f6ccd",
-		"cf13eca1dfd6e6453735907e73a1a51f2485c5b68447a66a21f0a93d4bacd0b2",
+		"479ad93c5e099af1829b83e2793899f61c08326b4cf67eaa9e4c4d3b719c747a",
 	)
-	p.Op("443b9ca41b27", "main.go", 35, 88, rdd.TextOp())
-	p.Op("c2bbcc294445", "main.go", 36, 101, rdd.FlatMapOp(strings.FieldsSeq))
-	p.Op("92b2de317bfe", "main.go", 37, 108, rdd.MapToPairOp(runMapToPair))
-	p.Op("a1121d247fe2", "main.go", 38, 128, rdd.ReduceByKeyOp[string](runReduceByKey, runReduceByKeyBatch))
-	p.Op("17af052ecf34", "main.go", 39, 151, rdd.SaveAsTextFileOp[rdd.Pair[string, int64]]())
-	p.Op("45f02e8be304", "main.go", 42, 175, rdd.TopOp(byCount))
-	p.Kernel(runKernel, "c2bbcc294445", "92b2de317bfe", "a1121d247fe2/map")
+	p.Op("443b9ca41b27", "main.go", 35, 86, rdd.TextOp())
+	p.Op("c2bbcc294445", "main.go", 36, 99, rdd.FlatMapOp(strings.FieldsSeq))
+	p.Op("50901bdb6836", "main.go", 37, 106, rdd.MapToPairOp(runMapToPair))
+	p.Op("9bf22dd017a4", "main.go", 38, 126, rdd.ReduceByKeyOp[string](runReduceByKey, runReduceByKeyBatch))
+	p.Op("e23e4c863b36", "main.go", 39, 149, rdd.SaveAsTextFileOp[rdd.Pair[string, int64]]())
+	p.Op("45f02e8be304", "main.go", 42, 172, rdd.TopOp(byCount))
+	p.Kernel(runKernel, "c2bbcc294445", "50901bdb6836", "9bf22dd017a4/map")
 }
 
 // runKernel is FlatMap (main.go:36), MapToPair (main.go:37), ReduceByKey (main.go:38, map side).

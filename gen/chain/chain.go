@@ -251,7 +251,7 @@ func (w *walker) call(c *ssa.Call, result int, suffix []model.Part, up *frame, s
 		return
 	}
 	fn := c.Call.StaticCallee()
-	if fn == nil || len(fn.Blocks) == 0 || scan.PackageOf(fn) != w.p.SSA || up != nil && up.deep >= maxDepth {
+	if fn == nil || len(fn.Blocks) == 0 || !w.flow.known[fn] || up != nil && up.deep >= maxDepth {
 		w.cut(c, suffix)
 		return
 	}

@@ -14,6 +14,7 @@ import (
 // flow is what the walk needs to know of the whole package: who calls whom, and
 // what is stored where.
 type flow struct {
+	known    map[*ssa.Function]bool
 	callers  map[*ssa.Function][]*ssa.Call
 	escaped  map[*ssa.Function]bool // used as a value
 	byField  map[fieldKey][]ssa.Value
@@ -29,11 +30,13 @@ type fieldKey struct {
 
 func newFlow(p *scan.Package) *flow {
 	f := &flow{
+		known:   map[*ssa.Function]bool{},
 		callers: map[*ssa.Function][]*ssa.Call{}, escaped: map[*ssa.Function]bool{},
 		byField: map[fieldKey][]ssa.Value{}, byAddr: map[ssa.Value][]ssa.Value{},
 		bindings: map[*ssa.FreeVar]ssa.Value{},
 	}
 	for _, fn := range p.Funcs {
+		f.known[fn] = true
 		for _, b := range fn.Blocks {
 			for _, in := range b.Instrs {
 				f.instruction(p, fn, in)

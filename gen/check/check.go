@@ -7,7 +7,6 @@ package check
 
 import (
 	"go/ast"
-	"go/build/constraint"
 	"go/token"
 	"go/types"
 	"strconv"
@@ -37,7 +36,6 @@ func Package(p *scan.Package, diags *diag.List) {
 	}
 	s.module()
 	s.functions()
-	s.constraints()
 	s.variables()
 	for _, st := range s.Sites {
 		s.travels(st)
@@ -80,24 +78,6 @@ func (s *checker) functions() {
 		}
 		for _, f := range c.Funcs {
 			s.function(c, f)
-		}
-	}
-}
-
-// constraints finds files that are built on some systems only: the generated
-// file names what is in them, and is built on all.
-func (s *checker) constraints() {
-	for _, c := range s.Calls {
-		f := c.File.Syntax
-		for _, group := range f.Comments {
-			if group.Pos() > f.Package {
-				break
-			}
-			for _, line := range group.List {
-				if constraint.IsGoBuild(line.Text) {
-					s.report(line.Pos(), diag.Constrained)
-				}
-			}
 		}
 	}
 }

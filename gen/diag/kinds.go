@@ -175,11 +175,6 @@ var (
 		Wording: "function of %[1]s returns several iterators: its loop is not inlined", Remedy: "return one iterator, with the condition inside",
 		Why: "The compiler inlines a loop over an iterator it can see. Results are the same, some ten times slower.",
 	})
-	Constrained = entry(Kind{
-		ID: "RDD131", Warning: true, Title: "a file with operators has a build constraint",
-		Wording: "file with operators has a build constraint: the generated file compiles only where it holds", Remedy: "move the operators to a file without one",
-		Why: "The generated file names what the file declares.",
-	})
 )
 
 // What stands in the way of generating at all.

@@ -56,6 +56,9 @@ func render(p *model.Package, imports []model.Import) ([]byte, error) {
 	e := &emitter{p}
 	f := jen.NewFile(p.Name)
 	f.HeaderComment(Header)
+	if p.Constraint != "" {
+		f.HeaderComment("//go:build " + p.Constraint)
+	}
 	f.Add(importDecls(imports))
 	for _, file := range p.Files {
 		f.Line().Comment("//go:embed " + file.Name).Line().Var().Id(file.Var).String()
@@ -64,7 +67,7 @@ func render(p *model.Package, imports []model.Import) ([]byte, error) {
 	for i := range p.Kernels {
 		f.Line().Add(e.kernel(&p.Kernels[i]))
 	}
-	for i := range p.Ops {
+	for i := p.First; i < len(p.Ops); i++ {
 		op := &p.Ops[i]
 		for j := range op.Funcs {
 			if op.Funcs[j].Body != nil {
@@ -162,7 +165,7 @@ func (e *emitter) register() jen.Code {
 		for _, f := range e.p.Files {
 			g.Id(p).Dot("Source").Call(jen.Lit(f.Name), jen.Id(f.Var), jen.Line().Lit(f.Bytes), jen.Line().Lit(f.Tokens).Op(",").Line())
 		}
-		for i := range e.p.Ops {
+		for i := e.p.First; i < len(e.p.Ops); i++ {
 			op := &e.p.Ops[i]
 			g.Id(p).Dot("Op").Call(jen.Lit(op.ID), jen.Lit(op.Pos.File), jen.Lit(op.Pos.Line), jen.Lit(op.Token), e.operator(op))
 		}

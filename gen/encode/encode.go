@@ -6,6 +6,7 @@ package encode
 import (
 	"fmt"
 	"go/types"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -23,6 +24,7 @@ type Encoder struct {
 	diags  *diag.List
 	names  *names
 	pkg    *model.Package
+	group  scan.Group
 	index  map[*scan.Site]int
 	tokens map[*scan.File]tokens
 	// unnamed are the types that were reported as such.
@@ -35,7 +37,7 @@ func New(p *scan.Package, output string, diags *diag.List) *Encoder {
 	enc := &Encoder{
 		Package: p,
 		diags:   diags,
-		names:   newNames(p.Types, p.Info, p.Files),
+		names:   newNames(p),
 		pkg:     &model.Package{Path: p.Types.Path(), Name: p.Types.Name(), Dir: p.Dir, Output: output},
 		index:   map[*scan.Site]int{},
 		tokens:  map[*scan.File]tokens{},
@@ -43,6 +45,22 @@ func New(p *scan.Package, output string, diags *diag.List) *Encoder {
 	}
 	enc.pkg.RDD = enc.names.importName(api.RDD, "rdd")
 	return enc
+}
+
+// Fork makes an encoder for another generated file of the package, for the files
+// of a group. P is what was found in these and in those of the encoder, whose
+// operators the new one knows.
+func (enc *Encoder) Fork(p *scan.Package, g scan.Group, output string) *Encoder {
+	f := *enc
+	f.Package, f.group = p, g
+	f.names = enc.names.fork(upperFirst(camel(g.Name())))
+	f.names.add(p.Files, p.Info)
+	f.index, f.unnamed = maps.Clone(enc.index), maps.Clone(enc.unnamed)
+	f.pkg = &model.Package{
+		Path: enc.pkg.Path, Name: enc.pkg.Name, Dir: enc.pkg.Dir, Output: output, RDD: enc.pkg.RDD, Constraint: g.Constraint,
+		Ops: slices.Clip(enc.pkg.Ops), First: len(enc.pkg.Ops),
+	}
+	return &f
 }
 
 // Ops describes the operators, and says which is whose.
@@ -56,7 +74,7 @@ func (enc *Encoder) Ops() ([]model.Op, map[*scan.Site]int) {
 // where they were cut.
 func (enc *Encoder) Finish(chains [][]model.Part, cuts []model.Cut) *model.Package {
 	enc.makeKernels(chains)
-	enc.pkg.Cuts = cuts
+	enc.makeCuts(cuts)
 	enc.makeNotes()
 	enc.makeFiles()
 	enc.checkNames()
@@ -73,13 +91,30 @@ func (enc *Encoder) makeKernels(chains [][]model.Part) {
 		encl[i] = st.Encl
 	}
 	for _, chain := range chains {
+		if !slices.ContainsFunc(chain, func(p model.Part) bool { return p.Op >= enc.pkg.First }) {
+			continue
+		}
 		name := enc.names.top(enclosingName(encl[chain[len(chain)-1].Op]) + "Kernel")
 		enc.pkg.Kernels = append(enc.pkg.Kernels, model.Kernel{Name: name, Parts: chain})
 	}
 }
 
+// makeCuts keeps the cuts in the files that the generated file is for.
+func (enc *Encoder) makeCuts(cuts []model.Cut) {
+	for _, f := range enc.Package.Sources() {
+		if f.Group != enc.group {
+			continue
+		}
+		for _, c := range cuts {
+			if c.Pos.File == filepath.Base(f.Name) {
+				enc.pkg.Cuts = append(enc.pkg.Cuts, c)
+			}
+		}
+	}
+}
+
 func (enc *Encoder) makeNotes() {
-	for i := range enc.pkg.Ops {
+	for i := enc.pkg.First; i < len(enc.pkg.Ops); i++ {
 		op := &enc.pkg.Ops[i]
 		if len(op.Funcs) > 0 && op.Funcs[0].Faster != "" {
 			enc.pkg.Notes = append(enc.pkg.Notes, model.Note{Pos: op.Pos, Text: fmt.Sprintf(
@@ -92,7 +127,7 @@ func (enc *Encoder) makeNotes() {
 func (enc *Encoder) makeFiles() {
 	byName := map[string]*scan.File{}
 	for _, st := range enc.Sites {
-		if _, ok := enc.index[st]; ok {
+		if i, ok := enc.index[st]; ok && i >= enc.pkg.First {
 			byName[st.File.Name] = st.File
 		}
 	}

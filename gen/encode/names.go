@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"go/ast"
 	"go/types"
+	"maps"
+	"path"
 	"slices"
 	"strings"
 	"unicode"
 
 	"github.com/gordd-project/gordd/gen/model"
+	"github.com/gordd-project/gordd/gen/scan"
 )
 
 // names gives out the names of the generated file: for imported packages, and
@@ -24,13 +27,28 @@ type names struct {
 	byPath map[string]string
 	taken  map[string]bool
 	basics map[string]bool // predeclared names that generated code uses
+	// imported are names of imports of the package's files, which no declaration
+	// may have.
+	imported map[string]bool
+	suffix   string // of what is declared
 }
 
-func newNames(pkg *types.Package, info *types.Info, files []*ast.File) *names {
+// newNames makes the names of a package. Of the files that are not always built,
+// only what they declare and import is in the way.
+func newNames(p *scan.Package) *names {
 	n := &names{
-		scope: pkg.Scope(), local: map[string]bool{}, wanted: map[string][]string{},
-		byPath: map[string]string{}, taken: map[string]bool{}, basics: map[string]bool{},
+		scope: p.Types.Scope(), local: map[string]bool{}, wanted: map[string][]string{},
+		byPath: map[string]string{}, taken: map[string]bool{}, basics: map[string]bool{}, imported: map[string]bool{},
 	}
+	n.add(p.Files, p.Info)
+	for _, f := range p.Hidden {
+		n.declared(f)
+	}
+	return n
+}
+
+// add adds the names that files use.
+func (n *names) add(files []*ast.File, info *types.Info) {
 	fields := map[*ast.Ident]bool{}
 	for _, f := range files {
 		ast.Inspect(f, func(node ast.Node) bool {
@@ -46,7 +64,46 @@ func newNames(pkg *types.Package, info *types.Info, files []*ast.File) *names {
 			n.wants(imp, info)
 		}
 	}
-	return n
+}
+
+// declared adds the names that a file declares and imports.
+func (n *names) declared(f *ast.File) {
+	for _, imp := range f.Imports {
+		name := path.Base(strings.Trim(imp.Path.Value, "`\""))
+		if imp.Name != nil {
+			name = imp.Name.Name
+		}
+		n.imported[name] = true
+	}
+	for _, d := range f.Decls {
+		switch d := d.(type) {
+		case *ast.FuncDecl:
+			if d.Recv == nil {
+				n.taken[d.Name.Name] = true
+			}
+		case *ast.GenDecl:
+			for _, spec := range d.Specs {
+				switch spec := spec.(type) {
+				case *ast.TypeSpec:
+					n.taken[spec.Name.Name] = true
+				case *ast.ValueSpec:
+					for _, id := range spec.Names {
+						n.taken[id.Name] = true
+					}
+				}
+			}
+		}
+	}
+}
+
+// fork gives names for another generated file of the package, which end in a
+// suffix.
+func (n *names) fork(suffix string) *names {
+	c := *n
+	c.suffix = suffix
+	c.local, c.byPath, c.taken, c.basics = maps.Clone(n.local), maps.Clone(n.byPath), maps.Clone(n.taken), maps.Clone(n.basics)
+	c.wanted, c.imported = maps.Clone(n.wanted), maps.Clone(n.imported)
+	return &c
 }
 
 func (n *names) note(id *ast.Ident, info *types.Info, field bool) {
@@ -66,24 +123,25 @@ func (n *names) wants(imp *ast.ImportSpec, info *types.Info) {
 	}
 	if ok && obj.Name() != "." && obj.Name() != "_" {
 		delete(n.local, obj.Name())
-		path := obj.Imported().Path()
-		n.wanted[path] = append(n.wanted[path], obj.Name())
+		n.imported[obj.Name()] = true
+		of := obj.Imported().Path()
+		n.wanted[of] = append(slices.Clip(n.wanted[of]), obj.Name())
 	}
 }
 
 // importName gives the name by which generated code imports a package: that of
 // the user's files where it can be, for name the package's own.
-func (n *names) importName(path, name string) string {
-	if got, ok := n.byPath[path]; ok {
+func (n *names) importName(of, name string) string {
+	if got, ok := n.byPath[of]; ok {
 		return got
 	}
-	tries := slices.Clone(n.wanted[path])
+	tries := slices.Clone(n.wanted[of])
 	slices.Sort(tries)
 	tries = append(tries, name)
 	for i := 2; ; i++ {
 		for _, t := range tries {
 			if n.free(t) && !n.local[t] {
-				n.byPath[path], n.taken[t] = t, true
+				n.byPath[of], n.taken[t] = t, true
 				return t
 			}
 		}
@@ -97,8 +155,9 @@ func (n *names) free(name string) bool {
 
 // top gives a name for a declaration of the generated file.
 func (n *names) top(base string) string {
+	base += n.suffix
 	name := base
-	for i := 2; !n.free(name) || n.local[name]; i++ {
+	for i := 2; !n.free(name) || n.local[name] || n.imported[name]; i++ {
 		name = fmt.Sprintf("%s%d", base, i)
 	}
 	n.taken[name] = true

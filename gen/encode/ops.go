@@ -26,7 +26,7 @@ func (enc *Encoder) makeOps() {
 	known := map[key]int{}
 	ordinals := map[string]int{}
 	for _, st := range enc.Sites {
-		if st.Op.Family == api.Pass {
+		if _, ok := enc.index[st]; ok || st.Op.Family == api.Pass {
 			continue
 		}
 		funcs := enc.functionsOf(st)
@@ -62,7 +62,7 @@ func described(funcs []function) bool {
 // function.
 func (enc *Encoder) identity(st *scan.Site, funcs []function) string {
 	w := enc.canonicalWriter(st.Subst)
-	parts := []string{enc.Types.Path(), st.Encl, st.Op.Recv + "." + st.Op.Name}
+	parts := []string{enc.Types.Path() + enc.group.Name(), st.Encl, st.Op.Recv + "." + st.Op.Name}
 	for _, t := range enc.typeList(st, st.Op.Types) {
 		parts = append(parts, t(w))
 	}

@@ -10,14 +10,19 @@ import "fmt"
 
 // Package is one package with operator calls.
 type Package struct {
-	Path    string // import path
-	Name    string
-	Dir     string // absolute
-	Output  string // base name of the generated file
-	RDD     string // the name by which the generated file imports the run time
-	Files   []File
-	Imports []Import
+	Path   string // import path
+	Name   string
+	Dir    string // absolute
+	Output string // base name of the generated file
+	// Constraint is the build constraint of the generated file.
+	Constraint string
+	RDD        string // the name by which the generated file imports the run time
+	Files      []File
+	Imports    []Import
+	// Ops are the operators. Those before First are in another generated file
+	// of the package, which is built wherever this one is.
 	Ops     []Op
+	First   int
 	Kernels []Kernel
 	Cuts    []Cut
 	Notes   []Note

@@ -16,13 +16,16 @@ import (
 
 // Input is a package to scan, type-checked without errors.
 type Input struct {
-	Fset      *token.FileSet
-	Files     []*ast.File
-	Sources   map[string][]byte // by file name
-	Types     *types.Package
-	Info      *types.Info
-	SSA       *ssa.Package // built, with instances of generic functions
-	Dir       string
+	Fset  *token.FileSet
+	Files []*ast.File
+	Texts map[string][]byte // by file name
+	Types *types.Package
+	Info  *types.Info
+	SSA   *ssa.Package // built, with instances of generic functions
+	Dir   string
+	// Hidden are files of the package that this build leaves out: their names
+	// are not to be declared.
+	Hidden    []*ast.File
 	GoVersion string // of the module: 1.27; "" where unknown
 }
 
@@ -51,6 +54,7 @@ type File struct {
 	Syntax *ast.File
 	Name   string // absolute
 	Source []byte
+	Group  Group
 }
 
 // Call is an operator call in the syntax tree.
@@ -97,7 +101,7 @@ func Find(in Input) *Package {
 	}
 	for _, f := range in.Files {
 		tf := in.Fset.File(f.FileStart)
-		p.files[tf] = &File{Syntax: f, Name: tf.Name(), Source: in.Sources[tf.Name()]}
+		p.files[tf] = &File{Syntax: f, Name: tf.Name(), Source: in.Texts[tf.Name()], Group: groupOf(tf.Name(), f)}
 	}
 	p.findCalls()
 	if len(p.Calls) == 0 {
