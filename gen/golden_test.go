@@ -250,7 +250,7 @@ func generateAll(t *testing.T, root string, goldens []*golden) {
 			return r.Dir == g.dir || strings.HasPrefix(r.Dir, g.dir+string(filepath.Separator))
 		})
 		if i < 0 {
-			t.Fatalf("%s belongs to no archive", r.Dir)
+			continue // the runner
 		}
 		g := goldens[i]
 		g.results = append(g.results, r)

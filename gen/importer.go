@@ -2,35 +2,79 @@ package gen
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
-	"go/token"
 	"go/types"
 	"maps"
 	"os"
 	"slices"
 
 	"golang.org/x/tools/go/gcexportdata"
-
-	"github.com/gordd-project/gordd/gen/api"
 )
 
-// importer reads the types of compiled packages.
-type importer struct {
-	fset    *token.FileSet
-	exports map[string]string // files, by import path
-	types   map[string]*types.Package
+// universe is the types of packages as some package sees them: each path is one
+// package in it.
+type universe struct {
+	l *loader
+	// types are the packages that were checked or read in this universe.
+	types map[string]*types.Package
+	// exports are the files of compiled packages.
+	exports map[string]string
+	// under is, for an external test, the universe of all others, which differs in
+	// one package and what imports it.
+	under   *universe
+	differs string
 }
 
-// Import gives the types of a package.
-func (imp *importer) Import(path string) (*types.Package, error) {
+// with gives a universe that has a package in another version.
+func (u *universe) with(p *types.Package) *universe {
+	return &universe{l: u.l, types: map[string]*types.Package{p.Path(): p}, under: u, differs: p.Path()}
+}
+
+// Import gives the types of a package: of its declarations, if it uses the API,
+// else as compiled.
+func (u *universe) Import(path string) (*types.Package, error) {
 	if path == "unsafe" {
 		return types.Unsafe, nil
 	}
-	if p := imp.types[path]; p != nil && p.Complete() {
+	if p := u.types[path]; p != nil && p.Complete() {
 		return p, nil
 	}
-	file, ok := imp.exports[path]
+	if u.under != nil && !u.imports(path, map[string]bool{}) {
+		return u.under.Import(path)
+	}
+	if u.l.usesAPI(path) {
+		return u.declarations(path)
+	}
+	return u.compiled(path)
+}
+
+// imports says whether a package imports that in which the universe differs.
+func (u *universe) imports(path string, seen map[string]bool) bool {
+	if path == u.differs {
+		return true
+	}
+	if seen[path] || u.l.graph[path] == nil {
+		return false
+	}
+	seen[path] = true
+	return slices.ContainsFunc(u.l.graph[path].Imports, func(path string) bool { return u.imports(path, seen) })
+}
+
+// declarations type-checks the declarations of a package.
+func (u *universe) declarations(path string) (*types.Package, error) {
+	of := u.l.graph[path]
+	p := u.l.newPackage(of, path, of.Name)
+	if err := u.l.parse(p, of, nil); err != nil {
+		return nil, err
+	}
+	err := p.checkWith(types.Config{Importer: u, IgnoreFuncBodies: true})
+	u.types[path] = p.Types
+	return p.Types, err
+}
+
+// compiled reads the types of a package from what the compiler left.
+func (u *universe) compiled(path string) (*types.Package, error) {
+	file, ok := u.exports[path]
 	if !ok {
 		return nil, fmt.Errorf("package %s was not loaded", path)
 	}
@@ -43,126 +87,67 @@ func (imp *importer) Import(path string) (*types.Package, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the types of %s: %w", path, err)
 	}
-	return gcexportdata.Read(r, imp.fset, imp.types, path)
+	return gcexportdata.Read(r, u.l.fset, u.types, path)
 }
 
-// reaches says whether a package can have values of the API's types: they come
-// through what it imports.
-func (imp *importer) reaches(p *Package) bool {
-	seen := map[*types.Package]bool{}
-	var find func(*types.Package) bool
-	find = func(t *types.Package) bool {
-		if seen[t] {
-			return false
-		}
-		seen[t] = true
-		return t.Path() == api.Typed || slices.ContainsFunc(t.Imports(), find)
+// readExports has all compiled that is imported and does not use the API.
+func (l *loader) readExports() error {
+	l.world = &universe{l: l, types: map[string]*types.Package{}, exports: map[string]string{}}
+	wanted := l.imported()
+	if len(wanted) == 0 {
+		return nil
 	}
-	for _, f := range p.Files {
-		for _, path := range importsOf(f) {
-			if t, err := imp.Import(path); err != nil || find(t) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// imports compiles what the packages import, and reads the types. Generated
-// files of the packages, and those of what they import that are in the way, are
-// hidden.
-func (l *loader) imports(roots []*listed, paths map[string]bool) (*importer, error) {
-	imp := &importer{fset: l.fset, exports: map[string]string{}, types: map[string]*types.Package{}}
-	if len(paths) == 0 {
-		return imp, nil
-	}
-	if err := l.hide(l.temp, outputsOf(roots)); err != nil {
-		return nil, err
-	}
-	wanted := slices.Sorted(maps.Keys(paths))
 	all, err := l.list(listTypes, wanted...)
 	if err != nil {
-		return nil, err
-	}
-	if missing(all) {
-		all, err = l.again(listTypes, wanted)
-		if err != nil {
-			return nil, err
-		}
+		return err
 	}
 	for _, p := range all {
-		imp.exports[p.ImportPath] = p.Export
+		if p.Error != nil || p.Export == "" {
+			return l.why(wanted)
+		}
+		l.world.exports[p.ImportPath] = p.Export
 	}
-	return imp, nil
+	return nil
 }
 
-func missing(all []*listed) bool {
-	return slices.ContainsFunc(all, func(p *listed) bool { return p.Error != nil || p.Export == "" && p.ImportPath != "unsafe" })
+// imported are the packages that are imported by what is checked.
+func (l *loader) imported() []string {
+	seen := map[string]bool{}
+	var visit func(path string)
+	visit = func(path string) {
+		if path == "unsafe" || path == "C" || seen[path] {
+			return
+		}
+		seen[path] = true
+		if l.usesAPI(path) {
+			for _, path := range l.graph[path].Imports {
+				visit(path)
+			}
+		}
+	}
+	for _, ld := range l.all {
+		for _, p := range []*Package{ld.pkg, ld.external} {
+			if p != nil {
+				for _, f := range p.Files {
+					for _, path := range importsOf(f) {
+						visit(path)
+					}
+				}
+			}
+		}
+	}
+	maps.DeleteFunc(seen, func(path string, _ bool) bool { return l.usesAPI(path) })
+	return slices.Sorted(maps.Keys(seen))
 }
 
-// again lists packages with the generated files of all that they import hidden:
-// one that is outdated may be why something did not compile.
-func (l *loader) again(mode, patterns []string) ([]*listed, error) {
-	deps, err := l.list(listDeps, patterns...)
+// why finds out what does not compile.
+func (l *loader) why(paths []string) error {
+	all, err := l.list(listWhy, paths...)
 	if err != nil {
-		return nil, err
-	}
-	if err := failed(deps); err != nil {
-		return nil, err
-	}
-	if err := l.hide(l.temp, outputsOf(deps)); err != nil {
-		return nil, err
-	}
-	all, err := l.list(mode, patterns...)
-	if err != nil || !missing(all) {
-		return all, err
-	}
-	all, err = l.list(append([]string{"-deps"}, mode...), patterns...)
-	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := failed(all); err != nil {
-		return nil, err
+		return err
 	}
-	return nil, broken([]error{errors.New("the go command does not say why")}, fmt.Sprint(patterns))
-}
-
-// testImports compiles what the external tests of a package import: packages
-// that import the one under test are built with what its own tests add to it.
-func (l *loader) testImports(root *listed, p *Package) (*importer, error) {
-	all, err := l.list(listTests, root.ImportPath)
-	if err != nil {
-		return nil, err
-	}
-	byPath := map[string]*listed{}
-	for _, q := range all {
-		byPath[q.ImportPath] = q
-	}
-	imp := &importer{fset: l.fset, exports: map[string]string{}, types: map[string]*types.Package{}}
-	tests := byPath[fmt.Sprintf("%s_test [%s.test]", root.ImportPath, root.ImportPath)]
-	if tests == nil {
-		return nil, fmt.Errorf("list %s: the go command lists no external tests", root.ImportPath)
-	}
-	bad := false
-	for _, f := range p.Files {
-		for _, path := range importsOf(f) {
-			real, ok := tests.ImportMap[path]
-			if !ok {
-				real = path
-			}
-			if q := byPath[real]; q != nil && q.Export != "" {
-				imp.exports[path] = q.Export
-			} else {
-				bad = true
-			}
-		}
-	}
-	if bad {
-		all = slices.DeleteFunc(all, func(q *listed) bool { return q == tests })
-		if err := failed(all); err != nil {
-			return nil, err
-		}
-		return nil, broken([]error{errors.New("the go command does not say why")}, p.Path)
-	}
-	return imp, nil
+	return broken(nil, fmt.Sprint(paths))
 }

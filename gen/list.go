@@ -22,43 +22,40 @@ import (
 // listed is a package as the go command lists it.
 type listed struct {
 	Dir        string
-	ImportPath string // with " [p.test]" behind it when built for a test
+	ImportPath string
 	Name       string
-	ForTest    string
-	ImportMap  map[string]string // where one package stands for another
+	Imports    []string
+	DepOnly    bool // it was not asked for
 	Module     *struct{ Path, GoVersion string }
 	Error      *struct{ Err, Pos string }
 	Standard   bool
 	Export     string
 
 	GoFiles, CgoFiles, TestGoFiles, XTestGoFiles []string
+	TestImports, XTestImports                    []string
 	// CompiledGoFiles are listed where cgo writes some.
 	CompiledGoFiles []string
 	IgnoredGoFiles  []string // of other systems and tags
 }
 
-// List modes: what is there, and what it is compiled to.
+// List modes: what is there, with all that it imports, and what it is compiled
+// to.
 var (
-	listFiles = []string{"-json=Dir,ImportPath,Name,Module,Error,Standard,GoFiles,CgoFiles,TestGoFiles,XTestGoFiles,IgnoredGoFiles"}
-	listDeps  = []string{"-deps", "-json=Dir,ImportPath,Name,Error,Standard"}
-	listTypes = []string{"-export", "-json=ImportPath,ImportMap,Error,Export"}
-	listTests = []string{"-export", "-deps", "-test", "-json=ImportPath,ForTest,ImportMap,Error,Export"}
-	listCgo   = []string{"-compiled", "-json=ImportPath,Error,CompiledGoFiles"}
+	listSources = []string{"-deps", "-json=Dir,ImportPath,Name,Imports,DepOnly,Module,Error,Standard,GoFiles,CgoFiles,TestGoFiles,XTestGoFiles,TestImports,XTestImports,IgnoredGoFiles"}
+	listTypes   = []string{"-export", "-json=ImportPath,Error,Export"}
+	listWhy     = []string{"-export", "-deps", "-json=ImportPath,Error"}
+	listCgo     = []string{"-compiled", "-json=ImportPath,Error,CompiledGoFiles"}
 )
 
 // lister runs the go command.
 type lister struct {
-	ctx     context.Context
-	o       Options
-	overlay string // file that says what stands for the generated files
+	ctx context.Context
+	o   Options
 }
 
 // list lists packages, with their errors.
 func (l *lister) list(mode []string, patterns ...string) ([]*listed, error) {
 	args := slices.Concat([]string{"list", "-e"}, mode, l.o.BuildFlags)
-	if l.overlay != "" {
-		args = append(args, "-overlay="+l.overlay)
-	}
 	cmd := exec.CommandContext(l.ctx, "go", append(append(args, "--"), patterns...)...)
 	cmd.Dir, cmd.Env = l.o.Dir, l.o.Env
 	var stderr bytes.Buffer
@@ -78,42 +75,6 @@ func (l *lister) list(mode []string, patterns ...string) ([]*listed, error) {
 		}
 		all = append(all, p)
 	}
-}
-
-// hide puts bare package clauses in the place of generated files: they are
-// outdated at best, and do not compile at worst.
-func (l *lister) hide(dir string, outputs map[string]string) error {
-	if len(outputs) == 0 {
-		return nil
-	}
-	replace := map[string]string{}
-	for name, clause := range outputs {
-		file := filepath.Join(dir, clause+".go")
-		if err := os.WriteFile(file, []byte("package "+clause+"\n"), 0o600); err != nil {
-			return err
-		}
-		replace[name] = file
-	}
-	text, err := json.Marshal(map[string]any{"Replace": replace})
-	if err != nil {
-		return err
-	}
-	l.overlay = filepath.Join(dir, "overlay.json")
-	return os.WriteFile(l.overlay, text, 0o600)
-}
-
-// outputsOf finds the generated files of packages, with their package clauses.
-func outputsOf(all []*listed) map[string]string {
-	m := map[string]string{}
-	for _, p := range all {
-		if p.Standard || p.Dir == "" {
-			continue
-		}
-		for _, name := range outputsIn(p.Dir) {
-			m[name] = clauseOf(name, p.Name)
-		}
-	}
-	return m
 }
 
 // clauseOf is the package clause of a generated file in the directory of a

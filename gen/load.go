@@ -51,70 +51,161 @@ type Package struct {
 	Outputs []string
 }
 
-// Load loads and type-checks packages. Generated files are left out, so that an
-// outdated one is never in the way. The packages are in order of their paths,
+// Load loads and type-checks packages. The packages are in order of their paths,
 // each followed by that of its external tests.
 //
-// Only what the packages import is compiled, not they themselves: code without
-// its generated file would be compiled for nothing.
+// Generated files are left out, so that an outdated one is never in the way. For
+// the same reason packages that use the API are not compiled for others that
+// import them: their declarations are type-checked, without bodies.
 func Load(ctx context.Context, o Options, patterns ...string) ([]*Package, error) {
-	temp, err := os.MkdirTemp("", "rddgen")
+	l := &loader{
+		lister: lister{ctx: ctx, o: o}, fset: token.NewFileSet(),
+		graph: map[string]*listed{}, uses: map[string]bool{},
+	}
+	roots, err := l.listAll(patterns)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = os.RemoveAll(temp) }()
-	l := &loader{lister: lister{ctx: ctx, o: o}, temp: temp, fset: token.NewFileSet()}
-	roots, err := l.list(listFiles, patterns...)
-	if err != nil {
+	if err := l.parseAll(roots); err != nil {
 		return nil, err
 	}
-	if err := failed(roots); err != nil {
+	if err := l.readExports(); err != nil {
 		return nil, err
 	}
-	slices.SortFunc(roots, func(a, b *listed) int { return strings.Compare(a.ImportPath, b.ImportPath) })
-	return l.load(roots)
+	return l.checkAll()
 }
 
 // loader is the state of a Load.
 type loader struct {
 	lister
-	temp string
-	fset *token.FileSet
+	fset  *token.FileSet
+	graph map[string]*listed // what is loaded and all that it imports, by path
+	uses  map[string]bool    // paths of packages that import the API, or one that does
+	world *universe
+	all   []*loaded
 }
 
-func (l *loader) load(roots []*listed) ([]*Package, error) {
-	var all []*Package
-	paths := map[string]bool{}
-	for _, root := range roots {
-		p, err := l.parse(root)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, p)
-		for _, f := range p.Files {
-			for _, path := range importsOf(f) {
-				paths[path] = true
-			}
-		}
-	}
-	imp, err := l.imports(roots, paths)
+// loaded is a package that was asked for, with its external tests.
+type loaded struct {
+	of       *listed
+	pkg      *Package
+	external *Package // nil when there are none
+}
+
+// listAll lists the packages and all that they and their tests import.
+func (l *loader) listAll(patterns []string) ([]*listed, error) {
+	all, err := l.list(listSources, patterns...)
 	if err != nil {
 		return nil, err
 	}
+	var roots []*listed
+	for _, p := range all {
+		l.graph[p.ImportPath] = p
+		if !p.DepOnly {
+			roots = append(roots, p)
+		}
+	}
+	slices.SortFunc(roots, func(a, b *listed) int { return strings.Compare(a.ImportPath, b.ImportPath) })
+	if err := failed(all); err != nil {
+		return nil, err
+	}
+	return roots, l.listTestImports(roots)
+}
+
+// listTestImports lists what only tests import. The standard library does not
+// import the API, and need not be listed.
+func (l *loader) listTestImports(roots []*listed) error {
+	var more []string
+	for _, root := range roots {
+		for _, path := range slices.Concat(root.TestImports, root.XTestImports) {
+			first, _, _ := strings.Cut(path, "/")
+			foreign := strings.Contains(first, ".") || root.Module != nil && strings.HasPrefix(path, root.Module.Path+"/")
+			if l.graph[path] == nil && foreign && !slices.Contains(more, path) {
+				more = append(more, path)
+			}
+		}
+	}
+	if len(more) == 0 {
+		return nil
+	}
+	all, err := l.list(listSources, more...)
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
+		if l.graph[p.ImportPath] == nil {
+			l.graph[p.ImportPath] = p
+		}
+	}
+	return failed(all)
+}
+
+// usesAPI says whether a package imports the API, or one that does. What the API
+// itself is made of does not.
+func (l *loader) usesAPI(path string) bool {
+	uses, known := l.uses[path]
+	if known {
+		return uses
+	}
+	l.uses[path] = false // against cycles
+	p := l.graph[path]
+	if p == nil || p.Standard {
+		return false
+	}
+	l.uses[path] = slices.ContainsFunc(p.Imports, l.reaches)
+	return l.uses[path]
+}
+
+func (l *loader) reaches(path string) bool { return path == api.Typed || l.usesAPI(path) }
+
+// parseAll reads the packages from which, or from whose tests, the API can be
+// reached.
+func (l *loader) parseAll(roots []*listed) error {
+	for _, root := range roots {
+		p := l.newPackage(root, root.ImportPath, root.Name)
+		x := l.newPackage(root, root.ImportPath+"_test", root.Name+"_test")
+		p.findOutputs(root)
+		x.findOutputs(root)
+		ld := &loaded{of: root, pkg: p}
+		l.all = append(l.all, ld)
+		if l.usesAPI(root.ImportPath) || slices.ContainsFunc(root.TestImports, l.reaches) {
+			if err := l.parse(p, root, root.TestGoFiles); err != nil {
+				return err
+			}
+		}
+		if len(p.Files) > 0 && slices.Contains(root.XTestImports, root.ImportPath) || slices.ContainsFunc(root.XTestImports, l.reaches) {
+			if err := x.parse(root.XTestGoFiles); err != nil {
+				return err
+			}
+			x.parseIgnored(root)
+		}
+		if len(x.Files)+len(x.Outputs) > 0 {
+			ld.external = x
+		}
+	}
+	return nil
+}
+
+// checkAll type-checks what was parsed. External tests see their package with the
+// tests that are in it, and so does what they import that imports it.
+func (l *loader) checkAll() ([]*Package, error) {
 	var out []*Package
-	for i, p := range all {
-		if !imp.reaches(p) {
-			p.Files = nil
-		} else if err := p.check(imp); err != nil {
+	for _, ld := range l.all {
+		out = append(out, ld.pkg)
+		if err := ld.pkg.check(l.world); err != nil {
 			return nil, err
 		}
-		out = append(out, p)
-		x, err := l.externalTests(roots[i], p)
-		if err != nil {
-			return nil, err
+		x := ld.external
+		if x == nil {
+			continue
 		}
-		if x != nil {
-			out = append(out, x)
+		out = append(out, x)
+		w := l.world
+		if ld.pkg.Types != nil {
+			w = l.world.with(ld.pkg.Types)
+		}
+		if err := x.check(w); err != nil {
+			return nil, err
 		}
 	}
 	return out, nil
@@ -132,14 +223,14 @@ func importsOf(f *ast.File) []string {
 	return all
 }
 
-// parse reads the files of a package and of the tests in it.
-func (l *loader) parse(root *listed) (*Package, error) {
-	p := l.newPackage(root, root.ImportPath, root.Name)
-	names, err := l.compiled(root)
+// parse reads the files of a package, and some of its tests.
+func (l *loader) parse(p *Package, of *listed, tests []string) error {
+	names, err := l.compiled(of)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return p, p.parse(root, append(names, root.TestGoFiles...))
+	p.parseIgnored(of)
+	return p.parse(append(slices.Clip(names), tests...))
 }
 
 func (l *loader) newPackage(root *listed, path, name string) *Package {
@@ -163,20 +254,25 @@ func (l *loader) compiled(root *listed) ([]string, error) {
 	return all[0].CompiledGoFiles, failed(all)
 }
 
-// parse adds the files that rddgen did not write.
-func (p *Package) parse(root *listed, names []string) error {
-	outputs := outputsIn(p.Dir)
-	for _, name := range outputs {
-		if !slices.Contains(root.IgnoredGoFiles, filepath.Base(name)) && clauseOf(name, root.Name) == p.Name {
+// findOutputs finds the generated files that are part of this build.
+func (p *Package) findOutputs(of *listed) {
+	for _, name := range outputsIn(p.Dir) {
+		if !slices.Contains(of.IgnoredGoFiles, filepath.Base(name)) && clauseOf(name, of.Name) == p.Name {
 			p.Outputs = append(p.Outputs, name)
 		}
 	}
+}
+
+// parse adds the files that rddgen did not write.
+func (p *Package) parse(names []string) error {
 	var errs []error
 	for _, name := range names {
 		if !filepath.IsAbs(name) {
 			name = filepath.Join(p.Dir, name)
 		}
-		if slices.Contains(outputs, name) {
+		if ours, err := isOurs(name); err != nil {
+			return err
+		} else if ours {
 			continue
 		}
 		src, err := os.ReadFile(name)
@@ -194,7 +290,6 @@ func (p *Package) parse(root *listed, names []string) error {
 	if len(errs) > 0 {
 		return broken(errs, p.Path)
 	}
-	p.parseIgnored(root)
 	return nil
 }
 
@@ -213,11 +308,10 @@ func (p *Package) parseIgnored(root *listed) {
 	}
 }
 
-// check type-checks a package.
-func (p *Package) check(imp *importer) error {
-	version := ""
-	if p.GoVersion != "" {
-		version = "go" + p.GoVersion
+// check type-checks a package that was parsed.
+func (p *Package) check(imp types.Importer) error {
+	if len(p.Files) == 0 {
+		return nil
 	}
 	p.Info = &types.Info{
 		Types: map[ast.Expr]types.TypeAndValue{}, Instances: map[*ast.Ident]types.Instance{},
@@ -225,52 +319,19 @@ func (p *Package) check(imp *importer) error {
 		Implicits: map[ast.Node]types.Object{}, Selections: map[*ast.SelectorExpr]*types.Selection{},
 		Scopes: map[ast.Node]*types.Scope{}, FileVersions: map[*ast.File]string{},
 	}
-	var errs []error
-	conf := types.Config{
-		Importer: imp, GoVersion: version, Sizes: types.SizesFor("gc", runtime.GOARCH),
-		Error: func(err error) { errs = append(errs, err) },
+	return p.checkWith(types.Config{Importer: imp})
+}
+
+func (p *Package) checkWith(conf types.Config) error {
+	if p.GoVersion != "" {
+		conf.GoVersion = "go" + p.GoVersion
 	}
+	var errs []error
+	conf.Sizes = types.SizesFor("gc", runtime.GOARCH)
+	conf.Error = func(err error) { errs = append(errs, err) }
 	p.Types, _ = conf.Check(p.Path, p.Fset, p.Files, p.Info)
 	if len(errs) > 0 {
 		return broken(errs, p.Path)
 	}
 	return nil
-}
-
-// externalTests loads the external tests of a package, if they can reach the
-// API.
-func (l *loader) externalTests(root *listed, of *Package) (*Package, error) {
-	if len(root.XTestGoFiles) == 0 {
-		return nil, nil
-	}
-	p := l.newPackage(root, root.ImportPath+"_test", root.Name+"_test")
-	if err := p.parse(root, root.XTestGoFiles); err != nil {
-		return nil, err
-	}
-	if of.Types == nil && !p.mayReach() {
-		p.Files = nil
-		return p, nil
-	}
-	imp, err := l.testImports(root, p)
-	if err != nil {
-		return nil, err
-	}
-	if !imp.reaches(p) {
-		p.Files = nil
-		return p, nil
-	}
-	return p, p.check(imp)
-}
-
-// mayReach says, before anything is compiled, whether a package imports the API
-// or a package of its module.
-func (p *Package) mayReach() bool {
-	for _, f := range p.Files {
-		for _, path := range importsOf(f) {
-			if path == api.Typed || path == p.Module || strings.HasPrefix(path, p.Module+"/") {
-				return true
-			}
-		}
-	}
-	return false
 }
