@@ -301,11 +301,12 @@ func (g *golden) compare(t *testing.T, name string, got []byte) {
 	}
 }
 
-// build compiles every package, with the programs that are run.
+// build compiles every package, with the programs that are run. With -trimpath,
+// what was compiled in another temporary folder is not compiled again.
 func build(t *testing.T, root string) {
 	t.Helper()
-	goCommand(t, root, "build", "-o", filepath.Join(root, "bin")+string(filepath.Separator), "./...")
-	goCommand(t, root, "vet", "-composites=false", "./...")
+	goCommand(t, root, "build", "-trimpath", "-o", filepath.Join(root, "bin")+string(filepath.Separator), "./...")
+	goCommand(t, root, "vet", "-trimpath", "./...")
 }
 
 func goCommand(t *testing.T, dir string, args ...string) {
