@@ -68,6 +68,9 @@ func (u *universe) declarations(path string) (*types.Package, error) {
 		return nil, err
 	}
 	err := p.checkWith(types.Config{Importer: u, IgnoreFuncBodies: true})
+	if err != nil && u.l.importError == nil {
+		u.l.importError = err
+	}
 	u.types[path] = p.Types
 	return p.Types, err
 }

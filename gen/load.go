@@ -82,7 +82,9 @@ type loader struct {
 	graph map[string]*listed // what is loaded and all that it imports, by path
 	uses  map[string]bool    // paths of packages that import the API, or one that does
 	world *universe
-	all   []*loaded
+	// importError is of the first package whose declarations are wrong.
+	importError error
+	all         []*loaded
 }
 
 // loaded is a package that was asked for, with its external tests.
@@ -309,7 +311,7 @@ func (p *Package) parseIgnored(root *listed) {
 }
 
 // check type-checks a package that was parsed.
-func (p *Package) check(imp types.Importer) error {
+func (p *Package) check(u *universe) error {
 	if len(p.Files) == 0 {
 		return nil
 	}
@@ -319,7 +321,11 @@ func (p *Package) check(imp types.Importer) error {
 		Implicits: map[ast.Node]types.Object{}, Selections: map[*ast.SelectorExpr]*types.Selection{},
 		Scopes: map[ast.Node]*types.Scope{}, FileVersions: map[*ast.File]string{},
 	}
-	return p.checkWith(types.Config{Importer: imp})
+	err := p.checkWith(types.Config{Importer: u})
+	if err != nil && u.l.importError != nil {
+		return u.l.importError // the cause
+	}
+	return err
 }
 
 func (p *Package) checkWith(conf types.Config) error {

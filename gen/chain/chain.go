@@ -12,6 +12,7 @@ import (
 	"cmp"
 	"fmt"
 	"go/token"
+	"go/types"
 	"slices"
 	"strings"
 
@@ -170,7 +171,7 @@ func (w *walker) walk(v ssa.Value, suffix []model.Part, up *frame, seen map[ssa.
 		return
 	case *ssa.Phi:
 		if w.phiIsEnd {
-			w.emit(suffix)
+			w.cut(v, suffix)
 			for _, e := range v.Edges {
 				w.push(end{value: e, cut: true})
 			}
@@ -219,29 +220,90 @@ func (w *walker) emit(suffix []model.Part) {
 
 func (w *walker) cut(v ssa.Value, suffix []model.Part) {
 	w.emit(suffix)
-	if pos := v.Pos(); pos.IsValid() && len(suffix) > 0 {
+	if pos := place(v); pos.IsValid() && len(suffix) > 0 {
 		w.cuts[model.Cut{Pos: w.p.Pos(pos), Why: reason(v)}] = true
 	}
 }
 
+// place is where a value comes from in the source.
+func place(v ssa.Value) token.Pos {
+	switch v := v.(type) {
+	case *ssa.Extract:
+		return place(v.Tuple)
+	case *ssa.Next:
+		return v.Iter.Pos()
+	}
+	return v.Pos()
+}
+
+// reason says why a value was not followed, as what is said of an RDD.
 func reason(v ssa.Value) string {
 	switch v := v.(type) {
-	case *ssa.Lookup:
+	case *ssa.Extract:
+		return reason(v.Tuple)
+	case *ssa.Lookup, *ssa.Next:
 		return "comes out of a map"
+	case *ssa.Index:
+		return "comes out of an array"
 	case *ssa.UnOp:
-		switch v.X.(type) {
-		case *ssa.IndexAddr:
-			return "comes out of a slice"
-		}
-		return "comes from memory that was not followed"
+		return reasonOfLoad(v)
 	case *ssa.TypeAssert:
 		return "comes out of an interface"
 	case *ssa.Call:
-		return "is the result of a call that was not followed"
+		return reasonOfCall(v)
 	case *ssa.Parameter:
-		return "is a parameter of " + v.Parent().Name() + ", whose callers are not all known"
+		return "is a parameter of " + nameOf(v.Parent()) + ", whose callers are not all known"
+	case *ssa.Phi:
+		return fmt.Sprintf("comes by more than %d ways, of which each would be a loop", maxChains)
+	case *ssa.Select:
+		return "comes out of a channel"
 	}
 	return "comes from where it was not followed"
+}
+
+func reasonOfLoad(v *ssa.UnOp) string {
+	if v.Op == token.ARROW {
+		return "comes out of a channel"
+	}
+	switch x := v.X.(type) {
+	case *ssa.IndexAddr:
+		if _, ok := types.Unalias(x.X.Type()).Underlying().(*types.Slice); ok {
+			return "comes out of a slice"
+		}
+		return "comes out of an array"
+	case *ssa.FieldAddr:
+		return "comes out of a field that is not seen to be set"
+	case *ssa.Global:
+		return "comes out of a package variable that is not seen to be set"
+	}
+	return "comes through a pointer"
+}
+
+// nameOf names a function for people.
+func nameOf(fn *ssa.Function) string {
+	if fn.Parent() != nil {
+		return "a function in " + scan.Outermost(fn).Name()
+	}
+	return fn.Name()
+}
+
+func reasonOfCall(c *ssa.Call) string {
+	fn := c.Call.StaticCallee()
+	if fn == nil {
+		if c.Call.IsInvoke() {
+			return "is the result of a method of an interface"
+		}
+		return "is the result of a function value"
+	}
+	pkg := scan.PackageOf(fn)
+	if pkg == nil || pkg == scan.PackageOf(c.Parent()) {
+		return "is the result of " + nameOf(fn) + ", which was not followed"
+	}
+	name := pkg.Pkg.Name() + "." + fn.Name()
+	if pkg.Pkg.Path() == api.Typed {
+		return "is the result of " + name
+	}
+	return "is the result of " + name + ", which has its own generated code"
 }
 
 // call follows the result of a call.

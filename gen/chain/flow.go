@@ -23,8 +23,10 @@ type flow struct {
 	escaping []ssa.Value // RDDs that leave the package's sight
 }
 
+// fieldKey is a field of a type, which may be an instance of a generic one.
 type fieldKey struct {
-	of    types.Type
+	of    *types.TypeName // nil for types without a name
+	text  string          // its type arguments, or what it is
 	field int
 }
 
@@ -111,13 +113,22 @@ func (f *flow) store(in *ssa.Store) {
 	}
 }
 
-// fieldOf finds a struct's field by its type: generic types by their origin.
+// fieldOf finds a struct's field by its type: instances of generic types are not
+// the same in all places.
 func fieldOf(t types.Type, field int) fieldKey {
 	t = types.Unalias(t)
 	if p, ok := t.Underlying().(*types.Pointer); ok {
 		t = types.Unalias(p.Elem())
 	}
-	return fieldKey{t, field}
+	n, ok := t.(*types.Named)
+	if !ok {
+		return fieldKey{text: types.TypeString(t, nil), field: field}
+	}
+	k := fieldKey{of: n.Origin().Obj(), field: field}
+	for arg := range n.TypeArgs().Types() {
+		k.text += types.TypeString(arg, nil) + ","
+	}
+	return k
 }
 
 func (f *flow) fieldStores(t types.Type, field int) ([]ssa.Value, bool) {

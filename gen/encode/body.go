@@ -8,7 +8,9 @@ import (
 	"go/token"
 	"go/types"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/gordd-project/gordd/gen/api"
 	"github.com/gordd-project/gordd/gen/diag"
@@ -219,7 +221,7 @@ func (r *rewriter) constant(obj *types.Const) string {
 	t := obj.Type()
 	if b, ok := t.(*types.Basic); ok && b.Info()&types.IsUntyped != 0 {
 		if b.Kind() == types.UntypedRune {
-			return "rune(" + text + ")"
+			return runeLiteral(v)
 		}
 		if strings.HasPrefix(text, "-") {
 			return "(" + text + ")"
@@ -227,6 +229,15 @@ func (r *rewriter) constant(obj *types.Const) string {
 		return text
 	}
 	return r.w.typ(t) + "(" + text + ")"
+}
+
+// runeLiteral writes an untyped rune so that it stays one: it may be used as any
+// number.
+func runeLiteral(v constant.Value) string {
+	if n, ok := constant.Int64Val(v); ok && n == int64(rune(n)) && utf8.ValidRune(rune(n)) {
+		return strconv.QuoteRune(rune(n))
+	}
+	return "('\\x00' + " + v.ExactString() + ")"
 }
 
 func (r *rewriter) replace(id *ast.Ident, text string) {
