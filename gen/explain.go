@@ -24,7 +24,7 @@ func (r *Result) StaleText(dir string) string {
 	case errors.Is(err, os.ErrNotExist):
 		return fmt.Sprintf("%s was never generated: go generate %s", name, dir)
 	case r.Content == nil:
-		return fmt.Sprintf("%s is of a package that has no operators any more: go generate %s", name, dir)
+		return fmt.Sprintf("%s is of files that have no operators any more: go generate %s", name, dir)
 	}
 	var names []string
 	old, _ := os.ReadFile(r.File)

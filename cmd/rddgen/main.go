@@ -12,12 +12,20 @@
 //
 //	//go:generate go tool rddgen
 //
+// Code for operators in tests goes to <package>_rdd_test.go, and code for files
+// that are built under conditions (x_linux.go, //go:build linux) to a file of
+// its own that is built under the same ones: <package>_linux_rdd.go. What a run
+// does not build, as it is for another system or has other tags, it leaves
+// alone.
+//
 // The flags are:
 //
 //	-check
 //		write nothing; list the packages whose file is missing or out of date
 //	-diff
 //		with -check, show what would change
+//	-tags list
+//		build tags, separated by commas, of the files to look at
 //	-explain
 //		write nothing; say which operators run in one loop, which do not, and why
 //
@@ -48,7 +56,7 @@ const (
 	wrong = 2
 )
 
-const usage = `usage: rddgen [-check [-diff] | -explain] [packages]
+const usage = `usage: rddgen [-check [-diff] | -explain] [-tags list] [packages]
 
 Rddgen generates the stage code of packages that use gordd.
 
@@ -60,6 +68,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	check := flags.Bool("check", false, "write nothing; list the packages whose file is missing or out of date")
 	diff := flags.Bool("diff", false, "with -check, show what would change")
 	explain := flags.Bool("explain", false, "write nothing; say which operators run in one loop, which do not, and why")
+	tags := flags.String("tags", "", "build tags, separated by commas, of the files to look at")
 	flags.Usage = func() {
 		_, _ = fmt.Fprint(stderr, usage)
 		flags.PrintDefaults()
@@ -73,7 +82,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		flags.Usage()
 		return wrong
 	}
-	results, err := generate(flags.Args(), stderr)
+	results, err := generate(flags.Args(), *tags, stderr)
 	if err != nil {
 		if !errors.Is(err, errReported) {
 			_, _ = fmt.Fprintf(stderr, "rddgen: %v\n", err)
@@ -98,11 +107,15 @@ func run(args []string, stdout, stderr io.Writer) int {
 var errReported = errors.New("reported")
 
 // generate makes the files, and prints all findings.
-func generate(patterns []string, stderr io.Writer) ([]gen.Result, error) {
+func generate(patterns []string, tags string, stderr io.Writer) ([]gen.Result, error) {
+	var o gen.Options
+	if tags != "" {
+		o.BuildFlags = []string{"-tags=" + tags}
+	}
 	if len(patterns) == 0 {
 		patterns = []string{"."}
 	}
-	pkgs, err := gen.Load(context.Background(), gen.Options{}, patterns...)
+	pkgs, err := gen.Load(context.Background(), o, patterns...)
 	if err != nil {
 		return nil, err
 	}
