@@ -99,16 +99,17 @@ func (enc *Encoder) makeKernels(chains [][]model.Part) {
 	}
 }
 
-// makeCuts keeps the cuts in the files that the generated file is for.
+// makeCuts keeps the cuts that no other generated file is for.
 func (enc *Encoder) makeCuts(cuts []model.Cut) {
-	for _, f := range enc.Package.Sources() {
+	others := map[string]bool{}
+	for _, f := range enc.Sources() {
 		if f.Group != enc.group {
-			continue
+			others[filepath.Base(f.Name)] = true
 		}
-		for _, c := range cuts {
-			if c.Pos.File == filepath.Base(f.Name) {
-				enc.pkg.Cuts = append(enc.pkg.Cuts, c)
-			}
+	}
+	for _, c := range cuts {
+		if !others[c.Pos.File] {
+			enc.pkg.Cuts = append(enc.pkg.Cuts, c)
 		}
 	}
 }
