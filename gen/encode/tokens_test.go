@@ -50,6 +50,12 @@ func agree(t *testing.T, name, text string) {
 	}
 }
 
+// FuzzTokens compares the hashes of any text.
+func FuzzTokens(f *testing.F) {
+	f.Add("package p\nimport (\"b\"\n\"a\")\nfunc f() { x(1,); }")
+	f.Fuzz(func(t *testing.T, text string) { agree(t, "fuzzed", text) })
+}
+
 // TestFormattingDoesNotCount writes random sources as people do who do not use
 // gofmt, and has them formatted.
 func TestFormattingDoesNotCount(t *testing.T) {
