@@ -30,8 +30,8 @@ func (u *universe) with(p *types.Package) *universe {
 	return &universe{l: u.l, types: map[string]*types.Package{p.Path(): p}, under: u, differs: p.Path()}
 }
 
-// Import gives the types of a package: of its declarations, if it uses the API,
-// else as compiled.
+// Import gives the types of a package: of its declarations, if it uses the API
+// or is not as it was compiled, else as compiled.
 func (u *universe) Import(path string) (*types.Package, error) {
 	if path == "unsafe" {
 		return types.Unsafe, nil
@@ -42,7 +42,7 @@ func (u *universe) Import(path string) (*types.Package, error) {
 	if u.under != nil && !u.imports(path, map[string]bool{}) {
 		return u.under.Import(path)
 	}
-	if u.l.usesAPI(path) {
+	if u.under != nil || u.l.usesAPI(path) {
 		return u.declarations(path)
 	}
 	return u.compiled(path)
@@ -86,7 +86,7 @@ func (u *universe) compiled(path string) (*types.Package, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	r, err := gcexportdata.NewReader(bufio.NewReader(f))
+	r, err := gcexportdata.NewReader(bufio.NewReader(f)) //nolint:staticcheck // what Go 1.27 lists is an archive
 	if err != nil {
 		return nil, fmt.Errorf("read the types of %s: %w", path, err)
 	}

@@ -127,7 +127,9 @@ func TestStale(t *testing.T) {
 		{"other blanks", func(s string) string { return strings.ReplaceAll(s, "\t", "    ") }, false, 4, 5, false},
 		{"CRLF", func(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") }, false, 4, 5, false},
 		{"semicolons", func(s string) string { return strings.Replace(s, "package p\n", "package p;\n", 1) }, false, 4, 5, false},
-		{"what gofmt takes out", func(s string) string { return strings.NewReplacer("(double)", "(\n\ndouble,\n)", "\n}", ";;}").Replace(s) }, false, 4, 8, true},
+		{"what gofmt takes out", func(s string) string {
+			return strings.NewReplacer("(double)", "(\n\ndouble,\n)", "\n}", ";;}").Replace(s)
+		}, false, 4, 8, true},
 		{"a body", func(s string) string { return strings.Replace(s, "n > 0", "n > 1", 1) }, true, 0, 0, false},
 		{"a name", func(s string) string { return strings.Replace(s, "double", "triple", 1) }, true, 0, 0, false},
 		{"a call more", func(s string) string { return strings.Replace(s, "Map(double).", "Map(double).Map(double).", 1) }, true, 0, 0, false},

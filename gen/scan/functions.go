@@ -35,7 +35,8 @@ func functionParams(sig *types.Signature) []int {
 	var all []int
 	for i := range sig.Params().Len() {
 		_, ok := types.Unalias(sig.Params().At(i).Type()).(*types.Signature)
-		if ok && !(sig.Variadic() && i == sig.Params().Len()-1) {
+		options := sig.Variadic() && i == sig.Params().Len()-1
+		if ok && !options {
 			all = append(all, i)
 		}
 	}
