@@ -357,6 +357,32 @@ func TestRelease(t *testing.T) {
 	runtime.KeepAlive(root)
 }
 
+// TestFileSourcesAreApart: two of the same paths are two in a plan, and each is
+// given back when its node is gone.
+func TestFileSourcesAreApart(t *testing.T) {
+	var mu sync.Mutex
+	var gone []plan.Files
+	g := NewGraph(GraphOptions{ReleaseFiles: func(f plan.Files) { mu.Lock(); defer mu.Unlock(); gone = append(gone, f) }})
+	files := &plan.Files{Paths: "in"}
+	source := func() *Node { return g.Source(TextOp(), here(), plan.Source{Files: files}) }
+	kept := source()
+	var found []*plan.Files
+	func() {
+		p, err := g.Plan(kept.Union(here(), source(), kept), Action{Op: CountOp[string](), Call: here()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = p.Stages[0].Pipe.FileSources()
+	}()
+	if len(found) != 3 || *found[0] == *found[1] || *found[0] != *found[2] || files.ID != 0 {
+		t.Fatalf("the plan reads %v, from %v", found, files)
+	}
+	if !collectGarbage(func() bool { mu.Lock(); defer mu.Unlock(); return len(gone) > 0 }) || len(gone) != 1 || gone[0] != *found[1] {
+		t.Errorf("%v are gone, want %v", gone, found[1])
+	}
+	runtime.KeepAlive(kept)
+}
+
 func TestPlanConcurrently(t *testing.T) {
 	w := newWorld(t)
 	n := intPairs(w).Wide(addUp(), here(), wide("map"))

@@ -34,6 +34,8 @@ type GraphOptions struct {
 	Release func(plan.StageKey)
 	// ReleaseBlob says that no RDD needs a blob any more.
 	ReleaseBlob func(plan.Digest)
+	// ReleaseFiles says that the RDD of a file source is gone.
+	ReleaseFiles func(plan.Files)
 	// Notice tells the user something once: code that was never generated,
 	// or not since its last change.
 	Notice func(string)
@@ -168,6 +170,14 @@ func (g *Graph) node(kind nodeKind, op *Op, c Call, parents ...*Node) *Node {
 // Source makes a node that reads.
 func (g *Graph) Source(op *Op, c Call, src plan.Source) *Node {
 	n := g.node(sourceNode, op, c)
+	if src.Files != nil {
+		f := *src.Files
+		f.ID = n.id
+		src.Files = &f
+		if release := g.o.ReleaseFiles; release != nil {
+			runtime.AddCleanup(n, release, f)
+		}
+	}
 	n.source = src
 	if src.Data != nil {
 		n.holds(src.Data.Blob)

@@ -111,12 +111,13 @@ func NewSession(ctx context.Context, o Options) (*Session, error) {
 	ex := &executor{}
 	s.engine = engine.New(engine.Options{Slots: o.Cores, Scratch: scratch, Log: o.Log, Observe: o.Observe}, ex)
 	s.graph = rdd.NewGraph(rdd.GraphOptions{
-		Seed:        cmp.Or(o.Seed, rand.Uint64()),
-		Release:     s.engine.Release,
-		ReleaseBlob: s.engine.ReleaseBlob,
-		Notice:      func(text string) { _, _ = fmt.Fprintln(o.Notices, text) },
-		Closures:    o.Closures,
-		Fresh:       o.fresh,
+		Seed:         cmp.Or(o.Seed, rand.Uint64()),
+		Release:      s.engine.Release,
+		ReleaseBlob:  s.engine.ReleaseBlob,
+		ReleaseFiles: s.engine.ReleaseFiles,
+		Notice:       func(text string) { _, _ = fmt.Fprintln(o.Notices, text) },
+		Closures:     o.Closures,
+		Fresh:        o.fresh,
 	})
 	ex.Runner = rdd.NewRunner(rdd.RunnerOptions{Memory: s.memory, Blob: s.engine.Blob, Local: s.graph.Local, NoKernels: o.NoFusing})
 	limitHeap(o.Memory)

@@ -164,3 +164,26 @@ func TestActionHoldsBlobs(t *testing.T) {
 		t.Error("the blob is held for ever")
 	}
 }
+
+// What nobody can ask for any more is not remembered, however long a session
+// lives.
+func TestSourcesForget(t *testing.T) {
+	s := newSources(1)
+	f := plan.Files{ID: 1, Paths: "file://" + t.TempDir()}
+	if err := os.WriteFile(filepath.Join(strings.TrimPrefix(f.Paths, "file://"), "a"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := newPlan(plan.Stage{Key: "m", Kind: plan.MapStage, Pipe: plan.Pipe{Source: plan.Source{Files: &f}},
+		Sink: plan.Sink{Part: &plan.Partitioner{Kind: plan.HashPartitioner, N: 2}}})
+	if _, _, err := s.plan(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.splits) != 1 || s.parts["m"] != 2 {
+		t.Errorf("it knows %v and %v", s.splits, s.parts)
+	}
+	s.forget("m")
+	s.forgetFiles(f)
+	if len(s.splits)+len(s.parts) != 0 {
+		t.Errorf("it still knows %v and %v", s.splits, s.parts)
+	}
+}

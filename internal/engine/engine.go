@@ -144,8 +144,12 @@ func (e *Engine) ReleaseBlob(d plan.Digest) { e.blobs.Release(d) }
 // Release says that the driver's handle to a shuffle or value is gone: its files
 // go when no action uses them.
 func (e *Engine) Release(stage plan.StageKey) {
+	e.sources.forget(stage)
 	e.loop.send(model.Release{Job: e.o.Job, Keys: []plan.StageKey{stage}})
 }
+
+// ReleaseFiles says that the driver's handle to a file source is gone.
+func (e *Engine) ReleaseFiles(f plan.Files) { e.sources.forgetFiles(f) }
 
 // Close ends running actions with ErrClosed, waits for everything, and removes
 // the engine's files. Attempts that do not end in time are left behind with an

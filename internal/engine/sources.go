@@ -53,6 +53,20 @@ func (s *sources) plan(ctx context.Context, p *plan.Plan) ([]model.StageSize, ma
 	return sizes, found, nil
 }
 
+// forget and forgetFiles let go of what no further action will ask for. Those
+// that are under way have their own.
+func (s *sources) forget(shuffle plan.StageKey) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.parts, shuffle)
+}
+
+func (s *sources) forgetFiles(f plan.Files) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.splits, f)
+}
+
 // list finds the splits of one source. Two actions that list one at the same
 // time both get what the first of them found.
 func (s *sources) list(ctx context.Context, f plan.Files, found map[plan.Files][]storage.Split) error {

@@ -200,6 +200,10 @@ type Input struct {
 
 // Files is input from storage.
 type Files struct {
+	// ID tells the file sources of a session apart. What one was found to be
+	// holds for all actions over it, and for no other source of the same paths:
+	// a program may have written there meanwhile.
+	ID        int64
 	Paths     string // a path, several with commas, directories, globs
 	MinSplits int    // at least so many splits where the input can be cut; 0: the default
 	MaxBytes  int64  // the largest split; 0: the default
