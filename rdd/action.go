@@ -355,7 +355,7 @@ func (s *orderedSink) feed(b any) bool {
 		if s.err = s.keep(s.typ.Part(in.rows(), i, i+1)); s.err != nil {
 			return false
 		}
-		if s.kept.Len() >= 2*s.n {
+		if s.kept.Len()/2 >= s.n {
 			s.cut()
 		}
 	}

@@ -149,7 +149,7 @@ func orderBy(like batch, f func(a, b unsafe.Pointer) int) ordering {
 		}
 		compare := f
 		if descending {
-			compare = func(a, b unsafe.Pointer) int { return -f(a, b) }
+			compare = func(a, b unsafe.Pointer) int { return f(b, a) } // −f is not enough: that of the least int is itself
 		}
 		// Nothing is known of the comparison: all rows have the same prefix.
 		prefix := func(_ codec.Rows, out []uint64) { clear(out) }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -386,5 +387,19 @@ func TestCountByKeyAndCollectAsMap(t *testing.T) {
 	}
 	if m, err := s.Empty[int64]().KeyBy(func(i int64) int64 { return i }).CountByKey(ctx); err != nil || m == nil || len(m) > 0 {
 		t.Errorf("of nothing: %v, %v", m, err)
+	}
+}
+
+// TestTopOfMoreThanThereCanBe compares each row a few times only.
+func TestTopOfMoreThanThereCanBe(t *testing.T) {
+	s := open(t, typed.Options{})
+	const rows = 20_000
+	var compared atomic.Int64
+	got, err := s.Range(rows, typed.Partitions(2)).Top(ctx, math.MaxInt, func(a, b int64) int {
+		compared.Add(1)
+		return cmp.Compare(a, b)
+	})
+	if len(got) != rows || err != nil || compared.Load() > 100*rows {
+		t.Errorf("got %d rows, %v, after %d comparisons", len(got), err, compared.Load())
 	}
 }

@@ -403,3 +403,33 @@ func TestNoFusingGivesTheSame(t *testing.T) {
 		}
 	}
 }
+
+// TestSortOfTheLeastComparison: all that counts of a comparison is its sign.
+func TestSortOfTheLeastComparison(t *testing.T) {
+	s := open(t, typed.Options{})
+	rows := []int{5, 1, 4, 1, 3, 9, 2, 6}
+	extreme := func(a, b int) int {
+		switch {
+		case a < b:
+			return math.MinInt
+		case a > b:
+			return math.MaxInt
+		}
+		return 0
+	}
+	r := s.Parallelize(rows, 3)
+	want := slices.Sorted(slices.Values(rows))
+	got, err := r.SortFunc(extreme).Collect(ctx)
+	if !slices.Equal(got, want) || err != nil {
+		t.Errorf("got %v, %v", got, err)
+	}
+	slices.Reverse(want)
+	got, err = r.SortFunc(extreme, typed.Descending()).Collect(ctx)
+	if !slices.Equal(got, want) || err != nil {
+		t.Errorf("descending: got %v, %v", got, err)
+	}
+	got, err = r.Top(ctx, 3, extreme)
+	if !slices.Equal(got, want[:3]) || err != nil {
+		t.Errorf("Top: got %v, %v", got, err)
+	}
+}
