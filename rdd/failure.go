@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/gordd-project/gordd/rdd/plan"
 	"github.com/gordd-project/gordd/shuffle"
@@ -18,20 +19,21 @@ import (
 // recovered turns what user code panicked with into a failure. v is nil when
 // the code left its goroutine by runtime.Goexit.
 func (t *Task) recovered(v any) *plan.Failure {
-	switch v := v.(type) {
-	case nil:
+	switch {
+	case t.failed != nil:
+		return t.failed
+	case v == nil:
 		return t.userFailure("user code called runtime.Goexit", userFrames(0), "")
-	case stop:
-		return t.failure(v.err)
-	case error:
-		return t.userFailure("panic: "+v.Error(), userFrames(0), stack())
-	default:
+	default: // Sprintf survives an Error or String that panics too
 		return t.userFailure(fmt.Sprintf("panic: %v", v), userFrames(0), stack())
 	}
 }
 
 // failure turns an error into a failure of the class it belongs to.
 func (t *Task) failure(err error) *plan.Failure {
+	if t.failed != nil {
+		return t.failed
+	}
 	var bad *rowError
 	if errors.As(err, &bad) {
 		f := t.userFailure(bad.Error(), plan.Site{}, "")
@@ -40,7 +42,7 @@ func (t *Task) failure(err error) *plan.Failure {
 		}
 		return f
 	}
-	f := &plan.Failure{Class: plan.FailUser, Row: -1, Offset: -1, Message: err.Error()}
+	f := &plan.Failure{Class: plan.FailUser, Row: -1, Offset: -1, Message: clip(err.Error(), maxMessage)}
 	var fetch *shuffle.FetchError
 	var file *storage.PathError
 	switch {
@@ -66,10 +68,13 @@ func fileClass(err *storage.PathError) plan.FailureClass {
 
 // userFailure is a failure of user code at the row in hand.
 func (t *Task) userFailure(message string, site plan.Site, stack string) *plan.Failure {
-	f := &plan.Failure{Class: plan.FailUser, Message: message, Site: site, Stack: stack}
+	f := &plan.Failure{Class: plan.FailUser, Message: clip(message, maxMessage), Site: site, Stack: stack}
 	f.Path, f.Offset, f.Row = t.position()
-	if t.at != nil && len(t.at.ops) > 0 {
+	switch sink := t.stage.Sink.Op; {
+	case t.at != nil && len(t.at.ops) > 0:
 		f.Op = opName(nearest(t.at.ops, site))
+	case sink.Name != "": // it is finishing
+		f.Op = opName(sink)
 	}
 	return f
 }
@@ -88,10 +93,17 @@ func nearest(ops []plan.Op, site plan.Site) plan.Op {
 	return best
 }
 
+// maxMessage bounds what a failure says: errors have whole rows in them, and
+// those may be as large as a file.
+const maxMessage = 8 << 10
+
 // clip shortens a text to about n bytes.
 func clip(s string, n int) string {
 	if len(s) <= n {
 		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
 	}
 	return s[:n] + fmt.Sprintf("… (%d bytes)", len(s))
 }

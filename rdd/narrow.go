@@ -1,6 +1,9 @@
 package rdd
 
-import "iter"
+import (
+	"context"
+	"iter"
+)
 
 // narrow makes an operator of a kernel that fills rows of the type that out
 // stands for.
@@ -193,6 +196,14 @@ func (p *partition) each(feed Feed) {
 	}
 	p.used = true
 	p.err = p.in(func(b any) bool { return feed(b) && (p.after == nil || p.after()) && !p.t.stopped() })
+	if p.err == nil && p.t.stopped() {
+		p.err = context.Cause(p.t)
+	}
+	if p.err != nil {
+		// To the function the rows would seem to be over: what it does with a part
+		// of them, such as a commit, must not happen.
+		p.t.leave(p.err)
+	}
 }
 
 //go:noinline

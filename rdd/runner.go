@@ -88,6 +88,9 @@ func (t *Task) run() (*plan.Result, error) {
 	if err := rows(feed); err != nil {
 		return nil, err
 	}
+	if t.failed != nil {
+		return nil, errors.New(t.failed.Message)
+	}
 	if t.stopped() {
 		return nil, context.Cause(t)
 	}

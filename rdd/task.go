@@ -27,8 +27,9 @@ type Task struct {
 	fed      int64 // of these, bytes whose rows have been through the pipe
 	done     <-chan struct{}
 
-	sink     sink  // once open
-	at       *link // the kernel that is running
+	sink     sink          // once open
+	at       *link         // the kernel that is running
+	failed   *plan.Failure // why user code was left
 	rejected int64
 	aside    *os.File
 }
@@ -75,11 +76,29 @@ type rowError struct {
 }
 
 func (e *rowError) Error() string {
-	return fmt.Sprintf("%v: row %s", e.err, clip(fmt.Sprintf("%#v", e.row), 200))
+	return clip(fmt.Sprint(e.err), maxMessage/2) + ": row " + printed(e.row)
+}
+
+// printed is the beginning of a row in Go's syntax.
+func printed(row any) string {
+	const most = 200
+	if s, ok := row.(string); ok {
+		row = clip(s, most) // quoted it would be larger still
+	}
+	return clip(fmt.Sprintf("%#v", row), 2*most)
 }
 
 // stop is panicked to leave user code that must not go on.
 type stop struct{ err error }
+
+// leave fails the task from within user code, by a panic. Code that recovers
+// from that goes on, and the task has failed all the same.
+func (t *Task) leave(err error) {
+	if t.failed == nil {
+		t.failed = t.failure(err)
+	}
+	panic(stop{err})
+}
 
 // Reject says that a row cannot be processed. The session's policy decides:
 // the job fails, and Reject does not return; or the row is counted and
@@ -98,16 +117,16 @@ func (t *Task) RejectIn(op int, row any, err error) {
 	}
 	policy := t.plan.Policy
 	if policy.Rows == plan.FailRows {
-		panic(stop{bad})
+		t.leave(bad)
 	}
 	if t.rejected++; policy.Max > 0 && t.rejected > policy.Max {
 		bad.err = fmt.Errorf("more than %d rows rejected in one task, the last: %w", policy.Max, err)
-		panic(stop{bad})
+		t.leave(bad)
 	}
 	t.counters.Rejected++
 	if policy.Rows == plan.AsideRows {
 		if err := t.setAside(bad); err != nil {
-			panic(stop{err})
+			t.leave(err)
 		}
 	}
 }

@@ -433,7 +433,7 @@ func TestEnvsAreBounded(t *testing.T) {
 }
 
 func TestGoexit(t *testing.T) {
-	task := &Task{Context: context.Background(), spec: &plan.Task{}, plan: &plan.Plan{}}
+	task := &Task{Context: context.Background(), spec: &plan.Task{}, stage: &plan.Stage{}, plan: &plan.Plan{}}
 	if f := task.recovered(nil); f.Message != "user code called runtime.Goexit" || f.Class != plan.FailUser {
 		t.Errorf("got %+v", f)
 	}

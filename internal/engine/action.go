@@ -126,11 +126,13 @@ func (e *Engine) newAction(encoded []byte, want Action) (*action, error) {
 }
 
 // wrap adds what the user asked for, and where.
-func (a *action) wrap(err error) error {
+func (a *action) wrap(err error) error { return fmt.Errorf("%s: %w", a.name(), err) }
+
+func (a *action) name() string {
 	if a.plan.Site.File == "" {
-		return fmt.Errorf("%s: %w", a.plan.Action, err)
+		return a.plan.Action
 	}
-	return fmt.Errorf("%s (%s): %w", a.plan.Action, a.plan.Site, err)
+	return fmt.Sprintf("%s (%s)", a.plan.Action, a.plan.Site)
 }
 
 // begin gives the action its number and the event that hands it to the

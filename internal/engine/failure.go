@@ -108,11 +108,11 @@ func (a *action) stageError(c *model.Cause) error {
 	if st := a.stages[c.Stage.Key]; st != nil {
 		e.Name = st.plan.Name
 	}
-	if len(c.Detail) == 0 {
-		return e
-	}
-	if f, err := plan.Decode[plan.Failure](c.Detail); err == nil {
+	if f, err := plan.Decode[plan.Failure](c.Detail); err == nil && len(c.Detail) > 0 {
 		e.Failure = *f
+	}
+	if e.Op == "" { // of no operator in particular, such as an input
+		e.Op = a.name()
 	}
 	return e
 }

@@ -188,9 +188,9 @@ func TestEnded(t *testing.T) {
 		{"done, but asked to end", mine, nil, model.ActionDone, nil, plan.ActionFailed, "mine"},
 		{"cancelled as asked", mine, nil, model.ActionCancelled, cause(model.CauseCancelled), plan.ActionFailed, "mine"},
 		{"cancelled by somebody", nil, nil, model.ActionCancelled, cause(model.CauseCancelled), plan.ActionCancelled, "Collect (main.go:14): because"},
-		{"failed before it was asked", mine, nil, model.ActionFailed, task, plan.ActionFailed, `deep: stage "result r", partition 0`},
+		{"failed before it was asked", mine, nil, model.ActionFailed, task, plan.ActionFailed, `Collect (main.go:14): deep: stage "result r", partition 0`},
 		{"storage", nil, disk, model.ActionFailed, cause(model.CausePublish), plan.ActionFailed, "Collect (main.go:14): disk"},
-		{"a stage without detail", nil, nil, model.ActionFailed, bare, plan.ActionFailed, `because: stage "", partition 0`},
+		{"a stage without detail", nil, nil, model.ActionFailed, bare, plan.ActionFailed, `Collect (main.go:14): because: stage "", partition 0`},
 		{"no cause", nil, nil, model.ActionFailed, nil, plan.ActionFailed, "Collect (main.go:14): failed"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
