@@ -28,9 +28,8 @@ type Action struct {
 	// Partitions of the target that are wanted, rising; those beyond its last are
 	// left out. Nil: all.
 	Partitions []int
-	// Result takes the value of each partition, in the order in which they are
-	// completed, from the goroutine that called Do. An error of it ends the
-	// action.
+	// Result takes the value of each partition, in their order, from the goroutine
+	// that called Do. An error of it ends the action.
 	Result func(partition int, v Value) error
 	// Reset tells that the values given so far are to be forgotten, since the
 	// stage that made them is run anew: inputs were lost, and making them again

@@ -34,7 +34,7 @@ func (e *Engine) Do(ctx context.Context, encoded []byte, want Action) (plan.Acti
 	a.ctx, a.cancel = context.WithCancelCause(e.ctx)
 	defer a.cancel(nil)
 	e.loop.call(a.begin)
-	w := waiter{a: a}
+	w := waiter{a: a, held: map[int]Value{}}
 	w.run(ctx)
 	if a.seen != nil {
 		<-a.seen
@@ -55,7 +55,9 @@ func (e *Engine) enter() error {
 // waiter is the side of an action that its caller waits on.
 type waiter struct {
 	a    *action
-	gone error // why the caller wants no more
+	next int           // how many of the wanted values were given
+	held map[int]Value // those before their turn, by partition
+	gone error         // why the caller wants no more
 	as   plan.ActionState
 	late *time.Timer   // set when the action shall end
 	over chan struct{} // the action's quiet, once it has ended
@@ -111,8 +113,14 @@ func (w *waiter) hurry() {
 func (w *waiter) deliver(ctx context.Context) {
 	news, over := w.a.take()
 	for _, d := range news {
-		w.give(ctx, d)
-		d.value.drop()
+		if d.reset {
+			w.reset(ctx)
+			continue
+		}
+		w.held[d.partition] = d.value
+		for v, ok := w.turn(); ok; v, ok = w.turn() {
+			w.give(ctx, v)
+		}
 	}
 	if !over {
 		return
@@ -123,20 +131,55 @@ func (w *waiter) deliver(ctx context.Context) {
 	}
 }
 
-func (w *waiter) give(ctx context.Context, d delivery) {
-	a := w.a
+// partition is the one whose value is next.
+func (w *waiter) partition() int {
+	wanted := w.a.want.Partitions
+	switch {
+	case wanted == nil:
+		return w.next
+	case w.next < len(wanted):
+		return wanted[w.next]
+	}
+	return -1
+}
+
+// turn says whether the next value is there. Until then the others wait, large
+// ones in their files.
+func (w *waiter) turn() (Value, bool) {
+	v, ok := w.held[w.partition()]
+	return v, ok
+}
+
+// give passes the next value on.
+func (w *waiter) give(ctx context.Context, v Value) {
+	a, partition := w.a, w.partition()
+	delete(w.held, partition)
+	w.next++
+	defer v.drop()
 	switch {
 	case w.gone != nil:
 	case ctx.Err() != nil:
 		w.leave(plan.ActionCancelled, context.Cause(ctx))
-	case d.reset:
-		if a.want.Reset != nil {
-			a.want.Reset()
-		}
 	case a.want.Result != nil:
-		if err := a.want.Result(d.partition, d.value); err != nil {
+		if err := a.want.Result(partition, v); err != nil {
 			w.leave(plan.ActionFailed, err)
 		}
+	}
+}
+
+// reset forgets the values so far.
+func (w *waiter) reset(ctx context.Context) {
+	for _, v := range w.held {
+		v.drop()
+	}
+	clear(w.held)
+	w.next = 0
+	switch {
+	case w.gone != nil:
+	case ctx.Err() != nil:
+		w.leave(plan.ActionCancelled, context.Cause(ctx))
+	case w.a.want.Reset != nil:
+		w.a.want.Reset()
 	}
 }
 

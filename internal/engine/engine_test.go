@@ -411,6 +411,47 @@ func TestValueStage(t *testing.T) {
 	}
 }
 
+// TestValuesComeInOrder: those that are there before their turn wait, in their
+// files.
+func TestValuesComeInOrder(t *testing.T) {
+	const tasks = 20
+	w := start(t, 2)
+	var waiting sync.WaitGroup
+	waiting.Add(tasks - 2)
+	w.fake.hooks["r"] = func(_ context.Context, task *plan.Task) (*plan.Result, *plan.Failure) {
+		switch task.Partition {
+		case 1: // not wanted
+		case 0:
+			waiting.Wait()
+		default:
+			defer waiting.Done()
+		}
+		path := filepath.Join(task.Store, task.Attempt+".result")
+		if err := os.WriteFile(path, encode(uint64(task.Partition)), 0o600); err != nil {
+			return nil, newFailure(plan.FailUser, "%v", err)
+		}
+		return &plan.Result{ValuePath: path}, nil
+	}
+	var wanted, got []int
+	for i := range tasks {
+		if i != 1 {
+			wanted = append(wanted, i)
+		}
+	}
+	_, err := w.Do(t.Context(), encoded(t, onePlan(tasks)), Action{Partitions: wanted, Result: func(i int, v Value) error {
+		b, err := v.Bytes()
+		if err == nil && number(b) != uint64(i) {
+			err = fmt.Errorf("partition %d has the value of %d", i, number(b))
+		}
+		got = append(got, i)
+		return err
+	}})
+	if err != nil || !slices.Equal(got, wanted) {
+		t.Errorf("got %v, %v", got, err)
+	}
+	w.wantFiles()
+}
+
 func TestLargeValueComesAsFile(t *testing.T) {
 	w := start(t, 2)
 	w.fake.hooks["r"] = func(_ context.Context, task *plan.Task) (*plan.Result, *plan.Failure) {
