@@ -41,7 +41,7 @@ func newWorld(t testing.TB, options ...any) *world {
 	w.mkdir("scratch")
 	w.mkdir("out")
 	g := GraphOptions{Seed: 7, Notice: func(s string) { w.notices = append(w.notices, s) }}
-	r := RunnerOptions{Memory: shuffle.NewMemory(64 << 20), Blob: w.fetch}
+	r := RunnerOptions{Memory: shuffle.NewMemory(64 << 20), Blob: w.fetch, BlobPart: w.fetchPart}
 	for _, o := range options {
 		switch o := o.(type) {
 		case func(*GraphOptions):
@@ -69,6 +69,17 @@ func (w *world) fetch(d plan.Digest) ([]byte, error) {
 		return nil, fmt.Errorf("no blob %q", d)
 	}
 	return b, nil
+}
+
+func (w *world) fetchPart(d plan.Digest, from, to int64) ([]byte, error) {
+	b, err := w.fetch(d)
+	if err == nil && (from < 0 || to < from || to > int64(len(b))) {
+		err = fmt.Errorf("bytes %d to %d of a blob of %d bytes", from, to, len(b))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return b[from:to], nil
 }
 
 func (w *world) blob(b []byte) plan.Digest {

@@ -277,7 +277,7 @@ func TestKernelCover(t *testing.T) {
 			if got := collect[string](w, kernels(w, test.letters, test.fused...)); got[0] != test.want {
 				t.Errorf("got %s, want %s", got[0], test.want)
 			}
-			w.r = NewRunner(RunnerOptions{Memory: w.r.o.Memory, Blob: w.fetch, Local: w.g.Local, NoKernels: true})
+			w.r = NewRunner(RunnerOptions{Memory: w.r.o.Memory, Blob: w.fetch, BlobPart: w.fetchPart, Local: w.g.Local, NoKernels: true})
 			// Operators alone are registered as such.
 			if got := collect[string](w, kernels(w, test.letters)); got[0] != test.letters {
 				t.Errorf("without kernels: got %s", got[0])

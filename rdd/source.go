@@ -151,23 +151,19 @@ func dataPart(like batch) *SourcePart {
 		if data == nil || in.partition < 0 || in.partition >= len(data.Ends) {
 			return nil, fmt.Errorf("no partition %d of Parallelize", in.partition)
 		}
-		blob, err := t.runner.o.Blob(data.Blob)
-		if err != nil {
-			return nil, fmt.Errorf("fetch the rows of Parallelize: %w", err)
-		}
 		var from int64
 		if in.partition > 0 {
 			from = data.Ends[in.partition-1]
 		}
-		to := data.Ends[in.partition]
-		if from < 0 || to < from || to > int64(len(blob)) {
-			return nil, fmt.Errorf("rows %d to %d of a blob of %d bytes", from, to, len(blob))
+		rows, err := t.runner.o.BlobPart(data.Blob, from, data.Ends[in.partition])
+		if err != nil {
+			return nil, fmt.Errorf("fetch the rows of Parallelize: %w", err)
 		}
 		typ, err := like.typ()
 		if err != nil {
 			return nil, err
 		}
-		return runOf(like, func(yield func(codec.Rows) bool) error { return DecodeRows(blob[from:to], typ, yield) }), nil
+		return runOf(like, func(yield func(codec.Rows) bool) error { return DecodeRows(rows, typ, yield) }), nil
 	}}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -336,5 +337,16 @@ func TestSaveFormat(t *testing.T) {
 	r := w.act(w.numbers(3, 1), Action{Op: op, Call: here(), Output: &plan.Output{}})[0]
 	if b, err := os.ReadFile(r.Staged.Path); err != nil || string(b) != "<0>\n<1>\n<2>\n" {
 		t.Errorf("got %q, %v", b, err)
+	}
+}
+
+// TestTasksReadTheirRowsOnly of what was given to Parallelize: all of it may be
+// large.
+func TestTasksReadTheirRowsOnly(t *testing.T) {
+	w := newWorld(t, func(o *RunnerOptions) {
+		o.Blob = func(plan.Digest) ([]byte, error) { return nil, errors.New("a task wants it all") }
+	})
+	if got := collect[int](w, slice(w, 3, 1, 2, 3, 4, 5)); !slices.Equal(got, []int{1, 2, 3, 4, 5}) {
+		t.Errorf("got %v", got)
 	}
 }

@@ -119,7 +119,9 @@ func NewSession(ctx context.Context, o Options) (*Session, error) {
 		Closures:     o.Closures,
 		Fresh:        o.fresh,
 	})
-	ex.Runner = rdd.NewRunner(rdd.RunnerOptions{Memory: s.memory, Blob: s.engine.Blob, Local: s.graph.Local, NoKernels: o.NoFusing})
+	ex.Runner = rdd.NewRunner(rdd.RunnerOptions{
+		Memory: s.memory, Blob: s.engine.Blob, BlobPart: s.engine.BlobPart, Local: s.graph.Local, NoKernels: o.NoFusing,
+	})
 	limitHeap(o.Memory)
 	return s, nil
 }

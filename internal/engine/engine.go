@@ -138,6 +138,12 @@ func (e *Engine) PutBlob(b []byte) plan.Digest { return e.blobs.Put(b) }
 // Blob returns the bytes of a blob. They must not be changed.
 func (e *Engine) Blob(d plan.Digest) ([]byte, error) { return e.blobs.Get(d) }
 
+// BlobPart returns the bytes of a blob between two offsets. They must not be
+// changed.
+func (e *Engine) BlobPart(d plan.Digest, from, to int64) ([]byte, error) {
+	return e.blobs.Part(d, from, to)
+}
+
 // ReleaseBlob gives a reference back. Running actions hold their own.
 func (e *Engine) ReleaseBlob(d plan.Digest) { e.blobs.Release(d) }
 

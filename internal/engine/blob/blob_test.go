@@ -3,6 +3,7 @@ package blob
 import (
 	"bytes"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/gordd-project/gordd/rdd/plan"
@@ -35,6 +36,37 @@ func TestBlobs(t *testing.T) {
 	s.Release(ds)
 	if len(s.m) != 0 || s.used != 0 || len(filesIn(t, dir)) != 0 {
 		t.Errorf("left: %d blobs, %d bytes, %q", len(s.m), s.used, filesIn(t, dir))
+	}
+}
+
+// TestParts are the same in memory and in files, and no more is read of those.
+func TestParts(t *testing.T) {
+	dir := t.TempDir()
+	s := New(dir, 10)
+	for _, text := range []string{"12345678", "too large for memory"} {
+		d, size := s.Put([]byte(text)), int64(len(text))
+		for _, c := range [][2]int64{{0, size}, {0, 0}, {size, size}, {3, 7}} {
+			if got, err := s.Part(d, c[0], c[1]); err != nil || string(got) != text[c[0]:c[1]] {
+				t.Errorf("%q, %v: got %q, %v", text, c, got, err)
+			}
+		}
+		for _, c := range [][2]int64{{-1, 2}, {5, 4}, {0, size + 1}, {size + 1, size + 1}} {
+			if got, err := s.Part(d, c[0], c[1]); err == nil {
+				t.Errorf("%q, %v: got %q", text, c, got)
+			}
+		}
+		if dropped := filesIn(t, dir); len(dropped) > 0 {
+			if err := os.Remove(filepath.Join(dir, dropped[0])); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Part(d, 0, 1); err == nil {
+				t.Error("a part of a file that is gone")
+			}
+		}
+		s.Release(d)
+		if _, err := s.Part(d, 0, 1); err == nil {
+			t.Error("a part of a blob that is gone")
+		}
 	}
 }
 
