@@ -79,6 +79,21 @@ func (t *Task) userFailure(message string, site plan.Site, stack string) *plan.F
 	return f
 }
 
+// InDriver runs what the driver does of an action's function, such as the last
+// comparisons of a Top, and makes an error of a panic in it.
+func InDriver(a Action, f func()) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &plan.StageError{Partition: -1, Failure: plan.Failure{
+				Class: plan.FailUser, Row: -1, Offset: -1, Op: fmt.Sprintf("%s (%s)", a.Op.Name, a.Call.Site),
+				Message: clip(fmt.Sprintf("panic: %v", v), maxMessage), Site: userFrames(0), Stack: stack(),
+			}}
+		}
+	}()
+	f()
+	return nil
+}
+
 func opName(op plan.Op) string { return fmt.Sprintf("%s (%s)", op.Name, op.Site) }
 
 // nearest guesses which of a kernel's operators a line belongs to: the last

@@ -128,7 +128,7 @@ func all[T any](ctx context.Context, u *use, op *rdd.Op) iter.Seq2[T, error] {
 }
 
 func (u *use) all(ctx context.Context, op *rdd.Op, yield func(codec.Rows, error) bool) {
-	d := &ordered{typ: u.t.typ, yield: yield, waiting: map[int][]byte{}}
+	d := &loop{typ: u.t.typ, yield: yield}
 	_, err := u.s.action(ctx, u.n, u.action(op), engine.Action{Result: d.take, ResultBytes: -1})
 	if err != nil && !d.stopped {
 		yield(codec.Rows{}, err)
@@ -137,38 +137,26 @@ func (u *use) all(ctx context.Context, op *rdd.Op, yield func(codec.Rows, error)
 
 var errStopped = errors.New("the loop over All ended")
 
-type ordered struct {
+// loop is the body of a range over All.
+type loop struct {
 	typ     *codec.Type
 	yield   func(codec.Rows, error) bool
-	next    int
-	waiting map[int][]byte
 	stopped bool
 }
 
-func (d *ordered) take(partition int, v engine.Value) error {
+func (l *loop) take(_ int, v engine.Value) error {
 	b, err := v.Bytes()
 	if err != nil {
 		return err
 	}
-	d.waiting[partition] = b
-	for {
-		b, ok := d.waiting[d.next]
-		if !ok {
-			return nil
-		}
-		delete(d.waiting, d.next)
-		d.next++
-		err := rdd.DecodeRows(b, d.typ, func(rows codec.Rows) bool {
-			d.stopped = !d.yield(rows, nil)
-			return !d.stopped
-		})
-		if d.stopped {
-			return errStopped
-		}
-		if err != nil {
-			return err
-		}
+	err = rdd.DecodeRows(b, l.typ, func(rows codec.Rows) bool {
+		l.stopped = !l.yield(rows, nil)
+		return !l.stopped
+	})
+	if l.stopped {
+		return errStopped
 	}
+	return err
 }
 
 // none is why an action of n rows has none of them, with no error where there
@@ -233,7 +221,10 @@ func (u *use) takeOrdered(ctx context.Context, op *rdd.Op, n int, cmp func(a, b 
 	if err != nil {
 		return rows, err
 	}
-	order := u.t.typ.Order(nil, rows, cmp)
+	var order []unsafe.Pointer
+	if err := rdd.InDriver(a, func() { order = u.t.typ.Order(nil, rows, cmp) }); err != nil {
+		return codec.Rows{}, err
+	}
 	least := u.t.typ.Make(min(n, rows.Len))
 	u.t.typ.Gather(least, order[:least.Len])
 	return least, nil
@@ -284,7 +275,9 @@ func (u *use) merge(ctx context.Context, a rdd.Action, start unsafe.Pointer, f f
 			return start, err
 		case v == nil:
 		case start != nil:
-			f(start, v)
+			if err := rdd.InDriver(a, func() { f(start, v) }); err != nil {
+				return start, err
+			}
 		default:
 			start = v
 		}
@@ -329,7 +322,10 @@ func aggregate[A any](ctx context.Context, u *use, op *rdd.Op, zero func() A, me
 	if err := cmp.Or(u.n.Err(), u.c.Err); err != nil { // zero may need what is missing
 		return *new(A), err
 	}
-	start := zero()
+	var start A
+	if err := rdd.InDriver(u.action(op), func() { start = zero() }); err != nil {
+		return start, err
+	}
 	return valueAt[A](u.merge(ctx, u.action(op), unsafe.Pointer(&start), func(acc, v unsafe.Pointer) { merge((*A)(acc), (*A)(v)) }))
 }
 

@@ -198,3 +198,32 @@ func TestComparisonsThatPanic(t *testing.T) {
 		t.Errorf("Top: %v", err)
 	}
 }
+
+// TestPanicsInTheDriver, where the partitions' results come together, are as
+// those in tasks.
+func TestPanicsInTheDriver(t *testing.T) {
+	s := open(t, typed.Options{})
+	r := s.Range(2, typed.Partitions(2)) // a task has nothing to compare or to add
+	sum := func(_, _ int64) int64 { panic("unlucky") }
+	for name, run := range map[string]func() error{
+		"Top":         func() error { _, err := r.Top(ctx, 3, func(int64, int64) int { panic("unlucky") }); return err },
+		"TakeOrdered": func() error { _, err := r.TakeOrdered(ctx, 3, func(int64, int64) int { panic("unlucky") }); return err },
+		"Reduce":      func() error { _, err := r.Reduce(ctx, sum); return err },
+		"Aggregate": func() error {
+			_, err := r.Aggregate(ctx, func() int64 { return 0 }, func(*int64, int64) {}, func(*int64, *int64) { panic("unlucky") })
+			return err
+		},
+		"Aggregate's zero": func() error {
+			_, err := r.Aggregate(ctx, func() int64 { panic("unlucky") }, func(*int64, int64) {}, func(*int64, *int64) {})
+			return err
+		},
+	} {
+		err := run()
+		action, _, _ := strings.Cut(name, "'")
+		var stage *plan.StageError
+		if !errors.As(err, &stage) || !strings.HasPrefix(err.Error(), action+" (leave_test.go:") ||
+			!strings.Contains(err.Error(), "panic: unlucky: at leave_test.go:") || !strings.HasSuffix(err.Error(), ", in the driver") || stage.Stack == "" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -10,7 +10,7 @@ type StageError struct {
 	Action    ActionID
 	Stage     StageKey
 	Name      string // of the stage
-	Partition int
+	Partition int    // −1: it was not a task, but the driver
 	Attempts  int
 	Failure
 }
@@ -28,6 +28,10 @@ func (e *StageError) Error() string {
 	if e.Site.File != "" {
 		fmt.Fprintf(&b, "%sat %s", sep, e.Site)
 		sep = ", "
+	}
+	if e.Partition < 0 {
+		b.WriteString(sep + "in the driver")
+		return b.String()
 	}
 	fmt.Fprintf(&b, "%sstage %q, partition %d", sep, e.Name, e.Partition)
 	if e.Row >= 0 {
