@@ -50,38 +50,6 @@ func (r *Result) Diff(w io.Writer, name string) error {
 	return err
 }
 
-// unified compares two texts line by line. What they have in common at both
-// ends is left out but for three lines; between, all is shown as changed, which
-// is enough to see what a generated file would become.
-func unified(name, a, b string) string {
-	x, y := strings.SplitAfter(a, "\n"), strings.SplitAfter(b, "\n")
-	from := 0
-	for from < len(x) && from < len(y) && x[from] == y[from] {
-		from++
-	}
-	end := 0
-	for end < len(x)-from && end < len(y)-from && x[len(x)-1-end] == y[len(y)-1-end] {
-		end++
-	}
-	before := max(0, from-3)
-	after := min(end, 3)
-	var s strings.Builder
-	fmt.Fprintf(&s, "--- %s\n+++ %s\n", name, name)
-	fmt.Fprintf(&s, "@@ -%d,%d +%d,%d @@\n", before+1, len(x)-end+after-before, before+1, len(y)-end+after-before)
-	write := func(sign string, lines []string) {
-		for _, l := range lines {
-			if l != "" {
-				s.WriteString(sign + strings.TrimSuffix(l, "\n") + "\n")
-			}
-		}
-	}
-	write(" ", x[before:from])
-	write("-", x[from:len(x)-end])
-	write("+", y[from:len(y)-end])
-	write(" ", y[len(y)-end:len(y)-end+after])
-	return s.String()
-}
-
 // Explain says which operators of the package run in one loop, which stand
 // alone, and where chains could not be followed.
 func (r *Result) Explain() string {
