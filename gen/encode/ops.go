@@ -15,13 +15,14 @@ import (
 	"github.com/gordd-project/gordd/gen/scan"
 )
 
-// makeOps describes every site's operator. Instances of a generic helper that
-// are alike become one.
+// makeOps describes every site's operator. Those on one line that are alike in
+// all, as instances of a generic helper may be, become one: the run time need not
+// tell them apart.
 func (enc *Encoder) makeOps() {
 	type key struct {
-		paren int
-		file  string
-		id    string
+		line int
+		file string
+		id   string
 	}
 	known := map[key]int{}
 	ordinals := map[string]int{}
@@ -34,7 +35,7 @@ func (enc *Encoder) makeOps() {
 			continue
 		}
 		what := enc.identity(st, funcs)
-		k := key{enc.Offset(st.Expr.Lparen), st.File.Name, what}
+		k := key{enc.Fset.Position(st.Expr.Lparen).Line, st.File.Name, what}
 		if i, ok := known[k]; ok {
 			enc.index[st] = i
 			continue
