@@ -52,6 +52,7 @@ var imports = map[string][]string{
 	"internal/launch":      {"internal/wire", "rdd/plan"},
 	"internal/show":        {"internal/tally", "internal/wire", "rdd/plan", mpb},
 	"internal/property":    {"typed", "rdd"}, // its generated file names rdd
+	"internal/testmod":     {},               // only tests import it
 
 	"gen":        {"gen/api", "gen/scan", "gen/check", "gen/chain", "gen/diag", "gen/encode", "gen/emit", "gen/model", xtools},
 	"gen/api":    {"gen/model"},
@@ -59,7 +60,7 @@ var imports = map[string][]string{
 	"gen/check":  {"gen/api", "gen/diag", "gen/model", "gen/scan", xtools},
 	"gen/chain":  {"gen/api", "gen/model", "gen/scan", xtools},
 	"gen/encode": {"gen/api", "gen/diag", "gen/model", "gen/scan"},
-	"gen/diag":   {},
+	"gen/diag":   {xtools}, // txtar: its examples are archives
 	"gen/model":  {},
 	"gen/emit":   {"gen/model", jennifer},
 }

@@ -4,13 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"go/types"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"golang.org/x/tools/go/ssa"
 
 	"github.com/gordd-project/gordd/gen/chain"
 	"github.com/gordd-project/gordd/gen/check"
@@ -47,8 +44,9 @@ func inTest(d diag.Diagnostic) bool  { return strings.HasSuffix(d.Pos.Filename, 
 // only some of its files are built.
 func Generate(pkgs []*Package) ([]Result, error) {
 	var results []Result
+	known := newFacts(pkgs)
 	for _, p := range pkgs {
-		rs, err := generate(p)
+		rs, err := generate(p, known)
 		if err != nil {
 			return nil, err
 		}
@@ -57,17 +55,12 @@ func Generate(pkgs []*Package) ([]Result, error) {
 	return results, nil
 }
 
-func generate(p *Package) ([]Result, error) {
+func generate(p *Package, known *facts) ([]Result, error) {
 	var results []Result
 	if p.Types != nil {
-		found := scan.Find(scan.Input{
-			Fset: p.Fset, Files: p.Files, Texts: p.Sources, Types: p.Types, Info: p.Info, SSA: buildSSA(p),
-			Dir: p.Dir, GoVersion: p.GoVersion, Hidden: p.Ignored,
-		})
-		diags := diag.NewList(p.Fset)
-		models := makeModels(found, diags)
+		diags, models := p.findings(known)
 		first := p.result(scan.Group{Test: p.external()})
-		first.Diagnostics = diags.Sorted()
+		first.Diagnostics = diags
 		if first.Failed() {
 			return []Result{first}, nil
 		}
@@ -90,6 +83,21 @@ func generate(p *Package) ([]Result, error) {
 		results[0].Diagnostics = first.Diagnostics
 	}
 	return append(results, p.leftovers(results)...), nil
+}
+
+// findings checks a package, and makes its models.
+func (p *Package) findings(known *facts) ([]diag.Diagnostic, []grouped) {
+	found := p.scan()
+	diags := diag.NewList(p.Fset)
+	models := makeModels(found, known.importedBy(p), diags)
+	return diags.Sorted(), models
+}
+
+func (p *Package) scan() *scan.Package {
+	return scan.Find(scan.Input{
+		Fset: p.Fset, Files: p.Files, Texts: p.Sources, Types: p.Types, Info: p.Info,
+		SSA: scan.BuildSSA(p.Fset, p.Types, p.Files, p.Info), Dir: p.Dir, GoVersion: p.GoVersion, Hidden: p.Ignored,
+	})
 }
 
 func (p *Package) external() bool {
@@ -120,8 +128,8 @@ type grouped struct {
 
 // makeModels checks a package and makes its models. With findings that are not
 // warnings they are not to be used.
-func makeModels(p *scan.Package, diags *diag.List) []grouped {
-	check.Package(p, diags)
+func makeModels(p *scan.Package, imported func(path string) *check.Facts, diags *diag.List) []grouped {
+	check.Package(p, imported, diags)
 	if len(p.Calls) == 0 {
 		return nil
 	}
@@ -161,26 +169,6 @@ func outputName(pkg, dir string, g scan.Group) string {
 		pkg += "_" + name
 	}
 	return pkg + end
-}
-
-// buildSSA builds the SSA form of a package; those that it imports have no
-// bodies.
-func buildSSA(p *Package) *ssa.Package {
-	prog := ssa.NewProgram(p.Fset, ssa.InstantiateGenerics)
-	seen := map[*types.Package]bool{}
-	todo := p.Types.Imports()
-	for len(todo) > 0 {
-		imp := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		if !seen[imp] {
-			seen[imp] = true
-			prog.CreatePackage(imp, nil, nil, true)
-			todo = append(todo, imp.Imports()...)
-		}
-	}
-	pkg := prog.CreatePackage(p.Types, p.Files, p.Info, false)
-	pkg.Build()
-	return pkg
 }
 
 // Stale says whether the file on disk differs from what was generated.

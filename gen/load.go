@@ -49,6 +49,8 @@ type Package struct {
 	// Outputs are the paths of the generated files that are there and part of
 	// this build.
 	Outputs []string
+
+	world *universe // in which it was type-checked
 }
 
 // Load loads and type-checks packages. The packages are in order of their paths,
@@ -315,6 +317,7 @@ func (p *Package) check(u *universe) error {
 	if len(p.Files) == 0 {
 		return nil
 	}
+	p.world = u
 	p.Info = &types.Info{
 		Types: map[ast.Expr]types.TypeAndValue{}, Instances: map[*ast.Ident]types.Instance{},
 		Defs: map[*ast.Ident]types.Object{}, Uses: map[*ast.Ident]types.Object{},

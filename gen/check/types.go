@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"go/token"
 	"go/types"
+	"iter"
+	"slices"
 	"strings"
 
 	"github.com/gordd-project/gordd/gen/api"
@@ -36,6 +38,9 @@ func (s *checker) travels(st *scan.Site) {
 			s.checkKey(at, st.Types["K"])
 		}
 	case api.Action:
+		if st.Op.Name == "SaveAsTextFile" {
+			s.text(st)
+		}
 		if st.Op.Ctor == "CollectOp" || st.Op.End == model.EndReduce || st.Op.Name == "TakeOrdered" || st.Op.Name == "Top" {
 			s.checkRows(at, st.SSA.Call.Args[0].Type())
 		}
@@ -73,7 +78,12 @@ func (s *checker) checkElement(at token.Pos, t types.Type) {
 		s.report(at, diag.UnknownConcrete, s.short(t), v.why)
 		return
 	}
-	s.report(at, diag.NotEncodable, s.short(t), v.why, v.owner(s.short(t)))
+	owner := v.owner(s.short(t))
+	remedy := "leave it out, or give " + owner + " MarshalBinary and UnmarshalBinary"
+	if v.embedded {
+		remedy = "give the field a name"
+	}
+	s.report(at, diag.NotEncodable, s.short(t), v.why, remedy)
 }
 
 // cannotTravel says why values of a type cannot be encoded; "" if they can.
@@ -88,11 +98,13 @@ func (s *checker) cannotTravel(t types.Type) string {
 
 // traveler looks for a part of a type that cannot be encoded.
 type traveler struct {
-	s      *checker
-	seen   map[types.Type]bool
-	why    string
-	iface  bool
-	owners []string
+	s     *checker
+	seen  map[types.Type]bool
+	why   string
+	iface bool
+	// embedded says that a field must have a name.
+	embedded bool
+	owners   []string
 }
 
 func (v *traveler) owner(t string) string {
@@ -118,7 +130,13 @@ func (v *traveler) visit(t types.Type, path string) {
 		v.fail(path, t, "belongs to the driver")
 		return
 	}
-	if _, isIface := t.Underlying().(*types.Interface); !isIface && (api.IsNamed(t, "time", "Time") || marshals(t)) {
+	if _, isIface := t.Underlying().(*types.Interface); !isIface && !isTime(t) {
+		if methods := marshaling(t); methods != nil {
+			v.ownMethods(t, path, methods)
+			return
+		}
+	}
+	if isTime(t) {
 		return
 	}
 	std := isStd(t)
@@ -169,56 +187,123 @@ func (v *traveler) structure(t types.Type, u *types.Struct, path string, std boo
 	}
 }
 
-// isStd says whether a type belongs to the standard library: the first element
-// of its package's path has no dot, and it is not in the user's module.
+// ownMethods makes sure that marshaling methods are not those of an embedded
+// field, which would stand for the whole.
+func (v *traveler) ownMethods(t types.Type, path string, methods []string) {
+	u, ok := t.Underlying().(*types.Struct)
+	if !ok {
+		return
+	}
+	for f := range u.Fields() {
+		if !f.Embedded() {
+			continue
+		}
+		for _, name := range methods {
+			if hasMethod(f.Type(), name) {
+				v.embedded = true
+				v.fail(path+"."+f.Name(), f.Type(), "cannot be encoded when embedded: its "+name+" would stand for the whole "+v.s.short(t))
+				return
+			}
+		}
+	}
+}
+
+// isTime says whether a type is time.Time, or is declared as one.
+func isTime(t types.Type) bool {
+	u, ok := t.Underlying().(*types.Struct)
+	if !ok || u.NumFields() != 3 {
+		return false
+	}
+	f := u.Field(0)
+	return f.Name() == "wall" && f.Pkg() != nil && f.Pkg().Path() == "time"
+}
+
+// stdRoots are the first elements of import paths of the standard library, as
+// package codec has them: a user's module may have a path without a dot as well.
+const stdRoots = " archive bufio bytes cmp compress container context crypto database debug embed encoding errors" +
+	" expvar flag fmt go hash html image index internal io iter log maps math mime net os path plugin reflect regexp" +
+	" runtime slices sort strconv strings structs sync syscall testing text time unicode unique unsafe uuid vendor weak "
+
+// isStd says whether a type belongs to the standard library.
 func isStd(t types.Type) bool {
 	n, ok := t.(*types.Named)
-	if !ok || n.Obj().Pkg() == nil {
-		return false
-	}
-	switch path := n.Obj().Pkg().Path(); firstElement(path) {
-	case "archive", "bufio", "bytes", "compress", "container", "context", "crypto", "database", "encoding", "errors",
-		"expvar", "flag", "fmt", "go", "hash", "html", "image", "index", "io", "iter", "log", "maps", "math", "mime",
-		"net", "os", "path", "plugin", "reflect", "regexp", "runtime", "slices", "sort", "strconv", "strings", "sync",
-		"syscall", "testing", "text", "time", "unicode", "unique", "unsafe", "weak":
-		return !strings.Contains(firstElement(path), ".")
-	}
-	return false
+	return ok && n.Obj().Pkg() != nil && strings.Contains(stdRoots, " "+firstElement(n.Obj().Pkg().Path())+" ")
 }
 
-// marshals says whether a type has a pair of marshaling methods, on itself or
+// marshaling gives the pair of marshaling methods that a type has, on itself or
 // on its pointer. Text is second choice, and not for what travels by its kind.
-func marshals(t types.Type) bool {
-	if _, ok := t.(*types.Named); !ok {
-		return false
-	}
-	has := func(name string) bool {
-		obj, _, _ := types.LookupFieldOrMethod(types.NewPointer(t), true, nil, name)
-		_, ok := obj.(*types.Func)
-		return ok
-	}
-	if has("MarshalBinary") && has("UnmarshalBinary") {
-		return true
+func marshaling(t types.Type) []string {
+	if hasMethod(t, "MarshalBinary") && hasMethod(t, "UnmarshalBinary") {
+		return []string{"MarshalBinary", "UnmarshalBinary"}
 	}
 	_, basic := t.Underlying().(*types.Basic)
-	return !basic && has("MarshalText") && has("UnmarshalText")
+	if !basic && hasMethod(t, "MarshalText") && hasMethod(t, "UnmarshalText") {
+		return []string{"MarshalText", "UnmarshalText"}
+	}
+	return nil
 }
 
-// registers says whether the package registers a type for an interface.
+func hasMethod(t types.Type, name string) bool {
+	switch types.Unalias(t).(type) {
+	case *types.Named, *types.Struct:
+		t = types.NewPointer(t)
+	}
+	obj, _, _ := types.LookupFieldOrMethod(t, true, nil, name)
+	_, ok := obj.(*types.Func)
+	return ok
+}
+
+// registers says whether the package registers a type for an interface, or one
+// of its module that it imports.
 func (s *checker) registers(iface *types.Interface) bool {
-	for id, inst := range s.Info.Instances {
-		fn, ok := s.Info.Uses[id].(*types.Func)
-		if !ok || fn.Pkg() == nil || fn.Pkg().Path() != api.Codec && fn.Pkg().Path() != api.Typed {
-			continue
-		}
-		if fn.Name() != "RegisterName" && fn.Name() != "Register" || inst.TypeArgs.Len() == 0 {
-			continue
-		}
-		if types.Implements(inst.TypeArgs.At(0), iface) {
+	for t := range s.fns.registered() {
+		if types.Implements(t, iface) {
 			return true
 		}
 	}
-	return false
+	found := false
+	s.eachImport(func(p *types.Package) {
+		facts := s.fns.factsOf(p.Path())
+		if facts == nil || found {
+			return
+		}
+		for _, name := range facts.Registered {
+			obj, ok := p.Scope().Lookup(name).(*types.TypeName)
+			found = found || ok && (types.Implements(obj.Type(), iface) || types.Implements(types.NewPointer(obj.Type()), iface))
+		}
+	})
+	return found
+}
+
+// eachImport visits the packages that the package imports, and those that they
+// do.
+func (s *checker) eachImport(visit func(*types.Package)) {
+	seen := map[*types.Package]bool{}
+	todo := slices.Clone(s.Types.Imports())
+	for len(todo) > 0 {
+		p := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if !seen[p] {
+			seen[p] = true
+			visit(p)
+			todo = append(todo, p.Imports()...)
+		}
+	}
+}
+
+// registered lists the types that the package registers for interfaces.
+func (fs *functions) registered() iter.Seq[types.Type] {
+	return func(yield func(types.Type) bool) {
+		for id, inst := range fs.Info.Instances {
+			fn, ok := fs.Info.Uses[id].(*types.Func)
+			if !ok || fn.Pkg() == nil || fn.Pkg().Path() != api.Codec && fn.Pkg().Path() != api.Typed || inst.TypeArgs.Len() == 0 {
+				continue
+			}
+			if (fn.Name() == "RegisterName" || fn.Name() == "Register") && !yield(inst.TypeArgs.At(0)) {
+				return
+			}
+		}
+	}
 }
 
 // checkKey checks a key type.
@@ -241,13 +326,17 @@ func (s *checker) floatKey(at token.Pos, key, t, path string) {
 
 func (s *checker) keyPart(at token.Pos, key, t types.Type, path string) {
 	name := s.short(key)
+	if isTime(t) {
+		s.report(at, diag.PointerKey, name, path+".loc", "key by its UnixNano")
+		return
+	}
 	switch u := types.Unalias(t).Underlying().(type) {
 	case *types.Basic:
 		if u.Info()&(types.IsFloat|types.IsComplex) != 0 {
 			s.floatKey(at, name, s.short(t), path)
 		}
 	case *types.Pointer, *types.Chan:
-		s.report(at, diag.PointerKey, name, path)
+		s.report(at, diag.PointerKey, name, path, "key by value")
 	case *types.Interface:
 		s.report(at, diag.InterfaceKey, name, path)
 	case *types.Array:
@@ -259,4 +348,10 @@ func (s *checker) keyPart(at token.Pos, key, t types.Type, path string) {
 			}
 		}
 	}
+}
+
+// CannotTravel says why values of a type cannot be encoded; "" if they can.
+func CannotTravel(p *scan.Package, t types.Type) string {
+	s := newChecker(p, nil, nil)
+	return s.cannotTravel(t)
 }

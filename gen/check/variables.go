@@ -1,155 +1,239 @@
 package check
 
 import (
+	"fmt"
 	"go/ast"
 	"go/token"
 	"go/types"
+	"slices"
 
+	"github.com/gordd-project/gordd/gen/api"
 	"github.com/gordd-project/gordd/gen/diag"
+	"github.com/gordd-project/gordd/gen/scan"
 )
 
-// variables finds what stage code reads that differs in an executor: it runs no
-// main, and starts with what init left.
+// stateUse is a use of what the process was started with.
+type stateUse struct{ what, reason, remedy string }
+
+var readsArgs = stateUse{"os.Args", "others", "use With(os.Args)"}
+
+// stateCalls are the functions that read what the process was started with.
+var stateCalls = map[string]stateUse{
+	"os.Getenv":    environment("os.Getenv"),
+	"os.LookupEnv": environment("os.LookupEnv"),
+	"os.Environ":   environment("os.Environ"),
+	"os.ExpandEnv": environment("os.ExpandEnv"),
+	"flag.Arg":     arguments("flag.Arg"),
+	"flag.Args":    arguments("flag.Args"),
+	"flag.NArg":    arguments("flag.NArg"),
+	"flag.Lookup":  arguments("flag.Lookup"),
+}
+
+func environment(name string) stateUse {
+	return stateUse{name, "another environment", "read it outside and use With"}
+}
+
+func arguments(name string) stateUse {
+	return stateUse{name, "other arguments", "read them outside and use With"}
+}
+
+// stage is the code that a function of an operator runs.
+type stage struct {
+	*checker
+	call    *scan.Call
+	changed map[*types.Var]changing
+	writes  map[Variable]bool // by any of the code
+	reads   map[*types.Var]bool
+}
+
+// variables finds what stage code does that differs in a worker: it runs no
+// main, starts with what init left, and may run again.
 func (s *checker) variables() {
-	changed := s.changedVariables()
-	decls := s.declarations()
+	changed := s.fns.changed()
 	for _, c := range s.Calls {
-		seen := map[ast.Node]bool{}
 		for _, f := range c.Funcs {
-			if lit, ok := f.(*ast.FuncLit); ok {
-				s.reads(lit, changed, decls, seen)
-			} else if fn, ok := s.Named(f).(*types.Func); ok && decls[fn.Origin()] != nil {
-				s.reads(decls[fn.Origin()], changed, decls, seen)
+			n := ast.Node(f)
+			if _, ok := f.(*ast.FuncLit); !ok {
+				fn, ok := s.Named(f).(*types.Func)
+				if !ok {
+					continue
+				}
+				s.foreignStage(c, f, fn, changed)
+				d := s.fns.decls[fn.Origin()]
+				if d == nil {
+					continue
+				}
+				n = d
 			}
+			s.stageCode(c, n, changed)
 		}
 	}
 }
 
-// reads reports reads of changed variables in a function and in those that
-// it uses.
-func (s *checker) reads(n ast.Node, changed map[*types.Var]token.Pos, decls map[*types.Func]*ast.FuncDecl, seen map[ast.Node]bool) {
-	if seen[n] {
+// foreignStage judges a function of another package that an operator is given.
+func (s *checker) foreignStage(c *scan.Call, f ast.Expr, fn *types.Func, changed map[*types.Var]changing) {
+	st := &stage{checker: s, call: c, changed: changed, writes: map[Variable]bool{}}
+	st.foreign(mention{pos: nameOf(f).Pos(), fn: fn})
+}
+
+func (s *checker) stageCode(c *scan.Call, top ast.Node, changed map[*types.Var]changing) {
+	st := &stage{checker: s, call: c, changed: changed, writes: map[Variable]bool{}, reads: map[*types.Var]bool{}}
+	nodes := s.fns.reach(top, anyMention)
+	for _, n := range nodes {
+		b := s.fns.body(n)
+		for _, w := range b.writes {
+			st.writes[variableOf(w.v)] = true
+		}
+		for _, r := range b.reads {
+			st.reads[r.v] = true
+		}
+		for _, m := range b.calls {
+			if f := s.fns.foreign(m.fn); f != nil {
+				for _, v := range f.Writes {
+					st.writes[v] = true
+				}
+			}
+		}
+	}
+	for _, n := range nodes {
+		st.body(n, n == top)
+	}
+	nodes = s.fns.reach(top, func(m mention) bool { return m.called })
+	if _, ok := top.(*ast.FuncLit); ok {
+		nodes = nodes[1:] // what is in it was found by the scan
+	}
+	s.inHelpers(c, nodes)
+}
+
+// body judges the code of one function.
+func (st *stage) body(n ast.Node, top bool) {
+	b := st.fns.body(n)
+	for _, r := range b.reads {
+		if c, ok := st.changed[r.v]; ok && !st.writes[variableOf(r.v)] {
+			at := fmt.Sprintf("line %d", st.Fset.Position(c.pos).Line)
+			st.report(r.pos, diag.ChangedVariable, st.name(variableOf(r.v)), c.how, at, "stage code", "use With("+st.name(variableOf(r.v))+")")
+		} else if !ok {
+			st.changedElsewhere(r.pos, variableOf(r.v), "stage code")
+		}
+	}
+	for _, s := range b.state {
+		st.report(s.pos, diag.ProcessState, s.use.what, "stage code", s.use.reason, s.use.remedy)
+	}
+	for _, e := range b.ends {
+		st.report(e.pos, diag.Apart, "stage code calls "+e.call, "it ends the worker, with all its tasks", "return an error, from a Try operator")
+	}
+	if !b.waits {
+		for _, pos := range b.starts {
+			st.report(pos, diag.Apart, "stage code starts a goroutine that it does not wait for", "it outlives its task", "do the work in the function, or wait")
+		}
+	}
+	for _, w := range b.writes {
+		st.write(w, b, n, top)
+	}
+	for _, m := range b.calls {
+		st.foreign(m)
+	}
+}
+
+// write judges a change of a package variable by stage code. What sync makes
+// happen once, and what is kept under a lock and read again, are caches.
+func (st *stage) write(w write, b *body, n ast.Node, top bool) {
+	cache := b.locks && st.reads[w.v] && w.by != counted
+	if w.once || cache || w.by == passed || w.by == asFlag {
 		return
 	}
-	seen[n] = true
-	ast.Inspect(n, func(node ast.Node) bool {
-		id, ok := node.(*ast.Ident)
-		if !ok {
-			return true
-		}
-		switch obj := s.Info.Uses[id].(type) {
-		case *types.Var:
-			if obj.Pkg() != nil && obj.Pkg().Path() == "os" && obj.Name() == "Args" {
-				s.report(id.Pos(), diag.ProcessState, "os.Args is read", "others", "use With(os.Args)")
-			}
-			if where, ok := changed[obj]; ok {
-				s.report(id.Pos(), diag.ChangedVariable, obj.Name(), s.change(obj, where), s.Fset.Position(where).Line)
-			}
-		case *types.Func:
-			if obj.Pkg() != nil && obj.Pkg().Path() == "os" && (obj.Name() == "Getenv" || obj.Name() == "LookupEnv") {
-				s.report(id.Pos(), diag.ProcessState, "os."+obj.Name()+" is called", "another environment", "read it outside and use With")
-			}
-			if d := decls[obj.Origin()]; d != nil {
-				s.reads(d, changed, decls, seen)
-			}
-		}
-		return true
-	})
-}
-
-func (s *checker) change(v *types.Var, where token.Pos) string {
-	if where == v.Pos() {
-		return "a flag"
+	place := "the function of " + st.call.Op.Name
+	if d, ok := n.(*ast.FuncDecl); ok && !top {
+		place = d.Name.Name + ", which " + place + " calls"
 	}
-	for _, f := range s.Files {
-		for _, d := range f.Decls {
-			if fn, ok := d.(*ast.FuncDecl); ok && within(fn, where) {
-				return "assigned in " + fn.Name.Name
-			}
-		}
-	}
-	return "assigned"
-}
-
-// declarations finds the bodies of the package's functions.
-func (s *checker) declarations() map[*types.Func]*ast.FuncDecl {
-	all := map[*types.Func]*ast.FuncDecl{}
-	for _, f := range s.Files {
-		for _, d := range f.Decls {
-			if fn, ok := d.(*ast.FuncDecl); ok && fn.Body != nil {
-				if obj, ok := s.Info.Defs[fn.Name].(*types.Func); ok {
-					all[obj] = fn
-				}
-			}
-		}
-	}
-	return all
-}
-
-// changedVariables finds the package's variables that anything but their
-// declaration and init changes, and those that hold flags.
-func (s *checker) changedVariables() map[*types.Var]token.Pos {
-	changed := map[*types.Var]token.Pos{}
-	for _, f := range s.Files {
-		for _, d := range f.Decls {
-			switch d := d.(type) {
-			case *ast.FuncDecl:
-				if d.Body != nil && (d.Name.Name != "init" || d.Recv != nil) {
-					s.changedIn(d, changed)
-				}
-			case *ast.GenDecl:
-				s.flags(d, changed)
-			}
-		}
-	}
-	return changed
-}
-
-func (s *checker) changedIn(d *ast.FuncDecl, changed map[*types.Var]token.Pos) {
-	for v := range s.written(d) {
-		if v.Pkg() != nil && v.Parent() == v.Pkg().Scope() && v.Pkg() == s.Types {
-			where := firstWrite(s, d, v)
-			if old, ok := changed[v]; !ok || where < old {
-				changed[v] = where
-			}
-		}
+	if first := [2]token.Pos{w.pos, w.v.Pos()}; !st.assigns[first] {
+		st.assigns[first] = true
+		st.report(w.pos, diag.Assigns, st.name(variableOf(w.v)), place)
 	}
 }
 
-// firstWrite finds the statement that changes a variable.
-func firstWrite(s *checker, d *ast.FuncDecl, v *types.Var) token.Pos {
-	at := token.NoPos
-	ast.Inspect(d, func(n ast.Node) bool {
-		switch n.(type) {
-		case *ast.AssignStmt, *ast.IncDecStmt, *ast.UnaryExpr, *ast.CallExpr:
-			if !at.IsValid() && s.written(n)[v] {
-				at = n.Pos()
-			}
-		}
-		return true
-	})
-	if !at.IsValid() {
-		at = d.Pos()
+// foreign judges a function of another package that stage code uses, by what
+// is known of it.
+func (st *stage) foreign(m mention) {
+	f := st.fns.foreign(m.fn)
+	if f == nil {
+		return
 	}
-	return at
-}
-
-// flags finds variables that are made by package flag.
-func (s *checker) flags(d *ast.GenDecl, changed map[*types.Var]token.Pos) {
-	for _, spec := range d.Specs {
-		vs, ok := spec.(*ast.ValueSpec)
-		if !ok {
+	name := m.fn.Pkg().Name() + "." + f.Name
+	by := name + ", which stage code calls"
+	for _, v := range f.Reads {
+		if slices.Contains(f.Writes, v) {
 			continue
 		}
-		for i, val := range vs.Values {
-			c, ok := ast.Unparen(val).(*ast.CallExpr)
-			if !ok || i >= len(vs.Names) {
-				continue
-			}
-			fn, ok := s.Named(c.Fun).(*types.Func)
-			v, isVar := s.Info.Defs[vs.Names[i]].(*types.Var)
-			if ok && isVar && fn.Pkg() != nil && fn.Pkg().Path() == "flag" {
-				changed[v] = v.Pos()
+		st.changedElsewhere(m.pos, v, by)
+	}
+	for _, what := range f.State {
+		use := readsArgs
+		if what != use.what {
+			use = stateCalls[what]
+		}
+		st.report(m.pos, diag.ProcessState, what, by, use.reason, use.remedy)
+	}
+	for _, what := range f.Ends {
+		st.report(m.pos, diag.Apart, "stage code calls "+name+", which calls "+what, "it ends the worker, with all its tasks", "have it return an error")
+	}
+	if f.Starts {
+		st.report(m.pos, diag.Apart, "stage code calls "+name+", which starts a goroutine that it does not wait for", "it outlives its task", "do the work in the function, or wait")
+	}
+}
+
+// changedElsewhere reports a read of a variable that this package or one that it
+// imports changes.
+func (st *stage) changedElsewhere(pos token.Pos, v Variable, by string) {
+	if st.writes[v] || v.Path == st.Types.Path() && by == "stage code" {
+		return
+	}
+	remedy := "use With(" + st.name(v) + ")"
+	if by != "stage code" {
+		remedy = "give the function a parameter for it, and use With"
+	}
+	for w, c := range st.changed {
+		if variableOf(w) == v {
+			st.report(pos, diag.ChangedVariable, st.name(v), c.how, fmt.Sprintf("line %d", st.Fset.Position(c.pos).Line), by, remedy)
+			return
+		}
+	}
+	if c := st.changedBy(v); c != nil {
+		st.report(pos, diag.ChangedVariable, st.name(v), c.How, fmt.Sprintf("%s:%d", c.File, c.Line), by, remedy)
+	}
+}
+
+// changedBy finds a change of a variable in the package that declares it, or in
+// another one that is imported, by the order of their paths.
+func (st *stage) changedBy(v Variable) *Change {
+	if c := st.fns.factsOf(v.Path).change(v); c != nil {
+		return c
+	}
+	var paths []string
+	st.eachImport(func(p *types.Package) { paths = append(paths, p.Path()) })
+	slices.Sort(paths)
+	for _, path := range paths {
+		if c := st.fns.factsOf(path).change(v); c != nil {
+			return c
+		}
+	}
+	return nil
+}
+
+// name writes a package variable as this package would.
+func (st *stage) name(v Variable) string {
+	if v.Path == st.Types.Path() {
+		return v.Name
+	}
+	return v.Package + "." + v.Name
+}
+
+// inHelpers finds operators in the functions that stage code calls.
+func (s *checker) inHelpers(c *scan.Call, nodes []ast.Node) {
+	for _, n := range nodes {
+		for _, inner := range s.Calls {
+			if inner.Op.Family != api.Pass && within(n, inner.Expr.Lparen) && inner.Inside == nil {
+				s.report(inner.Expr.Lparen, diag.StageInStage, c.Op.Name, "reaches "+inner.Op.Name+" through "+inner.Encl)
 			}
 		}
 	}

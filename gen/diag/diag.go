@@ -17,7 +17,8 @@ import (
 type Diagnostic struct {
 	Kind    *Kind
 	Pos     token.Position
-	Message string // wording: remedy
+	At      token.Pos // the same, in the file set
+	Message string    // wording: remedy
 }
 
 // Text writes the diagnostic, with the file as given.
@@ -36,7 +37,7 @@ func NewList(fset *token.FileSet) *List { return &List{fset: fset} }
 
 // Report adds a finding. The arguments are those that the kind lists.
 func (l *List) Report(pos token.Pos, k *Kind, args ...any) {
-	l.all = append(l.all, Diagnostic{Kind: k, Pos: l.fset.Position(pos), Message: k.Message(args...)})
+	l.all = append(l.all, Diagnostic{Kind: k, Pos: l.fset.Position(pos), At: pos, Message: k.Message(args...)})
 }
 
 // Sorted gives the findings in order of their positions, each once.

@@ -42,10 +42,10 @@ func TestCatalogue(t *testing.T) {
 
 func TestMessage(t *testing.T) {
 	const want = "function of Map captures n (int): use With(n)"
-	if got := Captures.Message("Map", "n", "int"); got != want {
+	if got := Captures.Message("Map", "n", "int", "use With(n)"); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	const form = "function of <operator> captures <variable> (<type>): use With(<variable>)"
+	const form = "function of <operator> captures <variable> (<type>): <remedy>"
 	if got := Captures.Form(); got != form {
 		t.Errorf("got %q, want %q", got, form)
 	}
@@ -58,7 +58,7 @@ func TestListIsSortedAndWithoutRepetitions(t *testing.T) {
 	l := NewList(fset)
 	l.Report(b.Pos(12), SameLine, "Map")
 	l.Report(b.Pos(3), SameLine, "Map")
-	l.Report(b.Pos(3), Captures, "Map", "n", "int")
+	l.Report(b.Pos(3), Captures, "Map", "n", "int", "use With(n)")
 	l.Report(a.Pos(50), SameLine, "Map")
 	l.Report(b.Pos(12), SameLine, "Map")
 	var got []string

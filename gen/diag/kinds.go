@@ -52,18 +52,18 @@ func args(names ...string) []string { return names }
 // What functions take along.
 var (
 	Captures = entry(Kind{
-		ID: "RDD101", Title: "a function captures a variable", Args: args("operator", "variable", "type"),
-		Wording: "function of %[1]s captures %[2]s (%[3]s)", Remedy: "use With(%[2]s)",
+		ID: "RDD101", Title: "a function captures a variable", Args: args("operator", "variable", "type", "remedy"),
+		Wording: "function of %[1]s captures %[2]s (%[3]s)", Remedy: "%[4]s",
 		Why: "A function runs on workers, where the variables of the driver are not. With encodes the value and sends it along; the function takes it as its first parameter.",
 	})
 	Assigns = entry(Kind{
-		ID: "RDD102", Title: "a function assigns a variable of the driver", Args: args("operator", "variable"),
-		Wording: "%[2]s is assigned inside the function of %[1]s: workers change a copy", Remedy: "use typed.Counter, or Reduce",
-		Why: "The assignment would be made in a worker and be lost. Accumulators and actions bring results back.",
+		ID: "RDD102", Title: "a function assigns a variable of the driver", Args: args("variable", "function"),
+		Wording: "%[1]s is assigned inside %[2]s: workers change a copy", Remedy: "give it as a result, and use an action: Reduce, Aggregate or Count",
+		Why: "The assignment is made in a worker, by several tasks at once, and is lost. Only results come back. A package variable that is filled once, by sync.Once or its like, or under a lock, and read by the same code is a cache, which is fine.",
 	})
 	MethodValue = entry(Kind{
-		ID: "RDD103", Title: "a method value carries its receiver", Args: args("method value", "receiver", "type", "method"),
-		Wording: "method value %[1]s carries its receiver %[2]s (%[3]s)", Remedy: "use With(%[2]s) and %[3]s.%[4]s",
+		ID: "RDD103", Title: "a method value carries its receiver", Args: args("method value", "receiver", "type", "value", "method expression"),
+		Wording: "method value %[1]s carries its receiver %[2]s (%[3]s)", Remedy: "use With(%[4]s) and %[5]s",
 		Why: "The receiver of a method value is captured like a variable. With sends it, and the method expression takes it as its first argument.",
 	})
 	UnknownFunction = entry(Kind{
@@ -121,8 +121,8 @@ var (
 // What can travel.
 var (
 	NotEncodable = entry(Kind{
-		ID: "RDD111", Title: "an element type cannot be encoded", Args: args("type", "reason", "owner"),
-		Wording: "element type %[1]s: %[2]s", Remedy: "leave it out, or give %[3]s MarshalBinary and UnmarshalBinary",
+		ID: "RDD111", Title: "an element type cannot be encoded", Args: args("type", "reason", "remedy"),
+		Wording: "element type %[1]s: %[2]s", Remedy: "%[3]s",
 		Why: "Rows are encoded when they go from one task to another. Functions and channels have no encoding, and fields that another package hides cannot be read.",
 	})
 	UnknownConcrete = entry(Kind{
@@ -136,9 +136,14 @@ var (
 		Why: "Results of floating-point arithmetic differ in the last bits where one would call them equal, and make two keys.",
 	})
 	PointerKey = entry(Kind{
-		ID: "RDD115", Title: "a key holds a pointer", Args: args("type", "path"),
-		Wording: "key type %[1]s contains pointer %[2]s: addresses differ between workers", Remedy: "key by value",
+		ID: "RDD115", Title: "a key holds a pointer", Args: args("type", "path", "remedy"),
+		Wording: "key type %[1]s contains pointer %[2]s: addresses differ between workers", Remedy: "%[3]s",
 		Why: "Two workers never agree on an address, so equal keys would not meet.",
+	})
+	NoText = entry(Kind{
+		ID: "RDD128", Title: "rows have no text form", Args: args("type", "remedy"),
+		Wording: "values of type %[1]s have no text form", Remedy: "%[2]s",
+		Why: "SaveAsTextFile writes strings and bytes as they are, numbers and booleans as strconv does, and what has MarshalText by that; a pair is key, tab, value. How anything else should look it cannot know.",
 	})
 	EnvCannotTravel = entry(Kind{
 		ID: "RDD116", Title: "a With value cannot travel", Args: args("reason"),
@@ -155,20 +160,45 @@ var (
 // What differs in a worker.
 var (
 	ProcessState = entry(Kind{
-		ID: "RDD119", Title: "stage code reads arguments or environment", Args: args("use", "reason", "remedy"),
-		Wording: "%[1]s by stage code: workers have %[2]s", Remedy: "%[3]s",
+		ID: "RDD119", Title: "stage code reads arguments or environment", Args: args("what", "code", "reason", "remedy"),
+		Wording: "%[1]s is read by %[2]s: workers have %[3]s", Remedy: "%[4]s",
 		Why: "A worker is another process, started by an agent with other arguments and another environment.",
 	})
 	ChangedVariable = entry(Kind{
-		ID: "RDD120", Title: "stage code reads a package variable that changes", Args: args("variable", "change", "line"),
-		Wording: "package variable %[1]s is %[2]s (line %[3]v) and read by stage code: workers see its initial value", Remedy: "use With(%[1]s)",
-		Why: "A worker runs the package's initialization, not main: what is changed later is not changed there.",
+		ID: "RDD120", Title: "stage code reads a package variable that changes", Args: args("variable", "change", "place", "code", "remedy"),
+		Wording: "package variable %[1]s is %[2]s (%[3]s) and read by %[4]s: workers see its initial value", Remedy: "%[5]s",
+		Why: "A worker runs the package's initialization, not main: what is changed later is not changed there. Functions of the module that stage code calls are looked into, in other packages too.",
 	})
 	ForeignHelper = entry(Kind{
 		ID: "RDD121", Warning: true, Title: "a generic helper of another package", Args: args("function", "package", "types"),
 		Wording: "%[1]s of package %[2]s is generic and not generated for %[3]s: its operators run as plain closures, which a cluster refuses",
 		Remedy:  "move it to this package",
 		Why:     "The code of a generic helper is generated where its instances are visible.",
+	})
+	Indeterminate = entry(Kind{
+		ID: "RDD122", Warning: true, Title: "rows differ when a task runs again", Args: args("operator", "what", "remedy"),
+		Wording: "results of the function of %[1]s depend on %[2]s: they differ when a task runs again", Remedy: "%[3]s",
+		Why: "Tasks are run again when a worker is lost, and sometimes twice at once. Results must not depend on which run counts. The order of rows may differ; what is in them may not.",
+	})
+	Apart = entry(Kind{
+		ID: "RDD123", Warning: true, Title: "stage code acts apart from its task", Args: args("what", "consequence", "remedy"),
+		Wording: "%[1]s: %[2]s", Remedy: "%[3]s",
+		Why: "Many tasks share a process, and a task ends when its function returns. What ends the process, or goes on behind the task, harms the others.",
+	})
+	AssignedLater = entry(Kind{
+		ID: "RDD125", Warning: true, Title: "a variable is assigned after With took its value", Args: args("variable"),
+		Wording: "%[1]s is assigned after With(%[1]s), and not used: the change is not seen", Remedy: "assign it before, or call With later",
+		Why: "With encodes the value when it is called, where a closure would read the variable when it runs.",
+	})
+	WritesEnv = entry(Kind{
+		ID: "RDD126", Title: "a function changes its With value", Args: args("operator", "expression"),
+		Wording: "function of %[1]s changes %[2]s of its With value, which other tasks read", Remedy: "change a copy, or give it as a result",
+		Why: "A value of With is decoded once in a worker, and all tasks share what it points to: pointers, maps and slices. The change is a data race, and is lost.",
+	})
+	BeforeMain = entry(Kind{
+		ID: "RDD127", Warning: true, Title: "work in main before typed.Main", Args: args("call"),
+		Wording: "main calls %[1]s before typed.Main: every worker does, too", Remedy: "do it in the function given to typed.Main",
+		Why: "A worker is the same program, started again: it runs main until typed.Main takes over. Flags and logging may be set up there.",
 	})
 	SeveralIterators = entry(Kind{
 		ID: "RDD124", Warning: true, Title: "a function returns one of several iterators", Args: args("operator"),
