@@ -55,6 +55,7 @@ var imports = map[string][]string{
 	"internal/testmod":     {},               // only tests import it
 
 	"gen":        {"gen/api", "gen/scan", "gen/check", "gen/chain", "gen/diag", "gen/encode", "gen/emit", "gen/model", xtools},
+	"gen/rddvet": {"gen/api", "gen/check", "gen/diag", "gen/encode", "gen/scan", xtools},
 	"gen/api":    {"gen/model"},
 	"gen/scan":   {"gen/api", "gen/model", xtools},
 	"gen/check":  {"gen/api", "gen/diag", "gen/model", "gen/scan", xtools},

@@ -1,0 +1,119 @@
+// Package rddvet has the checks of the generator as an analyzer, for go vet and
+// for editors that run it.
+//
+// It finds what rddgen finds, at the same positions, and writes nothing. What
+// functions of other packages of the module do is handed from package to package
+// as facts, so that nothing is read twice.
+package rddvet
+
+import (
+	"fmt"
+	"go/ast"
+	"go/types"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/gordd-project/gordd/gen/api"
+	"github.com/gordd-project/gordd/gen/check"
+	"github.com/gordd-project/gordd/gen/diag"
+	"github.com/gordd-project/gordd/gen/encode"
+	"github.com/gordd-project/gordd/gen/scan"
+)
+
+// Analyzer reports the findings of rddgen.
+var Analyzer = &analysis.Analyzer{
+	Name:      "rdd",
+	Doc:       "report what cannot run on workers, or would do something else there\n\nThe findings are those of rddgen; rddgen -why ID explains one.",
+	Run:       run,
+	FactTypes: []analysis.Fact{(*check.Facts)(nil)},
+}
+
+func run(pass *analysis.Pass) (any, error) {
+	u := &unit{Pass: pass, imports: map[string]*types.Package{}}
+	if pass.Module == nil || pass.Module.Version != "" {
+		return nil, nil // not of the main module, nor of the workspace
+	}
+	u.collect(pass.Pkg.Imports())
+	if check.Follows(pass.Module.Path, pass.Pkg.Path()) {
+		facts := check.FactsOf(scan.Input{Fset: pass.Fset, Files: u.written(), Types: pass.Pkg, Info: pass.TypesInfo}, u.facts)
+		pass.ExportPackageFact(facts)
+	}
+	if u.imports[api.Typed] == nil {
+		return nil, nil
+	}
+	diags, err := u.findings()
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range diags {
+		pass.Report(analysis.Diagnostic{Pos: d.At, Category: d.Kind.ID, Message: d.Kind.ID + ": " + d.Message})
+	}
+	return nil, nil
+}
+
+// unit is a package that is analyzed.
+type unit struct {
+	*analysis.Pass
+	imports map[string]*types.Package // with those that they import
+}
+
+func (u *unit) collect(all []*types.Package) {
+	for _, p := range all {
+		if u.imports[p.Path()] == nil {
+			u.imports[p.Path()] = p
+			u.collect(p.Imports())
+		}
+	}
+}
+
+// facts gives what is known of an imported package of the module.
+func (u *unit) facts(path string) *check.Facts {
+	p := u.imports[path]
+	if p == nil || path == u.Pkg.Path() || !check.Follows(u.Module.Path, path) {
+		return nil
+	}
+	facts := &check.Facts{}
+	if !u.ImportPackageFact(p, facts) {
+		return nil
+	}
+	return facts
+}
+
+// written are the files that were not generated.
+func (u *unit) written() []*ast.File {
+	var all []*ast.File
+	for _, f := range u.Files {
+		name := u.Fset.File(f.FileStart).Name()
+		if !ast.IsGenerated(f) || !strings.HasSuffix(name, "_rdd.go") && !strings.HasSuffix(name, "_rdd_test.go") {
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+// findings checks the package as rddgen does.
+func (u *unit) findings() ([]diag.Diagnostic, error) {
+	in := scan.Input{
+		Fset: u.Fset, Files: u.written(), Texts: map[string][]byte{}, Types: u.Pkg, Info: u.TypesInfo,
+		SSA: scan.BuildSSA(u.Fset, u.Pkg, u.Files, u.TypesInfo), GoVersion: strings.TrimPrefix(u.Module.GoVersion, "go"),
+	}
+	for _, f := range in.Files {
+		name := u.Fset.File(f.FileStart).Name()
+		src, err := u.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", filepath.Base(name), err)
+		}
+		in.Texts[name], in.Dir = src, filepath.Dir(name)
+	}
+	found := scan.Find(in)
+	diags := diag.NewList(u.Fset)
+	check.Package(found, u.facts, diags)
+	if len(found.Calls) > 0 {
+		enc := encode.New(found, u.Pkg.Name()+"_rdd.go", diags)
+		enc.Ops()
+		enc.Finish(nil, nil)
+	}
+	return diags.Sorted(), nil
+}
