@@ -54,7 +54,7 @@ var imports = map[string][]string{
 	"internal/property":    {"typed", "rdd"}, // its generated file names rdd
 	"internal/testmod":     {},               // only tests import it
 
-	"gen":        {"gen/api", "gen/scan", "gen/check", "gen/chain", "gen/diag", "gen/encode", "gen/emit", "gen/model", xtools},
+	"gen":        {"gen/api", "gen/fix", "gen/scan", "gen/check", "gen/chain", "gen/diag", "gen/encode", "gen/emit", "gen/model", xtools},
 	"gen/rddvet": {"gen/api", "gen/check", "gen/diag", "gen/encode", "gen/scan", xtools},
 	"gen/api":    {"gen/model"},
 	"gen/scan":   {"gen/api", "gen/model", xtools},
@@ -63,6 +63,7 @@ var imports = map[string][]string{
 	"gen/encode": {"gen/api", "gen/diag", "gen/model", "gen/scan"},
 	"gen/diag":   {xtools}, // txtar: its examples are archives
 	"gen/model":  {},
+	"gen/fix":    {"gen/api", "gen/check", "gen/diag", "gen/scan"},
 	"gen/emit":   {"gen/model", jennifer},
 }
 

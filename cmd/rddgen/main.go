@@ -23,14 +23,20 @@
 //	-check
 //		write nothing; list the packages whose file is missing or out of date
 //	-diff
-//		with -check, show what would change
+//		with -check or -fix, show what would change
 //	-tags list
 //		build tags, separated by commas, of the files to look at
 //	-explain
 //		write nothing; say which operators run in one loop, which do not, and why
+//	-fix
+//		make the changes to the packages' own sources that findings ask for,
+//		where that is sure, and say what was done; with -diff, only show them
+//	-why ID
+//		explain a finding, as RDD101, with an example
 //
-// The exit status is 0 when all is well, 1 when -check found a file out of date,
-// and 2 when something is wrong with the packages or the command line.
+// The exit status is 0 when all is well, 1 when -check found a file out of date
+// or -fix left a finding, and 2 when something is wrong with the packages or the
+// command line. The findings are those of rddvet, too, for go vet.
 package main
 
 import (
@@ -56,7 +62,8 @@ const (
 	wrong = 2
 )
 
-const usage = `usage: rddgen [-check [-diff] | -explain] [-tags list] [packages]
+const usage = `usage: rddgen [-check [-diff] | -fix [-diff] | -explain] [-tags list] [packages]
+       rddgen -why ID
 
 Rddgen generates the stage code of packages that use gordd.
 
@@ -66,7 +73,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("rddgen", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	check := flags.Bool("check", false, "write nothing; list the packages whose file is missing or out of date")
-	diff := flags.Bool("diff", false, "with -check, show what would change")
+	diff := flags.Bool("diff", false, "with -check or -fix, show what would change")
+	fix := flags.Bool("fix", false, "change the sources as findings ask, where that is sure; with -diff, only show it")
+	why := flags.String("why", "", "explain a finding, as RDD101")
 	explain := flags.Bool("explain", false, "write nothing; say which operators run in one loop, which do not, and why")
 	tags := flags.String("tags", "", "build tags, separated by commas, of the files to look at")
 	flags.Usage = func() {
@@ -78,9 +87,13 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return ok
 	case err != nil:
 		return wrong
-	case *check && *explain, *diff && !*check:
+	case exclusive(*check, *explain, *fix, *why != "") > 1, *diff && !*check && !*fix, *why != "" && flags.NArg() > 0:
 		flags.Usage()
 		return wrong
+	case *why != "":
+		return explainKind(*why, stdout, stderr)
+	case *fix:
+		return fixed(flags.Args(), *tags, *diff, stdout, stderr)
 	}
 	results, err := generate(flags.Args(), *tags, stderr)
 	if err != nil {
@@ -104,10 +117,19 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return ok
 }
 
+func exclusive(flags ...bool) (n int) {
+	for _, set := range flags {
+		if set {
+			n++
+		}
+	}
+	return n
+}
+
 var errReported = errors.New("reported")
 
-// generate makes the files, and prints all findings.
-func generate(patterns []string, tags string, stderr io.Writer) ([]gen.Result, error) {
+// load loads the packages that the command line names.
+func load(patterns []string, tags string) ([]*gen.Package, error) {
 	var o gen.Options
 	if tags != "" {
 		o.BuildFlags = []string{"-tags=" + tags}
@@ -115,7 +137,12 @@ func generate(patterns []string, tags string, stderr io.Writer) ([]gen.Result, e
 	if len(patterns) == 0 {
 		patterns = []string{"."}
 	}
-	pkgs, err := gen.Load(context.Background(), o, patterns...)
+	return gen.Load(context.Background(), o, patterns...)
+}
+
+// generate makes the files, and prints all findings.
+func generate(patterns []string, tags string, stderr io.Writer) ([]gen.Result, error) {
+	pkgs, err := load(patterns, tags)
 	if err != nil {
 		return nil, err
 	}
