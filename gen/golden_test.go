@@ -237,7 +237,7 @@ func readGoldens(t *testing.T, root string) []*golden {
 // results to their archives.
 func generateAll(t *testing.T, root string, goldens []*golden) {
 	t.Helper()
-	pkgs, err := gen.Load(context.Background(), gen.Options{Dir: root}, "./...")
+	pkgs, err := gen.Load(context.Background(), gen.Options{Dir: root, Tests: true}, "./...")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -336,7 +336,7 @@ func TestFoldersDoNotShow(t *testing.T) {
 			}
 		}
 		write(t, filepath.Join(root, "wordcount", "modes.go"), modesOf("main"))
-		pkgs, err := gen.Load(context.Background(), gen.Options{Dir: root}, "./...")
+		pkgs, err := gen.Load(context.Background(), gen.Options{Dir: root, Tests: true}, "./...")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -424,7 +424,7 @@ func run(ctx context.Context, s *typed.Session) {
 
 func operatorIDs(t *testing.T, dir string) map[string]string {
 	t.Helper()
-	pkgs, err := gen.Load(context.Background(), gen.Options{Dir: dir}, "./p")
+	pkgs, err := gen.Load(context.Background(), gen.Options{Dir: dir, Tests: true}, "./p")
 	if err != nil {
 		t.Fatal(err)
 	}

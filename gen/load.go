@@ -25,6 +25,9 @@ type Options struct {
 	Env []string
 	// BuildFlags are passed to the go command.
 	BuildFlags []string
+	// Tests says that the packages' tests are loaded. Those of packages that
+	// have generated code for tests are loaded in any case.
+	Tests bool
 }
 
 // ErrBroken is wrapped by the error of Load for packages, or dependencies of
@@ -113,7 +116,19 @@ func (l *loader) listAll(patterns []string) ([]*listed, error) {
 	if err := failed(all); err != nil {
 		return nil, err
 	}
+	for _, p := range roots {
+		if !l.o.Tests && !p.generatesTests() {
+			p.TestGoFiles, p.XTestGoFiles, p.TestImports, p.XTestImports = nil, nil, nil, nil
+		}
+	}
 	return roots, l.listTestImports(roots)
+}
+
+// generatesTests says whether there is generated code for the package's tests.
+func (p *listed) generatesTests() bool {
+	return slices.ContainsFunc(slices.Concat(p.TestGoFiles, p.XTestGoFiles), func(name string) bool {
+		return strings.HasSuffix(name, "_rdd_test.go")
+	})
 }
 
 // listTestImports lists what only tests import. The standard library does not

@@ -9,8 +9,8 @@ import (
 
 // fixed makes the changes that findings ask for, or shows them, and says what is
 // left to be done by hand.
-func fixed(patterns []string, tags string, diff bool, stdout, stderr io.Writer) int {
-	fixes, err := fixAll(patterns, tags, diff, stdout)
+func fixed(patterns []string, o gen.Options, diff bool, stdout, stderr io.Writer) int {
+	fixes, err := fixAll(patterns, o, diff, stdout)
 	if err != nil {
 		_, _ = fmt.Fprintf(stderr, "rddgen: %v\n", err)
 		return wrong
@@ -24,8 +24,8 @@ func fixed(patterns []string, tags string, diff bool, stdout, stderr io.Writer) 
 	return ok
 }
 
-func fixAll(patterns []string, tags string, diff bool, stdout io.Writer) (gen.Fixes, error) {
-	pkgs, err := load(patterns, tags)
+func fixAll(patterns []string, o gen.Options, diff bool, stdout io.Writer) (gen.Fixes, error) {
+	pkgs, err := load(patterns, o)
 	if err != nil {
 		return gen.Fixes{}, err
 	}

@@ -12,11 +12,11 @@
 //
 //	//go:generate go tool rddgen
 //
-// Code for operators in tests goes to <package>_rdd_test.go, and code for files
-// that are built under conditions (x_linux.go, //go:build linux) to a file of
-// its own that is built under the same ones: <package>_linux_rdd.go. What a run
-// does not build, as it is for another system or has other tags, it leaves
-// alone.
+// Code for files that are built under conditions (x_linux.go, //go:build linux)
+// goes to a file of its own that is built under the same ones:
+// <package>_linux_rdd.go. What a run does not build, as it is for another system
+// or has other tags, it leaves alone. Tests may run their functions as they are;
+// with -tests they get a file as well, <package>_rdd_test.go.
 //
 // The flags are:
 //
@@ -26,6 +26,9 @@
 //		with -check or -fix, show what would change
 //	-tags list
 //		build tags, separated by commas, of the files to look at
+//	-tests
+//		generate code for operators in tests, too; where that was done before,
+//		it is done again without the flag
 //	-explain
 //		write nothing; say which operators run in one loop, which do not, and why
 //	-fix
@@ -62,7 +65,7 @@ const (
 	wrong = 2
 )
 
-const usage = `usage: rddgen [-check [-diff] | -fix [-diff] | -explain] [-tags list] [packages]
+const usage = `usage: rddgen [-check [-diff] | -fix [-diff] | -explain] [-tags list] [-tests] [packages]
        rddgen -why ID
 
 Rddgen generates the stage code of packages that use gordd.
@@ -78,6 +81,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	why := flags.String("why", "", "explain a finding, as RDD101")
 	explain := flags.Bool("explain", false, "write nothing; say which operators run in one loop, which do not, and why")
 	tags := flags.String("tags", "", "build tags, separated by commas, of the files to look at")
+	tests := flags.Bool("tests", false, "generate code for operators in tests, too; where that was done before, it is done again without the flag")
 	flags.Usage = func() {
 		_, _ = fmt.Fprint(stderr, usage)
 		flags.PrintDefaults()
@@ -92,10 +96,15 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return wrong
 	case *why != "":
 		return explainKind(*why, stdout, stderr)
-	case *fix:
-		return fixed(flags.Args(), *tags, *diff, stdout, stderr)
 	}
-	results, err := generate(flags.Args(), *tags, stderr)
+	o := gen.Options{Tests: *tests}
+	if *tags != "" {
+		o.BuildFlags = []string{"-tags=" + *tags}
+	}
+	if *fix {
+		return fixed(flags.Args(), o, *diff, stdout, stderr)
+	}
+	results, err := generate(flags.Args(), o, stderr)
 	if err != nil {
 		if !errors.Is(err, errReported) {
 			_, _ = fmt.Fprintf(stderr, "rddgen: %v\n", err)
@@ -129,11 +138,7 @@ func exclusive(flags ...bool) (n int) {
 var errReported = errors.New("reported")
 
 // load loads the packages that the command line names.
-func load(patterns []string, tags string) ([]*gen.Package, error) {
-	var o gen.Options
-	if tags != "" {
-		o.BuildFlags = []string{"-tags=" + tags}
-	}
+func load(patterns []string, o gen.Options) ([]*gen.Package, error) {
 	if len(patterns) == 0 {
 		patterns = []string{"."}
 	}
@@ -141,8 +146,8 @@ func load(patterns []string, tags string) ([]*gen.Package, error) {
 }
 
 // generate makes the files, and prints all findings.
-func generate(patterns []string, tags string, stderr io.Writer) ([]gen.Result, error) {
-	pkgs, err := load(patterns, tags)
+func generate(patterns []string, o gen.Options, stderr io.Writer) ([]gen.Result, error) {
+	pkgs, err := load(patterns, o)
 	if err != nil {
 		return nil, err
 	}

@@ -78,7 +78,7 @@ func findings(t *testing.T, root string, files []string) map[string]string {
 			}
 		}
 	}
-	pkgs, err := gen.Load(context.Background(), gen.Options{Dir: root}, "./...")
+	pkgs, err := gen.Load(context.Background(), gen.Options{Dir: root, Tests: true}, "./...")
 	if err != nil {
 		t.Fatal(err)
 	}

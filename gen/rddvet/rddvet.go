@@ -11,6 +11,7 @@ import (
 	"go/ast"
 	"go/types"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/tools/go/analysis"
@@ -22,12 +23,21 @@ import (
 	"github.com/gordd-project/gordd/gen/scan"
 )
 
-// Analyzer reports the findings of rddgen.
+// Analyzer reports the findings of rddgen. Tests may run their functions as they
+// are: their findings are reported where code was generated for them, and with
+// the flag tests.
 var Analyzer = &analysis.Analyzer{
 	Name:      "rdd",
 	Doc:       "report what cannot run on workers, or would do something else there\n\nThe findings are those of rddgen; rddgen -why ID explains one.",
 	Run:       run,
 	FactTypes: []analysis.Fact{(*check.Facts)(nil)},
+}
+
+// tests is the flag.
+var tests bool
+
+func init() {
+	Analyzer.Flags.BoolVar(&tests, "tests", false, "report findings in tests, too; where code was generated for tests, that is done without the flag")
 }
 
 func run(pass *analysis.Pass) (any, error) {
@@ -47,7 +57,11 @@ func run(pass *analysis.Pass) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	withTests := tests || u.generatesTests()
 	for _, d := range diags {
+		if !withTests && strings.HasSuffix(d.Pos.Filename, "_test.go") {
+			continue
+		}
 		pass.Report(analysis.Diagnostic{Pos: d.At, Category: d.Kind.ID, Message: d.Kind.ID + ": " + d.Message})
 	}
 	return nil, nil
@@ -91,6 +105,13 @@ func (u *unit) written() []*ast.File {
 		}
 	}
 	return all
+}
+
+// generatesTests says whether there is generated code for the tests.
+func (u *unit) generatesTests() bool {
+	return slices.ContainsFunc(u.Files, func(f *ast.File) bool {
+		return strings.HasSuffix(u.Fset.File(f.FileStart).Name(), "_rdd_test.go")
+	})
 }
 
 // findings checks the package as rddgen does.
