@@ -34,4 +34,7 @@ require (
 	golang.org/x/sys v0.50.0 // indirect
 )
 
-tool github.com/gordd-project/gordd/cmd/rddgen
+tool (
+	github.com/gordd-project/gordd/cmd/rddgen
+	github.com/gordd-project/gordd/cmd/rddvet
+)

@@ -1,6 +1,6 @@
 // Rddvet reports what rddgen would report, for go vet:
 //
-//	go vet -vettool=$(which rddvet) ./...
+//	go vet -vettool="$(go tool -n rddvet)" ./...
 //
 // It writes nothing. rddgen -why RDD101 explains a finding, and rddgen -fix
 // makes the changes that can be made mechanically.
