@@ -1,0 +1,239 @@
+// Package oracle is what programs of random pipelines are linked with: values
+// of any type, an interpreter of operators over slices that knows nothing of
+// shuffles and tasks, and a [Main] that runs pipelines in all modes and
+// compares them with it.
+package oracle
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/gordd-project/gordd/typed"
+)
+
+// Order is what is known of the order of rows.
+type Order int
+
+const (
+	// Exact rows come in one order.
+	Exact Order = iota
+	// PerKey are pairs whose keys come in any order, the values of a key in one.
+	PerKey
+	// Bag is any order.
+	Bag
+)
+
+// Cores are those of all sessions: defaults depend on them.
+const Cores = 3
+
+// Case is a pipeline with what it must give.
+type Case struct {
+	Name  string
+	Order Order
+	Run   func(ctx context.Context, s *typed.Session, dir string) ([]string, error)
+	Want  func() []string
+}
+
+// Finding is what was wrong with a case.
+type Finding struct{ Case, Mode, Error string }
+
+// Lines shows rows.
+func Lines[T any](rows []T, err error) ([]string, error) {
+	if err != nil {
+		return nil, err
+	}
+	lines := make([]string, len(rows))
+	for i, x := range rows {
+		lines[i] = Show(x)
+	}
+	return lines, nil
+}
+
+// One shows a value.
+func One[T any](v T, err error) ([]string, error) {
+	if errors.Is(err, typed.ErrEmpty) {
+		return []string{"no rows"}, nil
+	}
+	return Lines([]T{v}, err)
+}
+
+// Pairs shows pairs, the key up to a tab.
+func Pairs[K, V any](rows []Pair[K, V], err error) ([]string, error) {
+	if err != nil {
+		return nil, err
+	}
+	lines := make([]string, len(rows))
+	for i, p := range rows {
+		lines[i] = Show(p.Key) + "\t" + Show(p.Value)
+	}
+	return lines, nil
+}
+
+// Counts shows the entries of a map in order.
+func Counts[K comparable, V any](m map[K]V, err error) ([]string, error) {
+	rows := make([]Pair[K, V], 0, len(m))
+	for k, v := range m {
+		rows = append(rows, Pair[K, V]{Key: k, Value: v})
+	}
+	lines, err := Pairs(rows, err)
+	slices.Sort(lines)
+	return lines, err
+}
+
+// Must leaves out an error that cannot be.
+func Must(lines []string, err error) []string {
+	if err != nil {
+		panic(err)
+	}
+	return lines
+}
+
+// Saved gives the lines of a directory that SaveAsTextFile wrote.
+func Saved(dir string, err error) ([]string, error) {
+	if err != nil {
+		return nil, err
+	}
+	names, err := filepath.Glob(filepath.Join(dir, "part-*"))
+	lines := []string{}
+	for _, name := range names {
+		b, e := os.ReadFile(name)
+		err = errors.Join(err, e)
+		lines = slices.AppendSeq(lines, strings.Lines(string(b)))
+	}
+	for i := range lines {
+		lines[i] = strings.TrimSuffix(lines[i], "\n")
+	}
+	return lines, err
+}
+
+func (c *Case) sort(rows []string) []string {
+	switch c.Order {
+	case Bag:
+		rows = slices.Sorted(slices.Values(rows))
+	case PerKey:
+		rows = slices.Clone(rows)
+		slices.SortStableFunc(rows, func(a, b string) int {
+			a, _, _ = strings.Cut(a, "\t")
+			b, _, _ = strings.Cut(b, "\t")
+			return strings.Compare(a, b)
+		})
+	}
+	return rows
+}
+
+func differ(got, want []string) error {
+	for i := range min(len(got), len(want)) {
+		if got[i] != want[i] {
+			return fmt.Errorf("row %d of %d is %.300s, want %.300s", i, len(got), got[i], want[i])
+		}
+	}
+	if len(got) != len(want) {
+		return fmt.Errorf("%d rows, want %d", len(got), len(want))
+	}
+	return nil
+}
+
+// mode is a way to run cases.
+type mode struct {
+	name string
+	o    typed.Options
+}
+
+const least = 16 << 20
+
+func modes() []mode {
+	return []mode{
+		{"fused", typed.Options{}},
+		{"closures", typed.Options{Closures: true}},
+		{"operator by operator", typed.Options{NoFusing: true}},
+		{"fused in 16 MiB", typed.Options{Memory: least}},
+		{"closures in 16 MiB", typed.Options{Memory: least, Closures: true}},
+	}
+}
+
+// Main runs cases in all modes and prints findings, one JSON value a line. The
+// exit code is 1 when there are any.
+func Main(cases []Case) {
+	only := flag.String("case", "", "run this case alone")
+	flag.Parse()
+	if *only != "" {
+		cases = slices.DeleteFunc(slices.Clone(cases), func(c Case) bool { return c.Name != *only })
+	}
+	r := runner{cases: cases, base: make([][]string, len(cases)), out: json.NewEncoder(os.Stdout)}
+	for i, m := range modes() {
+		if err := r.run(m, i == 0); err != nil {
+			r.report("", m.name, err)
+		}
+	}
+	if r.found {
+		os.Exit(1)
+	}
+}
+
+type runner struct {
+	cases []Case
+	base  [][]string // what the first mode gave
+	out   *json.Encoder
+	found bool
+}
+
+func (r *runner) report(name, mode string, err error) {
+	r.found = true
+	_ = r.out.Encode(Finding{name, mode, err.Error()})
+}
+
+type notices struct {
+	r    *runner
+	mode string
+}
+
+func (n notices) Write(b []byte) (int, error) {
+	n.r.report("", n.mode, errors.New(string(b)))
+	return len(b), nil
+}
+
+func (r *runner) run(m mode, first bool) error {
+	scratch, err := os.MkdirTemp("", "random-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(scratch) }()
+	m.o.Cores, m.o.Seed, m.o.Policy, m.o.Notices = Cores, 7, typed.Skip(0), notices{r, m.name}
+	s, err := typed.NewSession(context.Background(), m.o)
+	if err != nil {
+		return err
+	}
+	for i := range r.cases {
+		if err := r.one(s, i, filepath.Join(scratch, fmt.Sprint(i)), first); err != nil {
+			r.report(r.cases[i].Name, m.name, err)
+		}
+	}
+	return s.Close()
+}
+
+// one runs a case. The first mode is compared with the interpreter, the others
+// with the first.
+func (r *runner) one(s *typed.Session, i int, dir string, first bool) error {
+	c := &r.cases[i]
+	got, err := c.Run(context.Background(), s, dir)
+	switch {
+	case err != nil:
+		return err
+	case first:
+		r.base[i] = got
+		return differ(c.sort(got), c.sort(c.Want()))
+	case r.base[i] == nil:
+		return nil
+	}
+	if err := differ(got, r.base[i]); err != nil {
+		return fmt.Errorf("not as fused: %w", err)
+	}
+	return nil
+}

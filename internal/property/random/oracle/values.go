@@ -1,0 +1,230 @@
+package oracle
+
+import (
+	"fmt"
+	"hash/fnv"
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"unsafe"
+)
+
+// Show writes a value out with all that it leads to: nil apart from empty,
+// entries of maps in order, pointers as what they point to. All NaN look alike,
+// so do both zeros, as they do in keys.
+func Show(v any) string {
+	var b strings.Builder
+	show(&b, reflect.ValueOf(v))
+	return b.String()
+}
+
+func show(b *strings.Builder, v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Invalid:
+		b.WriteString("nil")
+	case reflect.Bool:
+		b.WriteString(strconv.FormatBool(v.Bool()))
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		b.WriteString(strconv.FormatInt(v.Int(), 10))
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		b.WriteString(strconv.FormatUint(v.Uint(), 10))
+	case reflect.Float32, reflect.Float64:
+		b.WriteString(strconv.FormatFloat(v.Float()+0, 'g', -1, 64))
+	case reflect.String:
+		b.WriteString(strconv.Quote(v.String()))
+	case reflect.Pointer:
+		if v.IsNil() {
+			b.WriteString("nil")
+			return
+		}
+		b.WriteByte('&')
+		show(b, v.Elem())
+	case reflect.Struct:
+		list(b, '{', '}', v.NumField(), func(i int) { show(b, v.Field(i)) })
+	case reflect.Array:
+		list(b, '[', ']', v.Len(), func(i int) { show(b, v.Index(i)) })
+	case reflect.Slice:
+		if v.IsNil() {
+			b.WriteString("nil")
+			return
+		}
+		list(b, '[', ']', v.Len(), func(i int) { show(b, v.Index(i)) })
+	case reflect.Map:
+		showMap(b, v)
+	default:
+		panic(fmt.Sprintf("no way to show a %s", v.Type()))
+	}
+}
+
+func showMap(b *strings.Builder, v reflect.Value) {
+	if v.IsNil() {
+		b.WriteString("nil")
+		return
+	}
+	var entries []string
+	for it := v.MapRange(); it.Next(); {
+		var e strings.Builder
+		show(&e, it.Key())
+		e.WriteByte(':')
+		show(&e, it.Value())
+		entries = append(entries, e.String())
+	}
+	slices.Sort(entries)
+	list(b, '<', '>', len(entries), func(i int) { b.WriteString(entries[i]) })
+}
+
+func list(b *strings.Builder, open, end byte, n int, item func(i int)) {
+	b.WriteByte(open)
+	for i := range n {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		item(i)
+	}
+	b.WriteByte(end)
+}
+
+// Hash is a hash of values as Show shows them.
+func Hash(values ...any) uint64 {
+	h := fnv.New64a()
+	for _, v := range values {
+		_, _ = h.Write([]byte(Show(v)))
+		_, _ = h.Write([]byte{0})
+	}
+	return h.Sum64()
+}
+
+// Less orders values by what they show, which no two different ones share.
+func Less(a, b any) int { return strings.Compare(Show(a), Show(b)) }
+
+// Max is the greater of two by Less.
+func Max[T any](a, b T) T {
+	if Less(a, b) < 0 {
+		return b
+	}
+	return a
+}
+
+// Make makes a value of any type, the same of the same seed.
+func Make[T any](seed uint64) T {
+	var v T
+	m := maker{rand.New(rand.NewPCG(seed, 0x5851f42d4c957f2d))}
+	m.fill(reflect.ValueOf(&v).Elem(), 0)
+	return v
+}
+
+// Rows makes n values, of which some are equal.
+func Rows[T any](seed uint64, n int) []T {
+	r := rand.New(rand.NewPCG(seed, 1))
+	different := []int{1, 3, n/4 + 1, n + 1, 4*n + 1}[r.IntN(5)]
+	rows := make([]T, n)
+	for i := range rows {
+		rows[i] = Make[T](seed + uint64(r.IntN(different)))
+	}
+	return rows
+}
+
+type maker struct{ *rand.Rand }
+
+var texts = []string{
+	"", "a", "b", "日本語", "e\u0301", "not utf-8 \xff\xfe", "fifteen bytes a", "sixteen bytes ab", "seventeen bytes b",
+	strings.Repeat("long ", 20), "a b c", "eight by", "tab\tand\nline", "\x00",
+}
+
+var floats = []float64{
+	math.NaN(), math.Copysign(0, -1), 0, math.Inf(1), math.Inf(-1), math.MaxFloat64, math.SmallestNonzeroFloat64, 1, -1.5,
+}
+
+func (m maker) int() int64 {
+	switch m.IntN(5) {
+	case 0:
+		return int64(m.Uint64())
+	case 1:
+		return -m.Int64N(100)
+	case 2:
+		return []int64{math.MaxInt64, math.MinInt64, math.MaxInt32, math.MinInt32, 255, 256}[m.IntN(6)]
+	default:
+		return m.Int64N(10)
+	}
+}
+
+func (m maker) text() string {
+	if m.IntN(3) == 0 {
+		return fmt.Sprintf("w%d", m.IntN(50))
+	}
+	return texts[m.IntN(len(texts))]
+}
+
+func (m maker) float() float64 {
+	switch m.IntN(3) {
+	case 0:
+		return floats[m.IntN(len(floats))]
+	case 1:
+		return m.NormFloat64()
+	default:
+		return float64(m.IntN(20))
+	}
+}
+
+// most is how deep recursive types go.
+const most = 4
+
+func (m maker) fill(v reflect.Value, depth int) {
+	switch v.Kind() {
+	case reflect.Bool:
+		v.SetBool(m.IntN(2) == 0)
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		bits := v.Type().Bits()
+		v.SetInt(m.int() << (64 - bits) >> (64 - bits))
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		v.SetUint(uint64(m.int()) << (64 - v.Type().Bits()) >> (64 - v.Type().Bits()))
+	case reflect.Float32, reflect.Float64:
+		v.SetFloat(m.float())
+	case reflect.String:
+		v.SetString(m.text())
+	case reflect.Pointer:
+		if m.IntN(3) > 0 && depth < most {
+			v.Set(reflect.New(v.Type().Elem()))
+			m.fill(v.Elem(), depth+1)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			f := v.Field(i)
+			if v.Type().Field(i).Name != "_" { // unexported ones are filled too
+				m.fill(reflect.NewAt(f.Type(), unsafe.Pointer(f.UnsafeAddr())).Elem(), depth)
+			}
+		}
+	case reflect.Array:
+		for i := range v.Len() {
+			m.fill(v.Index(i), depth)
+		}
+	case reflect.Slice:
+		if n := m.IntN(5) - 1; n >= 0 && depth < most {
+			v.Set(reflect.MakeSlice(v.Type(), n, n+m.IntN(3)))
+			for i := range n {
+				m.fill(v.Index(i), depth+1)
+			}
+		}
+	case reflect.Map:
+		m.fillMap(v, depth)
+	default:
+		panic(fmt.Sprintf("no way to make a %s", v.Type()))
+	}
+}
+
+func (m maker) fillMap(v reflect.Value, depth int) {
+	n := m.IntN(5) - 1
+	if n < 0 || depth >= most {
+		return
+	}
+	v.Set(reflect.MakeMap(v.Type()))
+	for range n {
+		key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+		m.fill(key, depth+1)
+		m.fill(value, depth+1)
+		v.SetMapIndex(key, value)
+	}
+}
