@@ -25,7 +25,7 @@ type CoGrouped[K, V, W any] struct {
 
 // joinParts makes the parts of an operator over two sides: each writes its own
 // shuffle, and the read side goes through the keys of both.
-func joinParts[K comparable, V, W any](post Part, run func(groups groups[K, V, W], feed Feed) error) map[string]Part {
+func joinParts[K comparable, V, W any](post Part, run func(t *Task, groups groups[K, V, W], feed Feed) error) map[string]Part {
 	return map[string]Part{
 		"left":  pairWriter[K, V](),
 		"right": pairWriter[K, W](),
@@ -34,7 +34,7 @@ func joinParts[K comparable, V, W any](post Part, run func(groups groups[K, V, W
 			if err != nil {
 				return nil, err
 			}
-			return func(feed Feed) error { return run(g, feed) }, nil
+			return func(feed Feed) error { return run(t, g, feed) }, nil
 		}},
 		"": post,
 	}
@@ -67,7 +67,7 @@ func join[K comparable, V, W, L, R, U any](name string, f any, call func(L, R) U
 			}
 		}
 	}}
-	return of((*K)(nil), many(name, f, joinParts(post, func(groups groups[K, V, W], feed Feed) error {
+	return of((*K)(nil), many(name, f, joinParts(post, func(_ *Task, groups groups[K, V, W], feed Feed) error {
 		out := emitter[Joined[K, L, R]](feed)
 		more := true
 		err := groups(func(k K, left iter.Seq[V], right iter.Seq[W]) bool {
@@ -179,12 +179,16 @@ func CoGroupOp[K comparable, V, W, R any](f func(K, iter.Seq[V], iter.Seq[W]) it
 			}
 		}
 	}}
-	return many("CoGroup", f, joinParts(post, func(groups groups[K, V, W], feed Feed) error {
+	return many("CoGroup", f, joinParts(post, func(t *Task, groups groups[K, V, W], feed Feed) error {
 		out := &Rows[CoGrouped[K, V, W]]{Rows: make([]CoGrouped[K, V, W], 1)}
 		var n int64
 		return groups(func(k K, left iter.Seq[V], right iter.Seq[W]) bool {
+			left, leftOver := lend(t, left)
+			right, rightOver := lend(t, right)
 			out.Rows[0], out.where = CoGrouped[K, V, W]{Key: k, Left: left, Right: right}, plain(n)
 			n++
+			defer leftOver()
+			defer rightOver()
 			return feed(out)
 		})
 	}))

@@ -28,6 +28,9 @@ type RunnerOptions struct {
 	// Kernels says whether registered kernels are used; without them every
 	// operator runs on its own. Tests compare the two.
 	NoKernels bool
+	// Strict fails tasks whose functions use the values of a group after they
+	// returned, or change their With value. It is for tests, and slow.
+	Strict bool
 }
 
 // Runner runs tasks: it is the executor of a process. It may run many at once.
@@ -77,6 +80,11 @@ func (t *Task) attempt(res **plan.Result, fail **plan.Failure) {
 	done, err := t.run()
 	if err != nil {
 		done, *fail = nil, t.failure(err)
+	}
+	if err == nil && t.runner.o.Strict {
+		if *fail = t.changedEnv(); *fail != nil {
+			done = nil
+		}
 	}
 	*res, ended = done, true
 }

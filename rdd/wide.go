@@ -457,8 +457,10 @@ func groupParts[K comparable, V any](post Part) map[string]Part {
 				out := &Rows[Group[K, V]]{Rows: make([]Group[K, V], 1)}
 				var n int64
 				return shuffle.Groups[K, V](t, t.readConfig(in), rows)(func(k K, values iter.Seq[V]) bool {
+					values, over := lend(t, values)
 					out.Rows[0], out.where = Group[K, V]{Key: k, Values: values}, plain(n)
 					n++
+					defer over()
 					return feed(out)
 				})
 			}, nil

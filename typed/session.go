@@ -90,11 +90,8 @@ type Session struct {
 }
 
 // executor hands tasks to a runner that is made after the engine it serves.
-type executor struct{ *rdd.Runner }
+type executor struct{ engine.Executor }
 
-func (e *executor) Run(ctx context.Context, p *plan.Plan, st *plan.Stage, t *plan.Task) (*plan.Result, *plan.Failure) {
-	return e.Runner.Run(ctx, p, st, t)
-}
 
 // NewSession starts a session on the embedded engine, in this process. Actions
 // end when ctx does. Close must be called in the end.
@@ -107,9 +104,12 @@ func NewSession(ctx context.Context, o Options) (*Session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a scratch directory: %w", err)
 	}
-	s := &Session{options: o, ctx: ctx, scratch: scratch, memory: shuffle.NewMemory(o.Memory)}
+	trial := engine.TrialOf(ctx)
+	s := &Session{options: o, ctx: ctx, scratch: scratch, memory: shuffle.NewMemory(cmp.Or(trial.Memory, o.Memory))}
 	ex := &executor{}
-	s.engine = engine.New(engine.Options{Slots: o.Cores, Scratch: scratch, Log: o.Log, Observe: o.Observe}, ex)
+	s.engine = engine.New(engine.Options{
+		Slots: o.Cores, Scratch: scratch, Log: o.Log, Observe: o.Observe, Attempts: trial.Attempts,
+	}, ex)
 	s.graph = rdd.NewGraph(rdd.GraphOptions{
 		Seed:         cmp.Or(o.Seed, rand.Uint64()),
 		Release:      s.engine.Release,
@@ -119,9 +119,13 @@ func NewSession(ctx context.Context, o Options) (*Session, error) {
 		Closures:     o.Closures,
 		Fresh:        o.fresh,
 	})
-	ex.Runner = rdd.NewRunner(rdd.RunnerOptions{
+	ex.Executor = rdd.NewRunner(rdd.RunnerOptions{
 		Memory: s.memory, Blob: s.engine.Blob, BlobPart: s.engine.BlobPart, Local: s.graph.Local, NoKernels: o.NoFusing,
+		Strict: trial.Strict,
 	})
+	if trial.Wrap != nil {
+		ex.Executor = trial.Wrap(ex.Executor)
+	}
 	limitHeap(o.Memory)
 	return s, nil
 }

@@ -60,6 +60,9 @@ type Options struct {
 	// when something changed, at most every 100 ms, and once at its end before
 	// Do returns.
 	Observe func(plan.ActionStatus)
+	// Attempts is how often a task is tried that fails by its own fault; the
+	// default is once, since there is no other worker.
+	Attempts int
 }
 
 func (o Options) withDefaults() Options {
@@ -124,6 +127,7 @@ func New(o Options, ex Executor) *Engine {
 func config(o Options) model.Config {
 	c := model.Embedded()
 	c.MaxSlots = max(c.MaxSlots, o.Slots)
+	c.MaxFailures = max(c.MaxFailures, o.Attempts)
 	c.MaxActions = math.MaxInt32
 	c.ResultBytes, c.InlineResult = math.MaxInt64, math.MaxInt
 	c.PublishTries = 1 // a disk that was full a moment ago still is

@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gordd-project/gordd/internal/engine"
+	"github.com/gordd-project/gordd/internal/fault"
 	"github.com/gordd-project/gordd/typed"
 )
 
@@ -142,19 +144,21 @@ func differ(got, want []string) error {
 
 // mode is a way to run cases.
 type mode struct {
-	name string
-	o    typed.Options
+	name  string
+	o     typed.Options
+	tries bool // tasks fail, within hardly any memory
 }
 
-const least = 16 << 20
+// least is a budget in which everything spills.
+const least = 32 << 10
 
 func modes() []mode {
 	return []mode{
-		{"fused", typed.Options{}},
-		{"closures", typed.Options{Closures: true}},
-		{"operator by operator", typed.Options{NoFusing: true}},
-		{"fused in 16 MiB", typed.Options{Memory: least}},
-		{"closures in 16 MiB", typed.Options{Memory: least, Closures: true}},
+		{"fused", typed.Options{}, false},
+		{"closures", typed.Options{Closures: true}, false},
+		{"operator by operator", typed.Options{NoFusing: true}, false},
+		{"fused with faults", typed.Options{}, true},
+		{"closures with faults", typed.Options{Closures: true}, true},
 	}
 }
 
@@ -162,11 +166,12 @@ func modes() []mode {
 // exit code is 1 when there are any.
 func Main(cases []Case) {
 	only := flag.String("case", "", "run this case alone")
+	seed := flag.Uint64("faults", 1, "the seed of what fails")
 	flag.Parse()
 	if *only != "" {
 		cases = slices.DeleteFunc(slices.Clone(cases), func(c Case) bool { return c.Name != *only })
 	}
-	r := runner{cases: cases, base: make([][]string, len(cases)), out: json.NewEncoder(os.Stdout)}
+	r := runner{cases: cases, seed: *seed, base: make([][]string, len(cases)), out: json.NewEncoder(os.Stdout)}
 	for i, m := range modes() {
 		if err := r.run(m, i == 0); err != nil {
 			r.report("", m.name, err)
@@ -179,6 +184,7 @@ func Main(cases []Case) {
 
 type runner struct {
 	cases []Case
+	seed  uint64
 	base  [][]string // what the first mode gave
 	out   *json.Encoder
 	found bool
@@ -206,7 +212,13 @@ func (r *runner) run(m mode, first bool) error {
 	}
 	defer func() { _ = os.RemoveAll(scratch) }()
 	m.o.Cores, m.o.Seed, m.o.Policy, m.o.Notices = Cores, 7, typed.Skip(0), notices{r, m.name}
-	s, err := typed.NewSession(context.Background(), m.o)
+	ctx := context.Background()
+	if m.tries {
+		ctx = engine.WithTrial(ctx, engine.Trial{
+			Wrap: fault.New(r.seed).Wrap, Attempts: fault.Attempts, Memory: least, Strict: true,
+		})
+	}
+	s, err := typed.NewSession(ctx, m.o)
 	if err != nil {
 		return err
 	}
