@@ -29,7 +29,9 @@ const (
 var imports = map[string][]string{
 	"": {},
 
-	"typed":     {"rdd", "rdd/plan", "rdd/codec", "shuffle", "storage", "internal/engine", "internal/wire", "internal/size", "internal/tally"},
+	"typed":           {"rdd", "rdd/plan", "rdd/codec", "shuffle", "storage", "internal/engine", "internal/wire", "internal/size", "internal/tally"},
+	"typed/typedtest": {"typed", "internal/engine", "internal/fault", "internal/deep"},
+
 	"rdd":       {"rdd/plan", "rdd/codec", "shuffle", "shuffle/weight", "storage", msgpack, xxh3},
 	"rdd/plan":  {msgpack},
 	"rdd/codec": {xxh3},
@@ -53,6 +55,11 @@ var imports = map[string][]string{
 	"internal/show":        {"internal/tally", "internal/wire", "rdd/plan", mpb},
 	"internal/property":    {"typed", "rdd"}, // its generated file names rdd
 	"internal/testmod":     {},               // only tests import it
+	"internal/fault":       {"internal/engine", "rdd/plan", "shuffle", msgpack},
+	"internal/deep":        {},
+
+	"internal/property/random":        {},
+	"internal/property/random/oracle": {"typed", "internal/engine", "internal/fault", "internal/deep"},
 
 	"gen":        {"gen/api", "gen/fix", "gen/scan", "gen/check", "gen/chain", "gen/diag", "gen/encode", "gen/emit", "gen/model", xtools},
 	"gen/rddvet": {"gen/api", "gen/check", "gen/diag", "gen/encode", "gen/scan", xtools},

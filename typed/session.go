@@ -92,7 +92,6 @@ type Session struct {
 // executor hands tasks to a runner that is made after the engine it serves.
 type executor struct{ engine.Executor }
 
-
 // NewSession starts a session on the embedded engine, in this process. Actions
 // end when ctx does. Close must be called in the end.
 func NewSession(ctx context.Context, o Options) (*Session, error) {

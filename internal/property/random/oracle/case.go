@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/gordd-project/gordd/internal/engine"
 	"github.com/gordd-project/gordd/internal/fault"
@@ -186,11 +187,15 @@ type runner struct {
 	cases []Case
 	seed  uint64
 	base  [][]string // what the first mode gave
+
+	mu    sync.Mutex
 	out   *json.Encoder
 	found bool
 }
 
 func (r *runner) report(name, mode string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.found = true
 	_ = r.out.Encode(Finding{name, mode, err.Error()})
 }
@@ -222,12 +227,25 @@ func (r *runner) run(m mode, first bool) error {
 	if err != nil {
 		return err
 	}
-	for i := range r.cases {
-		if err := r.one(s, i, filepath.Join(scratch, fmt.Sprint(i)), first); err != nil {
-			r.report(r.cases[i].Name, m.name, err)
-		}
-	}
+	r.all(s, m, scratch, first)
 	return s.Close()
+}
+
+// all runs the cases, a few at a time: those that fail wait before they try
+// again.
+func (r *runner) all(s *typed.Session, m mode, scratch string, first bool) {
+	var group sync.WaitGroup
+	turns := make(chan struct{}, 8)
+	for i := range r.cases {
+		turns <- struct{}{}
+		group.Go(func() {
+			if err := r.one(s, i, filepath.Join(scratch, fmt.Sprint(i)), first); err != nil {
+				r.report(r.cases[i].Name, m.name, err)
+			}
+			<-turns
+		})
+	}
+	group.Wait()
 }
 
 // one runs a case. The first mode is compared with the interpreter, the others

@@ -6,86 +6,14 @@ import (
 	"math"
 	"math/rand/v2"
 	"reflect"
-	"slices"
-	"strconv"
 	"strings"
 	"unsafe"
+
+	"github.com/gordd-project/gordd/internal/deep"
 )
 
-// Show writes a value out with all that it leads to: nil apart from empty,
-// entries of maps in order, pointers as what they point to. All NaN look alike,
-// so do both zeros, as they do in keys.
-func Show(v any) string {
-	var b strings.Builder
-	show(&b, reflect.ValueOf(v))
-	return b.String()
-}
-
-func show(b *strings.Builder, v reflect.Value) {
-	switch v.Kind() {
-	case reflect.Invalid:
-		b.WriteString("nil")
-	case reflect.Bool:
-		b.WriteString(strconv.FormatBool(v.Bool()))
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		b.WriteString(strconv.FormatInt(v.Int(), 10))
-	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		b.WriteString(strconv.FormatUint(v.Uint(), 10))
-	case reflect.Float32, reflect.Float64:
-		b.WriteString(strconv.FormatFloat(v.Float()+0, 'g', -1, 64))
-	case reflect.String:
-		b.WriteString(strconv.Quote(v.String()))
-	case reflect.Pointer:
-		if v.IsNil() {
-			b.WriteString("nil")
-			return
-		}
-		b.WriteByte('&')
-		show(b, v.Elem())
-	case reflect.Struct:
-		list(b, '{', '}', v.NumField(), func(i int) { show(b, v.Field(i)) })
-	case reflect.Array:
-		list(b, '[', ']', v.Len(), func(i int) { show(b, v.Index(i)) })
-	case reflect.Slice:
-		if v.IsNil() {
-			b.WriteString("nil")
-			return
-		}
-		list(b, '[', ']', v.Len(), func(i int) { show(b, v.Index(i)) })
-	case reflect.Map:
-		showMap(b, v)
-	default:
-		panic(fmt.Sprintf("no way to show a %s", v.Type()))
-	}
-}
-
-func showMap(b *strings.Builder, v reflect.Value) {
-	if v.IsNil() {
-		b.WriteString("nil")
-		return
-	}
-	var entries []string
-	for it := v.MapRange(); it.Next(); {
-		var e strings.Builder
-		show(&e, it.Key())
-		e.WriteByte(':')
-		show(&e, it.Value())
-		entries = append(entries, e.String())
-	}
-	slices.Sort(entries)
-	list(b, '<', '>', len(entries), func(i int) { b.WriteString(entries[i]) })
-}
-
-func list(b *strings.Builder, open, end byte, n int, item func(i int)) {
-	b.WriteByte(open)
-	for i := range n {
-		if i > 0 {
-			b.WriteByte(' ')
-		}
-		item(i)
-	}
-	b.WriteByte(end)
-}
+// Show writes a value out with all that it leads to.
+func Show(v any) string { return deep.Show(v) }
 
 // Hash is a hash of values as Show shows them.
 func Hash(values ...any) uint64 {
