@@ -32,10 +32,7 @@ func run(ctx context.Context, s *typed.Session) error {
 	if err != nil || args == nil {
 		return err
 	}
-	counts := s.TextFile(args.in, typed.Recursive()).
-		FlatMap(strings.FieldsSeq).
-		MapToPair(func(word string) (string, int64) { return word, 1 }).
-		ReduceByKey(func(a, b int64) int64 { return a + b })
+	counts := count(s.TextFile(args.in, typed.Recursive()))
 	if err := counts.SaveAsTextFile(ctx, args.out); err != nil {
 		return err
 	}
@@ -47,6 +44,14 @@ func run(ctx context.Context, s *typed.Session) error {
 		fmt.Printf("%8d %s\n", c.Value, c.Key)
 	}
 	return nil
+}
+
+// count counts the words of lines.
+func count(lines typed.RDD[string]) typed.PairRDD[string, int64] {
+	return lines.
+		FlatMap(strings.FieldsSeq).
+		MapToPair(func(word string) (string, int64) { return word, 1 }).
+		ReduceByKey(func(a, b int64) int64 { return a + b })
 }
 
 // byCount orders words by how often they are there, and equals by name, the

@@ -17,26 +17,26 @@ func init() {
 	var _ [rdd.Generated - 1]struct{} = [0]struct{}{}
 	p := rdd.Register()
 	p.Source("main.go", mainSource,
-		"74ca9e38d7a2296e25046609a791eb5f090619d3ac26fd9976234aa04b7f6ccd",
-		"479ad93c5e099af1829b83e2793899f61c08326b4cf67eaa9e4c4d3b719c747a",
+		"983673f376e101f47a22772842e426a2c20602f1973d37ff165212a49d6fbdaf",
+		"a4b49efd87f6799223bc3c233cbb35aff062f48f09c9630651ac2698d0d45af5",
 	)
-	p.Op("443b9ca41b27", "main.go", 35, 86, rdd.TextOp())
-	p.Op("c2bbcc294445", "main.go", 36, 99, rdd.FlatMapOp(strings.FieldsSeq))
-	p.Op("50901bdb6836", "main.go", 37, 106, rdd.MapToPairOp(runMapToPair))
-	p.Op("9bf22dd017a4", "main.go", 38, 126, rdd.ReduceByKeyOp[string](runReduceByKey, runReduceByKeyBatch))
-	p.Op("e23e4c863b36", "main.go", 39, 149, rdd.SaveAsTextFileOp[rdd.Pair[string, int64]]())
-	p.Op("45f02e8be304", "main.go", 42, 172, rdd.TopOp(byCount))
-	p.Kernel(runKernel, "c2bbcc294445", "50901bdb6836", "9bf22dd017a4/map")
+	p.Op("443b9ca41b27", "main.go", 35, 88, rdd.TextOp())
+	p.Op("e23e4c863b36", "main.go", 36, 107, rdd.SaveAsTextFileOp[rdd.Pair[string, int64]]())
+	p.Op("45f02e8be304", "main.go", 39, 130, rdd.TopOp(byCount))
+	p.Op("8f1bedc08922", "main.go", 52, 201, rdd.FlatMapOp(strings.FieldsSeq))
+	p.Op("1bb4b515ecae", "main.go", 53, 208, rdd.MapToPairOp(countMapToPair))
+	p.Op("770c1c9c0955", "main.go", 54, 228, rdd.ReduceByKeyOp[string](countReduceByKey, countReduceByKeyBatch))
+	p.Kernel(countKernel, "8f1bedc08922", "1bb4b515ecae", "770c1c9c0955/map")
 }
 
-// runKernel is FlatMap (main.go:36), MapToPair (main.go:37), ReduceByKey (main.go:38, map side).
-func runKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+// countKernel is FlatMap (main.go:52), MapToPair (main.go:53), ReduceByKey (main.go:54, map side).
+func countKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
 	for i, row := range in.Rows {
 		in.Row = i
 		for word := range rdd.Fields(row) {
-			k, v := runMapToPair(word)
+			k, v := countMapToPair(word)
 			if !out.Push(k, v) && !out.Flush() {
 				return
 			}
@@ -44,16 +44,16 @@ func runKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-//line main.go:37
-func runMapToPair(word string) (string, int64) { return word, 1 }
+//line main.go:53
+func countMapToPair(word string) (string, int64) { return word, 1 }
 
-//line main.go:38
-func runReduceByKey(a, b int64) int64 { return a + b }
+//line main.go:54
+func countReduceByKey(a, b int64) int64 { return a + b }
 
 //line wordcount_rdd.go:54
 
-func runReduceByKeyBatch(slots []*int64, vals []int64) {
+func countReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
-		*s = runReduceByKey(*s, vals[i])
+		*s = countReduceByKey(*s, vals[i])
 	}
 }
