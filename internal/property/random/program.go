@@ -30,7 +30,7 @@ const perFile = 40
 
 // New draws a program of n pipelines.
 func New(seed uint64, n int) (*Program, error) {
-	g := &generator{Rand: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15))}
+	g := newGenerator(seed)
 	g.drawTypes()
 	p := &Program{Seed: seed, Files: map[string]string{}, Pipelines: map[string]string{}}
 	var file, cases strings.Builder
@@ -107,6 +107,10 @@ type variable struct {
 	run   string // the whole expression; or, with call, what follows the first of from
 	call  bool
 	plain string
+}
+
+func newGenerator(seed uint64) *generator {
+	return &generator{Rand: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15))}
 }
 
 func pick[T any](g *generator, of []T) T { return of[g.IntN(len(of))] }

@@ -64,15 +64,15 @@ func runProgram(t *testing.T, seed uint64) {
 		t.Fatalf("%v\n\t%s", err, again)
 	}
 	built := time.Now()
-	found, err := findings(t.Context(), dir)
+	wrong, err := findings(t.Context(), dir)
 	if err != nil {
 		t.Errorf("%v\n\t%s", err, again)
 	}
 	t.Logf("%d pipelines: generated in %v, built in %v, run in %v", *n, generated.Sub(start), built.Sub(generated), time.Since(built))
-	for _, f := range found {
+	for _, f := range wrong {
 		t.Errorf("%s, %s: %s\n\t%s", f.Case, f.Mode, f.Error, again)
 	}
-	if least := smallest(p, found); least != "" {
+	if least := smallest(p, wrong); least != "" {
 		t.Logf("the smallest of them:\n%s", least)
 	}
 }
@@ -89,6 +89,14 @@ func smallest(p *Program, found []oracle.Finding) string {
 		return ""
 	}
 	return slices.MinFunc(texts, func(a, b string) int { return len(a) - len(b) })
+}
+
+// found are findings of cases.
+func found(cases ...string) (all []oracle.Finding) {
+	for _, c := range cases {
+		all = append(all, oracle.Finding{Case: c})
+	}
+	return all
 }
 
 // write makes a module of a program. Its path is below this module's, so that

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -172,14 +173,23 @@ func Main(cases []Case) {
 	if *only != "" {
 		cases = slices.DeleteFunc(slices.Clone(cases), func(c Case) bool { return c.Name != *only })
 	}
-	r := runner{cases: cases, seed: *seed, base: make([][]string, len(cases)), out: json.NewEncoder(os.Stdout)}
+	r := newRunner(cases, *seed, os.Stdout)
+	r.modes()
+	if r.found {
+		os.Exit(1)
+	}
+}
+
+func newRunner(cases []Case, seed uint64, out io.Writer) *runner {
+	return &runner{cases: cases, seed: seed, base: make([][]string, len(cases)), out: json.NewEncoder(out)}
+}
+
+// modes runs the cases in one mode after the other.
+func (r *runner) modes() {
 	for i, m := range modes() {
 		if err := r.run(m, i == 0); err != nil {
 			r.report("", m.name, err)
 		}
-	}
-	if r.found {
-		os.Exit(1)
 	}
 }
 

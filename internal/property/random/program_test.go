@@ -1,0 +1,168 @@
+package random
+
+import (
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// drawn is all that some programs are made of.
+func drawn(t *testing.T) string {
+	t.Helper()
+	var b strings.Builder
+	for seed := range uint64(20) {
+		p, err := New(seed, 60)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range slices.Sorted(maps.Keys(p.Files)) {
+			b.WriteString(p.Files[name])
+		}
+	}
+	return b.String()
+}
+
+func TestASeedGivesTheSameProgram(t *testing.T) {
+	a, err := New(7, 50)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := New(7, 50)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !maps.Equal(a.Files, b.Files) {
+		t.Error("two programs of one seed differ")
+	}
+	if c, _ := New(8, 50); maps.Equal(a.Files, c.Files) {
+		t.Error("programs of two seeds are the same")
+	}
+	if len(a.Pipelines) != 50 || len(a.Files) != 3 {
+		t.Errorf("%d pipelines in %d files", len(a.Pipelines), len(a.Files))
+	}
+}
+
+// elsewhere are what the hand-written cases try alone.
+var elsewhere = []string{"Err", "TextFile", "Lines", "WholeTextFiles", "ForEach", "ForEachPartition", "Close"}
+
+func TestEveryOperatorIsDrawn(t *testing.T) {
+	all := drawn(t)
+	method := regexp.MustCompile(`(?m)^func (?:\((r RDD|p PairRDD|s \*Session)[^)]*\) )?([A-Z]\w*)`)
+	with := 0
+	for _, name := range []string{"action.go", "pair.go", "rdd.go", "source.go"} {
+		src, err := os.ReadFile(root + "/typed/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range method.FindAllStringSubmatch(string(src), -1) {
+			if slices.Contains(elsewhere, m[2]) {
+				continue
+			}
+			if !regexp.MustCompile(`\b` + m[2] + `(\[[^(]*\])?\(`).MatchString(all) {
+				t.Errorf("%s is never drawn", m[2])
+			}
+			if regexp.MustCompile(`\bWith\(.*\)\.\s*` + m[2] + `\(`).MatchString(all) {
+				with++
+			}
+		}
+	}
+	if with < 30 {
+		t.Errorf("%d operators are drawn with a value", with)
+	}
+}
+
+func TestEveryKindOfTypeIsDrawn(t *testing.T) {
+	all := drawn(t)
+	for name, pattern := range map[string]string{
+		"a record":                       `type S\d struct {`,
+		"a recursive record":             `Next +\*S\d`,
+		"an embedded record":             `(?m)^\tS\d$`,
+		"an unexported field":            `(?m)^\tf\d +`,
+		"a blank field":                  `(?m)^\t_ +int32`,
+		"a named type":                   `type N0 `,
+		"a key of an array":              `typed\.PairRDD\[\[\d\]`,
+		"a list of pointers":             `\[\]\*\w`,
+		"a map":                          `map\[\w+\]`,
+		"a method expression's receiver": `\) Get\(\) `,
+		"a helper":                       `func step\d+_\d+\(all typed\.`,
+		"a named function":               `(?m)^func f\d+_\d+\(`,
+	} {
+		if !regexp.MustCompile(pattern).MatchString(all) {
+			t.Errorf("%s is never drawn", name)
+		}
+	}
+}
+
+func TestOrderIsFollowed(t *testing.T) {
+	pairs := func(o order) *data { return &data{name: "a", key: stringType, row: int64Type, order: o, parts: true} }
+	for _, test := range []struct {
+		name     string
+		from     order
+		step     func(*generator, *data) *step
+		want     order
+		unplaced bool // partitions are no more known
+	}{
+		{"Filter", perKey, filtering, perKey, false},
+		{"MapValues", perKey, mapValues, perKey, false},
+		{"Map", perKey, mapping, bag, false},
+		{"Map of a sequence", exact, mapping, exact, false},
+		{"Keys", perKey, keys, bag, false},
+		{"ReduceByKey", exact, reduceByKey, perKey, true},
+		{"ReduceByKey of a bag", bag, reduceByKey, bag, true},
+		{"PartitionBy", exact, partitionBy, perKey, true},
+		{"Repartition", exact, repartition, bag, true},
+		{"SortByKey", perKey, sortByKey, exact, true},
+		{"SortByKey of a bag", bag, sortByKey, bag, true},
+		{"FlatMapGroups", exact, flatMapGroups, bag, true},
+	} {
+		g := testGenerator(t)
+		s := test.step(g, pairs(test.from))
+		if s.out.order != test.want || s.out.parts == test.unplaced {
+			t.Errorf("%s: order %d, partitions known: %t", test.name, s.out.order, s.out.parts)
+		}
+	}
+	if testing.Short() {
+		return
+	}
+	g := testGenerator(t)
+	if distinctBy(g, &data{row: int64Type, order: bag}) != nil {
+		t.Error("DistinctBy keeps the first row, which a bag has not")
+	}
+	if take(g, &variable{data: *pairs(bag)}) != nil || collectAsMap(g, &variable{data: *pairs(bag)}) != nil {
+		t.Error("an action that depends on order is drawn for a bag")
+	}
+}
+
+func testGenerator(t *testing.T) *generator {
+	t.Helper()
+	g := newGenerator(3)
+	g.drawTypes()
+	return g
+}
+
+// TestFunctionsOfABagDoNotDependOnOrder looks at what merges values.
+func TestFunctionsOfABagDoNotDependOnOrder(t *testing.T) {
+	g := testGenerator(t)
+	ps := []param{{"a", stringType}, {"b", stringType}}
+	for range 200 {
+		if body := g.merger(ps, stringType, false); body == "return a" || body == "return b" || body == "return a + b" {
+			t.Fatalf("drawn: %s", body)
+		}
+		if a := g.accumulator(stringType, false); a.ordered {
+			t.Fatalf("drawn: %s", a.add)
+		}
+	}
+}
+
+func TestSmallestIsShown(t *testing.T) {
+	p := &Program{Pipelines: map[string]string{"p0": "a long one", "p1": "short", "p2": "s"}}
+	if got := smallest(p, found("p0", "p1", "")); got != "short" {
+		t.Errorf("got %q", got)
+	}
+	if got := smallest(p, nil); got != "" {
+		t.Errorf("got %q", got)
+	}
+}
