@@ -46,7 +46,7 @@ func New(seed uint64, n int) (*Program, error) {
 			file.Reset()
 		}
 	}
-	main := fmt.Sprintf("%s\n\nfunc main() { oracle.Main(cases) }\n\nvar cases = []oracle.Case{\n%s}\n", strings.Join(g.decls, "\n\n"), cases.String())
+	main := fmt.Sprintf("%s\n%s\nfunc main() { oracle.Main(cases) }\n\nvar cases = []oracle.Case{\n%s}\n", strings.Join(g.decls, "\n\n"), helpers, cases.String())
 	return p, p.add("main.go", main)
 }
 
@@ -107,6 +107,8 @@ type variable struct {
 	run   string // the whole expression; or, with call, what follows the first of from
 	call  bool
 	plain string
+	// statement says that run and plain are statements, which declare it.
+	statement bool
 }
 
 func newGenerator(seed uint64) *generator {
@@ -132,6 +134,10 @@ func (g *generator) pipeline(number int) string {
 		if g.one(8) {
 			v = pick(g, g.vars)
 		}
+		if g.one(10) {
+			v = g.flow(v)
+			continue
+		}
 		v = g.apply(v, g.next(&v.data))
 	}
 	a := g.action(v)
@@ -144,7 +150,7 @@ func (g *generator) pipeline(number int) string {
 	g.statements(&b, needed, v)
 	fmt.Fprintf(&b, "%s}\n\nfunc want%d() []string {\n", a.run, number)
 	for _, v := range needed {
-		fmt.Fprintf(&b, "%s := %s\n", v.name, v.plain)
+		b.WriteString(v.declared(v.plain))
 	}
 	fmt.Fprintf(&b, "%s}\n\n", a.plain)
 	return b.String()
@@ -176,7 +182,7 @@ func (g *generator) statements(b *strings.Builder, needed []*variable, last *var
 	}
 	inlined := map[*variable]bool{}
 	for _, v := range needed {
-		if v.call && uses[v.from[0]] == 1 && g.IntN(4) > 0 {
+		if v.call && !v.from[0].statement && uses[v.from[0]] == 1 && g.IntN(4) > 0 {
 			inlined[v.from[0]] = true
 		}
 	}
@@ -193,9 +199,17 @@ func (g *generator) statements(b *strings.Builder, needed []*variable, last *var
 	}
 	for _, v := range needed {
 		if !inlined[v] {
-			fmt.Fprintf(b, "%s := %s\n", v.name, expr(v))
+			b.WriteString(v.declared(expr(v)))
 		}
 	}
+}
+
+// declared is the statement that makes a variable of an expression.
+func (v *variable) declared(expr string) string {
+	if v.statement {
+		return expr
+	}
+	return fmt.Sprintf("%s := %s\n", v.name, expr)
 }
 
 func (g *generator) add(v *variable) *variable {
@@ -211,7 +225,7 @@ func (g *generator) apply(d *variable, s *step) *variable {
 		v.from = append(v.from, s.other)
 	}
 	switch {
-	case strings.HasPrefix(s.call, "typed."):
+	case s.whole:
 		v.call = false
 	case s.other == nil && g.one(8):
 		name := fmt.Sprintf("step%d_%d", g.number, g.serial())

@@ -124,6 +124,15 @@ func write(p *Program, dir string) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
+	old, err := filepath.Glob(filepath.Join(dir, "pipelines*.go"))
+	if err != nil {
+		return err
+	}
+	for _, name := range old { // of a larger program that was kept
+		if err := os.Remove(name); err != nil {
+			return err
+		}
+	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
 			return err

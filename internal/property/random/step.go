@@ -58,6 +58,7 @@ func (d *data) on(n int, f string) string {
 type step struct {
 	out   data
 	call  string // after the dot
+	whole bool   // call is the whole expression
 	plain string // what the interpreter does
 	other *variable
 }
@@ -89,10 +90,10 @@ func (d *data) keyed(key, row *typ) data {
 
 // steps are what can follow any RDD, any of rows, any of pairs.
 var (
-	steps     = []func(*generator, *data) *step{mapping, mapping, tryMapping, filtering, flatMapping, tryFlatMapping, mapPartitions, toPair, toPair, tryToPair, flatToPair, union, repartition}
-	rowSteps  = []func(*generator, *data) *step{keyBy, keyBy, sortBy, sortFunc, distinct, distinctBy}
+	steps     = []func(*generator, *data) *step{mapping, mapping, tryMapping, filtering, flatMapping, tryFlatMapping, mapPartitions, toPair, toPair, tryToPair, flatToPair, union, union, repartition}
+	rowSteps  = []func(*generator, *data) *step{keyBy, keyBy, sortBy, sortFunc, distinct, distinctBy, doubling}
 	pairSteps = []func(*generator, *data) *step{mapValues, mapValues, keys, values, reduceByKey, reduceByKey, combineByKey, combineByKey,
-		aggregateByKey, aggregateByKey, groupByKey, groupByKey, flatMapGroups, joining, joining, joining, coGroup, coGroup, partitionBy, sortByKey}
+		aggregateByKey, aggregateByKey, groupByKey, groupByKey, flatMapGroups, joining, joining, joining, coGroup, coGroup, partitionBy, sortByKey, latestOf, swapping, groupedOf}
 )
 
 // next draws a step that can follow d.
@@ -304,7 +305,7 @@ func sortByKey(g *generator, d *data) *step {
 	if down {
 		opts = append(opts, "typed.Descending()")
 	}
-	return &step{out: out, call: fmt.Sprintf("typed.SortByKey(%s)", strings.Join(append([]string{d.name}, opts...), ", ")),
+	return &step{out: out, whole: true, call: fmt.Sprintf("typed.SortByKey(%s)", strings.Join(append([]string{d.name}, opts...), ", ")),
 		plain: fmt.Sprintf("oracle.Sort(%s, oracle.Key(func(p %s) %s { return p.Key }, %t))", d.name, d.rowType(), d.key.name, down)}
 }
 
@@ -313,6 +314,7 @@ func distinct(g *generator, d *data) *step {
 		return nil
 	}
 	return &step{out: data{row: d.row, order: bag, size: d.size},
+		whole: true,
 		call:  fmt.Sprintf("typed.Distinct(%s)", strings.Join(append([]string{d.name}, g.options()...), ", ")),
 		plain: fmt.Sprintf("oracle.First(%s, func(x %s) %s { return x })", d.name, d.row.name, d.row.name)}
 }
