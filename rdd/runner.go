@@ -29,7 +29,8 @@ type RunnerOptions struct {
 	// operator runs on its own. Tests compare the two.
 	NoKernels bool
 	// Strict fails tasks whose functions use the values of a group after they
-	// returned, or change their With value. It is for tests, and slow.
+	// returned, or change their With value, and clears batches that will be
+	// filled again. It is for tests, and slow.
 	Strict bool
 }
 

@@ -197,7 +197,7 @@ func (t *Task) runAcross(a *Across, in Run, ops []plan.Op, next Feed) error {
 func (t *Task) kernelFeed(s *segment, ops []plan.Op, next Feed, limit int64) Feed {
 	l := &link{ops: ops[s.from:s.to]}
 	row := new(int)
-	out := newOut(s.last.out, row, next)
+	out := newOut(s.last.out, row, t.forgetting(next))
 	if limit > 0 {
 		out.limit(limit)
 	}

@@ -35,6 +35,23 @@ func lend[V any](t *Task, values iter.Seq[V]) (lent iter.Seq[V], over func()) {
 // keepOn takes nothing back.
 func keepOn() {}
 
+// forgetting makes the rows of a batch zero when its consumer returned: one that
+// kept the slice, which is filled again, finds them gone. It returns next as it
+// is unless the runner is strict.
+func (t *Task) forgetting(next Feed) Feed {
+	if !t.runner.o.Strict {
+		return next
+	}
+	return func(b any) bool {
+		more := next(b)
+		// Rows that cannot be encoded, such as groups, are never kept.
+		if typ, err := b.(batch).typ(); err == nil {
+			typ.Clear(b.(batch).raw().rows())
+		}
+		return more
+	}
+}
+
 // changedEnv finds a With value that is no more what it was: the other tasks of
 // this process see the change, those of others do not.
 func (t *Task) changedEnv() *plan.Failure {

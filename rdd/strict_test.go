@@ -122,6 +122,35 @@ func TestGroupsAreLent(t *testing.T) {
 	}
 }
 
+func TestBatchesAreForgotten(t *testing.T) {
+	for want, w := range map[int64]*world{1: newWorld(t), 0: newWorld(t, strict)} {
+		task := &Task{runner: w.r}
+		var kept []int64
+		feed := task.forgetting(func(b any) bool {
+			kept = b.(*Rows[int64]).Rows
+			return false
+		})
+		out := newOut(&Rows[int64]{}, new(int), feed).self.(*Rows[int64])
+		out.Push(1)
+		if out.Flush() {
+			t.Error("the consumer wanted no more")
+		}
+		if len(kept) != 1 || kept[0] != want {
+			t.Errorf("a slice that was kept has %v, want %d", kept, want)
+		}
+	}
+	w := newWorld(t, strict)
+	double := MapOp(func(n int64) int64 { return 2 * n })
+	sums := collect[Pair[int64, int64]](w, w.pairsOf(3000).Narrow(MapValuesOp[int64](func(n int64) int64 { return n }), here(), true).
+		Wide(ReduceByKeyOp[int64](func(a, b int64) int64 { return a + b }), here(), reducing()))
+	if len(sums) != 10 {
+		t.Errorf("sums %v", sums)
+	}
+	if got := collect[int64](w, w.numbers(3000, 1).Narrow(double, here(), false)); len(got) != 3000 || got[2999] != 5998 {
+		t.Errorf("%d rows", len(got))
+	}
+}
+
 // pairsOf are the numbers up to n by their last digit.
 func (w *world) pairsOf(n int64) *Node {
 	return w.numbers(n, 1).Narrow(MapToPairOp(func(n int64) (int64, int64) { return n % 10, n }), here(), false)
@@ -129,6 +158,10 @@ func (w *world) pairsOf(n int64) *Node {
 
 func grouping() Wide {
 	return Wide{Kind: plan.HashPartitioner, N: 1, Sinks: []string{"map"}, Post: true, Class: plan.Unordered}
+}
+
+func reducing() Wide {
+	return Wide{Kind: plan.HashPartitioner, N: 1, Sinks: []string{"map"}, Class: plan.Unordered}
 }
 
 func cogrouping() Wide {

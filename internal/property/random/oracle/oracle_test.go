@@ -123,13 +123,16 @@ type tree struct {
 }
 
 func TestMake(t *testing.T) {
-	seen := map[string]bool{}
+	seen, sizes := map[string]bool{}, map[int32]bool{}
 	for seed := range uint64(200) {
 		a, b := Make[tree](seed), Make[tree](seed)
 		if Show(a) != Show(b) || Hash(a) != Hash(b) {
 			t.Fatalf("seed %d: %s and %s", seed, Show(a), Show(b))
 		}
-		seen[Show(a)] = true
+		seen[Show(a)], sizes[a.size] = true, true
+	}
+	if len(sizes) < 20 {
+		t.Errorf("%d different values of an unexported field", len(sizes))
 	}
 	if len(seen) < 150 {
 		t.Errorf("%d different values", len(seen))
