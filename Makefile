@@ -7,7 +7,7 @@ RACE = ./internal/engine/... ./internal/launch/... ./internal/show/... ./interna
 
 GOROOT = $(shell go env GOROOT)
 
-.PHONY: run test race vet lint generate bench check
+.PHONY: run test race random vet lint generate bench check
 
 # Word count over the sources of Go itself, ninety megabytes of text: all its
 # regular files, those with names that a * alone leaves out (.x, _x) too. The
@@ -23,6 +23,11 @@ test: vet
 
 race:
 	go test -race -short $(RACE)
+
+# Ten thousand random pipelines, of seeds that nobody has run. It takes hours;
+# what it finds is repeated by the command that it prints.
+random:
+	go test -timeout 0 -v ./internal/property/random -run TestRandomPipelines -seed $$(date +%s) -programs 40 -n 250
 
 vet:
 	go vet ./...

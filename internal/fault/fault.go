@@ -27,7 +27,8 @@ type Faults struct {
 
 	mu     sync.Mutex
 	tried  map[string]bool
-	lost   map[string]bool
+	lost   map[string]bool // shuffles
+	losses map[string]int  // of stages that read them
 	counts Counts
 }
 
@@ -39,7 +40,7 @@ type Counts struct {
 
 // New returns faults of a seed.
 func New(seed uint64) *Faults {
-	return &Faults{seed: seed, tried: map[string]bool{}, lost: map[string]bool{}}
+	return &Faults{seed: seed, tried: map[string]bool{}, lost: map[string]bool{}, losses: map[string]int{}}
 }
 
 // Counts returns what has failed so far.
@@ -95,9 +96,10 @@ func failure(st *plan.Stage) *plan.Failure {
 	return &plan.Failure{Class: plan.FailUser, Row: -1, Offset: -1, Message: fmt.Sprintf("%v in stage %s", errFault, st.Name)}
 }
 
-// way draws how the first attempt of a task fails. Others do not.
+// way draws how the first attempt of a task fails. Others do not, nor those of
+// a later action for the same stage, which counts failures on.
 func (f *Faults) way(t *plan.Task) way {
-	task := fmt.Sprint(t.Action, t.Stage, t.Partition)
+	task := fmt.Sprint(t.Stage, "/", t.Partition)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.tried[task] {
@@ -123,23 +125,29 @@ func (f *Faults) draw(name string) uint64 {
 	return h.Sum64() >> 7
 }
 
-// lose removes an output that the task is about to read. Each shuffle loses
-// one: a stage whose inputs are lost again and again is given up.
+// most is how many outputs the tasks of a stage find gone: a stage that makes no
+// progress, because its inputs are lost again and again, is given up.
+const most = 2
+
+// lose removes an output that the task is about to read, of each shuffle one.
 func (f *Faults) lose(t *plan.Task) {
 	for _, in := range t.Inputs {
-		if name := fmt.Sprint(in.Stage); len(in.Outputs) > 0 && f.once(name) {
+		name := fmt.Sprint(in.Stage)
+		if len(in.Outputs) > 0 && f.loses(fmt.Sprint(t.Action, t.Stage), name) {
 			f.remove(in.Outputs[f.draw(name)%uint64(len(in.Outputs))])
 		}
 	}
 }
 
-func (f *Faults) once(name string) bool {
+// loses says whether a shuffle loses an output to a stage that reads it.
+func (f *Faults) loses(reader, shuffle string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.lost[name] {
+	if f.lost[shuffle] || f.losses[reader] == most {
 		return false
 	}
-	f.lost[name] = true
+	f.lost[shuffle] = true
+	f.losses[reader]++
 	return true
 }
 

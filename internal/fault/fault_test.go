@@ -145,6 +145,23 @@ func TestRealErrorsStay(t *testing.T) {
 	}
 }
 
+// TestAStageOfManyShufflesMakesProgress reads more shuffles than a stage may
+// find gone one after the other.
+func TestAStageOfManyShufflesMakesProgress(t *testing.T) {
+	for seed := range uint64(3) {
+		s := session(t, fault.New(seed), fault.Attempts)
+		all := s.Empty[int64]()
+		for range 8 {
+			all = all.Union(s.Range(100, typed.Partitions(3)).MapToPair(word).ReduceByKey(add, typed.Partitions(1)).Values())
+		}
+		for range 2 {
+			if n, err := all.Count(t.Context()); err != nil || n != 8*13 {
+				t.Errorf("seed %d: %d rows: %v", seed, n, err)
+			}
+		}
+	}
+}
+
 // TestWithoutAttemptsFaultsShow is how a session ends that does not try again.
 func TestWithoutAttemptsFaultsShow(t *testing.T) {
 	s := session(t, fault.New(1), 0)
