@@ -285,6 +285,7 @@ func root(e ast.Expr, info *types.Info) *ast.Ident {
 
 // helpers finds generic helpers of other packages that take or give RDDs:
 // their operators are generated nowhere for the types they are called with.
+// Those of typed and typedtest need no code for any type.
 func (s *checker) helpers() {
 	for _, fn := range s.Funcs {
 		for _, b := range fn.Blocks {
@@ -298,7 +299,7 @@ func (s *checker) helpers() {
 					continue
 				}
 				pkg := scan.PackageOf(callee).Pkg
-				if pkg.Path() == api.Typed || !strings.HasPrefix(pkg.Path(), firstElement(s.Types.Path())) || !api.Holds(callee.Signature) {
+				if strings.HasPrefix(pkg.Path()+"/", api.Typed+"/") || !strings.HasPrefix(pkg.Path(), firstElement(s.Types.Path())) || !api.Holds(callee.Signature) {
 					continue
 				}
 				s.report(c.Pos(), diag.ForeignHelper, pkg.Name()+"."+callee.Origin().Name(), pkg.Path(), s.argList(callee))
