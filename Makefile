@@ -27,7 +27,7 @@ race:
 # Ten thousand random pipelines, of seeds that nobody has run. It takes hours;
 # what it finds is repeated by the command that it prints.
 random:
-	go test -timeout 0 -v ./internal/property/random -run TestRandomPipelines -seed $$(date +%s) -programs 40 -n 250
+	go test -timeout 0 -v ./internal/property/random -run TestRandomPipelines -seed $$(date +%s) -programs 40 -pipelines 250
 
 vet:
 	go vet ./...

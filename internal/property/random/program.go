@@ -4,7 +4,7 @@
 // interpreter of package oracle. The tests give the package to rddgen, compile
 // it, and run its pipelines in all modes.
 //
-//	go test ./internal/property/random -seed 17 -n 100
+//	go test ./internal/property/random -seed 17 -pipelines 100
 //
 // replays a package; with -programs, that many packages follow from the seed on.
 package random

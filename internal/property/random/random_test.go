@@ -22,10 +22,10 @@ import (
 )
 
 var (
-	seed     = flag.Uint64("seed", 1, "the seed of the first package")
-	n        = flag.Int("n", 20, "how many pipelines a package has")
-	programs = flag.Int("programs", 1, "how many packages are run, with seeds from -seed on")
-	keep     = flag.String("keep", "", "write the packages below this directory and leave them there")
+	seed      = flag.Uint64("seed", 1, "the seed of the first package")
+	pipelines = flag.Int("pipelines", 20, "how many pipelines a package has")
+	programs  = flag.Int("programs", 1, "how many packages are run, with seeds from -seed on")
+	keep      = flag.String("keep", "", "write the packages below this directory and leave them there")
 )
 
 const root = "../../.."
@@ -43,7 +43,7 @@ func TestRandomPipelines(t *testing.T) {
 }
 
 func runProgram(t *testing.T, seed uint64) {
-	p, err := New(seed, *n)
+	p, err := New(seed, *pipelines)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func runProgram(t *testing.T, seed uint64) {
 	if *keep != "" {
 		dir = filepath.Join(*keep, fmt.Sprint(seed))
 	}
-	again := fmt.Sprintf("go test ./internal/property/random -seed %d -n %d", seed, *n)
+	again := fmt.Sprintf("go test ./internal/property/random -seed %d -pipelines %d", seed, *pipelines)
 	start := time.Now()
 	if err := write(p, dir); err != nil {
 		t.Fatal(err)
@@ -68,7 +68,7 @@ func runProgram(t *testing.T, seed uint64) {
 	if err != nil {
 		t.Errorf("%v\n\t%s", err, again)
 	}
-	t.Logf("%d pipelines: generated in %v, built in %v, run in %v", *n, generated.Sub(start), built.Sub(generated), time.Since(built))
+	t.Logf("%d pipelines: generated in %v, built in %v, run in %v", *pipelines, generated.Sub(start), built.Sub(generated), time.Since(built))
 	for _, f := range wrong {
 		t.Errorf("%s, %s: %s\n\t%s", f.Case, f.Mode, f.Error, again)
 	}
