@@ -42,7 +42,8 @@ var imports = map[string][]string{
 	"shuffle/weight": {},
 	"storage":        {compress},
 
-	"internal/sched":       {"internal/sched/model", "internal/sched/queue", "rdd/plan"},
+	"internal/sched":       {"internal/sched/blame", "internal/sched/model", "internal/sched/queue", "rdd/plan"},
+	"internal/sched/blame": {"internal/sched/model", "rdd/plan"},
 	"internal/sched/model": {"rdd/plan"},
 	"internal/sched/queue": {},
 	"internal/sched/sim":   {"internal/sched", "internal/sched/model", "rdd/plan"},

@@ -126,10 +126,7 @@ func (s *Scheduler) suspectTask(a *attempt) {
 	if a.state == killing || a.st.dead {
 		return
 	}
-	t := &a.st.tasks[a.part]
-	if t.crashes++; t.crashes >= 2 {
-		t.alone = true
-	}
+	a.st.tasks[a.part].blame.Crashed()
 }
 
 // endedByExec ends an attempt whose process is gone.
@@ -141,10 +138,7 @@ func (s *Scheduler) endedByExec(a *attempt, ev *model.TaskFailed) {
 	}
 	if was != killing {
 		s.failed++
-		if ev.Class == model.Crash {
-			// No back-off: nothing says that it would help.
-			a.st.tasks[a.part].held = 0
-		} else {
+		if ev.Class != model.Crash {
 			s.judge(a, ev)
 		}
 	}

@@ -37,15 +37,15 @@ func (s *Scheduler) fetchFailed(a *attempt, ev *model.TaskFailed) {
 	t := &st.tasks[i]
 	src := ev.Source
 	if src == nil {
-		s.infra(a, ev.Message)
+		s.charge(a, t.blame.Worker(&s.cfg, s.now, ev.Message), ev)
 		return
 	}
 	if src.Block != nil {
 		s.blockGone(st.job, *src.Block)
 		return
 	}
-	t.fetches = min(t.fetches+1, 16)
-	s.hold(st, i, s.backoff(int(t.fetches)-1, s.cfg.BackoffMax))
+	t.blame.Fetch(&s.cfg, s.now)
+	s.hold(st, i)
 	up := st.job.shared[src.Key]
 	if up == nil || src.Map < 0 || src.Map >= up.n || up.tasks[src.Map].state != model.TaskFinished ||
 		up.attemptID(src.Map) != src.Attempt {
@@ -53,7 +53,7 @@ func (s *Scheduler) fetchFailed(a *attempt, ev *model.TaskFailed) {
 	}
 	o := &up.outs[src.Map]
 	if o.owner < 0 {
-		s.infra(a, ev.Message)
+		s.charge(a, t.blame.Worker(&s.cfg, s.now, ev.Message), ev)
 		return
 	}
 	owner := s.workers[o.owner]
@@ -230,7 +230,7 @@ func (s *Scheduler) noWorkDue(j *job) {
 func (s *Scheduler) starved(j *job) bool {
 	for _, st := range j.runnable {
 		for _, w := range s.workers {
-			if w.state == model.WorkerLive && !w.excluded && s.eligible(st, w) {
+			if w.takes(s.now) && s.eligible(st, w) {
 				return false
 			}
 		}

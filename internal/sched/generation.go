@@ -217,7 +217,7 @@ func (s *Scheduler) differs(st *stage, i int, ev *model.TaskDone) bool {
 		return false
 	}
 	if st.spec.Inexact {
-		return t.rowsWere != ev.Rows
+		return st.outs[i].rows != ev.Rows
 	}
 	return t.rowSum != ev.RowSum
 }

@@ -57,7 +57,7 @@ func (c *checker) worker(w *worker) {
 	if used != w.used || unstarted != w.unstarted || len(perJob) != len(w.perJob) {
 		c.bad("I11: %s: memory %d, unstarted %d, want %d, %d", w.id, w.used, w.unstarted, used, unstarted)
 	}
-	if w.state != model.WorkerLive || w.excluded {
+	if !w.takes(c.s.now) {
 		free = 0
 	} else if w.probation > 0 {
 		free = min(free, 1-w.busy())
@@ -194,7 +194,7 @@ func (c *checker) task(st *stage, i int) {
 		c.bad("I23: %s p%d is %s, queued %v", st.id, i, t.state, inSet)
 	}
 	ready := t.counted && !alive && (t.cached || st.ready(i))
-	if ready && t.state == model.TaskIdle && t.held <= c.s.now {
+	if ready && t.state == model.TaskIdle && t.blame.Held() <= c.s.now {
 		c.bad("I23: %s p%d could start and is idle", st.id, i)
 	}
 	if t.state == model.TaskPending && !ready {

@@ -37,7 +37,7 @@ func (s *Scheduler) finish(st *stage, i int, o output, owner *worker) {
 		st.withdraw(i)
 	}
 	t.state = model.TaskFinished
-	t.held = 0
+	t.blame.Succeeded()
 	o.owner = -1
 	st.outs[i] = o
 	if owner != nil {
@@ -70,7 +70,7 @@ func (s *Scheduler) unfinish(st *stage, i int) []*stage {
 		st.act.unaccepted(i)
 	}
 	st.sums = addCounters(st.sums, o.counters, -1)
-	*o = output{owner: -1}
+	*o = output{owner: -1, rows: o.rows} // rows are compared when it is made again
 	t.state = model.TaskIdle
 	t.again = true
 	st.done--
@@ -163,9 +163,6 @@ func (s *Scheduler) loseSome(st *stage, lost []int, why string, alive bool) {
 	st.lost = true
 	var readers []*stage
 	for _, i := range lost {
-		if alive {
-			st.tasks[i].gone++
-		}
 		if s.cfg.Journal {
 			s.record(model.OutputGone{Stage: st.id, Partition: i, Why: why}, false)
 		}
@@ -183,10 +180,9 @@ func (s *Scheduler) loseSome(st *stage, lost []int, why string, alive bool) {
 		s.episode(r, why)
 	}
 	for _, i := range lost {
-		if int(st.tasks[i].gone) >= s.cfg.OutputGone {
+		if n := st.tasks[i].blame.OutputGone(); n >= s.cfg.OutputGone && !st.dead {
 			s.failStage(st, &model.Cause{Kind: model.CauseNoProgress, Stage: st.id, Site: st.spec.Site, Partition: i,
-				Message: taskText(st, i) + ": its output was gone " + strconv.Itoa(int(st.tasks[i].gone)) + " times: " + why})
-			return
+				Message: taskText(st, i) + ": its output was gone " + strconv.Itoa(n) + " times: " + why})
 		}
 	}
 }

@@ -31,7 +31,7 @@ type batch struct {
 // refresh brings a worker's free slots up to date.
 func (s *Scheduler) refresh(w *worker) {
 	free := 0
-	if w.state == model.WorkerLive && !w.excluded {
+	if w.takes(s.now) {
 		free = w.slots - w.busy()
 		if w.probation > 0 {
 			free = min(free, 1-w.busy())
@@ -219,11 +219,13 @@ func (s *Scheduler) eligible(st *stage, w *worker) bool {
 // shuns reports whether st keeps away from w. When others went, it may be needed
 // after all.
 func (s *Scheduler) shuns(st *stage, w *worker) bool {
-	if !slices.Contains(st.shunned, int32(w.idx)) {
-		return false
-	}
+	return st.blame.Shuns(w.idx) && s.another(func(o *worker) bool { return !st.blame.Shuns(o.idx) })
+}
+
+// another reports whether some worker that takes launches will do.
+func (s *Scheduler) another(will func(*worker) bool) bool {
 	for _, o := range s.workers {
-		if o.state == model.WorkerLive && !o.excluded && !slices.Contains(st.shunned, int32(o.idx)) {
+		if o.takes(s.now) && will(o) {
 			return true
 		}
 	}
@@ -277,18 +279,10 @@ func (s *Scheduler) loosest(st *stage) model.Level {
 // unless it waited long enough or failed everywhere (R21, R36).
 func (s *Scheduler) suits(st *stage, i int, w *worker) bool {
 	t := &st.tasks[i]
-	if w.memory > 0 && w.used+st.job.limits.Memory<<t.grown > w.memory && len(w.attempts) > 0 {
+	if w.memory > 0 && w.used+st.job.limits.Memory<<t.blame.Grown() > w.memory && len(w.attempts) > 0 {
 		return false
 	}
-	if t.past == nil || s.now >= t.past.relax || !slices.Contains(t.past.avoid, int32(w.idx)) {
-		return true
-	}
-	for _, o := range s.workers {
-		if o.state == model.WorkerLive && !o.excluded && !slices.Contains(t.past.avoid, int32(o.idx)) {
-			return false
-		}
-	}
-	return true
+	return !t.blame.Avoids(w.idx, s.now) || !s.another(func(o *worker) bool { return !t.blame.FailedOn(o.idx) })
 }
 
 // wait is how long st waits at a level (R11, R13). A rebuild of a cached block

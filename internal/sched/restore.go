@@ -219,7 +219,7 @@ func (s *Scheduler) applyDone(id model.AttemptID, by plan.WorkerID, rowSum uint6
 	}
 	o.term, o.seq = id.Term, id.Seq
 	t := &st.tasks[i]
-	t.rowSum, t.rowsWere = rowSum, o.rows
+	t.rowSum = rowSum
 	s.finish(st, i, o, owner)
 	if st.act != nil {
 		s.accepted(st.act, i)
@@ -244,7 +244,7 @@ func (s *Scheduler) applyLaunched(w *worker, no int, id model.AttemptID) {
 		w.execNo = max(w.execNo, no)
 	}
 	a := &attempt{key: attemptKey{id.Term, id.Seq}, gen: id.Gen, st: st, part: i, w: w, pos: len(w.attempts), exec: e,
-		level: model.Anywhere, reads: st.current(), memory: st.job.limits.Memory << t.grown}
+		level: model.Anywhere, reads: st.current(), memory: st.job.limits.Memory << t.blame.Grown()}
 	s.book(a)
 	s.recount(st, i)
 	if !t.counted {
@@ -277,10 +277,9 @@ func (s *Scheduler) applyFailure(r model.Failure) {
 		return
 	}
 	t := &st.tasks[i]
-	t.failures++
-	h := t.history()
-	h.tries = append(h.tries, model.Try{Attempt: r.Attempt, Worker: r.Worker, Class: r.Class, Signature: r.Signature})
-	h.avoid = append(h.avoid, int32(s.known(r.Worker).idx))
+	t.blame.Avoid(s.known(r.Worker).idx, 0)
+	// A verdict that followed has a record of its own.
+	t.blame.Own(&s.cfg, st.job.limits.MaxFailures, model.Try{Attempt: r.Attempt, Worker: r.Worker, Class: r.Class, Signature: r.Signature})
 	s.recountLater(st, i)
 }
 

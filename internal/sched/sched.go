@@ -1,6 +1,7 @@
 package sched
 
 import (
+	"github.com/gordd-project/gordd/internal/sched/blame"
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/internal/sched/queue"
 	"github.com/gordd-project/gordd/rdd/plan"
@@ -29,6 +30,7 @@ type Scheduler struct {
 	probes   uint64
 	verifies []*verify
 	bans     []ban
+	blame    blame.Cluster
 	timers   queue.Timers[timer]
 
 	demand  // worklists of stage.go
@@ -276,6 +278,7 @@ const (
 	timerSpec                     // a stage may have stragglers
 	timerHold                     // workers had time to come back
 	timerNoWork                   // a job may have nowhere to run
+	timerBarred                   // a worker that was left out is let in again
 )
 
 func (s *Scheduler) after(at model.Instant, t timer) {
@@ -314,5 +317,8 @@ func (s *Scheduler) expire(t timer) {
 		s.stragglers(t.st)
 	case timerNoWork:
 		s.noWorkDue(t.job)
+	case timerBarred:
+		s.refresh(t.w)
+		s.wakeAll()
 	}
 }

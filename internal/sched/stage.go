@@ -209,7 +209,7 @@ func (s *Scheduler) review(st *stage, i int) {
 		t.state = model.TaskRunning
 		return
 	}
-	ok := t.counted && t.held <= s.now && (t.cached || st.ready(i))
+	ok := t.counted && t.blame.Held() <= s.now && (t.cached || st.ready(i))
 	switch {
 	case ok && t.state != model.TaskPending:
 		t.state = model.TaskPending
@@ -246,7 +246,7 @@ func (s *Scheduler) push(st *stage, i int) {
 	t := &st.tasks[i]
 	p := &st.pending
 	switch {
-	case t.alone || t.past != nil && len(t.past.avoid) > 0:
+	case t.blame.Picky():
 		p.picky = append(p.picky, int32(i))
 	case s.pushLocal(st, i):
 		p.fussy.Add(i)

@@ -3,6 +3,7 @@ package sched
 import (
 	"time"
 
+	"github.com/gordd-project/gordd/internal/sched/blame"
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/internal/sched/queue"
 	"github.com/gordd-project/gordd/rdd/plan"
@@ -105,8 +106,7 @@ type stage struct {
 	tasks   []task
 	outs    []output // of done tasks
 	done    int
-	failsOn map[int32]int   // tasks that failed by their own fault, by worker (R36)
-	shunned []int32         // workers that tasks of the stage keep away from
+	blame   blame.Stage
 	byOwner map[int32]int32 // outputs by index of the worker that holds them
 	cache   *cacheSet       // of the cached data set nearest to the sink
 	gen     model.Gen
@@ -158,41 +158,15 @@ type pendings struct {
 func (p *pendings) len() int { return p.plain.Len() + p.fussy.Len() + len(p.picky) }
 
 type task struct {
-	state    model.TaskState
-	failures uint8
-	crashes  uint8
-	gone     uint8 // outputs lost while their owner lived
-	grown    uint8 // doublings of the memory reservation
-	fetches  uint8 // failures to fetch in a row
-	counted  bool  // in stage.active or, if cached, demanded without
-	cached   bool  // counted without reading the parents
-	alone    bool
-	slow     bool   // it waits for a twin
-	again    bool   // it was done once: its output was lost
-	want     uint16 // readers of this output alone, and the action
-	infra    uint16
-	held     model.Instant // back-off
-	rowSum   uint64        // of its first success in this generation
-	rowsWere int64
-	live     [2]*attempt
-	past     *past
-}
-
-// past is what is remembered of a task's failures.
-type past struct {
-	tries   []model.Try // that count, for the error
-	avoid   []int32     // workers it failed on
-	relax   model.Instant
-	deaths  []int32 // workers whose process died under it
-	disks   int
-	stalled model.Instant // storage unavailable since
-}
-
-func (t *task) history() *past {
-	if t.past == nil {
-		t.past = &past{}
-	}
-	return t.past
+	state   model.TaskState
+	counted bool   // in stage.active or, if cached, demanded without
+	cached  bool   // counted without reading the parents
+	slow    bool   // it waits for a twin
+	again   bool   // it was done once: its output was lost
+	want    uint16 // readers of this output alone, and the action
+	rowSum  uint64 // of its first success in this generation
+	live    [2]*attempt
+	blame   blame.Task
 }
 
 // output is what is kept of a success.
@@ -287,7 +261,8 @@ type worker struct {
 	scoreAt   model.Instant
 	outUntil  model.Instant // quarantine
 	probation int
-	excluded  bool
+	excluded  bool          // by a person
+	barredTo  model.Instant // left out by failures of several jobs until then (R36)
 	diskFull  bool
 	attempts  []*attempt
 	zombies   map[attemptKey]bool // that run there and are not on the books: they hold slots too
@@ -300,6 +275,11 @@ type worker struct {
 	holds     int // registered outputs
 	batch     int // of this pass, + 1
 	batchPass uint64
+}
+
+// takes reports whether launches may go to the worker at all.
+func (w *worker) takes(now model.Instant) bool {
+	return w.state == model.WorkerLive && !w.excluded && now >= w.barredTo
 }
 
 // busy returns how many slots are taken.

@@ -3,8 +3,8 @@ package sched
 import (
 	"fmt"
 	"slices"
-	"time"
 
+	"github.com/gordd-project/gordd/internal/sched/blame"
 	"github.com/gordd-project/gordd/internal/sched/model"
 )
 
@@ -20,10 +20,10 @@ func (s *Scheduler) launch(w *worker, st *stage, i int, level model.Level, twin 
 	s.launched++
 	a := &attempt{
 		key: attemptKey{s.cfg.Term, s.seq}, gen: st.gen, st: st, part: i, w: w, pos: len(w.attempts),
-		level: level, twin: twin, alone: t.alone, reads: st.current(), launched: s.now, moved: s.now,
-		memory: st.job.limits.Memory << t.grown,
+		level: level, twin: twin, alone: t.blame.Alone(), reads: st.current(), launched: s.now, moved: s.now,
+		memory: st.job.limits.Memory << t.blame.Grown(),
 	}
-	a.exec = s.execFor(st.job, w, t.alone)
+	a.exec = s.execFor(st.job, w, t.blame.Alone())
 	st.job.pool.served++
 	s.book(a)
 	s.batch(a)
@@ -172,34 +172,38 @@ func (s *Scheduler) killStuck(w *worker) {
 		}
 		a.stuck = true
 		s.kill(a, "no progress for "+s.cfg.NoProgressKill.String())
-		s.blame(a, &model.TaskFailed{Message: "made no progress for " + s.cfg.NoProgressKill.String()})
+		s.ownFault(a, &model.TaskFailed{Message: "made no progress for " + s.cfg.NoProgressKill.String()})
 		if !a.st.dead {
 			s.recountLater(a.st, a.part)
 		}
 	}
 }
 
-// shun keeps a stage away from a worker on which several of its tasks failed,
-// while others succeed: never from more than a third of the workers (R36).
+// shun keeps a stage away from a worker on which several of its tasks failed
+// while others succeed, and everybody if those of several jobs do (R36).
 func (s *Scheduler) shun(st *stage, w *worker) {
-	if st.failsOn == nil {
-		st.failsOn = map[int32]int{}
-	}
-	st.failsOn[int32(w.idx)]++
-	if st.failsOn[int32(w.idx)] < s.cfg.ExcludeStage || st.wins == 0 || slices.Contains(st.shunned, int32(w.idx)) {
-		return
-	}
-	live := 0
+	live, out := 0, 0
 	for _, o := range s.workers {
-		if o.state == model.WorkerLive {
+		switch {
+		case o.takes(s.now):
 			live++
+		case o.state == model.WorkerLive, o.state == model.WorkerQuarantined:
+			live++
+			out++
 		}
 	}
-	if 3*(len(st.shunned)+1) > live {
-		return
+	note := model.Note{Kind: model.NoteExcluded, Job: st.job.id, Stage: st.id, Worker: w.id}
+	n, shun := st.blame.Failed(w.idx, s.cfg.ExcludeStage, live, st.wins > 0)
+	if shun {
+		note.Count = n
+		s.emit(note)
 	}
-	st.shunned = append(st.shunned, int32(w.idx))
-	s.emit(model.Note{Kind: model.NoteExcluded, Job: st.job.id, Stage: st.id, Worker: w.id, Count: st.failsOn[int32(w.idx)]})
+	if d, bar := s.blame.Failed(&s.cfg, s.now, w.idx, st.job.id, live, out); bar && w.takes(s.now) {
+		w.barredTo = s.now.Add(d)
+		s.after(w.barredTo, timer{kind: timerBarred, w: w})
+		s.refresh(w)
+		s.emit(model.Note{Kind: model.NoteExcluded, Worker: w.id, Text: "tasks of several jobs fail there: left out for " + d.String()})
+	}
 }
 
 func (s *Scheduler) killAll(st *stage, i int, reason string) {
@@ -279,8 +283,8 @@ func (s *Scheduler) taskDone(w *worker, ev model.TaskDone) {
 func (s *Scheduler) accept(w *worker, st *stage, i int, a *attempt, ev *model.TaskDone) {
 	o := output{term: a.key.term, seq: a.key.seq, rows: ev.Rows, bytes: ev.Bytes, sum: ev.Sum, sizes: ev.Sizes, counters: ev.Counters}
 	t := &st.tasks[i]
-	t.rowSum, t.rowsWere = ev.RowSum, ev.Rows
-	t.fetches = 0
+	t.rowSum = ev.RowSum
+	t.blame.Succeeded()
 	owner := w
 	switch {
 	case st.spec.Kind == model.MapStage:
@@ -421,131 +425,69 @@ func (s *Scheduler) taskFailed(w *worker, ev model.TaskFailed) {
 
 // judge charges a failure to whom it belongs.
 func (s *Scheduler) judge(a *attempt, ev *model.TaskFailed) {
+	b := &a.st.tasks[a.part].blame
 	switch ev.Class {
 	case model.Fetch:
 		s.fetchFailed(a, ev)
 	case model.Infra, model.Killed, model.Refused, model.Crash:
-		s.infra(a, ev.Message)
+		s.charge(a, b.Worker(&s.cfg, s.now, ev.Message), ev)
 	case model.Storage:
-		s.storageDown(a, ev)
+		s.charge(a, b.Storage(&s.cfg, s.now, ev.Message), ev)
 	case model.Resource:
-		s.resource(a, ev)
+		if ev.Disk {
+			s.avoid(a.st, a.part, a.w)
+		}
+		s.charge(a, b.Resource(ev, a.st.job.limits.MaxFailures > 1), ev)
 	default: // User, Input, and whatever a newer worker may mean
-		s.blame(a, ev)
+		s.ownFault(a, ev)
 	}
 }
 
-// blame counts a failure that is the task's own (R21).
-func (s *Scheduler) blame(a *attempt, ev *model.TaskFailed) {
+// charge fails a task for good, or lets it wait for its next attempt.
+func (s *Scheduler) charge(a *attempt, v *blame.Verdict, ev *model.TaskFailed) {
 	st, i := a.st, a.part
-	t := &st.tasks[i]
-	t.failures++
-	h := t.history()
-	h.tries = append(h.tries, model.Try{Attempt: a.id(), Worker: a.w.id, Class: ev.Class, Signature: ev.Signature, Message: ev.Message})
+	if v == nil {
+		s.hold(st, i)
+		return
+	}
+	c := &model.Cause{Kind: v.Kind, Message: taskText(st, i) + ": " + v.Text, Stage: st.id, Site: st.spec.Site, Partition: i}
+	if v.Kind != model.CauseInfra {
+		c.Detail = ev.Detail
+	}
+	if v.Kind == model.CauseTask || v.Kind == model.CauseDeterministic || v.Kind == model.CauseCrash {
+		c.Tries = st.tasks[i].blame.Tries()
+	}
+	s.failStage(st, c)
+}
+
+// ownFault counts a failure that is the task's own (R21).
+func (s *Scheduler) ownFault(a *attempt, ev *model.TaskFailed) {
+	st, i := a.st, a.part
 	s.avoid(st, i, a.w)
 	s.shun(st, a.w)
 	s.record(model.Failure{Attempt: a.id(), Worker: a.w.id, Class: ev.Class, Signature: ev.Signature}, false)
-	switch {
-	case int(t.failures) >= st.job.limits.MaxFailures:
-		text := fmt.Sprintf("%s: failed %d times, last: %s", taskText(st, i), t.failures, ev.Message)
-		if t.failures == 1 {
-			text = taskText(st, i) + ": " + ev.Message
-		}
-		s.failTask(st, i, model.CauseTask, text, h.tries, ev.Detail)
-	case s.cfg.Deterministic && h.deterministic(ev.Signature):
-		s.failTask(st, i, model.CauseDeterministic, taskText(st, i)+": fails the same way wherever it runs: "+ev.Message, h.tries, ev.Detail)
-	}
-}
-
-// deterministic is R22: the same failure elsewhere decides at once if it names a
-// row, else the third one does.
-func (h *past) deterministic(sig model.Signature) bool {
-	if sig == (model.Signature{}) {
-		return false
-	}
-	equal, elsewhere := 0, false
-	last := h.tries[len(h.tries)-1]
-	for _, t := range h.tries {
-		if t.Signature == sig {
-			equal++
-			elsewhere = elsewhere || t.Worker != last.Worker
-		}
-	}
-	return elsewhere && (sig.HasRow || equal >= 3)
+	s.charge(a, st.tasks[i].blame.Own(&s.cfg, st.job.limits.MaxFailures, model.Try{Attempt: a.id(), Worker: a.w.id,
+		Class: ev.Class, Signature: ev.Signature, Message: ev.Message}), ev)
 }
 
 // avoid keeps a task away from a worker for a while (R21, R36).
 func (s *Scheduler) avoid(st *stage, i int, w *worker) {
-	h := st.tasks[i].history()
-	if !slices.Contains(h.avoid, int32(w.idx)) {
-		h.avoid = append(h.avoid, int32(w.idx))
-	}
-	h.relax = s.now.Add(s.cfg.ElsewhereWait)
+	until := s.now.Add(s.cfg.ElsewhereWait)
+	st.tasks[i].blame.Avoid(w.idx, until)
 	if s.cfg.ElsewhereWait > 0 {
-		s.after(h.relax, timer{kind: timerStage, st: st})
+		s.after(until, timer{kind: timerStage, st: st})
 	}
 }
 
-// hold keeps a task back for a while.
-func (s *Scheduler) hold(st *stage, i int, d time.Duration) {
-	st.tasks[i].held = s.now.Add(d)
-	s.after(st.tasks[i].held, timer{kind: timerTask, st: st, i: i})
-}
-
-// backoff doubles from the least to most.
-func (s *Scheduler) backoff(k int, most time.Duration) time.Duration {
-	return min(s.cfg.BackoffMin<<min(max(k, 0), 20), most)
+// hold looks at a task again when it is not held back any more.
+func (s *Scheduler) hold(st *stage, i int) {
+	if at := st.tasks[i].blame.Held(); at > s.now {
+		s.after(at, timer{kind: timerTask, st: st, i: i})
+	}
 }
 
 func (s *Scheduler) taskHeld(st *stage, i int) {
 	if !st.dead {
 		s.review(st, i)
 	}
-}
-
-// infra is R23: the task tries again, and is only blamed if it meets too much.
-func (s *Scheduler) infra(a *attempt, message string) {
-	st, i := a.st, a.part
-	t := &st.tasks[i]
-	t.infra++
-	if int(t.infra) >= s.cfg.MaxInfra {
-		s.failTask(st, i, model.CauseInfra, fmt.Sprintf("%s: met %d failures of workers, last: %s", taskText(st, i), t.infra, message), nil, nil)
-		return
-	}
-	s.hold(st, i, s.backoff(int(t.infra)-1, s.cfg.BackoffMax))
-}
-
-// storageDown waits for a storage system that is down as a whole (R23).
-func (s *Scheduler) storageDown(a *attempt, ev *model.TaskFailed) {
-	st, i := a.st, a.part
-	h := st.tasks[i].history()
-	if h.stalled == 0 {
-		h.stalled = s.now
-	}
-	if down := s.now.Sub(h.stalled); down >= s.cfg.StorageWait {
-		s.failTask(st, i, model.CauseStorage, fmt.Sprintf("%s: storage was unavailable for %s: %s", taskText(st, i), down, ev.Message), nil, ev.Detail)
-		return
-	}
-	h.disks++
-	s.hold(st, i, s.backoff(h.disks-1, s.cfg.StorageBackoff))
-}
-
-// resource is R25: more memory, twice, or another worker's disk, twice.
-func (s *Scheduler) resource(a *attempt, ev *model.TaskFailed) {
-	st, i := a.st, a.part
-	t := &st.tasks[i]
-	if t.grown < 2 {
-		t.grown++
-		if ev.Disk {
-			s.avoid(st, i, a.w)
-		}
-		if !ev.Disk || st.job.limits.MaxFailures > 1 {
-			return
-		}
-	}
-	what := fmt.Sprintf("out of memory at %d bytes", ev.Peak)
-	if ev.Disk {
-		what = "no disk space for " + ev.Path
-	}
-	s.failTask(st, i, model.CauseResource, taskText(st, i)+": "+what+": "+ev.Message, nil, ev.Detail)
 }

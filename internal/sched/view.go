@@ -62,7 +62,7 @@ func (st *stage) view() model.StageView {
 
 func (st *stage) taskView(i int, s *Scheduler) model.TaskView {
 	t := &st.tasks[i]
-	v := model.TaskView{Partition: i, State: t.state, Failures: int(t.failures), Infra: int(t.infra)}
+	v := model.TaskView{Partition: i, State: t.state, Failures: t.blame.Failures(), Infra: t.blame.Infra()}
 	for _, a := range t.live {
 		if a != nil {
 			v.Attempts = append(v.Attempts, model.AttemptView{Attempt: a.id(), Worker: a.w.id, Level: a.level, Twin: a.twin,
@@ -74,7 +74,7 @@ func (st *stage) taskView(i int, s *Scheduler) model.TaskView {
 
 func (s *Scheduler) workerView(w *worker) model.WorkerView {
 	v := model.WorkerView{Worker: w.id, Inc: w.inc, State: w.state, Rack: w.rack, Slots: w.slots, Free: s.slots.Free(w.idx),
-		Running: len(w.attempts), Outputs: w.holds, Excluded: w.excluded}
+		Running: len(w.attempts), Outputs: w.holds, Excluded: w.excluded || s.now < w.barredTo}
 	if len(w.hosts) > 0 {
 		v.Host = w.hosts[0]
 	}

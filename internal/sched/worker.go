@@ -385,7 +385,9 @@ func (s *Scheduler) lose(w *worker, how loss, why string) {
 		}
 		s.lost++
 		if was != killing && how == lossDied {
-			s.diedUnder(a)
+			if v := a.st.tasks[a.part].blame.WorkerDied(&s.cfg, w.idx); v != nil {
+				s.charge(a, v, &model.TaskFailed{})
+			}
 		}
 		s.recountLater(a.st, a.part)
 	}
@@ -397,21 +399,6 @@ func (s *Scheduler) lose(w *worker, how loss, why string) {
 	s.dropEdges(w)
 	s.relaxQuarantine()
 	s.askNeighbours(w)
-}
-
-// diedUnder counts the workers whose process died under a task (R24): one that
-// fells worker after worker runs alone, then not at all.
-func (s *Scheduler) diedUnder(a *attempt) {
-	st, i := a.st, a.part
-	h := st.tasks[i].history()
-	h.deaths = append(h.deaths, int32(a.w.idx))
-	distinct := slices.Compact(slices.Sorted(slices.Values(h.deaths)))
-	if len(distinct) >= s.cfg.CrashWorkers {
-		st.tasks[i].alone = true
-	}
-	if len(distinct) >= s.cfg.CrashWorkers && len(h.deaths) >= s.cfg.CrashWorkers+s.cfg.CrashLosses {
-		s.failTask(st, i, model.CauseCrash, taskText(st, i)+": every worker that ran it died", h.tries, nil)
-	}
 }
 
 // askNeighbours probes the other workers of a lost one's host (R31).
@@ -560,7 +547,7 @@ func (s *Scheduler) adopt(w *worker, o *model.MapOutput) {
 	}
 	s.killAll(st, i, "its output was found again")
 	t := &st.tasks[i]
-	t.rowSum, t.rowsWere = o.RowSum, o.Rows
+	t.rowSum = o.RowSum
 	s.finish(st, i, output{term: o.Attempt.Term, seq: o.Attempt.Seq, rows: o.Rows, bytes: o.Bytes, sum: o.Sum, sizes: o.Sizes, data: o.Output, counters: o.Counters}, w)
 	s.record(model.OutputAt{Output: *o}, false)
 	s.settle()

@@ -48,7 +48,10 @@ type Config struct {
 	Ending           time.Duration // longest wait for acknowledgements (R63)
 	DriverLease      time.Duration // 0: infinite (R64)
 	NoWorker         time.Duration // demanded but nowhere to run, attached (R38); 0: for ever
-	ExcludeStage     int           // different tasks failed on a worker (R36)
+	ExcludeStage     int           // tasks of one stage failed on a worker (R36)
+	ExcludeCluster   int           // failures of several jobs on a worker (R36); 0: never
+	ExcludeFor       time.Duration // how long at first, and within which they count
+	ExcludeMost      time.Duration
 	Speculation      bool
 	SpecRate         float64
 	SpecQuantile     float64
@@ -115,7 +118,8 @@ func Defaults(cluster string, term Term) Config {
 		NoProgress: 4, Episodes: 32, OutputGone: 5, Generations: 3,
 		PublishTries: 8, PublishWindow: 2 * time.Minute, CollectAgain: 2 * time.Minute,
 		Ending: 30 * time.Second, DriverLease: 30 * time.Second, NoWorker: 10 * time.Minute,
-		DrainDeadline: 5 * time.Minute, ExcludeStage: 3,
+		DrainDeadline: 5 * time.Minute,
+		ExcludeStage:  3, ExcludeCluster: 5, ExcludeFor: 5 * time.Minute, ExcludeMost: time.Hour,
 		Speculation: true, SpecRate: 0.3, SpecQuantile: 0.75, SpecMultiple: 2,
 		SpecMin: 500 * time.Millisecond, SpecShare: 0.05,
 		BarrierSlots: time.Minute, BarrierRound: 10 * time.Minute,
@@ -132,7 +136,7 @@ func Embedded() Config {
 	c.Journal, c.MaxFailures, c.Deterministic, c.Speculation = false, 1, false, false
 	c.ElsewhereWait, c.WaitProcess, c.WaitNode, c.WaitRack = 0, 0, 0, 0
 	c.Lease, c.LeaseMargin, c.StartWait, c.DriverLease, c.NoProgressKill = 0, 0, 0, 0, 0
-	c.NoWorker, c.MaxUnstarted, c.CollectAgain = 0, 0, 0
+	c.NoWorker, c.MaxUnstarted, c.CollectAgain, c.ExcludeCluster = 0, 0, 0, 0
 	c.PublishTries, c.PublishWindow = 3, 2*time.Second // somebody waits at a prompt
 	return c
 }
