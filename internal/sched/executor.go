@@ -59,7 +59,7 @@ func (e *exec) seen() {
 // execDue gives up on an executor that did not come up.
 func (s *Scheduler) execDue(w *worker, j *job, no int) {
 	e := w.exec(j, no)
-	if e == nil || e.state != execStarting || w.state == model.WorkerLost {
+	if e == nil || e.state != execStarting || w.lost() {
 		return
 	}
 	s.stopExec(w, j, e)

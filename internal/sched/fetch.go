@@ -63,7 +63,7 @@ func (s *Scheduler) fetchFailed(a *attempt, ev *model.TaskFailed) {
 		return
 	}
 	owner.reports = append(owner.reports, r)
-	if !owner.probing {
+	if !owner.Asked() {
 		s.probe(owner)
 	}
 }

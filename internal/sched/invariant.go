@@ -59,19 +59,19 @@ func (c *checker) worker(w *worker) {
 	}
 	if !w.takes(c.s.now) {
 		free = 0
-	} else if w.probation > 0 {
+	} else if w.OnProbation() {
 		free = min(free, 1-w.busy())
 	}
 	if got := c.s.slots.Free(w.idx); got != max(free, 0) {
 		c.bad("I11: %s has %d free slots, want %d", w.id, got, free)
 	}
-	if w.state == model.WorkerLive && len(w.attempts) > w.slots {
+	if w.Is() == model.WorkerLive && len(w.attempts) > w.slots {
 		c.bad("I5: %s runs %d attempts in %d slots", w.id, len(w.attempts), w.slots)
 	}
 	if w.memory > 0 && w.used > w.memory && len(w.attempts) > 1 {
 		c.bad("I5: %s has %d bytes reserved of %d", w.id, w.used, w.memory)
 	}
-	if w.state == model.WorkerLost && (len(w.attempts) > 0 || w.holds > 0) {
+	if w.lost() && (len(w.attempts) > 0 || w.holds > 0) {
 		c.bad("I4, I10: %s is lost and has %d attempts and %d outputs", w.id, len(w.attempts), w.holds)
 	}
 }
@@ -150,7 +150,7 @@ func (c *checker) stage(st *stage) {
 		if st.byOwner[o] != n {
 			c.bad("I11: %s: %d outputs on %s, want %d", st.id, st.byOwner[o], c.s.workers[o].id, n)
 		}
-		if c.s.workers[o].state == model.WorkerLost {
+		if c.s.workers[o].lost() {
 			c.bad("I10: %s: outputs on lost %s", st.id, c.s.workers[o].id)
 		}
 	}
@@ -182,8 +182,8 @@ func (c *checker) task(st *stage, i int) {
 		if a.gen != st.gen || !a.consistent() {
 			c.bad("I8: %s p%d: live attempt of an old generation", st.id, i)
 		}
-		if a.w.state == model.WorkerLost || a.state == killing {
-			c.bad("I4: %s p%d: live attempt on %s", st.id, i, a.w.state)
+		if a.w.lost() || a.state == killing {
+			c.bad("I4: %s p%d: live attempt on %s", st.id, i, a.w.Is())
 		}
 	}
 	inSet := st.pending.plain.Has(i) || st.pending.fussy.Has(i)

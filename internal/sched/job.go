@@ -248,11 +248,11 @@ func (s *Scheduler) jobEnded(j *job) {
 func (s *Scheduler) leaveWorker(j *job, w *worker) {
 	used := len(w.execs[j]) > 0
 	for _, e := range w.execs[j] {
-		if e.state != execGone && w.state != model.WorkerLost {
+		if e.state != execGone && !w.lost() {
 			s.emit(model.StopExec{Receiver: w.to(), Job: j.id, No: e.no})
 		}
 	}
-	if used && w.state != model.WorkerLost {
+	if used && !w.lost() {
 		s.emit(model.Drop{Receiver: w.to(), Job: j.id, All: true})
 	}
 	delete(w.execs, j)

@@ -114,7 +114,7 @@ func (s *Scheduler) dropOutputs(st *stage) {
 		return
 	}
 	for _, w := range s.workers {
-		if st.byOwner[int32(w.idx)] > 0 && w.state != model.WorkerLost {
+		if st.byOwner[int32(w.idx)] > 0 && !w.lost() {
 			s.emit(model.Drop{Receiver: w.to(), Job: st.job.id, Keys: []plan.StageKey{st.id.Key}})
 		}
 	}

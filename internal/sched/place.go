@@ -33,7 +33,7 @@ func (s *Scheduler) refresh(w *worker) {
 	free := 0
 	if w.takes(s.now) {
 		free = w.slots - w.busy()
-		if w.probation > 0 {
+		if w.OnProbation() {
 			free = min(free, 1-w.busy())
 		}
 	}
@@ -205,7 +205,7 @@ func (s *Scheduler) pick(st *stage) (best *worker, task int, level model.Level) 
 func (s *Scheduler) eligible(st *stage, w *worker) bool {
 	j := st.job
 	switch {
-	case s.cfg.Lease > 0 && w.leaseEnd.Sub(s.now) < s.cfg.LeaseMargin,
+	case s.cfg.Lease > 0 && w.Left(s.now) < s.cfg.LeaseMargin,
 		s.cfg.MaxUnstarted > 0 && w.unstarted >= s.cfg.MaxUnstarted,
 		j.limits.SlotsPerWorker > 0 && w.perJob[j] >= j.limits.SlotsPerWorker,
 		w.diskFull && st.writes(),

@@ -1,12 +1,12 @@
 package sched
 
 import (
-	"cmp"
 	"fmt"
 	"iter"
 	"slices"
 	"time"
 
+	"github.com/gordd-project/gordd/internal/sched/health"
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/rdd/plan"
 )
@@ -302,7 +302,7 @@ func (s *Scheduler) known(id plan.WorkerID) *worker {
 	w := s.byID[id]
 	if w == nil {
 		w = s.newWorker(id)
-		w.state = model.WorkerSuspect
+		w.State = health.Journalled()
 	}
 	return w
 }
@@ -330,8 +330,7 @@ func (s *Scheduler) begin() {
 	s.holdUntil = s.now.Add(comeBack)
 	s.after(s.holdUntil, timer{kind: timerHold})
 	for _, w := range s.workers {
-		w.heard, w.answered, w.downAt, w.doubted = s.now, s.holdUntil, s.holdUntil, s.now
-		w.leaseEnd = s.now.Add(cmp.Or(s.cfg.Lease, time.Hour))
+		w.Resume(&s.cfg, s.now, s.holdUntil)
 		s.arm(w)
 		for _, a := range w.attempts {
 			a.launched, a.moved = s.now, s.now
@@ -384,7 +383,7 @@ func (s *Scheduler) recovering() bool {
 		return false
 	}
 	for _, w := range s.workers {
-		if w.state != model.WorkerLost && w.session == 0 {
+		if !w.lost() && w.session == 0 {
 			return true
 		}
 	}

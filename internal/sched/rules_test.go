@@ -272,7 +272,10 @@ func TestR14Eligibility(t *testing.T) {
 		{"suspect", func(r *rig) {
 			r.step(model.StreamDown{Worker: "w1", Inc: 1, Session: 1})
 		}, 2},
-		{"lease nearly over", func(r *rig) { r.s.byID["w1"].leaseEnd = r.now.Add(time.Second) }, 2},
+		{"lease nearly over", func(r *rig) {
+			r.s.cfg.LeaseMargin = r.s.cfg.Lease - time.Second/2
+			r.pass(time.Second, "w2")
+		}, 2},
 		{"no lease", func(r *rig) { r.pass(20*time.Second, "w2") }, 2},
 	} {
 		r := newRig(t, nil)
@@ -737,7 +740,7 @@ func TestR28OneWayLinkIsNoLease(t *testing.T) {
 		r.now = r.now.Add(time.Second)
 		r.step(model.Renewed{Renewals: []model.Renewal{{Worker: "w", Inc: 1, Session: 1, SentAt: r.now}}})
 	}
-	if s := r.s.byID["w"].state; s != model.WorkerLost {
+	if s := r.s.byID["w"].Is(); s != model.WorkerLost {
 		t.Errorf("worker is %s", s)
 	}
 }
@@ -749,11 +752,11 @@ func TestR35Flapping(t *testing.T) {
 		r.lost("d")
 		r.attach(2, "d")
 	}
-	if s := r.s.byID["d"].state; s != model.WorkerQuarantined {
+	if s := r.s.byID["d"].Is(); s != model.WorkerQuarantined {
 		t.Fatalf("d is %s after three losses", s)
 	}
 	r.pass(30*time.Second, "a", "b", "c", "d")
-	if s := r.s.byID["d"].state; s != model.WorkerLive || r.s.slots.Free(3) != 1 {
+	if s := r.s.byID["d"].Is(); s != model.WorkerLive || r.s.slots.Free(3) != 1 {
 		t.Errorf("d is %s with %d free slots", s, r.s.slots.Free(3))
 	}
 }

@@ -202,7 +202,7 @@ func (s *Scheduler) handleWorker(ev model.WorkerEvent) {
 		return
 	}
 	w := s.byID[f.Worker]
-	if w == nil || w.inc != f.Inc || w.session != f.Session || w.state == model.WorkerLost { // F3
+	if w == nil || w.inc != f.Inc || w.session != f.Session || w.lost() { // F3
 		s.emit(model.Detach{Receiver: model.Receiver{Worker: f.Worker, Inc: f.Inc}, Session: f.Session, Why: "superseded"})
 		s.refuse("message of a superseded session from " + string(f.Worker))
 		return
@@ -225,7 +225,7 @@ func (s *Scheduler) fromWorker(w *worker, ev model.WorkerEvent) {
 	case model.ExecGone:
 		s.execGone(w, ev)
 	case model.Leaving:
-		s.lose(w, lossLeft, "it left")
+		s.lose(w, left, "it left")
 	case model.OutputVerdict:
 		s.outputVerdict(ev)
 	case model.DiskState:

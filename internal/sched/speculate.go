@@ -63,7 +63,7 @@ func (s *Scheduler) stragglers(st *stage) {
 // doubt is R49: what runs on a worker that has been suspect for a second gets
 // twins whatever its pace.
 func (s *Scheduler) doubt(w *worker) {
-	if s.now.Sub(w.doubted) < time.Second {
+	if w.DoubtedFor(s.now) < time.Second {
 		return
 	}
 	for _, a := range w.attempts {
@@ -137,7 +137,7 @@ func (s *Scheduler) twinPlace(st *stage, i int) *worker {
 func (s *Scheduler) oneHost() bool {
 	first := -1
 	for _, w := range s.workers {
-		if w.state != model.WorkerLive {
+		if w.Is() != model.WorkerLive {
 			continue
 		}
 		if first >= 0 && !s.sameHost(int32(first), int32(w.idx)) {

@@ -267,7 +267,7 @@ func (s *Scheduler) push(st *stage, i int) {
 func (s *Scheduler) pushLocal(st *stage, i int) bool {
 	some := false
 	for _, w := range st.holders(i) {
-		if s.workers[w].state == model.WorkerLive {
+		if s.workers[w].Is() == model.WorkerLive {
 			st.pending.local.Push(processName(int(w)), int32(i))
 			some = true
 		}

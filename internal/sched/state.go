@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/gordd-project/gordd/internal/sched/blame"
+	"github.com/gordd-project/gordd/internal/sched/health"
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/internal/sched/queue"
 	"github.com/gordd-project/gordd/rdd/plan"
@@ -232,6 +233,8 @@ type exec struct {
 }
 
 type worker struct {
+	health.State
+
 	id      plan.WorkerID
 	idx     int
 	inc     model.Inc
@@ -242,25 +245,9 @@ type worker struct {
 	rack    string
 	slots   int
 	memory  int64
-	used    int64 // memory reserved
-	state   model.WorkerState
+	used    int64         // memory reserved
+	reports []fetchReport // that wait for the probe
 
-	doubted   model.Instant // since when it is suspect
-	stream    bool
-	downAt    model.Instant // of the stream
-	leaseEnd  model.Instant
-	heard     model.Instant // last renewal
-	sentAt    model.Instant // and its own time
-	due       model.Instant // of the timer that is set
-	probing   bool
-	probeNo   uint64
-	probeAt   model.Instant
-	answered  model.Instant // last probe answered by this process
-	reports   []fetchReport // that wait for the probe
-	score     float64       // of flapping
-	scoreAt   model.Instant
-	outUntil  model.Instant // quarantine
-	probation int
 	excluded  bool          // by a person
 	barredTo  model.Instant // left out by failures of several jobs until then (R36)
 	diskFull  bool
@@ -277,9 +264,11 @@ type worker struct {
 	batchPass uint64
 }
 
+func (w *worker) lost() bool { return w.Is() == model.WorkerLost }
+
 // takes reports whether launches may go to the worker at all.
 func (w *worker) takes(now model.Instant) bool {
-	return w.state == model.WorkerLive && !w.excluded && now >= w.barredTo
+	return w.Is() == model.WorkerLive && !w.excluded && now >= w.barredTo
 }
 
 // busy returns how many slots are taken.

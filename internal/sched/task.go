@@ -187,7 +187,7 @@ func (s *Scheduler) shun(st *stage, w *worker) {
 		switch {
 		case o.takes(s.now):
 			live++
-		case o.state == model.WorkerLive, o.state == model.WorkerQuarantined:
+		case o.Is() == model.WorkerLive, o.Is() == model.WorkerQuarantined:
 			live++
 			out++
 		}
@@ -265,7 +265,7 @@ func (s *Scheduler) taskDone(w *worker, ev model.TaskDone) {
 	s.done++
 	st.durations.Add(s.now.Sub(a.launched))
 	st.spent += s.now.Sub(a.launched)
-	w.probation = max(w.probation-1, 0)
+	w.Succeeded()
 	s.forget(a)
 	if st.spec.Kind == model.ValueStage && len(ev.Output) > s.cfg.MaxValue {
 		s.ack(w, ev.Attempt, false)

@@ -166,7 +166,7 @@ func TestT5GossipIsAHint(t *testing.T) {
 	r.action(1, model.Sink{}, map[plan.StageKey]int{"r": 1}, result("r"))
 	r.pass(2*time.Second, "w3")
 	r.step(model.MemberFailed{Worker: "w3", Inc: r.inc["w3"]})
-	if r.s.byID["w3"].state != model.WorkerLive {
+	if r.s.byID["w3"].Is() != model.WorkerLive {
 		t.Error("gossip alone made a worker suspect")
 	}
 	r.now = r.now.Add(3 * time.Second) // one renewal is missing
@@ -174,8 +174,8 @@ func TestT5GossipIsAHint(t *testing.T) {
 	p := need[model.Probe](r)
 	r.step(model.ProbeResult{Worker: "w3", Inc: p.Inc, No: p.No, Answer: model.ProbeSame})
 	r.pass(time.Second, "w3")
-	if w := r.s.byID["w3"]; w.state != model.WorkerLive || len(w.attempts) != 1 {
-		t.Errorf("worker is %s with %d attempts", w.state, len(w.attempts))
+	if w := r.s.byID["w3"]; w.Is() != model.WorkerLive || len(w.attempts) != 1 {
+		t.Errorf("worker is %s with %d attempts", w.Is(), len(w.attempts))
 	}
 }
 
@@ -198,12 +198,12 @@ func TestT6PartitionedWorkerReportsLate(t *testing.T) {
 	}
 	r.drop(late)
 	r.pass(4600*time.Millisecond, "w1")
-	if r.s.byID["w2"].state != model.WorkerSuspect {
-		t.Fatalf("w2 is %s after two renewals", r.s.byID["w2"].state)
+	if r.s.byID["w2"].Is() != model.WorkerSuspect {
+		t.Fatalf("w2 is %s after two renewals", r.s.byID["w2"].Is())
 	}
 	r.pass(6*time.Second, "w1")
-	if r.s.byID["w2"].state != model.WorkerLost {
-		t.Fatalf("w2 is %s after its lease", r.s.byID["w2"].state)
+	if r.s.byID["w2"].Is() != model.WorkerLost {
+		t.Fatalf("w2 is %s after its lease", r.s.byID["w2"].Is())
 	}
 	r.done(r.run("r", 1-late.Partition))
 	r.done(r.run("m", out.Partition))

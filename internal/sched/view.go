@@ -73,7 +73,7 @@ func (st *stage) taskView(i int, s *Scheduler) model.TaskView {
 }
 
 func (s *Scheduler) workerView(w *worker) model.WorkerView {
-	v := model.WorkerView{Worker: w.id, Inc: w.inc, State: w.state, Rack: w.rack, Slots: w.slots, Free: s.slots.Free(w.idx),
+	v := model.WorkerView{Worker: w.id, Inc: w.inc, State: w.Is(), Rack: w.rack, Slots: w.slots, Free: s.slots.Free(w.idx),
 		Running: len(w.attempts), Outputs: w.holds, Excluded: w.excluded || s.now < w.barredTo}
 	if len(w.hosts) > 0 {
 		v.Host = w.hosts[0]
@@ -92,7 +92,7 @@ func (s *Scheduler) totals() model.Sums {
 		}
 	}
 	for _, w := range s.workers {
-		if w.state != model.WorkerLost {
+		if !w.lost() {
 			v.Workers++
 			v.Slots += w.slots
 		}

@@ -1,0 +1,144 @@
+package sched
+
+import (
+	"slices"
+
+	"github.com/gordd-project/gordd/internal/sched/model"
+)
+
+// reconcile makes the books agree with what an attaching worker holds.
+func (s *Scheduler) reconcile(w *worker, inv *model.Inventory) {
+	w.zombies = map[attemptKey]bool{}
+	s.sameExecs(w, inv)
+	s.loseBlocks(w, nil)
+	for _, j := range s.order {
+		s.blocksChanged(w, j.id, inv.Blocks[j.id], nil)
+	}
+	there := map[attemptKey]bool{}
+	for _, id := range inv.Running {
+		key := attemptKey{id.Term, id.Seq}
+		there[key] = true
+		if a := s.find(w, id); a == nil || a.state == killing {
+			if a == nil {
+				w.zombies[key] = true
+			}
+			s.emit(model.Kill{Receiver: w.to(), Attempt: id, Reason: "not expected any more"})
+		} else {
+			s.taskStarted(w, id)
+		}
+	}
+	for _, d := range inv.Done {
+		if a := s.find(w, d.Attempt); a != nil && a.state != killing {
+			s.taskDone(w, d)
+		}
+	}
+	for _, f := range inv.Failed {
+		s.taskFailed(w, f)
+	}
+	for i := len(w.attempts) - 1; i >= 0; i-- {
+		if i < len(w.attempts) && !there[w.attempts[i].key] {
+			a := w.attempts[i]
+			s.forget(a)
+			if !a.st.dead {
+				s.recountLater(a.st, a.part)
+			}
+		}
+	}
+	s.settle()
+	s.missingOutputs(w, inv)
+	s.settle()
+	for k := range inv.Outputs {
+		s.adopt(w, &inv.Outputs[k])
+	}
+	// Reports of what is not expected come last: an output that was adopted is
+	// confirmed by its report, and the worker deletes what is discarded.
+	for _, d := range inv.Done {
+		s.taskDone(w, d)
+	}
+	s.settle()
+}
+
+// sameExecs takes over which executors there are. The attempts of those that are
+// gone are not in the inventory either.
+func (s *Scheduler) sameExecs(w *worker, inv *model.Inventory) {
+	for _, j := range s.order {
+		for _, e := range w.execs[j] {
+			if !slices.Contains(inv.Executors, model.ExecutorRef{Job: j.id, No: e.no}) {
+				e.state = execGone
+			}
+		}
+	}
+	for _, e := range inv.Executors {
+		w.execNo = max(w.execNo, e.No)
+		j := s.jobs[e.Job]
+		if j == nil || j.state.Ended() {
+			s.emit(model.StopExec{Receiver: w.to(), Job: e.Job, No: e.No})
+			continue
+		}
+		if known := w.exec(j, e.No); known == nil || known.state == execGone {
+			s.emit(model.StopExec{Receiver: w.to(), Job: e.Job, No: e.No})
+		} else {
+			known.state = execUp
+		}
+	}
+}
+
+// missingOutputs unregisters what the worker should have and does not.
+func (s *Scheduler) missingOutputs(w *worker, inv *model.Inventory) {
+	if w.holds == 0 {
+		return
+	}
+	has := map[model.AttemptID]bool{}
+	for _, o := range inv.Outputs {
+		has[o.Attempt] = true
+	}
+	for _, j := range s.order {
+		for _, st := range j.stages {
+			if st.act != nil || st.byOwner[int32(w.idx)] == 0 {
+				continue
+			}
+			var lost []int
+			for i := range st.outs {
+				if st.tasks[i].state == model.TaskFinished && st.outs[i].owner == int32(w.idx) && !has[st.attemptID(i)] {
+					lost = append(lost, i)
+				}
+			}
+			s.loseSome(st, lost, "worker "+string(w.id)+" came back without it", true)
+		}
+	}
+}
+
+// adopt is R33: an output that is still missing and consistent is registered
+// again; the rest is dropped.
+func (s *Scheduler) adopt(w *worker, o *model.MapOutput) {
+	st := s.stage(o.Attempt.Stage)
+	i := o.Attempt.Partition
+	if s.isWinner(o.Attempt) && st.outs[i].owner == int32(w.idx) {
+		if len(o.Sizes) > 0 {
+			st.outs[i].sizes = o.Sizes
+		}
+		return
+	}
+	fits := st != nil && st.act == nil && st.spec.Kind == model.MapStage && i >= 0 && i < st.n &&
+		o.Attempt.Gen == st.gen && st.tasks[i].state != model.TaskFinished && slices.Equal(o.Reads, st.current()) &&
+		(st.tasks[i].rowSum == 0 || st.tasks[i].rowSum == o.RowSum)
+	if !fits || s.halfDone(st, i) {
+		s.emit(model.Drop{Receiver: w.to(), Job: o.Attempt.Stage.Job, Outputs: []model.AttemptID{o.Attempt}})
+		return
+	}
+	s.killAll(st, i, "its output was found again")
+	t := &st.tasks[i]
+	t.rowSum = o.RowSum
+	s.finish(st, i, output{term: o.Attempt.Term, seq: o.Attempt.Seq, rows: o.Rows, bytes: o.Bytes, sum: o.Sum, sizes: o.Sizes, data: o.Output, counters: o.Counters}, w)
+	s.record(model.OutputAt{Output: *o}, false)
+	s.settle()
+}
+
+func (s *Scheduler) halfDone(st *stage, i int) bool {
+	for _, a := range st.tasks[i].live {
+		if a != nil && a.fraction >= 0.5 {
+			return true
+		}
+	}
+	return false
+}
