@@ -89,7 +89,7 @@ func (s *Scheduler) cacheChanged(j *job, c *cacheSet, part int) {
 			continue
 		}
 		if t := &st.tasks[part]; t.state == model.TaskPending { // queued by old places
-			st.withdraw(part)
+			s.withdraw(st, part)
 			t.state = model.TaskIdle
 		}
 		s.recountLater(st, part)

@@ -161,7 +161,7 @@ func (s *Scheduler) banEdge(r fetchReport, owner *worker) {
 
 func (s *Scheduler) sameHost(a, b int32) bool {
 	x, y := s.workers[a], s.workers[b]
-	return a == b || len(x.names) > 0 && len(y.names) > 0 && x.names[0] == y.names[0]
+	return a == b || len(x.place.Hosts) > 0 && len(y.place.Hosts) > 0 && x.place.Hosts[0] == y.place.Hosts[0]
 }
 
 // banned reports whether w must not run tasks of st: it cannot reach what they

@@ -27,7 +27,7 @@ type rig struct {
 func newRig(t testing.TB, change func(*model.Config)) *rig {
 	c := model.Defaults("c", 7)
 	c.Journal, c.DriverLease = false, 0
-	c.WaitNode, c.WaitProcess = 0, 0
+	c.WaitNode, c.WaitProcess, c.WaitRack = 0, 0, 0
 	if change != nil {
 		change(&c)
 	}

@@ -136,9 +136,9 @@ func (c *checker) stage(st *stage) {
 			}
 		}
 	}
-	if done != st.done || active != st.active || live != st.live || pending != st.pending.len() {
+	if done != st.done || active != st.active || live != st.live || pending != st.pending.Len() {
 		c.bad("I11: %s: done %d active %d live %d pending %d, want %d %d %d %d", st.id, st.done, st.active, st.live,
-			st.pending.len(), done, active, live, pending)
+			st.pending.Len(), done, active, live, pending)
 	}
 	if st.asserted != (st.active > 0) {
 		c.bad("I11: %s: its parents do not know that it has %d demanded tasks", st.id, st.active)
@@ -153,6 +153,9 @@ func (c *checker) stage(st *stage) {
 		if c.s.workers[o].lost() {
 			c.bad("I10: %s: outputs on lost %s", st.id, c.s.workers[o].id)
 		}
+	}
+	if err := st.pending.Check(); err != nil {
+		c.bad("I11: %s: %w", st.id, err)
 	}
 	if pending > 0 && !st.listed {
 		c.bad("I23: %s has pending tasks and is not looked at", st.id)
@@ -186,10 +189,7 @@ func (c *checker) task(st *stage, i int) {
 			c.bad("I4: %s p%d: live attempt on %s", st.id, i, a.w.Is())
 		}
 	}
-	inSet := st.pending.plain.Has(i) || st.pending.fussy.Has(i)
-	for _, k := range st.pending.picky {
-		inSet = inSet || int(k) == i
-	}
+	inSet := st.pending.Has(i)
 	if inSet != (t.state == model.TaskPending) {
 		c.bad("I23: %s p%d is %s, queued %v", st.id, i, t.state, inSet)
 	}

@@ -34,7 +34,7 @@ func (s *Scheduler) disown(st *stage, i int) {
 func (s *Scheduler) finish(st *stage, i int, o output, owner *worker) {
 	t := &st.tasks[i]
 	if t.state == model.TaskPending {
-		st.withdraw(i)
+		s.withdraw(st, i)
 	}
 	t.state = model.TaskFinished
 	t.blame.Succeeded()

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gordd-project/gordd/internal/sched/locality"
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/internal/sched/queue"
 )
@@ -149,7 +150,7 @@ func (p *pool) nextJob(pass uint64) *job {
 func (j *job) nextStage(pass uint64) *stage {
 	var first *stage
 	for _, st := range j.runnable {
-		if st.parked == pass || st.pending.len() == 0 {
+		if st.parked == pass || st.pending.Len() == 0 {
 			continue
 		}
 		if st.lost {
@@ -239,40 +240,20 @@ func (st *stage) writes() bool { return st.spec.Kind == model.MapStage }
 // is. A fussy task is taken at another's host only at a looser level.
 func (s *Scheduler) taskFor(st *stage, w *worker) (int, model.Level, bool) {
 	p := &st.pending
-	for _, i := range p.picky {
+	for _, i := range p.Picky() {
 		if s.suits(st, int(i), w) {
 			return int(i), model.Anywhere, true
 		}
 	}
-	if p.fussy.Len() > 0 {
-		waits := func(i int32) bool { return p.fussy.Has(int(i)) }
-		if i, ok := p.local.First(processName(w.idx), waits); ok {
-			return int(i), model.AtProcess, true
-		}
-		for _, name := range w.names {
-			if i, ok := p.local.First(name, waits); ok {
-				return int(i), model.AtNode, true
-			}
-		}
+	if i, level, ok := p.For(w.place, st.clock.UpTo(s.waits(st))); ok {
+		return i, level, true
 	}
-	if i, ok := p.plain.Min(); ok {
-		return i, model.Anywhere, true
-	}
-	if p.fussy.Len() > 0 && st.level >= s.loosest(st) {
-		i, _ := p.fussy.Min()
-		return i, model.Anywhere, true
+	if p.Fussy() > 0 {
+		if i, ok := p.Backlog(st.median(), s.wait(st, model.AtNode), s.slotsAt); ok {
+			return i, model.Anywhere, true
+		}
 	}
 	return 0, 0, false
-}
-
-// loosest is the level from which st takes any slot: Anywhere, or the first one
-// after which no wait is left.
-func (s *Scheduler) loosest(st *stage) model.Level {
-	l := model.Anywhere
-	for l > model.AtProcess && s.wait(st, l-1) == 0 {
-		l--
-	}
-	return l
 }
 
 // suits reports whether a task that is picky may run on w: not where it failed,
@@ -285,29 +266,31 @@ func (s *Scheduler) suits(st *stage, i int, w *worker) bool {
 	return !t.blame.Avoids(w.idx, s.now) || !s.another(func(o *worker) bool { return !t.blame.FailedOn(o.idx) })
 }
 
-// wait is how long st waits at a level (R11, R13). A rebuild of a cached block
-// costs more than a wait, so only the looser ones are capped.
+// wait is how long st waits at a level, if anybody serves it (R10, R11). A rebuild
+// of a cached block costs more than a wait, so only the looser ones are capped
+// (R13).
 func (s *Scheduler) wait(st *stage, l model.Level) time.Duration {
-	switch l {
-	case model.AtProcess:
-		if st.cache == nil {
-			return 0
-		}
+	switch {
+	case !st.pending.Some(l):
+		return 0
+	case l == model.AtProcess:
 		return s.cfg.WaitProcess
-	case model.AtNode:
-		if st.prefs == nil {
-			return 0
-		}
-		return s.capWait(st, s.cfg.WaitNode)
+	case l == model.AtNode:
+		return locality.Cap(s.cfg.WaitNode, st.median())
 	}
-	return 0
+	return locality.Cap(s.cfg.WaitRack, st.median())
 }
 
-func (s *Scheduler) capWait(st *stage, wait time.Duration) time.Duration {
+func (s *Scheduler) waits(st *stage) locality.Waits {
+	return func(l model.Level) time.Duration { return s.wait(st, l) }
+}
+
+// median returns what a task of st takes, or 0 while too few are done.
+func (st *stage) median() time.Duration {
 	if st.durations.Len() < 3 {
-		return wait
+		return 0
 	}
-	return min(wait, max(2*st.durations.Quantile(0.5), 20*time.Millisecond))
+	return st.durations.Quantile(0.5)
 }
 
 // endPass sends the launches, forgets what was fresh, and runs the wait clocks.
@@ -336,51 +319,35 @@ func (s *Scheduler) endPass() {
 // the others run exactly while a free slot exists that they decline (R11).
 func (s *Scheduler) clocks(j *job) {
 	j.runnable = slices.DeleteFunc(j.runnable, func(st *stage) bool {
-		if st.pending.len() == 0 {
-			st.listed, st.waiting, st.level = false, false, model.AtProcess
+		if st.pending.Len() == 0 {
+			st.listed = false
+			st.clock.Stop()
 			return true
 		}
-		if st.parked != s.pass && st.waiting && st.waitIdle == s.idle && s.slots.Total() > 0 {
+		if st.parked != s.pass && st.clock.Waiting(s.idle) && s.slots.Total() > 0 {
 			return false // nothing of it was looked at: its declined slots are still idle
 		}
-		declines := s.slots.Total() > 0 && st.pending.fussy.Len() > 0 && st.parked == s.pass
-		switch {
-		case !declines:
-			st.waiting, st.level = false, model.AtProcess
-		case !st.waiting || st.waitIdle != s.idle:
-			st.waiting, st.waitIdle, st.level, st.waitStart = true, s.idle, model.AtProcess, s.now
-			s.nextLevel(st)
+		if s.slots.Total() == 0 || st.pending.Fussy() == 0 || st.parked != s.pass {
+			st.clock.Stop()
+			return false
+		}
+		if at, ok := st.clock.Declined(s.now, s.idle, s.waits(st)); ok {
+			s.after(at, timer{kind: timerLevel, st: st})
 		}
 		return false
 	})
 }
 
-// nextLevel arms the timer of the level that st waits at, passing over those it
-// need not wait for.
-func (s *Scheduler) nextLevel(st *stage) {
-	for st.level < model.Anywhere && s.wait(st, st.level) == 0 {
-		st.level++
-	}
-	if st.level < model.Anywhere {
-		s.after(st.waitStart.Add(s.wait(st, st.level)), timer{kind: timerLevel, st: st})
-		return
-	}
-	s.touch(st)
-}
-
+// levelDue lets a stage take slots further away.
 func (s *Scheduler) levelDue(st *stage) {
-	if !st.waiting || st.level >= model.Anywhere || st.dead {
+	if st.dead || s.slots.Total() == 0 {
 		return
 	}
-	if left := st.waitStart.Add(s.wait(st, st.level)); s.now < left {
-		s.after(left, timer{kind: timerLevel, st: st})
-		return
+	loosened, at, ok := st.clock.Due(s.now, s.idle, s.waits(st))
+	if ok {
+		s.after(at, timer{kind: timerLevel, st: st})
 	}
-	if s.slots.Total() == 0 || st.waitIdle != s.idle {
-		return
+	if loosened {
+		s.touch(st)
 	}
-	st.level++
-	st.waitStart = s.now
-	s.nextLevel(st)
-	s.touch(st)
 }

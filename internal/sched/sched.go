@@ -22,8 +22,6 @@ type Scheduler struct {
 	tasks   int                // of all stages known
 	workers []*worker          // by index, lost ones too
 	byID    map[plan.WorkerID]*worker
-	names   map[string]int32 // host names, interned
-	holders []int32          // workers that take launches, by name
 
 	attempts map[attemptKey]*attempt // that hold a slot
 	seq      uint64
@@ -35,6 +33,7 @@ type Scheduler struct {
 
 	demand  // worklists of stage.go
 	placer  // state of place.go
+	places  // of places.go
 	twins   // state of speculate.go
 	journal // state of restore.go
 	stats
@@ -59,7 +58,6 @@ func New(c model.Config) *Scheduler {
 		jobs:     map[plan.JobID]*job{},
 		paths:    map[string]*action{},
 		byID:     map[plan.WorkerID]*worker{},
-		names:    map[string]int32{},
 		attempts: map[attemptKey]*attempt{},
 	}
 	for _, p := range c.Pools {

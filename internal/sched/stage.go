@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/gordd-project/gordd/internal/sched/locality"
 	"github.com/gordd-project/gordd/internal/sched/model"
 )
 
@@ -72,32 +73,17 @@ func (s *Scheduler) sizeStage(st *stage, z model.StageSize) {
 	}
 }
 
-// internPrefs keeps hosts as numbers, and nothing at all if nobody prefers any.
-func (s *Scheduler) internPrefs(prefs [][]string, n int) [][]int32 {
-	some := false
-	for _, hosts := range prefs {
-		some = some || len(hosts) > 0
-	}
-	if !some {
-		return nil
-	}
-	out := make([][]int32, n)
-	for i, hosts := range prefs[:min(n, len(prefs))] {
+// internPrefs keeps hosts as numbers.
+func (s *Scheduler) internPrefs(prefs [][]string, n int) (out locality.Prefs) {
+	var names []int32
+	for _, hosts := range prefs[:min(n, len(prefs))] {
+		names = names[:0]
 		for _, h := range hosts {
-			out[i] = append(out[i], s.nameOf(h))
+			names = append(names, s.nameOf(h))
 		}
+		out.Append(names...)
 	}
 	return out
-}
-
-func (s *Scheduler) nameOf(host string) int32 {
-	id, ok := s.names[host]
-	if !ok {
-		id = int32(len(s.holders))
-		s.names[host] = id
-		s.holders = append(s.holders, 0)
-	}
-	return id
 }
 
 func (s *Scheduler) recountLater(st *stage, i int) {
@@ -204,7 +190,7 @@ func (s *Scheduler) review(st *stage, i int) {
 	}
 	if t.live[0] != nil || t.live[1] != nil {
 		if t.state == model.TaskPending {
-			st.withdraw(i)
+			s.withdraw(st, i)
 		}
 		t.state = model.TaskRunning
 		return
@@ -215,7 +201,7 @@ func (s *Scheduler) review(st *stage, i int) {
 		t.state = model.TaskPending
 		s.push(st, i)
 	case !ok && t.state == model.TaskPending:
-		st.withdraw(i)
+		s.withdraw(st, i)
 		t.state = model.TaskIdle
 	case !ok:
 		t.state = model.TaskIdle
@@ -244,14 +230,10 @@ func (s *Scheduler) reviewAll(st *stage) {
 // push puts a pending task where the placer finds it.
 func (s *Scheduler) push(st *stage, i int) {
 	t := &st.tasks[i]
-	p := &st.pending
-	switch {
-	case t.blame.Picky():
-		p.picky = append(p.picky, int32(i))
-	case s.pushLocal(st, i):
-		p.fussy.Add(i)
-	default:
-		p.plain.Add(i)
+	if t.blame.Picky() {
+		st.pending.PushPicky(i)
+	} else {
+		st.pending.Push(i, s.placesOf(st, i))
 	}
 	if !st.listed {
 		st.listed = true
@@ -262,41 +244,8 @@ func (s *Scheduler) push(st *stage, i int) {
 	s.touch(st)
 }
 
-// pushLocal queues a task for each place it prefers, and reports whether any of
-// them takes launches now: a level that nobody can serve is not waited for.
-func (s *Scheduler) pushLocal(st *stage, i int) bool {
-	some := false
-	for _, w := range st.holders(i) {
-		if s.workers[w].Is() == model.WorkerLive {
-			st.pending.local.Push(processName(int(w)), int32(i))
-			some = true
-		}
-	}
-	if some || st.prefs == nil {
-		return some
-	}
-	for _, name := range st.prefs[i] {
-		if s.holders[name] > 0 {
-			st.pending.local.Push(name, int32(i))
-			some = true
-		}
-	}
-	return some
-}
-
-// processName is the name of a worker's own cache beside those of hosts.
-func processName(w int) int32 { return int32(-1 - w) }
-
 // withdraw takes a pending task out of its set; its state is the caller's.
-func (st *stage) withdraw(i int) {
-	p := &st.pending
-	if p.plain.Remove(i) || p.fussy.Remove(i) {
-		return
-	}
-	if k := slices.Index(p.picky, int32(i)); k >= 0 {
-		p.picky = slices.Delete(p.picky, k, k+1)
-	}
-}
+func (s *Scheduler) withdraw(st *stage, i int) { st.pending.Remove(i, s.placesOf(st, i)) }
 
 // compareStages is the order of R9 within a job.
 func compareStages(a, b *stage) int {
@@ -328,6 +277,7 @@ func (s *Scheduler) completed(st *stage) {
 			continue
 		}
 		if e.st.blocked--; e.st.blocked == 0 {
+			s.weigh(e.st)
 			s.reviewAll(e.st)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/gordd-project/gordd/internal/sched/blame"
 	"github.com/gordd-project/gordd/internal/sched/health"
+	"github.com/gordd-project/gordd/internal/sched/locality"
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/internal/sched/queue"
 	"github.com/gordd-project/gordd/rdd/plan"
@@ -103,7 +104,8 @@ type stage struct {
 	sized   bool
 	n       int
 	reduces int
-	prefs   [][]int32
+	prefs   locality.Prefs // hosts that hold the input
+	heavy   locality.Prefs // hosts that hold much of what is read of shuffles
 	tasks   []task
 	outs    []output // of done tasks
 	done    int
@@ -126,13 +128,10 @@ type stage struct {
 	released bool // no handle refers to it
 	unsure   bool // an output was lost that an indeterminate stage made in this generation
 
-	pending    pendings
+	pending    locality.Pending
 	listed     bool // in the job's runnable
 	live       int  // attempts that hold a slot and count
-	level      model.Level
-	waitStart  model.Instant
-	waitIdle   uint64 // idle epoch in which waitStart was set
-	waiting    bool
+	clock      locality.Clock
 	dirty      bool // to be offered every free slot, not only fresh ones
 	parked     uint64
 	lost       bool // outputs were lost and are made again
@@ -147,16 +146,6 @@ type stage struct {
 
 // complete reports whether nothing is missing (R4).
 func (st *stage) complete() bool { return st.sized && st.done == st.n }
-
-// pendings are the tasks that could start now. Each is in one of the sets.
-type pendings struct {
-	plain queue.Bits  // without preference
-	fussy queue.Bits  // with one
-	picky []int32     // that not every worker may run
-	local queue.Local // the fussy ones by host name
-}
-
-func (p *pendings) len() int { return p.plain.Len() + p.fussy.Len() + len(p.picky) }
 
 type task struct {
 	state   model.TaskState
@@ -241,7 +230,7 @@ type worker struct {
 	session model.Session
 	store   model.StoreID
 	hosts   []string
-	names   []int32
+	place   locality.Worker
 	rack    string
 	slots   int
 	memory  int64

@@ -13,7 +13,7 @@ import (
 func (s *Scheduler) launch(w *worker, st *stage, i int, level model.Level, twin bool) {
 	t := &st.tasks[i]
 	if !twin {
-		st.withdraw(i)
+		s.withdraw(st, i)
 		t.state = model.TaskRunning
 	}
 	s.seq++

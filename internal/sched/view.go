@@ -56,7 +56,7 @@ func (j *job) view() model.JobView {
 }
 
 func (st *stage) view() model.StageView {
-	return model.StageView{Stage: st.id, Spec: st.spec, Sized: st.sized, N: st.n, Done: st.done, Pending: st.pending.len(),
+	return model.StageView{Stage: st.id, Spec: st.spec, Sized: st.sized, N: st.n, Done: st.done, Pending: st.pending.Len(),
 		Running: st.live, Demanded: st.active, Gen: st.gen, Try: st.try, Epoch: st.epoch, Counters: slices.Clone(st.sums)}
 }
 
@@ -88,7 +88,7 @@ func (s *Scheduler) totals() model.Sums {
 		v.Actions += len(j.actions)
 		v.Stages += len(j.stages)
 		for _, st := range j.runnable {
-			v.Pending += st.pending.len()
+			v.Pending += st.pending.Len()
 		}
 	}
 	for _, w := range s.workers {

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/gordd-project/gordd/internal/sched/health"
+	"github.com/gordd-project/gordd/internal/sched/locality"
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/rdd/plan"
 )
@@ -49,7 +50,7 @@ func (s *Scheduler) attach(ev model.Attach) {
 
 // newWorker makes a worker that is not there yet.
 func (s *Scheduler) newWorker(id plan.WorkerID) *worker {
-	w := &worker{id: id, idx: len(s.workers), State: health.New(), execs: map[*job][]*exec{}, perJob: map[*job]int{},
+	w := &worker{id: id, idx: len(s.workers), place: locality.Worker{Rack: locality.None}, State: health.New(), execs: map[*job][]*exec{}, perJob: map[*job]int{},
 		sent: map[*stage]uint64{}, zombies: map[attemptKey]bool{}}
 	s.workers = append(s.workers, w)
 	s.byID[id] = w
@@ -68,23 +69,19 @@ func (s *Scheduler) ownerOf(id model.StoreID) *worker {
 
 // describe takes in what a worker says of itself.
 func (s *Scheduler) describe(w *worker, ev *model.Attach) {
-	w.inc, w.session, w.store = ev.Inc, ev.Session, ev.Store
-	w.rack, w.memory = ev.Rack, ev.Memory
-	w.slots = max(min(ev.Slots, s.cfg.MaxSlots), 0)
+	w.inc, w.session, w.store, w.memory = ev.Inc, ev.Session, ev.Store, ev.Memory
 	w.sent = map[*stage]uint64{}
-	if slices.Equal(w.hosts, ev.Hosts) {
+	slots := max(min(ev.Slots, s.cfg.MaxSlots), 0)
+	if slots == w.slots && slices.Equal(w.hosts, ev.Hosts) && w.rack == ev.Rack {
 		return
 	}
-	if w.Is() == model.WorkerLive {
+	live := w.Is() == model.WorkerLive
+	if live {
 		s.countHolder(w, -1)
 	}
-	w.hosts, w.names = slices.Clone(ev.Hosts), nil
-	for _, h := range w.hosts {
-		if n := s.nameOf(h); !slices.Contains(w.names, n) {
-			w.names = append(w.names, n)
-		}
-	}
-	if w.Is() == model.WorkerLive {
+	w.slots = slots
+	s.settleAt(w, ev.Hosts, ev.Rack)
+	if live {
 		s.countHolder(w, 1)
 	}
 }
@@ -133,33 +130,6 @@ func (s *Scheduler) health(w *worker, change func(*health.State)) {
 		s.countHolder(w, d)
 	}
 	s.refresh(w)
-}
-
-// countHolder counts the workers of a worker's hosts. With the last one goes the
-// wait for it: tasks that prefer the host are queued anew.
-func (s *Scheduler) countHolder(w *worker, d int32) {
-	gone := false
-	for _, n := range w.names {
-		s.holders[n] += d
-		gone = gone || s.holders[n] == 0
-	}
-	if gone {
-		s.requeue()
-	}
-}
-
-// requeue queues all pending tasks with preferences anew.
-func (s *Scheduler) requeue() {
-	for _, j := range s.order {
-		for _, st := range slices.Clone(j.runnable) {
-			p := &st.pending
-			p.local.Clear()
-			for i, ok := p.fussy.Min(); ok; i, ok = p.fussy.Next(i + 1) {
-				p.fussy.Remove(i)
-				s.push(st, i)
-			}
-		}
-	}
 }
 
 // grantLease extends a worker's lease, counted here from now.
@@ -328,11 +298,11 @@ func (s *Scheduler) lose(w *worker, how loss, why string) {
 
 // askNeighbours probes the other workers of a lost one's host (R31).
 func (s *Scheduler) askNeighbours(w *worker) {
-	if s.cfg.Lease == 0 || len(w.names) == 0 {
+	if s.cfg.Lease == 0 || len(w.place.Hosts) == 0 {
 		return
 	}
 	for _, o := range s.workers {
-		if o != w && !o.lost() && !o.Asked() && slices.Contains(o.names, w.names[0]) {
+		if o != w && !o.lost() && !o.Asked() && slices.Contains(o.place.Hosts, w.place.Hosts[0]) {
 			s.probe(o)
 		}
 	}

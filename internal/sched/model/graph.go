@@ -1,6 +1,10 @@
 package model
 
-import "github.com/gordd-project/gordd/rdd/plan"
+import (
+	"math"
+
+	"github.com/gordd-project/gordd/rdd/plan"
+)
 
 // Kind is what becomes of a stage's rows.
 type Kind uint8
@@ -68,6 +72,25 @@ type StageSize struct {
 	// and shorter than N; so may each entry.
 	Prefs [][]string
 }
+
+// SizeByte codes a number of bytes in one, rising: what MapOutput.Sizes has for
+// each reducer. It is at most a tenth too high.
+func SizeByte(n int64) byte {
+	if n <= 0 {
+		return 0
+	}
+	return byte(min(math.Ceil(math.Log(float64(n))/math.Log(sizeBase))+1, 255))
+}
+
+// SizeOf returns about the number that SizeByte coded.
+func SizeOf(b byte) int64 {
+	if b == 0 {
+		return 0
+	}
+	return int64(math.Pow(sizeBase, float64(b)-1))
+}
+
+const sizeBase = 1.1 // 255 steps reach beyond 30 GB
 
 // SinkKind is where an action's rows go.
 type SinkKind uint8

@@ -86,3 +86,20 @@ func TestStatesEnd(t *testing.T) {
 		t.Error("job states end at done")
 	}
 }
+
+func TestSizesInAByte(t *testing.T) {
+	last := byte(0)
+	for n := int64(0); n < 1<<34; n += n/7 + 1 {
+		b := SizeByte(n)
+		if b < last {
+			t.Fatalf("%d is coded below a smaller number", n)
+		}
+		last = b
+		if got := SizeOf(b); got < n-1 || float64(got) > 1.11*float64(n)+1 {
+			t.Fatalf("%d becomes %d", n, got)
+		}
+	}
+	if SizeByte(-1) != 0 || SizeByte(1<<62) != 255 {
+		t.Error("beyond the ends")
+	}
+}

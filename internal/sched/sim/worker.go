@@ -14,6 +14,7 @@ import (
 type worker struct {
 	id      plan.WorkerID
 	host    string
+	rack    string
 	inc     model.Inc
 	session model.Session
 	term    model.Term
@@ -57,7 +58,7 @@ type attempt struct {
 }
 
 func (w *World) addWorker(i int) {
-	x := &worker{id: plan.WorkerID(fmt.Sprintf("w%d", i)), host: fmt.Sprintf("h%d", i/2), slots: 1 + w.upTo("slots", 4),
+	x := &worker{id: plan.WorkerID(fmt.Sprintf("w%d", i)), host: fmt.Sprintf("h%d", i/2), rack: []string{"r0", "r1", ""}[i/4%3], slots: 1 + w.upTo("slots", 4),
 		store: map[model.AttemptID]model.MapOutput{}}
 	w.workers = append(w.workers, x)
 	x.start(w)
@@ -83,7 +84,7 @@ func (x *worker) connect(w *World) {
 	x.session, x.stream, x.heard = model.Session(w.seq), true, w.now
 	x.out, x.in, x.term = w.now, w.now, w.term
 	x.locs = map[locKey]map[int]model.MapOutput{}
-	a := model.Attach{From: x.from(), Store: model.StoreID(x.id), Hosts: []string{x.host, string(x.id)}, Slots: x.slots, Rack: "r"}
+	a := model.Attach{From: x.from(), Store: model.StoreID(x.id), Hosts: []string{x.host, string(x.id)}, Slots: x.slots, Rack: x.rack}
 	for _, s := range sorted(x.running) {
 		a.Inventory.Running = append(a.Inventory.Running, x.running[s].id)
 	}
@@ -393,8 +394,11 @@ func (x *worker) finish(w *World, a *attempt) {
 	switch {
 	case st.kind == model.MapStage:
 		d.Output = bytes(a.content)
+		for k := range 8 { // few enough that some readers have none
+			d.Sizes = append(d.Sizes, byte(mix(a.content+uint64(k))))
+		}
 		x.store[a.id] = model.MapOutput{Partition: a.id.Partition, Attempt: a.id, Worker: x.id, Store: model.StoreID(x.id),
-			Rows: 1, Bytes: 8, RowSum: d.RowSum, Output: d.Output, Reads: a.reads, Counters: d.Counters}
+			Rows: 1, Bytes: 8, RowSum: d.RowSum, Sizes: d.Sizes, Output: d.Output, Reads: a.reads, Counters: d.Counters}
 	case st.kind == model.ValueStage:
 		d.Output = bytes(a.content)
 	case st.sink == model.Files:
