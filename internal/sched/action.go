@@ -289,7 +289,7 @@ func (s *Scheduler) startAction(a *action) {
 		if st.complete() {
 			kind = model.NoteStageSkipped
 		}
-		s.emit(model.Note{Kind: kind, Job: a.job.id, Action: a.id.N, Stage: st.id, Gen: st.gen, Count: st.n - st.done})
+		s.emit(model.Note{Kind: kind, Job: a.job.id, Action: a.id.N, Stage: st.id, Gen: st.gen, Count: st.n - st.outs.Done()})
 	}
 	if a.wanted != nil {
 		// Who asks does not know yet how many there are.
@@ -319,10 +319,10 @@ func (a *action) partition(k int) int {
 
 // accepted counts one more result of an action's target.
 func (s *Scheduler) accepted(a *action, i int) {
-	o := &a.target.outs[i]
+	o := a.target.outs.At(i)
 	a.got++
-	a.rows += o.rows
-	a.bytes += o.bytes
+	a.rows += o.Rows
+	a.bytes += o.Bytes
 	if s.restoring {
 		return
 	}
@@ -359,19 +359,19 @@ func (a *action) enough() bool {
 		if a.target.tasks[i].state != model.TaskFinished {
 			break
 		}
-		a.prefixN += a.target.outs[i].rows
+		a.prefixN += a.target.outs.At(i).Rows
 	}
 	return a.prefixN >= a.firstN
 }
 
 // unaccepted takes back the result of a task whose output is lost.
 func (a *action) unaccepted(i int) {
-	o := &a.target.outs[i]
+	o := a.target.outs.At(i)
 	a.got--
-	a.rows -= o.rows
-	a.bytes -= o.bytes
+	a.rows -= o.Rows
+	a.bytes -= o.Bytes
 	a.prefix, a.prefixN = 0, 0
-	if o.where != "" && !o.acked && a.sink.Kind == model.RowsToDriver {
+	if o.Where != "" && !o.Acked && a.sink.Kind == model.RowsToDriver {
 		a.unacked--
 	}
 }
@@ -386,15 +386,15 @@ func (s *Scheduler) resultAck(ev model.ResultAck) {
 		return
 	}
 	for _, i := range ev.Partitions {
-		if i < 0 || i >= a.target.n || a.target.tasks[i].state != model.TaskFinished || a.target.outs[i].acked {
+		if i < 0 || i >= a.target.n || a.target.tasks[i].state != model.TaskFinished || a.target.outs.At(i).Acked {
 			continue
 		}
-		o := &a.target.outs[i]
-		if o.where != "" && a.sink.Kind == model.RowsToDriver {
+		o := a.target.outs.At(i)
+		if o.Where != "" && a.sink.Kind == model.RowsToDriver {
 			a.unacked--
 		}
-		o.acked, o.data = true, nil
-		s.disown(a.target, i)
+		o.Acked, o.Data = true, nil
+		a.target.outs.Disown(i)
 	}
 	s.maybeDone(a)
 }
@@ -406,13 +406,13 @@ func (s *Scheduler) resend(a *action) {
 	}
 	s.repeatReset(a)
 	for i := range a.target.tasks {
-		o := &a.target.outs[i]
+		o := a.target.outs.At(i)
 		switch {
-		case a.target.tasks[i].state != model.TaskFinished || o.acked:
-		case o.where != "":
-			s.sendResult(a, i, nil, o.data)
-		case o.data != nil:
-			s.sendResult(a, i, o.data, nil)
+		case a.target.tasks[i].state != model.TaskFinished || o.Acked:
+		case o.Where != "":
+			s.sendResult(a, i, nil, o.Data)
+		case o.Data != nil:
+			s.sendResult(a, i, o.Data, nil)
 		default:
 			s.unfinish(a.target, i) // it was not kept: it is made again
 		}
@@ -427,10 +427,10 @@ func (s *Scheduler) repeatReset(a *action) {
 }
 
 func (s *Scheduler) sendResult(a *action, i int, inline, where []byte) {
-	o := &a.target.outs[i]
-	r := model.Result{Action: a.id, Gen: a.target.gen, Partition: i, Rows: o.rows, Bytes: inline, Address: o.where, Output: where}
-	if o.owner >= 0 {
-		r.Worker = s.workers[o.owner].id
+	o := a.target.outs.At(i)
+	r := model.Result{Action: a.id, Gen: a.target.gen, Partition: i, Rows: o.Rows, Bytes: inline, Address: o.Where, Output: where}
+	if w, ok := a.target.outs.Owner(i); ok {
+		r.Worker = s.workers[w].id
 	}
 	s.emit(r)
 }
@@ -479,7 +479,7 @@ func (s *Scheduler) dropTarget(a *action) {
 			st.tasks[i].want = 0
 			s.recountLater(st, i)
 		}
-		s.disown(st, i)
+		st.outs.Disown(i)
 	}
 	s.settle()
 	s.unlink(st)
@@ -505,8 +505,8 @@ func (s *Scheduler) dropUnsized(a *action) {
 func (a *action) summaries() []model.StageSummary {
 	out := make([]model.StageSummary, len(a.stages))
 	for k, st := range a.stages {
-		out[k] = model.StageSummary{Stage: st.id, Name: st.spec.Name, Site: st.spec.Site, N: st.n, Done: st.done,
-			Gen: st.gen, Try: st.try, Counters: slices.Clone(st.sums)}
+		out[k] = model.StageSummary{Stage: st.id, Name: st.spec.Name, Site: st.spec.Site, N: st.n, Done: st.outs.Done(),
+			Gen: st.gen, Try: st.try, Counters: st.outs.Sums()}
 		if k < len(a.ranAt) {
 			out[k].Ran = st.wins - a.ranAt[k]
 			out[k].Skipped = a.was[k] && out[k].Ran == 0

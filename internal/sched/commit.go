@@ -11,8 +11,8 @@ import (
 // staged describes the winner of partition i of a Files sink. The first accepted
 // report was the grant (R53), so there is nothing to ask.
 func (s *Scheduler) staged(st *stage, i int, w *worker) model.StagedFile {
-	o := &st.outs[i]
-	f := model.StagedFile{Partition: i, Attempt: st.attemptID(i), File: o.where, Output: o.data, Rows: o.rows, Bytes: o.bytes, Sum: o.sum}
+	o := st.outs.At(i)
+	f := model.StagedFile{Partition: i, Attempt: st.attemptID(i), File: o.Where, Output: o.Data, Rows: o.Rows, Bytes: o.Bytes, Sum: o.Sum}
 	if w != nil {
 		f.Worker = w.id
 	}

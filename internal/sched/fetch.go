@@ -51,13 +51,13 @@ func (s *Scheduler) fetchFailed(a *attempt, ev *model.TaskFailed) {
 		up.attemptID(src.Map) != src.Attempt {
 		return // R41: late news
 	}
-	o := &up.outs[src.Map]
-	if o.owner < 0 {
+	holder, ok := up.outs.Owner(src.Map)
+	if !ok {
 		s.charge(a, t.blame.Worker(&s.cfg, s.now, ev.Message), ev)
 		return
 	}
-	owner := s.workers[o.owner]
-	r := fetchReport{st: up, part: src.Map, key: attemptKey{o.term, o.seq}, reader: st, at: int32(a.w.idx)}
+	owner := s.workers[holder]
+	r := fetchReport{st: up, part: src.Map, key: attemptKey{src.Attempt.Term, src.Attempt.Seq}, reader: st, at: int32(a.w.idx)}
 	if src.Cause == model.FetchMissing || src.Cause == model.FetchCorrupt || s.cfg.Lease == 0 {
 		s.verify(owner, r)
 		return
@@ -80,8 +80,7 @@ func (s *Scheduler) probedAlive(w *worker) {
 
 // current reports whether the output complained of is still the registered one.
 func (r *fetchReport) current() bool {
-	return !r.st.dead && r.part < r.st.n && r.st.tasks[r.part].state == model.TaskFinished &&
-		r.st.outs[r.part].term == r.key.term && r.st.outs[r.part].seq == r.key.seq
+	return !r.st.dead && r.st.outs.Made(r.part, r.key.term, r.key.seq)
 }
 
 // verify asks an owner to look at an output; one answer serves all reports.
@@ -172,7 +171,7 @@ func (s *Scheduler) banned(st *stage, w *worker) bool {
 			continue
 		}
 		for _, e := range st.parents {
-			if e.st.byOwner[b.owner] > 0 {
+			if e.st.outs.Held(int(b.owner)) > 0 {
 				return true
 			}
 		}

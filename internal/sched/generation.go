@@ -181,7 +181,7 @@ func (s *Scheduler) cannotRaise(st *stage, why string) *model.Cause {
 		c.Message = fmt.Sprintf("%s: rolled back %d times: %s", stageText(st), st.gen, why)
 		return c
 	}
-	if a := st.act; a != nil && (a.sink.Consumed || a.sink.Guarantee == model.AtLeastOnce) && st.done > 0 {
+	if a := st.act; a != nil && (a.sink.Consumed || a.sink.Guarantee == model.AtLeastOnce) && st.outs.Done() > 0 {
 		c.Kind = model.CauseConsumed
 		c.Message = fmt.Sprintf("%s: rows were handed out that must be taken back, since %s: sort them first, or Checkpoint what makes them", stageText(st), why)
 		return c
@@ -217,7 +217,7 @@ func (s *Scheduler) differs(st *stage, i int, ev *model.TaskDone) bool {
 		return false
 	}
 	if st.spec.Inexact {
-		return st.outs[i].rows != ev.Rows
+		return st.outs.At(i).Rows != ev.Rows
 	}
 	return t.rowSum != ev.RowSum
 }

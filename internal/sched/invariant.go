@@ -71,8 +71,8 @@ func (c *checker) worker(w *worker) {
 	if w.memory > 0 && w.used > w.memory && len(w.attempts) > 1 {
 		c.bad("I5: %s has %d bytes reserved of %d", w.id, w.used, w.memory)
 	}
-	if w.lost() && (len(w.attempts) > 0 || w.holds > 0) {
-		c.bad("I4, I10: %s is lost and has %d attempts and %d outputs", w.id, len(w.attempts), w.holds)
+	if w.lost() && (len(w.attempts) > 0 || c.s.holds(w) > 0) {
+		c.bad("I4, I10: %s is lost and has %d attempts and %d outputs", w.id, len(w.attempts), c.s.holds(w))
 	}
 }
 
@@ -114,15 +114,11 @@ func (c *checker) job(j *job) {
 
 func (c *checker) stage(st *stage) {
 	done, active, live, pending := 0, 0, 0, 0
-	owners := map[int32]int32{}
 	for i := range st.tasks {
 		t := &st.tasks[i]
 		c.task(st, i)
 		if t.state == model.TaskFinished {
 			done++
-			if o := st.outs[i].owner; o >= 0 {
-				owners[o]++
-			}
 		}
 		if t.counted && !t.cached {
 			active++
@@ -136,23 +132,15 @@ func (c *checker) stage(st *stage) {
 			}
 		}
 	}
-	if done != st.done || active != st.active || live != st.live || pending != st.pending.Len() {
-		c.bad("I11: %s: done %d active %d live %d pending %d, want %d %d %d %d", st.id, st.done, st.active, st.live,
+	if done != st.outs.Done() || active != st.active || live != st.live || pending != st.pending.Len() {
+		c.bad("I11: %s: done %d active %d live %d pending %d, want %d %d %d %d", st.id, st.outs.Done(), st.active, st.live,
 			st.pending.Len(), done, active, live, pending)
 	}
 	if st.asserted != (st.active > 0) {
 		c.bad("I11: %s: its parents do not know that it has %d demanded tasks", st.id, st.active)
 	}
-	if len(owners) != len(st.byOwner) {
-		c.bad("I11: %s: outputs of %d workers, want %d", st.id, len(st.byOwner), len(owners))
-	}
-	for o, n := range owners {
-		if st.byOwner[o] != n {
-			c.bad("I11: %s: %d outputs on %s, want %d", st.id, st.byOwner[o], c.s.workers[o].id, n)
-		}
-		if c.s.workers[o].lost() {
-			c.bad("I10: %s: outputs on lost %s", st.id, c.s.workers[o].id)
-		}
+	if err := st.outs.Check(); err != nil {
+		c.bad("I11: %s: %w", st.id, err)
 	}
 	if err := st.pending.Check(); err != nil {
 		c.bad("I11: %s: %w", st.id, err)
@@ -164,6 +152,9 @@ func (c *checker) stage(st *stage) {
 
 func (c *checker) task(st *stage, i int) {
 	t := &st.tasks[i]
+	if st.outs.Has(i) != (t.state == model.TaskFinished) {
+		c.bad("I1: %s p%d is %s, output %v", st.id, i, t.state, st.outs.Has(i))
+	}
 	want := t.state != model.TaskFinished && (st.wantAll > 0 || t.want > 0)
 	if want != t.counted {
 		c.bad("I11: %s p%d: demanded %v, counted %v", st.id, i, want, t.counted)
@@ -240,8 +231,8 @@ func (c *checker) action(a *action) {
 		i := a.partition(k)
 		if a.target.tasks[i].state == model.TaskFinished {
 			got++
-			bytes += a.target.outs[i].bytes
-			if o := &a.target.outs[i]; a.sink.Kind == model.RowsToDriver && o.where != "" && !o.acked {
+			bytes += a.target.outs.At(i).Bytes
+			if o := a.target.outs.At(i); a.sink.Kind == model.RowsToDriver && o.Where != "" && !o.Acked {
 				unacked++
 			}
 		}

@@ -6,49 +6,28 @@ import (
 	"strconv"
 
 	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/internal/sched/outputs"
 	"github.com/gordd-project/gordd/rdd/plan"
 )
 
-// own books output i of st to the worker that can lose it.
-func (s *Scheduler) own(st *stage, i int, w *worker) {
-	st.outs[i].owner = int32(w.idx)
-	st.byOwner[int32(w.idx)]++
-	w.holds++
-}
-
-// disown says that output i of st cannot be lost with a worker any more.
-func (s *Scheduler) disown(st *stage, i int) {
-	o := &st.outs[i]
-	if st.tasks[i].state != model.TaskFinished || o.owner < 0 {
-		return
-	}
-	if st.byOwner[o.owner]--; st.byOwner[o.owner] == 0 {
-		delete(st.byOwner, o.owner)
-	}
-	s.workers[o.owner].holds--
-	o.owner = -1
-}
-
 // finish makes o the output of task i, which has none. The owner is nil if the
 // output cannot be lost with its worker.
-func (s *Scheduler) finish(st *stage, i int, o output, owner *worker) {
+func (s *Scheduler) finish(st *stage, i int, o outputs.Output, owner *worker, counters []model.Counter) {
 	t := &st.tasks[i]
 	if t.state == model.TaskPending {
 		s.withdraw(st, i)
 	}
 	t.state = model.TaskFinished
 	t.blame.Succeeded()
-	o.owner = -1
-	st.outs[i] = o
+	who := outputs.Nobody
 	if owner != nil {
-		s.own(st, i, owner)
+		who = owner.idx
 	}
-	st.done++
+	st.outs.Put(i, o, who, counters)
 	st.wins++
 	st.made = true
 	st.noProgress = 0 // R20
 	st.locs = nil
-	st.sums = addCounters(st.sums, o.counters, 1)
 	s.recount(st, i)
 	for _, e := range st.children {
 		if e.kind == model.Narrow && e.st.sized {
@@ -64,16 +43,13 @@ func (s *Scheduler) finish(st *stage, i int, o output, owner *worker) {
 // new try by it. The caller raises the epoch, once for all it takes away.
 func (s *Scheduler) unfinish(st *stage, i int) []*stage {
 	whole := st.complete()
-	t, o := &st.tasks[i], &st.outs[i]
-	s.disown(st, i)
+	t := &st.tasks[i]
 	if st.act != nil {
 		st.act.unaccepted(i)
 	}
-	st.sums = addCounters(st.sums, o.counters, -1)
-	*o = output{owner: -1, rows: o.rows} // rows are compared when it is made again
+	st.outs.Take(i)
 	t.state = model.TaskIdle
 	t.again = true
-	st.done--
 	st.locs = nil
 	var readers []*stage
 	if whole {
@@ -92,29 +68,13 @@ func (s *Scheduler) unfinish(st *stage, i int) []*stage {
 	return readers
 }
 
-// addCounters adds sign × more to the sums, by name.
-func addCounters(sums, more []model.Counter, sign int64) []model.Counter {
-	for k, c := range more {
-		at := k
-		if at >= len(sums) || sums[at].Name != c.Name {
-			at = slices.IndexFunc(sums, func(x model.Counter) bool { return x.Name == c.Name })
-		}
-		if at < 0 {
-			at = len(sums)
-			sums = append(sums, model.Counter{Name: c.Name})
-		}
-		sums[at].Value += sign * c.Value
-	}
-	return sums
-}
-
 // dropOutputs forgets all outputs of a stage that nobody refers to.
 func (s *Scheduler) dropOutputs(st *stage) {
-	if st.done == 0 || st.spec.Kind == model.ValueStage && st.n == 0 {
+	if st.outs.Done() == 0 || st.spec.Kind == model.ValueStage && st.n == 0 {
 		return
 	}
 	for _, w := range s.workers {
-		if st.byOwner[int32(w.idx)] > 0 && !w.lost() {
+		if st.outs.Held(w.idx) > 0 && !w.lost() {
 			s.emit(model.Drop{Receiver: w.to(), Job: st.job.id, Keys: []plan.StageKey{st.id.Key}})
 		}
 	}
@@ -131,11 +91,8 @@ func (s *Scheduler) dropOutputs(st *stage) {
 // every job, in this one Step (R32).
 func (s *Scheduler) loseOutputs(w *worker) {
 	for _, j := range s.order {
-		if w.holds == 0 {
-			return
-		}
 		for _, st := range j.stages {
-			if st.byOwner[int32(w.idx)] > 0 {
+			if st.outs.Held(w.idx) > 0 {
 				s.loseFrom(st, w, "worker "+string(w.id)+" was lost", false)
 			}
 		}
@@ -144,13 +101,7 @@ func (s *Scheduler) loseOutputs(w *worker) {
 
 // loseFrom unregisters the outputs of one stage that a worker holds.
 func (s *Scheduler) loseFrom(st *stage, w *worker, why string, alive bool) {
-	var lost []int
-	for i := range st.outs {
-		if st.tasks[i].state == model.TaskFinished && st.outs[i].owner == int32(w.idx) {
-			lost = append(lost, i)
-		}
-	}
-	s.loseSome(st, lost, why, alive)
+	s.loseSome(st, slices.Collect(st.outs.HeldBy(w.idx)), why, alive)
 }
 
 // loseSome unregisters some outputs of a stage: one loss, one epoch, at most one
@@ -253,10 +204,8 @@ func (s *Scheduler) locate(w *worker, st *stage, tasks []model.Assignment) {
 func (s *Scheduler) sendAll(w *worker, st *stage) {
 	if st.locs == nil {
 		st.locs = make([]model.MapOutput, 0, st.n)
-		for i := range st.outs {
-			if st.tasks[i].state == model.TaskFinished {
-				st.locs = append(st.locs, s.mapOutput(st, i))
-			}
+		for i := range st.outs.All() {
+			st.locs = append(st.locs, s.mapOutput(st, i))
 		}
 	}
 	w.sent[st] = st.epoch
@@ -279,20 +228,20 @@ func (s *Scheduler) sendSome(w *worker, st *stage, tasks []model.Assignment) {
 }
 
 func (s *Scheduler) mapOutput(st *stage, i int) model.MapOutput {
-	o := &st.outs[i]
+	o := st.outs.At(i)
 	m := model.MapOutput{
 		Partition: i, Attempt: st.attemptID(i),
-		Rows: o.rows, Bytes: o.bytes, Sum: o.sum, RowSum: st.tasks[i].rowSum, Sizes: o.sizes, Output: o.data,
+		Rows: o.Rows, Bytes: o.Bytes, Sum: o.Sum, RowSum: st.tasks[i].rowSum, Sizes: o.Sizes, Output: o.Data,
 	}
-	if o.owner >= 0 {
-		m.Worker, m.Store = s.workers[o.owner].id, s.workers[o.owner].store
+	if w, ok := st.outs.Owner(i); ok {
+		m.Worker, m.Store = s.workers[w].id, s.workers[w].store
 	}
 	return m
 }
 
 // attemptID names the attempt that made output i.
 func (st *stage) attemptID(i int) model.AttemptID {
-	return model.AttemptID{Stage: st.id, Gen: st.gen, Partition: i, Term: st.outs[i].term, Seq: st.outs[i].seq}
+	return model.AttemptID{Stage: st.id, Gen: st.gen, Partition: i, Term: st.outs.At(i).Term, Seq: st.outs.At(i).Seq}
 }
 
 // Outputs yields where the outputs of a map or value stage are, by partition;
@@ -304,8 +253,8 @@ func (s *Scheduler) Outputs(id plan.JobID, key plan.StageKey) iter.Seq[model.Map
 			return
 		}
 		st := j.shared[key]
-		for i := range st.outs {
-			if st.tasks[i].state == model.TaskFinished && !yield(s.mapOutput(st, i)) {
+		for i := range st.outs.All() {
+			if !yield(s.mapOutput(st, i)) {
 				return
 			}
 		}

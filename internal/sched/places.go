@@ -159,13 +159,14 @@ func (s *Scheduler) weigh(st *stage) {
 
 // addInputs adds what reader i reads of each output of st.
 func (s *Scheduler) addInputs(h *locality.Heavy, st *stage, i int) {
-	for m := range st.outs {
-		o := &st.outs[m]
-		if o.owner < 0 || i >= len(o.sizes) {
+	for m := range st.outs.All() {
+		o := st.outs.At(m)
+		w, ok := st.outs.Owner(m)
+		if !ok || i >= len(o.Sizes) {
 			continue
 		}
-		if hosts := s.workers[o.owner].place.Hosts; len(hosts) > 0 {
-			h.Add(hosts[0], model.SizeOf(o.sizes[i]))
+		if hosts := s.workers[w].place.Hosts; len(hosts) > 0 {
+			h.Add(hosts[0], model.SizeOf(o.Sizes[i]))
 		}
 	}
 }

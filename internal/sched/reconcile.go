@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/internal/sched/outputs"
 )
 
 // reconcile makes the books agree with what an attaching worker holds.
@@ -85,21 +86,18 @@ func (s *Scheduler) sameExecs(w *worker, inv *model.Inventory) {
 
 // missingOutputs unregisters what the worker should have and does not.
 func (s *Scheduler) missingOutputs(w *worker, inv *model.Inventory) {
-	if w.holds == 0 {
-		return
-	}
 	has := map[model.AttemptID]bool{}
 	for _, o := range inv.Outputs {
 		has[o.Attempt] = true
 	}
 	for _, j := range s.order {
 		for _, st := range j.stages {
-			if st.act != nil || st.byOwner[int32(w.idx)] == 0 {
+			if st.act != nil || st.outs.Held(w.idx) == 0 {
 				continue
 			}
 			var lost []int
-			for i := range st.outs {
-				if st.tasks[i].state == model.TaskFinished && st.outs[i].owner == int32(w.idx) && !has[st.attemptID(i)] {
+			for i := range st.outs.HeldBy(w.idx) {
+				if !has[st.attemptID(i)] {
 					lost = append(lost, i)
 				}
 			}
@@ -113,9 +111,9 @@ func (s *Scheduler) missingOutputs(w *worker, inv *model.Inventory) {
 func (s *Scheduler) adopt(w *worker, o *model.MapOutput) {
 	st := s.stage(o.Attempt.Stage)
 	i := o.Attempt.Partition
-	if s.isWinner(o.Attempt) && st.outs[i].owner == int32(w.idx) {
+	if s.isWinner(o.Attempt) && st.holder(i) == w.idx {
 		if len(o.Sizes) > 0 {
-			st.outs[i].sizes = o.Sizes
+			st.outs.At(i).Sizes = o.Sizes
 		}
 		return
 	}
@@ -129,7 +127,8 @@ func (s *Scheduler) adopt(w *worker, o *model.MapOutput) {
 	s.killAll(st, i, "its output was found again")
 	t := &st.tasks[i]
 	t.rowSum = o.RowSum
-	s.finish(st, i, output{term: o.Attempt.Term, seq: o.Attempt.Seq, rows: o.Rows, bytes: o.Bytes, sum: o.Sum, sizes: o.Sizes, data: o.Output, counters: o.Counters}, w)
+	s.finish(st, i, outputs.Output{Term: o.Attempt.Term, Seq: o.Attempt.Seq, Rows: o.Rows, Bytes: o.Bytes,
+		Sum: o.Sum, Sizes: o.Sizes, Data: o.Output}, w, o.Counters)
 	s.record(model.OutputAt{Output: *o}, false)
 	s.settle()
 }
@@ -141,4 +140,12 @@ func (s *Scheduler) halfDone(st *stage, i int) bool {
 		}
 	}
 	return false
+}
+
+// holder returns the worker that holds output i, or outputs.Nobody.
+func (st *stage) holder(i int) int {
+	if w, ok := st.outs.Owner(i); ok {
+		return w
+	}
+	return outputs.Nobody
 }

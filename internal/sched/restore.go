@@ -8,6 +8,7 @@ import (
 
 	"github.com/gordd-project/gordd/internal/sched/health"
 	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/internal/sched/outputs"
 	"github.com/gordd-project/gordd/rdd/plan"
 )
 
@@ -132,10 +133,10 @@ func (s *Scheduler) applyToStage(rec model.Record) {
 		}
 	case model.OutputAt:
 		o := r.Output
-		s.applyDone(o.Attempt, o.Worker, o.RowSum, output{rows: o.Rows, bytes: o.Bytes, sum: o.Sum, data: o.Output, counters: o.Counters})
+		s.applyDone(o.Attempt, o.Worker, o.RowSum, outputs.Output{Rows: o.Rows, Bytes: o.Bytes, Sum: o.Sum, Data: o.Output}, o.Counters)
 	case model.Won:
 		f := r.File
-		s.applyDone(f.Attempt, f.Worker, 0, output{rows: f.Rows, bytes: f.Bytes, sum: f.Sum, data: f.Output, where: f.File, counters: r.Counters})
+		s.applyDone(f.Attempt, f.Worker, 0, outputs.Output{Rows: f.Rows, Bytes: f.Bytes, Sum: f.Sum, Data: f.Output, Where: f.File}, r.Counters)
 	case model.ResultAt:
 		s.applyResult(r)
 	case model.OutputGone:
@@ -198,11 +199,11 @@ func (s *Scheduler) applyResult(r model.ResultAt) {
 		s.applyGone(r.Attempt)
 		return
 	}
-	s.applyDone(r.Attempt, r.Worker, 0, output{rows: r.Rows, bytes: r.Bytes, data: r.Output, where: r.Address, counters: r.Counters})
+	s.applyDone(r.Attempt, r.Worker, 0, outputs.Output{Rows: r.Rows, Bytes: r.Bytes, Data: r.Output, Where: r.Address}, r.Counters)
 }
 
 // applyDone registers a success of an earlier term.
-func (s *Scheduler) applyDone(id model.AttemptID, by plan.WorkerID, rowSum uint64, o output) {
+func (s *Scheduler) applyDone(id model.AttemptID, by plan.WorkerID, rowSum uint64, o outputs.Output, counters []model.Counter) {
 	st, i := s.stage(id.Stage), id.Partition
 	if st == nil || i < 0 || i >= st.n || id.Gen != st.gen || st.tasks[i].state == model.TaskFinished {
 		return
@@ -217,10 +218,10 @@ func (s *Scheduler) applyDone(id model.AttemptID, by plan.WorkerID, rowSum uint6
 		owner = s.known(by)
 		st.act.unacked++
 	}
-	o.term, o.seq = id.Term, id.Seq
+	o.Term, o.Seq = id.Term, id.Seq
 	t := &st.tasks[i]
 	t.rowSum = rowSum
-	s.finish(st, i, o, owner)
+	s.finish(st, i, o, owner, counters)
 	if st.act != nil {
 		s.accepted(st.act, i)
 	}

@@ -38,7 +38,7 @@ func (s *Scheduler) watchRate(a *attempt) {
 
 // watchStage looks for stragglers once most of a stage is done.
 func (s *Scheduler) watchStage(st *stage) {
-	if st.watched || !s.mayTwin(st) || st.live == 0 || float64(st.done) < s.cfg.SpecQuantile*float64(st.n) {
+	if st.watched || !s.mayTwin(st) || st.live == 0 || float64(st.outs.Done()) < s.cfg.SpecQuantile*float64(st.n) {
 		return
 	}
 	st.watched = true

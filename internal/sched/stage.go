@@ -6,6 +6,7 @@ import (
 
 	"github.com/gordd-project/gordd/internal/sched/locality"
 	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/internal/sched/outputs"
 )
 
 // demand has the worklists that carry a change of demand from stage to stage:
@@ -36,7 +37,7 @@ func (s *Scheduler) addStage(j *job, a *action, spec model.StageSpec) *stage {
 	}
 	st := &stage{
 		id: model.StageID{Job: j.id, Key: spec.Key}, job: j, spec: spec, class: spec.Class,
-		seq: len(j.stages), epoch: 1, byOwner: map[int32]int32{},
+		seq: len(j.stages), epoch: 1,
 	}
 	if spec.Kind == model.ResultStage {
 		st.id.Action, st.act = a.id.N, a
@@ -61,7 +62,7 @@ func (s *Scheduler) addStage(j *job, a *action, spec model.StageSpec) *stage {
 func (s *Scheduler) sizeStage(st *stage, z model.StageSize) {
 	st.sized, st.n, st.reduces = true, z.N, z.Reduces
 	st.tasks = make([]task, z.N)
-	st.outs = make([]output, z.N)
+	st.outs = outputs.Make(z.N)
 	st.job.tasks += z.N
 	s.tasks += z.N
 	st.prefs = s.internPrefs(z.Prefs, z.N)
@@ -354,9 +355,7 @@ func (s *Scheduler) unlink(st *stage) {
 // forgetStage takes a stage's tasks and outputs off the books.
 func (s *Scheduler) forgetStage(st *stage) {
 	st.dead = true
-	for i := range st.outs {
-		s.disown(st, i)
-	}
+	st.outs.DisownAll()
 	s.tasks -= st.n
 	st.job.tasks -= st.n
 	if st.act == nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/gordd-project/gordd/internal/sched/health"
 	"github.com/gordd-project/gordd/internal/sched/locality"
 	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/internal/sched/outputs"
 	"github.com/gordd-project/gordd/internal/sched/queue"
 	"github.com/gordd-project/gordd/rdd/plan"
 )
@@ -107,18 +108,15 @@ type stage struct {
 	prefs   locality.Prefs // hosts that hold the input
 	heavy   locality.Prefs // hosts that hold much of what is read of shuffles
 	tasks   []task
-	outs    []output // of done tasks
-	done    int
+	outs    outputs.Table
 	blame   blame.Stage
-	byOwner map[int32]int32 // outputs by index of the worker that holds them
-	cache   *cacheSet       // of the cached data set nearest to the sink
+	cache   *cacheSet // of the cached data set nearest to the sink
 	gen     model.Gen
 	try     int
 	epoch   uint64
 	locs    []model.MapOutput // what Locations said, until something changes
-	sums    []model.Counter
-	made    bool // something, in this generation
-	wins    int  // accepted successes, over all tries
+	made    bool              // something, in this generation
+	wins    int               // accepted successes, over all tries
 
 	wantAll  int  // children that need every output
 	active   int  // demanded unfinished tasks that read the parents
@@ -145,7 +143,7 @@ type stage struct {
 }
 
 // complete reports whether nothing is missing (R4).
-func (st *stage) complete() bool { return st.sized && st.done == st.n }
+func (st *stage) complete() bool { return st.sized && st.outs.Done() == st.n }
 
 type task struct {
 	state   model.TaskState
@@ -157,21 +155,6 @@ type task struct {
 	rowSum  uint64 // of its first success in this generation
 	live    [2]*attempt
 	blame   blame.Task
-}
-
-// output is what is kept of a success.
-type output struct {
-	term     model.Term
-	seq      uint64
-	owner    int32 // worker, -1: nobody's, it cannot be lost
-	acked    bool  // the driver has it
-	rows     int64
-	bytes    int64
-	sum      uint64
-	sizes    []byte
-	data     []byte
-	where    string // staged file or address of a result
-	counters []model.Counter
 }
 
 type attemptState uint8
@@ -248,7 +231,6 @@ type worker struct {
 	perJob    map[*job]int
 	sent      map[*stage]uint64 // epochs of the last full Locations, 0 if in part
 	fresh     uint64
-	holds     int // registered outputs
 	batch     int // of this pass, + 1
 	batchPass uint64
 }

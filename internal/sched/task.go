@@ -6,6 +6,7 @@ import (
 
 	"github.com/gordd-project/gordd/internal/sched/blame"
 	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/internal/sched/outputs"
 )
 
 // launch starts an attempt of task i on w (R16). Launches of one pass are sent
@@ -281,31 +282,31 @@ func (s *Scheduler) taskDone(w *worker, ev model.TaskDone) {
 
 // accept registers a success, by the kind of its stage (R18).
 func (s *Scheduler) accept(w *worker, st *stage, i int, a *attempt, ev *model.TaskDone) {
-	o := output{term: a.key.term, seq: a.key.seq, rows: ev.Rows, bytes: ev.Bytes, sum: ev.Sum, sizes: ev.Sizes, counters: ev.Counters}
+	o := outputs.Output{Term: a.key.term, Seq: a.key.seq, Rows: ev.Rows, Bytes: ev.Bytes, Sum: ev.Sum, Sizes: ev.Sizes}
 	t := &st.tasks[i]
 	t.rowSum = ev.RowSum
 	t.blame.Succeeded()
 	owner := w
 	switch {
 	case st.spec.Kind == model.MapStage:
-		o.data = ev.Output
+		o.Data = ev.Output
 	case st.spec.Kind == model.ValueStage:
-		o.data, owner = ev.Output, nil
+		o.Data, owner = ev.Output, nil
 	case st.act.sink.Kind == model.Files:
-		o.data, o.where, owner = ev.Output, ev.File, nil
+		o.Data, o.Where, owner = ev.Output, ev.File, nil
 	case st.act.sink.Kind == model.ForEach:
 		owner = nil
 	case ev.Address != "":
-		o.where = ev.Address
-		o.data = ev.Output
+		o.Where = ev.Address
+		o.Data = ev.Output
 		st.act.unacked++
 	default:
 		owner = nil
 		if s.cfg.DriverLease > 0 {
-			o.data = ev.Result // for a driver that comes back
+			o.Data = ev.Result // for a driver that comes back
 		}
 	}
-	s.finish(st, i, o, owner)
+	s.finish(st, i, o, owner, ev.Counters)
 	s.recordDone(w, st, i, ev)
 	s.ack(w, ev.Attempt, true)
 	if len(ev.Blocks) > 0 {
@@ -328,7 +329,7 @@ func (s *Scheduler) recordDone(w *worker, st *stage, i int, ev *model.TaskDone) 
 	case st.act == nil:
 		out := s.mapOutput(st, i)
 		out.Worker, out.Store, out.Sizes, out.Reads = w.id, w.store, nil, st.current()
-		out.Counters = st.outs[i].counters
+		out.Counters = ev.Counters
 		s.record(model.OutputAt{Output: out}, false)
 	case st.act.sink.Kind == model.Files:
 		s.record(model.Won{File: s.staged(st, i, w), Counters: ev.Counters}, false)

@@ -1,8 +1,6 @@
 package sched
 
 import (
-	"slices"
-
 	"github.com/gordd-project/gordd/internal/sched/model"
 )
 
@@ -56,8 +54,8 @@ func (j *job) view() model.JobView {
 }
 
 func (st *stage) view() model.StageView {
-	return model.StageView{Stage: st.id, Spec: st.spec, Sized: st.sized, N: st.n, Done: st.done, Pending: st.pending.Len(),
-		Running: st.live, Demanded: st.active, Gen: st.gen, Try: st.try, Epoch: st.epoch, Counters: slices.Clone(st.sums)}
+	return model.StageView{Stage: st.id, Spec: st.spec, Sized: st.sized, N: st.n, Done: st.outs.Done(), Pending: st.pending.Len(),
+		Running: st.live, Demanded: st.active, Gen: st.gen, Try: st.try, Epoch: st.epoch, Counters: st.outs.Sums()}
 }
 
 func (st *stage) taskView(i int, s *Scheduler) model.TaskView {
@@ -74,11 +72,22 @@ func (st *stage) taskView(i int, s *Scheduler) model.TaskView {
 
 func (s *Scheduler) workerView(w *worker) model.WorkerView {
 	v := model.WorkerView{Worker: w.id, Inc: w.inc, State: w.Is(), Rack: w.rack, Slots: w.slots, Free: s.slots.Free(w.idx),
-		Running: len(w.attempts), Outputs: w.holds, Excluded: w.excluded || s.now < w.barredTo}
+		Running: len(w.attempts), Outputs: s.holds(w), Excluded: w.excluded || s.now < w.barredTo}
 	if len(w.hosts) > 0 {
 		v.Host = w.hosts[0]
 	}
 	return v
+}
+
+// holds counts the outputs that a worker can lose.
+func (s *Scheduler) holds(w *worker) int {
+	n := 0
+	for _, j := range s.order {
+		for _, st := range j.stages {
+			n += st.outs.Held(w.idx)
+		}
+	}
+	return n
 }
 
 func (s *Scheduler) totals() model.Sums {

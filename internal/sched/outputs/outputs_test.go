@@ -1,0 +1,164 @@
+package outputs
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"unsafe"
+
+	"pgregory.net/rapid"
+
+	"github.com/gordd-project/gordd/internal/sched/model"
+)
+
+// Whatever comes and goes, a Table knows what is there, whose it is, and the sums
+// over what is there.
+func TestTable(t *testing.T) {
+	type truth struct {
+		o        Output
+		owner    int
+		counters []model.Counter
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(0, 20).Draw(t, "n")
+		names := rapid.SampledFrom([]int{3, 200}).Draw(t, "names")
+		tab, want := Make(n), map[int]truth{}
+		seq := uint64(0)
+		for range rapid.IntRange(0, 100).Draw(t, "ops") {
+			if n == 0 {
+				break
+			}
+			i := rapid.IntRange(0, n-1).Draw(t, "i")
+			x, there := want[i]
+			switch rapid.IntRange(0, 3).Draw(t, "what") {
+			case 0, 1:
+				if there {
+					continue
+				}
+				seq++
+				x = truth{Output{Term: 1, Seq: seq, Rows: int64(seq)}, rapid.IntRange(-1, 4).Draw(t, "owner"), nil}
+				for k := range rapid.IntRange(0, 5).Draw(t, "counters") {
+					name := fmt.Sprint(k)
+					if rapid.Bool().Draw(t, "own name") {
+						name = fmt.Sprint(rapid.IntRange(0, names).Draw(t, "name"))
+					}
+					x.counters = append(x.counters, model.Counter{Name: name, Value: rapid.Int64Range(-9, 99).Draw(t, "v")})
+				}
+				tab.Put(i, x.o, x.owner, x.counters)
+				want[i] = x
+			case 2:
+				tab.Take(i)
+				delete(want, i)
+			case 3:
+				if rapid.Bool().Draw(t, "move") && there {
+					tab.Move(i, 3, []byte("x"))
+					x.owner = 3
+				} else {
+					tab.Disown(i)
+					x.owner = Nobody
+				}
+				if there {
+					want[i] = x
+				}
+			}
+		}
+		if err := tab.Check(); err != nil {
+			t.Fatal(err)
+		}
+		if tab.Done() != len(want) || tab.Len() != n || !slices.Equal(slices.Collect(tab.All()), slices.Sorted(maps.Keys(want))) {
+			t.Fatalf("%d of %d, want %d", tab.Done(), tab.Len(), len(want))
+		}
+		held, sums := map[int]int{}, map[string]int64{}
+		for i, x := range want {
+			owner, ok := tab.Owner(i)
+			if !tab.Made(i, 1, x.o.Seq) || tab.Made(i, 2, x.o.Seq) || ok != (x.owner >= 0) || ok && owner != x.owner {
+				t.Fatalf("task %d: %+v, want %+v", i, tab.At(i), x)
+			}
+			held[x.owner]++
+			for _, c := range x.counters {
+				sums[c.Name] += c.Value
+			}
+		}
+		for w := range 5 {
+			got := slices.Collect(tab.HeldBy(w))
+			if len(got) != held[w] || tab.Held(w) != held[w] {
+				t.Fatalf("worker %d has %v, want %d", w, got, held[w])
+			}
+		}
+		for _, c := range tab.Sums() {
+			if sums[c.Name] != c.Value {
+				t.Fatalf("%s is %d, want %d", c.Name, c.Value, sums[c.Name])
+			}
+			delete(sums, c.Name)
+		}
+		for name, v := range sums {
+			if v != 0 {
+				t.Fatalf("%s is lost", name)
+			}
+		}
+	})
+}
+
+func TestRowsOutliveTheOutput(t *testing.T) {
+	tab := Make(2)
+	tab.Put(1, Output{Rows: 7, Data: []byte("x")}, 0, nil)
+	tab.Take(1)
+	if o := tab.At(1); o.Rows != 7 || o.Data != nil || tab.Has(1) || tab.Has(-1) || tab.Has(2) {
+		t.Errorf("%+v", o)
+	}
+	tab.Put(0, Output{}, 4, nil)
+	tab.DisownAll()
+	if tab.Held(4) != 0 || !tab.Has(0) {
+		t.Error("still owned")
+	}
+}
+
+func TestHeldByStops(t *testing.T) {
+	tab := Make(5)
+	for i := range 5 {
+		tab.Put(i, Output{}, 0, nil)
+	}
+	for i := range tab.HeldBy(0) {
+		if i == 2 {
+			break
+		}
+	}
+	for i := range tab.All() {
+		if i == 2 {
+			break
+		}
+	}
+}
+
+func TestTwoOutputsPanic(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Error("a second output is taken in")
+		}
+	}()
+	tab := Make(1)
+	tab.Put(0, Output{}, 0, nil)
+	tab.Put(0, Output{}, 0, nil)
+}
+
+func TestSizeOfAnOutput(t *testing.T) {
+	if n := unsafe.Sizeof(Output{}); n > 112 {
+		t.Errorf("an output takes %d bytes", n)
+	}
+}
+
+// Names that only single tasks use must not make the table as wide as it is high.
+func TestTallyIsBounded(t *testing.T) {
+	n := 10_000
+	tab := Make(n)
+	for i := range n {
+		tab.Put(i, Output{}, Nobody, []model.Counter{{Name: fmt.Sprint(i), Value: 1}})
+	}
+	if got := len(tab.tally.rows); got > n*widest {
+		t.Errorf("%d cells", got)
+	}
+	if got := len(tab.Sums()); got != n {
+		t.Errorf("%d sums", got)
+	}
+}
