@@ -105,7 +105,11 @@ func (w *World) addJob(i int) {
 	j := &job{id: plan.JobID(fmt.Sprintf("j%d", i)), stages: map[plan.StageKey]*stage{}}
 	w.jobs = append(w.jobs, j)
 	me := string(j.id)
-	for k := range 1 + w.upTo(me, 7) {
+	stages := 1 + w.upTo(me, 7)
+	if w.o.Stages > 0 {
+		stages = min(stages, w.o.Stages)
+	}
+	for k := range stages {
 		w.addStage(j, k)
 	}
 	for n := range 1 + w.upTo(me, 3) {
@@ -281,10 +285,14 @@ func (w *World) submit(j *job) {
 	a := j.actions[j.next]
 	j.next++
 	w.step(w.submission(j, a))
-	if w.o.Faults > 0 && w.chance(string(j.id)+"cancel", 0.08) {
-		w.after(w.between(string(j.id)+"cancel", 0, 5*time.Second), func() {
+	me := fmt.Sprintf("%s#%d", j.id, a.id.N)
+	if w.o.Faults > 0 && w.chance(me, 0.08) {
+		w.after(w.between(me, 0, 5*time.Second), func() {
+			if !w.happens(me, "is cancelled") {
+				return
+			}
 			n := a.id.N
-			if w.chance(string(j.id)+"cancel", 0.3) {
+			if w.chance(me, 0.3) {
 				n, j.asked = 0, true
 			}
 			w.step(model.Cancel{Job: j.id, Action: n, Reason: "drawn"})
@@ -367,7 +375,7 @@ func (w *World) publish(c model.Publish, soon func(model.Event)) {
 		w.fail("I17: %v publishes after its end", a.id)
 	}
 	a.publish++
-	if w.o.TaskFaults && a.publish < 4 && w.chance("publish", 0.2) {
+	if w.o.TaskFaults && a.publish < 4 && w.noise("publish", "publish", 0.2) {
 		soon(model.PublishFailed{Action: a.id, Err: model.Problem{Message: "busy"}})
 		return
 	}

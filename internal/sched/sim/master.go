@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -9,12 +10,29 @@ import (
 	"github.com/gordd-project/gordd/rdd/plan"
 )
 
+// planCrash plans the nth death of a master: between two commands of whatever
+// Step comes next.
+func (w *World) planCrash(n int) {
+	if w.o.Restarts == 0 {
+		return
+	}
+	me := fmt.Sprintf("master#%d", n)
+	w.after(time.Duration(float64(w.between(me, time.Second, 60*time.Second))/w.o.Restarts), func() {
+		if w.now < w.calm {
+			if w.happens(me, "dies") {
+				w.crash = me
+			}
+			w.planCrash(n + 1)
+		}
+	})
+}
+
 // restart ends the master between two commands, with or without the records that
 // were not yet durable, and lets another one take over.
-func (w *World) restart() {
+func (w *World) restart(me string) {
 	w.rep.Restarts++
 	w.trace("master", "restarts")
-	w.journal = w.journal[:w.durable+w.upTo("tail", len(w.journal)-w.durable+1)]
+	w.journal = w.journal[:w.durable+w.upTo(me, len(w.journal)-w.durable+1)]
 	w.durable = len(w.journal)
 	w.term++
 	w.s = sched.New(w.config())

@@ -3,9 +3,11 @@ package sim
 import (
 	"flag"
 	"testing"
+
+	"github.com/gordd-project/gordd/internal/sched/model"
 )
 
-var seeds = flag.Uint64("seeds", 400, "how many seeds TestSeeds runs")
+var seeds = flag.Uint64("seeds", 0, "how many seeds TestSoak runs")
 
 var from = flag.Uint64("from", 1, "the first of them")
 
@@ -40,32 +42,53 @@ func TestReplay(t *testing.T) {
 }
 
 func TestSeeds(t *testing.T) {
-	n := *seeds
+	n := uint64(400)
 	if testing.Short() {
 		n = 50
 	}
-	var sum Report
-	for s := *from; s < *from+n; s++ {
-		rep, err := New(options(s)).Run()
+	sum := runSeeds(t, 1, n)
+	if sum.Done < int(n)/2 || sum.Losses == 0 || sum.Rollbacks == 0 || sum.Twins == 0 || sum.Restarts == 0 {
+		t.Errorf("the seeds do not reach what they are for: %+v", sum)
+	}
+}
+
+// Any number of seeds: go test ./internal/sched/sim -run Soak -seeds N -from M.
+func TestSoak(t *testing.T) {
+	if *seeds == 0 {
+		t.Skip("no -seeds")
+	}
+	runSeeds(t, *from, *seeds)
+}
+
+// runSeeds runs n seeds. What fails is shrunk and printed as a line for
+// TestGraveyard; after a few it ends.
+func runSeeds(t *testing.T, from, n uint64) (sum Report) {
+	sum.Ends = map[model.CauseKind]int{}
+	bad := 0
+	for s := from; s < from+n && bad < 3; s++ {
+		rep, err := Run(options(s))
 		if err != nil {
-			t.Errorf("%v\nreplay: go test ./internal/sched/sim -run Replay -seed %d -v", err, s)
+			bad++
+			t.Errorf("%v\nreplay: go test ./internal/sched/sim -run Replay -seed %d -v\nshrunk: %v", err, s, Shrink(options(s), Run, 300))
 		}
-		sum.Steps += rep.Steps
-		sum.Completions += rep.Completions
-		sum.Done += rep.Done
-		sum.Failed += rep.Failed
-		sum.Cancelled += rep.Cancelled
-		sum.Losses += rep.Losses
-		sum.Twins += rep.Twins
-		sum.Restarts += rep.Restarts
-		sum.Rollbacks += rep.Rollbacks
-		if t.Failed() && s > *from+20 {
-			break
-		}
+		sum.add(rep)
 	}
 	t.Logf("%+v", sum)
-	if sum.Done < int(n)/2 || sum.Losses == 0 || sum.Rollbacks == 0 || sum.Twins == 0 {
-		t.Errorf("the seeds do not reach what they are for: %+v", sum)
+	return sum
+}
+
+func (r *Report) add(o Report) {
+	r.Steps += o.Steps
+	r.Completions += o.Completions
+	r.Done += o.Done
+	r.Failed += o.Failed
+	r.Cancelled += o.Cancelled
+	r.Losses += o.Losses
+	r.Twins += o.Twins
+	r.Restarts += o.Restarts
+	r.Rollbacks += o.Rollbacks
+	for k, n := range o.Ends {
+		r.Ends[k] += n
 	}
 }
 
@@ -95,11 +118,15 @@ func TestManyTasks(t *testing.T) {
 	}
 }
 
-// Seeds that once found something.
+// Runs that find broken rules, as Shrink prints them: here outputs of a
+// lost worker that stay registered.
 func TestGraveyard(t *testing.T) {
-	for _, s := range []uint64{20, 38, 45, 105, 238, 273, 298, 411, 1622, 2830, 2971, 3682, 4069, 5031, 5142, 8462, 12928, 27510, 40524, 43365, 43668, 44624} {
-		if _, err := New(options(s)).Run(); err != nil {
-			t.Error(err)
+	for _, o := range []Options{
+		{Seed: 1, Workers: 6, Jobs: 4, Tasks: 2, CheckEvery: 1, Faults: 4, TaskFaults: true, Restarts: 1, Stages: 1, Out: []string{"j0", "j3", "j1"}, Only: []string{"w5#1"}},
+		{Seed: 2, Workers: 3, Jobs: 4, Tasks: 37, CheckEvery: 1, Faults: 20, TaskFaults: true, Stages: 3, Out: []string{"j0", "j1", "j2"}, Only: []string{"w2#1"}},
+	} {
+		if _, err := Run(o); err != nil {
+			t.Errorf("%v: %v", o, err)
 		}
 	}
 }

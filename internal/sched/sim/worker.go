@@ -48,6 +48,7 @@ type locKey struct {
 
 type attempt struct {
 	id      model.AttemptID
+	me      string // the task, and which of its attempts
 	exec    int
 	reads   []model.Read
 	holders []plan.WorkerID
@@ -63,7 +64,7 @@ func (w *World) addWorker(i int) {
 	w.workers = append(w.workers, x)
 	x.start(w)
 	if w.o.Faults > 0 {
-		w.after(w.between(string(x.id)+"fault", time.Second, 30*time.Second), func() { w.fault(x) })
+		w.after(w.between(string(x.id)+"#0", time.Second, 30*time.Second), func() { w.fault(x, 1) })
 	}
 }
 
@@ -139,7 +140,7 @@ func (x *worker) send(w *World, ev model.Event) {
 	x.out = max(x.out, w.now.Add(w.between(string(x.id)+"lag", 50*time.Microsecond, 3*time.Millisecond)))
 	session := x.session
 	w.after(x.out.Sub(w.now), func() {
-		if x.session == session && (x.stream || w.chance(string(x.id)+"late", 0.3)) {
+		if x.session == session && (x.stream || w.noise("late", string(x.id)+"late", 0.3)) {
 			if _, ok := ev.(model.Attach); ok {
 				x.known = session
 			}
@@ -206,7 +207,7 @@ func (x *worker) obey(w *World, c model.WorkerCommand) {
 		if _, ok := x.store[c.Output]; !ok {
 			v.Verdict = model.OutputMissing
 		}
-		if !w.chance(string(x.id)+"mute", 0.1) {
+		if !w.noise("mute", string(x.id)+"mute", 0.1) {
 			x.send(w, v)
 		}
 	case model.Drop:
@@ -268,6 +269,9 @@ func (x *worker) run(w *World, l model.Launch, t model.Assignment) {
 		w.fail("launch of %s in executor %d, which was never started", t.Attempt, l.Exec)
 	}
 	a := &attempt{id: t.Attempt, exec: l.Exec, reads: l.Reads, holders: t.Holders}
+	task := fmt.Sprintf("%s/%s/%d", a.id.Stage.Job, a.id.Stage.Key, a.id.Partition)
+	w.nth[task]++
+	a.me = fmt.Sprintf("%s#%d", task, w.nth[task])
 	x.running[key(a.id)] = a
 	if _, there := x.execs[l.Exec]; !there { // it crashed, and the master does not know yet
 		x.failed(w, a, model.TaskFailed{Class: model.Refused, Message: "no executor"})
@@ -278,8 +282,8 @@ func (x *worker) run(w *World, l model.Launch, t model.Assignment) {
 		x.send(w, model.TaskStarted{From: x.from(), Attempt: a.id})
 	}
 	there := func() bool { return x.up && x.inc == inc && x.running[key(a.id)] == a && !a.killed }
-	work := w.between("work", 5*time.Millisecond, 400*time.Millisecond)
-	if w.chance("slow", 0.03) {
+	work := w.between(a.me, 5*time.Millisecond, 400*time.Millisecond)
+	if w.chance(a.me, 0.03) {
 		work *= 20
 	}
 	w.after(work/4, func() {
@@ -376,6 +380,13 @@ func (w *World) flaky(x, y *worker) bool {
 	if w.o.Faults == 0 || w.now > w.calm || !w.o.TaskFaults {
 		return false
 	}
+	if w.o.Only != nil && !slices.Contains(w.o.Only, "flaky") {
+		return false
+	}
+	if !w.noisy["flaky"] {
+		w.noisy["flaky"] = true
+		w.happens("flaky", "links")
+	}
 	span := uint64(w.now) / uint64(20*time.Second)
 	return mix(w.o.Seed^mix(uint64(x.inc)^uint64(y.inc)*3+span))%100 < 2
 }
@@ -421,16 +432,17 @@ func (x *worker) finish(w *World, a *attempt) {
 // misbehave lets an attempt end in another way.
 func (x *worker) misbehave(w *World, a *attempt) bool {
 	f := 0.01 * w.o.Faults
+	me := a.me + "!"
 	switch {
-	case w.chance("user", f):
-		x.failed(w, a, model.TaskFailed{Class: model.User, Message: "user", Signature: model.Signature{Kind: "e", Hash: w.draw("sig") % 7}})
-	case w.chance("infra", f):
+	case w.chance(me, f) && w.happens(me, "fails"):
+		x.failed(w, a, model.TaskFailed{Class: model.User, Message: "user", Signature: model.Signature{Kind: "e", Hash: w.draw(me) % 7}})
+	case w.chance(me, f) && w.happens(me, "meets trouble"):
 		x.failed(w, a, model.TaskFailed{Class: model.Infra, Message: "infra"})
-	case w.chance("refused", f):
+	case w.chance(me, f) && w.happens(me, "is refused"):
 		x.failed(w, a, model.TaskFailed{Class: model.Refused, Message: "refused"})
-	case w.chance("memory", f/4):
+	case w.chance(me, f/4) && w.happens(me, "needs memory"):
 		x.failed(w, a, model.TaskFailed{Class: model.Resource, Message: "memory"})
-	case w.chance("crash", f/2):
+	case w.chance(me, f/2) && w.happens(me, "crashes"):
 		x.crash(w, a.exec)
 	default:
 		return false
@@ -482,29 +494,41 @@ func (w *World) probe(c model.Probe) {
 	}
 }
 
-// fault does something bad to a worker, and plans the next one.
-func (w *World) fault(x *worker) {
+// fault does something bad to a worker, and plans the next one. What is drawn
+// depends on the worker and the number alone, so that leaving one out leaves the
+// others in place.
+func (w *World) fault(x *worker, n int) {
 	if w.now > w.calm {
 		return
 	}
-	me := string(x.id) + "fault"
-	w.after(time.Duration(float64(w.between(me, 2*time.Second, 60*time.Second))/w.o.Faults), func() { w.fault(x) })
+	me := fmt.Sprintf("%s#%d", x.id, n)
+	w.after(time.Duration(float64(w.between(me, 2*time.Second, 60*time.Second))/w.o.Faults), func() { w.fault(x, n+1) })
 	if !x.up || !x.stream {
 		return
 	}
+	away := w.between(me, time.Millisecond, 20*time.Second)
+	some := w.chance(me, 0.5)
 	switch w.upTo(me, 6) {
 	case 0, 1:
-		w.die(x, w.between(me, time.Millisecond, 20*time.Second), w.chance(me, 0.5))
+		if w.happens(me, fmt.Sprintf("dies for %v, store lost %v", away, some)) {
+			w.die(x, away, some)
+		}
 	case 2:
-		w.cut(x, w.between(me, time.Millisecond, 20*time.Second))
+		if w.happens(me, fmt.Sprintf("is cut off for %v, silently %v", away, some)) {
+			w.cut(x, away, some)
+		}
 	case 3:
-		if no := w.someExec(x); no > 0 && w.o.TaskFaults {
+		if no := w.someExec(x); no > 0 && w.o.TaskFaults && w.happens(me, "loses an executor") {
 			x.crash(w, no)
 		}
 	case 4:
-		w.rot(x)
+		if w.o.TaskFaults && len(x.store) > 0 && w.happens(me, "loses an output") {
+			w.rot(x, me)
+		}
 	case 5:
-		w.step(model.MemberFailed{Worker: x.id, Inc: x.inc})
+		if w.happens(me, "is not heard by gossip") {
+			w.step(model.MemberFailed{Worker: x.id, Inc: x.inc})
+		}
 	}
 }
 
@@ -530,9 +554,8 @@ func (w *World) die(x *worker, away time.Duration, empty bool) {
 }
 
 // cut breaks a worker's stream for a while.
-func (w *World) cut(x *worker, away time.Duration) {
+func (w *World) cut(x *worker, away time.Duration, silent bool) {
 	x.cut = true
-	silent := w.chance(string(x.id)+"silent", 0.5)
 	if silent {
 		x.stream = false // nobody tells the master
 	} else {
@@ -554,18 +577,13 @@ func (w *World) streamDown(x *worker) {
 }
 
 // rot loses one output of a worker's store.
-func (w *World) rot(x *worker) {
-	if !w.o.TaskFaults {
-		return
-	}
+func (w *World) rot(x *worker, me string) {
 	var ids []model.AttemptID
 	for id := range x.store {
 		ids = append(ids, id)
 	}
-	if len(ids) > 0 {
-		slices.SortFunc(ids, func(a, b model.AttemptID) int { return cmp.Compare(key(a), key(b)) })
-		delete(x.store, ids[w.upTo("rot", len(ids))])
-	}
+	slices.SortFunc(ids, func(a, b model.AttemptID) int { return cmp.Compare(key(a), key(b)) })
+	delete(x.store, ids[w.upTo(me, len(ids))])
 }
 
 // key tells attempts of all terms apart.

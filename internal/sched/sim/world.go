@@ -13,6 +13,7 @@ import (
 	"container/heap"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gordd-project/gordd/internal/sched"
@@ -34,6 +35,13 @@ type Options struct {
 	Restarts float64
 	// CheckEvery is after how many Steps the machine checks itself; 0: never.
 	CheckEvery int
+	// Only names the faults that happen, by the first word of Report.Happened;
+	// nil: all that are drawn.
+	Only []string
+	// Out leaves jobs out, by name.
+	Out []string
+	// Stages bounds the number of stages of a job; 0: as drawn.
+	Stages int
 	// Trace gets each event and command, if set.
 	Trace func(string)
 }
@@ -46,7 +54,8 @@ type Report struct {
 	Rollbacks, Losses       int
 	Twins, Restarts         int
 	Ends                    map[model.CauseKind]int
-	Digest                  uint64 // of every command, for determinism
+	Happened                []string // faults, each with its name first
+	Digest                  uint64   // of every command, for determinism
 	Took                    time.Duration
 }
 
@@ -58,6 +67,9 @@ type World struct {
 	queue   events
 	seq     uint64
 	draws   map[string]uint64
+	nth     map[string]int // attempts by task
+	noisy   map[string]bool
+	crash   string // the fault by which the master dies in its next Step
 	workers []*worker
 	jobs    []*job
 	content map[uint64]content // by hash: the provenance of every row
@@ -130,6 +142,29 @@ func mix(h uint64) uint64 {
 	return h ^ h>>31
 }
 
+// happens reports whether a fault that was drawn shall happen, and notes it.
+func (w *World) happens(id, what string) bool {
+	if w.o.Only != nil && !slices.Contains(w.o.Only, id) {
+		return false
+	}
+	w.rep.Happened = append(w.rep.Happened, id+" "+what)
+	w.trace("fault", id+" "+what)
+	return true
+}
+
+// noise draws a fault of a kind that is too frequent to have a name each time: it
+// is there as a whole or not at all.
+func (w *World) noise(kind, who string, p float64) bool {
+	if w.o.Faults == 0 || !w.chance(who, p) || w.o.Only != nil && !slices.Contains(w.o.Only, kind) {
+		return false
+	}
+	if !w.noisy[kind] {
+		w.noisy[kind] = true
+		w.happens(kind, "now and then")
+	}
+	return true
+}
+
 // upTo returns a drawn number below n.
 func (w *World) upTo(who string, n int) int { return int(w.draw(who) % uint64(n)) }
 
@@ -145,7 +180,8 @@ func (w *World) between(who string, a, b time.Duration) time.Duration {
 
 // New returns a world that is ready to run.
 func New(o Options) *World {
-	w := &World{o: o, draws: map[string]uint64{}, content: map[uint64]content{}}
+	w := &World{o: o, draws: map[string]uint64{}, nth: map[string]int{}, noisy: map[string]bool{},
+		content: map[uint64]content{}}
 	w.rep.Ends = map[model.CauseKind]int{}
 	w.term = 1
 	w.s = sched.New(w.config())
@@ -154,8 +190,11 @@ func New(o Options) *World {
 		w.addWorker(i)
 	}
 	for i := range o.Jobs {
-		w.addJob(i)
+		if !slices.Contains(o.Out, fmt.Sprintf("j%d", i)) {
+			w.addJob(i)
+		}
 	}
+	w.planCrash(1)
 	return w
 }
 
@@ -236,7 +275,7 @@ func (w *World) step(ev model.Event) {
 	if w.err != nil {
 		return
 	}
-	if w.o.Faults > 0 && w.chance("twice", 0.02) {
+	if w.noise("twice", "twice", 0.02) {
 		w.stepOnce(ev)
 	}
 	w.stepOnce(ev)
@@ -246,17 +285,17 @@ func (w *World) stepOnce(ev model.Event) {
 	w.rep.Steps++
 	w.trace("event", ev)
 	out := w.s.Step(w.now, ev)
-	crash := w.o.Restarts > 0 && w.now < w.calm && w.chance("master", 0.002*w.o.Restarts)
-	if crash {
-		out = out[:w.upTo("master", len(out)+1)]
+	crash := w.crash
+	if w.crash = ""; crash != "" {
+		out = out[:w.upTo(crash, len(out)+1)]
 	}
 	for _, c := range out {
 		w.rep.Commands++
 		w.trace("command", c)
 		w.carry(c)
 	}
-	if crash {
-		w.restart()
+	if crash != "" {
+		w.restart(crash)
 		return
 	}
 	if w.o.CheckEvery > 0 && w.rep.Steps%w.o.CheckEvery == 0 {
