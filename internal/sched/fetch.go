@@ -125,7 +125,7 @@ func (s *Scheduler) verdict(v *verify, what model.Verdict, why string) {
 	}
 	if what != model.OutputOK {
 		s.avoid(r.st, r.part, v.owner)
-		s.loseSome(r.st, []int{r.part}, taskText(r.st, r.part)+" on "+string(v.owner.id)+": "+why, true)
+		s.loseSome(r.st, []int{r.part}, taskText(r.st, r.part)+" on "+string(v.owner.id)+": "+why, v.owner.drain == nil)
 		return
 	}
 	for _, r := range v.reports {
@@ -150,12 +150,14 @@ func (s *Scheduler) banEdge(r fetchReport, owner *worker) {
 	}
 	why := "worker " + string(s.workers[r.at].id) + " cannot read from " + string(owner.id)
 	if hosts >= 2 {
-		s.loseFrom(r.st, owner, why+", nor can others", true)
+		s.loseFrom(r.st, owner, why+", nor can others", owner.drain == nil)
 		return
 	}
 	s.bans = append(s.bans, ban{r.at, int32(owner.idx), r.st, s.now, s.now.Add(s.cfg.EdgeBan)})
 	s.after(s.now.Add(s.cfg.EdgeBan), timer{kind: timerBan})
-	s.episode(r.reader, why)
+	if owner.drain == nil { // one that is drained goes anyway (R39)
+		s.episode(r.reader, why)
+	}
 }
 
 func (s *Scheduler) sameHost(a, b int32) bool {

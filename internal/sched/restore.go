@@ -74,9 +74,9 @@ func (s *Scheduler) apply(rec model.Record) error {
 	case model.WorkerSeen:
 		s.applyWorker(r)
 	case model.WorkerRule:
-		s.exclude(r.Worker, r.Excluded, r.Reason)
+		s.applyRule(r)
 	case model.Moved:
-		return fmt.Errorf("moved outputs are not supported")
+		s.applyMoved(r)
 	default:
 		s.applyToAction(rec)
 	}
@@ -332,6 +332,7 @@ func (s *Scheduler) begin() {
 	s.after(s.holdUntil, timer{kind: timerHold})
 	for _, w := range s.workers {
 		w.Resume(&s.cfg, s.now, s.holdUntil)
+		s.drainAgain(w)
 		s.arm(w)
 		for _, a := range w.attempts {
 			a.launched, a.moved = s.now, s.now

@@ -184,9 +184,6 @@ func TestRestoreRefusesItsOwnTermAndErrors(t *testing.T) {
 	if err == nil || err.Error() != "restore scheduler: record 0: broken" {
 		t.Error(err)
 	}
-	if err := New(model.Defaults("c", 3)).Restore(each([]model.Record{model.Moved{}})); err == nil {
-		t.Error("a record that is not supported was skipped")
-	}
 	for range s.Snapshot() {
 		t.Error("a snapshot of nothing")
 	}
@@ -201,7 +198,7 @@ func TestRestoreSkipsWhatHasNoHome(t *testing.T) {
 		model.ClassChanged{Stage: id.Stage}, model.Launched{Worker: "w", Attempts: []model.AttemptID{id}}, model.Prepared{}, model.Committed{},
 		model.CommitIntent{}, model.ActionEnded{}, model.CollectedRecord{}, model.JobEnded{Job: "x"}, model.WorkerRule{Worker: "w", Excluded: true},
 		model.WorkerSeen{Worker: "w", Inc: 4, Store: "s"}, model.PoolSet{Pool: model.Pool{Name: "p"}}, model.SplitsPlanned{},
-		model.CancelAccepted{Cancel: model.Cancel{Job: "x"}}, model.ActionAccepted{},
+		model.CancelAccepted{Cancel: model.Cancel{Job: "x"}}, model.ActionAccepted{}, model.Moved{Output: id, To: "s"},
 	}))
 	if err != nil {
 		t.Fatal(err)

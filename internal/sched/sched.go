@@ -29,6 +29,7 @@ type Scheduler struct {
 	verifies []*verify
 	bans     []ban
 	blame    blame.Cluster
+	drains   int // begun so far
 	timers   queue.Timers[timer]
 
 	demand  // worklists of stage.go
@@ -147,9 +148,9 @@ func (s *Scheduler) handle(ev model.Event) {
 	case model.Readmit:
 		s.exclude(ev.Worker, false, "")
 	case model.Drain:
-		s.refuse("drain of " + string(ev.Worker) + " is not supported: exclude it instead")
+		s.drain(ev)
 	case model.Undrain:
-		s.refuse("undrain of " + string(ev.Worker) + " is not supported")
+		s.undrain(ev)
 	case model.Renewed:
 		s.renewed(ev)
 	case model.StreamDown:
@@ -231,7 +232,9 @@ func (s *Scheduler) fromWorker(w *worker, ev model.WorkerEvent) {
 		s.refresh(w)
 	case model.BlocksChanged:
 		s.blocksChanged(w, ev.Job, ev.Added, ev.Dropped)
-	case model.OutputsMoved, model.BarrierArrive:
+	case model.OutputsMoved:
+		s.outputsMoved(ev)
+	case model.BarrierArrive:
 		s.refuse("message of a feature that is not supported from " + string(w.id))
 	}
 }
@@ -276,6 +279,7 @@ const (
 	timerSpec                     // a stage may have stragglers
 	timerHold                     // workers had time to come back
 	timerNoWork                   // a job may have nowhere to run
+	timerDrain                    // a draining worker is looked after
 	timerBarred                   // a worker that was left out is let in again
 )
 
@@ -315,6 +319,8 @@ func (s *Scheduler) expire(t timer) {
 		s.stragglers(t.st)
 	case timerNoWork:
 		s.noWorkDue(t.job)
+	case timerDrain:
+		s.drainDue(t.w, t.i)
 	case timerBarred:
 		s.refresh(t.w)
 		s.wakeAll()

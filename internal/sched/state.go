@@ -221,6 +221,7 @@ type worker struct {
 	reports []fetchReport // that wait for the probe
 
 	excluded  bool          // by a person
+	drain     *drain        // it is taken out of use
 	barredTo  model.Instant // left out by failures of several jobs until then (R36)
 	diskFull  bool
 	attempts  []*attempt
@@ -239,7 +240,7 @@ func (w *worker) lost() bool { return w.Is() == model.WorkerLost }
 
 // takes reports whether launches may go to the worker at all.
 func (w *worker) takes(now model.Instant) bool {
-	return w.Is() == model.WorkerLive && !w.excluded && now >= w.barredTo
+	return w.Is() == model.WorkerLive && !w.excluded && w.drain == nil && now >= w.barredTo
 }
 
 // busy returns how many slots are taken.

@@ -71,7 +71,7 @@ func (st *stage) taskView(i int, s *Scheduler) model.TaskView {
 }
 
 func (s *Scheduler) workerView(w *worker) model.WorkerView {
-	v := model.WorkerView{Worker: w.id, Inc: w.inc, State: w.Is(), Rack: w.rack, Slots: w.slots, Free: s.slots.Free(w.idx),
+	v := model.WorkerView{Worker: w.id, Inc: w.inc, State: w.shown(), Rack: w.rack, Slots: w.slots, Free: s.slots.Free(w.idx),
 		Running: len(w.attempts), Outputs: s.holds(w), Excluded: w.excluded || s.now < w.barredTo}
 	if len(w.hosts) > 0 {
 		v.Host = w.hosts[0]

@@ -45,6 +45,7 @@ func (s *Scheduler) attach(ev model.Attach) {
 	s.emit(model.Note{Kind: model.NoteWorkerAttached, Worker: w.id, Count: w.slots})
 	s.grantLease(w, 0)
 	s.reconcile(w, &ev.Inventory)
+	s.drainAgain(w)
 	s.refresh(w)
 }
 
@@ -315,7 +316,7 @@ func (s *Scheduler) exclude(id plan.WorkerID, on bool, why string) {
 		return
 	}
 	w.excluded = on
-	s.record(model.WorkerRule{Worker: id, Excluded: on, Reason: why}, true)
+	s.recordRule(w, why)
 	s.refresh(w)
 	s.wakeAll()
 }

@@ -121,13 +121,17 @@ type (
 		Round int
 		Data  [][]byte // by partition
 	}
-	// Detach ends a worker's stream.
+	// Detach ends a worker's stream. The Why of one that may leave is
+	// DetachDrained.
 	Detach struct {
 		Receiver
 		Session Session
 		Why     string
 	}
 )
+
+// DetachDrained is why a drained worker is detached: its process may end.
+const DetachDrained = "drained"
 
 // Assignment is one attempt of a Launch.
 type Assignment struct {

@@ -68,13 +68,14 @@ type Config struct {
 	IndeterminateBad bool // fail instead of rolling back (R52)
 	Pools            []Pool
 
-	// Of what is refused or left out for now: racks, drains, barriers, and the
+	DrainDeadline time.Duration // how long a draining worker's tasks may run (R39)
+	WaitRack      time.Duration // locality wait
+
+	// Of what is refused or left out for now: barriers, and the
 	// size up to which workers send results inline.
-	WaitRack      time.Duration
-	DrainDeadline time.Duration
-	BarrierSlots  time.Duration
-	BarrierRound  time.Duration
-	InlineResult  int
+	BarrierSlots time.Duration
+	BarrierRound time.Duration
+	InlineResult int
 }
 
 // Mode is how jobs share a pool.

@@ -53,6 +53,7 @@ type (
 	Moved struct {
 		Output AttemptID
 		To     StoreID
+		Where  []byte // opaque
 	}
 	// Won is a staged file that was granted.
 	Won struct {

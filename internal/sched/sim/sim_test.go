@@ -47,7 +47,7 @@ func TestSeeds(t *testing.T) {
 		n = 50
 	}
 	sum := runSeeds(t, 1, n)
-	if sum.Done < int(n)/2 || sum.Losses == 0 || sum.Rollbacks == 0 || sum.Twins == 0 || sum.Restarts == 0 {
+	if sum.Done < int(n)/2 || sum.Losses == 0 || sum.Rollbacks == 0 || sum.Twins == 0 || sum.Restarts == 0 || sum.Drains == 0 {
 		t.Errorf("the seeds do not reach what they are for: %+v", sum)
 	}
 }
@@ -86,6 +86,7 @@ func (r *Report) add(o Report) {
 	r.Losses += o.Losses
 	r.Twins += o.Twins
 	r.Restarts += o.Restarts
+	r.Drains += o.Drains
 	r.Rollbacks += o.Rollbacks
 	for k, n := range o.Ends {
 		r.Ends[k] += n

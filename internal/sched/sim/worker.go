@@ -212,7 +212,43 @@ func (x *worker) obey(w *World, c model.WorkerCommand) {
 		}
 	case model.Drop:
 		x.drop(c)
+	case model.Move:
+		x.move(w, c)
+	case model.Detach:
+		if c.Why == model.DetachDrained {
+			w.leave(x)
+		}
 	}
+}
+
+// move copies outputs to another worker's store, if that is there.
+func (x *worker) move(w *World, c model.Move) {
+	inc := x.inc
+	w.after(w.between(string(x.id)+"move", time.Millisecond, time.Second), func() {
+		ev := model.OutputsMoved{From: x.from()}
+		for _, id := range c.Outputs {
+			o, has := x.store[id]
+			for _, y := range w.workers {
+				if has && y.id == c.Target && y.up && x.up && x.inc == inc {
+					o.Worker, o.Store = y.id, model.StoreID(y.id)
+					y.store[id] = o
+					ev.Moved = append(ev.Moved, model.MovedOutput{Output: id, From: model.StoreID(x.id), To: o.Store, Where: o.Output})
+				}
+			}
+		}
+		x.send(w, ev)
+	})
+}
+
+// leave ends a drained worker. A new one comes in its place, with nothing.
+func (w *World) leave(x *worker) {
+	w.rep.Drains++
+	x.up, x.stream = false, false
+	x.store = map[model.AttemptID]model.MapOutput{}
+	w.after(w.between(string(x.id)+"leave", time.Second, 10*time.Second), func() {
+		x.start(w)
+		w.after(time.Second, func() { w.step(model.Undrain{Worker: x.id}) })
+	})
 }
 
 func (x *worker) learn(c model.Locations) {
@@ -508,7 +544,7 @@ func (w *World) fault(x *worker, n int) {
 	}
 	away := w.between(me, time.Millisecond, 20*time.Second)
 	some := w.chance(me, 0.5)
-	switch w.upTo(me, 6) {
+	switch w.upTo(me, 7) {
 	case 0, 1:
 		if w.happens(me, fmt.Sprintf("dies for %v, store lost %v", away, some)) {
 			w.die(x, away, some)
@@ -524,6 +560,11 @@ func (w *World) fault(x *worker, n int) {
 	case 4:
 		if w.o.TaskFaults && len(x.store) > 0 && w.happens(me, "loses an output") {
 			w.rot(x, me)
+		}
+	case 6:
+		if w.happens(me, "is drained") {
+			w.step(model.Drain{Worker: x.id, Deadline: away + time.Second})
+			w.after(time.Minute, func() { w.step(model.Undrain{Worker: x.id}) }) // if it never came to its end
 		}
 	case 5:
 		if w.happens(me, "is not heard by gossip") {

@@ -52,7 +52,7 @@ type Report struct {
 	Done, Failed, Cancelled int // actions
 	Completions             int // successes of tasks
 	Rollbacks, Losses       int
-	Twins, Restarts         int
+	Twins, Restarts, Drains int
 	Ends                    map[model.CauseKind]int
 	Happened                []string // faults, each with its name first
 	Digest                  uint64   // of every command, for determinism
