@@ -51,11 +51,6 @@ func (s *Scheduler) Restore(recs iter.Seq2[model.Record, error]) error {
 	return nil
 }
 
-// Snapshot yields nothing: a journal is kept whole.
-func (s *Scheduler) Snapshot() iter.Seq[model.Record] {
-	return func(func(model.Record) bool) {}
-}
-
 func (s *Scheduler) apply(rec model.Record) error {
 	switch r := rec.(type) {
 	case model.TermStarted:

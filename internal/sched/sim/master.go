@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -27,6 +28,42 @@ func (w *World) planCrash(n int) {
 	})
 }
 
+// compact replaces the journal by what is needed of it, now and then, as a master
+// does when it grows. What it writes is durable.
+func (w *World) compact() {
+	if w.o.Restarts == 0 {
+		return
+	}
+	w.after(w.between("compact", time.Second, 20*time.Second), func() {
+		if w.now > w.calm {
+			return
+		}
+		if w.happens("compact", "the journal") {
+			w.rep.Compacted -= len(w.journal)
+			var kept []model.Record
+			for r, err := range w.s.Compact(each(w.journal)) {
+				if err != nil {
+					w.fail("compact: %w", err)
+				}
+				kept = append(kept, r)
+			}
+			w.rep.Compacted += len(kept)
+			w.journal, w.durable = kept, len(kept)
+		}
+		w.compact()
+	})
+}
+
+func each(recs []model.Record) iter.Seq2[model.Record, error] {
+	return func(yield func(model.Record, error) bool) {
+		for _, r := range recs {
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
 // restart ends the master between two commands, with or without the records that
 // were not yet durable, and lets another one take over.
 func (w *World) restart(me string) {
@@ -36,13 +73,7 @@ func (w *World) restart(me string) {
 	w.durable = len(w.journal)
 	w.term++
 	w.s = sched.New(w.config())
-	err := w.s.Restore(func(yield func(model.Record, error) bool) {
-		for _, r := range w.journal {
-			if !yield(r, nil) {
-				return
-			}
-		}
-	})
+	err := w.s.Restore(each(w.journal))
 	if err != nil {
 		w.fail("%w", err)
 	}

@@ -87,6 +87,7 @@ func (r *Report) add(o Report) {
 	r.Twins += o.Twins
 	r.Restarts += o.Restarts
 	r.Drains += o.Drains
+	r.Compacted += o.Compacted
 	r.Rollbacks += o.Rollbacks
 	for k, n := range o.Ends {
 		r.Ends[k] += n

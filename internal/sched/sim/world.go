@@ -54,6 +54,7 @@ type Report struct {
 	Rollbacks, Losses       int
 	Twins, Restarts, Drains int
 	Ends                    map[model.CauseKind]int
+	Compacted               int      // records that are not needed any more, below zero
 	Happened                []string // faults, each with its name first
 	Digest                  uint64   // of every command, for determinism
 	Took                    time.Duration
@@ -195,6 +196,7 @@ func New(o Options) *World {
 		}
 	}
 	w.planCrash(1)
+	w.compact()
 	return w
 }
 
