@@ -121,6 +121,9 @@ func (s *Scheduler) checkGraph(j *job, ev *model.SubmitAction) ([]int, *model.Ca
 			return nil, refusal("stage key %q is empty or used twice", spec.Key)
 		}
 		at[spec.Key] = i
+		if spec.Barrier && spec.Key == ev.Target && (ev.Partitions != nil || ev.FirstN > 0) {
+			return nil, refusal("stage %q: the tasks of a barrier stage run all at once, not some of them", spec.Key)
+		}
 		if err := checkStage(j, spec, spec.Key == ev.Target); err != nil {
 			return nil, err
 		}
@@ -135,14 +138,14 @@ func checkStage(j *job, spec model.StageSpec, target bool) *model.Cause {
 	if target != (spec.Kind == model.ResultStage) {
 		return refusal("stage %q: the target, and no other, is a result stage", spec.Key)
 	}
-	if spec.Barrier {
-		return refusal("stage %q: barrier stages are not supported", spec.Key)
+	if spec.Barrier && (spec.Cached != "" || spec.Kind == model.ValueStage) {
+		return refusal("stage %q: the tasks of a barrier stage run all at once, so none can be left out for a cached block or a value", spec.Key)
 	}
 	known := j.shared[spec.Key]
 	if known == nil {
 		return nil
 	}
-	if known.spec.Kind != spec.Kind || !slices.Equal(known.spec.Parents, spec.Parents) || known.spec.Class != spec.Class {
+	if known.spec.Kind != spec.Kind || !slices.Equal(known.spec.Parents, spec.Parents) || known.spec.Class != spec.Class || known.spec.Barrier != spec.Barrier {
 		return refusal("stage %q is known with another shape", spec.Key)
 	}
 	return nil
@@ -160,6 +163,9 @@ func sortGraph(graph []model.StageSpec, at map[plan.StageKey]int, target plan.St
 			k, ok := at[p.Key]
 			if !ok {
 				return nil, refusal("stage %q reads %q, which is not in the graph", spec.Key, p.Key)
+			}
+			if graph[k].Barrier && p.Edge == model.Narrow {
+				return nil, refusal("stage %q reads single tasks of barrier stage %q, which run all at once", spec.Key, p.Key)
 			}
 			if graph[k].Kind == model.ResultStage || (graph[k].Kind == model.ValueStage) != (p.Edge == model.ValueDep) {
 				return nil, refusal("stage %q cannot read %s stage %q so", spec.Key, graph[k].Kind, p.Key)

@@ -153,6 +153,7 @@ func (s *Scheduler) startOver(st *stage, gen model.Gen) {
 	}
 	st.gen = gen
 	st.epoch++
+	st.disband()
 	st.unsure, st.made, st.reads = false, false, nil
 	for _, e := range st.children {
 		e.st.reads = nil
@@ -176,7 +177,7 @@ func (s *Scheduler) renewCache(j *job, c *cacheSet, gen model.Gen) {
 // cannotRaise is R51: rows that user code saw cannot be taken back.
 func (s *Scheduler) cannotRaise(st *stage, why string) *model.Cause {
 	c := &model.Cause{Stage: st.id, Site: st.spec.Site}
-	if int(st.gen) >= s.cfg.Generations {
+	if int(st.gen) >= s.cfg.Generations && st.gang == nil { // a gang's failures are counted by task
 		c.Kind = model.CauseGenerations
 		c.Message = fmt.Sprintf("%s: rolled back %d times: %s", stageText(st), st.gen, why)
 		return c

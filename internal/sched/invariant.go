@@ -139,6 +139,9 @@ func (c *checker) stage(st *stage) {
 	if st.asserted != (st.active > 0) {
 		c.bad("I11: %s: its parents do not know that it has %d demanded tasks", st.id, st.active)
 	}
+	if k := live + done; st.gang != nil && c.s.begun && active > 0 && k > 0 && k < st.n {
+		c.bad("R60: %s: %d of %d tasks of a gang run or are done", st.id, k, st.n)
+	}
 	if err := st.outs.Check(); err != nil {
 		c.bad("I11: %s: %w", st.id, err)
 	}

@@ -74,6 +74,7 @@ func (s *Scheduler) place() {
 	}
 	s.wake = false
 	s.pass++
+	s.gather()
 	for s.slots.Total() > 0 {
 		p := s.nextPool()
 		if p == nil {
@@ -165,6 +166,10 @@ func (j *job) nextStage(pass uint64) *stage {
 
 // placeOne launches one task of st, or parks st for this pass.
 func (s *Scheduler) placeOne(st *stage) {
+	if st.gang != nil {
+		s.placeGang(st)
+		return
+	}
 	w, i, level := s.pick(st)
 	if w == nil {
 		st.parked = s.pass
@@ -178,7 +183,7 @@ func (s *Scheduler) placeOne(st *stage) {
 // something new, else among the fresh ones.
 func (s *Scheduler) pick(st *stage) (best *worker, task int, level model.Level) {
 	try := func(w *worker) bool {
-		if !s.eligible(st, w) {
+		if w.kept == s.pass || !s.eligible(st, w) {
 			return false
 		}
 		if i, l, ok := s.taskFor(st, w); ok {

@@ -363,6 +363,9 @@ func (s *Scheduler) beginJob(j *job) {
 		}
 	}
 	for _, st := range j.stages {
+		if st.gang != nil && st.live > 0 { // nobody knows who waits at which barrier
+			st.unsure = true
+		}
 		if st.unsure && st.active > 0 {
 			s.todoRoll = append(s.todoRoll, rollback{st, "an output that is needed was lost"})
 		}

@@ -38,8 +38,12 @@ func TestR1SubmitJob(t *testing.T) {
 
 func TestR2RefusesBadGraphs(t *testing.T) {
 	narrow := model.StageSpec{Key: "r", Kind: model.ResultStage, Parents: []model.Parent{{Key: "m", Edge: model.ValueDep}}}
-	barrier := result("r")
-	barrier.Barrier = true
+	gang := mapStage("m")
+	gang.Barrier = true
+	single := result("r")
+	single.Parents = []model.Parent{{Key: "m", Edge: model.Narrow}}
+	cached := gang
+	cached.Cached = "c"
 	for name, g := range map[string][]model.StageSpec{
 		"a cycle":             {mapStage("a", "b"), mapStage("b", "a"), result("r", "a")},
 		"an unknown parent":   {result("r", "x")},
@@ -48,7 +52,8 @@ func TestR2RefusesBadGraphs(t *testing.T) {
 		"no target":           {mapStage("a")},
 		"a value of a map":    {mapStage("m"), narrow},
 		"two results":         {result("q"), result("r", "q")},
-		"a barrier":           {barrier},
+		"one task of a gang":  {gang, single},
+		"a cached gang":       {cached, result("r", "m")},
 		"a key that is empty": {mapStage(""), result("r", "")},
 	} {
 		r := newRig(t, nil)

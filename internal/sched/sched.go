@@ -35,6 +35,7 @@ type Scheduler struct {
 	demand  // worklists of stage.go
 	placer  // state of place.go
 	places  // of places.go
+	gangs   gangs
 	twins   // state of speculate.go
 	journal // state of restore.go
 	stats
@@ -91,9 +92,11 @@ func (s *Scheduler) Step(now model.Instant, ev model.Event) []model.Command {
 		}
 		s.expire(t)
 		s.settle()
+		s.checkGangs()
 	}
 	s.handle(ev)
 	s.settle()
+	s.checkGangs()
 	if !s.stopped {
 		s.place()
 	}
@@ -235,7 +238,7 @@ func (s *Scheduler) fromWorker(w *worker, ev model.WorkerEvent) {
 	case model.OutputsMoved:
 		s.outputsMoved(ev)
 	case model.BarrierArrive:
-		s.refuse("message of a feature that is not supported from " + string(w.id))
+		s.barrierArrive(w, ev)
 	}
 }
 
@@ -279,6 +282,8 @@ const (
 	timerSpec                     // a stage may have stragglers
 	timerHold                     // workers had time to come back
 	timerNoWork                   // a job may have nowhere to run
+	timerGang                     // a gang may be larger than the cluster
+	timerRound                    // a round of a barrier
 	timerDrain                    // a draining worker is looked after
 	timerBarred                   // a worker that was left out is let in again
 )
@@ -319,6 +324,10 @@ func (s *Scheduler) expire(t timer) {
 		s.stragglers(t.st)
 	case timerNoWork:
 		s.noWorkDue(t.job)
+	case timerGang:
+		s.gangDue(t.st)
+	case timerRound:
+		s.roundDue(t.st, t.i)
 	case timerDrain:
 		s.drainDue(t.w, t.i)
 	case timerBarred:

@@ -119,7 +119,7 @@ func (s *Scheduler) twinPlace(st *stage, i int) *worker {
 	var near *worker
 	for idx := range s.slots.All {
 		w := s.workers[idx]
-		if w == first || !s.eligible(st, w) || !s.suits(st, i, w) {
+		if w == first || w.kept == s.pass || !s.eligible(st, w) || !s.suits(st, i, w) {
 			continue
 		}
 		if !s.sameHost(int32(w.idx), int32(first.idx)) {

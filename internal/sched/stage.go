@@ -55,6 +55,7 @@ func (s *Scheduler) addStage(j *job, a *action, spec model.StageSpec) *stage {
 		}
 	}
 	j.stages = append(j.stages, st)
+	s.formGang(st)
 	return st
 }
 

@@ -130,7 +130,8 @@ type stage struct {
 	listed     bool // in the job's runnable
 	live       int  // attempts that hold a slot and count
 	clock      locality.Clock
-	dirty      bool // to be offered every free slot, not only fresh ones
+	gang       *gang // of a barrier stage
+	dirty      bool  // to be offered every free slot, not only fresh ones
 	parked     uint64
 	lost       bool // outputs were lost and are made again
 	noProgress int
@@ -232,7 +233,8 @@ type worker struct {
 	perJob    map[*job]int
 	sent      map[*stage]uint64 // epochs of the last full Locations, 0 if in part
 	fresh     uint64
-	batch     int // of this pass, + 1
+	kept      uint64 // pass in which its free slots are kept for a gang
+	batch     int    // of this pass, + 1
 	batchPass uint64
 }
 

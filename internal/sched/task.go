@@ -168,7 +168,7 @@ func (s *Scheduler) killStuck(w *worker) {
 		return
 	}
 	for _, a := range slices.Clone(w.attempts) {
-		if a.state == killing || a.st.dead || s.now.Sub(a.moved) < s.cfg.NoProgressKill {
+		if a.state == killing || a.st.dead || a.st.waits(a.part) || s.now.Sub(a.moved) < s.cfg.NoProgressKill {
 			continue
 		}
 		a.stuck = true
@@ -277,6 +277,7 @@ func (s *Scheduler) taskDone(w *worker, ev model.TaskDone) {
 	s.overtaken(st, i)
 	s.compare(st, i, &ev)
 	s.accept(w, st, i, a, &ev)
+	s.leftWaiting(st)
 	s.watchStage(st)
 }
 

@@ -68,6 +68,9 @@ func (h *State) OnProbation() bool { return h.probation > 0 }
 // Succeeded counts a success of the worker's towards the end of its probation.
 func (h *State) Succeeded() { h.probation = max(h.probation-1, 0) }
 
+// Prove ends a probation.
+func (h *State) Prove() { h.probation = 0 }
+
 // Left returns how much of the lease is left.
 func (h *State) Left(now model.Instant) time.Duration { return h.leaseEnd.Sub(now) }
 

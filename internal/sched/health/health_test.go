@@ -186,6 +186,10 @@ func TestR35QuarantineDoubles(t *testing.T) {
 	if h.OnProbation() {
 		t.Error("on probation for ever")
 	}
+	h.Admit(start.Add(want))
+	if h.Prove(); h.OnProbation() {
+		t.Error("proved, and on probation")
+	}
 }
 
 func TestR35ScoreHalves(t *testing.T) {

@@ -71,11 +71,9 @@ type Config struct {
 	DrainDeadline time.Duration // how long a draining worker's tasks may run (R39)
 	WaitRack      time.Duration // locality wait
 
-	// Of what is refused or left out for now: barriers, and the
-	// size up to which workers send results inline.
-	BarrierSlots time.Duration
-	BarrierRound time.Duration
-	InlineResult int
+	BarrierSlots time.Duration // how long a gang may be larger than the cluster (R59)
+	BarrierRound time.Duration // longest wait at a barrier (R60)
+	InlineResult int           // bytes up to which workers send results inline
 }
 
 // Mode is how jobs share a pool.

@@ -242,7 +242,9 @@ type (
 		Full   bool
 		Broken []string
 	}
-	// BarrierArrive says that an attempt reached its barrier.
+	// BarrierArrive says that an attempt reached its barrier, for the Round-th
+	// time from 0 on. It is sent again after each Attach until the round is
+	// released.
 	BarrierArrive struct {
 		From
 		Attempt AttemptID

@@ -39,6 +39,7 @@ type stage struct {
 	class   model.Class
 	fickle  bool // makes other rows each time, whatever its class says
 	cached  bool
+	barrier bool
 	truth   []uint64 // contents, if nothing above is fickle
 }
 
@@ -156,7 +157,7 @@ func (st *stage) read(w *World, up *stage, narrow bool) {
 	switch {
 	case up.kind == model.ValueStage:
 		p.Edge = model.ValueDep
-	case narrow && st.kind != model.ValueStage:
+	case narrow && st.kind != model.ValueStage && !up.barrier:
 		p.Edge = model.Narrow
 		for _, q := range st.parents {
 			if q.Edge == model.Narrow {
@@ -179,6 +180,7 @@ func (w *World) character(st *stage) {
 		st.class = model.Unordered
 	}
 	st.cached = st.kind == model.MapStage && w.chance(me, 0.2)
+	st.barrier = st.kind != model.ValueStage && !st.cached && st.n > 0 && st.n <= 7 && w.chance(me, 0.15)
 }
 
 // add computes what the stage's contents must be.
@@ -243,6 +245,7 @@ func (w *World) addAction(j *job, n int) {
 	} else if w.chance(me, 0.3) && st.n > 1 {
 		a.parts = []int{0, st.n - 1}
 	}
+	st.barrier = a.parts == nil && st.n <= 7 && w.chance(me+"barrier", 0.15)
 	j.add(w, st)
 	j.order = j.order[:len(j.order)-1]
 	j.actions = append(j.actions, a)
@@ -255,7 +258,7 @@ func (j *job) graph(target *stage) []model.StageSpec {
 	for work := []*stage{target}; len(work) > 0; {
 		st := work[0]
 		work = work[1:]
-		spec := model.StageSpec{Key: st.key, Kind: st.kind, Parents: st.parents, Class: st.class, Name: string(st.key)}
+		spec := model.StageSpec{Key: st.key, Kind: st.kind, Parents: st.parents, Class: st.class, Barrier: st.barrier, Name: string(st.key)}
 		if st.cached {
 			spec.Cached = "c" + st.key
 		}
@@ -464,6 +467,9 @@ func (j *job) allEnded() bool {
 func (w *World) excuse(a *action, c model.ActionEnd) {
 	k := c.Cause.Kind
 	rolled := k == model.CauseGenerations
+	if k == model.CauseBarrier { // more tasks than slots, perhaps only for a while
+		return
+	}
 	if w.o.Faults > 0 && (rolled || k == model.CauseCrash) {
 		return
 	}

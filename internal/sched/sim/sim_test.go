@@ -120,12 +120,17 @@ func TestManyTasks(t *testing.T) {
 	}
 }
 
-// Runs that find broken rules, as Shrink prints them: here outputs of a
-// lost worker that stay registered.
+// Runs that found broken rules, as Shrink prints them: outputs of a lost worker
+// that stay registered; a gang that was too large once and is not looked at again;
+// a gang that waits for workers to prove themselves.
 func TestGraveyard(t *testing.T) {
 	for _, o := range []Options{
 		{Seed: 1, Workers: 6, Jobs: 4, Tasks: 2, CheckEvery: 1, Faults: 4, TaskFaults: true, Restarts: 1, Stages: 1, Out: []string{"j0", "j3", "j1"}, Only: []string{"w5#1"}},
 		{Seed: 2, Workers: 3, Jobs: 4, Tasks: 37, CheckEvery: 1, Faults: 20, TaskFaults: true, Stages: 3, Out: []string{"j0", "j1", "j2"}, Only: []string{"w2#1"}},
+		{Seed: 116, Workers: 1, Jobs: 2, Tasks: 3, CheckEvery: 1, Faults: 1, Stages: 2, Out: []string{"j1"}, Only: []string{}},
+		{Seed: 163, Workers: 1, Jobs: 3, Tasks: 2, CheckEvery: 1, Stages: 2, Out: []string{"j0", "j1"}, Only: []string{}},
+		{Seed: 539, Workers: 2, Jobs: 3, Tasks: 6, CheckEvery: 1, Faults: 20, TaskFaults: true, Stages: 4, Out: []string{"j0", "j2"}, Only: []string{"w0#1", "w0#2", "w1#3", "w1#9"}},
+		{Seed: 882, Workers: 3, Jobs: 4, Tasks: 7, CheckEvery: 1, Faults: 4, TaskFaults: true, Restarts: 1, Stages: 3, Out: []string{"j0", "j2", "j3"}, Only: []string{"w1#1", "w0#2", "w1#5"}},
 	} {
 		if _, err := Run(o); err != nil {
 			t.Errorf("%v: %v", o, err)

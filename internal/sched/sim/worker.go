@@ -55,6 +55,8 @@ type attempt struct {
 	killed  bool
 	content uint64
 	from    []uint64
+	waits   bool // at its barrier
+	passed  bool // it
 	fromOwn bool
 }
 
@@ -117,6 +119,11 @@ func (x *worker) connect(w *World) {
 	}
 	slices.SortFunc(a.Inventory.Outputs, func(p, q model.MapOutput) int { return cmp.Compare(key(p.Attempt), key(q.Attempt)) })
 	x.send(w, a)
+	for _, s := range sorted(x.running) {
+		if t := x.running[s]; t.waits && !t.passed {
+			x.arrive(w, t)
+		}
+	}
 }
 
 func sorted[V any](m map[uint64]V) []uint64 {
@@ -212,6 +219,8 @@ func (x *worker) obey(w *World, c model.WorkerCommand) {
 		}
 	case model.Drop:
 		x.drop(c)
+	case model.Barrier:
+		x.release(w, c)
 	case model.Move:
 		x.move(w, c)
 	case model.Detach:
@@ -299,6 +308,33 @@ func (x *worker) kill(w *World, id model.AttemptID) {
 	})
 }
 
+func (x *worker) arrive(w *World, a *attempt) {
+	x.send(w, model.BarrierArrive{From: x.from(), Attempt: a.id, Data: bytes(uint64(a.id.Partition))})
+}
+
+// release lets those go on that wait at their barrier. All of the gang must have
+// been there.
+func (x *worker) release(w *World, c model.Barrier) {
+	for i, d := range c.Data {
+		if word(d) != uint64(i) || len(c.Data) != w.stage(c.Stage).n {
+			w.fail("R60: %s passes a barrier with %d of %d", c.Stage, len(c.Data), w.stage(c.Stage).n)
+		}
+	}
+	for _, seq := range sorted(x.running) {
+		a := x.running[seq]
+		if a.id.Stage != c.Stage || a.id.Gen != c.Gen || !a.waits || a.passed {
+			continue
+		}
+		a.passed = true
+		inc := x.inc
+		w.after(w.between(a.me, time.Millisecond, 50*time.Millisecond), func() {
+			if x.up && x.inc == inc && x.running[seq] == a && !a.killed {
+				x.finish(w, a)
+			}
+		})
+	}
+}
+
 // run is an attempt: it starts, reads its inputs, works, and reports.
 func (x *worker) run(w *World, l model.Launch, t model.Assignment) {
 	if x.started[l.Exec] != l.Stage.Job {
@@ -327,7 +363,10 @@ func (x *worker) run(w *World, l model.Launch, t model.Assignment) {
 			return
 		}
 		w.after(work, func() {
-			if there() {
+			if there() && w.stage(a.id.Stage).barrier {
+				a.waits = true
+				x.arrive(w, a)
+			} else if there() {
 				x.finish(w, a)
 			}
 		})
