@@ -91,8 +91,8 @@ func (s *Scheduler) missingOutputs(w *worker, inv *model.Inventory) {
 		has[o.Attempt] = true
 	}
 	for _, j := range s.order {
-		for _, st := range j.stages {
-			if st.act != nil || st.outs.Held(w.idx) == 0 {
+		for _, st := range slices.Clone(j.stages) { // a loss too many ends actions, and their stages go
+			if st.dead || st.act != nil || st.outs.Held(w.idx) == 0 {
 				continue
 			}
 			var lost []int
@@ -101,7 +101,8 @@ func (s *Scheduler) missingOutputs(w *worker, inv *model.Inventory) {
 					lost = append(lost, i)
 				}
 			}
-			s.loseSome(st, lost, "worker "+string(w.id)+" came back without it", true)
+			// As with a lost worker: an earlier master may have had it dropped.
+			s.loseSome(st, lost, "worker "+string(w.id)+" came back without it", false)
 		}
 	}
 }

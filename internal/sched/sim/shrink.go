@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"regexp"
+	"runtime/debug"
 	"slices"
 	"strings"
 )
@@ -10,8 +11,17 @@ import (
 // Runner runs a world: New(o).Run, but for tests of Shrink.
 type Runner func(Options) (Report, error)
 
-// Run makes a world and lets it run.
-func Run(o Options) (Report, error) { return New(o).Run() }
+// Run makes a world and lets it run. A panic of the machine is an error like any
+// other.
+func Run(o Options) (rep Report, err error) {
+	w := New(o)
+	defer func() {
+		if x := recover(); x != nil {
+			rep, err = w.rep, fmt.Errorf("seed %d: panic: %v\n%s", o.Seed, x, debug.Stack())
+		}
+	}()
+	return w.Run()
+}
 
 // Shrink looks for a smaller run that fails in the same way: with fewer faults,
 // jobs, stages, tasks and workers, in this order, which is how much each of them
