@@ -66,7 +66,7 @@ func (s *Scheduler) gather() {
 	if st == nil {
 		return
 	}
-	if st.dead || st.blocked > 0 || st.active == 0 || st.live > 0 || s.couldGet(st) < st.n {
+	if st.dead || st.active == 0 || st.live > 0 || !st.gangReady() || s.couldGet(st) < st.n {
 		s.gangs.reserved = nil
 		return
 	}
@@ -97,6 +97,17 @@ func (s *Scheduler) endProbations(st *stage) {
 			s.refresh(w)
 		}
 	}
+}
+
+// gangReady reports whether all that a gang reads is there: what is missing needs
+// slots to be made, so none are kept. Tasks may be held back.
+func (st *stage) gangReady() bool {
+	for i := 0; i < st.n && st.pending.Len() < st.n; i++ {
+		if !st.ready(i) {
+			return false
+		}
+	}
+	return true
 }
 
 // placeGang gives a barrier stage whose turn it is the reservation, if nobody has

@@ -322,3 +322,30 @@ func TestR60RestoreStartsGangsOver(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 }
+
+// A gang whose input is lost while it waits for slots gives them up: they are
+// needed to make it again.
+func TestR59AGangWithoutItsInputKeepsNothing(t *testing.T) {
+	r := gangRig(t, nil)
+	r.attach(2, "w1", "w2", "w3")
+	gang := gangStage(result("g"))
+	gang.Parents = []model.Parent{{Key: "m", Edge: model.Narrow}}
+	r.action(1, model.Sink{}, map[plan.StageKey]int{"m": 4, "g": 4}, mapStage("m"), gang)
+	r.finish("m")
+	if len(r.runs1("g")) != 4 {
+		t.Fatalf("running: %v", r.runs)
+	}
+	for o := range r.s.Outputs("j", "m") {
+		r.lost(o.Worker)
+		break
+	}
+	if len(r.runs1("m")) == 0 {
+		t.Fatalf("what is lost is not made again: %v", r.runs)
+	}
+	r.finish("m")
+	if len(r.runs1("g")) != 4 {
+		t.Fatalf("running: %v", r.runs)
+	}
+	r.finish("g")
+	r.ended(1)
+}

@@ -175,7 +175,9 @@ func (s *Scheduler) assert(st *stage) {
 		if st.asserted {
 			e.st.wantAll++
 		} else {
-			e.st.wantAll--
+			if e.st.wantAll--; e.st.wantAll == 0 {
+				e.st.locs = nil // several times as much as the outputs themselves
+			}
 		}
 		if e.st.wantAll == 0 || e.st.wantAll == 1 && st.asserted {
 			s.recountAll(e.st)

@@ -123,7 +123,8 @@ func TestManyTasks(t *testing.T) {
 // Runs that found broken rules, as Shrink prints them: outputs of a lost worker
 // that stay registered; a gang that was too large once and is not looked at again;
 // a gang that waits for workers to prove themselves; outputs that an earlier
-// master dropped, and that do not count as lost by their worker.
+// master dropped, and that do not count as lost by their worker; a gang that keeps
+// the slots in which what it reads should be made.
 func TestGraveyard(t *testing.T) {
 	for _, o := range []Options{
 		{Seed: 1, Workers: 6, Jobs: 4, Tasks: 2, CheckEvery: 1, Faults: 4, TaskFaults: true, Restarts: 1, Stages: 1, Out: []string{"j0", "j3", "j1"}, Only: []string{"w5#1"}},
@@ -133,6 +134,7 @@ func TestGraveyard(t *testing.T) {
 		{Seed: 539, Workers: 2, Jobs: 3, Tasks: 6, CheckEvery: 1, Faults: 20, TaskFaults: true, Stages: 4, Out: []string{"j0", "j2"}, Only: []string{"w0#1", "w0#2", "w1#3", "w1#9"}},
 		{Seed: 882, Workers: 3, Jobs: 4, Tasks: 7, CheckEvery: 1, Faults: 4, TaskFaults: true, Restarts: 1, Stages: 3, Out: []string{"j0", "j2", "j3"}, Only: []string{"w1#1", "w0#2", "w1#5"}},
 		{Seed: 20252, Workers: 2, Jobs: 4, Tasks: 60, CheckEvery: 1, Faults: 20, Restarts: 1, Stages: 4, Out: []string{"j2"}, Only: []string{"compact", "master#1", "w0#3", "w1#7", "w0#20", "w1#13", "w0#28", "w0#38", "w1#25", "w1#39", "w0#59", "w1#42", "master#5"}},
+		{Seed: 32495, Workers: 5, Jobs: 4, Tasks: 5, CheckEvery: 1, Faults: 1, TaskFaults: true, Stages: 2, Out: []string{"j2", "j1", "j3"}, Only: []string{"w4#1", "j0/s1/2#1!", "w1#1"}},
 	} {
 		if _, err := Run(o); err != nil {
 			t.Errorf("%v: %v", o, err)
