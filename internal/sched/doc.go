@@ -30,7 +30,8 @@
 // What needs only a few fields to decide is in packages of its own, as plain
 // values with tests of their own: blame counts failures (R21 to R25, R36), health
 // knows leases, suspicion and quarantine (R28, R30, R31, R35), locality queues
-// tasks by place (R10 to R13), outputs keeps what was made. What is left here has
+// tasks by place (R10 to R13), pace finds stragglers (R48), outputs keeps what was
+// made. What is left here has
 // the stages' tasks as its one subject: each rule reads and changes the same
 // tables, so to divide it further would only move methods away from each other.
 package sched

@@ -15,7 +15,7 @@ func TestMemoryOfManyTasks(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a large stage")
 	}
-	const n, workers, counters = 60_000, 500, 4
+	const n, workers, counters = 150_000, 300, 4
 	c := model.Defaults("c", 1)
 	c.Journal, c.Lease, c.StartWait, c.MaxUnstarted, c.DriverLease, c.Speculation = false, 0, 0, 0, 0, false
 	s := New(c)

@@ -254,7 +254,7 @@ func (s *Scheduler) taskFor(st *stage, w *worker) (int, model.Level, bool) {
 		return i, level, true
 	}
 	if p.Fussy() > 0 {
-		if i, ok := p.Backlog(st.median(), s.wait(st, model.AtNode), s.slotsAt); ok {
+		if i, ok := p.Backlog(st.pace.Median(), s.wait(st, model.AtNode), s.slotsAt); ok {
 			return i, model.Anywhere, true
 		}
 	}
@@ -281,21 +281,13 @@ func (s *Scheduler) wait(st *stage, l model.Level) time.Duration {
 	case l == model.AtProcess:
 		return s.cfg.WaitProcess
 	case l == model.AtNode:
-		return locality.Cap(s.cfg.WaitNode, st.median())
+		return locality.Cap(s.cfg.WaitNode, st.pace.Median())
 	}
-	return locality.Cap(s.cfg.WaitRack, st.median())
+	return locality.Cap(s.cfg.WaitRack, st.pace.Median())
 }
 
 func (s *Scheduler) waits(st *stage) locality.Waits {
 	return func(l model.Level) time.Duration { return s.wait(st, l) }
-}
-
-// median returns what a task of st takes, or 0 while too few are done.
-func (st *stage) median() time.Duration {
-	if st.durations.Len() < 3 {
-		return 0
-	}
-	return st.durations.Quantile(0.5)
 }
 
 // endPass sends the launches, forgets what was fresh, and runs the wait clocks.

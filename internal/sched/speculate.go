@@ -22,23 +22,17 @@ func (s *Scheduler) mayTwin(st *stage) bool {
 // and has much left to do.
 func (s *Scheduler) watchRate(a *attempt) {
 	st := a.st
-	if a.state == killing || a.fraction <= 0 || a.fraction >= 1 || st.durations.Len() < 3 || !s.mayTwin(st) {
-		return
-	}
-	median := st.durations.Quantile(0.5)
-	age := s.now.Sub(a.launched)
-	if age < max(s.cfg.SpecMin, median/2) {
-		return
-	}
-	left := time.Duration(float64(age) * (1 - a.fraction) / a.fraction)
-	if a.fraction*float64(median) < s.cfg.SpecRate*float64(age) && 2*left > 3*median {
+	if a.state != killing && s.mayTwin(st) && st.pace.Slow(&s.cfg, s.now.Sub(a.launched), a.fraction) {
 		s.wantTwin(st, a.part)
 	}
 }
 
 // watchStage looks for stragglers once most of a stage is done.
 func (s *Scheduler) watchStage(st *stage) {
-	if st.watched || !s.mayTwin(st) || st.live == 0 || float64(st.outs.Done()) < s.cfg.SpecQuantile*float64(st.n) {
+	if st.watched || !s.mayTwin(st) || st.live == 0 {
+		return
+	}
+	if _, most := st.pace.Straggler(&s.cfg, st.outs.Done(), st.n); !most {
 		return
 	}
 	st.watched = true
@@ -48,10 +42,10 @@ func (s *Scheduler) watchStage(st *stage) {
 // stragglers is R48b: most tasks are done, and one runs twice as long as they did.
 func (s *Scheduler) stragglers(st *stage) {
 	st.watched = false
-	if st.dead || st.durations.Len() == 0 {
+	limit, most := st.pace.Straggler(&s.cfg, st.outs.Done(), st.n)
+	if st.dead || !most {
 		return
 	}
-	limit := max(s.cfg.SpecMin, time.Duration(s.cfg.SpecMultiple*float64(st.durations.Quantile(0.5))))
 	for i := range st.tasks {
 		if a := st.tasks[i].live[0]; a != nil && s.now.Sub(a.launched) > limit {
 			s.wantTwin(st, i)
@@ -109,7 +103,7 @@ func (s *Scheduler) twinPlace(st *stage, i int) *worker {
 	j, t := st.job, &st.tasks[i]
 	switch {
 	case s.twinsLive >= max(1, int(s.cfg.SpecShare*float64(len(s.attempts)))),
-		st.wasted*10 > st.spent && st.wasted > 0,
+		!st.pace.Worthwhile(),
 		t.cached || !st.ready(i),
 		j.limits.Slots > 0 && j.running >= j.limits.Slots,
 		j.pool.MaxShare > 0 && j.pool.running >= j.pool.MaxShare:
@@ -153,7 +147,7 @@ func (s *Scheduler) oneHost() bool {
 func (s *Scheduler) overtaken(st *stage, i int) {
 	for _, a := range st.tasks[i].live {
 		if a != nil {
-			st.wasted += s.now.Sub(a.launched)
+			st.pace.Wasted(s.now.Sub(a.launched))
 		}
 	}
 	s.killAll(st, i, "another attempt was first")

@@ -1,14 +1,12 @@
 package sched
 
 import (
-	"time"
-
 	"github.com/gordd-project/gordd/internal/sched/blame"
 	"github.com/gordd-project/gordd/internal/sched/health"
 	"github.com/gordd-project/gordd/internal/sched/locality"
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/internal/sched/outputs"
-	"github.com/gordd-project/gordd/internal/sched/queue"
+	"github.com/gordd-project/gordd/internal/sched/pace"
 	"github.com/gordd-project/gordd/rdd/plan"
 )
 
@@ -137,10 +135,8 @@ type stage struct {
 	noProgress int
 	episodes   int
 	causes     []string // of the episodes, for the error
-	durations  queue.Sketch
-	spent      time.Duration // by winners
-	wasted     time.Duration // by those that a twin overtook, or twins in vain
-	watched    bool          // for stragglers
+	pace       pace.Stage
+	watched    bool // for stragglers
 }
 
 // complete reports whether nothing is missing (R4).

@@ -264,8 +264,7 @@ func (s *Scheduler) taskDone(w *worker, ev model.TaskDone) {
 	st, i := a.st, a.part
 	a.exec.seen()
 	s.done++
-	st.durations.Add(s.now.Sub(a.launched))
-	st.spent += s.now.Sub(a.launched)
+	st.pace.Done(s.now.Sub(a.launched))
 	w.Succeeded()
 	s.forget(a)
 	if st.spec.Kind == model.ValueStage && len(ev.Output) > s.cfg.MaxValue {
