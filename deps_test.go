@@ -42,7 +42,7 @@ var imports = map[string][]string{
 	"shuffle/weight": {},
 	"storage":        {compress},
 
-	"internal/sched":       {"internal/sched/blame", "internal/sched/health", "internal/sched/locality", "internal/sched/model", "internal/sched/outputs", "internal/sched/pace", "internal/sched/queue", "rdd/plan"},
+	"internal/sched":       {"internal/sched/blame", "internal/sched/graph", "internal/sched/health", "internal/sched/locality", "internal/sched/model", "internal/sched/outputs", "internal/sched/pace", "internal/sched/queue", "rdd/plan"},
 	"internal/sched/blame": {"internal/sched/model", "rdd/plan"},
 	"internal/sched/model": {"rdd/plan"},
 	"internal/sched/queue": {},
@@ -65,6 +65,7 @@ var imports = map[string][]string{
 	"internal/sched/locality":         {"internal/sched/model", "internal/sched/queue"},
 	"internal/sched/outputs":          {"internal/sched/model"},
 	"internal/sched/pace":             {"internal/sched/model", "internal/sched/queue"},
+	"internal/sched/graph":            {"internal/sched/model", "rdd/plan"},
 
 	"gen":        {"gen/api", "gen/fix", "gen/scan", "gen/check", "gen/chain", "gen/diag", "gen/encode", "gen/emit", "gen/model", xtools},
 	"gen/rddvet": {"gen/api", "gen/check", "gen/diag", "gen/encode", "gen/scan", xtools},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/gordd-project/gordd/internal/sched/graph"
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/rdd/plan"
 )
@@ -98,49 +99,24 @@ func (s *Scheduler) checkAction(j *job, ev *model.SubmitAction) ([]int, *model.C
 		return nil, refusal("action %s: numbers start at 1", ev.Action)
 	case len(j.actions) >= s.cfg.MaxActions:
 		return nil, refusal("%d actions are running, which is the limit", len(j.actions))
-	case ev.Sink.Kind == model.Files && ev.Sink.Path == "":
-		return nil, refusal("a sink of files needs a path")
-	case ev.FirstN < 0 || ev.FirstN > 0 && ev.Sink.Kind != model.RowsToDriver:
-		return nil, refusal("the first %d rows can only go to the driver", ev.FirstN)
 	}
 	if other := s.paths[ev.Sink.Path]; ev.Sink.Kind == model.Files && other != nil {
 		return nil, refusal("action %s writes to %s already", other.id, ev.Sink.Path)
 	}
-	for i, p := range ev.Partitions {
-		if p < 0 || i > 0 && p <= ev.Partitions[i-1] {
-			return nil, refusal("partitions must rise from 0: %v", ev.Partitions)
-		}
+	order, err := graph.Order(ev)
+	if err != nil {
+		return nil, refusal("%v", err)
 	}
-	return s.checkGraph(j, ev)
-}
-
-func (s *Scheduler) checkGraph(j *job, ev *model.SubmitAction) ([]int, *model.Cause) {
-	at := make(map[plan.StageKey]int, len(ev.Graph))
-	for i, spec := range ev.Graph {
-		if _, twice := at[spec.Key]; twice || spec.Key == "" {
-			return nil, refusal("stage key %q is empty or used twice", spec.Key)
-		}
-		at[spec.Key] = i
-		if spec.Barrier && spec.Key == ev.Target && (ev.Partitions != nil || ev.FirstN > 0) {
-			return nil, refusal("stage %q: the tasks of a barrier stage run all at once, not some of them", spec.Key)
-		}
-		if err := checkStage(j, spec, spec.Key == ev.Target); err != nil {
+	for _, spec := range ev.Graph {
+		if err := checkKnown(j, spec); err != nil {
 			return nil, err
 		}
 	}
-	if _, ok := at[ev.Target]; !ok {
-		return nil, refusal("the target %q is not in the graph", ev.Target)
-	}
-	return sortGraph(ev.Graph, at, ev.Target)
+	return order, nil
 }
 
-func checkStage(j *job, spec model.StageSpec, target bool) *model.Cause {
-	if target != (spec.Kind == model.ResultStage) {
-		return refusal("stage %q: the target, and no other, is a result stage", spec.Key)
-	}
-	if spec.Barrier && (spec.Cached != "" || spec.Kind == model.ValueStage) {
-		return refusal("stage %q: the tasks of a barrier stage run all at once, so none can be left out for a cached block or a value", spec.Key)
-	}
+// checkKnown demands that a stage that is known has the shape it had.
+func checkKnown(j *job, spec model.StageSpec) *model.Cause {
 	known := j.shared[spec.Key]
 	if known == nil {
 		return nil
@@ -149,51 +125,6 @@ func checkStage(j *job, spec model.StageSpec, target bool) *model.Cause {
 		return refusal("stage %q is known with another shape", spec.Key)
 	}
 	return nil
-}
-
-// sortGraph sorts stages with the sources first, by counting the parents that
-// are left; a cycle never gets to zero. Every stage must lead to the target.
-func sortGraph(graph []model.StageSpec, at map[plan.StageKey]int, target plan.StageKey) ([]int, *model.Cause) {
-	left := make([]int, len(graph))
-	readers := make([][]int, len(graph))
-	var order []int
-	for i, spec := range graph {
-		left[i] = len(spec.Parents)
-		for _, p := range spec.Parents {
-			k, ok := at[p.Key]
-			if !ok {
-				return nil, refusal("stage %q reads %q, which is not in the graph", spec.Key, p.Key)
-			}
-			if graph[k].Barrier && p.Edge == model.Narrow {
-				return nil, refusal("stage %q reads single tasks of barrier stage %q, which run all at once", spec.Key, p.Key)
-			}
-			if graph[k].Kind == model.ResultStage || (graph[k].Kind == model.ValueStage) != (p.Edge == model.ValueDep) {
-				return nil, refusal("stage %q cannot read %s stage %q so", spec.Key, graph[k].Kind, p.Key)
-			}
-			readers[k] = append(readers[k], i)
-		}
-		if left[i] == 0 {
-			order = append(order, i)
-		}
-	}
-	for n := 0; n < len(order); n++ {
-		for _, r := range readers[order[n]] {
-			if left[r]--; left[r] == 0 {
-				order = append(order, r)
-			}
-		}
-	}
-	if len(order) != len(graph) {
-		return nil, refusal("the graph has a cycle")
-	}
-	for i := range graph {
-		if len(readers[i]) == 0 && graph[i].Key != target {
-			return nil, refusal("stage %q leads nowhere", graph[i].Key)
-		}
-	}
-	// The target has no reader, but need not be last: others may be as deep.
-	k := slices.Index(order, at[target])
-	return append(slices.Delete(order, k, k+1), at[target]), nil
 }
 
 func (s *Scheduler) outputPrepared(ev model.OutputPrepared) {

@@ -28,10 +28,10 @@
 // restore.go, and what a later master needs of it in compact.go.
 //
 // What needs only a few fields to decide is in packages of its own, as plain
-// values with tests of their own: blame counts failures (R21 to R25, R36), health
-// knows leases, suspicion and quarantine (R28, R30, R31, R35), locality queues
-// tasks by place (R10 to R13), pace finds stragglers (R48), outputs keeps what was
-// made. What is left here has
-// the stages' tasks as its one subject: each rule reads and changes the same
-// tables, so to divide it further would only move methods away from each other.
+// values with tests of their own: graph checks what is submitted (R2), blame
+// counts failures (R21 to R25, R36), health knows leases, suspicion and quarantine
+// (R28, R30, R31, R35), locality queues tasks by place (R10 to R13), pace finds
+// stragglers (R48), outputs keeps what was made. What is left here has the tasks of
+// stages as its one subject: each rule reads and changes the same tables, so to
+// divide it further would only move methods away from each other.
 package sched
