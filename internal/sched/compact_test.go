@@ -195,7 +195,10 @@ func TestCompactPassesErrorsOn(t *testing.T) {
 	if !seen {
 		t.Error("an error of the second pass is lost")
 	}
-	for range r.s.Compact(each(records(r.all))) {
+	for rec, err := range r.s.Compact(each(records(r.all))) {
+		if rec == nil || err != nil {
+			t.Error(err)
+		}
 		break
 	}
 }

@@ -3,6 +3,7 @@ package sched
 import (
 	"fmt"
 	"runtime"
+	"strconv"
 	"testing"
 
 	"github.com/gordd-project/gordd/internal/sched/model"
@@ -43,8 +44,10 @@ func TestMemoryOfManyTasks(t *testing.T) {
 		for _, c := range out {
 			if l, ok := c.(model.Launch); ok {
 				for _, a := range l.Tasks {
-					var w int
-					fmt.Sscan(string(l.Worker), &w)
+					w, err := strconv.Atoi(string(l.Worker))
+					if err != nil {
+						t.Fatal(err)
+					}
 					todo, on = append(todo, a.Attempt), append(on, w)
 				}
 			}
