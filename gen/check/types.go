@@ -175,15 +175,20 @@ func (v *traveler) structure(t types.Type, u *types.Struct, path string, std boo
 			}
 		}()
 	}
+	named := false
 	for f := range u.Fields() {
 		if f.Name() == "_" {
 			continue
 		}
+		named = true
 		if std && !f.Exported() {
 			v.fail("field "+path+"."+f.Name(), f.Type(), "is unexported in package "+f.Pkg().Path())
 			return
 		}
 		v.visit(f.Type(), path+"."+f.Name())
+	}
+	if !named && types.SizesFor("gc", "amd64").Sizeof(u) > 0 { // nothing is encoded as nothing
+		v.fail(path, t, "has no field with a name")
 	}
 }
 
