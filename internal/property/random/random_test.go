@@ -114,7 +114,7 @@ func write(p *Program, dir string) error {
 	if err != nil {
 		return err
 	}
-	mod = regexp.MustCompile(`(?m)^tool .*$`).ReplaceAll(mod, nil)
+	mod = regexp.MustCompile(`(?m)^tool (\([^)]*\)|.*)$`).ReplaceAll(mod, nil)
 	mod = bytes.Replace(mod, []byte("module github.com/gordd-project/gordd\n"), []byte("module github.com/gordd-project/gordd/drawn\n"), 1)
 	mod = fmt.Appendf(mod, "\nrequire github.com/gordd-project/gordd v0.0.0\n\nreplace github.com/gordd-project/gordd => %s\n", top)
 	files := map[string]string{"go.mod": string(mod), "go.sum": string(sum)}
