@@ -48,6 +48,7 @@ func (t *Task) readConfig(in *Input) shuffle.Config {
 		Mem:    t.mem,
 
 		Spilled: &t.counters.Spilled,
+		Leave:   t.leave,
 	}
 	if len(in.sides) > 0 {
 		c.Shuffle = shuffleNumber(in.sides[0].shuffle)

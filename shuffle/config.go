@@ -48,6 +48,9 @@ type Config struct {
 	// Progress says what part of its input the task has read, from 0 to 1. It lets a Combiner give up combining when
 	// keys hardly repeat; nil, or a result of 0, means to go on combining.
 	Progress func() float64
+	// Leave, when set, is called with the error when the values of the group in hand cannot be read further. It leaves
+	// the code that ranges over them, by a panic: that code would take a part of the values for all of them.
+	Leave func(err error)
 	// RowsPerKey is the number of rows a key below which combining is given up; the default is 8.
 	RowsPerKey float64
 }

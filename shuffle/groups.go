@@ -1,6 +1,7 @@
 package shuffle
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"iter"
@@ -12,7 +13,8 @@ import (
 )
 
 // GroupStream pushes keys with their values to yield until there are none left or yield returns false, and returns the
-// error that ended it early, if any. When it returns an error, the last values may have been incomplete.
+// error that ended it early, if any. When it returns an error, the last values may have been incomplete, but for
+// [Config.Leave].
 type GroupStream[K, V any] func(yield func(K, iter.Seq[V]) bool) error
 
 // Groups brings the values of every key of in together. Values are in the order of their arrival and can be read once,
@@ -53,6 +55,7 @@ func valuesOf[V any](g *groups) iter.Seq[V] {
 				return
 			}
 		}
+		g.cutShort(g.err)
 	}
 }
 
@@ -62,6 +65,7 @@ type groups struct {
 	src    puller
 	keys   *codec.KeyType
 	pair   codec.PairType
+	leave  func(err error) // Config.Leave
 
 	rows codec.Rows
 	pre  []uint64
@@ -90,6 +94,7 @@ func openGroups(ctx context.Context, cfg Config, keys *codec.KeyType, pair codec
 
 func sortedGroups(ctx context.Context, cfg Config, mem *share, keys *codec.KeyType, pair codec.PairType) *groups {
 	g := newGroups(nil, keys, pair)
+	g.leave = cfg.Leave
 	g.sorter = newSorter(ctx, cfg, mem, pair.Type, byHash(keys, pair.Type, cfg.tableSeed(roleReduce)))
 	return g
 }
@@ -140,6 +145,13 @@ func (g *groups) open() bool {
 func (g *groups) step() {
 	g.at++
 	g.more = g.load() && g.pre[g.at] == g.hash && g.keys.Equal(g.row(), g.key)
+}
+
+// cutShort ends the values of the open group early, if err says why.
+func (g *groups) cutShort(err error) {
+	if err != nil && g.leave != nil {
+		g.leave(err)
+	}
 }
 
 func (g *groups) close() { g.sorter.close() }
@@ -193,6 +205,7 @@ func leftsOf[V any](c *coGroups) iter.Seq[V] {
 func rightsOf[W any](c *coGroups) iter.Seq[W] {
 	return func(yield func(W) bool) {
 		c.rights(func(value unsafe.Pointer) bool { return yield(*(*W)(value)) })
+		c.right.cutShort(cmp.Or(c.right.err, c.kept.err))
 	}
 }
 

@@ -227,3 +227,41 @@ func TestPanicsInTheDriver(t *testing.T) {
 		}
 	}
 }
+
+// TestPartOfAGroupIsNotTheWhole: what a function makes of a part of a group
+// goes nowhere.
+func TestPartOfAGroupIsNotTheWhole(t *testing.T) {
+	for _, kind := range []string{"GroupByKey", "FlatMapGroups", "CoGroup"} {
+		s := open(t, typed.Options{Cores: 1})
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		pairs := s.Range(200_000, typed.Partitions(1)).KeyBy(func(int64) int { return 1 })
+		var ends, seen atomic.Int64
+		read := func(values iter.Seq[int64]) int64 {
+			for range values {
+				cancel()
+			}
+			return ends.Add(1)
+		}
+		var err error
+		switch kind {
+		case "GroupByKey":
+			err = pairs.GroupByKey(func(_ int, values iter.Seq[int64]) int64 { return read(values) }).
+				ForEach(ctx, func(int, int64) { seen.Add(1) })
+		case "FlatMapGroups":
+			err = pairs.FlatMapGroups(func(_ int, values iter.Seq[int64]) iter.Seq[int64] {
+				return slices.Values([]int64{read(values)})
+			}).ForEach(ctx, func(int64) { seen.Add(1) })
+		case "CoGroup":
+			err = pairs.CoGroup(pairs, func(_ int, left, _ iter.Seq[int64]) iter.Seq[int64] {
+				return slices.Values([]int64{read(left)})
+			}).ForEach(ctx, func(int, int64) { seen.Add(1) })
+		}
+		if cerr := s.Close(); cerr != nil {
+			t.Error(cerr)
+		}
+		if !errors.Is(err, context.Canceled) || ends.Load() != 0 || seen.Load() != 0 {
+			t.Errorf("%s: %d ends, %d results seen, %v", kind, ends.Load(), seen.Load(), err)
+		}
+	}
+}
