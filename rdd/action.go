@@ -278,7 +278,7 @@ func AggregateOp[T, A any](zero func() A, add func(*A, T)) *Op {
 			}
 			return true
 		})
-	}))
+	})).Needs(zero)
 }
 
 // TakeOrderedOp keeps the least rows of each partition, as many as the sink's

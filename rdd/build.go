@@ -1,6 +1,7 @@
 package rdd
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"runtime"
@@ -23,16 +24,21 @@ type Action struct {
 	Inexact bool
 }
 
+// On is why the action cannot be run on a node at all, if it cannot.
+func (a Action) On(n *Node) error {
+	if n.known() == nowhere {
+		return fmt.Errorf("%s (%s): %w", a.Op.Name, a.Call.Site, nowhere.err)
+	}
+	return cmp.Or(n.Err(), a.Op.misuse(a.Call))
+}
+
 // Plan turns a node's lineage into the plan of one action: stages cut at
 // shuffles, parents first. Only what the node needs is in it. The result stage
 // is new each time; shuffles keep their keys, so that what an earlier action
 // left is found.
 func (g *Graph) Plan(n *Node, a Action) (*plan.Plan, error) {
-	if err := n.Err(); err != nil {
+	if err := a.On(n); err != nil {
 		return nil, err
-	}
-	if a.Call.Err != nil {
-		return nil, a.Call.Err
 	}
 	b := &builder{graph: g, pipes: map[*Node]plan.Pipe{}, ends: map[*plan.Op]int{}, made: map[plan.StageKey]bool{}, plan: &plan.Plan{
 		Action: a.Op.Name, Site: a.Call.Site, Seed: g.o.Seed, Output: a.Output, Policy: a.Policy,

@@ -24,6 +24,11 @@ func (t *Task) recovered(v any) *plan.Failure {
 		return t.failed
 	case v == nil:
 		return t.userFailure("user code called runtime.Goexit", userFrames(0), "")
+	case isNil(v) && inLoop():
+		if f := t.nilSequence(); f != nil {
+			return f
+		}
+		fallthrough
 	default: // Sprintf survives an Error or String that panics too
 		return t.userFailure(fmt.Sprintf("panic: %v", v), userFrames(0), stack())
 	}

@@ -1,6 +1,7 @@
 package rdd
 
 import (
+	"cmp"
 	"context"
 	"iter"
 )
@@ -18,6 +19,7 @@ func narrow(name string, f any, out batch, kernel Kernel) *Op {
 func (o *Op) As(name string, f any) *Op {
 	named := many(name, f, o.Parts)
 	named.env = o.env
+	named.lacks = cmp.Or(named.lacks, o.lacks)
 	return named
 }
 

@@ -157,13 +157,30 @@ func CallSite(skip int) Call {
 }
 
 func (g *Graph) node(kind nodeKind, op *Op, c Call, parents ...*Node) *Node {
-	n := &Node{graph: g, id: g.nextID.Add(1), kind: kind, op: op, dir: c.Dir, site: c.Site, env: c.Env, parents: parents, err: c.Err}
-	for _, p := range parents {
-		if p.graph != g {
+	n := &Node{
+		graph: g, id: g.nextID.Add(1), kind: kind, op: op, dir: c.Dir, site: c.Site, env: c.Env, parents: parents, err: op.misuse(c),
+	}
+	for i, p := range parents {
+		switch p = p.known(); {
+		case p == nowhere:
+			parents[i] = p
+			n.err = errors.Join(n.err, fmt.Errorf("%s (%s): %w", op.Name, c.Site, p.err))
+		case p.graph != g && p.graph != nowhere.graph && g != nowhere.graph:
 			n.err = errors.Join(n.err, fmt.Errorf("%s (%s) mixes RDDs of two sessions", op.Name, c.Site))
 		}
 	}
 	n.holds(c.Env)
+	return n
+}
+
+// nowhere is the node of an RDD that is the zero value of its type.
+var nowhere = &Node{graph: NewGraph(GraphOptions{}), err: errors.New("the RDD was not made by a session: it is the zero value of its type")}
+
+// known gives a node that is one.
+func (n *Node) known() *Node {
+	if n == nil {
+		return nowhere
+	}
 	return n
 }
 
@@ -197,6 +214,7 @@ func (n *Node) holds(blob plan.Digest) {
 //
 //go:noinline
 func (n *Node) Narrow(op *Op, c Call, keep bool) *Node {
+	n = n.known()
 	m := n.graph.node(narrowNode, op, c, n)
 	if keep {
 		m.placed = n.placed
@@ -215,12 +233,14 @@ func (n *Node) Part(op *Op, c Call, part string) *Node {
 //
 //go:noinline
 func (n *Node) Union(c Call, others ...*Node) *Node {
+	n = n.known()
 	return n.graph.node(unionNode, &Op{Name: "Union"}, c, append([]*Node{n}, others...)...)
 }
 
 // Wide makes a node that reads its parents through a shuffle, where they are
 // not already placed as it needs them.
 func (n *Node) Wide(op *Op, c Call, w Wide, others ...*Node) *Node {
+	n = n.known()
 	m := n.graph.node(wideNode, op, c, append([]*Node{n}, others...)...)
 	if w.N < 0 || w.N > plan.MaxPartitions {
 		m.err = errors.Join(m.err, fmt.Errorf("%s (%s): %d partitions: give a number from 1 to %d", op.Name, c.Site, w.N, plan.MaxPartitions))
@@ -256,7 +276,7 @@ func (n *Node) Wide(op *Op, c Call, w Wide, others ...*Node) *Node {
 //go:noinline
 func (n *Node) Err() error {
 	seen := map[*Node]bool{}
-	for todo := []*Node{n}; len(todo) > 0; {
+	for todo := []*Node{n.known()}; len(todo) > 0; {
 		at := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
 		if seen[at] {

@@ -25,6 +25,8 @@ type Op struct {
 	// builtin is the ID of an operator that depends on no type of the user's:
 	// it is in every binary, generated or not.
 	builtin plan.OpID
+	// lacks says which function of the operator is nil; a call of it is an error.
+	lacks string
 }
 
 // Part is what an operator does at one place of a pipe: *Narrow, *Across,
@@ -101,7 +103,7 @@ func (o *Op) bound(env any) *Op {
 func WithOp[E any](f any, make func(env E) *Op) *Op {
 	var zero E
 	shape := make(zero)
-	return &Op{
+	op := &Op{
 		Name:  shape.Name,
 		Func:  reflect.TypeOf(f),
 		shows: shape.shows,
@@ -112,6 +114,8 @@ func WithOp[E any](f any, make func(env E) *Op) *Op {
 			bind:   func(v any) *Op { return make(v.(E)) },
 		},
 	}
+	op.given(f)
+	return op
 }
 
 // one is an operator with a single part.
@@ -128,8 +132,34 @@ func many(name string, f any, parts map[string]Part) *Op {
 	op := &Op{Name: name, Parts: parts}
 	if f != nil {
 		op.Func = reflect.TypeOf(f)
+		op.given(f)
 	}
 	return op
+}
+
+func (o *Op) given(f any) {
+	if reflect.ValueOf(f).IsNil() {
+		o.lacks = "the function is nil"
+	}
+}
+
+// Needs names further functions of the operator, beside the one that it is
+// known by.
+func (o *Op) Needs(functions ...any) *Op {
+	for _, f := range functions {
+		if reflect.ValueOf(f).IsNil() {
+			o.lacks = "one of the functions is nil"
+		}
+	}
+	return o
+}
+
+// misuse is why a call of the operator cannot work, if it cannot.
+func (o *Op) misuse(c Call) error {
+	if c.Err != nil || o.lacks == "" {
+		return c.Err
+	}
+	return fmt.Errorf("%s (%s): %s", o.Name, c.Site, o.lacks)
 }
 
 // of notes a type that the operator depends on and its function does not show,

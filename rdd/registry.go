@@ -37,6 +37,7 @@ type Registry struct {
 	sites    map[siteKey]plan.OpID
 	kernels  map[string]Kernel
 	packages map[string]*Package // by directory
+	files    map[string]bool     // generated ones, by path
 	longest  int                 // operators in the longest kernel
 }
 
@@ -48,6 +49,7 @@ func newRegistry() *Registry {
 		sites:    map[siteKey]plan.OpID{},
 		kernels:  map[string]Kernel{},
 		packages: map[string]*Package{},
+		files:    map[string]bool{},
 	}
 }
 
@@ -86,6 +88,7 @@ func Register() *Package {
 	r := registered
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.files[file] = true
 	dir := dirOf(file)
 	p := r.packages[dir]
 	if p == nil {
@@ -161,6 +164,13 @@ func (r *Registry) most() int {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return r.longest
+}
+
+// generated says whether a file is one of those that registered themselves.
+func (r *Registry) generated(file string) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.files[file]
 }
 
 func (r *Registry) kernel(refs string) (Kernel, bool) {

@@ -352,7 +352,7 @@ func CombineByKeyOp[K comparable, V, C any](create func(V) C, add func(C, V) C, 
 		Init:  func(c *C, v V) { *c = create(v) },
 		Add:   func(c *C, v V) { *c = add(*c, v) },
 		Merge: func(c, d *C) { *c = merge(*c, *d) },
-	})
+	}).Needs(add, merge)
 }
 
 // AggregateByKeyOp adds each key's values to what zero gives.
@@ -361,7 +361,7 @@ func AggregateByKeyOp[K comparable, V, A any](zero func() A, add func(*A, V), me
 		Init:  func(a *A, v V) { *a = zero(); add(a, v) },
 		Add:   add,
 		Merge: merge,
-	})
+	}).Needs(zero, merge)
 }
 
 // DistinctOp keeps one of equal rows.

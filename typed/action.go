@@ -1,7 +1,6 @@
 package typed
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -163,9 +162,9 @@ func (l *loop) take(_ int, v engine.Value) error {
 // is nothing wrong.
 func (u *use) none(a rdd.Action, n int) (codec.Rows, error) {
 	if n < 0 {
-		return codec.Rows{}, fmt.Errorf("%s (%s): %d rows", a.Op.Name, a.Call.Site, n)
+		return codec.Rows{}, fmt.Errorf("%s (%s): %d rows: give a number from 0 on", a.Op.Name, a.Call.Site, n)
 	}
-	if err := errors.Join(u.n.Err(), a.Call.Err); err != nil {
+	if err := a.On(u.n); err != nil {
 		return codec.Rows{}, err
 	}
 	return u.t.typ.Make(0), nil
@@ -308,25 +307,29 @@ func (u *use) fold(ctx context.Context, op *rdd.Op, zero unsafe.Pointer, f func(
 	if err != nil {
 		return zero, fmt.Errorf("Fold (%s): zero: %w", u.c.Site, err)
 	}
+	a := u.action(op)
+	if err := a.On(u.n); err != nil {
+		return zero, err
+	}
 	blob := u.s.engine.PutBlob(b)
 	defer u.s.engine.ReleaseBlob(blob)
 	if zero, err = u.t.typ.Unmarshal(b); err != nil { // f may change it
 		return nil, err
 	}
-	a := u.action(op)
 	a.Zero = blob
 	return u.merge(ctx, a, zero, f)
 }
 
 func aggregate[A any](ctx context.Context, u *use, op *rdd.Op, zero func() A, merge func(*A, *A)) (A, error) {
-	if err := cmp.Or(u.n.Err(), u.c.Err); err != nil { // zero may need what is missing
+	a := u.action(op)
+	if err := a.On(u.n); err != nil { // zero may need what is missing
 		return *new(A), err
 	}
 	var start A
-	if err := rdd.InDriver(u.action(op), func() { start = zero() }); err != nil {
+	if err := rdd.InDriver(a, func() { start = zero() }); err != nil {
 		return start, err
 	}
-	return valueAt[A](u.merge(ctx, u.action(op), unsafe.Pointer(&start), func(acc, v unsafe.Pointer) { merge((*A)(acc), (*A)(v)) }))
+	return valueAt[A](u.merge(ctx, a, unsafe.Pointer(&start), func(acc, v unsafe.Pointer) { merge((*A)(acc), (*A)(v)) }))
 }
 
 // run runs an action for what it does.
@@ -437,7 +440,7 @@ func (r RDD[T]) Fold(ctx context.Context, zero T, f func(T, T) T) (T, error) {
 // Aggregate adds the rows of each partition to what zero makes, and merges
 // these, in place.
 func (r RDD[T]) Aggregate[A any](ctx context.Context, zero func() A, add func(*A, T), merge func(*A, *A)) (A, error) {
-	return aggregate(ctx, newUse(r.s, r.n, typeOf[A]()), rdd.AggregateOp(zero, add), zero, merge)
+	return aggregate(ctx, newUse(r.s, r.n, typeOf[A]()), rdd.AggregateOp(zero, add).Needs(merge), zero, merge)
 }
 
 // ForEach calls f with each row, for what it does. A row may be seen again when

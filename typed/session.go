@@ -151,6 +151,9 @@ func (s *Session) Close() error {
 
 // action runs one action over a node.
 func (s *Session) action(ctx context.Context, n *rdd.Node, a rdd.Action, want engine.Action) (plan.ActionStatus, error) {
+	if s == nil { // the zero value of an RDD
+		return plan.ActionStatus{}, a.On(n)
+	}
 	a.Policy = s.options.Policy.p
 	p, err := s.graph.Plan(n, a)
 	if err != nil {

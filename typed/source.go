@@ -86,7 +86,7 @@ func (s *Session) Range(n int64, opts ...RangeOption) RDD[int64] {
 	}
 	switch {
 	case n < 0:
-		c.Err = fmt.Errorf("Range (%s): %d numbers", c.Site, n)
+		c.Err = fmt.Errorf("Range (%s): %d numbers: give a number from 0 on", c.Site, n)
 	case r.N < 1 || r.N > plan.MaxPartitions:
 		c.Err = fmt.Errorf("Range (%s): %d partitions: give a number from 1 to %d", c.Site, r.N, plan.MaxPartitions)
 	case n > 1 && overflows(r):

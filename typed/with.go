@@ -39,6 +39,9 @@ func (v value) at(s *Session, c rdd.Call) rdd.Call {
 		c.Err = fmt.Errorf("With (%s): %w", c.Site, v.err)
 		return c
 	}
+	if s == nil { // the zero value of an RDD; its node says so
+		return c
+	}
 	c.Env = s.engine.PutBlob(v.b)
 	return c
 }

@@ -73,7 +73,7 @@ func (w RDDWith[E, T]) Aggregate[A any](ctx context.Context, zero func(E) A, add
 	defer h.use.done()
 	op := rdd.WithOp(add, func(e E) *rdd.Op {
 		return rdd.AggregateOp(func() A { return zero(e) }, func(a *A, x T) { add(e, a, x) })
-	})
+	}).Needs(zero, merge)
 	return aggregate(ctx, h.use, op,
 		func() A { return zero(h.env) }, func(a, b *A) { merge(h.env, a, b) })
 }

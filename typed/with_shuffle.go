@@ -39,7 +39,7 @@ func (w PairWith[E, K, V]) CombineByKey[C any](create func(E, V) C, add func(E, 
 			func(c C, v V) C { return add(e, c, v) },
 			func(a, b C) C { return merge(e, a, b) },
 		)
-	})
+	}).Needs(add, merge)
 	return PairRDD[K, C]{w.p.s, w.env.use(w.p.s, w.p.n, keyed[K, V]().or(keyed[K, C]())).wide(op, combined(opts))}
 }
 
@@ -51,7 +51,7 @@ func (w PairWith[E, K, V]) AggregateByKey[A any](zero func(E) A, add func(E, *A,
 			func(a *A, v V) { add(e, a, v) },
 			func(a, b *A) { merge(e, a, b) },
 		)
-	})
+	}).Needs(zero, merge)
 	return PairRDD[K, A]{w.p.s, w.env.use(w.p.s, w.p.n, keyed[K, V]().or(keyed[K, A]())).wide(op, combined(opts))}
 }
 
