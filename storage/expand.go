@@ -137,16 +137,16 @@ func (x *expander) list(ctx context.Context, dir string) ([]Info, error) {
 	return infos, nil
 }
 
-// files checks that this user may read what was found, as far as that is cheap.
+// files checks that this user may read what was found, and that it is as long as it says, as far as that is cheap.
 func (x *expander) files(ctx context.Context, infos []Info) ([]Info, error) {
 	checker, ok := x.fs.(interface {
-		readable(ctx context.Context, path string) error
+		readable(ctx context.Context, info Info) error
 	})
 	if !ok {
 		return infos, nil
 	}
 	for _, info := range infos {
-		if err := checker.readable(ctx, info.Path); err != nil {
+		if err := checker.readable(ctx, info); err != nil {
 			return nil, asInput(info.Path, err)
 		}
 	}

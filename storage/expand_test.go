@@ -340,3 +340,21 @@ func FuzzPattern(f *testing.F) {
 		}
 	})
 }
+
+// TestEmptyFiles are found; one that was written since is not taken for empty.
+func TestEmptyFiles(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "empty")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	infos, err := Expand(t.Context(), path, ExpandOptions{})
+	if err != nil || len(infos) != 1 || infos[0].Size != 0 {
+		t.Fatalf("got %v, %v", infos, err)
+	}
+	if err := os.WriteFile(path, []byte("no more"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := (Local{}).readable(t.Context(), infos[0]); KindOf(err) != Changed || !strings.Contains(err.Error(), "has 7 bytes now") {
+		t.Errorf("got %v", err)
+	}
+}

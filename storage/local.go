@@ -1,8 +1,10 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 )
@@ -243,13 +245,34 @@ func (Local) Sync(_ context.Context, path string) error {
 }
 
 // readable says whether the file could be opened, so that an unreadable input is named before
-// anything runs.
-func (Local) readable(ctx context.Context, path string) error {
-	f, err := Local{}.Open(ctx, path)
+// anything runs. A file of no size that has bytes, such as those that the system makes up when they are read, would
+// give no rows: it is refused.
+func (Local) readable(ctx context.Context, info Info) error {
+	f, err := Local{}.Open(ctx, info.Path)
 	if err != nil {
 		return err
 	}
-	return wrapError("open", path, f.Close())
+	if info.Size == 0 {
+		err = reallyEmpty(f)
+	}
+	return cmp.Or(err, wrapError("open", info.Path, f.Close()))
+}
+
+// reallyEmpty says that an open file of size 0 has no bytes.
+func reallyEmpty(f File) error {
+	n, err := f.Read(make([]byte, 1))
+	now, statErr := f.Stat()
+	switch {
+	case n == 0 && (err == nil || errors.Is(err, io.EOF)):
+		return nil
+	case n == 0:
+		return wrapError("read", now.Path, err)
+	case statErr != nil:
+		return statErr
+	case now.Size > 0: // it is being written
+		return newError("read", now.Path, Changed, "was empty and has %d bytes now: read it when it is written", now.Size)
+	}
+	return newError("read", now.Path, Invalid, "has bytes and says that its size is 0, as files of /proc do: copy it to a file and read that")
 }
 
 func linkCause(err error) error {
