@@ -21,8 +21,8 @@ type variable struct {
 
 var variables = []variable{
 	{"RDD_CORES", func(o *Options, v string) (err error) { o.Cores, err = positive(v); return err }},
-	{"RDD_MEMORY", func(o *Options, v string) (err error) { o.Memory, err = size.Parse(v); return err }},
-	{"RDD_MAX_RESULT", func(o *Options, v string) (err error) { o.MaxResultSize, err = size.Parse(v); return err }},
+	{"RDD_MEMORY", func(o *Options, v string) (err error) { o.Memory, err = size.ParseSome(v); return err }},
+	{"RDD_MAX_RESULT", func(o *Options, v string) (err error) { o.MaxResultSize, err = size.ParseSome(v); return err }},
 	{"RDD_SCRATCH", func(o *Options, v string) error { o.Scratch = v; return nil }},
 	{"RDD_LOG", setLog},
 	{"RDD_CLOSURES", func(o *Options, v string) (err error) { o.Closures, err = truth(v); return err }},

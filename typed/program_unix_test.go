@@ -274,7 +274,7 @@ func TestFromEnvironment(t *testing.T) {
 	if o.Cores != 4 || o.Memory != 1<<30 || o.MaxResultSize != 5000 || o.Scratch != "a" || !o.Closures || !o.NoFusing || o.Log == nil {
 		t.Errorf("options %+v", o)
 	}
-	for _, kv := range []string{"RDD_CORES=0", "RDD_CORES=x", "RDD_MEMORY=much", "RDD_MAX_RESULT=-1", "RDD_CLOSURES=maybe", "RDD_NO_FUSING=2", "RDD_LOG=loud"} {
+	for _, kv := range []string{"RDD_CORES=0", "RDD_CORES=x", "RDD_MEMORY=much", "RDD_MAX_RESULT=-1", "RDD_MAX_RESULT=0", "RDD_MEMORY=0MiB", "RDD_CLOSURES=maybe", "RDD_NO_FUSING=2", "RDD_LOG=loud"} {
 		name, _, _ := strings.Cut(kv, "=")
 		if _, err := fromEnvironment(&Options{}, []string{kv}); err == nil || !strings.HasPrefix(err.Error(), name+": ") {
 			t.Errorf("%s: got %v", kv, err)

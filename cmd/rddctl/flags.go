@@ -21,7 +21,7 @@ func (b *bytesFlag) String() string {
 }
 
 func (b *bytesFlag) Set(s string) error {
-	n, err := size.Parse(s)
+	n, err := size.ParseSome(s)
 	*b = bytesFlag(n)
 	return err
 }

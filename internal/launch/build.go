@@ -38,16 +38,19 @@ type Target struct {
 	arg     string
 }
 
-// Find tells packages from binaries: an executable file that is no Go source is
-// a binary, a directory is the package in it, wherever that is. Everything else
-// is for the go command to know.
+// Find tells packages from binaries: an executable file is a binary, a directory
+// is the package in it, wherever that is. Go files are refused: a package built
+// of some of its files lacks its generated code. Everything else is for the go
+// command to know.
 func Find(arg string) (Target, error) {
 	t := Target{arg: arg}
 	st, err := os.Stat(arg)
 	switch {
 	case strings.Contains(arg, "..."):
 		return t, usage("%s: give one package, not a pattern", arg)
-	case strings.HasSuffix(arg, ".go") || err != nil && !isPath(arg):
+	case strings.HasSuffix(arg, ".go") && (err != nil || !st.IsDir()):
+		return t, usage("%s: give the package rather than a file of it: %s", arg, packageOf(arg))
+	case err != nil && !isPath(arg):
 		t.Pattern = arg
 	case err != nil:
 		return t, usage("%s: no such package or binary", arg)
@@ -61,6 +64,15 @@ func Find(arg string) (Target, error) {
 		return t, usage("%s: neither a package nor a program that can be run", arg)
 	}
 	return t, nil
+}
+
+// packageOf is what names the package of a Go file.
+func packageOf(file string) string {
+	dir := filepath.Dir(file)
+	if isPath(dir) {
+		return dir
+	}
+	return "." + string(filepath.Separator) + dir
 }
 
 // isPath says whether an argument is a path of the file system rather than an
@@ -94,7 +106,7 @@ func (t Target) Build(ctx context.Context, warn io.Writer) (*Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Program{Name: programName(pkg), Dir: pkg.Dir, temp: temp}
+	p := &Program{Name: filepath.Base(pkg.ImportPath), Dir: pkg.Dir, temp: temp}
 	p.Path = filepath.Join(temp, p.Name)
 	if runtime.GOOS == "windows" {
 		p.Path += ".exe"
@@ -105,13 +117,6 @@ func (t Target) Build(ctx context.Context, warn io.Writer) (*Program, error) {
 		_, _ = warn.Write(out)
 	}
 	return p, nil
-}
-
-func programName(pkg *listed) string {
-	if pkg.ImportPath == "command-line-arguments" {
-		return filepath.Base(pkg.Dir)
-	}
-	return filepath.Base(pkg.ImportPath)
 }
 
 // list asks the go command what the target is.

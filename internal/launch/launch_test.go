@@ -181,7 +181,7 @@ func TestFind(t *testing.T) {
 	}
 	for arg, want := range map[string]Target{
 		"binary": {Binary: abs}, "./binary": {Binary: abs}, "dir": {Pattern: ".", WorkDir: "dir"}, ".": {Pattern: ".", WorkDir: "."},
-		"main.go": {Pattern: "main.go"}, "example.com/x": {Pattern: "example.com/x"},
+		"example.com/x": {Pattern: "example.com/x"},
 	} {
 		want.arg = arg
 		if got, err := Find(arg); err != nil || got != want {
@@ -190,6 +190,8 @@ func TestFind(t *testing.T) {
 	}
 	for arg, words := range map[string]string{
 		"text": "neither a package nor a program", "./missing": "no such package", "/missing": "no such package", "./...": "not a pattern",
+		"main.go": "main.go: give the package rather than a file of it: .", "cmd/x/main.go": "rather than a file of it: ./cmd/x",
+		"../x/main.go": "rather than a file of it: ../x", "/x/missing.go": "rather than a file of it: /x",
 	} {
 		_, err := Find(arg)
 		var coded *Error
@@ -216,11 +218,10 @@ func TestBuild(t *testing.T) {
 		code  int
 		words []string
 	}{
-		"ok": {}, "./ok": {}, "example.com/m/ok": {}, "ok/main.go": {},
+		"ok": {}, "./ok": {}, "example.com/m/ok": {},
 		"broken":              {CodeRefused, []string{"does not compile", "undefined: missing", "x_rdd.go is what does not fit"}},
 		"lib":                 {CodeUsage, []string{"is not a program"}},
 		"example.com/m/other": {CodeUsage, []string{"example.com/m/other"}},
-		"missing.go":          {CodeUsage, []string{"missing.go"}},
 	} {
 		t.Run(arg, func(t *testing.T) {
 			target, err := Find(arg)

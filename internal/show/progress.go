@@ -87,7 +87,7 @@ func stageText(st *plan.StageStatus, now stageState) string {
 	case st.Skipped:
 		return "skipped"
 	case now == running:
-		return fmt.Sprintf("%d tasks", st.Tasks)
+		return tally.Count(int64(st.Tasks), "task")
 	}
-	return fmt.Sprintf("%d tasks done in %s", st.Tasks, tally.Duration(st.Elapsed))
+	return fmt.Sprintf("%s done in %s", tally.Count(int64(st.Tasks), "task"), tally.Duration(st.Elapsed))
 }

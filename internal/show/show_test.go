@@ -85,6 +85,16 @@ action 2: Count (main.go:7): 1 stage (+1 skipped), 2 tasks, 0 rows, 3s
 	}
 }
 
+func TestOneTask(t *testing.T) {
+	st := &plan.StageStatus{Tasks: 1, Elapsed: time.Second}
+	if got := stageText(st, running); got != "1 task" {
+		t.Errorf("got %s", got)
+	}
+	if got := stageText(st, ended); got != "1 task done in 1s" {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestBarsAreGoneWhenTheActionEnds(t *testing.T) {
 	var out buffer
 	b := newBars(&out, mpb.WithAutoRefresh())

@@ -34,6 +34,15 @@ func Parse(s string) (int64, error) {
 	return int64(n * unit), nil
 }
 
+// ParseSome is Parse for sizes of which 0 stands for a default.
+func ParseSome(s string) (int64, error) {
+	n, err := Parse(s)
+	if err == nil && n == 0 {
+		err = fmt.Errorf("%q is no size: give a number from 1 on, or leave it out for the default", s)
+	}
+	return n, err
+}
+
 // String writes n with three digits or so and a unit of 1024.
 func String(n int64) string {
 	f, unit := float64(n), 0

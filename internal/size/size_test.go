@@ -48,3 +48,14 @@ func TestParseReadsWhatStringWrites(t *testing.T) {
 		}
 	})
 }
+
+func TestParseSome(t *testing.T) {
+	if n, err := ParseSome("4KiB"); n != 4096 || err != nil {
+		t.Errorf("got %d, %v", n, err)
+	}
+	for _, s := range []string{"0", "0MiB", "0.0001", "-1", ""} {
+		if n, err := ParseSome(s); err == nil {
+			t.Errorf("%q is %d bytes", s, n)
+		}
+	}
+}

@@ -70,11 +70,11 @@ func (t *Tally) Add(u Tally) {
 
 // String gives everything but the number of actions, in one line.
 func (t Tally) String() string {
-	parts := []string{count(int64(t.Stages), "stage")}
+	parts := []string{Count(int64(t.Stages), "stage")}
 	if t.Skipped > 0 {
 		parts[0] += fmt.Sprintf(" (+%d skipped)", t.Skipped)
 	}
-	parts = append(parts, count(int64(t.Tasks), "task"), count(t.Rows, "row"))
+	parts = append(parts, Count(int64(t.Tasks), "task"), Count(t.Rows, "row"))
 	for _, b := range []struct {
 		n    int64
 		what string
@@ -84,14 +84,14 @@ func (t Tally) String() string {
 		}
 	}
 	if t.Rejected > 0 {
-		parts = append(parts, count(t.Rejected, "row")+" rejected")
+		parts = append(parts, Count(t.Rejected, "row")+" rejected")
 	}
 	return strings.Join(append(parts, Duration(t.Elapsed)), ", ")
 }
 
 // Summary is String with the number of actions in front.
 func (t Tally) Summary() string {
-	s := count(int64(t.Actions), "action")
+	s := Count(int64(t.Actions), "action")
 	if t.Failed > 0 {
 		s += fmt.Sprintf(" (%d failed)", t.Failed)
 	}
@@ -117,8 +117,8 @@ func Duration(d time.Duration) string {
 	return d.Round(time.Second).String()
 }
 
-// count gives "1 row" or "1,234 rows".
-func count(n int64, noun string) string {
+// Count gives "1 row" or "1,234 rows".
+func Count(n int64, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
