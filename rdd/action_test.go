@@ -390,6 +390,17 @@ func TestOutputsAreKept(t *testing.T) {
 	if o.bytes != sum {
 		t.Errorf("counts %d bytes, has %d", o.bytes, sum)
 	}
+	if _, err := o.get("third", encoded(3)); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []plan.StageKey{"third", "third", "never"} {
+		if o.drop(key); o.bytes != sum || len(o.kept) != 1 {
+			t.Errorf("counts %d bytes of %d shuffles when %s is gone", o.bytes, len(o.kept), key)
+		}
+	}
+	if o.drop("other"); o.bytes != 0 || len(o.kept) != 0 {
+		t.Errorf("counts %d bytes of %d shuffles in the end", o.bytes, len(o.kept))
+	}
 }
 
 func TestDecodeAcc(t *testing.T) {

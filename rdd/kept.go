@@ -150,6 +150,16 @@ func (o *outputs) get(key plan.StageKey, encoded [][]byte) ([]*shuffle.Output, e
 	return got, nil
 }
 
+// drop lets go of the outputs of a shuffle.
+func (o *outputs) drop(key plan.StageKey) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, out := range o.kept[key] {
+		o.bytes -= int64(len(out.encoded))
+	}
+	delete(o.kept, key)
+}
+
 // decode reads what an engine or another executor encoded.
 func decode[T any](b []byte) (*T, error) {
 	if err := plan.Check(b); err != nil {

@@ -50,6 +50,10 @@ func NewRunner(o RunnerOptions) *Runner {
 	return &Runner{o: o, cover: map[coverKey][]segment{}}
 }
 
+// Forget says that no RDD needs a shuffle any more. A task that still reads it
+// does not mind.
+func (r *Runner) Forget(shuffle plan.StageKey) { r.outputs.drop(shuffle) }
+
 // Run runs one attempt of a stage. It never panics for the sake of user code:
 // what that does wrong comes back as a failure that names its line.
 func (r *Runner) Run(ctx context.Context, p *plan.Plan, stage *plan.Stage, spec *plan.Task) (res *plan.Result, fail *plan.Failure) {

@@ -82,6 +82,7 @@ type Session struct {
 	ctx     context.Context
 	engine  *engine.Engine
 	graph   *rdd.Graph
+	runner  *rdd.Runner
 	memory  *shuffle.Memory
 	scratch string
 
@@ -111,17 +112,18 @@ func NewSession(ctx context.Context, o Options) (*Session, error) {
 	}, ex)
 	s.graph = rdd.NewGraph(rdd.GraphOptions{
 		Seed:         cmp.Or(o.Seed, rand.Uint64()),
-		Release:      s.engine.Release,
+		Release:      s.release,
 		ReleaseBlob:  s.engine.ReleaseBlob,
 		ReleaseFiles: s.engine.ReleaseFiles,
 		Notice:       func(text string) { _, _ = fmt.Fprintln(o.Notices, text) },
 		Closures:     o.Closures,
 		Fresh:        o.fresh,
 	})
-	ex.Executor = rdd.NewRunner(rdd.RunnerOptions{
+	s.runner = rdd.NewRunner(rdd.RunnerOptions{
 		Memory: s.memory, Blob: s.engine.Blob, BlobPart: s.engine.BlobPart, Local: s.graph.Local, NoKernels: o.NoFusing,
 		Strict: trial.Strict,
 	})
+	ex.Executor = s.runner
 	if trial.Wrap != nil {
 		ex.Executor = trial.Wrap(ex.Executor)
 	}
@@ -138,6 +140,12 @@ func limitHeap(budget int64) {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(budget)
 	}
+}
+
+// release lets go of a shuffle that no RDD needs any more.
+func (s *Session) release(shuffle plan.StageKey) {
+	s.engine.Release(shuffle)
+	s.runner.Forget(shuffle)
 }
 
 // Close ends the session: running actions are cancelled, temporary files are
