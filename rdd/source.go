@@ -71,7 +71,10 @@ func textOp[T any](name string, rows func(c *chunk, buf []T) []T) *Op {
 	return one(name, nil, &SourcePart{open: func(t *Task, in *Input) (Run, error) {
 		t.input = plainBytes(in.split)
 		return func(feed Feed) error {
-			r := storage.OpenText(*in.split, storage.TextOptions{})
+			opt := storage.TextOptions{ChunkBytes: t.chunkBytes(), Grow: t.grow}
+			t.mem.Force(int64(opt.ChunkBytes))
+			defer t.mem.Shrink(int64(opt.ChunkBytes))
+			r := storage.OpenText(*in.split, opt)
 			defer func() { _ = r.Close() }()
 			return readText(t, r, rows, feed)
 		}, nil
@@ -99,6 +102,33 @@ func readText[T any](t *Task, r *storage.TextReader, rows func(c *chunk, buf []T
 		}
 		t.fed += int64(len(next.Text))
 	}
+}
+
+// chunkBytes is how much text is read at a time: no large part of what the task
+// may take.
+func (t *Task) chunkBytes() int {
+	const least, most = 64 << 10, 1 << 20
+	return int(min(max(t.mem.Fair()/16, least), most))
+}
+
+// grow takes memory for a line that is longer than a chunk, of the sink where
+// there is none else, or gives it back.
+func (t *Task) grow(bytes int64) bool {
+	if bytes < 0 {
+		t.mem.Shrink(-bytes)
+		return true
+	}
+	if t.mem.Grow(bytes) {
+		return true
+	}
+	s, ok := t.sink.(interface{ shed() error })
+	if !ok {
+		return false
+	}
+	if err := s.shed(); err != nil {
+		t.leave(err)
+	}
+	return t.mem.Grow(bytes)
 }
 
 // plainBytes is the length of the text of a split, or 0 when it is compressed

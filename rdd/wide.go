@@ -168,6 +168,13 @@ func (s *writeSink) finish(res *plan.Result) error {
 
 func (s *writeSink) abort() { s.w.Abort() }
 
+func (s *writeSink) shed() error {
+	if s.err == nil {
+		s.err = s.w.Shed()
+	}
+	return s.err
+}
+
 // combineSink is the map side of a shuffle that combines.
 type combineSink struct {
 	t *Task
@@ -181,6 +188,7 @@ type combineSink struct {
 type combiner interface {
 	Flush() bool
 	Err() error
+	Shed() error
 	Close() (*shuffle.Output, error)
 	Abort()
 }
@@ -189,6 +197,7 @@ func (s *combineSink) feed(b any) bool { return s.push(s.c, b) && s.c.Flush() }
 func (s *combineSink) target() any     { return s.c }
 func (s *combineSink) flush() bool     { return s.c.Flush() }
 func (s *combineSink) abort()          { s.c.Abort() }
+func (s *combineSink) shed() error     { return s.c.Shed() }
 
 func (s *combineSink) finish(res *plan.Result) error {
 	if err := s.c.Err(); err != nil {

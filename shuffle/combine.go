@@ -99,9 +99,31 @@ func (c *combiner) open(cfg Config, types Combining) {
 	if c.cap = cfg.SegmentBytes; c.cap <= 0 {
 		c.cap = 256 << 20
 	}
-	// 12 bytes an entry are for pos, parts and order.
-	c.tab = newLedger(table.New(types.keys, types.out, c.seed, 12), types.out.Value, &c.mem)
+	c.newTable()
 	c.out = newOutFile(cfg, types.out.Type, weight.NewWeigher(types.out.Reflect()), takeFixed(&c.mem, cfg))
+}
+
+func (c *combiner) newTable() {
+	// 12 bytes an entry are for pos, parts and order.
+	c.tab = newLedger(table.New(c.types.keys, c.types.out, c.seed, 12), c.types.out.Value, &c.mem)
+}
+
+// Shed writes what is in the table as a segment and gives its memory back, for who needs that more. It is not for the
+// middle of a batch.
+func (c *combiner) Shed() error {
+	switch {
+	case c.err != nil || c.closed:
+		return errors.Join(c.err, closedError(c.closed))
+	case c.direct != nil:
+		c.err = c.direct.Shed()
+	default:
+		if c.err = c.spill(true); c.err == nil {
+			c.tab.free()
+			c.newTable()
+			c.pos, c.parts, c.order = nil, nil, nil
+		}
+	}
+	return c.err
 }
 
 // Err returns the error that ended the combining, if any.

@@ -89,6 +89,9 @@ func combineOnce[K comparable](t *testing.T, r *rand.Rand, keyOf func(int) K) {
 			if !cb.Push(k, v) && !cb.Flush() {
 				t.Fatal(cb.Err())
 			}
+			if r.IntN(4000) == 0 && (!cb.Flush() || cb.Shed() != nil) {
+				t.Fatal(cb.Err())
+			}
 			h := keys.Hash1(k, 0)
 			at := slices.IndexFunc(find[h], func(i int) bool { return keys.Equal(wants[i].key, k) })
 			if at < 0 {
@@ -307,6 +310,11 @@ func TestWriterPartitionsRows(t *testing.T) {
 			}
 			if err := w.Write(codec.RowsOf(rows)); err != nil {
 				t.Fatal(err)
+			}
+			if r.IntN(10) == 0 {
+				if err := w.Shed(); err != nil {
+					t.Fatal(err)
+				}
 			}
 		}
 		out := must(w.Close())

@@ -82,13 +82,16 @@ func (a *Account) Force(n int64) {
 	a.add(n)
 }
 
-// Shrink gives n bytes back.
+// Shrink gives n bytes back. After Close there are none to give.
 func (a *Account) Shrink(n int64) {
 	if a == nil {
 		return
 	}
 	a.m.mu.Lock()
 	defer a.m.mu.Unlock()
+	if a.closed {
+		return
+	}
 	if n > a.used {
 		panic(fmt.Sprintf("shuffle: account %s gives back %d bytes of %d", a.name, n, a.used))
 	}
@@ -129,6 +132,16 @@ func (a *Account) Close() {
 	a.m.accounts--
 }
 
+// Fair returns what the account may count on while there are as many as now, or a lot when it has no limit.
+func (a *Account) Fair() int64 {
+	if a == nil {
+		return math.MaxInt64
+	}
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	return a.m.limit / max(1, a.m.accounts)
+}
+
 // share is what one operator holds of its task's account.
 type share struct {
 	account *Account
@@ -146,7 +159,7 @@ func (s *share) grow(n int64) bool {
 
 // fair returns what the share may count on.
 func (s *share) fair() int64 {
-	if fair := s.account.fair(); s.limit <= 0 || fair < s.limit {
+	if fair := s.account.Fair(); s.limit <= 0 || fair < s.limit {
 		return fair
 	}
 	return s.limit
@@ -175,27 +188,6 @@ func (s *share) shrink(n int64) {
 }
 
 func (s *share) release() {
-	if s.used > 0 && !s.account.isClosed() {
-		s.account.Shrink(s.used)
-	}
+	s.account.Shrink(s.used)
 	s.used = 0
-}
-
-// fair returns what the account may count on, or a lot when it has no limit.
-func (a *Account) fair() int64 {
-	if a == nil {
-		return math.MaxInt64
-	}
-	a.m.mu.Lock()
-	defer a.m.mu.Unlock()
-	return a.m.limit / max(1, a.m.accounts)
-}
-
-func (a *Account) isClosed() bool {
-	if a == nil {
-		return false
-	}
-	a.m.mu.Lock()
-	defer a.m.mu.Unlock()
-	return a.closed
 }

@@ -88,6 +88,18 @@ func (w *Writer) early(forced bool) error {
 	return err
 }
 
+// Shed writes the rows kept as a segment and gives their memory back, for who needs that more.
+func (w *Writer) Shed() error {
+	if w.err != nil || w.closed {
+		return errors.Join(w.err, closedError(w.closed))
+	}
+	if w.err = w.early(true); w.err == nil {
+		w.store.free()
+		w.parts, w.order = nil, nil
+	}
+	return w.err
+}
+
 func closedError(closed bool) error {
 	if closed {
 		return errClosed

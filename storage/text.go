@@ -193,7 +193,7 @@ func (r *TextReader) tooLong(offset int64) error {
 // buffer returns memory for a chunk, beginning with the line carried over.
 func (r *TextReader) buffer(size int, carry []byte) ([]byte, error) {
 	if !r.account(size, len(carry)) {
-		e := newError("read", r.cur.part.Path, TooLarge, "no memory for a line of more than %d bytes", len(carry))
+		e := newError("read", r.cur.part.Path, TooLarge, "no memory for a line of more than %d bytes: give more of it, or run fewer tasks at a time", len(carry))
 		e.Offset = r.cur.pos - int64(len(carry))
 		return nil, e
 	}
