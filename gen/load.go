@@ -3,6 +3,7 @@ package gen
 import (
 	"context"
 	"errors"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -63,6 +64,9 @@ type Package struct {
 // the same reason packages that use the API are not compiled for others that
 // import them: their declarations are type-checked, without bodies.
 func Load(ctx context.Context, o Options, patterns ...string) ([]*Package, error) {
+	if err := noFiles(o.Dir, patterns); err != nil {
+		return nil, err
+	}
 	l := &loader{
 		lister: lister{ctx: ctx, o: o}, fset: token.NewFileSet(),
 		graph: map[string]*listed{}, uses: map[string]bool{},
@@ -78,6 +82,28 @@ func Load(ctx context.Context, o Options, patterns ...string) ([]*Package, error
 		return nil, err
 	}
 	return l.checkAll()
+}
+
+// noFiles refuses Go files among patterns: code is generated for whole packages.
+func noFiles(root string, patterns []string) error {
+	for _, p := range patterns {
+		if !strings.HasSuffix(p, ".go") {
+			continue
+		}
+		at := p
+		if !filepath.IsAbs(p) {
+			at = filepath.Join(root, p)
+		}
+		if st, err := os.Stat(at); err == nil && st.IsDir() {
+			continue
+		}
+		dir := filepath.ToSlash(filepath.Dir(p))
+		if dir != "." && dir != ".." && !filepath.IsAbs(p) && !strings.HasPrefix(dir, "../") {
+			dir = "./" + dir
+		}
+		return fmt.Errorf("%s: give the package rather than a file of it: %s", p, dir)
+	}
+	return nil
 }
 
 // loader is the state of a Load.

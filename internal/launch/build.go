@@ -68,11 +68,11 @@ func Find(arg string) (Target, error) {
 
 // packageOf is what names the package of a Go file.
 func packageOf(file string) string {
-	dir := filepath.Dir(file)
+	dir := filepath.ToSlash(filepath.Dir(file))
 	if isPath(dir) {
 		return dir
 	}
-	return "." + string(filepath.Separator) + dir
+	return "./" + dir
 }
 
 // isPath says whether an argument is a path of the file system rather than an
