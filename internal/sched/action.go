@@ -237,13 +237,22 @@ func (s *Scheduler) startAction(a *action) {
 	if a.wanted == nil {
 		a.want = a.target.n
 	}
-	for k := range a.want {
-		i := a.partition(k)
+	s.ask(a)
+	s.watchWork(a.job)
+	s.maybeDone(a)
+}
+
+// ask demands the wanted partitions, as far ahead of the driver as they may be.
+func (s *Scheduler) ask(a *action) {
+	until := a.want
+	if a.sink.Ahead > 0 {
+		until = min(until, a.acked+a.sink.Ahead)
+	}
+	for ; a.asked < until; a.asked++ {
+		i := a.partition(a.asked)
 		a.target.tasks[i].want++
 		s.recount(a.target, i) // in order, so that lower partitions are queued first
 	}
-	s.watchWork(a.job)
-	s.maybeDone(a)
 }
 
 // partition returns the kth wanted partition.
@@ -332,7 +341,9 @@ func (s *Scheduler) resultAck(ev model.ResultAck) {
 		}
 		o.Acked, o.Data = true, nil
 		a.target.outs.Disown(i)
+		a.acked++
 	}
+	s.ask(a)
 	s.maybeDone(a)
 }
 

@@ -73,6 +73,8 @@ type action struct {
 	prepared  bool
 	sized     bool
 	want, got int
+	asked     int // of the wanted ones, those that are demanded
+	acked     int // those that the driver has
 	rows      int64
 	bytes     int64
 	prefix    int   // ordered: index into the wanted ones before which all are done

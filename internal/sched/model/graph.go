@@ -124,6 +124,9 @@ type Sink struct {
 	// Consumed says that the driver's user code sees rows before the action's
 	// end (All): they cannot be taken back (R51).
 	Consumed bool
+	// Ahead is how many of the wanted partitions may be asked for beyond those
+	// that the driver acknowledged, so that a slow one is not buried; 0: any.
+	Ahead int
 }
 
 // Limits bound one job; a zero field means the Config's.
