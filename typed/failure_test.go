@@ -322,13 +322,14 @@ func TestCancelEndsWithinASecond(t *testing.T) {
 
 func TestClosedAndCancelledSessions(t *testing.T) {
 	cctx, cancel := context.WithCancel(ctx)
-	s, err := typed.NewSession(cctx, typed.Options{Scratch: t.TempDir(), Notices: io.Discard})
+	scratch := t.TempDir()
+	s, err := typed.NewSession(cctx, typed.Options{Scratch: scratch, Notices: io.Discard})
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := s.Range(3)
 	cancel()
-	if _, err := r.Count(ctx); !errors.Is(err, context.Canceled) {
+	if _, err := r.Count(ctx); !errors.Is(err, context.Canceled) || !strings.HasPrefix(err.Error(), "Count (failure_test.go:") {
 		t.Errorf("after the session's context ended: %v", err)
 	}
 	for range 2 {
@@ -336,8 +337,16 @@ func TestClosedAndCancelledSessions(t *testing.T) {
 			t.Errorf("close: %v", err)
 		}
 	}
-	if _, err := r.Count(ctx); err == nil {
-		t.Error("a closed session counts")
+	if _, err := r.Count(ctx); err == nil || !strings.HasPrefix(err.Error(), "Count (failure_test.go:") ||
+		!strings.Contains(err.Error(), "the session is closed: ") {
+		t.Errorf("a closed session counts, or does not say what it is: %v", err)
+	}
+	large := s.Parallelize(make([]string, 5<<20), 1) // goes to no directory
+	if _, err := large.Count(ctx); err == nil {
+		t.Error("a closed session counts what it got later")
+	}
+	if left := files(t, scratch); len(left) > 0 {
+		t.Errorf("left in scratch: %v", left)
 	}
 	if _, err := typed.NewSession(ctx, typed.Options{Memory: 1}); err == nil || !strings.Contains(err.Error(), "16 MiB") {
 		t.Errorf("too little memory: %v", err)

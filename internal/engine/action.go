@@ -35,6 +35,9 @@ type Action struct {
 	// stage that made them is run anew: inputs were lost, and making them again
 	// gave other rows. Nil: such an action fails instead.
 	Reset func()
+	// Ahead is how many partitions may be computed beyond those that Result has
+	// taken, so that a slow Result is not buried; 0: all.
+	Ahead int
 	// ResultBytes bounds the bytes of all values; the default is
 	// DefaultResultBytes, and less than 0 is no bound.
 	ResultBytes int64
@@ -145,13 +148,13 @@ func (a *action) begin() model.Event {
 	e.actions[a.id] = a
 	graph := a.graph()
 	if e.ending {
-		a.finish(plan.ActionCancelled, ErrClosed)
+		a.finish(plan.ActionCancelled, a.wrap(ErrClosed))
 		return nil
 	}
 	ev := model.SubmitAction{
 		Request: model.Request(a.id.N), Action: a.id, Plan: a.hash, Graph: graph, Target: a.plan.Target,
 		Partitions: a.want.Partitions, Name: a.plan.Action, Site: a.plan.Site.String(),
-		Sink: model.Sink{Kind: model.RowsToDriver, Consumed: a.want.Reset == nil},
+		Sink: model.Sink{Kind: model.RowsToDriver, Consumed: a.want.Reset == nil, Ahead: a.want.Ahead},
 	}
 	if out := a.plan.Output; out != nil {
 		var err error
@@ -240,6 +243,15 @@ func (a *action) reset(gen model.Gen) {
 	}
 	clear(a.got)
 	a.tell(delivery{reset: true})
+}
+
+// taken tells the scheduler, where it waits for that, that Do has passed on the
+// value of a partition.
+func (a *action) taken(partition int) model.Event {
+	if a.state.Ended() {
+		return nil
+	}
+	return model.ResultAck{Action: a.id, Gen: a.gen, Partitions: []int{partition}}
 }
 
 func (a *action) tell(d delivery) {

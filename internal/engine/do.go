@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"os"
 	"time"
 
@@ -12,8 +13,8 @@ import (
 // Do runs one action: encoded is its plan. It blocks until the action has ended
 // and nothing works for it any more, and returns its last picture with the
 // error it ended with: a *plan.StageError when a task failed, an error that
-// wraps storage's for inputs and output, the cause of ctx when that ended first,
-// the error of Action.Result. An action that is publishing its output when ctx
+// wraps storage's for inputs and output, or the cause of ctx when that ended
+// first, the error of Action.Result as it is. An action that is publishing its output when ctx
 // ends is done all the same. Attempts that do not heed their context within a
 // second are left to themselves.
 func (e *Engine) Do(ctx context.Context, encoded []byte, want Action) (plan.ActionStatus, error) {
@@ -22,11 +23,11 @@ func (e *Engine) Do(ctx context.Context, encoded []byte, want Action) (plan.Acti
 		return plan.ActionStatus{}, err
 	}
 	if err := e.enter(); err != nil {
-		return plan.ActionStatus{}, err
+		return plan.ActionStatus{}, a.wrap(err)
 	}
 	defer e.doing.Done()
 	if err := context.Cause(ctx); err != nil {
-		return plan.ActionStatus{}, err
+		return plan.ActionStatus{}, a.wrap(err)
 	}
 	if err := e.blobs.Hold(a.plan.Blobs); err != nil {
 		return plan.ActionStatus{}, a.wrap(err)
@@ -35,7 +36,7 @@ func (e *Engine) Do(ctx context.Context, encoded []byte, want Action) (plan.Acti
 	defer a.cancel(nil)
 	e.loop.call(a.begin)
 	w := waiter{a: a, held: map[int]Value{}}
-	w.run(ctx)
+	w.wait(ctx)
 	if a.seen != nil {
 		<-a.seen
 	}
@@ -63,6 +64,22 @@ type waiter struct {
 	over chan struct{} // the action's quiet, once it has ended
 }
 
+var errLeft = errors.New("the function that takes the results did not return")
+
+// wait runs until the end. When Result panics or leaves its goroutine, the
+// action is ended before that goes on.
+func (w *waiter) wait(ctx context.Context) {
+	returned := false
+	defer func() {
+		if !returned {
+			w.leave(plan.ActionCancelled, errLeft)
+			w.run(ctx)
+		}
+	}()
+	w.run(ctx)
+	returned = true
+}
+
 // run delivers values until the action has ended, and waits until it is quiet.
 func (w *waiter) run(ctx context.Context) {
 	done := ctx.Done()
@@ -70,7 +87,7 @@ func (w *waiter) run(ctx context.Context) {
 		select {
 		case <-done:
 			done = nil
-			w.leave(plan.ActionCancelled, context.Cause(ctx))
+			w.cancel(ctx)
 		case <-w.a.told:
 			w.deliver(ctx)
 		case <-w.over:
@@ -102,6 +119,11 @@ func (w *waiter) leave(as plan.ActionState, cause error) {
 		w.a.e.loop.call(func() model.Event { return w.a.stop(as, cause) })
 	}
 	w.hurry()
+}
+
+// cancel is leave when ctx has ended.
+func (w *waiter) cancel(ctx context.Context) {
+	w.leave(plan.ActionCancelled, w.a.wrap(context.Cause(ctx)))
 }
 
 func (w *waiter) hurry() {
@@ -159,11 +181,14 @@ func (w *waiter) give(ctx context.Context, v Value) {
 	switch {
 	case w.gone != nil:
 	case ctx.Err() != nil:
-		w.leave(plan.ActionCancelled, context.Cause(ctx))
+		w.cancel(ctx)
 	case a.want.Result != nil:
 		if err := a.want.Result(partition, v); err != nil {
 			w.leave(plan.ActionFailed, err)
 		}
+	}
+	if a.want.Ahead > 0 {
+		a.e.loop.call(func() model.Event { return a.taken(partition) })
 	}
 }
 
@@ -177,7 +202,7 @@ func (w *waiter) reset(ctx context.Context) {
 	switch {
 	case w.gone != nil:
 	case ctx.Err() != nil:
-		w.leave(plan.ActionCancelled, context.Cause(ctx))
+		w.cancel(ctx)
 	case w.a.want.Reset != nil:
 		w.a.want.Reset()
 	}

@@ -21,9 +21,9 @@ import (
 	"github.com/gordd-project/gordd/rdd/plan"
 )
 
-// ErrClosed is the error of an action on an engine that is closed, or that was
-// closed while the action ran.
-var ErrClosed = errors.New("engine is closed")
+// ErrClosed is wrapped by the error of an action on an engine that is closed, or
+// that was closed while the action ran.
+var ErrClosed = errors.New("the session is closed: run actions before its Close, or start another one")
 
 const (
 	// grace is how long attempts have to end after they were told to: with what
@@ -176,7 +176,7 @@ func (e *Engine) close() error {
 	e.loop.call(func() model.Event {
 		e.ending = true
 		for _, a := range e.actions {
-			if ev := a.stop(plan.ActionCancelled, ErrClosed); ev != nil {
+			if ev := a.stop(plan.ActionCancelled, a.wrap(ErrClosed)); ev != nil {
 				e.loop.reply(ev)
 			}
 		}

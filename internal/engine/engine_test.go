@@ -593,10 +593,10 @@ func TestClose(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	if err := <-ended; !errors.Is(err, ErrClosed) {
+	if err := <-ended; !errors.Is(err, ErrClosed) || !strings.HasPrefix(err.Error(), "Collect (main.go:14): ") {
 		t.Errorf("the action that ran: %v, want ErrClosed", err)
 	}
-	if _, err := w.Do(context.Background(), encoded(t, onePlan(1)), Action{}); !errors.Is(err, ErrClosed) {
+	if _, err := w.Do(context.Background(), encoded(t, onePlan(1)), Action{}); !errors.Is(err, ErrClosed) || !strings.HasPrefix(err.Error(), "Collect (main.go:14): ") {
 		t.Errorf("an action afterwards: %v, want ErrClosed", err)
 	}
 }
