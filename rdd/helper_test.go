@@ -1,7 +1,9 @@
 package rdd
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"iter"
 	"maps"
 	"os"
@@ -71,7 +73,7 @@ func (w *world) fetch(d plan.Digest) ([]byte, error) {
 	return b, nil
 }
 
-func (w *world) fetchPart(d plan.Digest, from, to int64) ([]byte, error) {
+func (w *world) fetchPart(d plan.Digest, from, to int64) (io.ReadCloser, error) {
 	b, err := w.fetch(d)
 	if err == nil && (from < 0 || to < from || to > int64(len(b))) {
 		err = fmt.Errorf("bytes %d to %d of a blob of %d bytes", from, to, len(b))
@@ -79,7 +81,7 @@ func (w *world) fetchPart(d plan.Digest, from, to int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b[from:to], nil
+	return io.NopCloser(bytes.NewReader(b[from:to])), nil
 }
 
 func (w *world) blob(b []byte) plan.Digest {
@@ -109,11 +111,12 @@ func (w *world) text(lines ...string) *Node {
 // slice is a Data source.
 func slice[T any](w *world, n int, rows ...T) *Node {
 	w.t.Helper()
-	b, ends, err := EncodeData(codec.RowsOf(rows), must(codec.TypeOf[T]()), n)
+	var b bytes.Buffer
+	ends, err := EncodeData(&b, codec.RowsOf(rows), must(codec.TypeOf[T]()), n)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return w.g.Source(DataOp[T](), here(), plan.Source{Data: &plan.Data{Blob: w.blob(b), Ends: ends}})
+	return w.g.Source(DataOp[T](), here(), plan.Source{Data: &plan.Data{Blob: w.blob(b.Bytes()), Ends: ends}})
 }
 
 // plan is the action's plan as an engine gets it.
@@ -313,7 +316,7 @@ func must[T any](v T, err error) T {
 }
 
 func decodeRows[T any](b []byte, yield func([]T) bool) error {
-	return DecodeRows(b, must(codec.TypeOf[T]()), func(rows codec.Rows) bool { return yield(codec.Slice[T](rows)) })
+	return DecodeRows(bytes.NewReader(b), must(codec.TypeOf[T]()), func(rows codec.Rows) bool { return yield(codec.Slice[T](rows)) })
 }
 
 func decodeAcc[A any](b []byte) (acc Acc[A], err error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"sync"
@@ -19,9 +20,9 @@ type RunnerOptions struct {
 	Memory *shuffle.Memory
 	// Blob gives the bytes of a blob that a plan names.
 	Blob func(plan.Digest) ([]byte, error)
-	// BlobPart gives the bytes between two offsets of a blob that need not fit
+	// BlobPart opens the bytes between two offsets of a blob, which need not fit
 	// into memory.
-	BlobPart func(d plan.Digest, from, to int64) ([]byte, error)
+	BlobPart func(d plan.Digest, from, to int64) (io.ReadCloser, error)
 	// Local finds operators that are not registered: the closures of this
 	// process. Nil where there are none.
 	Local func(plan.OpID) (*Op, bool)

@@ -1,10 +1,13 @@
 package rdd
 
 import (
+	"bufio"
+	"bytes"
 	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"slices"
 	"sort"
@@ -311,7 +314,7 @@ func (t *Task) bounds(key plan.StageKey) ([]byte, error) {
 // are not above bound i.
 func placeByBounds(o order, encoded []byte, n int) (shuffle.Placer, error) {
 	all := o.bound.NewBuffer(0)
-	err := DecodeRows(encoded, o.bound, func(rows codec.Rows) bool {
+	err := DecodeRows(bytes.NewReader(encoded), o.bound, func(rows codec.Rows) bool {
 		all.Append(rows)
 		return true
 	})
@@ -346,24 +349,43 @@ func appendRows(dst []byte, typ *codec.Type, rows codec.Rows) ([]byte, error) {
 	return dst, nil
 }
 
-// DecodeRows gives the rows, of type typ, of a collected result.
-func DecodeRows(b []byte, typ *codec.Type, yield func(codec.Rows) bool) error {
+// DecodeRows gives the rows, of type typ, of a collected result, block by
+// block: r may be longer than memory.
+func DecodeRows(r io.Reader, typ *codec.Type, yield func(codec.Rows) bool) error {
+	in := bufio.NewReader(r)
 	rows := typ.NewBuffer(0)
-	for len(b) > 0 {
-		if len(b) < 4 {
-			return shuffle.ErrCorrupt
-		}
-		n := int64(binary.LittleEndian.Uint32(b))
-		if b = b[4:]; n > int64(len(b)) {
-			return shuffle.ErrCorrupt
-		}
-		rows.Reset()
-		if err := shuffle.DecodeBlock(rows, typ, b[:n]); err != nil {
+	var block bytes.Buffer
+	for {
+		block.Reset()
+		switch err := nextBlock(&block, in); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
 			return err
 		}
-		if b = b[n:]; !yield(rows.Rows()) {
+		rows.Reset()
+		if err := shuffle.DecodeBlock(rows, typ, block.Bytes()); err != nil {
+			return err
+		}
+		if !yield(rows.Rows()) {
 			return nil
 		}
 	}
-	return nil
+}
+
+// nextBlock reads what appendRows wrote. The buffer grows as bytes arrive, so
+// that a false length costs nothing.
+func nextBlock(dst *bytes.Buffer, r io.Reader) error {
+	var length [4]byte
+	_, err := io.ReadFull(r, length[:])
+	if err == nil {
+		_, err = io.CopyN(dst, r, int64(binary.LittleEndian.Uint32(length[:])))
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("%w: it ends within a block", shuffle.ErrCorrupt)
+	}
+	return err
 }

@@ -185,32 +185,46 @@ func dataPart(like batch) *SourcePart {
 		if in.partition > 0 {
 			from = data.Ends[in.partition-1]
 		}
-		rows, err := t.runner.o.BlobPart(data.Blob, from, data.Ends[in.partition])
-		if err != nil {
-			return nil, fmt.Errorf("fetch the rows of Parallelize: %w", err)
-		}
 		typ, err := like.typ()
 		if err != nil {
 			return nil, err
 		}
-		return runOf(like, func(yield func(codec.Rows) bool) error { return DecodeRows(rows, typ, yield) }), nil
+		return runOf(like, func(yield func(codec.Rows) bool) error {
+			rows, err := t.runner.o.BlobPart(data.Blob, from, data.Ends[in.partition])
+			if err == nil {
+				defer func() { _ = rows.Close() }()
+				err = DecodeRows(rows, typ, yield)
+			}
+			if err != nil {
+				return fmt.Errorf("fetch the rows of Parallelize: %w", err)
+			}
+			return nil
+		}), nil
 	}}
 }
 
-// EncodeData encodes rows of type typ as the blob of a Data source, cut into n
-// partitions as Spark does: partition i begins at floor(i·len/n).
-func EncodeData(rows codec.Rows, typ *codec.Type, n int) (blob []byte, ends []int64, err error) {
+// EncodeData writes rows of type typ as the blob of a Data source, cut into n
+// partitions as Spark does: partition i begins at floor(i·len/n). It says where
+// each ends.
+func EncodeData(w io.Writer, rows codec.Rows, typ *codec.Type, n int) (ends []int64, err error) {
+	var block []byte
+	var written int64
 	ends = make([]int64, n)
 	for i := range n {
 		from, to := i*rows.Len/n, (i+1)*rows.Len/n
 		for at := from; at < to; at += BatchRows {
-			if blob, err = appendRows(blob, typ, typ.Part(rows, at, min(at+BatchRows, to))); err != nil {
-				return nil, nil, fmt.Errorf("rows %d to %d: %w", from, to, err)
+			block, err = appendRows(block[:0], typ, typ.Part(rows, at, min(at+BatchRows, to)))
+			if err == nil {
+				_, err = w.Write(block)
 			}
+			if err != nil {
+				return nil, fmt.Errorf("rows %d to %d: %w", from, to, err)
+			}
+			written += int64(len(block))
 		}
-		ends[i] = int64(len(blob))
+		ends[i] = written
 	}
-	return blob, ends, nil
+	return ends, nil
 }
 
 // RangeOp is the source of evenly spaced numbers.

@@ -2,6 +2,7 @@ package typed
 
 import (
 	"fmt"
+	"io"
 	"math"
 
 	"github.com/gordd-project/gordd/rdd"
@@ -65,11 +66,14 @@ func (u *use) parallelize(op *rdd.Op, rows codec.Rows, n int) *rdd.Node {
 	}
 	src := plan.Source{Data: &plan.Data{}}
 	if c.Err == nil {
-		blob, ends, err := rdd.EncodeData(rows, u.t.typ, n)
+		var err error
+		src.Data.Blob, err = u.s.engine.WriteBlob(func(w io.Writer) (err error) {
+			src.Data.Ends, err = rdd.EncodeData(w, rows, u.t.typ, n)
+			return err
+		})
 		if err != nil {
 			c.Err = fmt.Errorf("Parallelize (%s): %w", c.Site, err)
 		}
-		src.Data.Blob, src.Data.Ends = u.s.engine.PutBlob(blob), ends
 	}
 	return u.s.graph.Source(op, c, src)
 }

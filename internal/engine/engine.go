@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math"
 	"os"
@@ -139,12 +140,17 @@ func config(o Options) model.Config {
 // to files.
 func (e *Engine) PutBlob(b []byte) plan.Digest { return e.blobs.Put(b) }
 
+// WriteBlob keeps what write writes, as PutBlob does, of which no more than a
+// few MiB are in memory. When write fails nothing is kept.
+func (e *Engine) WriteBlob(write func(io.Writer) error) (plan.Digest, error) {
+	return e.blobs.Write(write)
+}
+
 // Blob returns the bytes of a blob. They must not be changed.
 func (e *Engine) Blob(d plan.Digest) ([]byte, error) { return e.blobs.Get(d) }
 
-// BlobPart returns the bytes of a blob between two offsets. They must not be
-// changed.
-func (e *Engine) BlobPart(d plan.Digest, from, to int64) ([]byte, error) {
+// BlobPart opens the bytes of a blob between two offsets.
+func (e *Engine) BlobPart(d plan.Digest, from, to int64) (io.ReadCloser, error) {
 	return e.blobs.Part(d, from, to)
 }
 

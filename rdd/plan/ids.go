@@ -12,6 +12,7 @@ package plan
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"hash"
 	"strconv"
 )
 
@@ -41,9 +42,16 @@ type Digest string
 
 // DigestOf returns the digest of b.
 func DigestOf(b []byte) Digest {
-	sum := sha256.Sum256(b)
-	return Digest(hex.EncodeToString(sum[:]))
+	h := NewHash()
+	_, _ = h.Write(b)
+	return HashDigest(h)
 }
+
+// NewHash returns a hash for HashDigest.
+func NewHash() hash.Hash { return sha256.New() }
+
+// HashDigest returns the digest of what was written to a hash of NewHash's.
+func HashDigest(h hash.Hash) Digest { return Digest(hex.EncodeToString(h.Sum(nil))) }
 
 // WorkerID names a worker for its whole life in a cluster; the embedded
 // engine's only worker is "local".

@@ -3,6 +3,8 @@
 package blob
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -39,11 +41,15 @@ func New(dir string, limit int64) *Store {
 // reference more.
 func (s *Store) Put(b []byte) plan.Digest {
 	d := plan.DigestOf(b)
+	s.put(d, b)
+	return d
+}
+
+func (s *Store) put(d plan.Digest, b []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if have := s.m[d]; have != nil {
-		have.refs++
-		return d
+	if s.again(d) {
+		return
 	}
 	x := &blob{refs: 1}
 	if s.used+int64(len(b)) <= s.limit || s.spill(x, d, b) != nil {
@@ -52,14 +58,23 @@ func (s *Store) Put(b []byte) plan.Digest {
 		s.used += int64(len(b))
 	}
 	s.m[d] = x
-	return d
+}
+
+// again takes one more reference to a blob that is there.
+func (s *Store) again(d plan.Digest) bool {
+	x := s.m[d]
+	if x == nil {
+		return false
+	}
+	x.refs++
+	return true
 }
 
 func (s *Store) spill(x *blob, d plan.Digest, b []byte) error {
-	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+	if err := s.makeDir(); err != nil {
 		return err
 	}
-	path := filepath.Join(s.dir, string(d))
+	path := s.path(d)
 	if err := os.WriteFile(path, b, 0o600); err != nil {
 		_ = os.Remove(path)
 		return err
@@ -67,6 +82,17 @@ func (s *Store) spill(x *blob, d plan.Digest, b []byte) error {
 	x.path = path
 	return nil
 }
+
+// makeDir makes the directory, but not the one it is in: when that is gone, its
+// owner is done with it.
+func (s *Store) makeDir() error {
+	if err := os.Mkdir(s.dir, 0o700); !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	return nil
+}
+
+func (s *Store) path(d plan.Digest) string { return filepath.Join(s.dir, string(d)) }
 
 // Get returns the bytes of a blob. They must not be changed.
 func (s *Store) Get(d plan.Digest) ([]byte, error) {
@@ -86,45 +112,56 @@ func (s *Store) Get(d plan.Digest) ([]byte, error) {
 	return b, nil
 }
 
-// Part returns the bytes of a blob between two offsets, and reads no others.
-// They must not be changed.
-func (s *Store) Part(d plan.Digest, from, to int64) ([]byte, error) {
+// Part opens the bytes of a blob between two offsets. They can be read as long
+// as the blob is referred to.
+func (s *Store) Part(d plan.Digest, from, to int64) (io.ReadCloser, error) {
 	s.mu.Lock()
 	x := s.m[d]
 	s.mu.Unlock()
-	if x == nil || x.path == "" {
-		b, err := s.Get(d)
-		if err == nil && (from < 0 || to < from || to > int64(len(b))) {
-			err = fmt.Errorf("blob %.12s: bytes %d to %d of %d", d, from, to, len(b))
+	var err error
+	switch {
+	case x == nil:
+		return nil, fmt.Errorf("blob %.12s: not held by this engine", d)
+	case x.path == "":
+		if err = within(from, to, int64(len(x.bytes))); err == nil {
+			return io.NopCloser(bytes.NewReader(x.bytes[from:to])), nil
 		}
-		if err != nil {
-			return nil, err
+	default:
+		var p *part
+		if p, err = openPart(x.path, from, to); err == nil {
+			return p, nil
 		}
-		return b[from:to], nil
 	}
-	b, err := readPart(x.path, from, to)
-	if err != nil {
-		return nil, fmt.Errorf("blob %.12s: %w", d, err)
-	}
-	return b, nil
+	return nil, fmt.Errorf("blob %.12s: %w", d, err)
 }
 
-func readPart(path string, from, to int64) ([]byte, error) {
+func within(from, to, size int64) error {
+	if from < 0 || to < from || to > size {
+		return fmt.Errorf("bytes %d to %d of %d", from, to, size)
+	}
+	return nil
+}
+
+// part is a piece of a file.
+type part struct {
+	io.Reader
+	io.Closer
+}
+
+func openPart(path string, from, to int64) (*part, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = f.Close() }()
 	info, err := f.Stat()
+	if err == nil {
+		err = within(from, to, info.Size())
+	}
 	if err != nil {
+		_ = f.Close()
 		return nil, err
 	}
-	if from < 0 || to < from || to > info.Size() {
-		return nil, fmt.Errorf("bytes %d to %d of %d", from, to, info.Size())
-	}
-	b := make([]byte, to-from)
-	_, err = io.ReadFull(io.NewSectionReader(f, from, to-from), b)
-	return b, err
+	return &part{io.NewSectionReader(f, from, to-from), f}, nil
 }
 
 // Hold takes a reference to every blob, or to none when one is missing.
