@@ -1,12 +1,12 @@
 package typed
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
 	"reflect"
-	"slices"
 	"unsafe"
 
 	"github.com/gordd-project/gordd/internal/engine"
@@ -18,55 +18,55 @@ import (
 // ErrEmpty is the error of First and Reduce when there are no rows.
 var ErrEmpty = errors.New("no rows")
 
-// collected gathers the values of partitions in their order.
-type collected map[int][]byte
-
-func (c collected) take(partition int, v engine.Value) error {
-	b, err := v.Bytes()
-	c[partition] = b
-	return err
-}
-
-// inOrder gives the values by partition.
-func (c collected) inOrder() iter.Seq[[]byte] {
-	return func(yield func([]byte) bool) {
-		keys := make([]int, 0, len(c))
-		for k := range c {
-			keys = append(keys, k)
-		}
-		slices.Sort(keys)
-		for _, k := range keys {
-			if !yield(c[k]) {
-				return
-			}
-		}
-	}
-}
-
-// gather runs an action and gives the values of all partitions.
-func gather(ctx context.Context, s *Session, n *rdd.Node, a rdd.Action, partitions []int) (collected, plan.ActionStatus, error) {
-	values := collected{}
-	st, err := s.action(ctx, n, a, engine.Action{
-		Partitions: partitions, Result: values.take, Reset: func() { clear(values) },
+// gather runs an action that keeps one small value a partition, and gives these
+// in the order of the partitions.
+func gather(ctx context.Context, s *Session, n *rdd.Node, a rdd.Action) ([][]byte, error) {
+	var values [][]byte
+	_, err := s.action(ctx, n, a, engine.Action{
+		Result: func(_ int, v engine.Value) error {
+			b, err := v.Bytes()
+			values = append(values, b)
+			return err
+		},
+		Reset: func() { values = nil },
 	})
-	return values, st, err
+	return values, err
 }
 
 // action gives the use as the action of an operator.
 func (u *use) action(op *rdd.Op) rdd.Action { return rdd.Action{Op: op, Call: u.as(op)} }
 
-// rows decodes the rows of partitions.
-func (u *use) rows(values collected) (codec.Rows, error) {
-	rows := u.t.typ.NewBuffer(0)
-	for b := range values.inOrder() {
-		if err := rdd.DecodeRows(b, u.t.typ, func(batch codec.Rows) bool {
-			rows.Append(batch)
-			return true
-		}); err != nil {
-			return codec.Rows{}, err
-		}
+// rows runs an action that gives rows, and decodes them as the partitions come.
+func (u *use) rows(ctx context.Context, a rdd.Action, partitions []int) (*codec.Buffer, plan.ActionStatus, error) {
+	var rows *codec.Buffer
+	reset := func() { rows = u.t.typ.NewBuffer(0) }
+	if u.t.err == nil {
+		reset()
 	}
-	return u.whole(rows), nil
+	st, err := u.s.action(ctx, u.n, a, engine.Action{
+		Partitions: partitions, Reset: reset,
+		Result: func(_ int, v engine.Value) (err error) {
+			panicked := rdd.InDriver(a, func() {
+				err = decodeRows(v, u.t.typ, func(batch codec.Rows) bool {
+					rows.Append(batch)
+					return true
+				})
+			})
+			return cmp.Or(panicked, err)
+		},
+	})
+	return rows, st, err
+}
+
+// decodeRows gives the rows of one partition, reading no more than a block of
+// them at a time.
+func decodeRows(v engine.Value, typ *codec.Type, yield func(codec.Rows) bool) error {
+	r, err := v.Open()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = r.Close() }()
+	return rdd.DecodeRows(r, typ, yield)
 }
 
 // whole gives the rows of a buffer, which become a slice that is not nil.
@@ -99,11 +99,11 @@ func (u *use) collect(ctx context.Context, op *rdd.Op) (codec.Rows, error) {
 }
 
 func (u *use) collectBy(ctx context.Context, a rdd.Action) (codec.Rows, error) {
-	values, _, err := gather(ctx, u.s, u.n, a, nil)
+	rows, _, err := u.rows(ctx, a, nil)
 	if err != nil {
 		return codec.Rows{}, err
 	}
-	return u.rows(values)
+	return u.whole(rows), nil
 }
 
 // all runs an action and gives its rows as the partitions come, in their
@@ -126,36 +126,30 @@ func all[T any](ctx context.Context, u *use, op *rdd.Op) iter.Seq2[T, error] {
 	}
 }
 
-func (u *use) all(ctx context.Context, op *rdd.Op, yield func(codec.Rows, error) bool) {
-	d := &loop{typ: u.t.typ, yield: yield}
-	_, err := u.s.action(ctx, u.n, u.action(op), engine.Action{Result: d.take, ResultBytes: -1})
-	if err != nil && !d.stopped {
-		yield(codec.Rows{}, err)
-	}
-}
+// aheadPerCore is how many partitions for each core All may be ahead of its
+// loop.
+const aheadPerCore = 4
 
 var errStopped = errors.New("the loop over All ended")
 
-// loop is the body of a range over All.
-type loop struct {
-	typ     *codec.Type
-	yield   func(codec.Rows, error) bool
-	stopped bool
-}
-
-func (l *loop) take(_ int, v engine.Value) error {
-	b, err := v.Bytes()
-	if err != nil {
-		return err
-	}
-	err = rdd.DecodeRows(b, l.typ, func(rows codec.Rows) bool {
-		l.stopped = !l.yield(rows, nil)
-		return !l.stopped
+func (u *use) all(ctx context.Context, op *rdd.Op, yield func(codec.Rows, error) bool) {
+	stopped := false
+	_, err := u.s.action(ctx, u.n, u.action(op), engine.Action{
+		ResultBytes: -1, Ahead: aheadPerCore * u.s.options.Cores,
+		Result: func(_ int, v engine.Value) error {
+			err := decodeRows(v, u.t.typ, func(rows codec.Rows) bool {
+				stopped = !yield(rows, nil)
+				return !stopped
+			})
+			if stopped {
+				return errStopped
+			}
+			return err
+		},
 	})
-	if l.stopped {
-		return errStopped
+	if err != nil && !stopped {
+		yield(codec.Rows{}, err)
 	}
-	return err
 }
 
 // none is why an action of n rows has none of them, with no error where there
@@ -184,15 +178,11 @@ func (u *use) take(ctx context.Context, op *rdd.Op, n int) (codec.Rows, error) {
 			partitions[i] = from + i
 		}
 		a.Limit = int64(n - rows.Len())
-		values, st, err := gather(ctx, u.s, u.n, a, partitions)
+		got, st, err := u.rows(ctx, a, partitions)
 		if err != nil {
 			return codec.Rows{}, err
 		}
-		got, err := u.rows(values)
-		if err != nil {
-			return codec.Rows{}, err
-		}
-		rows.Append(u.t.typ.Part(got, 0, min(got.Len, n-rows.Len())))
+		rows.Append(u.t.typ.Part(got.Rows(), 0, min(got.Len(), n-rows.Len())))
 		if rows.Len() == n || from+window >= st.Partitions {
 			return u.whole(rows), nil
 		}
@@ -235,9 +225,9 @@ func reversed(cmp func(a, b unsafe.Pointer) int) func(a, b unsafe.Pointer) int {
 }
 
 func (u *use) count(ctx context.Context, op *rdd.Op) (int64, error) {
-	values, _, err := gather(ctx, u.s, u.n, rdd.Action{Op: op, Call: u.c}, nil)
+	values, err := gather(ctx, u.s, u.n, rdd.Action{Op: op, Call: u.c})
 	var sum int64
-	for b := range values.inOrder() {
+	for _, b := range values {
 		n, e := accOf(b)
 		err = errors.Join(err, e)
 		sum += n
@@ -263,11 +253,11 @@ func (u *use) countByKey(ctx context.Context, op *rdd.Op) (codec.Rows, error) {
 // the order of the partitions to that at start, which may be nil.
 func (u *use) merge(ctx context.Context, a rdd.Action, start unsafe.Pointer, f func(acc, v unsafe.Pointer)) (unsafe.Pointer, error) {
 	a.Inexact = true
-	values, _, err := gather(ctx, u.s, u.n, a, nil)
+	values, err := gather(ctx, u.s, u.n, a)
 	if err != nil {
 		return start, err
 	}
-	for b := range values.inOrder() {
+	for _, b := range values {
 		v, err := rdd.DecodeAcc(b, u.t.typ)
 		switch {
 		case err != nil:
