@@ -78,7 +78,8 @@ type action struct {
 	stages    map[plan.StageKey]*stage
 	found     map[plan.Files][]storage.Split
 	values    map[int]Value // reported, and not yet passed on
-	got       map[int]bool  // passed on
+	got       []bool        // passed on, by partition, once the plan is resolved
+	given     int           // how many of them
 	gen       model.Gen     // of those
 	bytes     int64         // of those
 	tasks     int           // attempts that have not ended
@@ -112,7 +113,7 @@ func (e *Engine) newAction(encoded []byte, want Action) (*action, error) {
 	a := &action{
 		e: e, want: want, plan: p, hash: plan.DigestOf(encoded), begun: time.Now(), log: e.log,
 		quiet: make(chan struct{}), told: make(chan struct{}, 1),
-		stages: map[plan.StageKey]*stage{}, values: map[int]Value{}, got: map[int]bool{},
+		stages: map[plan.StageKey]*stage{}, values: map[int]Value{},
 	}
 	if e.watch != nil {
 		a.seen = make(chan struct{})
@@ -216,11 +217,12 @@ func (a *action) result(r model.Result) {
 		a.reset(r.Gen)
 	}
 	v, ok := a.values[r.Partition]
-	if a.got[r.Partition] || !ok || a.state.Ended() {
+	if !ok || a.got[r.Partition] || a.state.Ended() {
 		return
 	}
 	delete(a.values, r.Partition)
 	a.got[r.Partition] = true
+	a.given++
 	if a.bytes += v.Len(); a.bytes > a.want.ResultBytes {
 		err := fmt.Errorf("%w: more than %d bytes: keep them distributed, save them to files, or raise the bound",
 			ErrResultTooLarge, a.want.ResultBytes)
@@ -238,10 +240,11 @@ func (a *action) reset(gen model.Gen) {
 		return
 	}
 	a.gen, a.bytes = gen, 0
-	if len(a.got) == 0 {
+	if a.given == 0 {
 		return
 	}
 	clear(a.got)
+	a.given = 0
 	a.tell(delivery{reset: true})
 }
 

@@ -83,8 +83,9 @@ func (a *action) sized(found map[plan.Files][]storage.Split) {
 		s.total, s.files = s.plan.N(), s.plan.Pipe.FileSources()
 		s.n = s.total
 	}
+	target := a.stages[a.plan.Target]
+	a.got = make([]bool, target.total)
 	if a.want.Partitions != nil {
-		target := a.stages[a.plan.Target]
 		target.n, _ = slices.BinarySearch(a.want.Partitions, target.total)
 	}
 	a.e.worker.join(a)
