@@ -383,8 +383,10 @@ func (r RDD[T]) Collect(ctx context.Context) ([]T, error) {
 	return slice[T](newUse(r.s, r.n, typeOf[T]()).collect(ctx, rdd.CollectOp[T]()))
 }
 
-// All brings the rows to the driver as they are made, in order. An error comes
-// last, with a zero row. Leaving the loop cancels the rest.
+// All brings the rows to the driver as they are made, in order, and a block of
+// them at a time. No more than four partitions for each core are computed ahead
+// of the loop. An error comes last, with a zero row. Leaving the loop cancels
+// the rest.
 func (r RDD[T]) All(ctx context.Context) iter.Seq2[T, error] {
 	return all[T](ctx, newUse(r.s, r.n, typeOf[T]()), rdd.CollectOp[T]().Named("All"))
 }
@@ -476,8 +478,8 @@ func mapOf[K comparable, V any](pairs []Pair[K, V], err error) (map[K]V, error) 
 	return m, nil
 }
 
-// All brings the pairs to the driver as they are made, in order. An error comes
-// last, with a zero pair. Leaving the loop cancels the rest.
+// All brings the pairs to the driver as they are made, in order. See RDD.All. An
+// error comes last, with a zero pair. Leaving the loop cancels the rest.
 func (p PairRDD[K, V]) All(ctx context.Context) iter.Seq2[Pair[K, V], error] {
 	return all[Pair[K, V]](ctx, newUse(p.s, p.n, typeOf[Pair[K, V]]()), rdd.CollectOp[Pair[K, V]]().Named("All"))
 }
