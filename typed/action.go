@@ -135,7 +135,7 @@ var errStopped = errors.New("the loop over All ended")
 func (u *use) all(ctx context.Context, op *rdd.Op, yield func(codec.Rows, error) bool) {
 	stopped := false
 	_, err := u.s.action(ctx, u.n, u.action(op), engine.Action{
-		ResultBytes: -1, Ahead: aheadPerCore * u.s.options.Cores,
+		ResultBytes: -1, Ahead: aheadPerCore,
 		Result: func(_ int, v engine.Value) error {
 			err := decodeRows(v, u.t.typ, func(rows codec.Rows) bool {
 				stopped = !yield(rows, nil)

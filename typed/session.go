@@ -157,7 +157,7 @@ func (s *Session) Close() error {
 	return s.closed
 }
 
-// action runs one action over a node.
+// action runs one action over a node. want.Ahead counts for each core.
 func (s *Session) action(ctx context.Context, n *rdd.Node, a rdd.Action, want engine.Action) (plan.ActionStatus, error) {
 	if s == nil { // the zero value of an RDD
 		return plan.ActionStatus{}, a.On(n)
@@ -177,6 +177,7 @@ func (s *Session) action(ctx context.Context, n *rdd.Node, a rdd.Action, want en
 	if want.ResultBytes == 0 {
 		want.ResultBytes = s.options.MaxResultSize
 	}
+	want.Ahead *= s.options.Cores
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	defer context.AfterFunc(s.ctx, func() { stop(context.Cause(s.ctx)) })()
