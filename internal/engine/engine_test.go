@@ -73,10 +73,22 @@ func (f *fake) Run(ctx context.Context, _ *plan.Plan, st *plan.Stage, t *plan.Ta
 		}
 	}
 	res, err := plainRun(st, t)
-	if err != nil {
+	var lost *lostOutput
+	switch {
+	case errors.As(err, &lost): // as other tasks found out before
+		f := newFailure(plan.FailFetch, "%v", err)
+		f.Fetch = &lost.source
+		return nil, f
+	case err != nil:
 		return nil, newFailure(plan.FailInfra, "%v", err)
 	}
 	return res, nil
+}
+
+// lostOutput is the output of a map task that cannot be read.
+type lostOutput struct {
+	source plan.FetchSource
+	error
 }
 
 func plainRun(st *plan.Stage, t *plan.Task) (*plan.Result, error) {
@@ -106,10 +118,10 @@ func plainRun(st *plan.Stage, t *plan.Task) (*plan.Result, error) {
 
 func readInputs(t *plan.Task) (sum uint64, err error) {
 	for _, in := range t.Inputs {
-		for _, path := range in.Outputs {
+		for i, path := range in.Outputs {
 			b, err := os.ReadFile(string(path))
 			if err != nil {
-				return 0, err
+				return 0, &lostOutput{plan.FetchSource{Stage: in.Stage, Map: i}, err}
 			}
 			sum += number(b)
 		}
