@@ -3,6 +3,7 @@ package shuffle
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"math"
@@ -225,21 +226,21 @@ func TestMergeIsStable(t *testing.T) {
 func TestMergeReportsItsSourcesErrors(t *testing.T) {
 	row := typeOf[codec.Pair[int, string]](t)
 	bad := fmt.Errorf("a bad run")
-	if _, err := merge(ordering{}, row, []puller{&sliced{err: bad}}); err != bad {
+	if _, err := merge(ordering{}, row, []puller{&sliced{err: bad}}); !errors.Is(err, bad) {
 		t.Errorf("at the beginning: got %v", err)
 	}
 	m, err := merge(ordering{}, row, []puller{&sliced{rows: make([]codec.Pair[int, string], 5), n: 2, err: bad}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rows, _, err := m.next(); err != bad || rows.Len != 0 {
+	if rows, _, err := m.next(); !errors.Is(err, bad) || rows.Len != 0 {
 		t.Errorf("in the middle: got %d rows, %v", rows.Len, err)
 	}
 }
 
 // collide makes only five hashes of all keys of groups.
 func collide(g *groups) {
-	stride := uintptr(g.pair.Type.Size())
+	stride := uintptr(g.pair.Size())
 	g.sorter.ord.prefix = func(rows codec.Rows, out []uint64) {
 		for i := range rows.Len {
 			out[i] = uint64(*(*int)(unsafe.Add(rows.Data, uintptr(i)*stride))%5) * (math.MaxUint64 / 4)

@@ -103,8 +103,8 @@ func TestAllOfALoopThatPanics(t *testing.T) {
 	})
 	func() {
 		defer func() { _ = recover() }()
-		for range r.All(ctx) {
-			panic("in the loop")
+		for _, err := range r.All(ctx) {
+			panic(err)
 		}
 	}()
 	after := ran.Load()

@@ -174,14 +174,14 @@ func (t *general) Load(rows codec.Rows, pos []uint32, _ bool) {
 func (t *general) Sample(n int, visit func(unsafe.Pointer)) { t.accs.sample(n, visit) }
 
 func (t *general) Clear() {
-	t.slots.clear()
+	t.clear()
 	t.keys.clear()
 	t.accs.clear()
 	t.strings = 0
 }
 
 func (t *general) Free() {
-	t.slots.free()
+	t.free()
 	t.keys.free()
 	t.accs.free()
 	t.hashes, t.strings = nil, 0

@@ -216,14 +216,14 @@ func (t *ints) Load(rows codec.Rows, pos []uint32, _ bool) {
 func (t *ints) Sample(n int, visit func(unsafe.Pointer)) { t.accs.sample(n, visit) }
 
 func (t *ints) Clear() {
-	t.slots.clear()
+	t.clear()
 	clear(t.zero)
 	t.accs.store.clear()
 	t.n, t.hasZero = 0, false
 }
 
 func (t *ints) Free() {
-	t.slots.free()
+	t.free()
 	t.accs.store.free()
 	t.n, t.hasZero = 0, false
 }

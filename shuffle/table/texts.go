@@ -277,13 +277,13 @@ func (t *texts) key(slot unsafe.Pointer, buf []byte, keep bool) string {
 func (t *texts) Sample(n int, visit func(unsafe.Pointer)) { t.accs.sample(n, visit) }
 
 func (t *texts) Clear() {
-	t.slots.clear()
+	t.clear()
 	t.accs.store.clear()
 	t.n, t.long.n = 0, 0
 }
 
 func (t *texts) Free() {
-	t.slots.free()
+	t.free()
 	t.long.free()
 	t.accs.store.free()
 	t.n, t.scratch = 0, nil
