@@ -3,6 +3,7 @@ package plan
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Sizes is what Resolve needs to know of the world.
@@ -27,7 +28,12 @@ var ErrTooManyPartitions = errors.New("too many partitions")
 // where that is more, at most 4,096. Shuffles that one operator reads together
 // get the same number. Sizes already fixed are kept.
 func (p *Plan) Resolve(s Sizes) error {
-	r := resolver{sizes: s, stages: make(map[StageKey]*Stage, len(p.Stages)), bytes: make(map[StageKey]int64, len(p.Stages))}
+	r := resolver{
+		sizes:  s,
+		stages: make(map[StageKey]*Stage, len(p.Stages)),
+		below:  make(map[StageKey]inputs, len(p.Stages)),
+		number: map[Files]int{},
+	}
 	for i := range p.Stages {
 		st := &p.Stages[i]
 		r.stages[st.Key] = st
@@ -41,80 +47,127 @@ func (p *Plan) Resolve(s Sizes) error {
 		if n > MaxPartitions {
 			return fmt.Errorf("%s: %d partitions: %w: the most is %d", st.Name, n, ErrTooManyPartitions, MaxPartitions)
 		}
-		r.bytes[st.Key] = in
+		r.below[st.Key] = in
 		if st.Kind == ValueStage && st.Sink.Part != nil && st.Sink.Part.N == 0 {
-			st.Sink.Part.N = defaultReducers(s.Slots, in)
+			st.Sink.Part.N = r.reducers(in)
 		}
 	}
 	return nil
 }
 
-func defaultReducers(slots int, bytes int64) int {
-	return int(min(max(int64(2*slots), bytes/bytesPerReducer, 1), maxReducers))
+// inputs are the numbers of file sources, in ascending order. They are shared,
+// and never changed.
+type inputs []int
+
+// and gives the sources of both. Where one has all that the other has, which is
+// the rule in long lineages, nothing is copied.
+func (in inputs) and(others inputs) inputs {
+	if len(in) < len(others) {
+		in, others = others, in
+	}
+	all, copied := in, false
+	for _, source := range others {
+		at, found := slices.BinarySearch(all, source)
+		if found {
+			continue
+		}
+		if !copied {
+			all, copied = slices.Clone(all), true
+		}
+		all = slices.Insert(all, at, source)
+	}
+	return all
 }
 
 type resolver struct {
 	sizes  Sizes
 	stages map[StageKey]*Stage // those seen so far: parents of the one at hand
-	bytes  map[StageKey]int64  // of input below each of them
+	below  map[StageKey]inputs // what each of them reads, itself or through others
+	number map[Files]int       // of each file source
+	bytes  []int64             // by number
 }
 
-// pipe sets and gives the number of partitions of a pipe, and the bytes of
-// input below it.
-func (r *resolver) pipe(p *Pipe) (n int, bytes int64, err error) {
+// reducers is the number of partitions of a shuffle for which the user named
+// none.
+func (r *resolver) reducers(in inputs) int {
+	bytes := int64(0)
+	for _, source := range in {
+		bytes += r.bytes[source]
+	}
+	return int(min(max(int64(2*r.sizes.Slots), bytes/bytesPerReducer, 1), maxReducers))
+}
+
+// files gives the number of splits of a file source.
+func (r *resolver) files(f *Files) (n int, in inputs, err error) {
+	n, bytes, err := r.sizes.Splits(f)
+	if err != nil {
+		return 0, nil, err
+	}
+	source, known := r.number[*f]
+	if !known {
+		source = len(r.bytes)
+		r.number[*f] = source
+		r.bytes = append(r.bytes, bytes)
+	}
+	return n, inputs{source}, nil
+}
+
+// pipe sets and gives the number of partitions of a pipe, and the input below
+// it.
+func (r *resolver) pipe(p *Pipe) (n int, in inputs, err error) {
 	defer func() { p.N = n }()
 	src := &p.Source
 	switch {
 	case src.Files != nil:
-		return r.sizes.Splits(src.Files)
+		return r.files(src.Files)
 	case src.Data != nil:
-		return len(src.Data.Ends), 0, nil
+		return len(src.Data.Ends), nil, nil
 	case src.Range != nil:
-		return src.Range.N, 0, nil
+		return src.Range.N, nil, nil
 	case src.Wide != nil:
 		return r.wide(src.Wide)
 	}
 	for i := range src.Union {
 		m, b, err := r.pipe(&src.Union[i])
 		if err != nil {
-			return 0, 0, err
+			return 0, nil, err
 		}
-		n, bytes = n+m, bytes+b
+		n, in = n+m, in.and(b)
 	}
-	return n, bytes, nil
+	return n, in, nil
 }
 
 // wide gives the number of partitions that the inputs of one operator share,
 // and fixes it for those shuffles among them that have none yet.
-func (r *resolver) wide(inputs []Input) (n int, bytes int64, err error) {
+func (r *resolver) wide(sides []Input) (n int, in inputs, err error) {
 	var open []*Partitioner
-	for i := range inputs {
+	for i := range sides {
 		var m int
-		var b int64
-		if in := &inputs[i]; in.Pipe != nil {
-			if m, b, err = r.pipe(in.Pipe); err != nil {
-				return 0, 0, err
+		var b inputs
+		if side := &sides[i]; side.Pipe != nil {
+			if m, b, err = r.pipe(side.Pipe); err != nil {
+				return 0, nil, err
 			}
 		} else {
-			st := r.stages[in.Shuffle]
+			st := r.stages[side.Shuffle]
 			if st == nil || st.Sink.Part == nil {
-				return 0, 0, fmt.Errorf("plan reads shuffle %s before it is made", in.Shuffle)
+				return 0, nil, fmt.Errorf("plan reads shuffle %s before it is made", side.Shuffle)
 			}
-			m, b = st.Sink.Part.N, r.bytes[in.Shuffle]
+			m, b = st.Sink.Part.N, r.below[side.Shuffle]
 			if m == 0 {
 				open = append(open, st.Sink.Part)
 			}
 		}
 		if n != 0 && m != 0 && m != n {
-			return 0, 0, fmt.Errorf("inputs of one operator have %d and %d partitions", n, m)
+			return 0, nil, fmt.Errorf("inputs of one operator have %d and %d partitions", n, m)
 		}
-		n, bytes = max(n, m), bytes+b
+		n, in = max(n, m), in.and(b)
 	}
 	if n == 0 && len(open) > 0 {
-		n = defaultReducers(r.sizes.Slots, bytes)
+		n = r.reducers(in)
 	}
 	for _, part := range open {
 		part.N = n
 	}
-	return n, bytes, nil
+	return n, in, nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -71,7 +72,7 @@ func TestResolve(t *testing.T) {
 			map[string]int{"s": 5000},
 		},
 		{
-			"open sides of a join agree", []Stage{shuffles("a", 0, files("abcdefghij")), shuffles("b", 0, files("abcdefghij")), result(reads(from("a"), from("b")))},
+			"open sides of a join agree", []Stage{shuffles("a", 0, files("abcdefghij")), shuffles("b", 0, files("ABCDEFGHIJ")), result(reads(from("a"), from("b")))},
 			[]int{10, 10, 31},
 			map[string]int{"a": 31, "b": 31},
 		},
@@ -125,6 +126,50 @@ func TestResolve(t *testing.T) {
 
 // TestResolveSort: the stage that finds the bounds and the shuffle that uses
 // them get the same number.
+// TestResolveLoop joins what each round gives with the same files again, as a
+// walk through a graph does: the input stays what it is.
+func TestResolveLoop(t *testing.T) {
+	p := Plan{Stages: []Stage{shuffles("0", 0, files("abcdefghij"))}}
+	for i := range 20 {
+		last, next := from(StageKey(strconv.Itoa(i))), StageKey(strconv.Itoa(i+1))
+		p.Stages = append(p.Stages, shuffles(next, 0, union(reads(last), reads(last, from("0")), files("abcdefghij"))))
+	}
+	p.Stages = append(p.Stages, result(reads(from("20"))))
+	if err := p.Resolve(sizes); err != nil {
+		t.Fatal(err)
+	}
+	for _, st := range p.Stages[:21] {
+		if st.Sink.Part.N != 15 {
+			t.Errorf("%s: %d partitions, want 15", st.Name, st.Sink.Part.N)
+		}
+	}
+}
+
+func TestInputs(t *testing.T) {
+	for _, test := range []struct{ a, b, want inputs }{
+		{nil, nil, nil},
+		{inputs{1}, nil, inputs{1}},
+		{inputs{1, 3}, inputs{3}, inputs{1, 3}},
+		{inputs{4}, inputs{1, 3}, inputs{1, 3, 4}},
+		{inputs{0, 5, 9}, inputs{2, 5, 11}, inputs{0, 2, 5, 9, 11}},
+	} {
+		a, b := slices.Clone(test.a), slices.Clone(test.b)
+		if got := a.and(b); !slices.Equal(got, test.want) {
+			t.Errorf("%v and %v: %v, want %v", a, b, got, test.want)
+		}
+		if got := b.and(a); !slices.Equal(got, test.want) {
+			t.Errorf("%v and %v: %v, want %v", b, a, got, test.want)
+		}
+		if !slices.Equal(a, test.a) || !slices.Equal(b, test.b) {
+			t.Errorf("%v and %v were changed to %v and %v", test.a, test.b, a, b)
+		}
+	}
+	large := inputs{1, 2, 3}
+	if n := testing.AllocsPerRun(10, func() { large.and(inputs{2}) }); n != 0 {
+		t.Errorf("%v allocations for what is there already", n)
+	}
+}
+
 func TestResolveSort(t *testing.T) {
 	for _, path := range []string{"a", "abcdefghij"} {
 		rows := files(path)
