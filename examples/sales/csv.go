@@ -34,7 +34,6 @@ func parseLine[T any, P record[T]](line string) (row T, err error) {
 	return row, P(&row).parse(fields)
 }
 
-
 // Sale is a line of the table of sales.
 type Sale struct {
 	ID       int64
