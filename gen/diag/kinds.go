@@ -171,8 +171,8 @@ var (
 	})
 	ForeignHelper = entry(Kind{
 		ID: "RDD121", Warning: true, Title: "a generic helper of another package", Args: args("function", "package", "types"),
-		Wording: "%[1]s of package %[2]s is generic and not generated for %[3]s: its operators run as plain closures, which a cluster refuses",
-		Remedy:  "move it to this package",
+		Wording: "%[1]s of package %[2]s is generic: unless that package calls it for %[3]s too, its operators run as plain closures, which a cluster refuses",
+		Remedy:  "move it to this package, or call it for %[3]s there",
 		Why:     "The code of a generic helper is generated where its instances are visible.",
 	})
 	Indeterminate = entry(Kind{
