@@ -17,54 +17,54 @@ func init() {
 	var _ [rdd.Generated - 1]struct{} = [0]struct{}{}
 	p := rdd.Register()
 	p.Source("main.go", mainSource,
-		"8ff2b088bdf5aa20d561490718fe18cb84d2c50e1e9a799cee1e01c6bcd8f4cb",
-		"cf70f15b684dd02935c98102837b48f29748f698ce3c601e3505e6ed8df27dad",
+		"4a112f8d19da43499bad744f9086a1ee3b4c6a3c444e2da2077b927374dc30de",
+		"d0b1b99de11cdfd16fa6ab216f5f3ab2c21342420399bfe3b0fce8f180e214c2",
 	)
-	p.Op("9eef87845886", "main.go", 33, 107, rdd.TextOp())
-	p.Op("441cdc98f902", "main.go", 33, 113, rdd.TryMapOp(graph.Parse))
-	p.Op("6219847c1b22", "main.go", 38, 143, rdd.CountOp[rdd.Pair[string, int]]())
-	p.Op("3d3cf3fd78cb", "main.go", 42, 163, rdd.TopOp(bySize))
-	p.Op("50ca3a96c254", "main.go", 53, 227, rdd.SaveAsTextFileOp[rdd.Pair[string, string]]())
-	p.Op("01112939c82d", "main.go", 59, 261, rdd.PairMapToPairOp(sizesMapToPair))
-	p.Op("83fafd5eaa4c", "main.go", 60, 283, rdd.ReduceByKeyOp[string](sizesReduceByKey, sizesReduceByKeyBatch))
+	p.Op("9eef87845886", "main.go", 38, 110, rdd.TextOp())
+	p.Op("441cdc98f902", "main.go", 38, 116, rdd.TryMapOp(graph.Parse))
+	p.Op("6219847c1b22", "main.go", 43, 146, rdd.CountOp[rdd.Pair[string, int]]())
+	p.Op("3d3cf3fd78cb", "main.go", 47, 166, rdd.TopOp(bySize))
+	p.Op("50ca3a96c254", "main.go", 58, 230, rdd.SaveAsTextFileOp[rdd.Pair[string, string]]())
+	p.Op("01112939c82d", "main.go", 64, 264, rdd.PairMapToPairOp(sizesMapToPair))
+	p.Op("83fafd5eaa4c", "main.go", 65, 286, rdd.ReduceByKeyOp[string](sizesReduceByKey, sizesReduceByKeyBatch))
 	p.Kernel(runKernel, "441cdc98f902")
 	p.Kernel(sizesKernel, "01112939c82d", "83fafd5eaa4c/map")
 }
 
-// runKernel is TryMap (main.go:33).
+// runKernel is TryMap (main.go:38).
 func runKernel(task *rdd.Task, _ []any, inAny, outAny any) {
-	in := inAny.(*rdd.Rows[string])
-	out := outAny.(*rdd.Rows[graph.Edge[string]])
-	for i, row := range in.Rows {
-		in.Row = i
+	in2 := inAny.(*rdd.Rows[string])
+	out2 := outAny.(*rdd.Rows[graph.Edge[string]])
+	for i, row := range in2.Rows {
+		in2.Row = i
 		x, err := graph.Parse(row)
 		if err != nil {
 			task.RejectIn(0, row, err)
 			continue
 		}
-		if !out.Push(x) && !out.Flush() {
+		if !out2.Push(x) && !out2.Flush() {
 			return
 		}
 	}
 }
 
-// sizesKernel is MapToPair (main.go:59), ReduceByKey (main.go:60, map side).
+// sizesKernel is MapToPair (main.go:64), ReduceByKey (main.go:65, map side).
 func sizesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
-	in := inAny.(*rdd.Rows[rdd.Pair[string, string]])
-	out := outAny.(*rdd.Combiner[string, int, int])
-	for i, row := range in.Rows {
-		in.Row = i
+	in2 := inAny.(*rdd.Rows[rdd.Pair[string, string]])
+	out2 := outAny.(*rdd.Combiner[string, int, int])
+	for i, row := range in2.Rows {
+		in2.Row = i
 		k, v := sizesMapToPair(row.Key, row.Value)
-		if !out.Push(k, v) && !out.Flush() {
+		if !out2.Push(k, v) && !out2.Flush() {
 			return
 		}
 	}
 }
 
-//line main.go:59
+//line main.go:64
 func sizesMapToPair(_, component string) (string, int) { return component, 1 }
 
-//line main.go:60
+//line main.go:65
 func sizesReduceByKey(a, b int) int { return a + b }
 
 //line components_rdd.go:71

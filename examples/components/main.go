@@ -21,12 +21,17 @@ import (
 
 //go:generate go tool rddgen ./...
 
-func main() { typed.Main(run) }
+var (
+	in  = flag.String("edges", "", "`paths` of the edges")
+	out = flag.String("out", "", "`directory` for the components, which must not be there yet")
+)
+
+func main() {
+	flag.Parse()
+	typed.Main(run)
+}
 
 func run(ctx context.Context, s *typed.Session) error {
-	in := flag.String("edges", "", "`paths` of the edges")
-	out := flag.String("out", "", "`directory` for the components, which must not be there yet")
-	flag.Parse()
 	if *in == "" {
 		return typed.Usagef("no graph: give -edges")
 	}

@@ -17,51 +17,51 @@ func init() {
 	var _ [rdd.Generated - 1]struct{} = [0]struct{}{}
 	p := rdd.Register()
 	p.Source("main.go", mainSource,
-		"eae70230756bc91b10e6c8b8e967b8d0d0107c493a46b38dd3a0da8d201c16d3",
-		"4cd7696aff48a6f1e539512611a91acda37d548368a6e4b5a7f81b3d3c07401f",
+		"03b8f7f3f5e165f8eb93cbf1caca22e39cdb1ff87986b370f5cd3da5cdafe1e2",
+		"829573f9444ab6048918a322a0d919a22274339c719505924e8e195abf48151d",
 	)
-	p.Op("ad3ce37a904a", "main.go", 37, 123, rdd.WholeFilesOp())
-	p.Op("5de2ee643a9f", "main.go", 38, 145, rdd.SaveAsTextFileOp[rdd.Pair[string, []Posting]](line))
-	p.Op("aae2e50f8988", "main.go", 66, 326, rdd.SortByKeyOp[string, []Posting]())
-	p.Op("7376b0c58b05", "main.go", 67, 335, rdd.WithOp(words, func(env map[string]bool) *rdd.Op {
+	p.Op("ad3ce37a904a", "main.go", 42, 126, rdd.WholeFilesOp())
+	p.Op("5de2ee643a9f", "main.go", 43, 148, rdd.SaveAsTextFileOp[rdd.Pair[string, []Posting]](line))
+	p.Op("aae2e50f8988", "main.go", 71, 329, rdd.SortByKeyOp[string, []Posting]())
+	p.Op("7376b0c58b05", "main.go", 72, 338, rdd.WithOp(words, func(env map[string]bool) *rdd.Op {
 		return rdd.PairFlatMapToPairOp(func(x string, x2 string) iter.Seq2[string, Posting] {
 			return words(env, x, x2)
 		})
 	}))
-	p.Op("33201b3dafcc", "main.go", 68, 340, rdd.GroupByKeyOp(sorted))
+	p.Op("33201b3dafcc", "main.go", 73, 343, rdd.GroupByKeyOp(sorted))
 	p.Kernel(indexKernel, "7376b0c58b05")
 	p.Kernel(indexKernel2, "33201b3dafcc")
 }
 
-// indexKernel is FlatMapToPair (main.go:67).
+// indexKernel is FlatMapToPair (main.go:72).
 func indexKernel(_ *rdd.Task, env []any, inAny, outAny any) {
-	in := inAny.(*rdd.Rows[rdd.Pair[string, string]])
-	out := outAny.(*rdd.Rows[rdd.Pair[string, Posting]])
+	in2 := inAny.(*rdd.Rows[rdd.Pair[string, string]])
+	out2 := outAny.(*rdd.Rows[rdd.Pair[string, Posting]])
 	env2 := env[0].(map[string]bool)
-	for i, row := range in.Rows {
-		in.Row = i
+	for i, row := range in2.Rows {
+		in2.Row = i
 		for k, v := range words(env2, row.Key, row.Value) {
-			if !out.Push(rdd.Pair[string, Posting]{
+			if !out2.Push(rdd.Pair[string, Posting]{
 				Key:   k,
 				Value: v,
-			}) && !out.Flush() {
+			}) && !out2.Flush() {
 				return
 			}
 		}
 	}
 }
 
-// indexKernel2 is GroupByKey (main.go:68, behind the shuffle).
+// indexKernel2 is GroupByKey (main.go:73, behind the shuffle).
 func indexKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
-	in := inAny.(*rdd.Rows[rdd.Group[string, Posting]])
-	out := outAny.(*rdd.Rows[rdd.Pair[string, []Posting]])
-	for i, row := range in.Rows {
-		in.Row = i
+	in2 := inAny.(*rdd.Rows[rdd.Group[string, Posting]])
+	out2 := outAny.(*rdd.Rows[rdd.Pair[string, []Posting]])
+	for i, row := range in2.Rows {
+		in2.Row = i
 		v := sorted(row.Key, row.Values)
-		if !out.Push(rdd.Pair[string, []Posting]{
+		if !out2.Push(rdd.Pair[string, []Posting]{
 			Key:   row.Key,
 			Value: v,
-		}) && !out.Flush() {
+		}) && !out2.Flush() {
 			return
 		}
 	}

@@ -24,13 +24,18 @@ import (
 
 //go:generate go tool rddgen
 
-func main() { typed.Main(run) }
+var (
+	in   = flag.String("in", "", "`paths` of the files")
+	out  = flag.String("out", "", "`directory` for the index, which must not be there yet")
+	stop = flag.String("stop", "", "`words` to leave out, with commas between")
+)
+
+func main() {
+	flag.Parse()
+	typed.Main(run)
+}
 
 func run(ctx context.Context, s *typed.Session) error {
-	in := flag.String("in", "", "`paths` of the files")
-	out := flag.String("out", "", "`directory` for the index, which must not be there yet")
-	stop := flag.String("stop", "", "`words` to leave out, with commas between")
-	flag.Parse()
 	if *in == "" || *out == "" {
 		return typed.Usagef("give -in and -out; index -help says more")
 	}

@@ -20,7 +20,7 @@ func init() {
 	var _ [rdd.Generated - 1]struct{} = [0]struct{}{}
 	p := rdd.Register()
 	p.Source("main.go", mainSource,
-		"a3a49c6c6575487cd31084598a59e0fae875ffe74b60162a6f449abf963688c4",
+		"9cfe2c48db376155ae42a3b2bee50d87e80729ca4f7707a8b5b6b5ad4976d345",
 		"b00d9f6378006b17fd482e72b77705db9ba28028f2a4a89aeceede494bb05c1a",
 	)
 	p.Source("report.go", reportSource,

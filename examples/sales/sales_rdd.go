@@ -23,7 +23,7 @@ func init() {
 	var _ [rdd.Generated - 1]struct{} = [0]struct{}{}
 	p := rdd.Register()
 	p.Source("csv.go", csvSource,
-		"61ae3e9694d82468a45797453726e2aedfdf2d308f8b24c68d32e4ab6a8b998c",
+		"244ae73cde3330aa289c884540394fa72dc247b67aa5b0749692e76a7186a7cf",
 		"953c316eaebb5349595bfa287f33aa9b31a1d4e97ee38729d7570bec18d79e62",
 	)
 	p.Source("main.go", mainSource,

@@ -21,15 +21,20 @@ import (
 
 //go:generate go tool rddgen
 
-func main() { typed.Main(run) }
+var (
+	in    = flag.String("in", "", "`paths` of the events")
+	gap   = flag.Duration("gap", 30*time.Minute, "time without an event that ends a visit")
+	size  = flag.Duration("size", 10*time.Minute, "length of a window")
+	slide = flag.Duration("slide", 5*time.Minute, "time between the beginnings of two windows")
+	top   = flag.Int("top", 5, "print the `n` longest visits")
+)
+
+func main() {
+	flag.Parse()
+	typed.Main(run)
+}
 
 func run(ctx context.Context, s *typed.Session) error {
-	in := flag.String("in", "", "`paths` of the events")
-	gap := flag.Duration("gap", 30*time.Minute, "time without an event that ends a visit")
-	size := flag.Duration("size", 10*time.Minute, "length of a window")
-	slide := flag.Duration("slide", 5*time.Minute, "time between the beginnings of two windows")
-	top := flag.Int("top", 5, "print the `n` longest visits")
-	flag.Parse()
 	if *in == "" || *gap <= 0 || *slide <= 0 || *size < *slide {
 		return typed.Usagef("give -in, a -gap, and a -slide up to the -size; windows -help says more")
 	}

@@ -24,8 +24,8 @@ func init() {
 	var _ [rdd.Generated - 1]struct{} = [0]struct{}{}
 	p := rdd.Register()
 	p.Source("main.go", mainSource,
-		"2207aaf19bd6b7749bdfb0271cf2a1fbe72a0eff5e675e7ab7037f29ae4ec997",
-		"1003e4cb369463741d23c0f1c46d84340c06a01250949a3a79b2e2b5f8926ecb",
+		"544de99d675e1e357e193fffbf2751c188680c1fcae23f93dda0192f67c402cc",
+		"8e3b4a8ba04f7bc1858f00aea9b7abfaa0d611856628e522eea84170fa83a7f3",
 	)
 	p.Source("sliding.go", slidingSource,
 		"0124ff204d3c88ac0d769d6905e00a1c044a497bf5b0866e25d323cfabf19a45",
@@ -35,10 +35,10 @@ func init() {
 		"ebe7fae711361134821cc5b0a3a4b7774308f6b72c234eecb4ad1140a0fcd18f",
 		"f5af5ce5e77cd01cd81bb9a0f2995ea63d7f2d502707ddf3139b9ba2c951f98d",
 	)
-	p.Op("165c582a6f87", "main.go", 36, 164, rdd.TextOp())
-	p.Op("97b85d78cb1f", "main.go", 36, 170, rdd.TryMapOp(ParseEvent))
-	p.Op("87d7e007493c", "main.go", 37, 187, rdd.TopOp(byLength))
-	p.Op("0f3ff767e4be", "main.go", 44, 240, rdd.CollectOp[rdd.Pair[Window, Activity]]())
+	p.Op("165c582a6f87", "main.go", 41, 167, rdd.TextOp())
+	p.Op("97b85d78cb1f", "main.go", 41, 173, rdd.TryMapOp(ParseEvent))
+	p.Op("87d7e007493c", "main.go", 42, 190, rdd.TopOp(byLength))
+	p.Op("0f3ff767e4be", "main.go", 49, 243, rdd.CollectOp[rdd.Pair[Window, Activity]]())
 	p.Op("9b2f3102d966", "sliding.go", 34, 207, rdd.SortByKeyOp[Window, Activity]())
 	p.Op("3bd14f3e7e77", "sliding.go", 35, 216, rdd.WithOp(Sliding.of, func(env Sliding) *rdd.Op {
 		return rdd.FlatMapToPairOp(func(x Event) iter.Seq2[Window, string] {
@@ -59,13 +59,13 @@ func init() {
 	p.Kernel(visitsKernel2, "b7bf7dd7de4e")
 }
 
-// windowsKernel is TryMap (main.go:36), FlatMapToPair (sliding.go:35), AggregateByKey (sliding.go:36, map side).
+// windowsKernel is TryMap (main.go:41), FlatMapToPair (sliding.go:35), AggregateByKey (sliding.go:36, map side).
 func windowsKernel(task *rdd.Task, env []any, inAny, outAny any) {
-	in := inAny.(*rdd.Rows[string])
+	in2 := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Combiner[Window, string, map[string]int])
 	env2 := env[1].(Sliding)
-	for i, row := range in.Rows {
-		in.Row = i
+	for i, row := range in2.Rows {
+		in2.Row = i
 		x, err := ParseEvent(row)
 		if err != nil {
 			task.RejectIn(0, row, err)
@@ -79,12 +79,12 @@ func windowsKernel(task *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// visitsKernel is TryMap (main.go:36), MapToPair (visits.go:49).
+// visitsKernel is TryMap (main.go:41), MapToPair (visits.go:49).
 func visitsKernel(task *rdd.Task, _ []any, inAny, outAny any) {
-	in := inAny.(*rdd.Rows[string])
+	in2 := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, time.Time]])
-	for i, row := range in.Rows {
-		in.Row = i
+	for i, row := range in2.Rows {
+		in2.Row = i
 		e, err := ParseEvent(row)
 		if err != nil {
 			task.RejectIn(0, row, err)
@@ -102,10 +102,10 @@ func visitsKernel(task *rdd.Task, _ []any, inAny, outAny any) {
 
 // windowsKernel2 is MapValues (sliding.go:45).
 func windowsKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
-	in := inAny.(*rdd.Rows[rdd.Pair[Window, map[string]int]])
+	in2 := inAny.(*rdd.Rows[rdd.Pair[Window, map[string]int]])
 	out := outAny.(*rdd.Rows[rdd.Pair[Window, Activity]])
-	for i, row := range in.Rows {
-		in.Row = i
+	for i, row := range in2.Rows {
+		in2.Row = i
 		v := windowsMapValues(row.Value)
 		if !out.Push(rdd.Pair[Window, Activity]{
 			Key:   row.Key,
@@ -118,11 +118,11 @@ func windowsKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 // visitsKernel2 is FlatMapGroups (visits.go:51, behind the shuffle).
 func visitsKernel2(_ *rdd.Task, env []any, inAny, outAny any) {
-	in := inAny.(*rdd.Rows[rdd.Group[string, time.Time]])
+	in2 := inAny.(*rdd.Rows[rdd.Group[string, time.Time]])
 	out := outAny.(*rdd.Rows[Visit])
 	env2 := env[0].(time.Duration)
-	for i, row := range in.Rows {
-		in.Row = i
+	for i, row := range in2.Rows {
+		in2.Row = i
 		for x := range split(env2, row.Key, row.Values) {
 			if !out.Push(x) && !out.Flush() {
 				return
