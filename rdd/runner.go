@@ -62,10 +62,21 @@ func (r *Runner) Run(ctx context.Context, p *plan.Plan, stage *plan.Stage, spec 
 	done := make(chan struct{})
 	go func() { // one of its own, since user code may end it by runtime.Goexit
 		defer close(done)
+		room(0)
 		t.attempt(&res, &fail)
 	}()
 	<-done
 	return res, fail
+}
+
+// room makes the goroutine's stack large enough for most tasks as long as there
+// is nothing on it to be moved. Growing it in the middle of a task costs more
+// than a task without rows.
+//
+//go:noinline
+func room(i int) byte {
+	var stack [12 << 10]byte
+	return stack[i]
 }
 
 // attempt runs the task and cleans up. What came of it is not returned: when
