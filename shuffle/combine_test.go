@@ -1,7 +1,6 @@
 package shuffle_test
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -352,10 +351,10 @@ func TestWriterOfAMillionPartitions(t *testing.T) {
 
 func TestPlacers(t *testing.T) {
 	out := make([]uint32, 6)
-	compare := func(a, b unsafe.Pointer) int { return cmp.Compare(*(*int)(a), *(*int)(b)) }
-	shuffle.Ranges(typeOf[int](), codec.RowsOf([]int{10, 20}), compare)(codec.RowsOf([]int{5, 10, 15, 20, 25, 9}), out)
+	tens := func(row unsafe.Pointer) uint32 { return uint32(min(*(*int)(row)/10, 2)) }
+	shuffle.By(typeOf[int](), tens)(codec.RowsOf([]int{5, 10, 15, 20, 25, 9}), out)
 	if want := []uint32{0, 1, 1, 2, 2, 0}; !slices.Equal(out, want) {
-		t.Errorf("ranges: got %v, want %v", out, want)
+		t.Errorf("by tens: got %v, want %v", out, want)
 	}
 	robin := shuffle.RoundRobin(2, 3)
 	robin(codec.RowsOf([]int{0, 0}), out)

@@ -2,7 +2,6 @@ package shuffle
 
 import (
 	"math/bits"
-	"sort"
 	"unsafe"
 
 	"github.com/gordd-project/gordd/rdd/codec"
@@ -32,14 +31,6 @@ func HashKeys(keys *codec.KeyType, row *codec.Type, seed uint64, reduces int) Pl
 			}
 		}
 	}
-}
-
-// Ranges places rows of type row between as many bounds, which are rows too, and one partitions: partition i holds the
-// rows r with bound i-1 <= r < bound i. The bounds are ascending by cmp.
-func Ranges(row *codec.Type, bounds codec.Rows, cmp func(a, b unsafe.Pointer) int) Placer {
-	return By(row, func(r unsafe.Pointer) uint32 {
-		return uint32(sort.Search(bounds.Len, func(i int) bool { return cmp(r, row.At(bounds, i)) < 0 }))
-	})
 }
 
 // RoundRobin deals rows out in turn, beginning with partition start. Tasks should begin at different partitions.

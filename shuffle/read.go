@@ -135,22 +135,3 @@ func DecodeBlock(dst *codec.Buffer, typ *codec.Type, b []byte) error {
 	dec := block.Decoder{Type: typ}
 	return dec.Decode(dst, block.ID{}, b)
 }
-
-// BlockWriter writes rows as a sequence of blocks to any [io.Writer].
-type BlockWriter = block.Writer
-
-// BlockReader reads the sequence back.
-type BlockReader = block.Reader
-
-// NewBlockWriter returns a writer of rows of type typ in blocks of about bytes bytes (0: 64 KiB). Flush writes the last
-// one.
-func NewBlockWriter(w io.Writer, typ *codec.Type, compress bool, bytes int) *BlockWriter {
-	return block.NewWriter(w, block.ID{}, typ, compress, bytes)
-}
-
-// NewBlockReader returns a reader of the blocks of rows of type typ in the next size bytes of r; a negative size reads
-// until the end. A sequence that was cut between two blocks and whose size is not given cannot be told from a shorter
-// one.
-func NewBlockReader(r io.Reader, typ *codec.Type, size int64) *BlockReader {
-	return block.NewReader(r, block.ID{}, typ, size)
-}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gordd-project/gordd/rdd/codec"
 	"github.com/gordd-project/gordd/shuffle"
+	"github.com/gordd-project/gordd/shuffle/block"
 )
 
 // smallOutput writes 3 partitions in 2 segments and returns the file's bytes too.
@@ -190,7 +191,7 @@ func TestBlocksStandAlone(t *testing.T) {
 		t.Errorf("got %q", rows)
 	}
 	var buf bytes.Buffer
-	w := shuffle.NewBlockWriter(&buf, typ, false, 100)
+	w := block.NewWriter(&buf, block.ID{}, typ, false, 100)
 	var want []string
 	for i := range 500 {
 		want = append(want, names(i))
@@ -201,7 +202,7 @@ func TestBlocksStandAlone(t *testing.T) {
 	if err := w.Flush(); err != nil || w.Bytes() != int64(buf.Len()) {
 		t.Fatal(w.Bytes(), buf.Len(), err)
 	}
-	r, all := shuffle.NewBlockReader(&buf, typ, -1), typ.NewBuffer(0)
+	r, all := block.NewReader(&buf, block.ID{}, typ, -1), typ.NewBuffer(0)
 	for {
 		err := r.Next(all)
 		if errors.Is(err, io.EOF) {
