@@ -70,8 +70,9 @@ func (r *Run) Do(ctx context.Context, p *Program) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, &Error{Code: CodeUsage, Err: fmt.Errorf("start %s: %w", p.Path, err)}
 	}
-	// A program that reads nothing gets it into the socket's buffer.
-	if err := conn.Send(&r.Options); err != nil {
+	// A program that reads nothing gets it into the socket's buffer; one that has
+	// ended already says by its exit code what there is to say.
+	if err := conn.Send(&r.Options); err != nil && !errors.Is(err, syscall.EPIPE) {
 		return Outcome{}, errors.Join(err, cmd.Process.Kill(), cmd.Wait())
 	}
 	return c.wait(signals)
