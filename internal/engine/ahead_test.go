@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/rdd/plan"
 )
 
@@ -72,6 +73,46 @@ func TestCallerThatLeaves(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestPanicAfterTheEnd: when everything has been computed, there is nothing to
+// end and nothing more to hear of.
+func TestPanicAfterTheEnd(t *testing.T) {
+	w := start(t, 2)
+	ended := func() bool {
+		answer := make(chan bool)
+		w.loop.call(func() model.Event {
+			all := true
+			for _, a := range w.actions {
+				all = all && a.state.Ended()
+			}
+			go func() { answer <- all }()
+			return nil
+		})
+		return <-answer
+	}
+	first := make(chan struct{})
+	w.fake.hooks["r"] = func(_ context.Context, task *plan.Task) (*plan.Result, *plan.Failure) {
+		if task.Partition > 0 {
+			<-first
+		}
+		return nil, nil
+	}
+	defer func() {
+		if v := recover(); v != "left" {
+			t.Errorf("recovered %v", v)
+		}
+	}()
+	_, _ = w.Do(context.Background(), encoded(t, onePlan(3)), Action{Result: func(p int, _ Value) error {
+		if p > 0 {
+			panic("left")
+		}
+		close(first)
+		for !ended() {
+			runtime.Gosched()
+		}
+		return nil
+	}})
 }
 
 // TestEndedContextsNameTheAction, whenever they end.

@@ -134,6 +134,9 @@ func (w *waiter) hurry() {
 
 func (w *waiter) deliver(ctx context.Context) {
 	news, over := w.a.take()
+	if over {
+		w.over = w.a.quiet // now, since a Result that panics does not come back here
+	}
 	for _, d := range news {
 		if d.reset {
 			w.reset(ctx)
@@ -144,11 +147,7 @@ func (w *waiter) deliver(ctx context.Context) {
 			w.give(ctx, v)
 		}
 	}
-	if !over {
-		return
-	}
-	w.over = w.a.quiet
-	if w.a.final.State != plan.ActionDone {
+	if over && w.a.final.State != plan.ActionDone {
 		w.hurry()
 	}
 }
