@@ -29,8 +29,8 @@ const (
 var imports = map[string][]string{
 	"": {},
 
-	"typed":           {"rdd", "rdd/plan", "rdd/codec", "shuffle", "storage", "internal/engine", "internal/wire", "internal/size", "internal/tally"},
-	"typed/typedtest": {"typed", "internal/engine", "internal/fault", "internal/deep"},
+	"typed":           {"rdd", "rdd/plan", "rdd/codec", "shuffle", "storage", "internal/driver", "internal/embedded", "internal/wire", "internal/size", "internal/tally"},
+	"typed/typedtest": {"typed", "internal/embedded", "internal/fault", "internal/deep"},
 
 	"rdd":       {"rdd/plan", "rdd/codec", "shuffle", "shuffle/weight", "storage", msgpack, xxh3},
 	"rdd/plan":  {msgpack},
@@ -52,8 +52,12 @@ var imports = map[string][]string{
 	"internal/sched/model":    {"rdd/plan"},
 	"internal/sched/queue":    {},
 	"internal/sched/sim":      {"internal/sched", "internal/sched/model", "rdd/plan"},
-	"internal/engine":         {"internal/sched", "internal/sched/model", "internal/engine/blob", "rdd/plan", "storage", msgpack},
-	"internal/engine/blob":    {"rdd/plan"},
+	"internal/engine":         {"internal/engine/work", "internal/sched", "internal/sched/model", "rdd/plan", "storage"},
+	"internal/engine/work":    {"internal/sched/model", "rdd/plan", "storage", msgpack},
+	"internal/agent":          {"internal/engine/work", "internal/sched/model", "rdd/plan", "storage"},
+	"internal/driver":         {"internal/engine/work", "internal/sched/model", "rdd/plan"},
+	"internal/embedded":       {"internal/agent", "internal/blob", "internal/driver", "internal/engine", "internal/engine/work", "internal/sched/model", "rdd/plan"},
+	"internal/blob":           {"rdd/plan"},
 	"internal/wire":           {"rdd/plan"},
 	"internal/size":           {},
 	"internal/tally":          {"internal/size", "rdd/plan"},
@@ -61,11 +65,11 @@ var imports = map[string][]string{
 	"internal/show":           {"internal/tally", "internal/wire", "rdd/plan", mpb},
 	"internal/property":       {"typed", "rdd"}, // its generated file names rdd
 	"internal/testmod":        {},               // only tests import it
-	"internal/fault":          {"internal/engine", "rdd/plan", "shuffle", msgpack},
+	"internal/fault":          {"internal/embedded", "rdd/plan", "shuffle", msgpack},
 	"internal/deep":           {},
 
 	"internal/property/random":        {},
-	"internal/property/random/oracle": {"typed", "internal/engine", "internal/fault", "internal/deep"},
+	"internal/property/random/oracle": {"typed", "internal/embedded", "internal/fault", "internal/deep"},
 
 	"gen":        {"gen/api", "gen/fix", "gen/scan", "gen/check", "gen/chain", "gen/diag", "gen/encode", "gen/emit", "gen/model", xtools},
 	"gen/rddvet": {"gen/api", "gen/check", "gen/diag", "gen/encode", "gen/scan", xtools},

@@ -11,6 +11,10 @@
 //	gen                the generator: load, scan, check, model, emit
 //	internal/sched     the scheduler, a pure state machine
 //	internal/engine    the loop that turns the scheduler's commands into effects
+//	internal/agent     a worker's side: slots that run attempts, and what those leave
+//	internal/driver    a program's side: actions, their results, their ends
+//	internal/embedded  all of it in one process
+//	internal/blob      bytes that plans name by digest
 //	internal/wire      frames between a program and what started it
 //	internal/launch    building a program and running it over the wire
 //	internal/show      progress and plans, for people

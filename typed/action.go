@@ -9,7 +9,7 @@ import (
 	"reflect"
 	"unsafe"
 
-	"github.com/gordd-project/gordd/internal/engine"
+	"github.com/gordd-project/gordd/internal/driver"
 	"github.com/gordd-project/gordd/rdd"
 	"github.com/gordd-project/gordd/rdd/codec"
 	"github.com/gordd-project/gordd/rdd/plan"
@@ -22,8 +22,8 @@ var ErrEmpty = errors.New("no rows")
 // in the order of the partitions.
 func gather(ctx context.Context, s *Session, n *rdd.Node, a rdd.Action) ([][]byte, error) {
 	var values [][]byte
-	_, err := s.action(ctx, n, a, engine.Action{
-		Result: func(_ int, v engine.Value) error {
+	_, err := s.action(ctx, n, a, driver.Action{
+		Result: func(_ int, v driver.Value) error {
 			b, err := v.Bytes()
 			values = append(values, b)
 			return err
@@ -43,9 +43,9 @@ func (u *use) rows(ctx context.Context, a rdd.Action, partitions []int) (*codec.
 	if u.t.err == nil {
 		reset()
 	}
-	st, err := u.s.action(ctx, u.n, a, engine.Action{
+	st, err := u.s.action(ctx, u.n, a, driver.Action{
 		Partitions: partitions, Reset: reset,
-		Result: func(_ int, v engine.Value) (err error) {
+		Result: func(_ int, v driver.Value) (err error) {
 			panicked := rdd.InDriver(a, func() {
 				err = decodeRows(v, u.t.typ, func(batch codec.Rows) bool {
 					rows.Append(batch)
@@ -60,7 +60,7 @@ func (u *use) rows(ctx context.Context, a rdd.Action, partitions []int) (*codec.
 
 // decodeRows gives the rows of one partition, reading no more than a block of
 // them at a time.
-func decodeRows(v engine.Value, typ *codec.Type, yield func(codec.Rows) bool) error {
+func decodeRows(v driver.Value, typ *codec.Type, yield func(codec.Rows) bool) error {
 	r, err := v.Open()
 	if err != nil {
 		return err
@@ -134,9 +134,9 @@ var errStopped = errors.New("the loop over All ended")
 
 func (u *use) all(ctx context.Context, op *rdd.Op, yield func(codec.Rows, error) bool) {
 	stopped := false
-	_, err := u.s.action(ctx, u.n, u.action(op), engine.Action{
+	_, err := u.s.action(ctx, u.n, u.action(op), driver.Action{
 		ResultBytes: -1, Ahead: aheadPerCore,
-		Result: func(_ int, v engine.Value) error {
+		Result: func(_ int, v driver.Value) error {
 			err := decodeRows(v, u.t.typ, func(rows codec.Rows) bool {
 				stopped = !yield(rows, nil)
 				return !stopped
@@ -324,7 +324,7 @@ func aggregate[A any](ctx context.Context, u *use, op *rdd.Op, zero func() A, me
 
 // run runs an action for what it does.
 func (u *use) run(ctx context.Context, a rdd.Action) error {
-	_, err := u.s.action(ctx, u.n, a, engine.Action{Result: func(int, engine.Value) error { return nil }})
+	_, err := u.s.action(ctx, u.n, a, driver.Action{Result: func(int, driver.Value) error { return nil }})
 	return err
 }
 

@@ -12,7 +12,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/gordd-project/gordd/internal/engine"
+	"github.com/gordd-project/gordd/internal/driver"
 	"github.com/gordd-project/gordd/typed"
 )
 
@@ -348,7 +348,7 @@ func TestMaxResultSizeNamesTheActionsLine(t *testing.T) {
 	s := open(t, typed.Options{MaxResultSize: 100_000})
 	big := s.Range(1_000_000, typed.Partitions(8)).Map(func(i int64) uint64 { return uint64(i) * 0x9e3779b97f4a7c15 })
 	_, err := big.Collect(ctx)
-	if !errors.Is(err, engine.ErrResultTooLarge) || !strings.Contains(err.Error(), "Collect (action_test.go:") {
+	if !errors.Is(err, driver.ErrResultTooLarge) || !strings.Contains(err.Error(), "Collect (action_test.go:") {
 		t.Errorf("got %v, want ErrResultTooLarge with the line", err)
 	}
 	if n, err := big.Count(ctx); err != nil || n != 1_000_000 {

@@ -13,7 +13,8 @@ import (
 	"runtime/debug"
 	"sync"
 
-	"github.com/gordd-project/gordd/internal/engine"
+	"github.com/gordd-project/gordd/internal/driver"
+	"github.com/gordd-project/gordd/internal/embedded"
 	"github.com/gordd-project/gordd/rdd"
 	"github.com/gordd-project/gordd/rdd/plan"
 	"github.com/gordd-project/gordd/shuffle"
@@ -63,7 +64,7 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	o.Cores = max(cmp.Or(o.Cores, runtime.GOMAXPROCS(0)), 1)
 	o.Memory = cmp.Or(o.Memory, defaultMemory())
-	o.MaxResultSize = cmp.Or(o.MaxResultSize, engine.DefaultResultBytes)
+	o.MaxResultSize = cmp.Or(o.MaxResultSize, driver.DefaultResultBytes)
 	if o.Notices == nil {
 		o.Notices = os.Stderr
 	}
@@ -80,7 +81,7 @@ const minMemory = 16 << 20
 type Session struct {
 	options Options
 	ctx     context.Context
-	engine  *engine.Engine
+	engine  *embedded.Engine
 	graph   *rdd.Graph
 	runner  *rdd.Runner
 	memory  *shuffle.Memory
@@ -91,7 +92,7 @@ type Session struct {
 }
 
 // executor hands tasks to a runner that is made after the engine it serves.
-type executor struct{ engine.Executor }
+type executor struct{ embedded.Executor }
 
 // NewSession starts a session on the embedded engine, in this process. Actions
 // end when ctx does. Close must be called in the end.
@@ -104,10 +105,10 @@ func NewSession(ctx context.Context, o Options) (*Session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a scratch directory: %w", err)
 	}
-	trial := engine.TrialOf(ctx)
+	trial := embedded.TrialOf(ctx)
 	s := &Session{options: o, ctx: ctx, scratch: scratch, memory: shuffle.NewMemory(cmp.Or(trial.Memory, o.Memory))}
 	ex := &executor{}
-	s.engine = engine.New(engine.Options{
+	s.engine = embedded.New(embedded.Options{
 		Slots: o.Cores, Scratch: scratch, Log: o.Log, Observe: o.Observe, Attempts: trial.Attempts,
 	}, ex)
 	s.graph = rdd.NewGraph(rdd.GraphOptions{
@@ -158,7 +159,7 @@ func (s *Session) Close() error {
 }
 
 // action runs one action over a node. want.Ahead counts for each core.
-func (s *Session) action(ctx context.Context, n *rdd.Node, a rdd.Action, want engine.Action) (plan.ActionStatus, error) {
+func (s *Session) action(ctx context.Context, n *rdd.Node, a rdd.Action, want driver.Action) (plan.ActionStatus, error) {
 	if s == nil { // the zero value of an RDD
 		return plan.ActionStatus{}, a.On(n)
 	}

@@ -3,176 +3,111 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"math"
-	"path/filepath"
-	"strconv"
-	"sync"
 	"time"
 
+	"github.com/gordd-project/gordd/internal/engine/work"
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/rdd/plan"
 	"github.com/gordd-project/gordd/storage"
 )
 
-// DefaultResultBytes bounds the results of an action that names no bound.
-const DefaultResultBytes = 1 << 30
-
-// ErrResultTooLarge is wrapped by the error for an action whose results are
-// larger than its bound.
-var ErrResultTooLarge = errors.New("results are too large for the driver")
-
-// Action says what is wanted of a plan.
-type Action struct {
-	// Partitions of the target that are wanted, rising; those beyond its last are
-	// left out. Nil: all.
-	Partitions []int
-	// Result takes the value of each partition, in their order, from the goroutine
-	// that called Do. An error of it ends the action.
-	Result func(partition int, v Value) error
-	// Reset tells that the values given so far are to be forgotten, since the
-	// stage that made them is run anew: inputs were lost, and making them again
-	// gave other rows. Nil: such an action fails instead.
-	Reset func()
-	// Ahead is how many partitions may be computed beyond those that Result has
-	// taken, so that a slow Result is not buried; 0: all.
-	Ahead int
-	// ResultBytes bounds the bytes of all values; the default is
-	// DefaultResultBytes, and less than 0 is no bound.
-	ResultBytes int64
-}
-
-// action is one call of Do. Fields below the mutex belong to it; those below the
-// comment to the loop's goroutine.
+// action is one action under way. Its fields belong to the loop's goroutine but
+// for those that never change.
 type action struct {
 	e    *Engine
-	want Action
-	plan *plan.Plan
-	hash plan.Digest
+	job  *job
+	id   plan.ActionID
+	plan *work.Plan
 	log  *slog.Logger
 	// ctx is for the action's work on storage; it ends when the action shall.
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 
-	quiet chan struct{} // closed when nothing works for the action any more
-	seen  chan struct{} // closed when the last picture was looked at; nil: nobody looks
-	told  chan struct{} // holds a token while there is news
-
-	mu    sync.Mutex
-	news  []delivery
-	over  bool // the action has ended, so:
-	final plan.ActionStatus
-	err   error
-
-	// Of the loop.
-	id        plan.ActionID
+	want      []int
 	out       *storage.Committer // nil: no output
 	state     plan.ActionState
 	begun     time.Time
 	started   model.Instant
 	elapsed   time.Duration
-	cause     error            // why it was asked to end
-	as        plan.ActionState // and how that counts
-	problem   error            // of storage
+	problem   error // of storage
 	stages    map[plan.StageKey]*stage
 	found     map[plan.Files][]storage.Split
-	values    map[int]Value // reported, and not yet passed on
-	got       []bool        // passed on, by partition, once the plan is resolved
-	given     int           // how many of them
-	gen       model.Gen     // of those
-	bytes     int64         // of those
-	tasks     int           // attempts that have not ended
-	working   int           // work on storage that has not ended
-	collect   bool          // staging is to be removed when no attempt can write to it
+	tasks     int  // attempts that have not ended
+	working   int  // work on storage that has not ended
+	collect   bool // staging is to be removed when no attempt can write to it
 	dirty     bool
 	pictureAt model.Instant
 }
 
-// delivery is one piece of news for Do: a value, or that the ones before it are
-// void.
-type delivery struct {
-	partition int
-	value     Value
-	reset     bool
-}
+func (a *action) wrap(err error) error { return work.Wrap(a.plan.Plan, err) }
 
-// newAction decodes and checks what can be checked without looking at the
-// world.
-func (e *Engine) newAction(encoded []byte, want Action) (*action, error) {
-	p, err := plan.Decode[plan.Plan](encoded)
-	if err != nil {
-		return nil, err
-	}
-	switch {
-	case want.ResultBytes == 0:
-		want.ResultBytes = DefaultResultBytes
-	case want.ResultBytes < 0:
-		want.ResultBytes = math.MaxInt64
-	}
+// Begin starts an action whose plan has passed work.Check. What becomes of it the
+// job's driver hears. It is called from the loop's goroutine, by Call, and gives
+// the event that hands the action to the scheduler.
+func (e *Engine) Begin(s work.Submission) model.Event {
+	j := e.job(s.ID.Job)
 	a := &action{
-		e: e, want: want, plan: p, hash: plan.DigestOf(encoded), begun: time.Now(), log: e.log,
-		quiet: make(chan struct{}), told: make(chan struct{}, 1),
-		stages: map[plan.StageKey]*stage{}, values: map[int]Value{},
+		e: e, job: j, id: s.ID, plan: &work.Plan{Plan: s.Plan}, want: s.Partitions, begun: time.Now(), started: e.loop.now(),
+		log: e.log.With("job", string(s.ID.Job), "action", s.ID.N), stages: map[plan.StageKey]*stage{},
 	}
-	if e.watch != nil {
-		a.seen = make(chan struct{})
-	}
-	target, ok := p.Stage(p.Target)
-	switch {
-	case !ok:
-		return nil, a.wrap(fmt.Errorf("plan has no target stage %q", p.Target))
-	case target.Sink.Staged != (p.Output != nil):
-		return nil, a.wrap(errors.New("plan writes files and names no output, or the other way round"))
-	}
-	return a, nil
-}
-
-// wrap adds what the user asked for, and where.
-func (a *action) wrap(err error) error { return fmt.Errorf("%s: %w", a.name(), err) }
-
-func (a *action) name() string {
-	if a.plan.Site.File == "" {
-		return a.plan.Action
-	}
-	return fmt.Sprintf("%s (%s)", a.plan.Action, a.plan.Site)
-}
-
-// begin gives the action its number and the event that hands it to the
-// scheduler, which insists on hearing of rising numbers.
-func (a *action) begin() model.Event {
-	e := a.e
-	e.lastN++
-	a.id = plan.ActionID{Job: e.o.Job, N: e.lastN}
-	a.started = e.loop.now()
-	a.log = e.log.With("job", string(a.id.Job), "action", a.id.N)
-	e.actions[a.id] = a
+	a.ctx, a.cancel = context.WithCancelCause(e.ctx)
+	j.actions[s.ID.N] = a
 	graph := a.graph()
-	if e.ending {
-		a.finish(plan.ActionCancelled, a.wrap(ErrClosed))
-		return nil
-	}
 	ev := model.SubmitAction{
-		Request: model.Request(a.id.N), Action: a.id, Plan: a.hash, Graph: graph, Target: a.plan.Target,
-		Partitions: a.want.Partitions, Name: a.plan.Action, Site: a.plan.Site.String(),
-		Sink: model.Sink{Kind: model.RowsToDriver, Consumed: a.want.Reset == nil, Ahead: a.want.Ahead},
+		Request: model.Request(s.ID.N), Action: a.id, Plan: s.Hash, Graph: graph, Target: s.Plan.Target,
+		Partitions: s.Partitions, Name: s.Plan.Action, Site: s.Plan.Site.String(),
+		Sink: model.Sink{Kind: model.RowsToDriver, Consumed: s.Consumed, Ahead: s.Ahead},
 	}
-	if out := a.plan.Output; out != nil {
+	if out := s.Plan.Output; out != nil {
 		var err error
-		if a.out, err = committer(a.id, out); err != nil {
+		if a.out, err = work.Committer(a.id, out); err != nil {
 			a.finish(plan.ActionFailed, a.wrap(err))
 			return nil
 		}
 		ev.Sink = model.Sink{Kind: model.Files, Path: a.out.Dir(), Overwrite: out.Overwrite}
 	}
-	a.log.Info("action started", "name", a.plan.Action, "site", a.plan.Site.String(), "stages", len(graph))
+	a.log.Info("action started", "name", s.Plan.Action, "site", s.Plan.Site.String(), "stages", len(graph))
 	return ev
+}
+
+// Cancel asks for an action's end. It is too late for that once its output is
+// being put in place.
+func (e *Engine) Cancel(id plan.ActionID, cause error) {
+	e.Call(func() model.Event {
+		a := e.action(id)
+		if a == nil || a.state.Ended() {
+			return nil
+		}
+		if a.state != plan.ActionPublishing {
+			a.cancel(cause)
+		}
+		return model.Cancel{Job: id.Job, Action: id.N, Reason: cause.Error()}
+	})
+}
+
+// Abandon says that nobody waits for an action's attempts any more. Staging is
+// cleared now, since the process may end before they do, and again after them.
+func (e *Engine) Abandon(id plan.ActionID) {
+	e.Call(func() model.Event {
+		a := e.action(id)
+		if a == nil {
+			return nil
+		}
+		if a.tasks > 0 {
+			a.log.Warn("attempts do not heed their context", "attempts", a.tasks)
+		}
+		if a.collect {
+			a.work(a.removeStaging)
+		}
+		return nil
+	})
 }
 
 // graph is the plan as the scheduler needs it: without stages that the target
 // does not need.
 func (a *action) graph() []model.StageSpec {
-	p := a.plan
+	p := a.plan.Plan
 	for i := range p.Stages {
 		a.stages[p.Stages[i].Key] = &stage{action: a, plan: &p.Stages[i], skipped: true}
 	}
@@ -196,81 +131,6 @@ func (a *action) graph() []model.StageSpec {
 	return specs
 }
 
-// stop asks for the action's end: the first cause counts, and none does once the
-// output is being put in place.
-func (a *action) stop(as plan.ActionState, cause error) model.Event {
-	if a.state.Ended() {
-		return nil
-	}
-	if a.cause == nil {
-		a.cause, a.as = cause, as
-	}
-	if a.state != plan.ActionPublishing {
-		a.cancel(cause)
-	}
-	return model.Cancel{Job: a.id.Job, Action: a.id.N, Reason: cause.Error()}
-}
-
-// result passes one value on to Do.
-func (a *action) result(r model.Result) {
-	if r.Gen != a.gen {
-		a.reset(r.Gen)
-	}
-	v, ok := a.values[r.Partition]
-	if !ok || a.got[r.Partition] || a.state.Ended() {
-		return
-	}
-	delete(a.values, r.Partition)
-	a.got[r.Partition] = true
-	a.given++
-	if a.bytes += v.Len(); a.bytes > a.want.ResultBytes {
-		err := fmt.Errorf("%w: more than %d bytes: keep them distributed, save them to files, or raise the bound",
-			ErrResultTooLarge, a.want.ResultBytes)
-		if ev := a.stop(plan.ActionFailed, a.wrap(err)); ev != nil {
-			a.e.loop.reply(ev)
-		}
-		return
-	}
-	a.tell(delivery{partition: r.Partition, value: v})
-}
-
-// reset voids the values passed on so far.
-func (a *action) reset(gen model.Gen) {
-	if gen == a.gen {
-		return
-	}
-	a.gen, a.bytes = gen, 0
-	if a.given == 0 {
-		return
-	}
-	clear(a.got)
-	a.given = 0
-	a.tell(delivery{reset: true})
-}
-
-// taken tells the scheduler, where it waits for that, that Do has passed on the
-// value of a partition.
-func (a *action) taken(partition int) model.Event {
-	if a.state.Ended() {
-		return nil
-	}
-	return model.ResultAck{Action: a.id, Gen: a.gen, Partitions: []int{partition}}
-}
-
-func (a *action) tell(d delivery) {
-	a.mu.Lock()
-	a.news = append(a.news, d)
-	a.mu.Unlock()
-	a.poke()
-}
-
-func (a *action) poke() {
-	select {
-	case a.told <- struct{}{}:
-	default:
-	}
-}
-
 // finish sets how the action ended.
 func (a *action) finish(state plan.ActionState, err error) {
 	if a.state.Ended() {
@@ -283,21 +143,19 @@ func (a *action) finish(state plan.ActionState, err error) {
 	if err != nil {
 		final.Error = err.Error()
 	}
-	if a.seen != nil {
-		a.e.watch.put(final, a.seen)
+	if d := a.driver(); d != nil {
+		d.End(final, err)
 	}
-	a.mu.Lock()
-	a.over, a.final, a.err = true, final, err
-	a.mu.Unlock()
-	a.poke()
 	a.log.Info("action ended", "name", a.plan.Action, "state", state.String(), "elapsed", a.elapsed)
 	a.settle()
 }
 
-// settle starts what waits for the action's attempts to end, and lets Do return
-// when nothing is left.
+func (a *action) driver() Driver { return a.e.effects.Driver(a.id.Job) }
+
+// settle starts what waits for the action's attempts to end, and tells the
+// driver when nothing is left.
 func (a *action) settle() {
-	if a.tasks > 0 || a.working > 0 || !a.state.Ended() || a.e.actions[a.id] == nil {
+	if a.tasks > 0 || a.working > 0 || !a.state.Ended() || a.job.actions[a.id.N] == nil {
 		return
 	}
 	if a.collect {
@@ -305,27 +163,42 @@ func (a *action) settle() {
 		a.work(a.removeStaging)
 		return
 	}
-	delete(a.e.actions, a.id)
-	a.e.blobs.Release(a.plan.Blobs...)
-	close(a.quiet)
+	delete(a.job.actions, a.id.N)
+	a.e.leave(a.job)
+	if d := a.driver(); d != nil {
+		d.Quiet(a.id)
+	}
 }
 
-// resultDir is the directory for an action's values that are too large to carry.
-func (e *Engine) resultDir(n int) string {
-	return filepath.Join(e.o.Scratch, "results", strconv.Itoa(n))
+// outcome turns the scheduler's word about an action's end into the driver's.
+func (a *action) outcome(end model.ActionEnd) (plan.ActionState, error) {
+	c, state := end.Cause, states[end.State]
+	switch {
+	case state == plan.ActionDone:
+		return state, nil
+	case c == nil:
+		return state, a.wrap(errors.New(state.String()))
+	case a.problem != nil && (c.Kind == model.CauseOutput || c.Kind == model.CauseSplits || c.Kind == model.CausePublish):
+		return state, a.wrap(a.problem)
+	case c.Stage.Key == "":
+		return state, a.wrap(c)
+	}
+	return state, a.stageError(c)
 }
 
-// take gives what Do has not seen yet.
-func (a *action) take() (news []delivery, over bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	news, a.news = a.news, nil
-	return news, a.over
-}
-
-func committer(id plan.ActionID, out *plan.Output) (*storage.Committer, error) {
-	return storage.NewCommitter(storage.Output{
-		Dir: out.Path, ID: fmt.Sprintf("%s.%d", id.Job, id.N), Overwrite: out.Overwrite,
-		Compression: out.Compression,
-	})
+// stageError is the error of a task that failed for good. What the executor
+// reported came through the scheduler as bytes.
+func (a *action) stageError(c *model.Cause) error {
+	e := &plan.StageError{Action: a.id, Stage: c.Stage.Key, Partition: c.Partition, Attempts: len(c.Tries),
+		Failure: *work.NewFailure(plan.FailInfra, "%s", c.Message)}
+	if st := a.stages[c.Stage.Key]; st != nil {
+		e.Name = st.plan.Name
+	}
+	if f, err := plan.Decode[plan.Failure](c.Detail); err == nil && len(c.Detail) > 0 {
+		e.Failure = *f
+	}
+	if e.Op == "" { // of no operator in particular, such as an input
+		e.Op = work.Name(a.plan.Plan)
+	}
+	return e
 }

@@ -2,63 +2,97 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
+	"github.com/gordd-project/gordd/internal/engine/work"
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/rdd/plan"
 	"github.com/gordd-project/gordd/storage"
 )
 
-// local is the Effects of an engine that is one process.
-type local struct{ e *Engine }
+// outlet is where the loop's commands become the engine's effects.
+type outlet struct{ e *Engine }
 
-// Journal keeps nothing: an engine that ends with its process has nothing to
-// remember.
-func (local) Journal(model.Append) error { return nil }
+func (o outlet) Journal(a model.Append) error { return o.e.effects.Journal(a) }
 
-// Worker passes commands on to the one worker.
-func (l local) Worker(_ plan.WorkerID, cmds []model.Command) { l.e.worker.carryOut(cmds) }
-
-// Driver passes commands on to the callers of Do.
-func (l local) Driver(_ plan.JobID, cmds []model.Command) {
+// Worker dresses launches and takes note of what becomes of attempts.
+func (o outlet) Worker(id plan.WorkerID, cmds []model.Command) {
+	e := o.e
+	sent := cmds[:0]
 	for _, c := range cmds {
 		switch c := c.(type) {
-		case model.Result:
-			l.e.forAction(c.Action, func(a *action) { a.result(c) })
-		case model.ResultReset:
-			l.e.forAction(c.Action, func(a *action) { a.reset(c.Gen) })
-		case model.ActionEnd:
-			l.e.forAction(c.Action, func(a *action) { a.end(c) })
-		case model.Reply:
-			l.e.replied(c)
-		case model.JobEnd:
-			l.e.jobEnded(c)
-		case model.Notice:
-			l.e.log.Warn("scheduler", "job", string(c.Job), "notice", c.Text)
+		case model.Launch:
+			if l := e.launched(id, c); l != nil {
+				sent = append(sent, l)
+			}
+			continue
+		case model.Kill:
+			if t := e.attempts[keyOf(c.Attempt)]; t != nil {
+				t.killed = true
+			}
+		case model.Ack:
+			e.acknowledged(c)
+		}
+		sent = append(sent, c)
+	}
+	if len(sent) > 0 {
+		e.effects.Worker(id, sent)
+	}
+}
+
+// Driver passes commands on to the driver of a job.
+func (o outlet) Driver(id plan.JobID, cmds []model.Command) {
+	e := o.e
+	for _, c := range cmds {
+		if end, ok := c.(model.ActionEnd); ok {
+			e.forAction(end.Action, func(a *action) { a.end(end) })
+			continue
+		}
+		if end, ok := c.(model.JobEnd); ok {
+			e.jobEnded(end)
+			continue
+		}
+		if r, ok := c.(model.Reply); ok && r.Err != nil {
+			e.forAction(plan.ActionID{Job: r.Job, N: r.Action}, func(a *action) { a.finish(plan.ActionFailed, a.wrap(r.Err)) })
+		}
+		if d := e.effects.Driver(id); d != nil {
+			tell(d, c)
 		}
 	}
 }
 
-// replied hears of actions that the scheduler refuses.
-func (e *Engine) replied(r model.Reply) {
-	if r.Err == nil {
-		return
-	}
-	if a := e.actions[plan.ActionID{Job: r.Job, N: r.Action}]; a != nil {
-		a.finish(plan.ActionFailed, a.wrap(r.Err))
+func tell(d Driver, c model.Command) {
+	switch c := c.(type) {
+	case model.Result:
+		d.Result(c)
+	case model.ResultReset:
+		d.Reset(c)
+	case model.Notice:
+		d.Notice(c.Text)
+	case model.Reply:
+		d.Replied(c)
 	}
 }
 
+// errJobEnded is why an action ends that outlived its job.
+var errJobEnded = errors.New("its job has ended")
+
 // jobEnded ends whatever the scheduler did not end by itself.
 func (e *Engine) jobEnded(c model.JobEnd) {
-	err := ErrClosed
-	if c.Cause != nil && !e.ending {
+	var err error = errJobEnded
+	if c.Cause != nil {
 		err = c.Cause
 	}
-	e.ending = true
-	e.worker.endAll(err)
-	for _, a := range e.actions {
-		a.finish(plan.ActionFailed, a.wrap(err))
+	if j := e.jobs[c.Job]; j != nil {
+		j.ended = true
+		for _, a := range j.actions {
+			a.finish(plan.ActionFailed, a.wrap(err))
+		}
+		e.leave(j)
+	}
+	if d := e.effects.Driver(c.Job); d != nil {
+		d.JobEnd(c)
 	}
 }
 
@@ -70,8 +104,8 @@ func (a *action) end(c model.ActionEnd) {
 			st.summed(sum)
 		}
 	}
-	a.e.worker.handOver(a)
-	a.finish(a.ended(c))
+	a.e.handOver(a)
+	a.finish(a.outcome(c))
 }
 
 var states = [...]plan.ActionState{
@@ -81,8 +115,8 @@ var states = [...]plan.ActionState{
 }
 
 // Engine starts work on storage.
-func (l local) Engine(c model.Command) {
-	e := l.e
+func (o outlet) Engine(c model.Command) {
+	e := o.e
 	switch c := c.(type) {
 	case model.PlanSplits:
 		e.forAction(c.Action, func(a *action) { a.work(a.planSplits) })
@@ -97,23 +131,33 @@ func (l local) Engine(c model.Command) {
 		e.forAction(c.Action, func(a *action) { a.collect = true })
 	case model.Note:
 		e.note(c)
+		e.effects.Other(c)
 	case model.StepDown:
-		e.jobEnded(model.JobEnd{Job: e.o.Job, Cause: &model.Cause{Kind: model.CauseJournal, Message: c.Why}})
+		e.effects.Other(c)
+		for id := range e.jobs {
+			e.jobEnded(model.JobEnd{Job: id, Cause: &model.Cause{Kind: model.CauseJournal, Message: c.Why}})
+		}
+	default:
+		e.effects.Other(c)
 	}
 }
 
 func (e *Engine) forAction(id plan.ActionID, f func(*action)) {
-	if a := e.actions[id]; a != nil {
+	if a := e.action(id); a != nil {
 		f(a)
 	}
 }
 
-// note follows the states that only pictures need.
+// note follows the states that only pictures need, and workers that are gone.
 func (e *Engine) note(n model.Note) {
-	a := e.actions[plan.ActionID{Job: n.Job, N: n.Action}]
-	if n.Kind == model.NoteRefused {
+	switch {
+	case n.Kind == model.NoteWorkerLost:
+		e.workerLost(n.Worker)
+		return
+	case n.Kind == model.NoteRefused:
 		e.log.Debug("scheduler refused a message", "why", n.Text)
 	}
+	a := e.action(plan.ActionID{Job: n.Job, N: n.Action})
 	if a == nil || n.Kind > model.NoteStageSkipped {
 		return
 	}
@@ -131,9 +175,9 @@ func (e *Engine) note(n model.Note) {
 // work runs f outside the loop, and what it returns within.
 func (a *action) work(f func() func() model.Event) {
 	a.working++
-	a.e.background(func() {
+	a.e.Background(func() {
 		then := f()
-		a.e.loop.call(func() model.Event {
+		a.e.Call(func() model.Event {
 			var ev model.Event
 			if then != nil {
 				ev = then()
@@ -146,7 +190,7 @@ func (a *action) work(f func() func() model.Event) {
 }
 
 func (a *action) planSplits() func() model.Event {
-	sizes, found, err := a.e.sources.plan(a.ctx, a.plan)
+	sizes, found, err := a.job.sources.plan(a.ctx, a.plan.Plan)
 	return func() model.Event {
 		if err != nil {
 			return model.SplitsReady{Action: a.id, Err: a.trouble(err)}
@@ -156,7 +200,8 @@ func (a *action) planSplits() func() model.Event {
 	}
 }
 
-// trouble keeps an error for Do while its text goes through the scheduler.
+// trouble keeps an error for the driver while its text goes through the
+// scheduler.
 func (a *action) trouble(err error) *model.Problem {
 	a.problem = err
 	return &model.Problem{Message: err.Error()}
@@ -176,7 +221,7 @@ func (a *action) prepareOutput() func() model.Event {
 func (a *action) publish(m model.Manifest) func() model.Event {
 	winners := make([]storage.Winner, len(m.Files))
 	for i, f := range m.Files {
-		winners[i] = storage.Winner{Attempt: attemptOf(f.Attempt), Rows: f.Rows, Bytes: f.Bytes, Sum: fmt.Sprintf("%016x", f.Sum)}
+		winners[i] = storage.Winner{Attempt: work.StagedBy(f.Attempt), Rows: f.Rows, Bytes: f.Bytes, Sum: fmt.Sprintf("%016x", f.Sum)}
 	}
 	err := a.out.Publish(a.e.ctx, winners)
 	return func() model.Event {
@@ -185,10 +230,6 @@ func (a *action) publish(m model.Manifest) func() model.Event {
 		}
 		return model.Published{Action: a.id}
 	}
-}
-
-func attemptOf(id model.AttemptID) storage.Attempt {
-	return storage.Attempt{Gen: uint64(id.Gen), Partition: id.Partition, Term: uint64(id.Term), Seq: id.Seq}
 }
 
 // removeStaging runs after the action's end, so it has its own context.

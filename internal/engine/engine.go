@@ -1,217 +1,212 @@
 package engine
 
 import (
-	"cmp"
 	"context"
-	"crypto/rand"
-	"errors"
-	"fmt"
-	"io"
 	"log/slog"
-	"math"
-	"os"
-	"path/filepath"
-	"runtime"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/gordd-project/gordd/internal/engine/blob"
 	"github.com/gordd-project/gordd/internal/sched"
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/rdd/plan"
 )
 
-// ErrClosed is wrapped by the error of an action on an engine that is closed, or
-// that was closed while the action ran.
-var ErrClosed = errors.New("the session is closed: run actions before its Close, or start another one")
+// closeGrace is how long Close waits for storage.
+const closeGrace = 2 * time.Second
 
-const (
-	// grace is how long attempts have to end after they were told to: with what
-	// a program does afterwards it is one second.
-	grace = 700 * time.Millisecond
-	// closeGrace is how long Close waits for attempts that had their grace.
-	closeGrace = 2 * time.Second
-	// blobMemory is how many bytes of blobs are kept in memory.
-	blobMemory = 64 << 20
-)
-
-// Executor runs attempts. It is called from several goroutines at once.
-type Executor interface {
-	// Run runs one attempt of a stage of the plan: either a result or a failure
-	// comes back. A cancelled ctx (context.Cause says why) must end it soon. The
-	// plan, the stage and what the task refers to are shared and not changed.
-	Run(ctx context.Context, p *plan.Plan, stage *plan.Stage, t *plan.Task) (*plan.Result, *plan.Failure)
+// Effects is where an engine's decisions go. All methods are called from the
+// loop's goroutine: they may not block, and reach the engine by Reply rather
+// than Send.
+type Effects interface {
+	// Journal keeps a record. When it returns nil, a record that asks for it is
+	// durable, and so are all before it.
+	Journal(model.Append) error
+	// Worker passes commands on to one worker, in order. A launch comes as a
+	// *work.Launch.
+	Worker(plan.WorkerID, []model.Command)
+	// Driver gives whoever drives a job; nil: nobody is there.
+	Driver(plan.JobID) Driver
+	// Other carries out what is neither for a worker nor for a driver nor about
+	// storage: probes, notes, the end of this master.
+	Other(model.Command)
 }
 
-// Options are what an Engine needs of its surroundings.
+// Driver is told what becomes of the actions of one job.
+type Driver interface {
+	// Replied answers an event that carried a request: err is why it is refused.
+	Replied(r model.Reply)
+	// Result passes on where the rows of one partition are. It may come twice.
+	Result(model.Result)
+	// Reset voids the results of older generations.
+	Reset(model.ResultReset)
+	// Picture tells how far an action is.
+	Picture(plan.ActionStatus)
+	// End is the last picture of an action, with why it did not succeed.
+	End(s plan.ActionStatus, err error)
+	// Quiet says that nothing works for an action any more.
+	Quiet(plan.ActionID)
+	// Notice is a line for the user.
+	Notice(text string)
+	// JobEnd is the end of the job. Its actions have ended.
+	JobEnd(model.JobEnd)
+}
+
+// Options are what an Engine is made with.
 type Options struct {
-	// Slots is the number of attempts that run at a time; the default is
-	// GOMAXPROCS.
-	Slots int
-	// Scratch is a directory of this engine's own, for files of tasks and
-	// shuffles. The caller makes it and removes it after Close.
-	Scratch string
-	// Job is the id of the engine's job; the default is drawn at random, since
-	// it is part of the names of staging directories that processes share.
-	Job plan.JobID
-	// Log takes the story of actions; the default discards it.
+	Config model.Config
+	// Slots is how many attempts can run at a time, by which inputs are cut.
+	Slots func() int
+	// Pictures says that somebody looks at the pictures of running actions.
+	Pictures bool
+	// Log takes the story of actions.
 	Log *slog.Logger
-	// Observe is called from one goroutine with a fresh picture of an action
-	// when something changed, at most every 100 ms, and once at its end before
-	// Do returns.
-	Observe func(plan.ActionStatus)
-	// Attempts is how often a task is tried that fails by its own fault; the
-	// default is once, since there is no other worker.
-	Attempts int
 }
 
-func (o Options) withDefaults() Options {
-	o.Slots = max(cmp.Or(o.Slots, runtime.GOMAXPROCS(0)), 1)
-	o.Job = cmp.Or(o.Job, plan.JobID("local-"+strings.ToLower(rand.Text()[:10])))
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-	return o
-}
-
-// Engine runs actions in this process. Its methods may be called from several
+// Engine runs the actions of jobs. Its methods may be called from several
 // goroutines.
 type Engine struct {
 	o       Options
 	log     *slog.Logger
-	blobs   *blob.Store
-	sources *sources
+	effects Effects
 	loop    *loop
-	worker  *worker
-	watch   *observer      // nil: nobody watches
 	storage sync.WaitGroup // goroutines that work on storage
 	ctx     context.Context
 	stop    context.CancelFunc
 
-	mu       sync.Mutex
-	closed   bool
-	doing    sync.WaitGroup // calls of Do
-	closing  sync.Once
-	closeErr error
-
 	// Of the loop's goroutine.
-	actions map[plan.ActionID]*action
-	lastN   int
-	ending  bool // nothing new is begun
+	jobs     map[plan.JobID]*job
+	attempts map[attemptKey]*attempt
+	froms    map[plan.WorkerID]model.From // the envelopes that workers use
 }
 
-// New starts an engine.
-func New(o Options, ex Executor) *Engine {
-	o = o.withDefaults()
+// job is what actions of one job share.
+type job struct {
+	id      plan.JobID
+	sources *sources
+	actions map[int]*action
+	ended   bool
+}
+
+// New makes an engine. Nothing happens before Start.
+func New(o Options, effects Effects) *Engine {
 	e := &Engine{
-		o: o, log: o.Log, actions: map[plan.ActionID]*action{},
-		blobs:   blob.New(filepath.Join(o.Scratch, "blobs"), blobMemory),
-		sources: newSources(o.Slots),
+		o: o, log: o.Log, effects: effects, jobs: map[plan.JobID]*job{},
+		attempts: map[attemptKey]*attempt{}, froms: map[plan.WorkerID]model.From{},
 	}
 	e.ctx, e.stop = context.WithCancel(context.Background())
-	e.worker = newWorker(e, ex)
-	e.loop = newLoop(sched.New(config(o)), local{e})
-	if o.Observe != nil {
-		e.watch = newObserver(o.Observe)
+	e.loop = newLoop(sched.New(o.Config), outlet{e})
+	e.loop.seen = e.seen
+	if o.Pictures {
 		e.loop.idle = e.pictures
 	}
-	e.loop.send(model.Attach{From: e.worker.from, Store: "local", Hosts: []string{"localhost"}, Slots: o.Slots,
-		OS: runtime.GOOS, Arch: runtime.GOARCH})
-	e.loop.send(model.SubmitJob{Job: o.Job, Key: string(o.Job), Name: "embedded"})
-	go e.loop.run()
 	return e
 }
 
-// config is the scheduler's, for one process. What only bounds a shared master
-// is left open; an action's results are bounded by the engine itself.
-func config(o Options) model.Config {
-	c := model.Embedded()
-	c.MaxSlots = max(c.MaxSlots, o.Slots)
-	c.MaxFailures = max(c.MaxFailures, o.Attempts)
-	c.MaxActions = math.MaxInt32
-	c.ResultBytes, c.InlineResult = math.MaxInt64, math.MaxInt
-	c.PublishTries = 1 // a disk that was full a moment ago still is
-	return c
-}
+// Start begins to take events.
+func (e *Engine) Start() { go e.loop.run() }
 
-// PutBlob keeps b, which must not be changed any more, and gives its digest.
-// Each call adds a reference, to be given back by ReleaseBlob. Much of it goes
-// to files.
-func (e *Engine) PutBlob(b []byte) plan.Digest { return e.blobs.Put(b) }
+// Send gives the engine an event. It may wait for the loop, but not for one
+// that has ended.
+func (e *Engine) Send(ev model.Event) { e.loop.put(message{event: ev}) }
 
-// WriteBlob keeps what write writes, as PutBlob does, of which no more than a
-// few MiB are in memory. When write fails nothing is kept.
-func (e *Engine) WriteBlob(write func(io.Writer) error) (plan.Digest, error) {
-	return e.blobs.Write(write)
-}
+// Call runs f in the loop's goroutine and takes the event that it returns, if
+// any.
+func (e *Engine) Call(f func() model.Event) { e.loop.put(message{call: f}) }
 
-// Blob returns the bytes of a blob. They must not be changed.
-func (e *Engine) Blob(d plan.Digest) ([]byte, error) { return e.blobs.Get(d) }
+// Reply gives the engine an event from within the loop's goroutine.
+func (e *Engine) Reply(ev model.Event) { e.loop.reply(ev) }
 
-// BlobPart opens the bytes of a blob between two offsets.
-func (e *Engine) BlobPart(d plan.Digest, from, to int64) (io.ReadCloser, error) {
-	return e.blobs.Part(d, from, to)
-}
+// Done is closed when the loop has ended.
+func (e *Engine) Done() <-chan struct{} { return e.loop.done }
 
-// ReleaseBlob gives a reference back. Running actions hold their own.
-func (e *Engine) ReleaseBlob(d plan.Digest) { e.blobs.Release(d) }
-
-// Release says that the driver's handle to a shuffle or value is gone: its files
-// go when no action uses them.
-func (e *Engine) Release(stage plan.StageKey) {
-	e.sources.forget(stage)
-	e.loop.send(model.Release{Job: e.o.Job, Keys: []plan.StageKey{stage}})
-}
-
-// ReleaseFiles says that the driver's handle to a file source is gone.
-func (e *Engine) ReleaseFiles(f plan.Files) { e.sources.forgetFiles(f) }
-
-// Close ends running actions with ErrClosed, waits for everything, and removes
-// the engine's files. Attempts that do not end in time are left behind with an
-// error that names them. Later calls return what the first one did.
-func (e *Engine) Close() error {
-	e.closing.Do(func() { e.closeErr = e.close() })
-	return e.closeErr
-}
-
-func (e *Engine) close() error {
-	e.mu.Lock()
-	e.closed = true
-	e.mu.Unlock()
-	e.loop.call(func() model.Event {
-		e.ending = true
-		for _, a := range e.actions {
-			if ev := a.stop(plan.ActionCancelled, a.wrap(ErrClosed)); ev != nil {
-				e.loop.reply(ev)
-			}
-		}
-		return nil
-	})
-	e.doing.Wait()
-	e.loop.send(model.FinishJob{Job: e.o.Job})
-	err := e.worker.close()
+// Close ends the loop, and work on storage with it. It says whether storage
+// answered in time.
+func (e *Engine) Close() bool {
 	e.stop()
 	close(e.loop.quit)
 	<-e.loop.done
-	if !inTime(&e.storage) {
-		err = errors.Join(err, errors.New("close engine: storage does not answer"))
-	}
-	if e.watch != nil {
-		e.watch.close()
-	}
-	return errors.Join(err, e.removeFiles())
+	return InTime(&e.storage, closeGrace)
 }
 
-func (e *Engine) removeFiles() error {
-	var errs []error
-	for _, name := range []string{"blobs", "results", "shuffle", "tasks"} {
-		if err := os.RemoveAll(filepath.Join(e.o.Scratch, name)); err != nil {
-			errs = append(errs, fmt.Errorf("remove files of the engine: %w", err))
+// InTime waits for a group, but not longer than d.
+func InTime(g *sync.WaitGroup, d time.Duration) bool {
+	ended := make(chan struct{})
+	go func() {
+		g.Wait()
+		close(ended)
+	}()
+	late := time.NewTimer(d)
+	defer late.Stop()
+	select {
+	case <-ended:
+		return true
+	case <-late.C:
+		return false
+	}
+}
+
+// Background runs f outside the loop, as work on storage that Close waits for.
+func (e *Engine) Background(f func()) { e.storage.Go(f) }
+
+// Release says that no handle refers to a stage of a job any more.
+func (e *Engine) Release(id plan.JobID, stage plan.StageKey) {
+	e.Call(func() model.Event {
+		e.job(id).sources.forget(stage)
+		return model.Release{Job: id, Keys: []plan.StageKey{stage}}
+	})
+}
+
+// ReleaseFiles says that no handle refers to a file source of a job any more.
+func (e *Engine) ReleaseFiles(id plan.JobID, f plan.Files) {
+	e.Call(func() model.Event {
+		e.job(id).sources.forgetFiles(f)
+		return nil
+	})
+}
+
+// Load is how much an engine has to do.
+type Load struct {
+	Actions  int // that have not come to rest
+	Running  int // of those, whose tasks run
+	Attempts int // that the scheduler has not acknowledged
+}
+
+// Load looks at the engine. It is called from the loop's goroutine.
+func (e *Engine) Load() Load {
+	l := Load{Attempts: len(e.attempts)}
+	for _, j := range e.jobs {
+		l.Actions += len(j.actions)
+		for _, a := range j.actions {
+			if a.state == plan.ActionRunning {
+				l.Running++
+			}
 		}
 	}
-	return errors.Join(errs...)
+	return l
 }
 
-// background runs f outside the loop. Close waits for it.
-func (e *Engine) background(f func()) { e.storage.Go(f) }
+// Settle waits for the work on storage that is under way.
+func (e *Engine) Settle() { e.storage.Wait() }
+
+func (e *Engine) job(id plan.JobID) *job {
+	j := e.jobs[id]
+	if j == nil {
+		j = &job{id: id, sources: newSources(e.o.Slots), actions: map[int]*action{}}
+		e.jobs[id] = j
+	}
+	return j
+}
+
+func (e *Engine) action(id plan.ActionID) *action {
+	if j := e.jobs[id.Job]; j != nil {
+		return j.actions[id.N]
+	}
+	return nil
+}
+
+// leave forgets a job that has ended, once nothing works for it any more.
+func (e *Engine) leave(j *job) {
+	if j.ended && len(j.actions) == 0 {
+		delete(e.jobs, j.id)
+	}
+}

@@ -1,640 +1,227 @@
 package engine
 
 import (
-	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
 
+	"github.com/gordd-project/gordd/internal/engine/work"
+	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/rdd/plan"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// fake is an executor whose rows are numbers. A map task leaves one file that
-// holds its partition's number; a task that reads shuffles adds up what the files
-// hold. Hooks change what single stages do.
-type fake struct {
-	mu    sync.Mutex
-	runs  map[plan.StageKey]int
-	tasks []*plan.Task
-	hooks map[plan.StageKey]hook
-	all   hook
-}
-
-type hook func(ctx context.Context, t *plan.Task) (*plan.Result, *plan.Failure)
-
-func newFake() *fake { return &fake{runs: map[plan.StageKey]int{}, hooks: map[plan.StageKey]hook{}} }
-
-func (f *fake) count(key plan.StageKey) int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.runs[key]
-}
-
-func (f *fake) total() (n int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, k := range f.runs {
-		n += k
-	}
-	return n
-}
-
-// clear takes the hooks away.
-func (f *fake) clear() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	clear(f.hooks)
-}
-
-func (f *fake) Run(ctx context.Context, _ *plan.Plan, st *plan.Stage, t *plan.Task) (*plan.Result, *plan.Failure) {
-	f.mu.Lock()
-	f.runs[st.Key]++
-	f.tasks = append(f.tasks, t)
-	h := f.hooks[st.Key]
-	if h == nil {
-		h = f.all
-	}
-	f.mu.Unlock()
-	if h != nil {
-		if res, fail := h(ctx, t); res != nil || fail != nil {
-			return res, fail
-		}
-	}
-	res, err := plainRun(st, t)
-	var lost *lostOutput
-	switch {
-	case errors.As(err, &lost): // as other tasks found out before
-		f := newFailure(plan.FailFetch, "%v", err)
-		f.Fetch = &lost.source
-		return nil, f
-	case err != nil:
-		return nil, newFailure(plan.FailInfra, "%v", err)
-	}
-	return res, nil
-}
-
-// lostOutput is the output of a map task that cannot be read.
-type lostOutput struct {
-	source plan.FetchSource
-	error
-}
-
-func plainRun(st *plan.Stage, t *plan.Task) (*plan.Result, error) {
-	sum, err := readInputs(t)
-	if err != nil {
-		return nil, err
-	}
-	for _, v := range t.Values {
-		sum += number(v.Value)
-	}
-	if st.Pipe.Source.Wide == nil {
-		sum += uint64(t.Partition) + 1
-	}
-	res := &plan.Result{Rows: 1, Counters: plan.Counters{RowsOut: 1}}
-	switch {
-	case st.Kind == plan.MapStage:
-		path := filepath.Join(t.Store, t.Attempt+".shuffle")
-		res.Shuffle = []byte(path)
-		return res, os.WriteFile(path, encode(sum), 0o600)
-	case st.Sink.Staged:
-		res.Staged = &plan.StagedFile{Path: t.Staged, Rows: 1, Bytes: 8, Sum: sum}
-		return res, os.WriteFile(strip(t.Staged), encode(sum), 0o600)
-	}
-	res.Value = encode(sum)
-	return res, nil
-}
-
-func readInputs(t *plan.Task) (sum uint64, err error) {
-	for _, in := range t.Inputs {
-		for i, path := range in.Outputs {
-			b, err := os.ReadFile(string(path))
-			if err != nil {
-				return 0, &lostOutput{plan.FetchSource{Stage: in.Stage, Map: i}, err}
-			}
-			sum += number(b)
-		}
-	}
-	return sum, nil
-}
-
-func encode(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
-
-func number(b []byte) uint64 { return binary.BigEndian.Uint64(b) }
-
-// world is an engine with its fake executor and its directory.
+// world is an engine whose worker and driver are the test.
 type world struct {
 	*Engine
-	t    *testing.T
-	fake *fake
-	dir  string
-	last []plan.ActionStatus
-	log  strings.Builder
+	t       *testing.T
+	from    model.From
+	launch  chan *work.Launch
+	told    chan string // what the driver hears
+	deaf    bool        // nobody drives the job
+	broken  error       // of the journal
+	results chan model.Result
 }
 
-func start(t *testing.T, slots int) *world {
-	t.Helper()
-	w := &world{t: t, fake: newFake(), dir: t.TempDir()}
-	w.Engine = New(Options{Slots: slots, Scratch: w.dir, Observe: w.observe, Log: slog.New(slog.NewTextHandler(&w.log, nil))}, w.fake)
-	t.Cleanup(w.stop)
+func (w *world) Journal(model.Append) error { return w.broken }
+
+func (w *world) Worker(_ plan.WorkerID, cmds []model.Command) {
+	for _, c := range cmds {
+		switch c := c.(type) {
+		case model.StartExec:
+			w.Reply(model.ExecUp{From: w.from, Job: c.Job, No: c.No})
+		case *work.Launch:
+			w.launch <- c
+		}
+	}
+}
+
+func (w *world) Driver(plan.JobID) Driver {
+	if w.deaf {
+		return nil
+	}
 	return w
 }
 
-func (w *world) observe(s plan.ActionStatus) { w.last = append(w.last, s) }
-
-func (w *world) stop() {
-	w.t.Helper()
-	w.idle()
-	if err := w.Close(); err != nil {
-		w.t.Errorf("close: %v", err)
-	}
-	if strings.Contains(w.log.String(), "heed") {
-		w.t.Errorf("an action was left before its attempts had ended:\n%s", w.log.String())
-	}
-	w.wantFiles()
+func (w *world) Other(model.Command)     {}
+func (w *world) Replied(r model.Reply)   {}
+func (w *world) Result(r model.Result)   { w.results <- r }
+func (w *world) Reset(model.ResultReset) { w.told <- "reset" }
+func (w *world) Picture(plan.ActionStatus) {
+	w.told <- "picture"
 }
-
-// wantFiles compares the files below the engine's directory with those wanted.
-func (w *world) wantFiles(want ...string) {
-	w.t.Helper()
-	if got := filesIn(w.t, w.dir); !slices.Equal(got, want) {
-		w.t.Errorf("files of the engine %q, want %q", got, want)
-	}
+func (w *world) End(s plan.ActionStatus, err error) {
+	w.told <- fmt.Sprintf("%d %s: %v", s.ID.N, s.State, err)
 }
+func (w *world) Quiet(id plan.ActionID) { w.told <- fmt.Sprint(id.N, " quiet") }
+func (w *world) Notice(text string)     { w.told <- text }
+func (w *world) JobEnd(model.JobEnd)    { w.told <- "job end" }
 
-func filesIn(t *testing.T, dir string) (files []string) {
+func start(t *testing.T) *world {
 	t.Helper()
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() {
-			rel, _ := filepath.Rel(dir, path)
-			files = append(files, rel)
+	c := model.Embedded()
+	w := &world{t: t, launch: make(chan *work.Launch, 100), told: make(chan string, 100), results: make(chan model.Result, 100),
+		from: model.From{Cluster: c.Cluster, Protocol: c.Protocol, Term: c.Term, Worker: "w", Inc: 1, Session: 1}}
+	w.Engine = New(Options{Config: c, Slots: func() int { return 2 }, Log: slog.New(slog.DiscardHandler)}, w)
+	w.Start()
+	t.Cleanup(func() {
+		if !w.Close() {
+			t.Error("storage does not answer")
 		}
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil // it went under our eyes
-		}
-		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	slices.Sort(files)
-	return files
+	w.Send(model.Attach{From: w.from, Store: "s", Hosts: []string{"h"}, Slots: 2})
+	w.Send(model.SubmitJob{Job: "j", Key: "j"})
+	return w
 }
 
-// do runs a plan and gives the values by partition.
-func (w *world) do(p *plan.Plan) (map[int]uint64, plan.ActionStatus, error) {
+func (w *world) begin(n int, p *plan.Plan) {
+	w.Call(func() model.Event {
+		return w.Begin(work.Submission{ID: plan.ActionID{Job: "j", N: n}, Plan: p, Hash: plan.DigestOf(fmt.Append(nil, n))})
+	})
+}
+
+func (w *world) wants(lines ...string) {
 	w.t.Helper()
-	got := map[int]uint64{}
-	s, err := w.Do(w.t.Context(), encoded(w.t, p), Action{Result: func(i int, v Value) error {
-		b, err := v.Bytes()
-		if _, twice := got[i]; twice {
-			return fmt.Errorf("partition %d twice", i)
-		}
-		if err == nil {
-			got[i] = number(b)
-		}
-		return err
-	}})
-	return got, s, err
-}
-
-func encoded(t testing.TB, p *plan.Plan) []byte {
-	t.Helper()
-	b, err := plan.Encode(p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-// Plans.
-
-func site(line int) plan.Site { return plan.Site{File: "main.go", Line: line} }
-
-func rangePipe(n int) plan.Pipe {
-	return plan.Pipe{Source: plan.Source{Range: &plan.Range{Step: 1, Count: int64(n), N: n}}}
-}
-
-func widePipe(keys ...plan.StageKey) plan.Pipe {
-	var p plan.Pipe
-	for _, k := range keys {
-		p.Source.Wide = append(p.Source.Wide, plan.Input{Shuffle: k})
-	}
-	return p
-}
-
-func sink(line int) plan.Sink {
-	return plan.Sink{Op: plan.Op{ID: "op", Name: "Op", Site: site(line)}}
-}
-
-func mapStage(key plan.StageKey, pipe plan.Pipe, reduces int, parents ...plan.StageKey) plan.Stage {
-	st := plan.Stage{Key: key, Kind: plan.MapStage, Name: "map " + string(key), Pipe: pipe, Sink: sink(12)}
-	st.Sink.Part = &plan.Partitioner{N: reduces}
-	for _, p := range parents {
-		st.Parents = append(st.Parents, plan.Parent{Key: p})
-	}
-	return st
-}
-
-func resultStage(key plan.StageKey, pipe plan.Pipe, parents ...plan.StageKey) plan.Stage {
-	st := plan.Stage{Key: key, Kind: plan.ResultStage, Name: "result " + string(key), Pipe: pipe, Sink: sink(13)}
-	for _, p := range parents {
-		st.Parents = append(st.Parents, plan.Parent{Key: p})
-	}
-	return st
-}
-
-func newPlan(stages ...plan.Stage) *plan.Plan {
-	return &plan.Plan{Action: "Collect", Site: site(14), Stages: stages, Target: stages[len(stages)-1].Key}
-}
-
-func onePlan(tasks int) *plan.Plan { return newPlan(resultStage("r", rangePipe(tasks))) }
-
-func twoPlan(maps, reduces int) *plan.Plan {
-	return newPlan(mapStage("m", rangePipe(maps), reduces), resultStage("r", widePipe("m"), "m"))
-}
-
-func savePlan(dir string, tasks int) *plan.Plan {
-	p := onePlan(tasks)
-	p.Action = "SaveAsTextFile"
-	p.Stages[0].Sink.Staged = true
-	p.Output = &plan.Output{Path: dir}
-	return p
-}
-
-// want fails the test unless err's text has all parts.
-func wantError(t *testing.T, err error, parts ...string) {
-	t.Helper()
-	if err == nil {
-		t.Fatalf("no error, want one with %q", parts)
-	}
-	for _, p := range parts {
-		if !strings.Contains(err.Error(), p) {
-			t.Errorf("error %q lacks %q", err, p)
+	for _, want := range lines {
+		if got := <-w.told; got != want {
+			w.t.Errorf("the driver heard %q, want %q", got, want)
 		}
 	}
 }
 
-func TestTwoStages(t *testing.T) {
-	w := start(t, 4)
-	got, s, err := w.do(twoPlan(10, 3))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range 3 {
-		if got[i] != 55 {
-			t.Errorf("partition %d: got %d, want 55", i, got[i])
-		}
-	}
-	if s.State != plan.ActionDone || s.Name != "Collect" || s.ID.N != 1 || s.Error != "" || s.Elapsed <= 0 {
-		t.Errorf("status %+v", s)
-	}
-	for i, tasks := range []int{10, 3} {
-		st := s.Stages[i]
-		if st.Tasks != tasks || st.Done != tasks || st.Running != 0 || st.Failed != 0 || st.Skipped || st.Elapsed <= 0 ||
-			st.Counters != (plan.Counters{RowsOut: int64(tasks)}) {
-			t.Errorf("stage %d: %+v", i, st)
-		}
-	}
-	if last := w.last[len(w.last)-1]; last.State != plan.ActionDone || last.ID != s.ID {
-		t.Errorf("the observer's last picture is %+v", last)
-	}
-	if files := filesIn(t, w.dir); len(files) != 10 {
-		t.Errorf("%d files are kept, want the 10 of the shuffle: %q", len(files), files)
-	}
+func collect(n int64) *plan.Plan {
+	return &plan.Plan{Action: "Collect", Site: plan.Site{File: "main.go", Line: 14}, Target: "r", Stages: []plan.Stage{{
+		Key: "r", Kind: plan.ResultStage, Name: "result r", Pipe: plan.Pipe{Source: plan.Source{Range: &plan.Range{Count: n, Step: 1, N: int(n)}}}}}}
 }
 
-func TestTaskHasWhatItNeeds(t *testing.T) {
-	w := start(t, 2)
-	seen := map[string]bool{}
-	check := func(_ context.Context, task *plan.Task) (*plan.Result, *plan.Failure) {
-		for _, dir := range []string{task.Scratch, task.Store} {
-			if err := os.WriteFile(filepath.Join(dir, task.Attempt+".tmp"), nil, 0o600); err != nil {
-				return nil, newFailure(plan.FailUser, "%v", err)
-			}
+func TestActionComesAndGoes(t *testing.T) {
+	w := start(t)
+	w.begin(1, collect(2))
+	for range 2 {
+		l := <-w.launch
+		if l.Action.N != 1 || l.Stage.Name != "result r" || l.Plan.Target != "r" {
+			t.Errorf("launch of %v, stage %q", l.Action, l.Stage.Name)
 		}
-		w.fake.mu.Lock()
-		defer w.fake.mu.Unlock()
-		if seen[task.Attempt] || seen[task.Scratch] {
-			return nil, newFailure(plan.FailUser, "attempt %s or its scratch was there before", task.Attempt)
+		for _, task := range l.Tasks {
+			w.Send(model.TaskDone{From: w.from, Attempt: task.Attempt, Rows: 1, Result: []byte("x")})
 		}
-		seen[task.Attempt], seen[task.Scratch] = true, true
-		return nil, nil
-	}
-	w.fake.hooks["m"], w.fake.hooks["r"] = check, check
-	if _, _, err := w.do(twoPlan(5, 7)); err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range filesIn(t, w.dir) {
-		if !strings.HasPrefix(f, "shuffle") {
-			t.Errorf("%s is left", f)
+		if len(l.Tasks) == 2 {
+			break
 		}
 	}
-	for _, task := range w.fake.tasks {
-		if task.Stage == "r" && (len(task.Inputs) != 1 || len(task.Inputs[0].Outputs) != 5) {
-			t.Errorf("inputs of %s: %+v", task.Attempt, task.Inputs)
+	w.wants("1 done: <nil>", "1 quiet")
+	for range 2 {
+		<-w.results
+	}
+	w.Send(model.FinishJob{Job: "j"})
+	w.wants("job end")
+	w.Call(func() model.Event {
+		if len(w.jobs)+len(w.attempts) > 0 {
+			t.Errorf("it still knows %d jobs, %d attempts", len(w.jobs), len(w.attempts))
 		}
-	}
-}
-
-func TestSecondActionSkipsShuffle(t *testing.T) {
-	w := start(t, 3)
-	for n := range 3 {
-		_, s, err := w.do(twoPlan(4, 2))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if again := n > 0; s.Stages[0].Skipped != again || s.Stages[0].Done != 4 || s.Stages[1].Skipped {
-			t.Errorf("action %d: stages %+v", n+1, s.Stages)
-		}
-	}
-	if n := w.fake.count("m"); n != 4 {
-		t.Errorf("the shuffle was made by %d attempts, want 4", n)
-	}
-	w.Release("m")
-	if _, s, err := w.do(twoPlan(4, 2)); err != nil || s.Stages[0].Skipped {
-		t.Errorf("after its release: %+v, %v", s.Stages, err)
-	}
-	if n := w.fake.count("m"); n != 8 {
-		t.Errorf("the shuffle was made by %d attempts, want 8", n)
-	}
-}
-
-func TestUnneededStageIsSkipped(t *testing.T) {
-	w := start(t, 1)
-	p := twoPlan(2, 2)
-	p.Stages = append([]plan.Stage{mapStage("idle", rangePipe(3), 2)}, p.Stages...)
-	_, s, err := w.do(p)
-	if err != nil || !s.Stages[0].Skipped || s.Stages[0].Tasks != 3 || w.fake.count("idle") != 0 {
-		t.Errorf("%+v, %v", s.Stages, err)
-	}
-}
-
-func TestPartitions(t *testing.T) {
-	w := start(t, 2)
-	got := 0
-	s, err := w.Do(t.Context(), encoded(t, onePlan(10)), Action{Partitions: []int{2, 7, 10}, Result: func(i int, _ Value) error {
-		got += i
 		return nil
-	}})
-	if s.Partitions != 10 || s.Stages[0].Tasks != 2 {
-		t.Errorf("status %+v, want 2 tasks of 10", s)
-	}
-	if err != nil || got != 9 || w.fake.total() != 2 || s.Stages[0].Done != 2 {
-		t.Errorf("got %d in %d attempts, %+v, %v", got, w.fake.total(), s, err)
+	})
+}
+
+// The attempts of a worker that is lost are at rest: nobody will hear of them.
+func TestWorkerLostIsQuiet(t *testing.T) {
+	w := start(t)
+	w.begin(1, collect(1))
+	<-w.launch
+	w.Cancel(plan.ActionID{Job: "j", N: 1}, errors.New("enough"))
+	w.wants("1 cancelled: Collect (main.go:14): cancelled: enough")
+	w.Send(model.Leaving{From: w.from})
+	w.wants("1 quiet")
+}
+
+func TestNobodyDrives(t *testing.T) {
+	w := start(t)
+	w.deaf = true
+	w.begin(1, collect(1))
+	l := <-w.launch
+	w.Send(model.TaskDone{From: w.from, Attempt: l.Tasks[0].Attempt})
+	done := make(chan Load)
+	for n := 1; n > 0; {
+		w.Call(func() model.Event {
+			l := w.Load()
+			go func() { done <- l }()
+			return nil
+		})
+		n = (<-done).Actions
 	}
 }
 
-func TestNoTasks(t *testing.T) {
-	w := start(t, 2)
-	got, s, err := w.do(onePlan(0))
-	if err != nil || len(got) != 0 || s.State != plan.ActionDone {
-		t.Errorf("%v, %+v, %v", got, s, err)
+func TestSubmissionsAreRefused(t *testing.T) {
+	w := start(t)
+	p := collect(1)
+	p.Stages[0].Sink.Staged = true
+	p.Output = &plan.Output{Path: "/"}
+	w.begin(1, p)
+	if got := <-w.told; !strings.Contains(got, "1 failed") || !strings.Contains(got, "top of a store") {
+		t.Errorf("got %q", got)
+	}
+	w.wants("1 quiet")
+	for _, bad := range []*plan.Plan{{Target: "none"}, {Target: "r", Stages: p.Stages}} {
+		if work.Check(bad) == nil {
+			t.Errorf("%+v passed", bad)
+		}
 	}
 }
 
-func TestValueStage(t *testing.T) {
-	w := start(t, 2)
-	p := newPlan(mapStage("m", rangePipe(4), 1), mapStage("v", widePipe("m"), 1, "m"), mapStage("s", rangePipe(2), 2), resultStage("r", widePipe("s"), "s"))
-	v := &p.Stages[1]
-	v.Kind = plan.ValueStage
-	p.Stages[2].Parents = []plan.Parent{{Key: "v", Kind: plan.Value}}
-	got, s, err := w.do(p)
+func TestLaunchOfNothing(t *testing.T) {
+	w := start(t)
+	own := make(chan []event, 1)
+	w.Call(func() model.Event {
+		if l := w.launched("w", model.Launch{Stage: model.StageID{Job: "j", Key: "x"}, Tasks: make([]model.Assignment, 2)}); l != nil {
+			t.Errorf("got %+v", l)
+		}
+		own <- slices.Clone(w.loop.own)
+		return nil
+	})
+	for _, ev := range <-own {
+		if f, ok := ev.(model.TaskFailed); !ok || f.Class != model.Refused || f.From != w.from {
+			t.Errorf("got %+v", ev)
+		}
+	}
+}
+
+func TestOutcome(t *testing.T) {
+	disk := fmt.Errorf("disk")
+	detail, err := plan.Encode(&plan.Failure{Message: "deep", Row: -1, Offset: -1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Two map tasks of s: 1+10 and 2+10.
-	if got[0] != 23 || got[1] != 23 {
-		t.Errorf("got %v, want 23 twice", got)
-	}
-	if s.Stages[1].Tasks != 1 || s.Stages[1].Kind != plan.ValueStage {
-		t.Errorf("value stage: %+v", s.Stages[1])
-	}
-}
-
-// TestValuesComeInOrder: those that are there before their turn wait, in their
-// files.
-func TestValuesComeInOrder(t *testing.T) {
-	const tasks = 20
-	w := start(t, 2)
-	var waiting sync.WaitGroup
-	waiting.Add(tasks - 2)
-	w.fake.hooks["r"] = func(_ context.Context, task *plan.Task) (*plan.Result, *plan.Failure) {
-		switch task.Partition {
-		case 1: // not wanted
-		case 0:
-			waiting.Wait()
-		default:
-			defer waiting.Done()
-		}
-		path := filepath.Join(task.Store, task.Attempt+".result")
-		if err := os.WriteFile(path, encode(uint64(task.Partition)), 0o600); err != nil {
-			return nil, newFailure(plan.FailUser, "%v", err)
-		}
-		return &plan.Result{ValuePath: path}, nil
-	}
-	var wanted, got []int
-	for i := range tasks {
-		if i != 1 {
-			wanted = append(wanted, i)
-		}
-	}
-	_, err := w.Do(t.Context(), encoded(t, onePlan(tasks)), Action{Partitions: wanted, Result: func(i int, v Value) error {
-		b, err := v.Bytes()
-		if err == nil && number(b) != uint64(i) {
-			err = fmt.Errorf("partition %d has the value of %d", i, number(b))
-		}
-		got = append(got, i)
-		return err
-	}})
-	if err != nil || !slices.Equal(got, wanted) {
-		t.Errorf("got %v, %v", got, err)
-	}
-	w.wantFiles()
-}
-
-func TestLargeValueComesAsFile(t *testing.T) {
-	w := start(t, 2)
-	w.fake.hooks["r"] = func(_ context.Context, task *plan.Task) (*plan.Result, *plan.Failure) {
-		path := filepath.Join(task.Store, task.Attempt+".result")
-		if err := os.WriteFile(path, encode(42), 0o600); err != nil {
-			return nil, newFailure(plan.FailUser, "%v", err)
-		}
-		return &plan.Result{ValuePath: path}, nil
-	}
-	p := onePlan(3)
-	got, _, err := w.do(p)
-	if err != nil || got[0] != 42 || got[1] != 42 || got[2] != 42 {
-		t.Errorf("got %v, %v", got, err)
-	}
-	w.wantFiles()
-	_, err = w.Do(t.Context(), encoded(t, p), Action{Result: func(int, Value) error { return nil }, ResultBytes: 15})
-	if !errors.Is(err, ErrResultTooLarge) {
-		t.Errorf("two files of 8 bytes: %v, want ErrResultTooLarge", err)
-	}
-	w.wantFiles()
-}
-
-func TestResultBound(t *testing.T) {
+	cause := func(k model.CauseKind) *model.Cause { return &model.Cause{Kind: k, Message: "because"} }
+	task := &model.Cause{Kind: model.CauseTask, Message: "because", Stage: model.StageID{Key: "r"}, Detail: detail}
+	bare := &model.Cause{Kind: model.CauseNoProgress, Message: "because", Stage: model.StageID{Key: "gone"}}
 	for _, c := range []struct {
-		name  string
-		bound int64
-		ok    bool
-	}{{"fits", 80, true}, {"does not", 79, false}, {"default", 0, true}, {"none", -1, true}} {
-		t.Run(c.name, func(t *testing.T) {
-			w := start(t, 2)
-			given := 0
-			s, err := w.Do(t.Context(), encoded(t, onePlan(10)), Action{ResultBytes: c.bound, Result: func(int, Value) error {
-				given++
-				return nil
-			}})
-			if c.ok {
-				if err != nil || given != 10 {
-					t.Errorf("%d values, %v", given, err)
-				}
-				return
-			}
-			wantError(t, err, "Collect (main.go:14)", "79 bytes")
-			if !errors.Is(err, ErrResultTooLarge) || s.State != plan.ActionFailed || given > 9 {
-				t.Errorf("%d values, %+v, %v", given, s, err)
-			}
-		})
-	}
-}
-
-func TestBadPlans(t *testing.T) {
-	noTarget := onePlan(1)
-	noTarget.Target = "x"
-	staged := onePlan(1)
-	staged.Stages[0].Sink.Staged = true
-	orphan := newPlan(resultStage("r", widePipe("m"), "m"))
-	blob := onePlan(1)
-	blob.Blobs = []plan.Digest{plan.DigestOf([]byte("x"))}
-	for _, c := range []struct {
-		name string
-		plan []byte
-		want string
+		name    string
+		problem error
+		state   model.ActionState
+		cause   *model.Cause
+		want    plan.ActionState
+		text    string
 	}{
-		{"garbage", []byte("garbage"), "decode"},
-		{"no target", encoded(t, noTarget), "no target stage"},
-		{"no output", encoded(t, staged), "names no output"},
-		{"no parent", encoded(t, orphan), "m"},
-		{"no blob", encoded(t, blob), "not held"},
+		{"done", nil, model.ActionDone, nil, plan.ActionDone, "<nil>"},
+		{"cancelled", nil, model.ActionCancelled, cause(model.CauseCancelled), plan.ActionCancelled, "Collect (main.go:14): because"},
+		{"failed", nil, model.ActionFailed, task, plan.ActionFailed, `Collect (main.go:14): deep: stage "result r", partition 0`},
+		{"storage", disk, model.ActionFailed, cause(model.CausePublish), plan.ActionFailed, "Collect (main.go:14): disk"},
+		{"a stage without detail", nil, model.ActionFailed, bare, plan.ActionFailed, `Collect (main.go:14): because: stage "", partition 0`},
+		{"no cause", nil, model.ActionFailed, nil, plan.ActionFailed, "Collect (main.go:14): failed"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := start(t, 1)
-			_, err := w.Do(t.Context(), c.plan, Action{})
-			wantError(t, err, c.want)
-			if w.fake.total() != 0 {
-				t.Error("a task ran")
-			}
-			if _, _, err := w.do(onePlan(2)); err != nil {
-				t.Errorf("the engine is spoilt: %v", err)
+			a := &action{plan: &work.Plan{Plan: collect(1)}, problem: c.problem, stages: map[plan.StageKey]*stage{}}
+			a.graph()
+			state, err := a.outcome(model.ActionEnd{State: c.state, Cause: c.cause})
+			if state != c.want || fmt.Sprint(err) != c.text {
+				t.Errorf("got %s, %v; want %s, %s", state, err, c.want, c.text)
 			}
 		})
-	}
-}
-
-func TestConcurrentActions(t *testing.T) {
-	w := start(t, 4)
-	var g sync.WaitGroup
-	for n := range 40 {
-		g.Go(func() {
-			// Ten shuffles, each shared by four actions.
-			m := plan.StageKey(fmt.Sprint("m", n%10))
-			p := newPlan(mapStage(m, rangePipe(6), 2), resultStage("r", widePipe(m), m))
-			sum := uint64(0)
-			_, err := w.Do(t.Context(), encoded(t, p), Action{Result: func(_ int, v Value) error {
-				b, err := v.Bytes()
-				sum += number(b)
-				return err
-			}})
-			if err != nil || sum != 42 {
-				t.Errorf("action %d: %d, %v", n, sum, err)
-			}
-		})
-	}
-	g.Wait()
-	if n := w.fake.total(); n != 10*6+40*2 {
-		t.Errorf("%d attempts, want %d: shared stages run once", n, 10*6+40*2)
-	}
-}
-
-// Two actions read one shuffle whose size is open: whatever else they read with
-// it, it has one number of partitions.
-func TestOpenShuffleKeepsItsSize(t *testing.T) {
-	w := start(t, 2)
-	first := twoPlan(2, 0)
-	if _, _, err := w.do(first); err != nil {
-		t.Fatal(err)
-	}
-	second := newPlan(mapStage("m", rangePipe(2), 0), mapStage("o", rangePipe(3), 0), resultStage("j", widePipe("m", "o"), "m", "o"))
-	got, s, err := w.do(second)
-	if err != nil || len(got) != 4 || !s.Stages[0].Skipped {
-		t.Errorf("got %v, %+v, %v; want the 4 partitions of the first action", got, s.Stages, err)
-	}
-}
-
-func TestClose(t *testing.T) {
-	w := start(t, 1)
-	running := make(chan struct{})
-	w.fake.hooks["r"] = func(ctx context.Context, _ *plan.Task) (*plan.Result, *plan.Failure) {
-		close(running)
-		<-ctx.Done()
-		return nil, newFailure(plan.FailKilled, "%v", context.Cause(ctx))
-	}
-	ended := make(chan error)
-	go func() {
-		_, err := w.Do(context.Background(), encoded(t, onePlan(1)), Action{})
-		ended <- err
-	}()
-	<-running
-	go func() {
-		if err := w.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	if err := <-ended; !errors.Is(err, ErrClosed) || !strings.HasPrefix(err.Error(), "Collect (main.go:14): ") {
-		t.Errorf("the action that ran: %v, want ErrClosed", err)
-	}
-	if _, err := w.Do(context.Background(), encoded(t, onePlan(1)), Action{}); !errors.Is(err, ErrClosed) || !strings.HasPrefix(err.Error(), "Collect (main.go:14): ") {
-		t.Errorf("an action afterwards: %v, want ErrClosed", err)
-	}
-}
-
-func BenchmarkThousandTasks(b *testing.B) { benchmark(b, onePlan(1000)) }
-
-func BenchmarkOneTask(b *testing.B) { benchmark(b, onePlan(1)) }
-
-type empty struct{}
-
-func (empty) Run(context.Context, *plan.Plan, *plan.Stage, *plan.Task) (*plan.Result, *plan.Failure) {
-	return &plan.Result{}, nil
-}
-
-func benchmark(b *testing.B, p *plan.Plan) {
-	e := New(Options{Scratch: b.TempDir()}, empty{})
-	defer func() {
-		if err := e.Close(); err != nil {
-			b.Error(err)
-		}
-	}()
-	enc := encoded(b, p)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := e.Do(context.Background(), enc, Action{}); err != nil {
-			b.Fatal(err)
-		}
 	}
 }

@@ -7,19 +7,13 @@ import (
 	"github.com/gordd-project/gordd/rdd/plan"
 )
 
-// Effects is where the scheduler's commands leave the loop. The methods are
-// called from the loop's goroutine, so they may not block and may not send to
-// the loop but through what they start.
-type Effects interface {
-	// Journal keeps a record. When it returns nil, a record that asks for it is
-	// durable, and so are all before it.
+// outlets are where the scheduler's commands leave the loop, grouped by
+// receiver. They are called from the loop's goroutine and keep nothing of the
+// slices.
+type outlets interface {
 	Journal(model.Append) error
-	// Worker passes commands on to one worker, in order.
 	Worker(plan.WorkerID, []model.Command)
-	// Driver passes commands on to the driver of a job, in order.
 	Driver(plan.JobID, []model.Command)
-	// Engine carries out a command for the engine's own side: work on storage,
-	// which is answered by an event, and notes.
 	Engine(model.Command)
 }
 
@@ -36,7 +30,9 @@ const batch = 256
 // loop owns the scheduler: one goroutine that takes events from its inbox.
 type loop struct {
 	machine machine
-	effects Effects
+	effects outlets
+	// seen is shown each event before the scheduler gets it.
+	seen func(model.Event)
 	// idle is called at the end of each turn, and says when it wants another.
 	idle func(now model.Instant) (model.Instant, bool)
 
@@ -60,21 +56,15 @@ type message struct {
 	call  func() model.Event
 }
 
-func newLoop(m machine, e Effects) *loop {
+func newLoop(m machine, e outlets) *loop {
 	return &loop{
-		machine: m, effects: e, zero: time.Now(),
+		machine: m, effects: e, seen: func(model.Event) {}, zero: time.Now(),
 		inbox: make(chan message, batch), quit: make(chan struct{}), done: make(chan struct{}),
 	}
 }
 
-// send gives the loop an event. It may wait for the loop, but not for one that
+// put gives the loop a message. It may wait for the loop, but not for one that
 // has ended.
-func (l *loop) send(ev model.Event) { l.put(message{event: ev}) }
-
-// call runs f in the loop's goroutine and gives the scheduler the event that it
-// returns, if any.
-func (l *loop) call(f func() model.Event) { l.put(message{call: f}) }
-
 func (l *loop) put(m message) {
 	select {
 	case l.inbox <- m:
@@ -153,6 +143,7 @@ func (l *loop) step(now model.Instant, m message) {
 	if ev == nil {
 		return
 	}
+	l.seen(ev)
 	for _, c := range l.machine.Step(now, ev) {
 		l.sort(c)
 	}

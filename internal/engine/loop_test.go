@@ -81,7 +81,7 @@ func TestTurn(t *testing.T) {
 		"published 2": {model.Kill{Receiver: to("b")}, model.Append{Sync: true}, model.Probe{No: 3}},
 		"published 3": {model.Kill{Receiver: to("a")}, model.Result{Action: plan.ActionID{Job: "j"}}, model.Kill{Receiver: to("a")}},
 	})
-	s.loop.send(published(2))
+	s.loop.put(message{event: published(2)})
 	s.loop.turn(message{event: published(1)})
 	want := []string{"published 1", "published 2", "journal", "journal", "engine model.Probe", "worker a: 1", "worker b: 1", "driver j: 1",
 		"published 3", "worker a: 2", "driver j: 1"}
@@ -106,7 +106,7 @@ func TestJournalFailure(t *testing.T) {
 func TestTurnIsBounded(t *testing.T) {
 	s := newScript(nil)
 	for range batch {
-		s.loop.send(published(2))
+		s.loop.put(message{event: published(2)})
 	}
 	s.loop.turn(message{event: published(1)})
 	if len(s.log) != batch {
@@ -123,7 +123,7 @@ func TestTimer(t *testing.T) {
 		synctest.Wait()
 		s.log = nil
 		s.due = s.loop.now().Add(time.Hour)
-		s.loop.send(published(1))
+		s.loop.put(message{event: published(1)})
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		want := []string{"published 1", "model.Tick"}
@@ -131,7 +131,7 @@ func TestTimer(t *testing.T) {
 			t.Errorf("got %q, want %q: one tick when it is due", s.log, want)
 		}
 		s.log, idle = nil, s.loop.now().Add(time.Minute)
-		s.loop.send(published(1))
+		s.loop.put(message{event: published(1)})
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		if !slices.Equal(s.log, want) {
@@ -139,7 +139,7 @@ func TestTimer(t *testing.T) {
 		}
 		close(s.loop.quit)
 		<-s.loop.done
-		s.loop.send(published(1)) // goes nowhere, and does not wait
+		s.loop.put(message{event: published(1)}) // goes nowhere, and does not wait
 	})
 }
 

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/vmihailenco/msgpack/v5"
-
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/rdd/plan"
 	"github.com/gordd-project/gordd/storage"
@@ -17,14 +15,14 @@ import (
 // the same splits, or a shuffle that was made from it could not be used again.
 // It remembers for the same reason how many partitions a shuffle got.
 type sources struct {
-	slots int
+	slots func() int
 
 	mu     sync.Mutex
 	splits map[plan.Files][]storage.Split
 	parts  map[plan.StageKey]int
 }
 
-func newSources(slots int) *sources {
+func newSources(slots func() int) *sources {
 	return &sources{slots: slots, splits: map[plan.Files][]storage.Split{}, parts: map[plan.StageKey]int{}}
 }
 
@@ -97,7 +95,7 @@ func (s *sources) list(ctx context.Context, f plan.Files, found map[plan.Files][
 // others waiting for long. A user who names a number gets it however small the
 // input is.
 func (s *sources) options(f plan.Files) storage.SplitOptions {
-	o := storage.SplitOptions{MinSplits: cmp.Or(f.MinSplits, 2*s.slots), MaxBytes: f.MaxBytes, NoCut: f.Whole}
+	o := storage.SplitOptions{MinSplits: cmp.Or(f.MinSplits, 2*s.slots()), MaxBytes: f.MaxBytes, NoCut: f.Whole}
 	if f.MinSplits > 0 {
 		o.MinBytes = 1
 	}
@@ -114,7 +112,7 @@ func (s *sources) resolve(p *plan.Plan, found map[plan.Files][]storage.Split) er
 			st.Sink.Part.N = s.parts[st.Key]
 		}
 	}
-	err := p.Resolve(plan.Sizes{Slots: s.slots, Splits: func(f *plan.Files) (int, int64, error) {
+	err := p.Resolve(plan.Sizes{Slots: s.slots(), Splits: func(f *plan.Files) (int, int64, error) {
 		var bytes int64
 		for _, sp := range found[*f] {
 			bytes += sp.Bytes()
@@ -156,25 +154,4 @@ func preferences(st *plan.Stage, found map[plan.Files][]storage.Split) [][]strin
 		}
 	}
 	return prefs
-}
-
-// splitsOf encodes what a partition of a stage reads from files.
-func splitsOf(st *plan.Stage, files []*plan.Files, found map[plan.Files][]storage.Split, partition int) ([]plan.PipeSplit, error) {
-	if len(files) == 0 {
-		return nil, nil
-	}
-	reads := st.Pipe.Reads(partition)
-	splits := make([]plan.PipeSplit, len(reads))
-	for i, r := range reads {
-		of := found[*files[r.At]]
-		if r.Partition >= len(of) {
-			return nil, fmt.Errorf("partition %d of %s: its input has %d splits", partition, st.Name, len(of))
-		}
-		b, err := msgpack.Marshal(&of[r.Partition])
-		if err != nil {
-			return nil, fmt.Errorf("encode split: %w", err)
-		}
-		splits[i] = plan.PipeSplit{At: r.At, Split: b}
-	}
-	return splits, nil
 }

@@ -2,8 +2,9 @@ package engine
 
 import (
 	"slices"
-	"sync"
+	"time"
 
+	"github.com/gordd-project/gordd/internal/engine/work"
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/rdd/plan"
 	"github.com/gordd-project/gordd/storage"
@@ -14,8 +15,7 @@ type stage struct {
 	action *action
 	plan   *plan.Stage
 	files  []*plan.Files // of its pipe, once the plan is resolved
-	made   dirs
-	total  int // partitions, once the plan is resolved
+	total  int           // partitions, once the plan is resolved
 	// What follows is for pictures; the last word is the scheduler's.
 	n             int // tasks that the action wants
 	done          int
@@ -24,27 +24,6 @@ type stage struct {
 	skipped       bool
 	counters      plan.Counters
 	first, latest model.Instant // of its attempts
-}
-
-// dirs are directories that are there. It is safe for concurrent use.
-type dirs struct {
-	mu   sync.Mutex
-	made map[string]bool
-}
-
-func (d *dirs) has(dir string) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.made[dir]
-}
-
-func (d *dirs) add(dir string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.made == nil {
-		d.made = map[string]bool{}
-	}
-	d.made[dir] = true
 }
 
 func (s *stage) spec() model.StageSpec {
@@ -83,12 +62,10 @@ func (a *action) sized(found map[plan.Files][]storage.Split) {
 		s.total, s.files = s.plan.N(), s.plan.Pipe.FileSources()
 		s.n = s.total
 	}
-	target := a.stages[a.plan.Target]
-	a.got = make([]bool, target.total)
-	if a.want.Partitions != nil {
-		target.n, _ = slices.BinarySearch(a.want.Partitions, target.total)
+	if target := a.stages[a.plan.Target]; a.want != nil {
+		target.n, _ = slices.BinarySearch(a.want, target.total)
 	}
-	a.e.worker.join(a)
+	a.e.join(a)
 }
 
 // status is a picture of the action.
@@ -154,37 +131,32 @@ func (s *stage) summed(sum model.StageSummary) {
 	s.skipped = sum.Skipped || sum.Ran == 0 && sum.Done == sum.N
 	s.counters = plan.Counters{}
 	if !s.skipped {
-		s.counters = countersOf(sum.Counters)
+		s.counters = work.CountersOf(sum.Counters)
 	}
 }
 
-// counterNames name the counters in the scheduler's messages.
-var counterNames = []string{"rowsIn", "rowsOut", "bytesRead", "shuffleRead", "shuffleWrite", "spilled", "output", "rejected"}
+// pictureEvery is the least time between two pictures of one action.
+const pictureEvery = 100 * time.Millisecond
 
-// fields lists the counters in the order of their names.
-func fields(c *plan.Counters) [8]*int64 {
-	return [8]*int64{&c.RowsIn, &c.RowsOut, &c.BytesRead, &c.ShuffleRead, &c.ShuffleWrite, &c.Spilled, &c.Output, &c.Rejected}
-}
-
-// countersFor gives those that are not zero.
-func countersFor(c plan.Counters) []model.Counter {
-	var list []model.Counter
-	for i, v := range fields(&c) {
-		if *v != 0 {
-			list = append(list, model.Counter{Name: counterNames[i], Value: *v})
-		}
-	}
-	return list
-}
-
-func countersOf(list []model.Counter) (c plan.Counters) {
-	f := fields(&c)
-	for _, l := range list {
-		for i, name := range counterNames {
-			if name == l.Name {
-				*f[i] += l.Value
+// pictures gives drivers what changed and is not too young, and says when the
+// next one is due.
+func (e *Engine) pictures(now model.Instant) (at model.Instant, ok bool) {
+	for _, j := range e.jobs {
+		for _, a := range j.actions {
+			if !a.dirty || a.state.Ended() {
+				continue
+			}
+			if now >= a.pictureAt {
+				a.dirty, a.pictureAt = false, now.Add(pictureEvery)
+				if d := a.driver(); d != nil {
+					d.Picture(a.status(now))
+				}
+				continue
+			}
+			if !ok || a.pictureAt < at {
+				at, ok = a.pictureAt, true
 			}
 		}
 	}
-	return c
+	return at, ok
 }

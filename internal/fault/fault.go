@@ -13,7 +13,7 @@ import (
 
 	"github.com/vmihailenco/msgpack/v5"
 
-	"github.com/gordd-project/gordd/internal/engine"
+	"github.com/gordd-project/gordd/internal/embedded"
 	"github.com/gordd-project/gordd/rdd/plan"
 	"github.com/gordd-project/gordd/shuffle"
 )
@@ -51,10 +51,10 @@ func (f *Faults) Counts() Counts {
 }
 
 // Wrap gives an executor whose attempts fail.
-func (f *Faults) Wrap(ex engine.Executor) engine.Executor { return &executor{ex, f} }
+func (f *Faults) Wrap(ex embedded.Executor) embedded.Executor { return &executor{ex, f} }
 
 type executor struct {
-	engine.Executor
+	embedded.Executor
 	f *Faults
 }
 

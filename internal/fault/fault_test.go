@@ -11,7 +11,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/gordd-project/gordd/internal/engine"
+	"github.com/gordd-project/gordd/internal/embedded"
 	"github.com/gordd-project/gordd/internal/fault"
 	"github.com/gordd-project/gordd/rdd/plan"
 	"github.com/gordd-project/gordd/typed"
@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // session starts one whose tasks fail.
 func session(t *testing.T, f *fault.Faults, attempts int) *typed.Session {
 	t.Helper()
-	ctx := engine.WithTrial(t.Context(), engine.Trial{Wrap: f.Wrap, Attempts: attempts})
+	ctx := embedded.WithTrial(t.Context(), embedded.Trial{Wrap: f.Wrap, Attempts: attempts})
 	scratch := t.TempDir()
 	s, err := typed.NewSession(ctx, typed.Options{Cores: 3, Closures: true, Scratch: scratch, Seed: 1})
 	if err != nil {

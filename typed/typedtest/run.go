@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gordd-project/gordd/internal/engine"
+	"github.com/gordd-project/gordd/internal/embedded"
 	"github.com/gordd-project/gordd/internal/fault"
 	"github.com/gordd-project/gordd/typed"
 )
@@ -108,11 +108,11 @@ func (m mode) run(t *testing.T, c config, f func(t *testing.T, s *typed.Session)
 }
 
 func (m mode) trial(ctx context.Context, seed uint64) context.Context {
-	trial := engine.Trial{Memory: m.memory, Strict: true}
+	trial := embedded.Trial{Memory: m.memory, Strict: true}
 	if m.faults {
 		trial.Wrap, trial.Attempts = fault.New(seed).Wrap, fault.Attempts
 	}
-	return engine.WithTrial(ctx, trial)
+	return embedded.WithTrial(ctx, trial)
 }
 
 func (m mode) session(t *testing.T, c config, scratch string) typed.Options {

@@ -17,7 +17,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/gordd-project/gordd/internal/engine"
+	"github.com/gordd-project/gordd/internal/embedded"
 	"github.com/gordd-project/gordd/internal/fault"
 	"github.com/gordd-project/gordd/typed"
 )
@@ -229,7 +229,7 @@ func (r *runner) run(m mode, first bool) error {
 	m.o.Cores, m.o.Seed, m.o.Policy, m.o.Notices = Cores, 7, typed.Skip(0), notices{r, m.name}
 	ctx := context.Background()
 	if m.tries {
-		ctx = engine.WithTrial(ctx, engine.Trial{
+		ctx = embedded.WithTrial(ctx, embedded.Trial{
 			Wrap: fault.New(r.seed).Wrap, Attempts: fault.Attempts, Memory: least, Strict: true,
 		})
 	}

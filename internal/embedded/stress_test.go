@@ -1,4 +1,4 @@
-package engine
+package embedded
 
 import (
 	"context"
@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/gordd-project/gordd/internal/driver"
+	"github.com/gordd-project/gordd/internal/engine/work"
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/rdd/plan"
 )
@@ -21,18 +23,19 @@ import (
 func (w *world) idle() {
 	w.t.Helper()
 	got := ""
-	for range 2 * batch {
+	for range 500 {
 		answer := make(chan string, 1)
-		w.loop.call(func() model.Event {
-			answer <- fmt.Sprintf("%d actions, %d attempts", len(w.actions), len(w.worker.runs))
+		w.core.Call(func() model.Event {
+			l := w.core.Load()
+			answer <- fmt.Sprintf("%d actions, %d and %d attempts", l.Actions, l.Attempts, w.agent.Attempts())
 			return nil
 		})
 		select {
 		case got = <-answer:
-		case <-w.loop.done:
+		case <-w.core.Done():
 			return
 		}
-		if got == "0 actions, 0 attempts" {
+		if got == "0 actions, 0 and 0 attempts" {
 			return
 		}
 	}
@@ -50,14 +53,14 @@ func TestRollBack(t *testing.T) {
 					return nil, nil
 				}
 				lost = true
-				f := newFailure(plan.FailFetch, "checksum")
+				f := work.NewFailure(plan.FailFetch, "checksum")
 				f.Fetch = &plan.FetchSource{Stage: "m", Map: 1}
 				return nil, f
 			}
 			p := twoPlan(3, 4)
 			p.Stages[0].Class = plan.Indeterminate
 			got, resets := map[int]uint64{}, 0
-			want := Action{Result: func(i int, v Value) error {
+			want := driver.Action{Result: func(i int, v driver.Value) error {
 				b, err := v.Bytes()
 				got[i] += number(b)
 				return err
@@ -122,12 +125,12 @@ func (s stress) bad(_ context.Context, task *plan.Task) (*plan.Result, *plan.Fai
 	}
 	_ = os.WriteFile(filepath.Join(task.Store, task.Attempt+".part"), nil, 0o600)
 	if len(task.Inputs) > 0 && rand.IntN(2) == 0 {
-		f := newFailure(plan.FailFetch, "planned")
+		f := work.NewFailure(plan.FailFetch, "planned")
 		in := task.Inputs[0]
 		f.Fetch = &plan.FetchSource{Stage: in.Stage, Map: rand.IntN(len(in.Outputs))}
 		return nil, f
 	}
-	return nil, newFailure(plan.FailUser, "planned")
+	return nil, work.NewFailure(plan.FailUser, "planned")
 }
 
 func (s stress) action(t *testing.T, r *rand.Rand, n int) {
@@ -135,7 +138,7 @@ func (s stress) action(t *testing.T, r *rand.Rand, n int) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	values, limit := map[int]uint64{}, r.IntN(30)
-	st, err := s.w.Do(ctx, encoded(t, p), Action{Result: func(i int, v Value) error {
+	st, err := s.w.Do(ctx, encoded(t, p), driver.Action{Result: func(i int, v driver.Value) error {
 		b, err := v.Bytes()
 		values[i] = number(b)
 		switch limit--; limit {
@@ -198,6 +201,6 @@ func TestStress(t *testing.T) {
 	if _, _, err := w.do(onePlan(0)); err != nil { // all releases are through
 		t.Error(err)
 	}
-	w.storage.Wait()
+	w.core.Settle()
 	w.wantFiles()
 }

@@ -1,4 +1,4 @@
-package engine
+package embedded
 
 import (
 	"context"
@@ -14,6 +14,9 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/gordd-project/gordd/internal/driver"
+	"github.com/gordd-project/gordd/internal/engine/work"
+	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/rdd/plan"
 	"github.com/gordd-project/gordd/storage"
 )
@@ -30,7 +33,7 @@ func TestTaskFailure(t *testing.T) {
 			return nil, fail
 		}
 		<-ctx.Done() // the others are told when that one has failed
-		return nil, newFailure(plan.FailKilled, "%v", context.Cause(ctx))
+		return nil, work.NewFailure(plan.FailKilled, "%v", context.Cause(ctx))
 	}
 	_, s, err := w.do(twoPlan(20, 2))
 	var se *plan.StageError
@@ -65,13 +68,13 @@ func TestUnrulyExecutor(t *testing.T) {
 			return nil, nil
 		}, []string{"runtime.Goexit"}},
 		{"claims to be killed", func(context.Context, *plan.Task) (*plan.Result, *plan.Failure) {
-			return nil, newFailure(plan.FailKilled, "I wanted to")
+			return nil, work.NewFailure(plan.FailKilled, "I wanted to")
 		}, []string{"I wanted to"}},
 		{"unknown class", func(context.Context, *plan.Task) (*plan.Result, *plan.Failure) {
-			return nil, newFailure(99, "no class")
+			return nil, work.NewFailure(99, "no class")
 		}, []string{"no class"}},
 		{"input", func(context.Context, *plan.Task) (*plan.Result, *plan.Failure) {
-			return nil, newFailure(plan.FailInput, "file changed")
+			return nil, work.NewFailure(plan.FailInput, "file changed")
 		}, []string{"file changed"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -93,7 +96,7 @@ func TestFetchFailure(t *testing.T) {
 	var once atomic.Bool
 	w.fake.hooks["r"] = func(_ context.Context, task *plan.Task) (*plan.Result, *plan.Failure) {
 		if task.Partition == 1 && once.CompareAndSwap(false, true) {
-			f := newFailure(plan.FailFetch, "block is short")
+			f := work.NewFailure(plan.FailFetch, "block is short")
 			f.Fetch = &plan.FetchSource{Stage: "m", Map: 3, Cause: "block is short"}
 			return nil, f
 		}
@@ -112,7 +115,7 @@ func TestFetchFailure(t *testing.T) {
 		t.Errorf("%d map attempts, want 7", n)
 	}
 	w.idle()
-	w.storage.Wait()
+	w.core.Settle()
 	if n := len(filesIn(t, w.dir)); n != 6 {
 		t.Errorf("%d files, want 6: the one that could not be read is gone", n)
 	}
@@ -125,7 +128,7 @@ func TestResultError(t *testing.T) {
 	w := start(t, 2)
 	mine := errors.New("enough")
 	given := 0
-	s, err := w.Do(t.Context(), encoded(t, onePlan(50)), Action{Result: func(int, Value) error {
+	s, err := w.Do(t.Context(), encoded(t, onePlan(50)), driver.Action{Result: func(int, driver.Value) error {
 		given++
 		return mine
 	}})
@@ -232,7 +235,7 @@ func TestSaveFails(t *testing.T) {
 	w := start(t, 2)
 	w.fake.hooks["r"] = func(_ context.Context, task *plan.Task) (*plan.Result, *plan.Failure) {
 		if task.Partition == 5 {
-			return nil, newFailure(plan.FailUser, "bad row")
+			return nil, work.NewFailure(plan.FailUser, "bad row")
 		}
 		return nil, nil
 	}
@@ -272,7 +275,7 @@ func TestTwoActionsOneOutput(t *testing.T) {
 	}
 	first := make(chan error)
 	go func() {
-		_, err := w.Do(context.Background(), encoded(t, savePlan(dir, 1)), Action{})
+		_, err := w.Do(context.Background(), encoded(t, savePlan(dir, 1)), driver.Action{})
 		first <- err
 	}()
 	<-running
@@ -387,7 +390,7 @@ func TestCancel(t *testing.T) {
 		return func(ctx context.Context, _ *plan.Task) (*plan.Result, *plan.Failure) {
 			once.Do(func() { close(reached) })
 			<-ctx.Done()
-			return nil, newFailure(plan.FailKilled, "%v", context.Cause(ctx))
+			return nil, work.NewFailure(plan.FailKilled, "%v", context.Cause(ctx))
 		}
 	}
 	out := filepath.Join(t.TempDir(), "out")
@@ -423,7 +426,7 @@ func TestCancel(t *testing.T) {
 				<-reached
 				cancel(mine)
 			}()
-			s, err := w.Do(ctx, encoded(t, c.plan), Action{})
+			s, err := w.Do(ctx, encoded(t, c.plan), driver.Action{})
 			if !errors.Is(err, mine) || s.State != plan.ActionCancelled || s.Error == "" {
 				t.Errorf("%+v, %v", s, err)
 			}
@@ -442,7 +445,7 @@ func TestCancel(t *testing.T) {
 		w := start(t, 1)
 		ctx, cancel := context.WithCancelCause(context.Background())
 		cancel(mine)
-		if _, err := w.Do(ctx, encoded(t, onePlan(1)), Action{}); !errors.Is(err, mine) || w.fake.total() != 0 {
+		if _, err := w.Do(ctx, encoded(t, onePlan(1)), driver.Action{}); !errors.Is(err, mine) || w.fake.total() != 0 {
 			t.Errorf("%v, %d attempts", err, w.fake.total())
 		}
 	})
@@ -450,7 +453,7 @@ func TestCancel(t *testing.T) {
 		w := start(t, 1)
 		ctx, cancel := context.WithCancelCause(context.Background())
 		given := 0
-		_, err := w.Do(ctx, encoded(t, onePlan(9)), Action{Result: func(int, Value) error {
+		_, err := w.Do(ctx, encoded(t, onePlan(9)), driver.Action{Result: func(int, driver.Value) error {
 			given++
 			cancel(mine)
 			return nil
@@ -468,7 +471,7 @@ func TestCancel(t *testing.T) {
 			cancel(mine)
 			close(p.open)
 		}()
-		if s, err := w.Do(ctx, encoded(t, savePlan("slow://"+out, 2)), Action{}); err != nil || s.State != plan.ActionDone {
+		if s, err := w.Do(ctx, encoded(t, savePlan("slow://"+out, 2)), driver.Action{}); err != nil || s.State != plan.ActionDone {
 			t.Errorf("it is too late to cancel, but %+v, %v", s, err)
 		}
 		if n := len(filesIn(t, out)); n != 4 {
@@ -487,24 +490,24 @@ func TestCancelOneOfTwo(t *testing.T) {
 		case <-goOn:
 			return nil, nil
 		case <-ctx.Done():
-			return nil, newFailure(plan.FailKilled, "%v", context.Cause(ctx))
+			return nil, work.NewFailure(plan.FailKilled, "%v", context.Cause(ctx))
 		}
 	}
 	p := encoded(t, twoPlan(1, 1))
 	ctx, cancel := context.WithCancel(context.Background())
 	first, second := make(chan error), make(chan error)
 	go func() {
-		_, err := w.Do(ctx, p, Action{})
+		_, err := w.Do(ctx, p, driver.Action{})
 		first <- err
 	}()
 	<-running
 	go func() {
-		_, err := w.Do(context.Background(), p, Action{})
+		_, err := w.Do(context.Background(), p, driver.Action{})
 		second <- err
 	}()
 	for n := 0; n < 2; {
 		answer := make(chan int)
-		w.loop.call(func() (ev event) { go func(n int) { answer <- n }(w.planned()); return nil })
+		w.core.Call(func() (ev model.Event) { go func(n int) { answer <- n }(w.core.Load().Running); return nil })
 		n = <-answer
 	}
 	cancel()
@@ -518,16 +521,6 @@ func TestCancelOneOfTwo(t *testing.T) {
 	if n := w.fake.count("m"); n != 1 {
 		t.Errorf("%d attempts of the shared stage, want 1", n)
 	}
-}
-
-// planned counts the actions that run.
-func (e *Engine) planned() (n int) {
-	for _, a := range e.actions {
-		if a.state == plan.ActionRunning {
-			n++
-		}
-	}
-	return n
 }
 
 func TestAttemptThatDoesNotEnd(t *testing.T) {
@@ -546,7 +539,7 @@ func TestAttemptThatDoesNotEnd(t *testing.T) {
 			<-running
 			cancel()
 		}()
-		if _, err := e.Do(ctx, encoded(t, onePlan(1)), Action{}); !errors.Is(err, context.Canceled) {
+		if _, err := e.Do(ctx, encoded(t, onePlan(1)), driver.Action{}); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}
 		wantError(t, e.Close(), `stage "result r", partition 0`, "does not heed its context")

@@ -1,4 +1,4 @@
-package engine
+package embedded
 
 import (
 	"context"
@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gordd-project/gordd/internal/driver"
+	"github.com/gordd-project/gordd/internal/engine/work"
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/rdd/plan"
 )
@@ -18,13 +20,13 @@ func TestTasksStayNearTheCaller(t *testing.T) {
 	w := start(t, 2)
 	other := newPlan(resultStage("other", rangePipe(20)))
 	var next int
-	_, err := w.Do(context.Background(), encoded(t, onePlan(partitions)), Action{Ahead: ahead, Result: func(p int, _ Value) error {
+	_, err := w.Do(context.Background(), encoded(t, onePlan(partitions)), driver.Action{Ahead: ahead, Result: func(p int, _ driver.Value) error {
 		if p != next {
 			t.Errorf("partition %d, want %d", p, next)
 		}
 		next++
 		if p%10 == 0 {
-			if _, err := w.Do(context.Background(), encoded(t, other), Action{}); err != nil {
+			if _, err := w.Do(context.Background(), encoded(t, other), driver.Action{}); err != nil {
 				t.Errorf("an action meanwhile: %v", err)
 			}
 		}
@@ -52,12 +54,12 @@ func TestCallerThatLeaves(t *testing.T) {
 					return nil, nil
 				}
 				<-ctx.Done()
-				return nil, newFailure(plan.FailKilled, "%v", context.Cause(ctx))
+				return nil, work.NewFailure(plan.FailKilled, "%v", context.Cause(ctx))
 			}
 			left := make(chan any)
 			go func() {
 				defer func() { left <- recover() }()
-				_, _ = w.Do(context.Background(), encoded(t, onePlan(10)), Action{Ahead: 3, Result: func(int, Value) error {
+				_, _ = w.Do(context.Background(), encoded(t, onePlan(10)), driver.Action{Ahead: 3, Result: func(int, driver.Value) error {
 					leave()
 					return nil
 				}})
@@ -81,12 +83,9 @@ func TestPanicAfterTheEnd(t *testing.T) {
 	w := start(t, 2)
 	ended := func() bool {
 		answer := make(chan bool)
-		w.loop.call(func() model.Event {
-			all := true
-			for _, a := range w.actions {
-				all = all && a.state.Ended()
-			}
-			go func() { answer <- all }()
+		w.core.Call(func() model.Event {
+			n := w.core.Load().Actions
+			go func() { answer <- n == 0 }()
 			return nil
 		})
 		return <-answer
@@ -103,7 +102,7 @@ func TestPanicAfterTheEnd(t *testing.T) {
 			t.Errorf("recovered %v", v)
 		}
 	}()
-	_, _ = w.Do(context.Background(), encoded(t, onePlan(3)), Action{Result: func(p int, _ Value) error {
+	_, _ = w.Do(context.Background(), encoded(t, onePlan(3)), driver.Action{Result: func(p int, _ driver.Value) error {
 		if p > 0 {
 			panic("left")
 		}
@@ -127,7 +126,7 @@ func TestEndedContextsNameTheAction(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	}
-	s, err := w.Do(ended, encoded(t, onePlan(1)), Action{})
+	s, err := w.Do(ended, encoded(t, onePlan(1)), driver.Action{})
 	check(err)
 	if s.State != plan.ActionPreparing || w.fake.total() != 0 {
 		t.Errorf("%s, %d runs", s.State, w.fake.total())
@@ -136,16 +135,16 @@ func TestEndedContextsNameTheAction(t *testing.T) {
 	w.fake.hooks["r"] = func(ctx context.Context, _ *plan.Task) (*plan.Result, *plan.Failure) {
 		cancel(why)
 		<-ctx.Done()
-		return nil, newFailure(plan.FailKilled, "%v", context.Cause(ctx))
+		return nil, work.NewFailure(plan.FailKilled, "%v", context.Cause(ctx))
 	}
-	s, err = w.Do(during, encoded(t, onePlan(1)), Action{})
+	s, err = w.Do(during, encoded(t, onePlan(1)), driver.Action{})
 	check(err)
 	if s.State != plan.ActionCancelled || s.Error != err.Error() {
 		t.Errorf("%s, %q", s.State, s.Error)
 	}
 	within, cancel := context.WithCancelCause(context.Background())
 	w.fake.clear()
-	_, err = w.Do(within, encoded(t, onePlan(3)), Action{Result: func(p int, _ Value) error {
+	_, err = w.Do(within, encoded(t, onePlan(3)), driver.Action{Result: func(p int, _ driver.Value) error {
 		if cancel(why); p > 0 {
 			t.Errorf("partition %d after the end", p)
 		}

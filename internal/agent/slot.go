@@ -1,4 +1,4 @@
-package engine
+package agent
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"sync"
 
-	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/internal/engine/work"
 	"github.com/gordd-project/gordd/rdd/plan"
 	"github.com/gordd-project/gordd/storage"
 )
@@ -59,26 +59,26 @@ func (q *queue[T]) close() {
 
 // slot runs one attempt after the other. User code that leaves its goroutine
 // takes the slot's along, so another one goes on.
-func (w *worker) slot(dir *scratch) {
+func (a *Agent) slot(dir *scratch) {
 	left := true
 	defer func() {
 		if left {
-			w.slots.Go(func() { w.slot(dir) })
+			a.slots.Go(func() { a.slot(dir) })
 		}
 	}()
 	for {
-		r, ok := w.queue.take()
+		r, ok := a.queue.take()
 		if !ok {
 			break
 		}
-		w.attempt(r, dir)
+		a.attempt(r, dir)
 	}
 	left = false
 	dir.remove()
 }
 
 // attempt runs one attempt and reports it, however it ends.
-func (w *worker) attempt(r *run, dir *scratch) {
+func (a *Agent) attempt(r *run, dir *scratch) {
 	var res *plan.Result
 	var f *plan.Failure
 	ended := false
@@ -89,9 +89,9 @@ func (w *worker) attempt(r *run, dir *scratch) {
 		switch {
 		case f != nil:
 		case r.ctx.Err() != nil: // too late to count
-			f = newFailure(plan.FailKilled, "%v", context.Cause(r.ctx))
+			f = work.NewFailure(plan.FailKilled, "%v", context.Cause(r.ctx))
 		case res == nil:
-			f = newFailure(plan.FailInfra, "executor gave neither result nor failure")
+			f = work.NewFailure(plan.FailInfra, "executor gave neither result nor failure")
 		}
 		if f != nil {
 			res = nil
@@ -99,43 +99,43 @@ func (w *worker) attempt(r *run, dir *scratch) {
 		}
 		dir.clean()
 		r.cancel(nil)
-		w.e.loop.call(func() model.Event { return w.done(r, res, f) })
+		a.o.Call(func() { a.done(r, res, f) })
 	}()
-	res, f = w.execute(r, dir)
+	res, f = a.execute(r, dir)
 	ended = true
 }
 
-func (w *worker) execute(r *run, dir *scratch) (*plan.Result, *plan.Failure) {
+func (a *Agent) execute(r *run, dir *scratch) (*plan.Result, *plan.Failure) {
 	if r.ctx.Err() != nil {
-		return nil, newFailure(plan.FailKilled, "%v", context.Cause(r.ctx))
+		return nil, work.NewFailure(plan.FailKilled, "%v", context.Cause(r.ctx))
 	}
 	t, f := r.task(dir)
 	if f != nil {
 		return nil, f
 	}
-	return w.ex.Run(r.ctx, r.stage.action.plan, r.stage.plan, t)
+	return a.o.Executor.Run(r.ctx, r.launch, t)
 }
 
 // task is the attempt with everything that an executor needs.
 func (r *run) task(dir *scratch) (*plan.Task, *plan.Failure) {
-	st := r.stage
-	t := &plan.Task{Action: st.action.id, Stage: st.plan.Key, Gen: int(r.id.Gen), Partition: r.id.Partition,
-		Attempt: r.name, Values: r.values, Store: r.store}
+	l := r.launch
+	t := &plan.Task{Action: l.Action, Stage: l.Stage.Key, Gen: int(r.id.Gen), Partition: r.id.Partition,
+		Attempt: r.name, Values: r.values, Store: r.store.path}
 	for _, in := range r.inputs {
 		t.Inputs = append(t.Inputs, plan.ShuffleInput{Stage: in.key, Outputs: in.encoded})
 	}
 	var err error
-	if t.Splits, err = splitsOf(st.plan, st.files, st.action.found, t.Partition); err != nil {
-		return nil, newFailure(plan.FailInfra, "%v", err)
+	if t.Splits, err = l.Splits(t.Partition); err != nil {
+		return nil, work.NewFailure(plan.FailInfra, "%v", err)
 	}
-	if err := st.makeStore(r.store); err != nil {
+	if err := r.store.make(); err != nil {
 		return nil, noRoom(err)
 	}
 	if t.Scratch, err = dir.get(); err != nil {
 		return nil, noRoom(err)
 	}
-	if st.plan.Sink.Staged {
-		if t.Staged, err = st.stagedFile(r.id); err != nil {
+	if l.Stage.Sink.Staged {
+		if t.Staged, err = r.stagedFile(); err != nil {
 			return nil, noRoom(err)
 		}
 	}
@@ -144,7 +144,7 @@ func (r *run) task(dir *scratch) (*plan.Task, *plan.Failure) {
 
 // noRoom is the failure for a directory that cannot be made.
 func noRoom(err error) *plan.Failure {
-	f := newFailure(plan.FailResource, "%v", err)
+	f := work.NewFailure(plan.FailResource, "%v", err)
 	var pe *os.PathError
 	var se *storage.PathError
 	switch {
@@ -156,41 +156,68 @@ func noRoom(err error) *plan.Failure {
 	return f
 }
 
-// makeStore makes the directory once.
-func (s *stage) makeStore(dir string) error {
-	if s.made.has(dir) {
+// make makes the directory once.
+func (p *place) make() error {
+	if p.made.has(p.path) {
 		return nil
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(p.path, 0o700); err != nil {
 		return err
 	}
-	s.made.add(dir)
+	p.made.add(p.path)
 	return nil
+}
+
+// dirs are directories that are there. It is safe for concurrent use.
+type dirs struct {
+	mu   sync.Mutex
+	made map[string]bool
+}
+
+func (d *dirs) has(dir string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.made[dir]
+}
+
+func (d *dirs) add(dir string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.made == nil {
+		d.made = map[string]bool{}
+	}
+	d.made[dir] = true
 }
 
 // stagedFile names the file that an attempt writes, in a directory that is made
 // once for each generation.
-func (s *stage) stagedFile(id model.AttemptID) (string, error) {
-	out := s.action.out
-	dir := storage.Join(out.Staging(), strconv.Itoa(int(id.Gen)))
-	if !s.made.has(dir) {
+func (r *run) stagedFile() (string, error) {
+	out, err := work.Committer(r.launch.Action, r.launch.Plan.Output)
+	if err != nil {
+		return "", err
+	}
+	dir := storage.Join(out.Staging(), strconv.Itoa(int(r.id.Gen)))
+	if !r.store.made.has(dir) {
 		fs, path, err := storage.Lookup(dir)
 		if err != nil {
 			return "", err
 		}
-		if err := fs.MkdirAll(s.action.ctx, path); err != nil {
+		if err := fs.MkdirAll(r.ctx, path); err != nil {
 			return "", err
 		}
-		s.made.add(dir)
+		r.store.made.add(dir)
 	}
-	return out.AttemptPath(attemptOf(id)), nil
+	return out.AttemptPath(work.StagedBy(r.id)), nil
 }
 
 // discard removes what an attempt that does not count left behind.
 func (r *run) discard() {
-	removeNamed(r.store, r.name)
-	if a := r.stage.action; a.out != nil && r.stage.plan.Sink.Staged {
-		_ = a.out.Discard(context.WithoutCancel(a.ctx), attemptOf(r.id))
+	removeNamed(r.store.path, r.name)
+	if !r.launch.Stage.Sink.Staged {
+		return
+	}
+	if out, err := work.Committer(r.launch.Action, r.launch.Plan.Output); err == nil {
+		_ = out.Discard(context.WithoutCancel(r.ctx), work.StagedBy(r.id))
 	}
 }
 

@@ -1,4 +1,4 @@
-package engine
+package agent
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/gordd-project/gordd/internal/engine/work"
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/rdd/plan"
 )
@@ -117,14 +118,26 @@ func TestRemoveNamed(t *testing.T) {
 	}
 	removeNamed(dir, "1.4")
 	removeNamed(filepath.Join(dir, "none"), "1.4")
-	if got, want := filesIn(t, dir), []string{"1.42.shuffle", "11.4", "other"}; !slices.Equal(got, want) {
+	if got, want := names(t, dir), []string{"1.42.shuffle", "11.4", "other"}; !slices.Equal(got, want) {
 		t.Errorf("left %q, want %q", got, want)
 	}
 }
 
+func names(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
 func TestReport(t *testing.T) {
 	from := model.AttemptID{Partition: 1, Term: 1, Seq: 9}
-	r := &run{inputs: []*input{{key: "m", outputs: []model.MapOutput{{Partition: 0}, {Partition: 1, Attempt: from}}}}}
+	r := &run{launch: &work.Launch{}, inputs: []*input{{key: "m", outputs: []model.MapOutput{{Partition: 0}, {Partition: 1, Attempt: from}}}}}
 	fetch := func(key plan.StageKey, i int) *plan.Failure {
 		return &plan.Failure{Class: plan.FailFetch, Row: -1, Fetch: &plan.FetchSource{Stage: key, Map: i}}
 	}
@@ -151,7 +164,7 @@ func TestReport(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r.killed = c.killed
-			ev := r.report(model.From{}, c.f)
+			ev := r.report(model.From{}, c.f, true)
 			if ev.Class != c.want || (ev.Source != nil) != c.source || c.source && ev.Source.Attempt != from {
 				t.Errorf("got %s with source %+v", ev.Class, ev.Source)
 			}
@@ -166,58 +179,20 @@ func TestReport(t *testing.T) {
 	}
 }
 
-func TestEnded(t *testing.T) {
-	mine, disk := fmt.Errorf("mine"), fmt.Errorf("disk")
-	detail, err := plan.Encode(&plan.Failure{Message: "deep", Row: -1, Offset: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	cause := func(k model.CauseKind) *model.Cause { return &model.Cause{Kind: k, Message: "because"} }
-	task := &model.Cause{Kind: model.CauseTask, Message: "because", Stage: model.StageID{Key: "r"}, Detail: detail}
-	bare := &model.Cause{Kind: model.CauseNoProgress, Message: "because", Stage: model.StageID{Key: "gone"}}
-	for _, c := range []struct {
-		name    string
-		asked   error
-		problem error
-		state   model.ActionState
-		cause   *model.Cause
-		want    plan.ActionState
-		text    string
-	}{
-		{"done", nil, nil, model.ActionDone, nil, plan.ActionDone, "<nil>"},
-		{"done, but asked to end", mine, nil, model.ActionDone, nil, plan.ActionFailed, "mine"},
-		{"cancelled as asked", mine, nil, model.ActionCancelled, cause(model.CauseCancelled), plan.ActionFailed, "mine"},
-		{"cancelled by somebody", nil, nil, model.ActionCancelled, cause(model.CauseCancelled), plan.ActionCancelled, "Collect (main.go:14): because"},
-		{"failed before it was asked", mine, nil, model.ActionFailed, task, plan.ActionFailed, `Collect (main.go:14): deep: stage "result r", partition 0`},
-		{"storage", nil, disk, model.ActionFailed, cause(model.CausePublish), plan.ActionFailed, "Collect (main.go:14): disk"},
-		{"a stage without detail", nil, nil, model.ActionFailed, bare, plan.ActionFailed, `Collect (main.go:14): because: stage "", partition 0`},
-		{"no cause", nil, nil, model.ActionFailed, nil, plan.ActionFailed, "Collect (main.go:14): failed"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			a := &action{plan: onePlan(1), cause: c.asked, as: plan.ActionFailed, problem: c.problem, stages: map[plan.StageKey]*stage{}}
-			a.graph()
-			state, err := a.ended(model.ActionEnd{State: c.state, Cause: c.cause})
-			if state != c.want || fmt.Sprint(err) != c.text {
-				t.Errorf("got %s, %v; want %s, %s", state, err, c.want, c.text)
-			}
-		})
-	}
-}
-
 func TestLocations(t *testing.T) {
-	w := &worker{where: map[plan.StageKey]*input{}}
+	w := New(Options{})
 	out := func(i int, what string) model.MapOutput {
 		return model.MapOutput{Partition: i, Output: []byte(what)}
 	}
 	want := func(text string) {
 		t.Helper()
-		if got := fmt.Sprintf("%s", w.where["m"].encoded); got != text {
+		if got := fmt.Sprintf("%s", w.where[inputKey{key: "m"}].encoded); got != text {
 			t.Errorf("got %s, want %s", got, text)
 		}
 	}
 	w.locate(model.Locations{Key: "m", Full: true, Outputs: []model.MapOutput{out(1, "b"), out(0, "a"), out(2, "c")}})
 	want("[a b c]")
-	first := w.where["m"]
+	first := w.where[inputKey{key: "m"}]
 	w.locate(model.Locations{Key: "m", Lost: []int{1}})
 	want("[a c]")
 	w.locate(model.Locations{Key: "m", Outputs: []model.MapOutput{out(1, "B"), out(2, "C")}})

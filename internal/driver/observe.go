@@ -1,15 +1,10 @@
-package engine
+package driver
 
 import (
 	"sync"
-	"time"
 
-	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/rdd/plan"
 )
-
-// pictureEvery is the least time between two pictures of one action.
-const pictureEvery = 100 * time.Millisecond
 
 // observer hands pictures to a function that may be slow: a picture that was
 // not looked at when the next one comes is skipped, but for an action's last.
@@ -94,23 +89,4 @@ func (o *observer) close() {
 	o.mu.Unlock()
 	o.poke()
 	<-o.done
-}
-
-// pictures gives the observer what changed and is not too young, and says when
-// the next one is due.
-func (e *Engine) pictures(now model.Instant) (at model.Instant, ok bool) {
-	for _, a := range e.actions {
-		if !a.dirty || a.state.Ended() {
-			continue
-		}
-		if now >= a.pictureAt {
-			a.dirty, a.pictureAt = false, now.Add(pictureEvery)
-			e.watch.put(a.status(now), nil)
-			continue
-		}
-		if !ok || a.pictureAt < at {
-			at, ok = a.pictureAt, true
-		}
-	}
-	return at, ok
 }

@@ -1,64 +1,24 @@
-package engine
+package driver
 
 import (
 	"context"
 	"errors"
-	"os"
+	"fmt"
 	"time"
 
-	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/rdd/plan"
 )
 
-// Do runs one action: encoded is its plan. It blocks until the action has ended
-// and nothing works for it any more, and returns its last picture with the
-// error it ended with: a *plan.StageError when a task failed, an error that
-// wraps storage's for inputs and output, or the cause of ctx when that ended
-// first, the error of Action.Result as it is. An action that is publishing its output when ctx
-// ends is done all the same. Attempts that do not heed their context within a
-// second are left to themselves.
-func (e *Engine) Do(ctx context.Context, encoded []byte, want Action) (plan.ActionStatus, error) {
-	a, err := e.newAction(encoded, want)
-	if err != nil {
-		return plan.ActionStatus{}, err
-	}
-	if err := e.enter(); err != nil {
-		return plan.ActionStatus{}, a.wrap(err)
-	}
-	defer e.doing.Done()
-	if err := context.Cause(ctx); err != nil {
-		return plan.ActionStatus{}, a.wrap(err)
-	}
-	if err := e.blobs.Hold(a.plan.Blobs); err != nil {
-		return plan.ActionStatus{}, a.wrap(err)
-	}
-	a.ctx, a.cancel = context.WithCancelCause(e.ctx)
-	defer a.cancel(nil)
-	e.loop.call(a.begin)
-	w := waiter{a: a, held: map[int]Value{}}
-	w.wait(ctx)
-	if a.seen != nil {
-		<-a.seen
-	}
-	return w.end()
-}
-
-func (e *Engine) enter() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closed {
-		return ErrClosed
-	}
-	e.doing.Add(1)
-	return nil
-}
+// grace is how long attempts have to end after they were told to: with what
+// a program does afterwards it is one second.
+const grace = 700 * time.Millisecond
 
 // waiter is the side of an action that its caller waits on.
 type waiter struct {
 	a    *action
-	next int           // how many of the wanted values were given
-	held map[int]Value // those before their turn, by partition
-	gone error         // why the caller wants no more
+	next int              // how many of the wanted values were given
+	held map[int]delivery // those before their turn, by partition
+	gone error            // why the caller wants no more
 	as   plan.ActionState
 	late *time.Timer   // set when the action shall end
 	over chan struct{} // the action's quiet, once it has ended
@@ -91,12 +51,11 @@ func (w *waiter) run(ctx context.Context) {
 		case <-w.a.told:
 			w.deliver(ctx)
 		case <-w.over:
-			_ = os.RemoveAll(w.a.e.resultDir(w.a.id.N))
 			return
 		case <-w.due():
 			w.late = nil
 			if w.over != nil {
-				w.abandon()
+				w.a.c.o.Link.Abandon(w.a.id)
 				return
 			}
 			// It is publishing, which is a matter of renames, and better whole.
@@ -116,7 +75,7 @@ func (w *waiter) due() <-chan time.Time {
 func (w *waiter) leave(as plan.ActionState, cause error) {
 	if w.gone == nil {
 		w.gone, w.as = cause, as
-		w.a.e.loop.call(func() model.Event { return w.a.stop(as, cause) })
+		w.a.stop(as, cause)
 	}
 	w.hurry()
 }
@@ -142,9 +101,9 @@ func (w *waiter) deliver(ctx context.Context) {
 			w.reset(ctx)
 			continue
 		}
-		w.held[d.partition] = d.value
-		for v, ok := w.turn(); ok; v, ok = w.turn() {
-			w.give(ctx, v)
+		w.held[d.partition] = d
+		for d, ok := w.turn(); ok; d, ok = w.turn() {
+			w.give(ctx, d)
 		}
 	}
 	if over && w.a.final.State != plan.ActionDone {
@@ -166,35 +125,35 @@ func (w *waiter) partition() int {
 
 // turn says whether the next value is there. Until then the others wait, large
 // ones in their files.
-func (w *waiter) turn() (Value, bool) {
-	v, ok := w.held[w.partition()]
-	return v, ok
+func (w *waiter) turn() (delivery, bool) {
+	d, ok := w.held[w.partition()]
+	return d, ok
 }
 
 // give passes the next value on.
-func (w *waiter) give(ctx context.Context, v Value) {
-	a, partition := w.a, w.partition()
+func (w *waiter) give(ctx context.Context, d delivery) {
+	a, partition := w.a, d.partition
 	delete(w.held, partition)
 	w.next++
-	defer v.drop()
+	defer d.value.drop()
 	switch {
 	case w.gone != nil:
 	case ctx.Err() != nil:
 		w.cancel(ctx)
 	case a.want.Result != nil:
-		if err := a.want.Result(partition, v); err != nil {
+		if err := a.want.Result(partition, d.value); err != nil {
 			w.leave(plan.ActionFailed, err)
 		}
 	}
 	if a.want.Ahead > 0 {
-		a.e.loop.call(func() model.Event { return a.taken(partition) })
+		a.c.o.Link.Taken(a.id, d.gen, partition)
 	}
 }
 
 // reset forgets the values so far.
 func (w *waiter) reset(ctx context.Context) {
-	for _, v := range w.held {
-		v.drop()
+	for _, d := range w.held {
+		d.value.drop()
 	}
 	clear(w.held)
 	w.next = 0
@@ -205,21 +164,6 @@ func (w *waiter) reset(ctx context.Context) {
 	case w.a.want.Reset != nil:
 		w.a.want.Reset()
 	}
-}
-
-// abandon gives up on attempts that do not end. Staging is cleared now, since
-// the process may end before they do, and again after them.
-func (w *waiter) abandon() {
-	a := w.a
-	a.e.loop.call(func() model.Event {
-		if a.tasks > 0 {
-			a.log.Warn("attempts do not heed their context", "attempts", a.tasks)
-		}
-		if a.collect {
-			a.work(a.removeStaging)
-		}
-		return nil
-	})
 }
 
 // end gives what Do returns. Files that appeared are there whatever the caller
@@ -234,4 +178,9 @@ func (w *waiter) end() (plan.ActionStatus, error) {
 		s.State, s.Error = w.as, err.Error()
 	}
 	return s, err
+}
+
+func tooLarge(bound int64) error {
+	return fmt.Errorf("%w: more than %d bytes: keep them distributed, save them to files, or raise the bound",
+		ErrResultTooLarge, bound)
 }

@@ -1,4 +1,4 @@
-package engine
+package driver
 
 import (
 	"bytes"
@@ -13,6 +13,18 @@ type Value struct {
 	bytes []byte
 	path  string
 	size  int64
+}
+
+// Inline is a value that is in memory.
+func Inline(b []byte) Value { return Value{bytes: b, size: int64(len(b))} }
+
+// InFile is a value in a file, which goes when it was used.
+func InFile(path string) Value {
+	v := Value{path: path}
+	if fi, err := os.Stat(path); err == nil {
+		v.size = fi.Size()
+	}
+	return v
 }
 
 // Len returns the number of bytes.

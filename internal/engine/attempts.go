@@ -1,0 +1,165 @@
+package engine
+
+import (
+	"slices"
+
+	"github.com/gordd-project/gordd/internal/engine/work"
+	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/rdd/plan"
+)
+
+// attempt is an attempt that was launched and is not acknowledged, as the
+// engine follows it: for pictures, and to know when an action is at rest.
+type attempt struct {
+	id       model.AttemptID
+	worker   plan.WorkerID
+	owner    *action  // that waits for its end
+	stages   []*stage // in all actions that follow the stage
+	killed   bool
+	finished bool
+	done     bool // with success
+	counters plan.Counters
+}
+
+// attemptKey is the part of an attempt's id that alone is unique.
+type attemptKey struct {
+	term model.Term
+	seq  uint64
+}
+
+func keyOf(id model.AttemptID) attemptKey { return attemptKey{id.Term, id.Seq} }
+
+// launched dresses a launch and follows its attempts. It gives nil, and fails
+// the attempts, when no action wants them.
+func (e *Engine) launched(w plan.WorkerID, c model.Launch) *work.Launch {
+	stages := e.following(c.Stage)
+	if len(stages) == 0 {
+		for _, t := range c.Tasks {
+			e.loop.reply(model.TaskFailed{From: e.froms[w], Attempt: t.Attempt, Class: model.Refused, Message: "no action wants it"})
+		}
+		return nil
+	}
+	first := stages[0]
+	now := e.loop.now()
+	made := make([]attempt, len(c.Tasks))
+	for i, t := range c.Tasks {
+		made[i] = attempt{id: t.Attempt, worker: w, owner: first.action, stages: stages}
+		e.attempts[keyOf(t.Attempt)] = &made[i]
+		first.action.tasks++
+		for _, st := range stages {
+			st.started(now)
+		}
+	}
+	return &work.Launch{Launch: c, Action: first.action.id, Plan: first.action.plan, Stage: first.plan,
+		Files: first.files, Found: first.action.found}
+}
+
+// following finds a stage in the actions that are under way, the oldest first.
+func (e *Engine) following(id model.StageID) []*stage {
+	var found []*stage
+	j := e.jobs[id.Job]
+	if j == nil {
+		return nil
+	}
+	for _, a := range j.actions {
+		if id.Action != 0 && id.Action != a.id.N || a.state.Ended() {
+			continue
+		}
+		if st := a.stages[id.Key]; st != nil && a.found != nil {
+			found = append(found, st)
+		}
+	}
+	slices.SortFunc(found, func(a, b *stage) int { return a.action.id.N - b.action.id.N })
+	return found
+}
+
+// seen looks at an event before the scheduler does.
+func (e *Engine) seen(ev model.Event) {
+	switch ev := ev.(type) {
+	case model.Attach:
+		e.froms[ev.Worker] = ev.From
+	case model.TaskDone:
+		if t := e.attempts[keyOf(ev.Attempt)]; t != nil && !t.finished {
+			t.done, t.counters = true, work.CountersOf(ev.Counters)
+			e.finished(t, false)
+		}
+	case model.TaskFailed:
+		if t := e.attempts[keyOf(ev.Attempt)]; t != nil && !t.finished {
+			e.finished(t, !t.killed)
+		}
+	}
+}
+
+// finished takes note of an attempt's end.
+func (e *Engine) finished(t *attempt, failed bool) {
+	now := e.loop.now()
+	t.finished = true
+	for _, st := range t.stages {
+		st.stopped(now, failed)
+	}
+	t.owner.tasks--
+	t.owner.settle()
+}
+
+// acknowledged is the scheduler's last word about attempts.
+func (e *Engine) acknowledged(c model.Ack) {
+	for _, id := range c.Attempts {
+		t := e.attempts[keyOf(id)]
+		if t == nil || !t.finished {
+			continue
+		}
+		delete(e.attempts, keyOf(id))
+		if t.done && c.Keep {
+			for _, st := range t.stages {
+				st.won(t.counters)
+			}
+		}
+	}
+}
+
+// workerLost forgets the attempts of a worker, of which nobody will hear.
+func (e *Engine) workerLost(w plan.WorkerID) {
+	for key, t := range e.attempts {
+		if t.worker != w {
+			continue
+		}
+		delete(e.attempts, key)
+		if !t.finished {
+			e.finished(t, false)
+		}
+	}
+}
+
+// join lets an action follow the attempts that run already at stages it shares.
+func (e *Engine) join(a *action) {
+	now := e.loop.now()
+	for _, t := range e.attempts {
+		st := a.stages[t.id.Stage.Key]
+		if st == nil || t.id.Stage.Job != a.id.Job || t.id.Stage.Action != 0 || t.finished {
+			continue
+		}
+		t.stages = append(slices.Clip(t.stages), st)
+		st.started(now)
+	}
+}
+
+// handOver finds other actions for the attempts of one that has ended and that
+// nobody told to end.
+func (e *Engine) handOver(a *action) {
+	if a.tasks == 0 {
+		return
+	}
+	for _, t := range e.attempts {
+		if t.owner != a || t.finished || t.killed {
+			continue
+		}
+		for _, st := range t.stages {
+			if st.action != a && !st.action.state.Ended() {
+				t.owner = st.action
+				a.tasks--
+				t.owner.tasks++
+				break
+			}
+		}
+	}
+}

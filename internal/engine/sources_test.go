@@ -1,0 +1,49 @@
+package engine
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/gordd-project/gordd/rdd/plan"
+	"github.com/gordd-project/gordd/storage"
+)
+
+func TestPreferences(t *testing.T) {
+	a, b := plan.Files{Paths: "a"}, plan.Files{Paths: "b"}
+	found := map[plan.Files][]storage.Split{a: {{}, {Hosts: []string{"h1", "h2"}}}, b: {{Hosts: []string{"h3"}}}}
+	pipe := func(f *plan.Files, n int) plan.Pipe { return plan.Pipe{Source: plan.Source{Files: f}, N: n} }
+	st := plan.Stage{Pipe: plan.Pipe{N: 3, Source: plan.Source{Union: []plan.Pipe{pipe(&a, 2), pipe(&b, 1)}}}}
+	got := preferences(&st, found)
+	if want := [][]string{nil, {"h1", "h2"}, {"h3"}}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := preferences(&st, map[plan.Files][]storage.Split{a: {{}, {}}, b: {{}}}); got != nil {
+		t.Errorf("got %q for splits without hosts", got)
+	}
+}
+
+// What nobody can ask for any more is not remembered, however long a session
+// lives.
+func TestSourcesForget(t *testing.T) {
+	s := newSources(func() int { return 1 })
+	f := plan.Files{ID: 1, Paths: "file://" + t.TempDir()}
+	if err := os.WriteFile(filepath.Join(strings.TrimPrefix(f.Paths, "file://"), "a"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := &plan.Plan{Action: "Collect", Target: "m", Stages: []plan.Stage{{Key: "m", Kind: plan.MapStage, Pipe: plan.Pipe{Source: plan.Source{Files: &f}},
+		Sink: plan.Sink{Part: &plan.Partitioner{Kind: plan.HashPartitioner, N: 2}}}}}
+	if _, _, err := s.plan(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.splits) != 1 || s.parts["m"] != 2 {
+		t.Errorf("it knows %v and %v", s.splits, s.parts)
+	}
+	s.forget("m")
+	s.forgetFiles(f)
+	if len(s.splits)+len(s.parts) != 0 {
+		t.Errorf("it still knows %v and %v", s.splits, s.parts)
+	}
+}
