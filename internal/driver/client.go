@@ -157,11 +157,8 @@ func (a *action) wrap(err error) error { return work.Wrap(a.plan, err) }
 func (c *Client) begin(a *action) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch {
-	case c.closed:
-		return a.wrap(ErrClosed)
-	case c.ended != nil:
-		return a.wrap(c.ended)
+	if err := c.noMore(); err != nil {
+		return a.wrap(err)
 	}
 	c.lastN++
 	a.id = plan.ActionID{Job: c.o.Job, N: c.lastN}
@@ -174,6 +171,21 @@ func (c *Client) begin(a *action) error {
 	}
 	c.doing.Add(1)
 	return nil
+}
+
+// noMore says why no action begins any more. The mutex is held.
+func (c *Client) noMore() error {
+	if c.closed {
+		return ErrClosed
+	}
+	return c.ended
+}
+
+// over is noMore for who does not hold the mutex.
+func (c *Client) over() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.noMore()
 }
 
 // leave forgets an action whose Do returns.
@@ -350,6 +362,9 @@ func (c *Client) Do(ctx context.Context, encoded []byte, want Action) (plan.Acti
 	a, err := c.newAction(encoded, want)
 	if err != nil {
 		return plan.ActionStatus{}, err
+	}
+	if err := c.over(); err != nil { // which is why ctx has ended, if it has
+		return plan.ActionStatus{}, a.wrap(err)
 	}
 	if err := context.Cause(ctx); err != nil {
 		return plan.ActionStatus{}, a.wrap(err)

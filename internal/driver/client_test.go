@@ -146,6 +146,11 @@ func TestNothingBegins(t *testing.T) {
 	want("somebody said so")
 	e.client.Close()
 	want(ErrClosed.Error())
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := e.client.Do(ctx, enc, Action{}); !errors.Is(err, ErrClosed) {
+		t.Errorf("got %v: that it is closed says more than that the context ended", err)
+	}
 	if _, err := e.client.Do(context.Background(), []byte("x"), Action{}); err == nil {
 		t.Error("bytes that are no plan")
 	}
