@@ -3,6 +3,7 @@ package rdd
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"runtime"
 	"slices"
@@ -88,6 +89,8 @@ func TestPlanCoPartitioned(t *testing.T) {
 		shuffles int
 	}{
 		{"a reduction again", sum.Wide(addUp(), here(), wide("map")), 1},
+		{"after MapValuesWithKey", sum.Narrow(MapValuesWithKeyOp(func(k, v int64) int64 { return k + v }), here(), true).Wide(addUp(), here(), wide("map")), 1},
+		{"after FlatMapValues", sum.Narrow(FlatMapValuesOp[int64](func(v int64) iter.Seq[int64] { return slices.Values([]int64{v, v}) }), here(), true).Wide(addUp(), here(), wide("map")), 1},
 		{"after MapValues", sum.Narrow(keep, here(), true).Wide(addUp(), here(), wide("map")), 1},
 		{"after Map", sum.Narrow(drop, here(), false).Wide(addUp(), here(), wide("map")), 2},
 		{"joined with itself", sum.Wide(join(), here(), both, sum), 1},

@@ -148,6 +148,28 @@ func MapValuesOp[K, V, W any](f func(V) W) *Op {
 	return of((*K)(nil), MapOp(func(p Pair[K, V]) Pair[K, W] { return Pair[K, W]{Key: p.Key, Value: f(p.Value)} }).As("MapValues", f))
 }
 
+// MapValuesWithKeyOp makes another value of each key and value, and keeps the
+// key.
+func MapValuesWithKeyOp[K, V, W any](f func(K, V) W) *Op {
+	return MapOp(func(p Pair[K, V]) Pair[K, W] { return Pair[K, W]{Key: p.Key, Value: f(p.Key, p.Value)} }).As("MapValuesWithKey", f)
+}
+
+// FlatMapValuesOp pairs the key with every value of the sequence that f makes
+// of its value.
+func FlatMapValuesOp[K, V, W any](f func(V) iter.Seq[W]) *Op {
+	return of((*K)(nil), narrow("FlatMapValues", f, (*Rows[Pair[K, W]])(nil), func(_ *Task, _ []any, inAny, outAny any) {
+		in, out := inAny.(*Rows[Pair[K, V]]), outAny.(*Rows[Pair[K, W]])
+		for i, row := range in.Rows {
+			in.Row = i
+			for w := range f(row.Value) {
+				if !out.Push(Pair[K, W]{Key: row.Key, Value: w}) && !out.Flush() {
+					return
+				}
+			}
+		}
+	}))
+}
+
 // KeysOp gives the key of each pair.
 func KeysOp[K, V any]() *Op {
 	return of((*Pair[K, V])(nil), MapOp(func(p Pair[K, V]) K { return p.Key }).As("Keys", nil))

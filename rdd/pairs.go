@@ -1,6 +1,9 @@
 package rdd
 
-import "iter"
+import (
+	"cmp"
+	"iter"
+)
 
 // The operators of a PairRDD take functions of key and value.
 
@@ -52,6 +55,12 @@ func PairMapPartitionsOp[K, V, U any](f func(*Task, iter.Seq2[K, V]) iter.Seq[U]
 	return MapPartitionsOp(func(t *Task, pairs iter.Seq[Pair[K, V]]) iter.Seq[U] {
 		return f(t, unpair(pairs))
 	}).As("MapPartitions", f)
+}
+
+// PairSortByOp sorts pairs by what f gives for them; pairs for which that is
+// equal stay in order.
+func PairSortByOp[K, V any, S cmp.Ordered](f func(K, V) S) *Op {
+	return SortByOp(func(p Pair[K, V]) S { return f(p.Key, p.Value) }).As("SortBy", f)
 }
 
 func unpair[K, V any](pairs iter.Seq[Pair[K, V]]) iter.Seq2[K, V] {

@@ -52,6 +52,11 @@ func TestSort(t *testing.T) {
 				"SortFunc": func(w *world) *Node {
 					return slice(w, 4, rows...).Wide(SortFuncOp(func(a, b row) int { return cmp.Compare(a.Key, b.Key) }), here(), sorts(5, descending, ""))
 				},
+				"SortBy of pairs": func(w *world) *Node {
+					return slice(w, 4, rows...).Narrow(MapToPairOp(func(r row) (int, int) { return r.At, r.Key }), here(), false).
+						Wide(PairSortByOp(func(_, key int) int { return key }), here(), sorts(5, descending, "key")).
+						Narrow(PairMapOp(func(at, key int) row { return row{key, at} }), here(), false)
+				},
 				"SortByKey": func(w *world) *Node {
 					return slice(w, 4, rows...).Narrow(MapToPairOp(func(r row) (int, row) { return r.Key, r }), here(), false).
 						Wide(SortByKeyOp[int, row](), here(), sorts(5, descending, "")).Narrow(ValuesOp[int, row](), here(), false)

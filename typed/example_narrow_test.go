@@ -223,6 +223,21 @@ func ExamplePairRDD_MapValues() {
 	// Output: [{a 10} {b 20} {a 30}] <nil>
 }
 
+func ExamplePairRDD_MapValuesWithKey() {
+	fmt.Println(pairs(session()).MapValuesWithKey(func(k string, v int) string { return strings.Repeat(k, v) }).Collect(ctx))
+	// Output: [{a a} {b bb} {a aaa}] <nil>
+}
+
+func ExamplePairRDD_FlatMapValues() {
+	visits := session().Parallelize([]string{"ann: home cart", "bob: home"}, 2).
+		MapToPair(func(line string) (user, pages string) {
+			user, pages, _ = strings.Cut(line, ":")
+			return user, pages
+		})
+	fmt.Println(visits.FlatMapValues(strings.FieldsSeq).Collect(ctx))
+	// Output: [{ann home} {ann cart} {bob home}] <nil>
+}
+
 func ExamplePairRDD_Keys() {
 	fmt.Println(pairs(session()).Keys().Collect(ctx))
 	// Output: [a b a] <nil>

@@ -21,6 +21,18 @@ func ExampleRDD_SortFunc() {
 	// Output: [d a bb ccc] <nil>
 }
 
+func ExamplePairRDD_SortBy() {
+	fmt.Println(pairs(session()).SortBy(func(_ string, v int) int { return v }, typed.Descending()).Collect(ctx))
+	// Output: [{a 3} {b 2} {a 1}] <nil>
+}
+
+func ExamplePairRDD_SortFunc() {
+	fmt.Println(pairs(session()).SortFunc(func(a, b typed.Pair[string, int]) int {
+		return cmp.Or(cmp.Compare(b.Key, a.Key), cmp.Compare(a.Value, b.Value))
+	}).Collect(ctx))
+	// Output: [{b 2} {a 1} {a 3}] <nil>
+}
+
 func ExampleSortByKey() {
 	fmt.Println(typed.SortByKey(pairs(session())).Collect(ctx))
 	// Output: [{a 1} {a 3} {b 2}] <nil>

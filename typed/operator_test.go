@@ -306,16 +306,24 @@ func TestSorts(t *testing.T) {
 		comparing := func(a, b row) int { return cmp.Compare(a.Key, b.Key) }
 		pairs := x.MapToPair(func(r row) (int, int) { return r.Key, r.Seq })
 		join := func(k, v int) row { return row{k, v} }
+		swapped := x.MapToPair(func(r row) (int, int) { return r.Seq, r.Key })
+		back := func(seq, key int) row { return row{key, seq} }
+		byValue := func(_, key int) int { return key }
+		comparingValues := func(a, b typed.Pair[int, int]) int { return cmp.Compare(a.Value, b.Value) }
 		for name, test := range map[string]struct {
 			got  typed.RDD[row]
 			want []row
 		}{
-			"SortBy":               {x.SortBy(key, parts), up},
-			"SortBy descending":    {x.SortBy(key, parts, typed.Descending()), down},
-			"SortFunc":             {x.SortFunc(comparing, parts), up},
-			"SortFunc descending":  {x.SortFunc(comparing, typed.Descending(), parts), down},
-			"SortByKey":            {typed.SortByKey(pairs, parts).Map(join), up},
-			"SortByKey descending": {typed.SortByKey(pairs, parts, typed.Descending()).Map(join), down},
+			"SortBy":                       {x.SortBy(key, parts), up},
+			"SortBy descending":            {x.SortBy(key, parts, typed.Descending()), down},
+			"SortFunc":                     {x.SortFunc(comparing, parts), up},
+			"SortFunc descending":          {x.SortFunc(comparing, typed.Descending(), parts), down},
+			"SortBy of pairs":              {swapped.SortBy(byValue, parts).Map(back), up},
+			"SortBy of pairs descending":   {swapped.SortBy(byValue, parts, typed.Descending()).Map(back), down},
+			"SortFunc of pairs":            {swapped.SortFunc(comparingValues, parts).Map(back), up},
+			"SortFunc of pairs descending": {swapped.SortFunc(comparingValues, typed.Descending(), parts).Map(back), down},
+			"SortByKey":                    {typed.SortByKey(pairs, parts).Map(join), up},
+			"SortByKey descending":         {typed.SortByKey(pairs, parts, typed.Descending()).Map(join), down},
 		} {
 			got, err := test.got.Collect(ctx)
 			if err != nil || !slices.Equal(got, test.want) {

@@ -62,6 +62,18 @@ func (p PairRDD[K, V]) MapValues[W any](f func(V) W) PairRDD[K, W] {
 	return PairRDD[K, W]{p.s, p.n.Narrow(rdd.MapValuesOp[K](f), call(), true)}
 }
 
+// MapValuesWithKey applies f to each key and value, for another value. Keys
+// stay, and where their pairs are.
+func (p PairRDD[K, V]) MapValuesWithKey[W any](f func(K, V) W) PairRDD[K, W] {
+	return PairRDD[K, W]{p.s, p.n.Narrow(rdd.MapValuesWithKeyOp(f), call(), true)}
+}
+
+// FlatMapValues pairs the key of each pair with all values of the sequence that
+// f makes of its value. Keys stay, and where their pairs are.
+func (p PairRDD[K, V]) FlatMapValues[W any](f func(V) iter.Seq[W]) PairRDD[K, W] {
+	return PairRDD[K, W]{p.s, p.n.Narrow(rdd.FlatMapValuesOp[K](f), call(), true)}
+}
+
 // Keys gives the key of each pair.
 func (p PairRDD[K, V]) Keys() RDD[K] {
 	return RDD[K]{p.s, p.n.Narrow(rdd.KeysOp[K, V](), call(), false)}
@@ -177,6 +189,18 @@ func (p PairRDD[K, V]) PartitionBy(opts ...ShuffleOption) PairRDD[K, V] {
 // Repartition spreads the pairs evenly over n partitions.
 func (p PairRDD[K, V]) Repartition(n int) PairRDD[K, V] {
 	return PairRDD[K, V]{p.s, newUse(p.s, p.n, typeOf[Pair[K, V]]()).repartition(rdd.RepartitionOp[Pair[K, V]](), n)}
+}
+
+// SortBy sorts the pairs by what f gives for each, such as its value. Pairs for
+// which that is equal stay in order. To sort by key there is [SortByKey].
+func (p PairRDD[K, V]) SortBy[S cmp.Ordered](f func(K, V) S, opts ...SortOption) PairRDD[K, V] {
+	return PairRDD[K, V]{p.s, newUse(p.s, p.n, typeOf[Pair[S, Pair[K, V]]]()).sort(rdd.PairSortByOp(f), opts, "key")}
+}
+
+// SortFunc sorts the pairs by a comparison, which says as cmp.Compare does how
+// a and b are ordered. Pairs that compare equal stay in order.
+func (p PairRDD[K, V]) SortFunc(f func(a, b Pair[K, V]) int, opts ...SortOption) PairRDD[K, V] {
+	return PairRDD[K, V]{p.s, newUse(p.s, p.n, typeOf[Pair[K, V]]()).sort(rdd.SortFuncOp(f), opts, "")}
 }
 
 // SortByKey sorts the pairs by key. Pairs with equal keys stay in order.

@@ -133,3 +133,15 @@ func (w PairWith[E, K, V]) MapValues[W any](f func(E, V) W) PairRDD[K, W] {
 	op := rdd.WithOp(f, func(e E) *rdd.Op { return rdd.MapValuesOp[K](func(v V) W { return f(e, v) }) })
 	return PairRDD[K, W]{w.p.s, w.p.n.Narrow(op, w.env.at(w.p.s, call()), true)}
 }
+
+// MapValuesWithKey is PairRDD.MapValuesWithKey.
+func (w PairWith[E, K, V]) MapValuesWithKey[W any](f func(E, K, V) W) PairRDD[K, W] {
+	op := rdd.WithOp(f, func(e E) *rdd.Op { return rdd.MapValuesWithKeyOp(func(k K, v V) W { return f(e, k, v) }) })
+	return PairRDD[K, W]{w.p.s, w.p.n.Narrow(op, w.env.at(w.p.s, call()), true)}
+}
+
+// FlatMapValues is PairRDD.FlatMapValues.
+func (w PairWith[E, K, V]) FlatMapValues[W any](f func(E, V) iter.Seq[W]) PairRDD[K, W] {
+	op := rdd.WithOp(f, func(e E) *rdd.Op { return rdd.FlatMapValuesOp[K](func(v V) iter.Seq[W] { return f(e, v) }) })
+	return PairRDD[K, W]{w.p.s, w.p.n.Narrow(op, w.env.at(w.p.s, call()), true)}
+}

@@ -25,6 +25,18 @@ func (w RDDWith[E, T]) DistinctBy[K comparable](f func(E, T) K, opts ...ShuffleO
 	return RDD[T]{w.r.s, w.env.use(w.r.s, w.r.n, keyed[K, T]()).distinct(op, opts)}
 }
 
+// SortBy is PairRDD.SortBy.
+func (w PairWith[E, K, V]) SortBy[S cmp.Ordered](f func(E, K, V) S, opts ...SortOption) PairRDD[K, V] {
+	op := rdd.WithOp(f, func(e E) *rdd.Op { return rdd.PairSortByOp(func(k K, v V) S { return f(e, k, v) }) })
+	return PairRDD[K, V]{w.p.s, w.env.use(w.p.s, w.p.n, typeOf[Pair[S, Pair[K, V]]]()).sort(op, opts, "key")}
+}
+
+// SortFunc is PairRDD.SortFunc.
+func (w PairWith[E, K, V]) SortFunc(f func(e E, a, b Pair[K, V]) int, opts ...SortOption) PairRDD[K, V] {
+	op := rdd.WithOp(f, func(e E) *rdd.Op { return rdd.SortFuncOp(func(a, b Pair[K, V]) int { return f(e, a, b) }) })
+	return PairRDD[K, V]{w.p.s, w.env.use(w.p.s, w.p.n, typeOf[Pair[K, V]]()).sort(op, opts, "")}
+}
+
 // ReduceByKey is PairRDD.ReduceByKey.
 func (w PairWith[E, K, V]) ReduceByKey(f func(E, V, V) V, opts ...ShuffleOption) PairRDD[K, V] {
 	op := rdd.WithOp(f, func(e E) *rdd.Op { return rdd.ReduceByKeyOp[K](func(a, b V) V { return f(e, a, b) }) })

@@ -308,6 +308,26 @@ func TestWithPairs(t *testing.T) {
 				return pairBag(x.FlatMapToPair(func(k, v int) iter.Seq2[int, string] { return slices.All(e.Names) }))
 			},
 		},
+		"MapValuesWithKey": {
+			func() result { return pairBag(w.MapValuesWithKey(func(e env, k, v int) int { return k + v*e.N })) },
+			func() result { return pairBag(x.MapValuesWithKey(func(k, v int) int { return k + v*e.N })) },
+		},
+		"FlatMapValues": {
+			func() result {
+				return pairBag(w.FlatMapValues(func(e env, v int) iter.Seq[int] { return twice(v * e.N) }))
+			},
+			func() result { return pairBag(x.FlatMapValues(func(v int) iter.Seq[int] { return twice(v * e.N) })) },
+		},
+		"SortBy": {
+			func() result {
+				return outcome(w.SortBy(func(e env, k, v int) int { return (k + v) % e.N }).Collect(ctx))
+			},
+			func() result { return outcome(x.SortBy(func(k, v int) int { return (k + v) % e.N }).Collect(ctx)) },
+		},
+		"SortFunc": {
+			func() result { return outcome(w.SortFunc(byEnv, typed.Descending()).Collect(ctx)) },
+			func() result { return outcome(x.SortFunc(byValue, typed.Descending()).Collect(ctx)) },
+		},
 		"MapValues": {
 			func() result { return pairBag(w.MapValues(func(e env, v int) int { return v * e.N })) },
 			func() result { return pairBag(x.MapValues(func(v int) int { return v * e.N })) },

@@ -22,10 +22,12 @@ type Operator struct {
 	Family Family
 	Ctor   string // the constructor of package rdd that makes it
 	// Types are the type arguments of the constructor that do not follow from
-	// the functions it is given, by the names they have in typed.
+	// the functions it is given, by the names they have in typed; Pair stands
+	// for that of K and V.
 	Types string
 	Step  model.Step // its function over rows, or over what its shuffle gives
 	In    string     // of a step behind a shuffle: the type arguments of its rows, as Types
+	Keyed string     // of a step before a sort: key and row of the pairs it gives, as Types
 	Shape model.Kind
 	End   model.End
 	Part  string // of the end, or of a step before the shuffle
@@ -78,6 +80,8 @@ var operators = []Operator{
 	{Recv: "PairRDD", Name: "TryMapToPair", Family: Narrow, Ctor: "PairTryMapToPairOp", Step: try(pair)},
 	{Recv: "PairRDD", Name: "FlatMapToPair", Family: Narrow, Ctor: "PairFlatMapToPairOp", Step: seq(pair)},
 	{Recv: "PairRDD", Name: "MapValues", Family: Narrow, Ctor: "MapValuesOp", Types: "K", Step: value},
+	{Recv: "PairRDD", Name: "MapValuesWithKey", Family: Narrow, Ctor: "MapValuesWithKeyOp", Step: model.Step{Takes: model.TakesRow, Gives: model.GivesValue}},
+	{Recv: "PairRDD", Name: "FlatMapValues", Family: Narrow, Ctor: "FlatMapValuesOp", Types: "K", Step: seq(value)},
 	{Recv: "PairRDD", Name: "Keys", Family: Narrow, Ctor: "KeysOp", Types: "K,V", Step: model.Step{Gives: model.GivesOnlyKey}},
 	{Recv: "PairRDD", Name: "Values", Family: Narrow, Ctor: "ValuesOp", Types: "K,V", Step: model.Step{Gives: model.GivesOnlyValue}},
 	{Recv: "PairRDD", Name: "MapPartitions", Family: Across, Ctor: "PairMapPartitionsOp"},
@@ -85,8 +89,10 @@ var operators = []Operator{
 	{Name: "Distinct", Family: Wide, Ctor: "DistinctOp", Types: "T", End: model.EndDistinct, Part: "map"},
 	{Recv: "RDD", Name: "DistinctBy", Family: Wide, Ctor: "DistinctByOp", End: model.EndKeyed, Part: "map"},
 	{Recv: "RDD", Name: "Repartition", Family: Wide, Ctor: "RepartitionOp", Types: "T"},
-	{Recv: "RDD", Name: "SortBy", Family: Wide, Ctor: "SortByOp", Step: byKey, Part: "key"},
+	{Recv: "RDD", Name: "SortBy", Family: Wide, Ctor: "SortByOp", Step: byKey, Part: "key", Keyed: "K,T"},
 	{Recv: "RDD", Name: "SortFunc", Family: Wide, Ctor: "SortFuncOp"},
+	{Recv: "PairRDD", Name: "SortBy", Family: Wide, Ctor: "PairSortByOp", Step: byKey, Part: "key", Keyed: "S,Pair"},
+	{Recv: "PairRDD", Name: "SortFunc", Family: Wide, Ctor: "SortFuncOp"},
 	{Name: "SortByKey", Family: Wide, Ctor: "SortByKeyOp", Types: "K,V"},
 
 	{Recv: "PairRDD", Name: "ReduceByKey", Family: Wide, Ctor: "ReduceByKeyOp", Types: "K", End: model.EndPairs, Part: "map", Batch: true},
@@ -96,7 +102,7 @@ var operators = []Operator{
 	{Recv: "PairRDD", Name: "GroupByKey", Family: Wide, Ctor: "GroupByKeyOp", Step: group, Shape: model.Group, In: "K,V"},
 	{Recv: "PairRDD", Name: "FlatMapGroups", Family: Wide, Ctor: "FlatMapGroupsOp", Step: model.Step{Takes: model.TakesGroup, Gives: model.GivesRow, Seq: true}, Shape: model.Group, In: "K,V"},
 	{Recv: "PairRDD", Name: "PartitionBy", Family: Wide, Ctor: "PartitionByOp", Types: "K,V"},
-	{Recv: "PairRDD", Name: "Repartition", Family: Wide, Ctor: "RepartitionOp", Types: "rdd.Pair[K,V]"},
+	{Recv: "PairRDD", Name: "Repartition", Family: Wide, Ctor: "RepartitionOp", Types: "Pair"},
 
 	{Recv: "PairRDD", Name: "Join", Family: Wide, Ctor: "JoinOp", Types: "K", Step: sides, Shape: model.Joined, In: "K,V,W"},
 	{Recv: "PairRDD", Name: "LeftOuterJoin", Family: Wide, Ctor: "LeftOuterJoinOp", Types: "K", Step: sides, Shape: model.Joined, In: "K,V,*W"},
@@ -105,7 +111,7 @@ var operators = []Operator{
 	{Recv: "PairRDD", Name: "CoGroup", Family: Wide, Ctor: "CoGroupOp", Step: model.Step{Takes: model.TakesCoGroup, Gives: model.GivesValue, Seq: true}, Shape: model.CoGrouped, In: "K,V,W"},
 
 	{Recv: "RDD", Name: "Count", Family: Action, Ctor: "CountOp", Types: "T", End: model.EndCount},
-	{Recv: "PairRDD", Name: "Count", Family: Action, Ctor: "CountOp", Types: "rdd.Pair[K,V]", End: model.EndCount},
+	{Recv: "PairRDD", Name: "Count", Family: Action, Ctor: "CountOp", Types: "Pair", End: model.EndCount},
 	{Recv: "RDD", Name: "Reduce", Family: Action, Ctor: "ReduceOp", End: model.EndReduce},
 	{Recv: "RDD", Name: "Fold", Family: Action, Ctor: "FoldOp", End: model.EndReduce},
 	{Recv: "RDD", Name: "Aggregate", Family: Action, Ctor: "AggregateOp", End: model.EndAdd, Fn: 1, Funcs: 2},
@@ -118,16 +124,16 @@ var operators = []Operator{
 	{Recv: "RDD", Name: "ForEach", Family: Action, Ctor: "ForEachOp"},
 	{Recv: "RDD", Name: "ForEachPartition", Family: Action, Ctor: "ForEachPartitionOp"},
 	{Recv: "RDD", Name: "SaveAsTextFile", Family: Action, Ctor: "SaveAsTextFileOp", Types: "T"},
-	{Recv: "PairRDD", Name: "All", Family: Action, Ctor: "CollectOp", Types: "rdd.Pair[K,V]", As: "All"},
-	{Recv: "PairRDD", Name: "Collect", Family: Action, Ctor: "CollectOp", Types: "rdd.Pair[K,V]"},
-	{Recv: "PairRDD", Name: "CollectAsMap", Family: Action, Ctor: "CollectOp", Types: "rdd.Pair[K,V]"},
-	{Recv: "PairRDD", Name: "Take", Family: Action, Ctor: "CollectOp", Types: "rdd.Pair[K,V]", As: "Take"},
-	{Recv: "PairRDD", Name: "First", Family: Action, Ctor: "CollectOp", Types: "rdd.Pair[K,V]", As: "First"},
+	{Recv: "PairRDD", Name: "All", Family: Action, Ctor: "CollectOp", Types: "Pair", As: "All"},
+	{Recv: "PairRDD", Name: "Collect", Family: Action, Ctor: "CollectOp", Types: "Pair"},
+	{Recv: "PairRDD", Name: "CollectAsMap", Family: Action, Ctor: "CollectOp", Types: "Pair"},
+	{Recv: "PairRDD", Name: "Take", Family: Action, Ctor: "CollectOp", Types: "Pair", As: "Take"},
+	{Recv: "PairRDD", Name: "First", Family: Action, Ctor: "CollectOp", Types: "Pair", As: "First"},
 	{Recv: "PairRDD", Name: "TakeOrdered", Family: Action, Ctor: "TakeOrderedOp"},
 	{Recv: "PairRDD", Name: "Top", Family: Action, Ctor: "TopOp"},
 	{Recv: "PairRDD", Name: "ForEach", Family: Action, Ctor: "PairForEachOp"},
 	{Recv: "PairRDD", Name: "ForEachPartition", Family: Action, Ctor: "PairForEachPartitionOp"},
-	{Recv: "PairRDD", Name: "SaveAsTextFile", Family: Action, Ctor: "SaveAsTextFileOp", Types: "rdd.Pair[K,V]"},
+	{Recv: "PairRDD", Name: "SaveAsTextFile", Family: Action, Ctor: "SaveAsTextFileOp", Types: "Pair"},
 
 	{Recv: "RDD", Name: "With", Family: Pass},
 	{Recv: "PairRDD", Name: "With", Family: Pass},

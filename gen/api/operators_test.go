@@ -17,6 +17,9 @@ func TestOperatorsTable(t *testing.T) {
 		if op.Family == Narrow && op.Step.Gives == 0 {
 			t.Errorf("%v: a narrow operator is a step", key)
 		}
+		if (op.Part == "key") != (op.Keyed != "") {
+			t.Errorf("%v: a step before a sort gives pairs of known types", key)
+		}
 		if op.Shape != 0 && op.In == "" {
 			t.Errorf("%v: types of the rows behind the shuffle are missing", key)
 		}

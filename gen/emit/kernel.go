@@ -306,14 +306,21 @@ func (w *kernel) call(i int) *jen.Statement {
 
 // whole is the row in hand as one expression.
 func (w *kernel) whole() jen.Code {
+	if one, ok := w.single(); ok {
+		return jen.Id(one)
+	}
+	return jen.Add(w.rowType(model.Pair, w.row.types)).Values(jen.Dict{
+		jen.Id("Key"): jen.Id(w.row.values[0]), jen.Id("Value"): jen.Id(w.row.values[1]),
+	})
+}
+
+// single is the row in hand where it is in one variable already.
+func (w *kernel) single() (string, bool) {
 	if w.row.kind != model.Pair {
-		return jen.Id(w.row.values[0])
+		return w.row.values[0], true
 	}
-	k, v := w.row.values[0], w.row.values[1]
-	if base, ok := strings.CutSuffix(k, ".Key"); ok && v == base+".Value" {
-		return jen.Id(base)
-	}
-	return jen.Add(w.rowType(model.Pair, w.row.types)).Values(jen.Dict{jen.Id("Key"): jen.Id(k), jen.Id("Value"): jen.Id(v)})
+	base, ok := strings.CutSuffix(w.row.values[0], ".Key")
+	return base, ok && w.row.values[1] == base+".Value"
 }
 
 // step writes operator i and what follows it.
@@ -341,6 +348,9 @@ func (w *kernel) step(g *jen.Group, i int) {
 		w.step(g, i+1)
 		return
 	}
+	if op.Step.Gives == model.GivesKey {
+		w.assemble(g)
+	}
 	results, next := w.results(i)
 	from := w.call(i)
 	if op.Step.Try {
@@ -358,6 +368,16 @@ func (w *kernel) step(g *jen.Group, i int) {
 	}
 	w.row = next
 	w.step(g, i+1)
+}
+
+// assemble makes one variable of a pair whose parts are in two.
+func (w *kernel) assemble(g *jen.Group) {
+	if _, ok := w.single(); ok {
+		return
+	}
+	pair := w.name("pair", "")
+	g.Id(pair).Op(":=").Add(w.whole())
+	w.unpack(pair)
 }
 
 // try writes the call of a function that may fail, and gives what its sequence
@@ -420,7 +440,8 @@ func (w *kernel) results(i int) (names []string, next current) {
 		next.values = []string{key, local(1, "v")}
 		return next.values[1:], next
 	case model.GivesKey:
-		next.values = []string{local(0, "k"), w.row.values[0]}
+		row, _ := w.single() // assemble made it so
+		next.values = []string{local(0, "k"), row}
 		return next.values[:1], next
 	}
 	next.values = []string{local(0, "x")}

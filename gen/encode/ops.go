@@ -81,25 +81,34 @@ func hashID(what string, ordinal int) string {
 	return hex.EncodeToString(sum[:6])
 }
 
-// typeList reads a list of types of the operators' table: "K,V", "rdd.Pair[K,V]",
-// "*W". Each is written when a writer is given.
+// typeList reads a list of types of the operators' table: "K,V", "Pair", "*W".
+// Each is written when a writer is given.
 func (enc *Encoder) typeList(st *scan.Site, list string) []func(*writer) string {
 	var out []func(*writer) string
-	if list == "rdd.Pair[K,V]" {
-		return append(out, func(w *writer) string {
-			return fmt.Sprintf("%s.Pair[%s, %s]", w.qual(types.NewPackage(api.RDD, "rdd")), w.typ(st.Types["K"]), w.typ(st.Types["V"]))
-		})
-	}
 	for name := range strings.SplitSeq(list, ",") {
-		if name == "" {
-			continue
+		switch name {
+		case "":
+		case "Pair":
+			out = append(out, func(w *writer) string {
+				return fmt.Sprintf("%s.Pair[%s, %s]", w.qual(types.NewPackage(api.RDD, "rdd")), w.typ(st.Types["K"]), w.typ(st.Types["V"]))
+			})
+		default:
+			out = append(out, func(w *writer) string {
+				bare := strings.TrimPrefix(name, "*")
+				return name[:len(name)-len(bare)] + w.typ(st.Types[bare])
+			})
 		}
-		out = append(out, func(w *writer) string {
-			bare := strings.TrimPrefix(name, "*")
-			return name[:len(name)-len(bare)] + w.typ(st.Types[bare])
-		})
 	}
 	return out
+}
+
+// shape is that of rows of a kind and a list of types, as typeList reads it.
+func (enc *Encoder) shape(st *scan.Site, kind model.Kind, list string, w *writer) model.Shape {
+	sh := model.Shape{Kind: kind}
+	for _, t := range enc.typeList(st, list) {
+		sh.Types = append(sh.Types, model.Type(t(w)))
+	}
+	return sh
 }
 
 func (enc *Encoder) makeOp(st *scan.Site, funcs []function) model.Op {
@@ -184,15 +193,12 @@ func paramNames(lit *ast.FuncLit) []string {
 func (enc *Encoder) shapes(st *scan.Site, w *writer) (in, out model.Shape) {
 	in = enc.receiverShape(st, w)
 	if st.Op.In != "" {
-		in = model.Shape{Kind: st.Op.Shape}
-		for _, t := range enc.typeList(st, st.Op.In) {
-			in.Types = append(in.Types, model.Type(t(w)))
-		}
+		in = enc.shape(st, st.Op.Shape, st.Op.In, w)
 	}
 	kind, args := api.Distributed(st.Result)
 	switch {
-	case st.Op.Part == "key":
-		out = model.Shape{Kind: model.Pair, Types: []model.Type{model.Type(w.typ(st.Types["K"])), model.Type(w.typ(st.Types["T"]))}}
+	case st.Op.Keyed != "":
+		out = enc.shape(st, model.Pair, st.Op.Keyed, w)
 	case kind == "PairRDD":
 		out = model.Shape{Kind: model.Pair, Types: w.types(args)}
 	case kind == "RDD":
@@ -202,13 +208,11 @@ func (enc *Encoder) shapes(st *scan.Site, w *writer) (in, out model.Shape) {
 }
 
 func (enc *Encoder) receiverShape(st *scan.Site, w *writer) model.Shape {
-	var names string
-	kind := model.Row
 	switch st.Op.Recv {
 	case "RDD":
-		names = "T"
+		return enc.shape(st, model.Row, "T", w)
 	case "PairRDD":
-		kind, names = model.Pair, "K,V"
+		return enc.shape(st, model.Pair, "K,V", w)
 	case "":
 		for _, arg := range st.SSA.Call.Args {
 			switch k, args := api.Distributed(arg.Type()); k {
@@ -218,15 +222,8 @@ func (enc *Encoder) receiverShape(st *scan.Site, w *writer) model.Shape {
 				return model.Shape{Kind: model.Pair, Types: w.types(args)}
 			}
 		}
-		return model.Shape{}
-	default:
-		return model.Shape{}
 	}
-	sh := model.Shape{Kind: kind}
-	for _, t := range enc.typeList(st, names) {
-		sh.Types = append(sh.Types, model.Type(t(w)))
-	}
-	return sh
+	return model.Shape{}
 }
 
 // endTypes gives the type arguments of the sink in which a kernel may end.

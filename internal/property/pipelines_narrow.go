@@ -317,6 +317,22 @@ func pairCases() []Case {
 		}, func(in Input) []string {
 			return text(each(in.Pairs, func(p KV) KV { return KV{p.Key, 2 * p.Value} }))
 		}},
+		{"PairRDD.MapValuesWithKey", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
+			return show(kvs(s, in).MapValuesWithKey(line[string, int64]).Collect(ctx))
+		}, func(in Input) []string {
+			return text(each(in.Pairs, func(p KV) pair[string, string] { return pair[string, string]{p.Key, line(p.Key, p.Value)} }))
+		}},
+		{"PairRDD.FlatMapValues", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
+			return show(kvs(s, in).FlatMapValues(upTo).Collect(ctx))
+		}, func(in Input) []string {
+			var out []KV
+			for _, p := range in.Pairs {
+				for v := range upTo(p.Value) {
+					out = append(out, KV{p.Key, v})
+				}
+			}
+			return text(out)
+		}},
 		{"PairRDD.Keys", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
 			return show(kvs(s, in).Keys().Collect(ctx))
 		}, func(in Input) []string { return each(in.Pairs, func(p KV) string { return p.Key }) }},

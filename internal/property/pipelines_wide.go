@@ -341,6 +341,9 @@ func less(a, b Rec) int {
 // mod orders numbers so that many are equal.
 func mod(x int64) int64 { return x % 10 }
 
+// lessPair orders pairs by their value, so that many are equal.
+func lessPair(a, b typed.Pair[string, int64]) int { return cmp.Compare(mod(b.Value), mod(a.Value)) }
+
 func sortCases() []Case {
 	return []Case{
 		{"RDD.SortBy", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
@@ -362,6 +365,24 @@ func sortCases() []Case {
 			return show(recs(s, in).SortFunc(less, typed.Descending()).Collect(ctx))
 		}, func(in Input) []string {
 			return text(sortedFunc(in.Recs, func(a, b Rec) int { return less(b, a) }))
+		}},
+		{"PairRDD.SortBy", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
+			p := kvs(s, in).MapValues(double).SortBy(func(_ string, v int64) int64 { return v % 10 }, typed.Partitions(in.Reducers))
+			return show(p.Collect(ctx))
+		}, func(in Input) []string {
+			doubled := each(in.Pairs, func(p KV) KV { return KV{p.Key, 2 * p.Value} })
+			return text(sorted(doubled, func(p KV) int64 { return p.Value % 10 }, false))
+		}},
+		{"PairRDD.SortBy/descending", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
+			n := typed.Partitions(in.Reducers)
+			return show(kvs(s, in).SortBy(func(k string, v int64) int { return len(k) }, typed.Descending(), n).Keys().Collect(ctx))
+		}, func(in Input) []string {
+			return each(sorted(in.Pairs, func(p KV) int { return len(p.Key) }, true), func(p KV) string { return p.Key })
+		}},
+		{"PairRDD.SortFunc", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
+			return show(kvs(s, in).SortFunc(lessPair, typed.Partitions(in.Reducers)).Collect(ctx))
+		}, func(in Input) []string {
+			return text(sortedFunc(in.Pairs, func(a, b KV) int { return cmp.Compare(mod(b.Value), mod(a.Value)) }))
 		}},
 		{"SortByKey", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
 			return show(typed.SortByKey(kvs(s, in), typed.Partitions(in.Reducers)).Collect(ctx))

@@ -181,6 +181,8 @@ func withCases() []Case {
 
 func (e Env) compare(a, b int64) int { return cmp.Compare(e.residue(a), e.residue(b)) }
 
+func (e Env) comparePairs(a, b typed.Pair[string, int64]) int { return e.compare(a.Value, b.Value) }
+
 // maxed is associative and depends on the value.
 func (e Env) maxed(a, b int64) int64 {
 	if e.residue(b) > e.residue(a) {
@@ -301,6 +303,32 @@ func withPairCases() []Case {
 			return show(envKVs(s, in).MapValues(Env.tagged).Collect(ctx))
 		}, withEnvKV(func(e Env, rows []KV) []pair[string, string] {
 			return each(rows, func(p KV) pair[string, string] { return pair[string, string]{p.Key, e.tagged(p.Value)} })
+		})},
+		{"PairWith.MapValuesWithKey", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
+			return show(envKVs(s, in).MapValuesWithKey(Env.named).Collect(ctx))
+		}, withEnvKV(func(e Env, rows []KV) []pair[string, string] {
+			return each(rows, func(p KV) pair[string, string] { return pair[string, string]{p.Key, e.named(p.Key, p.Value)} })
+		})},
+		{"PairWith.FlatMapValues", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
+			return show(envKVs(s, in).FlatMapValues(Env.below).Collect(ctx))
+		}, withEnvKV(func(e Env, rows []KV) []KV {
+			var out []KV
+			for _, p := range rows {
+				for v := range e.below(p.Value) {
+					out = append(out, KV{p.Key, v})
+				}
+			}
+			return out
+		})},
+		{"PairWith.SortBy", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
+			return show(envKVs(s, in).SortBy(Env.named, typed.Partitions(in.Reducers)).Collect(ctx))
+		}, withEnvKV(func(e Env, rows []KV) []KV {
+			return sorted(rows, func(p KV) string { return e.named(p.Key, p.Value) }, false)
+		})},
+		{"PairWith.SortFunc", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
+			return show(envKVs(s, in).SortFunc(Env.comparePairs, typed.Descending(), typed.Partitions(in.Reducers)).Collect(ctx))
+		}, withEnvKV(func(e Env, rows []KV) []KV {
+			return sorted(rows, func(p KV) int64 { return e.residue(p.Value) }, true)
 		})},
 		{"PairWith.ReduceByKey", AnyOrder, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
 			return show(envKVs(s, in).ReduceByKey(Env.maxed, typed.Partitions(in.Reducers)).Map(line[string, int64]).Collect(ctx))

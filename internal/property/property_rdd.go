@@ -64,8 +64,8 @@ func init() {
 		"b4325d9a00ef46e8c2bb9aec83ef3a146eb5fa251a245ee07874ae6e1bd69b14",
 	)
 	p.Source("pipelines_narrow.go", pipelinesNarrowSource,
-		"757745138ddc6766850d95906e78f0915dadc97fdd7fe7f52953587c39e49d8c",
-		"37f38405984628ec506e040d62c52d807075f2af0a3648153e0d74d22671eb6b",
+		"ee990a6a5b2ba2783134c14215a784fb004e19b8c5694d01f9a14016264f2bdd",
+		"3d11bcbc36efc457510560f0dc107c444e49fe0feabbc70f65209320ce06d33d",
 	)
 	p.Source("pipelines_placed.go", pipelinesPlacedSource,
 		"553f3af5b3a7ef752fe6a6e42e7e723bc0c034fe631cffa6bf5b4c09aa531647",
@@ -76,12 +76,12 @@ func init() {
 		"b62e550f41579266d9137ac1cb343ec6217733096a35c2fb91899094897fc4f5",
 	)
 	p.Source("pipelines_wide.go", pipelinesWideSource,
-		"aab4a476e28e0724ab6559bb8205d2d8a8572ada6593a18b3184f8339cf38288",
-		"28f64da31095a682a893241b6939910a2ac1d2946bdd3e725025ec3192294a27",
+		"bc9052e344a8563dffac746cf76179f828f86379f1586b24674670a31fcdb500",
+		"c530a94a3e2d7d3119cc8409937e469c5f6b013d0bb6998ac09262a3ad8be8b9",
 	)
 	p.Source("pipelines_with.go", pipelinesWithSource,
-		"2ed7407a8a1a548c98598b4a51b373b6cef9884f563711ab5979a8771eb3951f",
-		"77db2bbc7fb30459db0dfcbc50393235683eaba624f6ca091c1746a6aa5ad760",
+		"7b6c8e2f04326a64490c1586b3ba8051deb49ba2d4eddbb3035390f1b807ae10",
+		"841ad230c2afab71778add09d03957d0f62be942e22e892420b2177679b95c8a",
 	)
 	p.Op("00b75e1c6c6e", "pipelines_action.go", 89, 564, rdd.MapOp(double))
 	p.Op("215d8be0dd3f", "pipelines_action.go", 89, 569, rdd.CollectOp[int64]().Named("All"))
@@ -396,12 +396,16 @@ func init() {
 	p.Op("495ce89d5ac5", "pipelines_narrow.go", 305, 3701, rdd.CollectOp[string]())
 	p.Op("8d50b451ef8f", "pipelines_narrow.go", 316, 3810, rdd.MapValuesOp[string](double))
 	p.Op("ce1755e12ca6", "pipelines_narrow.go", 316, 3815, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("18ec1c554059", "pipelines_narrow.go", 321, 3905, rdd.KeysOp[string, int64]())
-	p.Op("6a79aacbdaaa", "pipelines_narrow.go", 321, 3909, rdd.CollectOp[string]())
-	p.Op("7fceb8fffc02", "pipelines_narrow.go", 324, 3987, rdd.PairFilterOp(small))
-	p.Op("d5bf715a0c74", "pipelines_narrow.go", 324, 3992, rdd.ValuesOp[string, int64]())
-	p.Op("2c223f25b843", "pipelines_narrow.go", 324, 3996, rdd.CollectOp[int64]())
-	p.Op("6eb0dae16f44", "pipelines_narrow.go", 330, 4111, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("8607de09ddbb", "pipelines_narrow.go", 321, 3905, rdd.MapValuesWithKeyOp(line[string, int64]))
+	p.Op("bd52fd7388fa", "pipelines_narrow.go", 321, 3915, rdd.CollectOp[rdd.Pair[string, string]]())
+	p.Op("17d408dd44d6", "pipelines_narrow.go", 326, 4020, rdd.FlatMapValuesOp[string](upTo))
+	p.Op("6eb0dae16f44", "pipelines_narrow.go", 326, 4025, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("18ec1c554059", "pipelines_narrow.go", 337, 4133, rdd.KeysOp[string, int64]())
+	p.Op("6a79aacbdaaa", "pipelines_narrow.go", 337, 4137, rdd.CollectOp[string]())
+	p.Op("7fceb8fffc02", "pipelines_narrow.go", 340, 4215, rdd.PairFilterOp(small))
+	p.Op("d5bf715a0c74", "pipelines_narrow.go", 340, 4220, rdd.ValuesOp[string, int64]())
+	p.Op("2c223f25b843", "pipelines_narrow.go", 340, 4224, rdd.CollectOp[int64]())
+	p.Op("bb0e945741d2", "pipelines_narrow.go", 346, 4339, rdd.CollectOp[rdd.Pair[string, int64]]())
 	p.Op("59b1f31dd80d", "pipelines_placed.go", 16, 75, rdd.PartitionByOp[string, int64]())
 	p.Op("073e51479526", "pipelines_placed.go", 17, 89, rdd.PartitionByOp[string, int64]())
 	p.Op("8f5006ca09b9", "pipelines_placed.go", 18, 99, rdd.FullOuterJoinOp[string](outer))
@@ -566,40 +570,48 @@ func init() {
 	p.Op("1e2085028300", "pipelines_wide.go", 312, 4193, rdd.CollectOp[string]())
 	p.Op("ff36fb57deb6", "pipelines_wide.go", 315, 4241, rdd.JoinOp[string](minus))
 	p.Op("0af40a758dbe", "pipelines_wide.go", 316, 4268, rdd.CollectOp[rdd.Pair[string, string]]().Named("Take"))
-	p.Op("0a85f3b9e6f3", "pipelines_wide.go", 347, 4523, rdd.SortByOp(mod))
-	p.Op("a7ef68bbb4dc", "pipelines_wide.go", 347, 4537, rdd.CollectOp[int64]())
-	p.Op("4af3522c8078", "pipelines_wide.go", 350, 4609, rdd.FilterOp(even))
-	p.Op("7e6083c8ba1b", "pipelines_wide.go", 350, 4614, rdd.SortByOp(mod))
-	p.Op("4e5372b639b3", "pipelines_wide.go", 350, 4634, rdd.MapOp(double))
-	p.Op("f6fdf62eb436", "pipelines_wide.go", 350, 4639, rdd.CollectOp[int64]())
-	p.Op("61ce0652b801", "pipelines_wide.go", 353, 4721, rdd.SortByOp(sortCasesSortBy))
-	p.Op("45dbe6eb9661", "pipelines_wide.go", 353, 4744, rdd.CollectOp[string]())
-	p.Op("9b628dc6b7a1", "pipelines_wide.go", 356, 4813, rdd.SortByOp(sortCasesSortBy2))
-	p.Op("c1a8c9bb1873", "pipelines_wide.go", 356, 4836, rdd.CollectOp[float64]())
-	p.Op("602eb0974e59", "pipelines_wide.go", 359, 4911, rdd.SortFuncOp(less))
-	p.Op("6f685d93a8d7", "pipelines_wide.go", 359, 4925, rdd.CollectOp[Rec]())
-	p.Op("2f91df28909e", "pipelines_wide.go", 362, 4995, rdd.SortFuncOp(less))
-	p.Op("f0fafe7daf57", "pipelines_wide.go", 362, 5006, rdd.CollectOp[Rec]())
-	p.Op("0d501d14dda9", "pipelines_wide.go", 367, 5087, rdd.SortByKeyOp[string, int64]())
-	p.Op("701ba083069f", "pipelines_wide.go", 367, 5106, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("814a7c85d2ba", "pipelines_wide.go", 372, 5188, rdd.MapToPairOp(sortCasesMapToPair))
-	p.Op("d8d2f40618b7", "pipelines_wide.go", 373, 5213, rdd.SortByKeyOp[float64, int64]())
-	p.Op("da85bb4b5b3e", "pipelines_wide.go", 373, 5233, rdd.KeysOp[float64, int64]())
-	p.Op("0f2bcffcafe5", "pipelines_wide.go", 373, 5237, rdd.CollectOp[float64]())
-	p.Op("7591580a64aa", "pipelines_wide.go", 392, 5399, rdd.RepartitionOp[int64]())
-	p.Op("08198df66f03", "pipelines_wide.go", 392, 5411, rdd.CollectOp[int64]())
-	p.Op("1ccf64006e1f", "pipelines_wide.go", 395, 5471, rdd.DataOp[int64]())
-	p.Op("156aa3d0328d", "pipelines_wide.go", 395, 5480, rdd.RepartitionOp[int64]())
-	p.Op("d31094466d90", "pipelines_wide.go", 395, 5492, rdd.MapPartitionsOp(partitionsOf))
-	p.Op("67f6c2eb882c", "pipelines_wide.go", 395, 5497, rdd.CollectOp[string]())
-	p.Op("baed9e58bb9f", "pipelines_wide.go", 401, 5609, rdd.RepartitionOp[rdd.Pair[string, int64]]())
-	p.Op("8ff12920e7eb", "pipelines_wide.go", 401, 5621, rdd.PairFilterOp(small))
-	p.Op("1c8106d95e8b", "pipelines_wide.go", 401, 5626, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("6ea31414a581", "pipelines_wide.go", 404, 5694, rdd.PartitionByOp[string, int64]())
-	p.Op("51df7574e4be", "pipelines_wide.go", 404, 5706, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("c3f483892a30", "pipelines_wide.go", 408, 5771, rdd.PartitionByOp[string, int64]())
-	p.Op("d3804e74d509", "pipelines_wide.go", 408, 5783, rdd.PairMapPartitionsOp(placeCasesMapPartitions))
-	p.Op("869c545edb9a", "pipelines_wide.go", 420, 5872, rdd.CollectOp[string]())
+	p.Op("0a85f3b9e6f3", "pipelines_wide.go", 350, 4561, rdd.SortByOp(mod))
+	p.Op("a7ef68bbb4dc", "pipelines_wide.go", 350, 4575, rdd.CollectOp[int64]())
+	p.Op("4af3522c8078", "pipelines_wide.go", 353, 4647, rdd.FilterOp(even))
+	p.Op("7e6083c8ba1b", "pipelines_wide.go", 353, 4652, rdd.SortByOp(mod))
+	p.Op("4e5372b639b3", "pipelines_wide.go", 353, 4672, rdd.MapOp(double))
+	p.Op("f6fdf62eb436", "pipelines_wide.go", 353, 4677, rdd.CollectOp[int64]())
+	p.Op("61ce0652b801", "pipelines_wide.go", 356, 4759, rdd.SortByOp(sortCasesSortBy))
+	p.Op("45dbe6eb9661", "pipelines_wide.go", 356, 4782, rdd.CollectOp[string]())
+	p.Op("9b628dc6b7a1", "pipelines_wide.go", 359, 4851, rdd.SortByOp(sortCasesSortBy2))
+	p.Op("c1a8c9bb1873", "pipelines_wide.go", 359, 4874, rdd.CollectOp[float64]())
+	p.Op("602eb0974e59", "pipelines_wide.go", 362, 4949, rdd.SortFuncOp(less))
+	p.Op("6f685d93a8d7", "pipelines_wide.go", 362, 4963, rdd.CollectOp[Rec]())
+	p.Op("2f91df28909e", "pipelines_wide.go", 365, 5033, rdd.SortFuncOp(less))
+	p.Op("f0fafe7daf57", "pipelines_wide.go", 365, 5044, rdd.CollectOp[Rec]())
+	p.Op("832a55ab71ea", "pipelines_wide.go", 370, 5129, rdd.MapValuesOp[string](double))
+	p.Op("40ff83c3775e", "pipelines_wide.go", 370, 5134, rdd.PairSortByOp(sortCasesSortBy3))
+	p.Op("701ba083069f", "pipelines_wide.go", 371, 5167, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("80ea90607ea5", "pipelines_wide.go", 378, 5292, rdd.PairSortByOp(sortCasesSortBy4))
+	p.Op("d221a21e489d", "pipelines_wide.go", 378, 5320, rdd.KeysOp[string, int64]())
+	p.Op("3ad0b45acf52", "pipelines_wide.go", 378, 5324, rdd.CollectOp[string]())
+	p.Op("bb9818b4417d", "pipelines_wide.go", 383, 5423, rdd.SortFuncOp(lessPair))
+	p.Op("7ca9f3d538d1", "pipelines_wide.go", 383, 5437, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("0d501d14dda9", "pipelines_wide.go", 388, 5530, rdd.SortByKeyOp[string, int64]())
+	p.Op("e9af8bf91dd4", "pipelines_wide.go", 388, 5549, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("814a7c85d2ba", "pipelines_wide.go", 393, 5631, rdd.MapToPairOp(sortCasesMapToPair))
+	p.Op("d8d2f40618b7", "pipelines_wide.go", 394, 5656, rdd.SortByKeyOp[float64, int64]())
+	p.Op("da85bb4b5b3e", "pipelines_wide.go", 394, 5676, rdd.KeysOp[float64, int64]())
+	p.Op("0f2bcffcafe5", "pipelines_wide.go", 394, 5680, rdd.CollectOp[float64]())
+	p.Op("7591580a64aa", "pipelines_wide.go", 413, 5842, rdd.RepartitionOp[int64]())
+	p.Op("08198df66f03", "pipelines_wide.go", 413, 5854, rdd.CollectOp[int64]())
+	p.Op("1ccf64006e1f", "pipelines_wide.go", 416, 5914, rdd.DataOp[int64]())
+	p.Op("156aa3d0328d", "pipelines_wide.go", 416, 5923, rdd.RepartitionOp[int64]())
+	p.Op("d31094466d90", "pipelines_wide.go", 416, 5935, rdd.MapPartitionsOp(partitionsOf))
+	p.Op("67f6c2eb882c", "pipelines_wide.go", 416, 5940, rdd.CollectOp[string]())
+	p.Op("baed9e58bb9f", "pipelines_wide.go", 422, 6052, rdd.RepartitionOp[rdd.Pair[string, int64]]())
+	p.Op("8ff12920e7eb", "pipelines_wide.go", 422, 6064, rdd.PairFilterOp(small))
+	p.Op("1c8106d95e8b", "pipelines_wide.go", 422, 6069, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("6ea31414a581", "pipelines_wide.go", 425, 6137, rdd.PartitionByOp[string, int64]())
+	p.Op("51df7574e4be", "pipelines_wide.go", 425, 6149, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("c3f483892a30", "pipelines_wide.go", 429, 6214, rdd.PartitionByOp[string, int64]())
+	p.Op("d3804e74d509", "pipelines_wide.go", 429, 6226, rdd.PairMapPartitionsOp(placeCasesMapPartitions))
+	p.Op("869c545edb9a", "pipelines_wide.go", 441, 6315, rdd.CollectOp[string]())
 	p.Op("fbd2f24244b2", "pipelines_with.go", 102, 776, rdd.WithOp(Env.tagged, func(env Env) *rdd.Op {
 		return rdd.MapOp(func(x int64) string {
 			return Env.tagged(env, x)
@@ -685,74 +697,98 @@ func init() {
 		})
 	}))
 	p.Op("8a5c55b6769c", "pipelines_with.go", 174, 2298, rdd.CollectOp[int64]())
-	p.Op("41bcc7d5e25d", "pipelines_with.go", 248, 3104, rdd.WithOp(Env.named, func(env Env) *rdd.Op {
+	p.Op("41bcc7d5e25d", "pipelines_with.go", 250, 3140, rdd.WithOp(Env.named, func(env Env) *rdd.Op {
 		return rdd.PairMapOp(func(x string, x2 int64) string {
 			return Env.named(env, x, x2)
 		})
 	}))
-	p.Op("a5668f0cd8d1", "pipelines_with.go", 248, 3111, rdd.CollectOp[string]())
-	p.Op("c6bf3b77e60b", "pipelines_with.go", 253, 3204, rdd.WithOp(withPairCasesTryMap, func(env Env) *rdd.Op {
+	p.Op("a5668f0cd8d1", "pipelines_with.go", 250, 3147, rdd.CollectOp[string]())
+	p.Op("c6bf3b77e60b", "pipelines_with.go", 255, 3240, rdd.WithOp(withPairCasesTryMap, func(env Env) *rdd.Op {
 		return rdd.PairTryMapOp(func(k string, v int64) (string, error) {
 			return withPairCasesTryMap(env, k, v)
 		})
 	}))
-	p.Op("64705c8dc68f", "pipelines_with.go", 253, 3242, rdd.CollectOp[string]())
-	p.Op("7a46d761cd2d", "pipelines_with.go", 258, 3340, rdd.WithOp(withPairCasesFilter, func(env Env) *rdd.Op {
+	p.Op("64705c8dc68f", "pipelines_with.go", 255, 3278, rdd.CollectOp[string]())
+	p.Op("7a46d761cd2d", "pipelines_with.go", 260, 3376, rdd.WithOp(withPairCasesFilter, func(env Env) *rdd.Op {
 		return rdd.PairFilterOp(func(x string, v int64) bool {
 			return withPairCasesFilter(env, x, v)
 		})
 	}))
-	p.Op("cf24f42e5cba", "pipelines_with.go", 258, 3365, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("7c74138a086d", "pipelines_with.go", 261, 3419, rdd.WithOp(withPairCasesFlatMap, func(env Env) *rdd.Op {
+	p.Op("cf24f42e5cba", "pipelines_with.go", 260, 3401, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("7c74138a086d", "pipelines_with.go", 263, 3455, rdd.WithOp(withPairCasesFlatMap, func(env Env) *rdd.Op {
 		return rdd.PairFlatMapOp(func(x string, v int64) iter.Seq[int64] {
 			return withPairCasesFlatMap(env, x, v)
 		})
 	}))
-	p.Op("b4a334ebf75b", "pipelines_with.go", 261, 3449, rdd.CollectOp[int64]())
-	p.Op("5099b51d6237", "pipelines_with.go", 266, 3543, rdd.WithOp(withPairCasesTryFlatMap, func(env Env) *rdd.Op {
+	p.Op("b4a334ebf75b", "pipelines_with.go", 263, 3485, rdd.CollectOp[int64]())
+	p.Op("5099b51d6237", "pipelines_with.go", 268, 3579, rdd.WithOp(withPairCasesTryFlatMap, func(env Env) *rdd.Op {
 		return rdd.PairTryFlatMapOp(func(x string, v int64) (iter.Seq[int64], error) {
 			return withPairCasesTryFlatMap(env, x, v)
 		})
 	}))
-	p.Op("3c12a059837b", "pipelines_with.go", 268, 3586, rdd.CollectOp[int64]())
-	p.Op("d0217cb1d0e0", "pipelines_with.go", 273, 3687, rdd.WithOp(withPairCasesMapPartitions, func(env Env) *rdd.Op {
+	p.Op("3c12a059837b", "pipelines_with.go", 270, 3622, rdd.CollectOp[int64]())
+	p.Op("d0217cb1d0e0", "pipelines_with.go", 275, 3723, rdd.WithOp(withPairCasesMapPartitions, func(env Env) *rdd.Op {
 		return rdd.PairMapPartitionsOp(func(x *rdd.Task, rows iter.Seq2[string, int64]) iter.Seq[string] {
 			return withPairCasesMapPartitions(env, x, rows)
 		})
 	}))
-	p.Op("f79a5838d165", "pipelines_with.go", 281, 3764, rdd.CollectOp[string]())
-	p.Op("dcd18eea0e30", "pipelines_with.go", 286, 3862, rdd.WithOp(withPairCasesMapToPair, func(env Env) *rdd.Op {
+	p.Op("f79a5838d165", "pipelines_with.go", 283, 3800, rdd.CollectOp[string]())
+	p.Op("dcd18eea0e30", "pipelines_with.go", 288, 3898, rdd.WithOp(withPairCasesMapToPair, func(env Env) *rdd.Op {
 		return rdd.PairMapToPairOp(func(k string, v int64) (int64, string) {
 			return withPairCasesMapToPair(env, k, v)
 		})
 	}))
-	p.Op("b83fe1c80781", "pipelines_with.go", 286, 3900, rdd.CollectOp[rdd.Pair[int64, string]]())
-	p.Op("980caa381f11", "pipelines_with.go", 291, 4020, rdd.WithOp(withPairCasesTryMapToPair, func(env Env) *rdd.Op {
+	p.Op("b83fe1c80781", "pipelines_with.go", 288, 3936, rdd.CollectOp[rdd.Pair[int64, string]]())
+	p.Op("980caa381f11", "pipelines_with.go", 293, 4056, rdd.WithOp(withPairCasesTryMapToPair, func(env Env) *rdd.Op {
 		return rdd.PairTryMapToPairOp(func(k string, v int64) (string, int64, error) {
 			return withPairCasesTryMapToPair(env, k, v)
 		})
 	}))
-	p.Op("6450c538f73f", "pipelines_with.go", 291, 4057, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("1fdaa4743b85", "pipelines_with.go", 296, 4153, rdd.WithOp(withPairCasesFlatMapToPair, func(env Env) *rdd.Op {
+	p.Op("6450c538f73f", "pipelines_with.go", 293, 4093, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("1fdaa4743b85", "pipelines_with.go", 298, 4189, rdd.WithOp(withPairCasesFlatMapToPair, func(env Env) *rdd.Op {
 		return rdd.PairFlatMapToPairOp(func(x string, v int64) iter.Seq2[int64, int64] {
 			return withPairCasesFlatMapToPair(env, x, v)
 		})
 	}))
-	p.Op("daafce85606e", "pipelines_with.go", 296, 4185, rdd.CollectOp[rdd.Pair[int64, int64]]())
-	p.Op("e7696c0c0a15", "pipelines_with.go", 301, 4279, rdd.WithOp(Env.tagged, func(env Env) *rdd.Op {
+	p.Op("daafce85606e", "pipelines_with.go", 298, 4221, rdd.CollectOp[rdd.Pair[int64, int64]]())
+	p.Op("e7696c0c0a15", "pipelines_with.go", 303, 4315, rdd.WithOp(Env.tagged, func(env Env) *rdd.Op {
 		return rdd.MapValuesOp[string](func(x int64) string {
 			return Env.tagged(env, x)
 		})
 	}))
-	p.Op("cfe6a86413de", "pipelines_with.go", 301, 4286, rdd.CollectOp[rdd.Pair[string, string]]())
-	p.Op("40b7cd4d2773", "pipelines_with.go", 306, 4397, rdd.WithOp(Env.maxed, func(env Env) *rdd.Op {
+	p.Op("cfe6a86413de", "pipelines_with.go", 303, 4322, rdd.CollectOp[rdd.Pair[string, string]]())
+	p.Op("662bc1e31c50", "pipelines_with.go", 308, 4433, rdd.WithOp(Env.named, func(env Env) *rdd.Op {
+		return rdd.MapValuesWithKeyOp(func(x string, x2 int64) string {
+			return Env.named(env, x, x2)
+		})
+	}))
+	p.Op("cb687ffac3e9", "pipelines_with.go", 308, 4440, rdd.CollectOp[rdd.Pair[string, string]]())
+	p.Op("2a1a0bacb386", "pipelines_with.go", 313, 4555, rdd.WithOp(Env.below, func(env Env) *rdd.Op {
+		return rdd.FlatMapValuesOp[string](func(x int64) iter.Seq[int64] {
+			return Env.below(env, x)
+		})
+	}))
+	p.Op("09bf89b488cf", "pipelines_with.go", 313, 4562, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("44ff7724ee3f", "pipelines_with.go", 324, 4675, rdd.WithOp(Env.named, func(env Env) *rdd.Op {
+		return rdd.PairSortByOp(func(x string, x2 int64) string {
+			return Env.named(env, x, x2)
+		})
+	}))
+	p.Op("04df793fe0f5", "pipelines_with.go", 324, 4691, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("ffcd928af406", "pipelines_with.go", 329, 4786, rdd.WithOp(Env.comparePairs, func(env Env) *rdd.Op {
+		return rdd.SortFuncOp(func(x rdd.Pair[string, int64], x2 rdd.Pair[string, int64]) int {
+			return Env.comparePairs(env, x, x2)
+		})
+	}))
+	p.Op("80b5a05aac4e", "pipelines_with.go", 329, 4808, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("40b7cd4d2773", "pipelines_with.go", 334, 4899, rdd.WithOp(Env.maxed, func(env Env) *rdd.Op {
 		return rdd.ReduceByKeyOp[string](func(x int64, x2 int64) int64 {
 			return Env.maxed(env, x, x2)
 		})
 	}))
-	p.Op("cc1d68d008c8", "pipelines_with.go", 306, 4413, rdd.PairMapOp(line[string, int64]))
-	p.Op("705703fc9478", "pipelines_with.go", 306, 4423, rdd.CollectOp[string]())
-	p.Op("d66b5da223c6", "pipelines_with.go", 309, 4500, rdd.WithOp(Env.single, func(env Env) *rdd.Op {
+	p.Op("cc1d68d008c8", "pipelines_with.go", 334, 4915, rdd.PairMapOp(line[string, int64]))
+	p.Op("705703fc9478", "pipelines_with.go", 334, 4925, rdd.CollectOp[string]())
+	p.Op("d66b5da223c6", "pipelines_with.go", 337, 5002, rdd.WithOp(Env.single, func(env Env) *rdd.Op {
 		return rdd.CombineByKeyOp[string](func(x int64) []int64 {
 			return Env.single(env, x)
 		}, func(x []int64, x2 int64) []int64 {
@@ -761,9 +797,9 @@ func init() {
 			return Env.concat(env, x, x2)
 		})
 	}))
-	p.Op("39f1a3878f84", "pipelines_with.go", 310, 4529, rdd.PairMapOp(line[string, []int64]))
-	p.Op("59666d01683d", "pipelines_with.go", 310, 4541, rdd.CollectOp[string]())
-	p.Op("761be7332fb5", "pipelines_with.go", 313, 4626, rdd.WithOp(Env.add, func(env Env) *rdd.Op {
+	p.Op("39f1a3878f84", "pipelines_with.go", 338, 5031, rdd.PairMapOp(line[string, []int64]))
+	p.Op("59666d01683d", "pipelines_with.go", 338, 5043, rdd.CollectOp[string]())
+	p.Op("761be7332fb5", "pipelines_with.go", 341, 5128, rdd.WithOp(Env.add, func(env Env) *rdd.Op {
 		return rdd.AggregateByKeyOp[string](func() Stats {
 			return Env.zero(env)
 		}, func(x *Stats, x2 int64) {
@@ -772,110 +808,110 @@ func init() {
 			Env.merge(env, x, x2)
 		})
 	}))
-	p.Op("c713dec17397", "pipelines_with.go", 314, 4655, rdd.PairMapOp(line[string, Stats]))
-	p.Op("6deedeacc662", "pipelines_with.go", 314, 4665, rdd.CollectOp[string]())
-	p.Op("6011daf8b727", "pipelines_with.go", 317, 4740, rdd.WithOp(Env.collected, func(env Env) *rdd.Op {
+	p.Op("c713dec17397", "pipelines_with.go", 342, 5157, rdd.PairMapOp(line[string, Stats]))
+	p.Op("6deedeacc662", "pipelines_with.go", 342, 5167, rdd.CollectOp[string]())
+	p.Op("6011daf8b727", "pipelines_with.go", 345, 5242, rdd.WithOp(Env.collected, func(env Env) *rdd.Op {
 		return rdd.GroupByKeyOp(func(x string, x2 iter.Seq[int64]) []string {
 			return Env.collected(env, x, x2)
 		})
 	}))
-	p.Op("5a6ab371fa21", "pipelines_with.go", 318, 4761, rdd.PairMapOp(line[string, []string]))
-	p.Op("049eb348df57", "pipelines_with.go", 318, 4773, rdd.CollectOp[string]())
-	p.Op("626862999d40", "pipelines_with.go", 321, 4860, rdd.WithOp(Env.chosen, func(env Env) *rdd.Op {
+	p.Op("5a6ab371fa21", "pipelines_with.go", 346, 5263, rdd.PairMapOp(line[string, []string]))
+	p.Op("049eb348df57", "pipelines_with.go", 346, 5275, rdd.CollectOp[string]())
+	p.Op("626862999d40", "pipelines_with.go", 349, 5362, rdd.WithOp(Env.chosen, func(env Env) *rdd.Op {
 		return rdd.FlatMapGroupsOp(func(x string, x2 iter.Seq[int64]) iter.Seq[string] {
 			return Env.chosen(env, x, x2)
 		})
 	}))
-	p.Op("4f84dde8e36b", "pipelines_with.go", 321, 4876, rdd.CollectOp[string]())
-	p.Op("2f8ca9f0f844", "pipelines_with.go", 330, 4988, rdd.WithOp(withPairCasesJoin, func(env Env) *rdd.Op {
+	p.Op("4f84dde8e36b", "pipelines_with.go", 349, 5378, rdd.CollectOp[string]())
+	p.Op("2f8ca9f0f844", "pipelines_with.go", 358, 5490, rdd.WithOp(withPairCasesJoin, func(env Env) *rdd.Op {
 		return rdd.JoinOp[string](func(v int64, w int64) string {
 			return withPairCasesJoin(env, v, w)
 		})
 	}))
-	p.Op("e59191cdd024", "pipelines_with.go", 331, 5037, rdd.PairMapOp(line[string, string]))
-	p.Op("d3f954b5478a", "pipelines_with.go", 331, 5047, rdd.CollectOp[string]())
-	p.Op("346b223084b0", "pipelines_with.go", 334, 5116, rdd.WithOp(withPairCasesLeftOuterJoin, func(env Env) *rdd.Op {
+	p.Op("e59191cdd024", "pipelines_with.go", 359, 5539, rdd.PairMapOp(line[string, string]))
+	p.Op("d3f954b5478a", "pipelines_with.go", 359, 5549, rdd.CollectOp[string]())
+	p.Op("346b223084b0", "pipelines_with.go", 362, 5618, rdd.WithOp(withPairCasesLeftOuterJoin, func(env Env) *rdd.Op {
 		return rdd.LeftOuterJoinOp[string](func(v int64, w *int64) string {
 			return withPairCasesLeftOuterJoin(env, v, w)
 		})
 	}))
-	p.Op("0b4870b99fd1", "pipelines_with.go", 335, 5166, rdd.PairMapOp(line[string, string]))
-	p.Op("7532f10bf266", "pipelines_with.go", 335, 5176, rdd.CollectOp[string]())
-	p.Op("73aef13137d7", "pipelines_with.go", 338, 5241, rdd.WithOp(withPairCasesRightOuterJoin, func(env Env) *rdd.Op {
+	p.Op("0b4870b99fd1", "pipelines_with.go", 363, 5668, rdd.PairMapOp(line[string, string]))
+	p.Op("7532f10bf266", "pipelines_with.go", 363, 5678, rdd.CollectOp[string]())
+	p.Op("73aef13137d7", "pipelines_with.go", 366, 5743, rdd.WithOp(withPairCasesRightOuterJoin, func(env Env) *rdd.Op {
 		return rdd.RightOuterJoinOp[string](func(v *int64, w int64) string {
 			return withPairCasesRightOuterJoin(env, v, w)
 		})
 	}))
-	p.Op("54d0d76febf9", "pipelines_with.go", 339, 5291, rdd.PairMapOp(line[string, string]))
-	p.Op("fc1175bf2440", "pipelines_with.go", 339, 5301, rdd.CollectOp[string]())
-	p.Op("44681c3263d4", "pipelines_with.go", 342, 5366, rdd.WithOp(Env.outer, func(env Env) *rdd.Op {
+	p.Op("54d0d76febf9", "pipelines_with.go", 367, 5793, rdd.PairMapOp(line[string, string]))
+	p.Op("fc1175bf2440", "pipelines_with.go", 367, 5803, rdd.CollectOp[string]())
+	p.Op("44681c3263d4", "pipelines_with.go", 370, 5868, rdd.WithOp(Env.outer, func(env Env) *rdd.Op {
 		return rdd.FullOuterJoinOp[string](func(x *int64, x2 *int64) string {
 			return Env.outer(env, x, x2)
 		})
 	}))
-	p.Op("10cc95765587", "pipelines_with.go", 343, 5394, rdd.PairMapOp(line[string, string]))
-	p.Op("869c3283239a", "pipelines_with.go", 343, 5404, rdd.CollectOp[string]())
-	p.Op("e42983ffba34", "pipelines_with.go", 346, 5467, rdd.WithOp(Env.crossed, func(env Env) *rdd.Op {
+	p.Op("10cc95765587", "pipelines_with.go", 371, 5896, rdd.PairMapOp(line[string, string]))
+	p.Op("869c3283239a", "pipelines_with.go", 371, 5906, rdd.CollectOp[string]())
+	p.Op("e42983ffba34", "pipelines_with.go", 374, 5969, rdd.WithOp(Env.crossed, func(env Env) *rdd.Op {
 		return rdd.CoGroupOp(func(x string, x2 iter.Seq[int64], x3 iter.Seq[int64]) iter.Seq[string] {
 			return Env.crossed(env, x, x2, x3)
 		})
 	}))
-	p.Op("69cec09e5f8d", "pipelines_with.go", 347, 5495, rdd.PairMapOp(line[string, string]))
-	p.Op("4a7f1c015b47", "pipelines_with.go", 347, 5505, rdd.CollectOp[string]())
-	p.Op("645fec9bdb2e", "pipelines_with.go", 364, 5684, rdd.MapToPairOp(noteOf))
-	p.Op("575be6437128", "pipelines_with.go", 382, 5849, rdd.WithOp(Env.compare, func(env Env) *rdd.Op {
+	p.Op("69cec09e5f8d", "pipelines_with.go", 375, 5997, rdd.PairMapOp(line[string, string]))
+	p.Op("4a7f1c015b47", "pipelines_with.go", 375, 6007, rdd.CollectOp[string]())
+	p.Op("645fec9bdb2e", "pipelines_with.go", 392, 6186, rdd.MapToPairOp(noteOf))
+	p.Op("575be6437128", "pipelines_with.go", 410, 6351, rdd.WithOp(Env.compare, func(env Env) *rdd.Op {
 		return rdd.TakeOrderedOp(func(x int64, x2 int64) int {
 			return Env.compare(env, x, x2)
 		})
 	}))
-	p.Op("019e66b0ad36", "pipelines_with.go", 385, 5935, rdd.WithOp(Env.compare, func(env Env) *rdd.Op {
+	p.Op("019e66b0ad36", "pipelines_with.go", 413, 6437, rdd.WithOp(Env.compare, func(env Env) *rdd.Op {
 		return rdd.TopOp(func(x int64, x2 int64) int {
 			return Env.compare(env, x, x2)
 		})
 	}))
-	p.Op("406bdbe29e89", "pipelines_with.go", 388, 6026, rdd.WithOp(Env.maxed, func(env Env) *rdd.Op {
+	p.Op("406bdbe29e89", "pipelines_with.go", 416, 6528, rdd.WithOp(Env.maxed, func(env Env) *rdd.Op {
 		return rdd.ReduceOp(func(x int64, x2 int64) int64 {
 			return Env.maxed(env, x, x2)
 		})
 	}))
-	p.Op("ea54f8eaaebe", "pipelines_with.go", 396, 6131, rdd.WithOp(withActionCasesFold, func(env Env) *rdd.Op {
+	p.Op("ea54f8eaaebe", "pipelines_with.go", 424, 6633, rdd.WithOp(withActionCasesFold, func(env Env) *rdd.Op {
 		return rdd.FoldOp(func(a int64, b int64) int64 {
 			return withActionCasesFold(env, a, b)
 		})
 	}))
-	p.Op("fa75dd9b4543", "pipelines_with.go", 409, 6302, rdd.WithOp(Env.add, func(env Env) *rdd.Op {
+	p.Op("fa75dd9b4543", "pipelines_with.go", 437, 6804, rdd.WithOp(Env.add, func(env Env) *rdd.Op {
 		return rdd.AggregateOp(func() Stats {
 			return Env.zero(env)
 		}, func(x *Stats, x2 int64) {
 			Env.add(env, x, x2)
 		})
 	}))
-	p.Op("4e021238ad71", "pipelines_with.go", 412, 6403, rdd.WithOp(withActionCasesForEach, func(env Env) *rdd.Op {
+	p.Op("4e021238ad71", "pipelines_with.go", 440, 6905, rdd.WithOp(withActionCasesForEach, func(env Env) *rdd.Op {
 		return rdd.ForEachOp(func(n Note) {
 			withActionCasesForEach(env, n)
 		})
 	}))
-	p.Op("16b82ea0c913", "pipelines_with.go", 415, 6489, rdd.WithOp(withActionCasesForEachPartition, func(env Env) *rdd.Op {
+	p.Op("16b82ea0c913", "pipelines_with.go", 443, 6991, rdd.WithOp(withActionCasesForEachPartition, func(env Env) *rdd.Op {
 		return rdd.ForEachPartitionOp(func(t *rdd.Task, rows iter.Seq[Note]) error {
 			return withActionCasesForEachPartition(env, t, rows)
 		})
 	}))
-	p.Op("e0ff4852a0d1", "pipelines_with.go", 427, 6624, rdd.WithOp(Env.byResidue, func(env Env) *rdd.Op {
+	p.Op("e0ff4852a0d1", "pipelines_with.go", 455, 7126, rdd.WithOp(Env.byResidue, func(env Env) *rdd.Op {
 		return rdd.TakeOrderedOp(func(x rdd.Pair[string, int64], x2 rdd.Pair[string, int64]) int {
 			return Env.byResidue(env, x, x2)
 		})
 	}))
-	p.Op("bc585b9a5a1d", "pipelines_with.go", 430, 6719, rdd.WithOp(Env.byResidue, func(env Env) *rdd.Op {
+	p.Op("bc585b9a5a1d", "pipelines_with.go", 458, 7221, rdd.WithOp(Env.byResidue, func(env Env) *rdd.Op {
 		return rdd.TopOp(func(x rdd.Pair[string, int64], x2 rdd.Pair[string, int64]) int {
 			return Env.byResidue(env, x, x2)
 		})
 	}))
-	p.Op("0a216db6411b", "pipelines_with.go", 435, 6819, rdd.WithOp(withActionCasesForEach2, func(env Env) *rdd.Op {
+	p.Op("0a216db6411b", "pipelines_with.go", 463, 7321, rdd.WithOp(withActionCasesForEach2, func(env Env) *rdd.Op {
 		return rdd.PairForEachOp(func(dir string, x int64) {
 			withActionCasesForEach2(env, dir, x)
 		})
 	}))
-	p.Op("c5aa79bd4754", "pipelines_with.go", 440, 6909, rdd.WithOp(withActionCasesForEachPartition2, func(env Env) *rdd.Op {
+	p.Op("c5aa79bd4754", "pipelines_with.go", 468, 7411, rdd.WithOp(withActionCasesForEachPartition2, func(env Env) *rdd.Op {
 		return rdd.PairForEachPartitionOp(func(t *rdd.Task, rows iter.Seq2[string, int64]) error {
 			return withActionCasesForEachPartition2(env, t, rows)
 		})
@@ -1063,14 +1099,18 @@ func init() {
 	p.Kernel(pairCasesKernel7, "9071f0568474", "9d59e01aec79", "53a9e89f8a45")
 	p.Kernel(pairCasesKernel8, "9071f0568474", "cbe202dad951", "519add702e51")
 	p.Kernel(pairCasesKernel9, "9071f0568474", "8d50b451ef8f")
-	p.Kernel(pairCasesKernel10, "9071f0568474", "18ec1c554059")
-	p.Kernel(pairCasesKernel11, "9071f0568474", "7fceb8fffc02", "d5bf715a0c74")
+	p.Kernel(pairCasesKernel10, "9071f0568474", "8607de09ddbb")
+	p.Kernel(pairCasesKernel11, "9071f0568474", "17d408dd44d6")
+	p.Kernel(pairCasesKernel12, "9071f0568474", "18ec1c554059")
+	p.Kernel(pairCasesKernel13, "9071f0568474", "7fceb8fffc02", "d5bf715a0c74")
 	p.Kernel(placedCasesKernel20, "9071f0568474", "293f2a434160/map")
 	p.Kernel(placedCasesKernel21, "9071f0568474", "77156dcba951/map")
 	p.Kernel(combineCasesKernel, "9071f0568474", "a64307e0cc13/map")
 	p.Kernel(combineCasesKernel2, "9071f0568474", "68d6329ef567/map")
 	p.Kernel(combineCasesKernel3, "9071f0568474", "481660590bfe/map")
 	p.Kernel(joinCasesKernel, "9071f0568474", "354469e60953")
+	p.Kernel(sortCasesKernel, "9071f0568474", "832a55ab71ea", "40ff83c3775e/key")
+	p.Kernel(sortCasesKernel2, "9071f0568474", "80ea90607ea5/key")
 	p.Kernel(withPairCasesKernel, "9071f0568474", "41bcc7d5e25d")
 	p.Kernel(withPairCasesKernel2, "9071f0568474", "c6bf3b77e60b")
 	p.Kernel(withPairCasesKernel3, "9071f0568474", "7a46d761cd2d")
@@ -1080,9 +1120,12 @@ func init() {
 	p.Kernel(withPairCasesKernel7, "9071f0568474", "980caa381f11")
 	p.Kernel(withPairCasesKernel8, "9071f0568474", "1fdaa4743b85")
 	p.Kernel(withPairCasesKernel9, "9071f0568474", "e7696c0c0a15")
-	p.Kernel(withPairCasesKernel10, "9071f0568474", "40b7cd4d2773/map")
-	p.Kernel(withPairCasesKernel11, "9071f0568474", "d66b5da223c6/map")
-	p.Kernel(withPairCasesKernel12, "9071f0568474", "761be7332fb5/map")
+	p.Kernel(withPairCasesKernel10, "9071f0568474", "662bc1e31c50")
+	p.Kernel(withPairCasesKernel11, "9071f0568474", "2a1a0bacb386")
+	p.Kernel(withPairCasesKernel12, "9071f0568474", "44ff7724ee3f/key")
+	p.Kernel(withPairCasesKernel13, "9071f0568474", "40b7cd4d2773/map")
+	p.Kernel(withPairCasesKernel14, "9071f0568474", "d66b5da223c6/map")
+	p.Kernel(withPairCasesKernel15, "9071f0568474", "761be7332fb5/map")
 	p.Kernel(sourceCasesKernel, "f92eefc46102", "7908d6386cf1/map")
 	p.Kernel(sourceCasesKernel2, "5c88c0117901")
 	p.Kernel(sourceCasesKernel3, "d2b7087b6fde")
@@ -1109,9 +1152,9 @@ func init() {
 	p.Kernel(joinCasesKernel8, "dd1cdebe489e", "36849765f309")
 	p.Kernel(joinCasesKernel9, "353a7e8d99da", "f77098ed7970")
 	p.Kernel(joinCasesKernel10, "ff36fb57deb6")
-	p.Kernel(sortCasesKernel, "4af3522c8078", "7e6083c8ba1b/key")
-	p.Kernel(sortCasesKernel2, "4e5372b639b3")
-	p.Kernel(sortCasesKernel3, "814a7c85d2ba")
+	p.Kernel(sortCasesKernel3, "4af3522c8078", "7e6083c8ba1b/key")
+	p.Kernel(sortCasesKernel4, "4e5372b639b3")
+	p.Kernel(sortCasesKernel5, "814a7c85d2ba")
 	p.Kernel(placeCasesKernel, "8ff12920e7eb")
 	p.Kernel(withCasesKernel, "fbd2f24244b2")
 	p.Kernel(withCasesKernel2, "4c2f2d41a1d9")
@@ -1123,16 +1166,16 @@ func init() {
 	p.Kernel(withCasesKernel8, "d7f7d617dd1d")
 	p.Kernel(withCasesKernel9, "44d114adb1c7")
 	p.Kernel(withCasesKernel10, "8ab4528d6d0f")
-	p.Kernel(withPairCasesKernel13, "cc1d68d008c8")
-	p.Kernel(withPairCasesKernel14, "39f1a3878f84")
-	p.Kernel(withPairCasesKernel15, "c713dec17397")
-	p.Kernel(withPairCasesKernel16, "6011daf8b727", "5a6ab371fa21")
-	p.Kernel(withPairCasesKernel17, "626862999d40")
-	p.Kernel(withPairCasesKernel18, "2f8ca9f0f844", "e59191cdd024")
-	p.Kernel(withPairCasesKernel19, "346b223084b0", "0b4870b99fd1")
-	p.Kernel(withPairCasesKernel20, "73aef13137d7", "54d0d76febf9")
-	p.Kernel(withPairCasesKernel21, "44681c3263d4", "10cc95765587")
-	p.Kernel(withPairCasesKernel22, "e42983ffba34", "69cec09e5f8d")
+	p.Kernel(withPairCasesKernel16, "cc1d68d008c8")
+	p.Kernel(withPairCasesKernel17, "39f1a3878f84")
+	p.Kernel(withPairCasesKernel18, "c713dec17397")
+	p.Kernel(withPairCasesKernel19, "6011daf8b727", "5a6ab371fa21")
+	p.Kernel(withPairCasesKernel20, "626862999d40")
+	p.Kernel(withPairCasesKernel21, "2f8ca9f0f844", "e59191cdd024")
+	p.Kernel(withPairCasesKernel22, "346b223084b0", "0b4870b99fd1")
+	p.Kernel(withPairCasesKernel23, "73aef13137d7", "54d0d76febf9")
+	p.Kernel(withPairCasesKernel24, "44681c3263d4", "10cc95765587")
+	p.Kernel(withPairCasesKernel25, "e42983ffba34", "69cec09e5f8d")
 	p.Kernel(envNotesKernel, "645fec9bdb2e")
 }
 
@@ -1443,7 +1486,7 @@ func ranksKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:1447
+//line property_rdd.go:1490
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -1877,7 +1920,7 @@ func heavyKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:89
 	mapFunc := func(k string, v int64) string { return line(digest(k), v) }
-//line property_rdd.go:1881
+//line property_rdd.go:1924
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -1908,7 +1951,7 @@ func heavyKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:96
 	mapFunc := func(k string, v []int64) string { return line(digest(k), v) }
-//line property_rdd.go:1912
+//line property_rdd.go:1955
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2006,7 +2049,7 @@ func heavyKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2010
+//line property_rdd.go:2053
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2060,7 +2103,7 @@ func heavyJoinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:135
 	joinFunc := func(v, w string) string { return digest(v) + digest(w) }
-//line property_rdd.go:2064
+//line property_rdd.go:2107
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2119,7 +2162,7 @@ func heavyJoinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2123
+//line property_rdd.go:2166
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3818,7 +3861,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 		_, err := tryLine(k, v)
 		return repeat(k, v), err
 	}
-//line property_rdd.go:3822
+//line property_rdd.go:3865
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3910,8 +3953,43 @@ func pairCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel10 is MapToPair (pipelines_source.go:21), Keys (pipelines_narrow.go:321).
+// pairCasesKernel10 is MapToPair (pipelines_source.go:21), MapValuesWithKey (pipelines_narrow.go:321).
 func pairCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Rows[rdd.Pair[string, string]])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		v2 := line[string, int64](k, v)
+		if !out.Push(rdd.Pair[string, string]{
+			Key:   k,
+			Value: v2,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// pairCasesKernel11 is MapToPair (pipelines_source.go:21), FlatMapValues (pipelines_narrow.go:326).
+func pairCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		for v2 := range upTo(v) {
+			if !out.Push(rdd.Pair[string, int64]{
+				Key:   k,
+				Value: v2,
+			}) && !out.Flush() {
+				return
+			}
+		}
+	}
+}
+
+// pairCasesKernel12 is MapToPair (pipelines_source.go:21), Keys (pipelines_narrow.go:337).
+func pairCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
 	for i, row := range in.Rows {
@@ -3923,8 +4001,8 @@ func pairCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel11 is MapToPair (pipelines_source.go:21), Filter (pipelines_narrow.go:324), Values (pipelines_narrow.go:324).
-func pairCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
+// pairCasesKernel13 is MapToPair (pipelines_source.go:21), Filter (pipelines_narrow.go:340), Values (pipelines_narrow.go:340).
+func pairCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[int64])
 	for i, row := range in.Rows {
@@ -4021,7 +4099,50 @@ func joinCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel is MapToPair (pipelines_source.go:21), Map (pipelines_with.go:248).
+// sortCasesKernel is MapToPair (pipelines_source.go:21), MapValues (pipelines_wide.go:370), SortBy (pipelines_wide.go:370, key).
+func sortCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Rows[rdd.Pair[int64, rdd.Pair[string, int64]]])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		v2 := double(v)
+		pair2 := rdd.Pair[string, int64]{
+			Key:   k,
+			Value: v2,
+		}
+		k2 := sortCasesSortBy3(pair2.Key, pair2.Value)
+		if !out.Push(rdd.Pair[int64, rdd.Pair[string, int64]]{
+			Key:   k2,
+			Value: pair2,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// sortCasesKernel2 is MapToPair (pipelines_source.go:21), SortBy (pipelines_wide.go:378, key).
+func sortCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Rows[rdd.Pair[int, rdd.Pair[string, int64]]])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		pair2 := rdd.Pair[string, int64]{
+			Key:   k,
+			Value: v,
+		}
+		k2 := sortCasesSortBy4(pair2.Key, pair2.Value)
+		if !out.Push(rdd.Pair[int, rdd.Pair[string, int64]]{
+			Key:   k2,
+			Value: pair2,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// withPairCasesKernel is MapToPair (pipelines_source.go:21), Map (pipelines_with.go:250).
 func withPairCasesKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -4036,15 +4157,15 @@ func withPairCasesKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel2 is MapToPair (pipelines_source.go:21), TryMap (pipelines_with.go:253).
+// withPairCasesKernel2 is MapToPair (pipelines_source.go:21), TryMap (pipelines_with.go:255).
 func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
 	e := env[1].(Env)
 
-//line pipelines_with.go:253
+//line pipelines_with.go:255
 	tryMapFunc := func(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
-//line property_rdd.go:4048
+//line property_rdd.go:4169
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4063,7 +4184,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel3 is MapToPair (pipelines_source.go:21), Filter (pipelines_with.go:258).
+// withPairCasesKernel3 is MapToPair (pipelines_source.go:21), Filter (pipelines_with.go:260).
 func withPairCasesKernel3(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -4083,7 +4204,7 @@ func withPairCasesKernel3(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel4 is MapToPair (pipelines_source.go:21), FlatMap (pipelines_with.go:261).
+// withPairCasesKernel4 is MapToPair (pipelines_source.go:21), FlatMap (pipelines_with.go:263).
 func withPairCasesKernel4(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[int64])
@@ -4099,17 +4220,17 @@ func withPairCasesKernel4(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel5 is MapToPair (pipelines_source.go:21), TryFlatMap (pipelines_with.go:266).
+// withPairCasesKernel5 is MapToPair (pipelines_source.go:21), TryFlatMap (pipelines_with.go:268).
 func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[int64])
 	e := env[1].(Env)
 
-//line pipelines_with.go:266
+//line pipelines_with.go:268
 	tryFlatMapFunc := func(e Env, _ string, v int64) (iter.Seq[int64], error) {
 		return e.below(v - 1), e.check(v)
 	}
-//line property_rdd.go:4113
+//line property_rdd.go:4234
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4130,7 +4251,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel6 is MapToPair (pipelines_source.go:21), MapToPair (pipelines_with.go:286).
+// withPairCasesKernel6 is MapToPair (pipelines_source.go:21), MapToPair (pipelines_with.go:288).
 func withPairCasesKernel6(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[int64, string]])
@@ -4148,7 +4269,7 @@ func withPairCasesKernel6(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel7 is MapToPair (pipelines_source.go:21), TryMapToPair (pipelines_with.go:291).
+// withPairCasesKernel7 is MapToPair (pipelines_source.go:21), TryMapToPair (pipelines_with.go:293).
 func withPairCasesKernel7(task *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -4173,7 +4294,7 @@ func withPairCasesKernel7(task *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel8 is MapToPair (pipelines_source.go:21), FlatMapToPair (pipelines_with.go:296).
+// withPairCasesKernel8 is MapToPair (pipelines_source.go:21), FlatMapToPair (pipelines_with.go:298).
 func withPairCasesKernel8(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[int64, int64]])
@@ -4192,7 +4313,7 @@ func withPairCasesKernel8(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel9 is MapToPair (pipelines_source.go:21), MapValues (pipelines_with.go:301).
+// withPairCasesKernel9 is MapToPair (pipelines_source.go:21), MapValues (pipelines_with.go:303).
 func withPairCasesKernel9(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, string]])
@@ -4210,8 +4331,67 @@ func withPairCasesKernel9(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel10 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_with.go:306, map side).
-func withPairCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
+// withPairCasesKernel10 is MapToPair (pipelines_source.go:21), MapValuesWithKey (pipelines_with.go:308).
+func withPairCasesKernel10(_ *rdd.Task, env []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Rows[rdd.Pair[string, string]])
+	env2 := env[1].(Env)
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		v2 := Env.named(env2, k, v)
+		if !out.Push(rdd.Pair[string, string]{
+			Key:   k,
+			Value: v2,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// withPairCasesKernel11 is MapToPair (pipelines_source.go:21), FlatMapValues (pipelines_with.go:313).
+func withPairCasesKernel11(_ *rdd.Task, env []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	env2 := env[1].(Env)
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		for v2 := range Env.below(env2, v) {
+			if !out.Push(rdd.Pair[string, int64]{
+				Key:   k,
+				Value: v2,
+			}) && !out.Flush() {
+				return
+			}
+		}
+	}
+}
+
+// withPairCasesKernel12 is MapToPair (pipelines_source.go:21), SortBy (pipelines_with.go:324, key).
+func withPairCasesKernel12(_ *rdd.Task, env []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Rows[rdd.Pair[string, rdd.Pair[string, int64]]])
+	env2 := env[1].(Env)
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		pair2 := rdd.Pair[string, int64]{
+			Key:   k,
+			Value: v,
+		}
+		k2 := Env.named(env2, pair2.Key, pair2.Value)
+		if !out.Push(rdd.Pair[string, rdd.Pair[string, int64]]{
+			Key:   k2,
+			Value: pair2,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// withPairCasesKernel13 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_with.go:334, map side).
+func withPairCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
 	for i, row := range in.Rows {
@@ -4223,8 +4403,8 @@ func withPairCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel11 is MapToPair (pipelines_source.go:21), CombineByKey (pipelines_with.go:309, map side).
-func withPairCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
+// withPairCasesKernel14 is MapToPair (pipelines_source.go:21), CombineByKey (pipelines_with.go:337, map side).
+func withPairCasesKernel14(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, []int64])
 	for i, row := range in.Rows {
@@ -4236,8 +4416,8 @@ func withPairCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel12 is MapToPair (pipelines_source.go:21), AggregateByKey (pipelines_with.go:313, map side).
-func withPairCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
+// withPairCasesKernel15 is MapToPair (pipelines_source.go:21), AggregateByKey (pipelines_with.go:341, map side).
+func withPairCasesKernel15(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, Stats])
 	for i, row := range in.Rows {
@@ -4449,7 +4629,7 @@ func groupCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	groupByKeyFunc := func(_ int64, lists iter.Seq[[]int64]) string {
 		return fmt.Sprint(slices.SortedFunc(lists, func(a, b []int64) int { return slices.Compare(a, b) }))
 	}
-//line property_rdd.go:4453
+//line property_rdd.go:4633
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4571,7 +4751,7 @@ func joinCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_wide.go:292
 	fullOuterJoinFunc := func(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
-//line property_rdd.go:4575
+//line property_rdd.go:4755
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4629,8 +4809,8 @@ func joinCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// sortCasesKernel is Filter (pipelines_wide.go:350), SortBy (pipelines_wide.go:350, key).
-func sortCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+// sortCasesKernel3 is Filter (pipelines_wide.go:353), SortBy (pipelines_wide.go:353, key).
+func sortCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[rdd.Pair[int64, int64]])
 	for i, row := range in.Rows {
@@ -4648,8 +4828,8 @@ func sortCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// sortCasesKernel2 is Map (pipelines_wide.go:350).
-func sortCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+// sortCasesKernel4 is Map (pipelines_wide.go:353).
+func sortCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
 	for i, row := range in.Rows {
@@ -4661,8 +4841,8 @@ func sortCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// sortCasesKernel3 is MapToPair (pipelines_wide.go:372).
-func sortCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
+// sortCasesKernel5 is MapToPair (pipelines_wide.go:393).
+func sortCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[float64])
 	out := outAny.(*rdd.Rows[rdd.Pair[float64, int64]])
 	for i, x := range in.Rows {
@@ -4677,7 +4857,7 @@ func sortCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// placeCasesKernel is Filter (pipelines_wide.go:401).
+// placeCasesKernel is Filter (pipelines_wide.go:422).
 func placeCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -4728,7 +4908,7 @@ func withCasesKernel3(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:119
 	tryMapFunc := func(e Env, x int64) (string, error) { return e.tagged(x), e.check(x) }
-//line property_rdd.go:4732
+//line property_rdd.go:4912
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -4783,7 +4963,7 @@ func withCasesKernel6(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:128
 	tryFlatMapFunc := func(e Env, x int64) (iter.Seq[int64], error) { return e.below(x + 1), e.check(x) }
-//line property_rdd.go:4787
+//line property_rdd.go:4967
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -4808,7 +4988,7 @@ func withCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:150
 	mapToPairFunc := func(e Env, x int64) (int64, string) { return e.residue(x), e.tagged(x) }
-//line property_rdd.go:4812
+//line property_rdd.go:4992
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -4878,8 +5058,8 @@ func withCasesKernel10(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel13 is Map (pipelines_with.go:306).
-func withPairCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
+// withPairCasesKernel16 is Map (pipelines_with.go:334).
+func withPairCasesKernel16(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
 	out := outAny.(*rdd.Rows[string])
 	for i, row := range in.Rows {
@@ -4891,8 +5071,8 @@ func withPairCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel14 is Map (pipelines_with.go:310).
-func withPairCasesKernel14(_ *rdd.Task, _ []any, inAny, outAny any) {
+// withPairCasesKernel17 is Map (pipelines_with.go:338).
+func withPairCasesKernel17(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[string, []int64]])
 	out := outAny.(*rdd.Rows[string])
 	for i, row := range in.Rows {
@@ -4904,8 +5084,8 @@ func withPairCasesKernel14(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel15 is Map (pipelines_with.go:314).
-func withPairCasesKernel15(_ *rdd.Task, _ []any, inAny, outAny any) {
+// withPairCasesKernel18 is Map (pipelines_with.go:342).
+func withPairCasesKernel18(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[string, Stats]])
 	out := outAny.(*rdd.Rows[string])
 	for i, row := range in.Rows {
@@ -4917,8 +5097,8 @@ func withPairCasesKernel15(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel16 is GroupByKey (pipelines_with.go:317, behind the shuffle), Map (pipelines_with.go:318).
-func withPairCasesKernel16(_ *rdd.Task, env []any, inAny, outAny any) {
+// withPairCasesKernel19 is GroupByKey (pipelines_with.go:345, behind the shuffle), Map (pipelines_with.go:346).
+func withPairCasesKernel19(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Group[string, int64]])
 	out := outAny.(*rdd.Rows[string])
 	env2 := env[0].(Env)
@@ -4932,8 +5112,8 @@ func withPairCasesKernel16(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel17 is FlatMapGroups (pipelines_with.go:321, behind the shuffle).
-func withPairCasesKernel17(_ *rdd.Task, env []any, inAny, outAny any) {
+// withPairCasesKernel20 is FlatMapGroups (pipelines_with.go:349, behind the shuffle).
+func withPairCasesKernel20(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Group[string, int64]])
 	out := outAny.(*rdd.Rows[string])
 	env2 := env[0].(Env)
@@ -4947,8 +5127,8 @@ func withPairCasesKernel17(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel18 is Join (pipelines_with.go:330, behind the shuffle), Map (pipelines_with.go:331).
-func withPairCasesKernel18(_ *rdd.Task, env []any, inAny, outAny any) {
+// withPairCasesKernel21 is Join (pipelines_with.go:358, behind the shuffle), Map (pipelines_with.go:359).
+func withPairCasesKernel21(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
 	out := outAny.(*rdd.Rows[string])
 	e := env[0].(Env)
@@ -4962,8 +5142,8 @@ func withPairCasesKernel18(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel19 is LeftOuterJoin (pipelines_with.go:334, behind the shuffle), Map (pipelines_with.go:335).
-func withPairCasesKernel19(_ *rdd.Task, env []any, inAny, outAny any) {
+// withPairCasesKernel22 is LeftOuterJoin (pipelines_with.go:362, behind the shuffle), Map (pipelines_with.go:363).
+func withPairCasesKernel22(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, *int64]])
 	out := outAny.(*rdd.Rows[string])
 	e := env[0].(Env)
@@ -4977,8 +5157,8 @@ func withPairCasesKernel19(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel20 is RightOuterJoin (pipelines_with.go:338, behind the shuffle), Map (pipelines_with.go:339).
-func withPairCasesKernel20(_ *rdd.Task, env []any, inAny, outAny any) {
+// withPairCasesKernel23 is RightOuterJoin (pipelines_with.go:366, behind the shuffle), Map (pipelines_with.go:367).
+func withPairCasesKernel23(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Joined[string, *int64, int64]])
 	out := outAny.(*rdd.Rows[string])
 	e := env[0].(Env)
@@ -4992,8 +5172,8 @@ func withPairCasesKernel20(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel21 is FullOuterJoin (pipelines_with.go:342, behind the shuffle), Map (pipelines_with.go:343).
-func withPairCasesKernel21(_ *rdd.Task, env []any, inAny, outAny any) {
+// withPairCasesKernel24 is FullOuterJoin (pipelines_with.go:370, behind the shuffle), Map (pipelines_with.go:371).
+func withPairCasesKernel24(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Joined[string, *int64, *int64]])
 	out := outAny.(*rdd.Rows[string])
 	env2 := env[0].(Env)
@@ -5007,8 +5187,8 @@ func withPairCasesKernel21(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel22 is CoGroup (pipelines_with.go:346, behind the shuffle), Map (pipelines_with.go:347).
-func withPairCasesKernel22(_ *rdd.Task, env []any, inAny, outAny any) {
+// withPairCasesKernel25 is CoGroup (pipelines_with.go:374, behind the shuffle), Map (pipelines_with.go:375).
+func withPairCasesKernel25(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.CoGrouped[string, int64, int64]])
 	out := outAny.(*rdd.Rows[string])
 	env2 := env[0].(Env)
@@ -5023,7 +5203,7 @@ func withPairCasesKernel22(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// envNotesKernel is MapToPair (pipelines_with.go:364).
+// envNotesKernel is MapToPair (pipelines_with.go:392).
 func envNotesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[Note])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -5042,7 +5222,7 @@ func envNotesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 //line pipelines_action.go:146
 func actionCasesKeyBy(r Rec) Place { return Place{r.Name, 1, [2]bool{r.OK}} }
 
-//line property_rdd.go:5046
+//line property_rdd.go:5226
 
 func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5117,7 +5297,7 @@ func ranksFlatMapToPair(_ string, shares []string) iter.Seq2[string, int64] {
 	}
 }
 
-//line property_rdd.go:5121
+//line property_rdd.go:5301
 
 func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5128,7 +5308,7 @@ func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:84
 func ranksMapValues2(v int64) int64 { return 150 + v*85/100 }
 
-//line property_rdd.go:5132
+//line property_rdd.go:5312
 
 func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5139,7 +5319,7 @@ func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:156
 func chainCasesFilter(l string, at int64) bool { return at > 0 && l != "O" }
 
-//line property_rdd.go:5143
+//line property_rdd.go:5323
 
 func chainCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5174,7 +5354,7 @@ func chainCasesMapToPair(v int64, k string) (string, int64) { return k, v }
 //line pipelines_chain.go:197
 func chainCasesSortBy2(l string) string { return l }
 
-//line property_rdd.go:5178
+//line property_rdd.go:5358
 
 func chainCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5190,7 +5370,7 @@ func chainCasesFilter2(w string) bool {
 //line pipelines_heavy.go:88
 func heavyKeyCasesMapToPair(x int64) (string, int64) { return heavyKey(x), x }
 
-//line property_rdd.go:5194
+//line property_rdd.go:5374
 
 func heavyKeyCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5250,7 +5430,7 @@ func heavyJoinCasesCoGroup(_ int64, left, right iter.Seq[string]) iter.Seq[strin
 	}
 }
 
-//line property_rdd.go:5254
+//line property_rdd.go:5434
 
 func nameOpsReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5339,7 +5519,7 @@ func pairCasesTryMapToPair(k string, v int64) (string, string, error) {
 	return l, k, err
 }
 
-//line property_rdd.go:5343
+//line property_rdd.go:5523
 
 func placedCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5353,7 +5533,7 @@ func placedCasesFilter(_ string, v int64) bool { return v%3 != 0 }
 //line pipelines_placed.go:43
 func placedCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
 
-//line property_rdd.go:5357
+//line property_rdd.go:5537
 
 func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5364,7 +5544,7 @@ func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_placed.go:44
 func placedCasesMapValues(r string) string { return r + "!" }
 
-//line property_rdd.go:5368
+//line property_rdd.go:5548
 
 func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5375,7 +5555,7 @@ func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_placed.go:65
 func placedCasesJoin(all []int64, sum int64) string { return fmt.Sprint(all, sum) }
 
-//line property_rdd.go:5379
+//line property_rdd.go:5559
 
 func placedCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5398,7 +5578,7 @@ func placedCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 //line pipelines_placed.go:89
 func placedCasesMapToPair(k string, v int64) (string, int64) { return k[:1] + k[len(k)-1:], v }
 
-//line property_rdd.go:5402
+//line property_rdd.go:5582
 
 func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5415,7 +5595,7 @@ func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_source.go:111
 func sourceCasesMap(path, text string) string { return filepath.Base(path) + ": " + text }
 
-//line property_rdd.go:5419
+//line property_rdd.go:5599
 
 func combineCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5435,7 +5615,7 @@ func combineCasesMapToPair(w string) (string, int64) { return w, 1 }
 //line pipelines_wide.go:87
 func combineCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:5439
+//line property_rdd.go:5619
 
 func combineCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5476,16 +5656,22 @@ func joinCasesMapToPair(w string) (string, string) { return w, w + w }
 //line pipelines_wide.go:292
 func joinCasesFullOuterJoin(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
 
-//line pipelines_wide.go:353
+//line pipelines_wide.go:356
 func sortCasesSortBy(w string) string { return w }
 
-//line pipelines_wide.go:356
+//line pipelines_wide.go:359
 func sortCasesSortBy2(x float64) float64 { return x }
 
-//line pipelines_wide.go:372
+//line pipelines_wide.go:370
+func sortCasesSortBy3(_ string, v int64) int64 { return v % 10 }
+
+//line pipelines_wide.go:378
+func sortCasesSortBy4(k string, v int64) int { return len(k) }
+
+//line pipelines_wide.go:393
 func sortCasesMapToPair(x float64) (float64, int64) { return x, 1 }
 
-//line pipelines_wide.go:408
+//line pipelines_wide.go:429
 func placeCasesMapPartitions(_ *typed.Task, rows iter.Seq2[string, int64]) iter.Seq[string] {
 	sums := map[string]int64{}
 	for k, v := range rows {
@@ -5526,21 +5712,21 @@ func withCasesMapToPair(e Env, x int64) (int64, string) { return e.residue(x), e
 //line pipelines_with.go:155
 func withCasesTryMapToPair(e Env, x int64) (int64, int64, error) { return e.Mod, x, e.check(x) }
 
-//line pipelines_with.go:253
+//line pipelines_with.go:255
 func withPairCasesTryMap(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
 
-//line pipelines_with.go:258
+//line pipelines_with.go:260
 func withPairCasesFilter(e Env, _ string, v int64) bool { return e.keeps(v) }
 
-//line pipelines_with.go:261
+//line pipelines_with.go:263
 func withPairCasesFlatMap(e Env, _ string, v int64) iter.Seq[int64] { return e.below(v) }
 
-//line pipelines_with.go:266
+//line pipelines_with.go:268
 func withPairCasesTryFlatMap(e Env, _ string, v int64) (iter.Seq[int64], error) {
 	return e.below(v - 1), e.check(v)
 }
 
-//line pipelines_with.go:273
+//line pipelines_with.go:275
 func withPairCasesMapPartitions(e Env, _ *typed.Task, rows iter.Seq2[string, int64]) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for k, v := range rows {
@@ -5551,43 +5737,43 @@ func withPairCasesMapPartitions(e Env, _ *typed.Task, rows iter.Seq2[string, int
 	}
 }
 
-//line pipelines_with.go:286
+//line pipelines_with.go:288
 func withPairCasesMapToPair(e Env, k string, v int64) (int64, string) {
-//line pipelines_with.go:286
+//line pipelines_with.go:288
 	return e.Names[k], e.named(k, v)
-//line pipelines_with.go:286
+//line pipelines_with.go:288
 }
 
-//line pipelines_with.go:291
+//line pipelines_with.go:293
 func withPairCasesTryMapToPair(e Env, k string, v int64) (string, int64, error) {
-//line pipelines_with.go:291
+//line pipelines_with.go:293
 	return k, e.Mod, e.check(v)
-//line pipelines_with.go:291
+//line pipelines_with.go:293
 }
 
-//line pipelines_with.go:296
+//line pipelines_with.go:298
 func withPairCasesFlatMapToPair(e Env, _ string, v int64) iter.Seq2[int64, int64] {
-//line pipelines_with.go:296
+//line pipelines_with.go:298
 	return e.belowPairs(v)
-//line pipelines_with.go:296
+//line pipelines_with.go:298
 }
 
-//line pipelines_with.go:330
+//line pipelines_with.go:358
 func withPairCasesJoin(e Env, v, w int64) string { return e.outer(&v, &w) }
 
-//line pipelines_with.go:334
+//line pipelines_with.go:362
 func withPairCasesLeftOuterJoin(e Env, v int64, w *int64) string { return e.outer(&v, w) }
 
-//line pipelines_with.go:338
+//line pipelines_with.go:366
 func withPairCasesRightOuterJoin(e Env, v *int64, w int64) string { return e.outer(v, &w) }
 
-//line pipelines_with.go:396
+//line pipelines_with.go:424
 func withActionCasesFold(e Env, a, b int64) int64 { return a + b + e.Mod }
 
-//line pipelines_with.go:412
+//line pipelines_with.go:440
 func withActionCasesForEach(e Env, n Note) { appendTo(n.file(), e.note(n)) }
 
-//line pipelines_with.go:415
+//line pipelines_with.go:443
 func withActionCasesForEachPartition(e Env, t *typed.Task, rows iter.Seq[Note]) error {
 	sum, file := int64(0), ""
 	for n := range rows {
@@ -5599,12 +5785,12 @@ func withActionCasesForEachPartition(e Env, t *typed.Task, rows iter.Seq[Note]) 
 	return nil
 }
 
-//line pipelines_with.go:435
+//line pipelines_with.go:463
 func withActionCasesForEach2(e Env, dir string, x int64) {
 	appendTo(Note{Dir: dir}.file(), e.note(Note{X: x}))
 }
 
-//line pipelines_with.go:440
+//line pipelines_with.go:468
 func withActionCasesForEachPartition2(e Env, t *typed.Task, rows iter.Seq2[string, int64]) error {
 	sum, file := int64(0), ""
 	for dir, x := range rows {

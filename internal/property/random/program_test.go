@@ -107,6 +107,10 @@ func TestOrderIsFollowed(t *testing.T) {
 	}{
 		{"Filter", perKey, filtering, perKey, false},
 		{"MapValues", perKey, mapValues, perKey, false},
+		{"MapValuesWithKey", perKey, mapValuesWithKey, perKey, false},
+		{"FlatMapValues", perKey, flatMapValues, perKey, false},
+		{"SortBy", perKey, sortBy, perKey, true},
+		{"SortFunc", perKey, sortFunc, exact, true},
 		{"Map", perKey, mapping, bag, false},
 		{"Map of a sequence", exact, mapping, exact, false},
 		{"Keys", perKey, keys, bag, false},

@@ -93,7 +93,7 @@ var (
 	steps     = []func(*generator, *data) *step{mapping, mapping, tryMapping, filtering, flatMapping, tryFlatMapping, mapPartitions, toPair, toPair, tryToPair, flatToPair, union, union, repartition}
 	rowSteps  = []func(*generator, *data) *step{keyBy, keyBy, sortBy, sortFunc, distinct, distinctBy, doubling}
 	pairSteps = []func(*generator, *data) *step{mapValues, mapValues, keys, values, reduceByKey, reduceByKey, combineByKey, combineByKey,
-		aggregateByKey, aggregateByKey, groupByKey, groupByKey, flatMapGroups, joining, joining, joining, coGroup, coGroup, partitionBy, sortByKey, latestOf, swapping, groupedOf}
+		aggregateByKey, aggregateByKey, groupByKey, groupByKey, flatMapGroups, joining, joining, joining, coGroup, coGroup, partitionBy, sortByKey, sortBy, sortFunc, mapValuesWithKey, flatMapValues, latestOf, swapping, groupedOf}
 )
 
 // next draws a step that can follow d.
@@ -265,7 +265,7 @@ func repartition(g *generator, d *data) *step {
 
 func sortBy(g *generator, d *data) *step {
 	k := g.such((*typ).ordered)
-	f := g.mapper(k, d.row)
+	f := g.mapper(k, d.types()...)
 	var opts []string
 	down := g.one(3)
 	if down {
@@ -273,7 +273,7 @@ func sortBy(g *generator, d *data) *step {
 	}
 	out := *d
 	out.parts = false
-	return d.op("SortBy", f, fmt.Sprintf("oracle.Sort(%s, oracle.Key(%s, %t))", d.name, f.plain(), down), out, g.options(opts...)...)
+	return d.op("SortBy", f, fmt.Sprintf("oracle.Sort(%s, oracle.Key(%s, %t))", d.name, d.on(1, f.plain()), down), out, g.options(opts...)...)
 }
 
 // comparison is a function that tells all rows apart that differ.
@@ -286,7 +286,7 @@ func (g *generator) comparison(t *typ) *function {
 }
 
 func sortFunc(g *generator, d *data) *step {
-	f := g.comparison(d.row)
+	f := g.comparison(&typ{name: d.rowType()})
 	out := *d
 	out.parts, out.order = false, exact
 	return d.op("SortFunc", f, fmt.Sprintf("oracle.Sort(%s, %s)", d.name, f.plain()), out, g.options()...)
@@ -334,6 +334,26 @@ func mapValues(g *generator, d *data) *step {
 	out := *d
 	out.row = v
 	return d.op("MapValues", f, fmt.Sprintf("oracle.Value(%s, %s)", d.name, f.plain()), out)
+}
+
+func mapValuesWithKey(g *generator, d *data) *step {
+	v := g.anyType()
+	f := g.mapper(v, d.types()...)
+	out := *d
+	out.row = v
+	return d.op("MapValuesWithKey", f, fmt.Sprintf("oracle.ValueWithKey(%s, %s)", d.name, f.plain()), out)
+}
+
+func flatMapValues(g *generator, d *data) *step {
+	if d.size*3 > wide {
+		return nil
+	}
+	v := g.anyType()
+	f := g.function("iter.Seq["+v.name+"]", func(ps []param) string { return g.sequence(ps, v) }, d.row)
+	out := *d
+	out.row = v
+	out.size *= 3
+	return d.op("FlatMapValues", f, fmt.Sprintf("oracle.FlatValue(%s, %s)", d.name, f.plain()), out)
 }
 
 func keys(_ *generator, d *data) *step {

@@ -90,6 +90,24 @@ func Value[K, V, W any](d Data[Pair[K, V]], f func(V) W) Data[Pair[K, W]] {
 	return Map(d, func(p Pair[K, V]) Pair[K, W] { return Pair[K, W]{Key: p.Key, Value: f(p.Value)} })
 }
 
+// ValueWithKey applies f to key and value for another value.
+func ValueWithKey[K, V, W any](d Data[Pair[K, V]], f func(K, V) W) Data[Pair[K, W]] {
+	return Map(d, func(p Pair[K, V]) Pair[K, W] { return Pair[K, W]{Key: p.Key, Value: f(p.Key, p.Value)} })
+}
+
+// FlatValue pairs keys with all that f makes of their values.
+func FlatValue[K, V, W any](d Data[Pair[K, V]], f func(V) iter.Seq[W]) Data[Pair[K, W]] {
+	return FlatMap(d, func(p Pair[K, V]) iter.Seq[Pair[K, W]] {
+		return func(yield func(Pair[K, W]) bool) {
+			for w := range f(p.Value) {
+				if !yield(Pair[K, W]{Key: p.Key, Value: w}) {
+					return
+				}
+			}
+		}
+	})
+}
+
 // Keys gives the keys of pairs.
 func Keys[K, V any](d Data[Pair[K, V]]) Data[K] {
 	return Map(d, func(p Pair[K, V]) K { return p.Key })

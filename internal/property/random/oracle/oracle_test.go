@@ -79,6 +79,8 @@ func TestOperators(t *testing.T) {
 		{"Keys", Keys(p), Data[string]{{"b", "a", "b"}}},
 		{"Values", Values(p), Data[int]{{1, 2, 3}}},
 		{"MapValues", Value(p, func(v int) int { return -v }), pairs("b", -1, "a", -2, "b", -3)},
+		{"MapValuesWithKey", ValueWithKey(p, func(k string, v int) int { return v + len(k) }), pairs("b", 2, "a", 3, "b", 4)},
+		{"FlatMapValues", FlatValue(p, upTo), pairs("b", 0, "a", 0, "a", 1, "b", 0, "b", 1, "b", 2)},
 		{"Union", Union(n, n[:1]), Data[int]{{0, 1}, {2, 3, 4}, {0, 1}}},
 		{"Moved", Moved(n), Data[int]{{0, 1, 2, 3, 4}}},
 		{"Sort", Sort(p, Key(func(p Pair[string, int]) string { return p.Key }, false)), pairs("a", 2, "b", 1, "b", 3)},
