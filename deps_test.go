@@ -29,7 +29,7 @@ const (
 var imports = map[string][]string{
 	"": {},
 
-	"typed":           {"rdd", "rdd/plan", "rdd/codec", "shuffle", "storage", "internal/driver", "internal/embedded", "internal/wire", "internal/size", "internal/tally"},
+	"typed":           {"rdd", "rdd/plan", "rdd/codec", "shuffle", "storage", "internal/driver", "internal/embedded", "internal/scratch", "internal/wire", "internal/size", "internal/tally"},
 	"typed/typedtest": {"typed", "internal/embedded", "internal/fault", "internal/deep"},
 
 	"rdd":       {"rdd/plan", "rdd/codec", "shuffle", "shuffle/weight", "storage", msgpack, xxh3},
@@ -58,6 +58,7 @@ var imports = map[string][]string{
 	"internal/driver":         {"internal/engine/work", "internal/sched/model", "rdd/plan"},
 	"internal/embedded":       {"internal/agent", "internal/blob", "internal/driver", "internal/engine", "internal/engine/work", "internal/sched/model", "rdd/plan"},
 	"internal/blob":           {"rdd/plan"},
+	"internal/scratch":        {},
 	"internal/wire":           {"rdd/plan"},
 	"internal/size":           {},
 	"internal/tally":          {"internal/size", "rdd/plan"},

@@ -15,6 +15,7 @@
 //	internal/driver    a program's side: actions, their results, their ends
 //	internal/embedded  all of it in one process
 //	internal/blob      bytes that plans name by digest
+//	internal/scratch   the directory for temporary files, and those that dead processes left
 //	internal/wire      frames between a program and what started it
 //	internal/launch    building a program and running it over the wire
 //	internal/show      progress and plans, for people

@@ -298,7 +298,7 @@ func (p *program) interrupt(cause error, now bool) {
 // kill ends the process with what can be tidied up.
 func (p *program) kill(cause error) {
 	for range 3 { // tasks that still run may make files meanwhile
-		if os.RemoveAll(p.session.scratch) == nil {
+		if p.session.scratch.Remove() == nil {
 			break
 		}
 	}

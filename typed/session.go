@@ -15,6 +15,7 @@ import (
 
 	"github.com/gordd-project/gordd/internal/driver"
 	"github.com/gordd-project/gordd/internal/embedded"
+	"github.com/gordd-project/gordd/internal/scratch"
 	"github.com/gordd-project/gordd/rdd"
 	"github.com/gordd-project/gordd/rdd/plan"
 	"github.com/gordd-project/gordd/shuffle"
@@ -30,7 +31,9 @@ type Options struct {
 	// its cgroup's.
 	Memory int64
 	// Scratch is the directory for temporary files; the default is the
-	// system's.
+	// system's. The session makes one of its own there when the first action
+	// runs, and removes it at Close. What a process left that ended without,
+	// a later one removes.
 	Scratch string
 	// Policy says what happens to rows that cannot be processed; the default
 	// is Fail.
@@ -85,7 +88,7 @@ type Session struct {
 	graph   *rdd.Graph
 	runner  *rdd.Runner
 	memory  *shuffle.Memory
-	scratch string
+	scratch *scratch.Dir
 
 	close  sync.Once
 	closed error
@@ -101,15 +104,15 @@ func NewSession(ctx context.Context, o Options) (*Session, error) {
 	if o.Memory < minMemory {
 		return nil, fmt.Errorf("memory of %d bytes is too little: give at least %d MiB", o.Memory, minMemory>>20)
 	}
-	scratch, err := os.MkdirTemp(o.Scratch, "gordd-")
+	dir, err := scratch.New(o.Scratch)
 	if err != nil {
-		return nil, fmt.Errorf("make a scratch directory: %w", err)
+		return nil, err
 	}
 	trial := embedded.TrialOf(ctx)
-	s := &Session{options: o, ctx: ctx, scratch: scratch, memory: shuffle.NewMemory(cmp.Or(trial.Memory, o.Memory))}
+	s := &Session{options: o, ctx: ctx, scratch: dir, memory: shuffle.NewMemory(cmp.Or(trial.Memory, o.Memory))}
 	ex := &executor{}
 	s.engine = embedded.New(embedded.Options{
-		Slots: o.Cores, Scratch: scratch, Log: o.Log, Observe: o.Observe, Attempts: trial.Attempts,
+		Slots: o.Cores, Scratch: dir.Path(), MakeScratch: dir.Make, Log: o.Log, Observe: o.Observe, Attempts: trial.Attempts,
 	}, ex)
 	s.graph = rdd.NewGraph(rdd.GraphOptions{
 		Seed:         cmp.Or(o.Seed, rand.Uint64()),
@@ -153,7 +156,7 @@ func (s *Session) release(shuffle plan.StageKey) {
 // removed.
 func (s *Session) Close() error {
 	s.close.Do(func() {
-		s.closed = errors.Join(s.engine.Close(), os.RemoveAll(s.scratch))
+		s.closed = errors.Join(s.engine.Close(), s.scratch.Close())
 	})
 	return s.closed
 }

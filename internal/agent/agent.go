@@ -45,7 +45,10 @@ type Options struct {
 	Slots int
 	// Dir is a directory of this agent's own, for files of tasks and of what
 	// outlives them.
-	Dir      string
+	Dir string
+	// MakeDir makes Dir. It is called before each attempt; the default is for a
+	// directory that is there already.
+	MakeDir  func() error
 	From     model.From
 	Executor Executor
 	Upstream Upstream
@@ -116,6 +119,9 @@ type place struct {
 
 // New starts the slots of an agent.
 func New(o Options) *Agent {
+	if o.MakeDir == nil {
+		o.MakeDir = func() error { return nil }
+	}
 	a := &Agent{o: o, runs: map[attemptKey]*run{}, where: map[inputKey]*input{},
 		places: map[model.StageID]*place{}, bad: map[model.AttemptID]bool{}}
 	a.queue.init()

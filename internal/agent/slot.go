@@ -109,6 +109,9 @@ func (a *Agent) execute(r *run, dir *scratch) (*plan.Result, *plan.Failure) {
 	if r.ctx.Err() != nil {
 		return nil, work.NewFailure(plan.FailKilled, "%v", context.Cause(r.ctx))
 	}
+	if err := a.o.MakeDir(); err != nil {
+		return nil, noRoom(err)
+	}
 	t, f := r.task(dir)
 	if f != nil {
 		return nil, f

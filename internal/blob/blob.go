@@ -17,8 +17,9 @@ import (
 // Store keeps blobs in memory up to a limit, and those beyond it in files. Its
 // methods may be called from several goroutines.
 type Store struct {
-	dir   string // made when the first file is written
-	limit int64  // of bytes in memory
+	dir    string       // made when the first file is written
+	parent func() error // makes the directory that dir is in
+	limit  int64        // of bytes in memory
 
 	mu   sync.Mutex
 	m    map[plan.Digest]*blob
@@ -32,9 +33,10 @@ type blob struct {
 }
 
 // New returns an empty store that keeps up to limit bytes in memory and makes
-// dir for the rest. Who removes dir removes the files.
-func New(dir string, limit int64) *Store {
-	return &Store{dir: dir, limit: limit, m: map[plan.Digest]*blob{}}
+// dir for the rest, after parent has made what dir is in. Who removes dir removes
+// the files.
+func New(dir string, parent func() error, limit int64) *Store {
+	return &Store{dir: dir, parent: parent, limit: limit, m: map[plan.Digest]*blob{}}
 }
 
 // Put keeps b, which must not be changed any more, under its digest, with one
@@ -83,9 +85,11 @@ func (s *Store) spill(x *blob, d plan.Digest, b []byte) error {
 	return nil
 }
 
-// makeDir makes the directory, but not the one it is in: when that is gone, its
-// owner is done with it.
+// makeDir makes the directory. When its parent is gone, its owner is done with it.
 func (s *Store) makeDir() error {
+	if err := s.parent(); err != nil {
+		return err
+	}
 	if err := os.Mkdir(s.dir, 0o700); !errors.Is(err, os.ErrExist) {
 		return err
 	}

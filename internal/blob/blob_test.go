@@ -11,9 +11,12 @@ import (
 	"github.com/gordd-project/gordd/rdd/plan"
 )
 
+// there is for directories that are there already.
+func there() error { return nil }
+
 func TestBlobs(t *testing.T) {
 	dir := t.TempDir()
-	s := New(dir, 10)
+	s := New(dir, there, 10)
 	small, large := []byte("12345678"), []byte("too large for memory")
 	ds, dl := s.Put(small), s.Put(large)
 	s.Put(small)
@@ -53,7 +56,7 @@ func readPart(s *Store, d plan.Digest, from, to int64) (string, error) {
 // TestParts are the same in memory and in files, and no more is read of those.
 func TestParts(t *testing.T) {
 	dir := t.TempDir()
-	s := New(dir, 10)
+	s := New(dir, there, 10)
 	for _, text := range []string{"12345678", "too large for memory"} {
 		d, size := s.Put([]byte(text)), int64(len(text))
 		for _, c := range [][2]int64{{0, size}, {0, 0}, {size, size}, {3, 7}} {
@@ -86,7 +89,7 @@ func TestBlobsWithoutDisk(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := New(file, 0)
+	s := New(file, there, 0)
 	d := s.Put([]byte("x"))
 	if b, err := s.Get(d); err != nil || string(b) != "x" {
 		t.Errorf("got %q, %v: what cannot go to disk stays in memory", b, err)
@@ -94,6 +97,31 @@ func TestBlobsWithoutDisk(t *testing.T) {
 	s.Release(d)
 	if s.used != 0 {
 		t.Errorf("%d bytes in use", s.used)
+	}
+}
+
+// TestParent is made when the first blob goes to a file, and not before.
+func TestParent(t *testing.T) {
+	parent := filepath.Join(t.TempDir(), "parent")
+	makes := 0
+	s := New(filepath.Join(parent, "blobs"), func() error {
+		makes++
+		return os.Mkdir(parent, 0o700)
+	}, 10)
+	s.Put([]byte("small"))
+	if makes != 0 {
+		t.Error("made for a blob in memory")
+	}
+	d := s.Put([]byte("too large for memory"))
+	if makes != 1 || len(filesIn(t, filepath.Join(parent, "blobs"))) != 1 {
+		t.Errorf("made %d times for a blob in a file", makes)
+	}
+	s.parent = func() error { return errors.New("closed") }
+	e := s.Put([]byte("it does not go to a file either"))
+	for _, d := range []plan.Digest{d, e} {
+		if _, err := s.Get(d); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

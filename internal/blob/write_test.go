@@ -42,7 +42,7 @@ func TestWrittenIsAsPut(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
-			s := New(dir, c.limit)
+			s := New(dir, there, c.limit)
 			d, err := s.Write(pieces(c.text, 1<<20-1))
 			if err != nil || d != plan.DigestOf([]byte(c.text)) {
 				t.Fatalf("%s, %v, want the digest of the bytes", d, err)
@@ -67,7 +67,7 @@ func TestWrittenIsAsPut(t *testing.T) {
 
 func TestNothingIsKeptOfAFailedWrite(t *testing.T) {
 	dir := t.TempDir()
-	s := New(dir, 1<<30)
+	s := New(dir, there, 1<<30)
 	broken := errors.New("broken")
 	_, err := s.Write(func(w io.Writer) error {
 		_, _ = w.Write(make([]byte, 3*pieceBytes))
@@ -86,14 +86,14 @@ func TestWriteWithoutDisk(t *testing.T) {
 		if err := os.WriteFile(file, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		s := New(file, 0)
+		s := New(file, there, 0)
 		d, err := s.Write(pieces(text, 1<<20))
 		if b, err2 := s.Get(d); err != nil || err2 != nil || string(b) != text {
 			t.Errorf("%d bytes, %v, %v", len(b), err, err2)
 		}
 	})
 	t.Run("from a later one", func(t *testing.T) {
-		s := New(t.TempDir(), 0)
+		s := New(t.TempDir(), there, 0)
 		w := &writer{s: s, hash: plan.NewHash()}
 		defer w.discard()
 		if _, err := io.WriteString(w, text[:pieceBytes]); err != nil || w.filed != pieceBytes {

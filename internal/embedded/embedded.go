@@ -43,6 +43,9 @@ type Options struct {
 	// Scratch is a directory of this engine's own, for files of tasks and
 	// shuffles. The caller makes it and removes it after Close.
 	Scratch string
+	// MakeScratch makes Scratch. It is called whenever files are about to be
+	// written there; the default is for a directory that is there already.
+	MakeScratch func() error
 	// Job is the id of the engine's job; the default is drawn at random, since
 	// it is part of the names of staging directories that processes share.
 	Job plan.JobID
@@ -60,6 +63,9 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	o.Slots = max(cmp.Or(o.Slots, runtime.GOMAXPROCS(0)), 1)
 	o.Job = cmp.Or(o.Job, plan.JobID("local-"+strings.ToLower(rand.Text()[:10])))
+	if o.MakeScratch == nil {
+		o.MakeScratch = func() error { return nil }
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -93,7 +99,7 @@ type value struct {
 func New(o Options, ex Executor) *Engine {
 	o = o.withDefaults()
 	e := &Engine{
-		o: o, blobs: blob.New(filepath.Join(o.Scratch, "blobs"), blobMemory),
+		o: o, blobs: blob.New(filepath.Join(o.Scratch, "blobs"), o.MakeScratch, blobMemory),
 		values: map[int]map[int]value{}, held: map[int][]plan.Digest{},
 	}
 	c := config(o)
@@ -101,7 +107,7 @@ func New(o Options, ex Executor) *Engine {
 	e.core = engine.New(engine.Options{Config: c, Slots: func() int { return o.Slots }, Pictures: o.Observe != nil, Log: o.Log}, effects{e})
 	from := model.From{Cluster: c.Cluster, Protocol: c.Protocol, Term: c.Term, Worker: "local", Inc: 1, Session: 1}
 	e.agent = agent.New(agent.Options{
-		Slots: o.Slots, Dir: o.Scratch, From: from, Executor: executor{ex}, Upstream: upstream{e}, Only: true, Log: o.Log,
+		Slots: o.Slots, Dir: o.Scratch, MakeDir: o.MakeScratch, From: from, Executor: executor{ex}, Upstream: upstream{e}, Only: true, Log: o.Log,
 		Call: func(f func()) {
 			e.core.Call(func() model.Event {
 				f()
