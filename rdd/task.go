@@ -123,12 +123,21 @@ func (t *Task) RejectIn(op int, row any, err error) {
 		bad.err = fmt.Errorf("more than %d rows rejected in one task, the last: %w", policy.Max, err)
 		t.leave(bad)
 	}
+	if t.samples() {
+		return // the stage that moves the rows meets it again, and says so
+	}
 	t.counters.Rejected++
 	if policy.Rows == plan.AsideRows {
 		if err := t.setAside(bad); err != nil {
 			t.leave(err)
 		}
 	}
+}
+
+// samples says that the task only looks at the rows, for a sort's bounds.
+func (t *Task) samples() bool {
+	_, ok := t.sink.(*sampler)
+	return ok
 }
 
 // setAside adds a line to the task's file of rejected rows: path, offset,

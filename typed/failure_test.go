@@ -185,6 +185,28 @@ func TestGoexitInUserCode(t *testing.T) {
 	}
 }
 
+// rejected adds up what an action's stages rejected.
+func rejected(st plan.ActionStatus) (n int64) {
+	for i := range st.Stages {
+		if !st.Stages[i].Skipped {
+			n += st.Stages[i].Counters.Rejected
+		}
+	}
+	return n
+}
+
+func linesIn(t *testing.T, dir string) (n int) {
+	t.Helper()
+	for _, name := range files(t, dir) {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += strings.Count(string(text), "\n")
+	}
+	return n
+}
+
 func TestPolicies(t *testing.T) {
 	path := write(t, "in.txt", "1\nbad\n3\nworse\n5\n")
 	numbers := func(s *typed.Session) typed.RDD[int] {
@@ -199,6 +221,44 @@ func TestPolicies(t *testing.T) {
 		}
 		if n := w.actions()[0].Stages[0].Counters.Rejected; n != 2 {
 			t.Errorf("%d rows were counted as rejected", n)
+		}
+	})
+	t.Run("each action counts what it computes", func(t *testing.T) {
+		w := &watch{}
+		dir := filepath.Join(t.TempDir(), "bad")
+		s := open(t, typed.Options{Policy: typed.SetAside(dir, 0), Observe: w.see})
+		r := numbers(s)
+		sorted := r.SortBy(func(n int) int { return -n })
+		pairs := sorted.KeyBy(func(n int) int { return n })
+		lines := 0
+		for i, act := range []struct {
+			name     string
+			run      func() (int64, error)
+			rejected int64
+		}{
+			{"first", func() (int64, error) { return r.Count(ctx) }, 2},
+			{"again", func() (int64, error) { return r.Count(ctx) }, 2},
+			{"sort", func() (int64, error) { return sorted.Count(ctx) }, 2},
+			{"behind the shuffle", func() (int64, error) { return sorted.Count(ctx) }, 0},
+			{"another sort of the shuffle", func() (int64, error) { return typed.SortByKey(pairs).Count(ctx) }, 0},
+			{"twice in one", func() (int64, error) { return r.Union(r).Count(ctx) }, 4},
+		} {
+			if _, err := act.run(); err != nil {
+				t.Errorf("%s: %v", act.name, err)
+			}
+			if n := rejected(w.actions()[i]); n != act.rejected {
+				t.Errorf("%s: %d rows were counted as rejected, want %d", act.name, n, act.rejected)
+			}
+			lines += int(act.rejected)
+			if n := linesIn(t, dir); n != lines {
+				t.Errorf("%s: %d rows are set aside, want %d", act.name, n, lines)
+			}
+		}
+	})
+	t.Run("a sort fails at the first look", func(t *testing.T) {
+		s := open(t, typed.Options{Policy: typed.Skip(1)})
+		if _, err := numbers(s).SortBy(func(n int) int { return n }).Count(ctx); err == nil || !strings.Contains(err.Error(), "more than 1 rows") {
+			t.Errorf("got %v", err)
 		}
 	})
 	t.Run("skip a few", func(t *testing.T) {

@@ -78,7 +78,7 @@ type Counters struct {
 	ShuffleWrite int64
 	Spilled      int64
 	Output       int64 // bytes of output files
-	Rejected     int64 // rows dropped or set aside
+	Rejected     int64 // rows dropped or set aside; not those of a sample
 }
 
 // Add adds d to c.
