@@ -352,6 +352,58 @@ func TestLostOutput(t *testing.T) {
 	}
 }
 
+// TestKeptRows: a task reads what one task of the stage before has kept, and blames
+// that one when it is gone.
+func TestKeptRows(t *testing.T) {
+	w := newWorld(t)
+	sum := intPairs(w).Wide(addUp(), here(), wide("map"))
+	p := w.plan(sum.Wide(SortByKeyOp[int64, int64](), here(), sorts(3, false, "")), countPairs())
+	before := *p
+	before.Stages, before.Target = p.Stages[:2], p.Stages[1].Key
+	kept, f := w.run(&before)
+	if f != nil {
+		t.Fatal(f)
+	}
+	in := plan.ShuffleInput{Stage: before.Target}
+	for _, res := range kept {
+		in.Outputs = append(in.Outputs, res.Shuffle)
+	}
+	sample := &p.Stages[2]
+	read := func(part int, in plan.ShuffleInput) (*plan.Result, *plan.Failure) {
+		task := w.task(sample, part)
+		task.Inputs = []plan.ShuffleInput{in}
+		return w.r.Run(t.Context(), p, sample, task)
+	}
+	if sample.N() != len(kept) || len(kept) < 2 {
+		t.Fatalf("%d tasks read what %d have kept", sample.N(), len(kept))
+	}
+	for part := range kept {
+		res, f := read(part, in)
+		if f != nil || res.Counters.RowsIn != kept[part].Rows {
+			t.Errorf("task %d: %+v of %d rows, %v", part, res, kept[part].Rows, f)
+		}
+	}
+	if _, f := read(1, plan.ShuffleInput{Stage: in.Stage, Outputs: in.Outputs[:1]}); f == nil || !strings.HasSuffix(f.Message, "has 1 outputs, and the task reads that of map 1") {
+		t.Errorf("got %+v", f)
+	}
+	out, err := decode[shuffle.Output](in.Outputs[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(out.Path); err != nil {
+		t.Fatal(err)
+	}
+	for part := range kept {
+		_, f := read(part, in)
+		if part != 1 && f != nil {
+			t.Errorf("task %d: %+v", part, f)
+		}
+		if part == 1 && (f == nil || f.Class != plan.FailFetch || f.Fetch == nil || f.Fetch.Map != 1 || f.Fetch.Stage != in.Stage) {
+			t.Errorf("got %+v", f)
+		}
+	}
+}
+
 // TestOutputsAreKept: decoded outputs serve all reducers, until others come.
 func TestOutputsAreKept(t *testing.T) {
 	encoded := func(n int) (all [][]byte) {

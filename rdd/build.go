@@ -176,6 +176,7 @@ func (b *builder) widePipe(n *Node, ref plan.Op) (plan.Pipe, error) {
 		}
 		part := plan.Partitioner{Kind: n.wide.Kind, N: n.wants.n, Descending: n.wide.Descending}
 		if n.wide.Sampled {
+			pipe = b.kept(n, ref, pipe)
 			b.sample(n, ref, pipe)
 			part.Bounds = n.boundsKey()
 		}
@@ -191,6 +192,23 @@ func (b *builder) widePipe(n *Node, ref plan.Op) (plan.Pipe, error) {
 		p.Ops = []plan.Op{ref}
 	}
 	return p, nil
+}
+
+// kept gives a pipe of the same rows that is cheap to run twice, for the sample
+// and to move them. One that begins at files is run twice as it is. What is behind
+// a shuffle is not: groups would be merged twice, and the user's functions run on
+// them twice. A stage runs the pipe and keeps its rows where they are.
+func (b *builder) kept(n *Node, ref plan.Op, rows plan.Pipe) plan.Pipe {
+	wide := false
+	eachPipe(&rows, func(p *plan.Pipe) { wide = wide || p.Source.Wide != nil })
+	if !wide {
+		return rows
+	}
+	b.stage(plan.Stage{
+		Key: n.rowsKey(), Kind: plan.MapStage, Class: n.wide.Class, Pipe: rows,
+		Sink: plan.Sink{Op: withPart(ref, "rows"), Part: &plan.Partitioner{Kind: plan.SinglePartitioner, N: 1}},
+	})
+	return plan.Pipe{Source: plan.Source{Op: withPart(ref, "kept"), Wide: []plan.Input{{Shuffle: n.rowsKey(), Own: true}}}}
 }
 
 // sample adds the stages that find the bounds of a range partitioner.

@@ -56,6 +56,34 @@ func TestPlanKeepsKeys(t *testing.T) {
 	}
 }
 
+// TestPlanSortBehindAShuffle: what comes out of a shuffle is computed once, and
+// read twice.
+func TestPlanSortBehindAShuffle(t *testing.T) {
+	w := newWorld(t)
+	sum := intPairs(w).Wide(addUp(), here(), wide("map"))
+	for name, rows := range map[string]*Node{
+		"ReduceByKey → MapValues": sum.Narrow(MapValuesOp[int64](func(v int64) int64 { return -v }), here(), true),
+		"Union":                   intPairs(w).Union(here(), sum),
+	} {
+		n := rows.Wide(SortByKeyOp[int64, int64](), here(), sorts(3, false, ""))
+		p := w.plan(n, countPairs())
+		at := len(p.Stages) - 5
+		if at < 0 || p.Stages[at].Key != n.rowsKey() || !strings.HasPrefix(p.Stages[at].Name, name) {
+			t.Fatalf("%s: stages %+v", name, p.Stages)
+		}
+		for _, s := range p.Stages[at+1:] {
+			keeps := s.Key == n.sampleKey() || s.Key == n.shuffleKey(0)
+			in := s.Pipe.Source.Wide
+			if own := len(in) == 1 && in[0] == (plan.Input{Shuffle: n.rowsKey(), Own: true}); own != keeps {
+				t.Errorf("%s: %s reads %+v", name, s.Key, s.Pipe.Source)
+			}
+			if reads := slices.Contains(s.Parents, plan.Parent{Key: n.rowsKey()}); reads != keeps {
+				t.Errorf("%s: parents of %s are %v", name, s.Key, s.Parents)
+			}
+		}
+	}
+}
+
 func TestPlanSort(t *testing.T) {
 	w := newWorld(t)
 	p := w.plan(w.numbers(10, 2).Wide(SortByOp(func(n int64) int64 { return n }), here(), sorts(3, true, "key")), Action{Op: CountOp[int64](), Call: here()})
@@ -347,7 +375,7 @@ func TestRelease(t *testing.T) {
 		defer mu.Unlock()
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		return len(shuffles) == 5 && len(blobs) == 2 && len(g.local) == 1
+		return len(shuffles) == 6 && len(blobs) == 2 && len(g.local) == 1
 	})
 	mu.Lock()
 	defer mu.Unlock()

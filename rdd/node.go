@@ -301,10 +301,11 @@ func (n *Node) stageKeys() []plan.StageKey {
 		keys = append(keys, n.shuffleKey(i))
 	}
 	if n.wide.Sampled {
-		keys = append(keys, n.sampleKey(), n.boundsKey())
+		keys = append(keys, n.rowsKey(), n.sampleKey(), n.boundsKey())
 	}
 	return keys
 }
 
+func (n *Node) rowsKey() plan.StageKey   { return plan.StageKey(fmt.Sprintf("s%d.rows", n.id)) }
 func (n *Node) sampleKey() plan.StageKey { return plan.StageKey(fmt.Sprintf("s%d.sample", n.id)) }
 func (n *Node) boundsKey() plan.StageKey { return plan.StageKey(fmt.Sprintf("s%d.bounds", n.id)) }

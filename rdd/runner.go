@@ -248,11 +248,12 @@ type Input struct {
 	sides     []side
 }
 
-// side is one input of a wide operator: the map outputs of a shuffle, or the
-// run of a pipe in this task.
+// side is one input of a wide operator: a piece of map outputs of a shuffle, or
+// the run of a pipe in this task.
 type side struct {
 	shuffle plan.StageKey
 	outputs []*shuffle.Output
+	piece   int
 	run     Run
 }
 
@@ -261,7 +262,7 @@ func (t *Task) side(in *plan.Input, partition, at int) (side, error) {
 		run, _, err := t.pipe(in.Pipe, partition, at, nil)
 		return side{run: run}, err
 	}
-	s := side{shuffle: in.Shuffle}
+	s := side{shuffle: in.Shuffle, piece: partition}
 	for i := range t.spec.Inputs {
 		if t.spec.Inputs[i].Stage != in.Shuffle {
 			continue
@@ -270,9 +271,21 @@ func (t *Task) side(in *plan.Input, partition, at int) (side, error) {
 		if s.outputs, err = t.runner.outputs.get(in.Shuffle, t.spec.Inputs[i].Outputs); err != nil {
 			return s, fmt.Errorf("read the output list of shuffle %s: %w", in.Shuffle, err)
 		}
+		if in.Own {
+			return s.own()
+		}
 		return s, nil
 	}
 	return s, fmt.Errorf("task has no input for shuffle %s", in.Shuffle)
+}
+
+// own reduces a side to all that one map task wrote.
+func (s side) own() (side, error) {
+	if s.piece >= len(s.outputs) {
+		return s, fmt.Errorf("shuffle %s has %d outputs, and the task reads that of map %d", s.shuffle, len(s.outputs), s.piece)
+	}
+	s.outputs, s.piece = s.outputs[s.piece:s.piece+1], 0
+	return s, nil
 }
 
 func (t *Task) split(at int) (*storage.Split, error) {

@@ -64,7 +64,7 @@ func stream(t *Task, in *Input, i int, typ *codec.Type) shuffle.RawStream {
 			return s.run(func(b any) bool { return yield(b.(batch).raw().rows()) })
 		}
 	}
-	inputs := shuffle.Inputs(s.outputs, in.partition)
+	inputs := shuffle.Inputs(s.outputs, s.piece)
 	for _, in := range inputs {
 		t.counters.ShuffleRead += in.Bytes()
 	}

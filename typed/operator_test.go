@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -329,6 +330,40 @@ func TestSorts(t *testing.T) {
 			if err != nil || !slices.Equal(got, test.want) {
 				t.Errorf("%+v: %s: %d rows, %v: not as sorted in memory", shape, name, len(got), err)
 			}
+		}
+	}
+}
+
+// TestSortComputesOnce: a sort looks at its rows twice, and runs the functions
+// behind a shuffle once.
+func TestSortComputesOnce(t *testing.T) {
+	s := open(t, typed.Options{})
+	for name, sorted := range map[string]func(r typed.PairRDD[int64, int64]) typed.RDD[int64]{
+		"SortByKey": func(r typed.PairRDD[int64, int64]) typed.RDD[int64] { return typed.SortByKey(r).Keys() },
+		"SortBy": func(r typed.PairRDD[int64, int64]) typed.RDD[int64] {
+			return r.SortBy(func(k, _ int64) int64 { return k }, typed.Partitions(3)).Keys()
+		},
+		"of a union": func(r typed.PairRDD[int64, int64]) typed.RDD[int64] {
+			return r.Union(s.Empty[int64]().KeyBy(func(n int64) int64 { return n })).Keys().SortFunc(cmp.Compare[int64])
+		},
+		"twice": func(r typed.PairRDD[int64, int64]) typed.RDD[int64] {
+			return typed.SortByKey(r.SortBy(func(k, v int64) int64 { return -k })).Keys()
+		},
+	} {
+		var groups atomic.Int64
+		r := s.Range(3000, typed.Partitions(3)).KeyBy(func(n int64) int64 { return n % 1000 }).
+			GroupByKey(func(_ int64, values iter.Seq[int64]) int64 {
+				groups.Add(1)
+				return int64(len(slices.Collect(values)))
+			}, typed.Partitions(5))
+		for range 2 {
+			keys, err := sorted(r).Collect(ctx)
+			if err != nil || len(keys) != 1000 || !slices.IsSorted(keys) {
+				t.Errorf("%s: %d keys, %v", name, len(keys), err)
+			}
+		}
+		if n := groups.Load(); n != 2000 {
+			t.Errorf("%s: the function ran for %d groups in two actions of two sorts, want 2000", name, n)
 		}
 	}
 }

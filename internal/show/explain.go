@@ -167,13 +167,17 @@ func (d *drawing) source(p *plan.Pipe) string {
 		text += fmt.Sprintf(", rows of the driver in %s", partitions(len(src.Data.Ends)))
 	}
 	var reads []string
+	what := "the shuffle of"
 	for _, in := range src.Wide {
 		if i, ok := d.stages[in.Shuffle]; ok {
 			reads = append(reads, fmt.Sprintf("stage %d", i+1))
 		}
+		if in.Own {
+			what = "the rows kept by"
+		}
 	}
 	if len(reads) > 0 {
-		text += ", reads the shuffle of " + strings.Join(reads, " and ")
+		text += ", reads " + what + " " + strings.Join(reads, " and ")
 	}
 	return text
 }
@@ -186,6 +190,8 @@ func output(s *plan.Stage) string {
 		return "one value, for the stages that read it"
 	case part == nil:
 		return ""
+	case part.Kind == plan.SinglePartitioner && s.Sink.Op.Part == "rows":
+		return "kept where they are: they are read twice"
 	case part.Kind == plan.SinglePartitioner:
 		return "shuffle into one partition"
 	}

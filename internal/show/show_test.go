@@ -209,6 +209,34 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+// TestExplainKeptRows draws the stage that keeps rows for a sort, and one that
+// reads them.
+func TestExplainKeptRows(t *testing.T) {
+	one := &plan.Partitioner{Kind: plan.SinglePartitioner, N: 1}
+	got := Explain(&wire.Explained{Action: "Count", Site: site(9), Stages: []plan.StageExplain{
+		{
+			Stage: plan.Stage{Key: "k", Name: "ReduceByKey → SortByKey rows", Sink: plan.Sink{Op: op("SortByKey", 7, "rows"), Part: one},
+				Pipe: plan.Pipe{Source: plan.Source{Op: op("ReduceByKey", 5, "reduce"), Wide: []plan.Input{{Shuffle: "nowhere"}}}}},
+		},
+		{
+			Stage: plan.Stage{Key: "s", Kind: plan.ResultStage, Name: "SortByKey → SortByKey sample", Parents: []plan.Parent{{Key: "k"}},
+				Pipe: plan.Pipe{Source: plan.Source{Op: op("SortByKey", 7, "kept"), Wide: []plan.Input{{Shuffle: "k", Own: true}}}},
+				Sink: plan.Sink{Op: op("SortByKey", 7, "sample"), Part: one}},
+		},
+	}})
+	want := `Count (main.go:9)
+└─ stage 2: SortByKey → SortByKey sample
+   ├─ source   SortByKey (main.go:7) kept side, reads the rows kept by stage 1
+   ├─ output   shuffle into one partition
+   └─ stage 1: ReduceByKey → SortByKey rows
+      ├─ source   ReduceByKey (main.go:5)
+      └─ output   kept where they are: they are read twice
+`
+	if got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
+
 // TestExplainWithoutParts draws what a program of another build may send.
 func TestExplainWithoutParts(t *testing.T) {
 	x := join()

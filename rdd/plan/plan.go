@@ -195,7 +195,10 @@ type Source struct {
 // a pipe whose partitions are already placed as the shuffle would place them.
 type Input struct {
 	Shuffle StageKey
-	Pipe    *Pipe
+	// Own says that a partition is all that one map task of the shuffle wrote, the
+	// first what the first did: the rows have been kept, not moved.
+	Own  bool
+	Pipe *Pipe
 }
 
 // Files is input from storage.

@@ -154,7 +154,9 @@ func (r *resolver) wide(sides []Input) (n int, in inputs, err error) {
 				return 0, nil, fmt.Errorf("plan reads shuffle %s before it is made", side.Shuffle)
 			}
 			m, b = st.Sink.Part.N, r.below[side.Shuffle]
-			if m == 0 {
+			if side.Own {
+				m = st.N()
+			} else if m == 0 {
 				open = append(open, st.Sink.Part)
 			}
 		}

@@ -32,6 +32,8 @@ func reads(in ...Input) Pipe { return Pipe{Source: Source{Wide: in}} }
 
 func from(key StageKey) Input { return Input{Shuffle: key} }
 
+func own(key StageKey) Input { return Input{Shuffle: key, Own: true} }
+
 func placed(p Pipe) Input { return Input{Pipe: &p} }
 
 func shuffles(key StageKey, n int, p Pipe) Stage {
@@ -56,6 +58,13 @@ func TestResolve(t *testing.T) {
 			[]int{9, 4},
 			map[string]int{"s": 4},
 		},
+		{
+			"kept rows have a task for each that kept them",
+			[]Stage{shuffles("s", 0, numbers(9)), shuffles("k", 1, reads(from("s"))), shuffles("t", 7, reads(own("k"))), result(reads(own("t")))},
+			[]int{9, 4, 4, 4},
+			map[string]int{"s": 4, "k": 1, "t": 7},
+		},
+		{"no rows are kept", []Stage{shuffles("k", 1, union()), result(reads(own("k")))}, []int{0, 0}, nil},
 		{
 			"one for each 64 MiB where it is large", []Stage{shuffles("s", 0, files("abcdefghij")), result(reads(from("s")))},
 			[]int{10, 15},
