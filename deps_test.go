@@ -30,6 +30,7 @@ var imports = map[string][]string{
 	"": {},
 
 	"typed":           {"rdd", "rdd/plan", "rdd/codec", "shuffle", "storage", "internal/driver", "internal/embedded", "internal/scratch", "internal/wire", "internal/size", "internal/tally"},
+	"typed":           {"rdd", "rdd/plan", "rdd/codec", "shuffle", "storage", "internal/driver", "internal/embedded", "internal/executor", "internal/wire", "internal/size", "internal/tally"},
 	"typed/typedtest": {"typed", "internal/embedded", "internal/fault", "internal/deep"},
 
 	"rdd":       {"rdd/plan", "rdd/codec", "shuffle", "shuffle/weight", "storage", msgpack, xxh3},
@@ -56,9 +57,11 @@ var imports = map[string][]string{
 	"internal/engine/work":    {"internal/sched/model", "rdd/plan", "storage", msgpack},
 	"internal/agent":          {"internal/engine/work", "internal/sched/model", "rdd/plan", "storage"},
 	"internal/driver":         {"internal/engine/work", "internal/sched/model", "rdd/plan"},
+	"internal/executor":       {"internal/wire", "rdd/plan"},
 	"internal/embedded":       {"internal/agent", "internal/blob", "internal/driver", "internal/engine", "internal/engine/work", "internal/sched/model", "rdd/plan"},
 	"internal/blob":           {"rdd/plan"},
 	"internal/scratch":        {},
+	"worker/process":          {"internal/engine/work", "internal/wire", "rdd/plan"},
 	"internal/wire":           {"rdd/plan"},
 	"internal/size":           {},
 	"internal/tally":          {"internal/size", "rdd/plan"},

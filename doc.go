@@ -13,6 +13,8 @@
 //	internal/engine    the loop that turns the scheduler's commands into effects
 //	internal/agent     a worker's side: slots that run attempts, and what those leave
 //	internal/driver    a program's side: actions, their results, their ends
+//	internal/executor  tasks in a process of their own, for an agent
+//	worker/process     the agent's end of that
 //	internal/embedded  all of it in one process
 //	internal/blob      bytes that plans name by digest
 //	internal/scratch   the directory for temporary files, and those that dead processes left

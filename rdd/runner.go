@@ -252,8 +252,7 @@ type Input struct {
 // the run of a pipe in this task.
 type side struct {
 	shuffle plan.StageKey
-	outputs []*shuffle.Output
-	piece   int
+	parts   []shuffle.Input
 	run     Run
 }
 
@@ -262,30 +261,42 @@ func (t *Task) side(in *plan.Input, partition, at int) (side, error) {
 		run, _, err := t.pipe(in.Pipe, partition, at, nil)
 		return side{run: run}, err
 	}
-	s := side{shuffle: in.Shuffle, piece: partition}
+	s := side{shuffle: in.Shuffle}
 	for i := range t.spec.Inputs {
-		if t.spec.Inputs[i].Stage != in.Shuffle {
+		given := &t.spec.Inputs[i]
+		if given.Stage != in.Shuffle || given.Parts != nil && given.Partition != partition {
 			continue
 		}
 		var err error
-		if s.outputs, err = t.runner.outputs.get(in.Shuffle, t.spec.Inputs[i].Outputs); err != nil {
+		if s.parts, err = t.runner.parts(given, in.Own, partition); err != nil {
 			return s, fmt.Errorf("read the output list of shuffle %s: %w", in.Shuffle, err)
-		}
-		if in.Own {
-			return s.own()
 		}
 		return s, nil
 	}
 	return s, fmt.Errorf("task has no input for shuffle %s", in.Shuffle)
 }
 
-// own reduces a side to all that one map task wrote.
-func (s side) own() (side, error) {
-	if s.piece >= len(s.outputs) {
-		return s, fmt.Errorf("shuffle %s has %d outputs, and the task reads that of map %d", s.shuffle, len(s.outputs), s.piece)
+// parts gives what a task reads of the outputs of a shuffle.
+func (r *Runner) parts(given *plan.ShuffleInput, own bool, partition int) ([]shuffle.Input, error) {
+	if given.Parts == nil {
+		outputs, err := r.outputs.get(given.Stage, given.Outputs)
+		if err != nil || !own {
+			return shuffle.Inputs(outputs, partition), err
+		}
+		if partition >= len(outputs) {
+			return nil, fmt.Errorf("there are %d outputs, and the task reads that of map %d", len(outputs), partition)
+		}
+		return shuffle.Inputs(outputs[partition:partition+1], 0), nil
 	}
-	s.outputs, s.piece = s.outputs[s.piece:s.piece+1], 0
-	return s, nil
+	parts, err := decode[[]shuffle.Part](given.Parts)
+	if err != nil {
+		return nil, err
+	}
+	inputs := make([]shuffle.Input, len(*parts))
+	for i, p := range *parts {
+		inputs[i] = p.Input()
+	}
+	return inputs, nil
 }
 
 func (t *Task) split(at int) (*storage.Split, error) {

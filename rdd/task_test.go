@@ -453,7 +453,7 @@ func TestIsUser(t *testing.T) {
 		project + "rdd.MapOp[...].func1":     false,
 		project + "rdd/codec.Marshal":        false,
 		project + "shuffle/block.X":          false,
-		project + "internal/embedded.X":        false,
+		project + "internal/embedded.X":      false,
 		project + "typed.RDD[...].Map":       false,
 		project + "typed_test.ExampleMap":    true,
 		project + "examples/wordcount.words": true,

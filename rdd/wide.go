@@ -64,11 +64,10 @@ func stream(t *Task, in *Input, i int, typ *codec.Type) shuffle.RawStream {
 			return s.run(func(b any) bool { return yield(b.(batch).raw().rows()) })
 		}
 	}
-	inputs := shuffle.Inputs(s.outputs, s.piece)
-	for _, in := range inputs {
-		t.counters.ShuffleRead += in.Bytes()
+	for _, part := range s.parts {
+		t.counters.ShuffleRead += part.Bytes()
 	}
-	return shuffle.Read(t, inputs, typ)
+	return shuffle.Read(t, s.parts, typ)
 }
 
 // runOf pushes the batches of a stream, whose rows are like those of like.

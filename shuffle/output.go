@@ -52,21 +52,37 @@ func (in Input) Bytes() int64 {
 	return n
 }
 
-// Input returns the input of partition r from the local file.
-func (o *Output) Input(r int) Input {
-	in := Input{Path: o.Path, Shuffle: o.Shuffle, Map: o.Map, Reduce: uint32(r), Ranges: make([][2]int64, len(o.Segments))}
+// Part says where the blocks of one partition are in a file of this machine. It is plain data and
+// travels: what a task reads of one map task when it does not run where the output is known whole.
+type Part struct {
+	Path                 string
+	Shuffle, Map, Reduce uint32
+	Ranges               [][2]int64 // as Input has them
+}
+
+// Part returns the part of partition r.
+func (o *Output) Part(r int) Part {
+	p := Part{Path: o.Path, Shuffle: o.Shuffle, Map: o.Map, Reduce: uint32(r), Ranges: make([][2]int64, len(o.Segments))}
 	for i, seg := range o.Segments {
-		if r+1 < len(seg) {
-			in.Ranges[i] = [2]int64{seg[r], seg[r+1]}
+		if r >= 0 && r+1 < len(seg) {
+			p.Ranges[i] = [2]int64{seg[r], seg[r+1]}
 		}
 	}
-	path := o.Path
-	in.Open = func() (io.ReaderAt, io.Closer, error) {
-		f, err := os.Open(path)
-		return f, f, err
-	}
-	return in
+	return p
 }
+
+// Input returns the part as a reader takes it.
+func (p Part) Input() Input {
+	path := p.Path
+	return Input{Path: path, Shuffle: p.Shuffle, Map: p.Map, Reduce: p.Reduce, Ranges: p.Ranges,
+		Open: func() (io.ReaderAt, io.Closer, error) {
+			f, err := os.Open(path)
+			return f, f, err
+		}}
+}
+
+// Input returns the input of partition r from the local file.
+func (o *Output) Input(r int) Input { return o.Part(r).Input() }
 
 // Inputs returns the inputs of partition r from all outputs, in their order.
 func Inputs(outputs []*Output, r int) []Input {

@@ -72,6 +72,7 @@ type program struct {
 	stderr  io.Writer
 	wire    *wire.Conn // nil: the user started it
 	explain bool
+	tasks   bool               // it runs tasks of another process's session
 	seen    chan plan.ActionID // acknowledged last pictures
 	session *Session
 	cancel  context.CancelCauseFunc
@@ -85,6 +86,9 @@ func (p *program) main(run func(context.Context, *Session) error, options []Opti
 	o, err := p.configure(options)
 	if err != nil {
 		return p.end(err)
+	}
+	if p.tasks {
+		return p.execute(o)
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
@@ -147,6 +151,7 @@ func (p *program) handshake(o *Options) error {
 		return Usagef("talk to what started the program: %w", err)
 	}
 	o.Observe = both(o.Observe, p.report)
+	p.tasks = w.Executor
 	if p.explain = w.Explain; p.explain {
 		o.explain = p.explained
 		return nil // of stale code too

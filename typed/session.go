@@ -94,8 +94,8 @@ type Session struct {
 	closed error
 }
 
-// executor hands tasks to a runner that is made after the engine it serves.
-type executor struct{ embedded.Executor }
+// lateExecutor hands tasks to a runner that is made after the engine it serves.
+type lateExecutor struct{ embedded.Executor }
 
 // NewSession starts a session on the embedded engine, in this process. Actions
 // end when ctx does. Close must be called in the end.
@@ -110,7 +110,7 @@ func NewSession(ctx context.Context, o Options) (*Session, error) {
 	}
 	trial := embedded.TrialOf(ctx)
 	s := &Session{options: o, ctx: ctx, scratch: dir, memory: shuffle.NewMemory(cmp.Or(trial.Memory, o.Memory))}
-	ex := &executor{}
+	ex := &lateExecutor{}
 	s.engine = embedded.New(embedded.Options{
 		Slots: o.Cores, Scratch: dir.Path(), MakeScratch: dir.Make, Log: o.Log, Observe: o.Observe, Attempts: trial.Attempts,
 	}, ex)
@@ -128,6 +128,9 @@ func NewSession(ctx context.Context, o Options) (*Session, error) {
 		Strict: trial.Strict,
 	})
 	ex.Executor = s.runner
+	if trial.Executor != nil {
+		ex.Executor = trial.Executor(s.engine)
+	}
 	if trial.Wrap != nil {
 		ex.Executor = trial.Wrap(ex.Executor)
 	}

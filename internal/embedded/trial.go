@@ -8,6 +8,9 @@ type Trial struct {
 	// Wrap makes the executor that runs attempts of the one that would; nil
 	// leaves it.
 	Wrap func(Executor) Executor
+	// Executor makes the executor that runs attempts in place of the session's
+	// own; nil leaves it.
+	Executor func(*Engine) Executor
 	// Attempts is how often a task is tried; 0 is once.
 	Attempts int
 	// Memory is the budget instead of the session's, and may be smaller than

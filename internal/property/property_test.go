@@ -1,6 +1,7 @@
 package property
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -11,6 +12,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/gordd-project/gordd/internal/wire"
 	"github.com/gordd-project/gordd/typed"
 )
 
@@ -21,6 +23,9 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(wire.EnvVar) != "" { // started by a test, to run its tasks
+		typed.Main(nil)
+	}
 	// A session within 16 MiB sets the limit of the whole process, in which the
 	// others run too.
 	_ = os.Setenv("GOMEMLIMIT", "off")
@@ -34,17 +39,19 @@ const leastMemory = 16 << 20
 type mode struct {
 	name    string
 	options typed.Options
+	process bool // tasks run in a process of their own
 }
 
 // modes are the ways whose results must be equal. The first is how programs
 // run unless they say otherwise.
 func modes(in Input) []mode {
 	all := []mode{
-		{"fused", typed.Options{Cores: 2}},
-		{"closures", typed.Options{Cores: 3, Closures: true}},
-		{"single operators", typed.Options{Cores: 1, NoFusing: true}},
-		{"fused in 16 MiB", typed.Options{Cores: 3, Memory: leastMemory}},
-		{"closures in 16 MiB", typed.Options{Cores: 2, Memory: leastMemory, Closures: true}},
+		{name: "fused", options: typed.Options{Cores: 2}},
+		{name: "closures", options: typed.Options{Cores: 3, Closures: true}},
+		{name: "single operators", options: typed.Options{Cores: 1, NoFusing: true}},
+		{name: "fused in 16 MiB", options: typed.Options{Cores: 3, Memory: leastMemory}},
+		{name: "closures in 16 MiB", options: typed.Options{Cores: 2, Memory: leastMemory, Closures: true}},
+		{name: "fused in another process", options: typed.Options{Cores: 2}, process: true},
 	}
 	for i := range all {
 		o := &all[i].options
@@ -108,7 +115,8 @@ func newRunner(t *testing.T, in Input, cases []Case) *runner {
 func (r *runner) run(m mode) {
 	m.options.Scratch = r.dir()
 	m.options.Notices = notices{r.t, m.name}
-	s, err := typed.NewSession(r.t.Context(), m.options)
+	ctx, stop := r.context(m)
+	s, err := typed.NewSession(ctx, m.options)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -120,7 +128,7 @@ func (r *runner) run(m mode) {
 		c := &r.cases[i]
 		in := r.in
 		in.Scratch = r.dir()
-		got, err := c.Run(r.t.Context(), s, in)
+		got, err := c.Run(ctx, s, in)
 		switch {
 		case err != nil:
 		case firstMode:
@@ -136,7 +144,7 @@ func (r *runner) run(m mode) {
 				c.Name, m.name, in.Size, in.Parts, in.Reducers, err, command(in, c.Name))
 		}
 	}
-	if err := s.Close(); err != nil {
+	if err := errors.Join(s.Close(), stop()); err != nil {
 		r.t.Error(err)
 	}
 	if left, _ := os.ReadDir(m.options.Scratch); len(left) > 0 {

@@ -75,11 +75,11 @@ func (c *Conn) Receive() (Message, error) {
 		return nil, fmt.Errorf("read frame: %w", err)
 	}
 	n := binary.BigEndian.Uint32(head[4:])
-	decode := decoders[head[1]]
+	f, known := byKind[head[1]]
 	switch {
 	case head[0] != Version:
 		return nil, fmt.Errorf("wire version %d, ours is %d: %w", head[0], Version, ErrVersion)
-	case decode == nil || head[2] != 0 || head[3] != 0:
+	case !known || head[2] != 0 || head[3] != 0:
 		return nil, fmt.Errorf("frame % x is none of ours", head)
 	case n > plan.MaxEncoded:
 		return nil, fmt.Errorf("frame of %d bytes: %w: the most is %d", n, plan.ErrTooLarge, plan.MaxEncoded)
@@ -88,7 +88,7 @@ func (c *Conn) Receive() (Message, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read frame: %w", err)
 	}
-	return decode(body)
+	return f.decode(body)
 }
 
 // readBody reads n bytes, making room as they come.

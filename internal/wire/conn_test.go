@@ -40,6 +40,11 @@ func messages() []Message {
 		&Options{Cores: 2, Memory: 256 << 20, MaxResult: 9, Scratch: "/x", Fresh: true, Explain: true}, &Options{},
 		&Started{Program: "words", PID: 7}, status, &Notice{Text: "näh\x00\xff"}, explained,
 		&Seen{ID: plan.ActionID{Job: "j", N: 1}}, &Cancel{Now: true}, &Ended{Code: 130},
+		&TaskPlan{Digest: "d", Plan: []byte{1}}, &ForgetPlan{Digest: "d"}, &ForgetShuffle{Stage: "s"},
+		&RunTask{Seq: 3, Plan: "d", Stage: "s", Task: plan.Task{Partition: 7, Attempt: "1.2", Inputs: []plan.ShuffleInput{{Stage: "m", Parts: []byte("p"), Partition: 7}}}},
+		&KillTask{Seq: 3, Reason: "enough"}, &TaskEnded{Seq: 3, Result: &plan.Result{Rows: 5, Value: []byte("v")}},
+		&TaskEnded{Seq: 4, Failure: &plan.Failure{Class: plan.FailFetch, Fetch: &plan.FetchSource{Stage: "m", Map: 2}}},
+		&WantBlob{Digest: "d"}, &BlobAt{Digest: "d", Path: "/x"},
 	}
 }
 
@@ -107,6 +112,12 @@ func TestReceiveRefuses(t *testing.T) {
 		"bad state":      {body(&plan.ActionStatus{State: 77}), "none of its kind"},
 		"bad stage kind": {body(&plan.ActionStatus{Stages: []plan.StageStatus{{Kind: 9}}}), "none of its kind"},
 		"negative tasks": {body(&plan.ActionStatus{Stages: []plan.StageStatus{{Tasks: -1}}}), "none of its kind"},
+		"no end":         {body(&TaskEnded{}), "none of its kind"},
+		"two ends":       {body(&TaskEnded{Result: &plan.Result{}, Failure: &plan.Failure{Class: plan.FailUser}}), "none of its kind"},
+		"bad class":      {body(&TaskEnded{Failure: &plan.Failure{Class: 200}}), "none of its kind"},
+		"negative map":   {body(&TaskEnded{Failure: &plan.Failure{Class: plan.FailFetch, Fetch: &plan.FetchSource{Map: -1}}}), "none of its kind"},
+		"negative rows":  {body(&TaskEnded{Result: &plan.Result{Rows: -1}}), "none of its kind"},
+		"bad partition":  {body(&RunTask{Task: plan.Task{Partition: -1}}), "none of its kind"},
 		"bad stage": {body(&Explained{Stages: []plan.StageExplain{{Stage: plan.Stage{
 			Sink: plan.Sink{Part: &plan.Partitioner{Kind: 9}}}}}}), "none of its kind"},
 	} {

@@ -1,6 +1,9 @@
 package plan
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 // Plan is one action's worth of work: every stage it may need, in an order in
 // which parents come before their children, and the stage whose rows it wants.
@@ -155,6 +158,34 @@ func (p *Pipe) reads(partition, at int) []PipeFiles {
 		if in.Pipe != nil {
 			all = append(all, in.Pipe.reads(partition, at)...)
 			at += len(in.Pipe.FileSources())
+		}
+	}
+	return all
+}
+
+// ShuffleRead is a partition of a shuffle that one partition of a pipe reads.
+type ShuffleRead struct {
+	Shuffle   StageKey
+	Partition int
+	Own       bool // the whole output of the map task of that number instead
+}
+
+// ShuffleReads gives what a partition of the pipe reads of shuffles.
+func (p *Pipe) ShuffleReads(partition int) []ShuffleRead {
+	for i := range p.Source.Union {
+		child := &p.Source.Union[i]
+		if partition < child.N {
+			return child.ShuffleReads(partition)
+		}
+		partition -= child.N
+	}
+	var all []ShuffleRead
+	for _, in := range p.Source.Wide {
+		switch {
+		case in.Pipe != nil:
+			all = append(all, in.Pipe.ShuffleReads(partition)...)
+		case !slices.Contains(all, ShuffleRead{in.Shuffle, partition, in.Own}):
+			all = append(all, ShuffleRead{in.Shuffle, partition, in.Own})
 		}
 	}
 	return all

@@ -378,3 +378,23 @@ func TestCountersAdd(t *testing.T) {
 		t.Errorf("got %v, want %v", c, want)
 	}
 }
+
+func TestShuffleReads(t *testing.T) {
+	wide := func(n int, in ...Input) Pipe { return Pipe{N: n, Source: Source{Wide: in}} }
+	placed := wide(4, Input{Shuffle: "a"})
+	join := wide(4, Input{Pipe: &placed}, Input{Shuffle: "b"}, Input{Shuffle: "b"})
+	union := Pipe{N: 7, Source: Source{Union: []Pipe{wide(3, Input{Shuffle: "c"}), join}}}
+	files := Pipe{N: 2, Source: Source{Files: &Files{}}}
+	for _, c := range []struct {
+		pipe Pipe
+		at   int
+		want []ShuffleRead
+	}{
+		{placed, 3, []ShuffleRead{{Shuffle: "a", Partition: 3}}}, {join, 2, []ShuffleRead{{Shuffle: "a", Partition: 2}, {Shuffle: "b", Partition: 2}}},
+		{union, 2, []ShuffleRead{{Shuffle: "c", Partition: 2}}}, {union, 3, []ShuffleRead{{Shuffle: "a", Partition: 0}, {Shuffle: "b", Partition: 0}}}, {files, 1, nil},
+	} {
+		if got := c.pipe.ShuffleReads(c.at); !slices.Equal(got, c.want) {
+			t.Errorf("partition %d: got %v, want %v", c.at, got, c.want)
+		}
+	}
+}

@@ -30,11 +30,14 @@ type PipeSplit struct {
 	Split []byte // an encoded storage.Split
 }
 
-// ShuffleInput is what the task reads of one shuffle: the outputs of all maps,
-// in map order.
+// ShuffleInput is what the task reads of one shuffle, in map order: the outputs
+// of all maps whole, or, in an executor process of its own, only their parts.
 type ShuffleInput struct {
 	Stage   StageKey
-	Outputs [][]byte // encoded shuffle.Output, one a map task
+	Outputs [][]byte // encoded shuffle.Output, one a map task; or:
+	// Parts is an encoded []shuffle.Part, one a map task, of Partition.
+	Parts     []byte
+	Partition int
 }
 
 // StageValue is the value of a value stage.

@@ -1,0 +1,222 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"github.com/gordd-project/gordd/internal/wire"
+	"github.com/gordd-project/gordd/rdd/plan"
+)
+
+// Runner runs one attempt; rdd.Runner is one.
+type Runner interface {
+	Run(ctx context.Context, p *plan.Plan, stage *plan.Stage, t *plan.Task) (*plan.Result, *plan.Failure)
+	Forget(shuffle plan.StageKey)
+}
+
+// Server is the executor's end of the wire.
+type Server struct {
+	conn  *wire.Conn
+	tasks sync.WaitGroup
+
+	mu    sync.Mutex
+	plans map[plan.Digest]*plan.Plan
+	kill  map[uint64]context.CancelCauseFunc
+	blobs map[plan.Digest]*blob
+}
+
+// blob is a blob that was asked for.
+type blob struct {
+	here chan struct{} // closed when the agent has answered
+	path string
+	err  error
+}
+
+// New makes a server. Serve starts it.
+func New(conn *wire.Conn) *Server {
+	return &Server{conn: conn, plans: map[plan.Digest]*plan.Plan{}, kill: map[uint64]context.CancelCauseFunc{},
+		blobs: map[plan.Digest]*blob{}}
+}
+
+// errGone ends what runs when the agent has gone.
+var errGone = errors.New("the agent that started this executor is gone")
+
+// Serve runs the tasks that come until the wire ends, and gives the reason: nil
+// when the agent closed it. Tasks that still run have been told to end.
+func (s *Server) Serve(r Runner) error {
+	for {
+		m, err := s.conn.Receive()
+		if err == nil {
+			err = s.heed(r, m)
+		}
+		if err != nil {
+			s.endAll()
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+func (s *Server) heed(r Runner, m wire.Message) error {
+	switch m := m.(type) {
+	case *wire.TaskPlan:
+		p, err := plan.Decode[plan.Plan](m.Plan)
+		if err != nil {
+			return err
+		}
+		s.mu.Lock()
+		s.plans[m.Digest] = p
+		s.mu.Unlock()
+	case *wire.ForgetPlan:
+		s.mu.Lock()
+		delete(s.plans, m.Digest)
+		s.mu.Unlock()
+	case *wire.ForgetShuffle:
+		r.Forget(m.Stage)
+	case *wire.RunTask:
+		s.start(r, m)
+	case *wire.KillTask:
+		s.mu.Lock()
+		kill := s.kill[m.Seq]
+		s.mu.Unlock()
+		if kill != nil {
+			kill(errors.New(m.Reason))
+		}
+	case *wire.BlobAt:
+		s.arrived(m)
+	default:
+		return fmt.Errorf("an executor is told %T", m)
+	}
+	return nil
+}
+
+// start runs a task beside the others. The agent bounds how many there are.
+func (s *Server) start(r Runner, m *wire.RunTask) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	s.mu.Lock()
+	p := s.plans[m.Plan]
+	s.kill[m.Seq] = cancel
+	s.mu.Unlock()
+	s.tasks.Go(func() {
+		end := &wire.TaskEnded{Seq: m.Seq}
+		if p == nil {
+			end.Failure = refused("the plan of the task was not sent")
+		} else if st, ok := p.Stage(m.Stage); !ok {
+			end.Failure = refused(fmt.Sprintf("the plan has no stage %s", m.Stage))
+		} else {
+			end.Result, end.Failure = r.Run(ctx, p, st, &m.Task)
+		}
+		s.mu.Lock()
+		delete(s.kill, m.Seq)
+		s.mu.Unlock()
+		cancel(nil)
+		s.report(end)
+	})
+}
+
+// report sends the end of a task. A wire that does not take it has ended, which
+// Serve finds out by itself.
+func (s *Server) report(end *wire.TaskEnded) {
+	if end.Failure != nil {
+		end.Result = nil
+	}
+	if err := s.conn.Send(end); errors.Is(err, plan.ErrTooLarge) {
+		_ = s.conn.Send(&wire.TaskEnded{Seq: end.Seq, Failure: refused(err.Error())})
+	}
+}
+
+func refused(message string) *plan.Failure {
+	return &plan.Failure{Class: plan.FailRefused, Row: -1, Offset: -1, Message: message}
+}
+
+func (s *Server) endAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, kill := range s.kill {
+		kill(errGone)
+	}
+	for d, b := range s.blobs {
+		if b.path == "" && b.err == nil {
+			b.err = errGone
+			close(b.here)
+			delete(s.blobs, d)
+		}
+	}
+}
+
+// Wait waits for the tasks that were told to end.
+func (s *Server) Wait() { s.tasks.Wait() }
+
+// Blob gives the bytes of a blob, which the agent fetches when it has to.
+func (s *Server) Blob(d plan.Digest) ([]byte, error) {
+	path, err := s.find(d)
+	if err != nil {
+		return nil, err
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read blob: %w", err)
+	}
+	if got := plan.DigestOf(b); got != d {
+		return nil, fmt.Errorf("read blob: %s has digest %s instead of %s", path, got, d)
+	}
+	return b, nil
+}
+
+// BlobPart opens the bytes of a blob between two offsets.
+func (s *Server) BlobPart(d plan.Digest, from, to int64) (io.ReadCloser, error) {
+	path, err := s.find(d)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read blob: %w", err)
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.NewSectionReader(f, from, to-from), f}, nil
+}
+
+// find asks the agent for a blob, once for all that want it at a time. What it
+// was told it remembers; what it was denied it asks for again.
+func (s *Server) find(d plan.Digest) (string, error) {
+	s.mu.Lock()
+	b := s.blobs[d]
+	ask := b == nil
+	if ask {
+		b = &blob{here: make(chan struct{})}
+		s.blobs[d] = b
+	}
+	s.mu.Unlock()
+	if ask {
+		if err := s.conn.Send(&wire.WantBlob{Digest: d}); err != nil {
+			s.arrived(&wire.BlobAt{Digest: d, Error: err.Error()})
+		}
+	}
+	<-b.here
+	return b.path, b.err
+}
+
+// arrived takes the answer to a request for a blob.
+func (s *Server) arrived(m *wire.BlobAt) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.blobs[m.Digest]
+	if b == nil || b.path != "" {
+		return // nobody asked
+	}
+	if m.Path == "" {
+		b.err = fmt.Errorf("fetch blob %s: %s", m.Digest, m.Error)
+		delete(s.blobs, m.Digest)
+	}
+	b.path = m.Path
+	close(b.here)
+}

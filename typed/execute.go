@@ -1,0 +1,22 @@
+package typed
+
+import (
+	"cmp"
+
+	"github.com/gordd-project/gordd/internal/executor"
+	"github.com/gordd-project/gordd/rdd"
+	"github.com/gordd-project/gordd/shuffle"
+)
+
+// execute makes the process an executor: it runs the tasks of another process's
+// session until the agent that started it closes the wire. Tasks that do not
+// heed that end with the process.
+func (p *program) execute(o Options) int {
+	o = o.withDefaults()
+	server := executor.New(p.wire)
+	runner := rdd.NewRunner(rdd.RunnerOptions{
+		Memory: shuffle.NewMemory(cmp.Or(o.Memory, minMemory)), Blob: server.Blob, BlobPart: server.BlobPart, NoKernels: o.NoFusing,
+	})
+	limitHeap(o.Memory)
+	return p.end(server.Serve(runner))
+}

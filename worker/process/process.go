@@ -1,0 +1,332 @@
+package process
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/gordd-project/gordd/internal/engine/work"
+	"github.com/gordd-project/gordd/internal/wire"
+	"github.com/gordd-project/gordd/rdd/plan"
+)
+
+const (
+	// hello is how long a process has to answer once it was started.
+	hello = 20 * time.Second
+	// grace is how long a task has to end after it was told to; then its process
+	// is killed.
+	grace = 2 * time.Second
+	// farewell is how long a process has to end after its wire was closed.
+	farewell = time.Second
+	// tailBytes is how much of what a process wrote last is kept for messages.
+	tailBytes = 4 << 10
+)
+
+// Options say what to start.
+type Options struct {
+	Path string   // of the program
+	Args []string // as the driver has them
+	Dir  string   // in which it runs
+	Env  []string
+	Wire wire.Options
+	// Log takes what the process writes to standard output and error; nil
+	// discards it.
+	Log *os.File
+	// Blob gives the file that holds a blob. It is called from several
+	// goroutines, and may take its time.
+	Blob func(ctx context.Context, d plan.Digest) (path string, err error)
+}
+
+// Exit is how a process ended.
+type Exit struct {
+	Code   int
+	Signal int    // that killed it, 0: none
+	Tail   string // what it wrote last to standard error
+}
+
+// Process is a running executor. Its methods may be called from several
+// goroutines.
+type Process struct {
+	o    Options
+	cmd  *exec.Cmd
+	conn *wire.Conn
+	tail *tail
+	ctx  context.Context // ends with the process
+	stop context.CancelFunc
+	done chan struct{} // closed when the process has ended
+	exit Exit          // once done
+
+	mu    sync.Mutex
+	seq   uint64
+	ends  map[uint64]chan *wire.TaskEnded
+	plans map[plan.Digest]bool // that it was sent
+}
+
+// Start starts an executor and waits until it has answered.
+func Start(ctx context.Context, o Options) (*Process, error) {
+	conn, theirs, err := wire.Pair()
+	if err != nil {
+		return nil, err
+	}
+	p := &Process{o: o, conn: conn, tail: &tail{}, done: make(chan struct{}),
+		ends: map[uint64]chan *wire.TaskEnded{}, plans: map[plan.Digest]bool{}}
+	p.ctx, p.stop = context.WithCancel(context.Background())
+	p.cmd = exec.Command(o.Path, o.Args...)
+	p.cmd.Dir, p.cmd.Env = o.Dir, append(o.Env, wire.EnvVar+"=3")
+	p.cmd.ExtraFiles = []*os.File{theirs}
+	p.cmd.SysProcAttr = attributes()
+	p.tail.to = o.Log
+	p.cmd.Stderr = p.tail
+	if o.Log != nil {
+		p.cmd.Stdout = o.Log
+	}
+	err = errors.Join(p.cmd.Start(), theirs.Close())
+	if err != nil {
+		p.stop()
+		return nil, errors.Join(fmt.Errorf("start executor %s: %w", filepath.Base(o.Path), err), conn.Close())
+	}
+	started := make(chan struct{})
+	go p.listen(started)
+	go p.await()
+	if err := conn.Send(&o.Wire); err != nil && !errors.Is(err, syscall.EPIPE) {
+		p.Kill()
+	}
+	late := time.NewTimer(hello)
+	defer late.Stop()
+	select {
+	case <-started:
+		return p, nil
+	case <-p.done:
+		return nil, fmt.Errorf("executor %s ended at its start: %s", filepath.Base(o.Path), p.exit)
+	case <-late.C:
+		err = fmt.Errorf("executor %s did not answer within %s: does it call typed.Main?", filepath.Base(o.Path), hello)
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	}
+	p.Kill()
+	<-p.done
+	return nil, err
+}
+
+// String says it in words.
+func (e Exit) String() string {
+	text := fmt.Sprintf("exit code %d", e.Code)
+	if e.Signal != 0 {
+		text = fmt.Sprintf("killed by signal %d", e.Signal)
+	}
+	if e.Tail != "" {
+		text += ": " + e.Tail
+	}
+	return text
+}
+
+// await waits for the end of the process and of all that waits for it.
+func (p *Process) await() {
+	_ = p.cmd.Wait()
+	st := p.cmd.ProcessState
+	p.exit = Exit{Code: st.ExitCode(), Tail: p.tail.text()}
+	if ws, ok := st.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+		p.exit.Signal = int(ws.Signal())
+	}
+	_ = p.conn.Close()
+	p.stop()
+	close(p.done)
+}
+
+// listen takes what the process tells until the wire ends, and sees to it that
+// the process ends too. One that says what makes no sense is killed.
+func (p *Process) listen(started chan<- struct{}) {
+	for {
+		m, err := p.conn.Receive()
+		if err != nil {
+			p.expire()
+			return
+		}
+		switch m := m.(type) {
+		case *wire.Started:
+			if started != nil {
+				close(started)
+				started = nil
+			}
+		case *wire.TaskEnded:
+			p.ended(m)
+		case *wire.WantBlob:
+			go p.find(m.Digest)
+		case *wire.Notice, *wire.Ended:
+		default:
+			p.Kill()
+			return
+		}
+	}
+}
+
+func (p *Process) ended(m *wire.TaskEnded) {
+	p.mu.Lock()
+	end := p.ends[m.Seq]
+	delete(p.ends, m.Seq)
+	p.mu.Unlock()
+	if end != nil {
+		end <- m
+	}
+}
+
+func (p *Process) find(d plan.Digest) {
+	at := &wire.BlobAt{Digest: d}
+	path, err := p.o.Blob(p.ctx, d)
+	if at.Path = path; err != nil {
+		at.Path, at.Error = "", err.Error()
+	}
+	_ = p.conn.Send(at)
+}
+
+// Done is closed when the process has ended.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Exit is how it ended, once Done is closed.
+func (p *Process) Exit() Exit { return p.exit }
+
+// PID is the process's number.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Kill ends the process at once.
+func (p *Process) Kill() {
+	select {
+	case <-p.done: // its number may be another's by now
+	default:
+		killGroup(p.cmd.Process)
+	}
+}
+
+// Stop closes the wire, at which a process ends by itself, and kills it when it
+// does not. It returns when the process has ended.
+func (p *Process) Stop() {
+	_ = p.conn.Close()
+	<-p.done
+}
+
+// expire waits for the end of a process without a wire, which is of no more use.
+func (p *Process) expire() {
+	late := time.NewTimer(farewell)
+	defer late.Stop()
+	select {
+	case <-p.done:
+	case <-late.C:
+		p.Kill()
+	}
+}
+
+// Forget says that no task of a plan follows.
+func (p *Process) Forget(d plan.Digest) {
+	p.mu.Lock()
+	sent := p.plans[d]
+	delete(p.plans, d)
+	p.mu.Unlock()
+	if sent {
+		_ = p.conn.Send(&wire.ForgetPlan{Digest: d})
+	}
+}
+
+// ErrGone is wrapped by the cause of failures of tasks whose process ended.
+var ErrGone = errors.New("its executor process ended")
+
+// Run runs one attempt in the process.
+func (p *Process) Run(ctx context.Context, l *work.Launch, t *plan.Task) (*plan.Result, *plan.Failure) {
+	seq, end, err := p.send(l, t)
+	if err != nil {
+		select {
+		case <-p.done:
+			return nil, p.gone()
+		default:
+			return nil, work.NewFailure(plan.FailInfra, "hand over the task: %v", err)
+		}
+	}
+	var told <-chan time.Time
+	done := ctx.Done()
+	for {
+		select {
+		case m := <-end:
+			return m.Result, m.Failure
+		case <-p.done:
+			return nil, p.gone()
+		case <-done:
+			done = nil
+			_ = p.conn.Send(&wire.KillTask{Seq: seq, Reason: context.Cause(ctx).Error()})
+			late := time.NewTimer(grace)
+			defer late.Stop()
+			told = late.C
+		case <-told:
+			p.Kill()
+		}
+	}
+}
+
+// gone is the failure of a task whose process ended.
+func (p *Process) gone() *plan.Failure {
+	return work.NewFailure(plan.FailCrash, "%v: %s", ErrGone, p.exit)
+}
+
+// send hands a task over, after its plan where that is new to the process.
+func (p *Process) send(l *work.Launch, t *plan.Task) (uint64, <-chan *wire.TaskEnded, error) {
+	digest, encoded, err := l.Plan.Encoded()
+	if err != nil {
+		return 0, nil, err
+	}
+	end := make(chan *wire.TaskEnded, 1)
+	p.mu.Lock()
+	defer p.mu.Unlock() // tasks must not overtake their plan
+	p.seq++
+	seq := p.seq
+	if !p.plans[digest] {
+		if err := p.conn.Send(&wire.TaskPlan{Digest: digest, Plan: encoded}); err != nil {
+			return 0, nil, err
+		}
+		p.plans[digest] = true
+	}
+	p.ends[seq] = end
+	if err := p.conn.Send(&wire.RunTask{Seq: seq, Plan: digest, Stage: l.Stage.Key, Task: *t}); err != nil {
+		delete(p.ends, seq)
+		return 0, nil, err
+	}
+	return seq, end, nil
+}
+
+// tail passes bytes on and keeps the last of them.
+type tail struct {
+	mu   sync.Mutex
+	to   *os.File
+	last []byte
+}
+
+func (t *tail) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.last = append(t.last, b...)
+	if over := len(t.last) - tailBytes; over > 0 {
+		t.last = append(t.last[:0], t.last[over:]...)
+	}
+	if t.to == nil {
+		return len(b), nil
+	}
+	return t.to.Write(b)
+}
+
+// text is the tail from its first whole line on.
+func (t *tail) text() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	b := t.last
+	if len(b) == tailBytes {
+		if i := bytes.IndexByte(b, '\n'); i >= 0 {
+			b = b[i+1:]
+		}
+	}
+	return strings.TrimSpace(string(b))
+}

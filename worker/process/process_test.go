@@ -1,0 +1,238 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/gordd-project/gordd/internal/engine/work"
+	"github.com/gordd-project/gordd/internal/executor"
+	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/internal/wire"
+	"github.com/gordd-project/gordd/rdd/plan"
+)
+
+const kindVar = "PROCESS_TEST"
+
+func TestMain(m *testing.M) {
+	if kind := os.Getenv(kindVar); kind != "" {
+		os.Exit(child(kind))
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// child is the process that tests start.
+func child(kind string) int {
+	switch kind {
+	case "exits":
+		_, _ = fmt.Fprintln(os.Stderr, "no such file")
+		return 3
+	case "silent":
+		select {}
+	}
+	conn, err := wire.Inherited()
+	if err != nil {
+		return 90
+	}
+	if _, err := conn.Receive(); err != nil {
+		return 91
+	}
+	if err := conn.Send(&wire.Started{PID: os.Getpid()}); err != nil {
+		return 92
+	}
+	if kind == "babbles" {
+		_ = conn.Send(&wire.Cancel{})
+		select {}
+	}
+	s := executor.New(conn)
+	if err := s.Serve(runner{s}); err != nil {
+		return 93
+	}
+	return 0
+}
+
+// runner does what the attempts' names say.
+type runner struct{ *executor.Server }
+
+func (runner) Forget(plan.StageKey) {}
+
+func (r runner) Run(ctx context.Context, p *plan.Plan, st *plan.Stage, t *plan.Task) (*plan.Result, *plan.Failure) {
+	do, arg, _ := strings.Cut(t.Attempt, " ")
+	switch do {
+	case "echo":
+		return &plan.Result{Value: []byte(p.Action + " " + string(st.Key) + " " + arg)}, nil
+	case "blob":
+		b, err := r.Blob(plan.Digest(arg))
+		if err != nil {
+			return nil, work.NewFailure(plan.FailInfra, "%v", err)
+		}
+		return &plan.Result{Value: b}, nil
+	case "fail":
+		return nil, work.NewFailure(plan.FailUser, "%s", arg)
+	case "wait":
+		<-ctx.Done()
+		return nil, work.NewFailure(plan.FailKilled, "%v", context.Cause(ctx))
+	case "stubborn":
+		select {}
+	case "large":
+		return &plan.Result{Value: make([]byte, plan.MaxEncoded)}, nil
+	case "fatal":
+		_, _ = fmt.Fprintln(os.Stderr, "fatal error: as tests have it")
+		os.Exit(2)
+	case "killed":
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {}
+	}
+	return nil, nil
+}
+
+type blobs map[plan.Digest]string
+
+func (b blobs) find(_ context.Context, d plan.Digest) (string, error) {
+	if path, ok := b[d]; ok {
+		return path, nil
+	}
+	return "", errors.New("nobody has it")
+}
+
+func start(t *testing.T, kind string, b blobs) (*Process, error) {
+	t.Helper()
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := Start(t.Context(), Options{Path: path, Env: append(os.Environ(), kindVar+"="+kind), Blob: b.find})
+	if err == nil {
+		t.Cleanup(p.Stop)
+	}
+	return p, err
+}
+
+var launch = &work.Launch{Launch: model.Launch{}, Stage: &plan.Stage{Key: "r"},
+	Plan: &work.Plan{Plan: &plan.Plan{Action: "Collect", Stages: []plan.Stage{{Key: "r"}}}}}
+
+func (p *Process) do(ctx context.Context, attempt string) string {
+	res, f := p.Run(ctx, launch, &plan.Task{Attempt: attempt})
+	if f != nil {
+		return fmt.Sprint(f.Class, " ", f.Message)
+	}
+	return string(res.Value)
+}
+
+func TestRun(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "blob")
+	if err := os.WriteFile(file, []byte("env"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	good, wrong := plan.DigestOf([]byte("env")), plan.DigestOf([]byte("other"))
+	p, err := start(t, "serves", blobs{good: file, wrong: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for attempt, want := range map[string]string{
+		"echo 1": "Collect r 1", "echo 2": "Collect r 2", "fail so": "1 so", "blob " + string(good): "env",
+		"blob " + string(wrong): "has digest", "blob x": "nobody has it", "large": "too large", "nothing": "none of its kind",
+	} {
+		if attempt == "nothing" {
+			continue
+		}
+		if got := p.do(t.Context(), attempt); !strings.Contains(got, want) {
+			t.Errorf("%s: got %s, want %s", attempt, got, want)
+		}
+	}
+	d, _, err := launch.Plan.Encoded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Forget(d)
+	p.Forget(d)
+	if got := p.do(t.Context(), "echo again"); got != "Collect r again" {
+		t.Errorf("after its plan was forgotten: %s", got)
+	}
+	if got, want := p.do(t.Context(), "nothing"), "4 its executor process ended"; !strings.HasPrefix(got, want) {
+		t.Errorf("a report that says nothing: got %s, want %s", got, want)
+	}
+}
+
+func TestKill(t *testing.T) {
+	p, err := start(t, "serves", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	time.AfterFunc(10*time.Millisecond, func() { cancel(errors.New("enough")) })
+	if got := p.do(ctx, "wait"); got != "7 enough" {
+		t.Errorf("got %s", got)
+	}
+	ctx, cancel = context.WithCancelCause(context.Background())
+	cancel(errors.New("at once"))
+	if got := p.do(ctx, "stubborn"); got != "4 its executor process ended: killed by signal 9" {
+		t.Errorf("got %s", got)
+	}
+	if got := p.do(t.Context(), "echo"); got != "4 its executor process ended: killed by signal 9" {
+		t.Errorf("afterwards: %s", got)
+	}
+}
+
+func TestDeath(t *testing.T) {
+	for attempt, want := range map[string]string{
+		"fatal":  "4 its executor process ended: exit code 2: fatal error: as tests have it",
+		"killed": "4 its executor process ended: killed by signal 9",
+	} {
+		p, err := start(t, "serves", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		other := make(chan string)
+		go func() { other <- p.do(context.Background(), "wait") }()
+		if got := p.do(t.Context(), attempt); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		if got := <-other; got != want {
+			t.Errorf("the other task: %s", got)
+		}
+	}
+}
+
+func TestStart(t *testing.T) {
+	if _, err := start(t, "exits", nil); err == nil || !strings.Contains(err.Error(), "exit code 3: no such file") {
+		t.Errorf("got %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	time.AfterFunc(10*time.Millisecond, cancel)
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Start(ctx, Options{Path: path, Env: append(os.Environ(), kindVar+"=silent")}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := Start(t.Context(), Options{Path: filepath.Join(t.TempDir(), "none")}); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+	if p, err := start(t, "babbles", nil); err == nil {
+		<-p.Done()
+		if p.Exit().Signal != 9 {
+			t.Errorf("a process that babbles: %s", p.Exit())
+		}
+	}
+}
+
+func TestTail(t *testing.T) {
+	var out tail
+	for i := range 1000 {
+		_, _ = fmt.Fprintf(&out, "line %d\n", i)
+	}
+	got := out.text()
+	if len(got) > tailBytes || !strings.HasPrefix(got, "line ") || !strings.HasSuffix(got, "line 999") {
+		t.Errorf("%d bytes: %q", len(got), got)
+	}
+}
