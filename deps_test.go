@@ -20,6 +20,7 @@ const (
 	xtools   = "golang.org/x/tools"
 	jennifer = "github.com/dave/jennifer"
 	mpb      = "github.com/vbauerster/mpb/v8"
+	grpc     = "google.golang.org/grpc"
 )
 
 // imports says what each package may import beside the standard library:
@@ -56,13 +57,15 @@ var imports = map[string][]string{
 	"internal/engine":         {"internal/engine/work", "internal/sched", "internal/sched/model", "rdd/plan", "storage"},
 	"internal/engine/work":    {"internal/sched/model", "rdd/plan", "storage", msgpack},
 	"internal/agent":          {"internal/engine/work", "internal/sched/model", "rdd/plan", "storage"},
-	"internal/driver":         {"internal/engine/work", "internal/sched/model", "rdd/plan"},
+	"internal/driver":         {"internal/blob", "internal/engine/work", "internal/sched/model", "internal/wire", "rdd/plan", "storage"},
 	"internal/executor":       {"internal/wire", "rdd/plan"},
 	"internal/embedded":       {"internal/agent", "internal/blob", "internal/driver", "internal/engine", "internal/engine/work", "internal/sched/model", "rdd/plan"},
 	"internal/blob":           {"rdd/plan"},
 	"internal/scratch":        {},
 	"worker/process":          {"internal/engine/work", "internal/wire", "rdd/plan"},
-	"internal/wire":           {"rdd/plan"},
+	"internal/forms":          {"rdd/plan"},
+	"internal/msg":            {"internal/forms", "internal/sched/model", "internal/wire", "rdd/plan", grpc},
+	"internal/wire":           {"internal/forms", "rdd/plan"},
 	"internal/size":           {},
 	"internal/tally":          {"internal/size", "rdd/plan"},
 	"internal/launch":         {"internal/wire", "rdd/plan"},

@@ -98,13 +98,21 @@ func (s *Store) makeDir() error {
 
 func (s *Store) path(d plan.Digest) string { return filepath.Join(s.dir, string(d)) }
 
+// look gives a blob as it is at the moment.
+func (s *Store) look(d plan.Digest) (x blob, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if x := s.m[d]; x != nil {
+		return *x, true
+	}
+	return x, false
+}
+
 // Get returns the bytes of a blob. They must not be changed.
 func (s *Store) Get(d plan.Digest) ([]byte, error) {
-	s.mu.Lock()
-	x := s.m[d]
-	s.mu.Unlock()
+	x, ok := s.look(d)
 	switch {
-	case x == nil:
+	case !ok:
 		return nil, fmt.Errorf("blob %.12s: not held by this engine", d)
 	case x.path == "":
 		return x.bytes, nil
@@ -119,12 +127,10 @@ func (s *Store) Get(d plan.Digest) ([]byte, error) {
 // Part opens the bytes of a blob between two offsets. They can be read as long
 // as the blob is referred to.
 func (s *Store) Part(d plan.Digest, from, to int64) (io.ReadCloser, error) {
-	s.mu.Lock()
-	x := s.m[d]
-	s.mu.Unlock()
+	x, ok := s.look(d)
 	var err error
 	switch {
-	case x == nil:
+	case !ok:
 		return nil, fmt.Errorf("blob %.12s: not held by this engine", d)
 	case x.path == "":
 		if err = within(from, to, int64(len(x.bytes))); err == nil {
@@ -137,6 +143,36 @@ func (s *Store) Part(d plan.Digest, from, to int64) (io.ReadCloser, error) {
 		}
 	}
 	return nil, fmt.Errorf("blob %.12s: %w", d, err)
+}
+
+// File gives a file that holds a blob, which is there as long as the blob is
+// referred to.
+func (s *Store) File(d plan.Digest) (path string, size int64, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x := s.m[d]
+	if x == nil {
+		return "", 0, fmt.Errorf("blob %.12s: not held by this engine", d)
+	}
+	if x.path == "" {
+		if err := s.spill(x, d, x.bytes); err != nil {
+			return "", 0, fmt.Errorf("blob %.12s: %w", d, err)
+		}
+		s.used -= int64(len(x.bytes))
+		x.bytes = nil
+	}
+	info, err := os.Stat(x.path)
+	if err != nil {
+		return "", 0, fmt.Errorf("blob %.12s: %w", d, err)
+	}
+	return x.path, info.Size(), nil
+}
+
+// Has says whether a blob is there.
+func (s *Store) Has(d plan.Digest) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.m[d] != nil
 }
 
 func within(from, to, size int64) error {

@@ -100,6 +100,7 @@ type action struct {
 	hash plan.Digest
 
 	quiet chan struct{} // closed when nothing works for the action any more
+	rest  sync.Once     // closes it
 	seen  chan struct{} // closed when the last picture was looked at; nil: nobody looks
 	told  chan struct{} // holds a token while there is news
 
@@ -312,7 +313,7 @@ func (c *Client) End(s plan.ActionStatus, err error) {
 // Quiet says that nothing works for an action any more.
 func (c *Client) Quiet(n int) {
 	if a := c.action(n); a != nil {
-		close(a.quiet)
+		a.rest.Do(func() { close(a.quiet) })
 	}
 }
 
@@ -321,6 +322,23 @@ func (c *Client) JobEnd(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ended = err
+}
+
+// Lose ends everything: the engine is gone, and nothing of it will be heard.
+func (c *Client) Lose(err error) {
+	c.mu.Lock()
+	c.ended = err
+	var running []*action
+	for _, a := range c.actions {
+		running = append(running, a)
+	}
+	c.mu.Unlock()
+	for _, a := range running {
+		if !a.ended() {
+			c.End(plan.ActionStatus{ID: a.id, Name: a.plan.Action, Site: a.plan.Site, State: plan.ActionFailed}, a.wrap(err))
+		}
+		a.rest.Do(func() { close(a.quiet) })
+	}
 }
 
 func (a *action) ended() bool {

@@ -43,7 +43,7 @@ func (c *Conn) Close() error { return c.rw.Close() }
 
 // Send writes one message.
 func (c *Conn) Send(m Message) error {
-	kind, body, err := encode(m)
+	kind, body, err := table.Encode(m)
 	if err != nil {
 		return err
 	}
@@ -75,11 +75,10 @@ func (c *Conn) Receive() (Message, error) {
 		return nil, fmt.Errorf("read frame: %w", err)
 	}
 	n := binary.BigEndian.Uint32(head[4:])
-	f, known := byKind[head[1]]
 	switch {
 	case head[0] != Version:
 		return nil, fmt.Errorf("wire version %d, ours is %d: %w", head[0], Version, ErrVersion)
-	case !known || head[2] != 0 || head[3] != 0:
+	case !table.Has(head[1]) || head[2] != 0 || head[3] != 0:
 		return nil, fmt.Errorf("frame % x is none of ours", head)
 	case n > plan.MaxEncoded:
 		return nil, fmt.Errorf("frame of %d bytes: %w: the most is %d", n, plan.ErrTooLarge, plan.MaxEncoded)
@@ -88,7 +87,7 @@ func (c *Conn) Receive() (Message, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read frame: %w", err)
 	}
-	return f.decode(body)
+	return table.Decode(head[1], body)
 }
 
 // readBody reads n bytes, making room as they come.

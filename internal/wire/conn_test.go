@@ -87,7 +87,7 @@ func header(version, kind byte, n uint32) []byte {
 
 func TestReceiveRefuses(t *testing.T) {
 	body := func(m any) []byte {
-		kind, b, err := encode(m)
+		kind, b, err := table.Encode(m)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,10 +1,7 @@
 package wire
 
 import (
-	"errors"
-	"fmt"
-	"reflect"
-
+	"github.com/gordd-project/gordd/internal/forms"
 	"github.com/gordd-project/gordd/rdd/plan"
 )
 
@@ -19,6 +16,9 @@ type Options struct {
 	Fresh bool
 	// Explain explains every action instead of running it.
 	Explain bool
+	// Cluster says that Joined follows: the child's session drives a job of a
+	// cluster, over this wire.
+	Cluster bool
 	// Executor makes the child run the tasks that it is sent rather than the
 	// program's own run function.
 	Executor bool
@@ -131,80 +131,61 @@ const (
 	kindTaskEnded
 	kindWantBlob
 	kindBlobAt
+	kindBegin
+	kindCancelAction
+	kindTaken
+	kindAbandon
+	kindForgetAction
+	kindRelease
+	kindReleaseFiles
+	kindFinish
+	kindPutBlob
+	kindReleaseBlob
+	kindJoined
+	kindResult
+	kindReset
+	kindActionEnd
+	kindQuiet
+	kindJobEnd
+	kindBlobPut
 )
 
-// form is how messages of one kind travel.
-type form struct {
-	kind   byte
-	encode func(Message) ([]byte, error)
-	decode func([]byte) (Message, error)
-}
-
-// formOf is the form of messages of type *T. Bytes are refused whose message
-// does not pass the check.
-func formOf[T any](kind byte, check func(*T) bool) form {
-	return form{kind: kind,
-		encode: func(m Message) ([]byte, error) { return plan.Encode(m.(*T)) },
-		decode: func(b []byte) (Message, error) {
-			m, err := plan.Decode[T](b)
-			if err != nil {
-				return nil, err
-			}
-			if check != nil && !check(m) {
-				return nil, fmt.Errorf("decode %T: %w", m, errRange)
-			}
-			return m, nil
-		}}
-}
-
-var errRange = errors.New("a number is none of its kind's")
-
-// forms has the form of each message, by an example of it.
-var forms = map[reflect.Type]form{
-	reflect.TypeFor[*Options]():           formOf[Options](kindOptions, nil),
-	reflect.TypeFor[*Started]():           formOf[Started](kindStarted, nil),
-	reflect.TypeFor[*plan.ActionStatus](): formOf(kindStatus, goodStatus),
-	reflect.TypeFor[*Notice]():            formOf[Notice](kindNotice, nil),
-	reflect.TypeFor[*Explained]():         formOf(kindExplained, goodExplained),
-	reflect.TypeFor[*Seen]():              formOf[Seen](kindSeen, nil),
-	reflect.TypeFor[*Cancel]():            formOf[Cancel](kindCancel, nil),
-	reflect.TypeFor[*Ended]():             formOf[Ended](kindEnded, nil),
-	reflect.TypeFor[*TaskPlan]():          formOf[TaskPlan](kindTaskPlan, nil),
-	reflect.TypeFor[*ForgetPlan]():        formOf[ForgetPlan](kindForgetPlan, nil),
-	reflect.TypeFor[*ForgetShuffle]():     formOf[ForgetShuffle](kindForgetShuffle, nil),
-	reflect.TypeFor[*RunTask]():           formOf(kindRunTask, goodTask),
-	reflect.TypeFor[*KillTask]():          formOf[KillTask](kindKillTask, nil),
-	reflect.TypeFor[*TaskEnded]():         formOf(kindTaskEnded, goodEnd),
-	reflect.TypeFor[*WantBlob]():          formOf[WantBlob](kindWantBlob, nil),
-	reflect.TypeFor[*BlobAt]():            formOf[BlobAt](kindBlobAt, nil),
-}
-
-// byKind has the forms by the kinds that frames carry.
-var byKind = func() map[byte]form {
-	m := map[byte]form{}
-	for _, f := range forms {
-		m[f.kind] = f
-	}
-	return m
-}()
-
-// encode gives a message's kind and body.
-func encode(m Message) (kind byte, body []byte, err error) {
-	f, ok := forms[reflect.TypeOf(m)]
-	if !ok {
-		return 0, nil, fmt.Errorf("%T is no message", m)
-	}
-	body, err = f.encode(m)
-	return f.kind, body, err
-}
-
-func goodStatus(s *plan.ActionStatus) bool {
-	ok := s.State <= plan.ActionCancelled
-	for _, st := range s.Stages {
-		ok = ok && st.Kind <= plan.ValueStage && st.Tasks >= 0 && st.Done >= 0 && st.Running >= 0
-	}
-	return ok
-}
+// table has the form of each message.
+var table = forms.NewTable(
+	forms.Of[Options](kindOptions, nil),
+	forms.Of[Started](kindStarted, nil),
+	forms.Of(kindStatus, GoodStatus),
+	forms.Of[Notice](kindNotice, nil),
+	forms.Of(kindExplained, goodExplained),
+	forms.Of[Seen](kindSeen, nil),
+	forms.Of[Cancel](kindCancel, nil),
+	forms.Of[Ended](kindEnded, nil),
+	forms.Of[TaskPlan](kindTaskPlan, nil),
+	forms.Of[ForgetPlan](kindForgetPlan, nil),
+	forms.Of[ForgetShuffle](kindForgetShuffle, nil),
+	forms.Of(kindRunTask, goodTask),
+	forms.Of[KillTask](kindKillTask, nil),
+	forms.Of(kindTaskEnded, goodReport),
+	forms.Of[WantBlob](kindWantBlob, nil),
+	forms.Of[BlobAt](kindBlobAt, nil),
+	forms.Of(kindBegin, GoodBegin),
+	forms.Of[CancelAction](kindCancelAction, nil),
+	forms.Of(kindTaken, GoodTaken),
+	forms.Of[Abandon](kindAbandon, nil),
+	forms.Of[ForgetAction](kindForgetAction, nil),
+	forms.Of[Release](kindRelease, nil),
+	forms.Of[ReleaseFiles](kindReleaseFiles, nil),
+	forms.Of[Finish](kindFinish, nil),
+	forms.Of[PutBlob](kindPutBlob, nil),
+	forms.Of[ReleaseBlob](kindReleaseBlob, nil),
+	forms.Of[Joined](kindJoined, nil),
+	forms.Of(kindResult, GoodResult),
+	forms.Of[Reset](kindReset, nil),
+	forms.Of(kindActionEnd, GoodEnd),
+	forms.Of[Quiet](kindQuiet, nil),
+	forms.Of[JobEnd](kindJobEnd, nil),
+	forms.Of[BlobPut](kindBlobPut, nil),
+)
 
 func goodExplained(x *Explained) bool {
 	for _, st := range x.Stages {
@@ -218,9 +199,9 @@ func goodExplained(x *Explained) bool {
 
 func goodTask(r *RunTask) bool { return r.Task.Partition >= 0 && r.Task.Gen >= 0 }
 
-// goodEnd says that an executor's word can be believed as far as it concerns
+// goodReport says that an executor's word can be believed as far as it concerns
 // whoever counts with it.
-func goodEnd(e *TaskEnded) bool {
+func goodReport(e *TaskEnded) bool {
 	if (e.Result == nil) == (e.Failure == nil) {
 		return false
 	}

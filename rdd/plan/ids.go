@@ -47,6 +47,20 @@ func DigestOf(b []byte) Digest {
 	return HashDigest(h)
 }
 
+// Valid says whether d can be a digest: what comes from elsewhere must be, before
+// it names a file.
+func (d Digest) Valid() bool {
+	if len(d) != 2*sha256.Size {
+		return false
+	}
+	for _, c := range []byte(d) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
 // NewHash returns a hash for HashDigest.
 func NewHash() hash.Hash { return sha256.New() }
 

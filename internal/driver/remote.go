@@ -1,0 +1,249 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"sync"
+
+	"github.com/gordd-project/gordd/internal/blob"
+	"github.com/gordd-project/gordd/internal/engine/work"
+	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/internal/wire"
+	"github.com/gordd-project/gordd/rdd/plan"
+)
+
+// blobMemory is how many bytes of blobs are kept in memory.
+const blobMemory = 64 << 20
+
+// Remote drives a job of a cluster by the wire to the process that started this
+// one, which passes everything on.
+type Remote struct {
+	conn   *wire.Conn
+	client *Client
+	blobs  *blob.Store
+	log    *slog.Logger
+
+	mu   sync.Mutex
+	sent map[plan.Digest]*upload
+	gone error // of the wire
+}
+
+// upload is a blob that the cluster has, or is being given.
+type upload struct {
+	refs int           // of the driver's own
+	done chan struct{} // closed when it was answered
+	err  error
+}
+
+// RemoteOptions are what a Remote is made with.
+type RemoteOptions struct {
+	Conn    *wire.Conn
+	Job     plan.JobID
+	Scratch string // a directory of the driver's own
+	Observe func(plan.ActionStatus)
+	Log     *slog.Logger
+}
+
+// NewRemote makes a remote. What comes over the wire is given to Heed.
+func NewRemote(o RemoteOptions) *Remote {
+	r := &Remote{conn: o.Conn, log: o.Log, sent: map[plan.Digest]*upload{},
+		blobs: blob.New(filepath.Join(o.Scratch, "blobs"), blobMemory)}
+	if r.log == nil {
+		r.log = slog.New(slog.DiscardHandler)
+	}
+	r.client = New(Options{Job: o.Job, Link: remoteLink{r}, Observe: o.Observe})
+	return r
+}
+
+// Do runs one action; see [Client.Do].
+func (r *Remote) Do(ctx context.Context, encoded []byte, want Action) (plan.ActionStatus, error) {
+	p, err := plan.Decode[plan.Plan](encoded)
+	if err != nil {
+		return plan.ActionStatus{}, err
+	}
+	for _, d := range p.Blobs {
+		if err := r.give(ctx, d); err != nil {
+			return plan.ActionStatus{}, work.Wrap(p, err)
+		}
+	}
+	return r.client.Do(ctx, encoded, want)
+}
+
+// give sees to it that the cluster has a blob.
+func (r *Remote) give(ctx context.Context, d plan.Digest) error {
+	r.mu.Lock()
+	u, gone := r.sent[d], r.gone
+	if u == nil && gone == nil {
+		u = &upload{done: make(chan struct{})}
+		r.sent[d] = u
+		go r.upload(d)
+	}
+	r.mu.Unlock()
+	if gone != nil {
+		return gone
+	}
+	select {
+	case <-u.done:
+		return u.err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (r *Remote) upload(d plan.Digest) {
+	path, size, err := r.blobs.File(d)
+	if err == nil {
+		err = r.conn.Send(&wire.PutBlob{Digest: d, Path: path, Size: size})
+	}
+	if err != nil {
+		r.uploaded(d, err)
+	}
+}
+
+// uploaded takes the answer to an upload. One that failed is tried again by the
+// next action.
+func (r *Remote) uploaded(d plan.Digest, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	u := r.sent[d]
+	if u == nil {
+		return
+	}
+	select {
+	case <-u.done:
+		return
+	default:
+	}
+	if u.err = err; err != nil {
+		u.err = fmt.Errorf("send a With value or slice to the cluster: %w", err)
+		delete(r.sent, d)
+	}
+	close(u.done)
+}
+
+// Heed takes a message of the wire. It says whether it was one for a driver.
+func (r *Remote) Heed(m wire.Message) bool {
+	switch m := m.(type) {
+	case *wire.Result:
+		v := Inline(m.Bytes)
+		if m.Path != "" {
+			v = InFile(m.Path)
+		}
+		r.client.Result(m.N, model.Gen(m.Gen), m.Partition, v)
+	case *wire.Reset:
+		r.client.Reset(m.N, model.Gen(m.Gen))
+	case *plan.ActionStatus:
+		r.client.Picture(*m)
+	case *wire.ActionEnd:
+		r.client.End(m.Status, Cause(m.Trouble))
+	case *wire.Quiet:
+		r.client.Quiet(m.N)
+	case *wire.JobEnd:
+		r.end(errors.New(m.Why))
+	case *wire.BlobPut:
+		var err error
+		if m.Error != "" {
+			err = errors.New(m.Error)
+		}
+		r.uploaded(m.Digest, err)
+	default:
+		return false
+	}
+	return true
+}
+
+// Gone says that the wire has ended: nothing will be answered any more.
+func (r *Remote) Gone(err error) { r.end(err) }
+
+// end ends what waits for an answer.
+func (r *Remote) end(err error) {
+	r.mu.Lock()
+	r.gone = err
+	var waiting []plan.Digest
+	for d, u := range r.sent {
+		select {
+		case <-u.done:
+		default:
+			waiting = append(waiting, d)
+		}
+	}
+	r.mu.Unlock()
+	for _, d := range waiting {
+		r.uploaded(d, err)
+	}
+	r.client.Lose(err)
+}
+
+// PutBlob keeps b, which must not be changed any more, and gives its digest. It
+// is sent with the first action that names it.
+func (r *Remote) PutBlob(b []byte) plan.Digest { return r.blobs.Put(b) }
+
+// WriteBlob is PutBlob for what write writes.
+func (r *Remote) WriteBlob(write func(io.Writer) error) (plan.Digest, error) {
+	return r.blobs.Write(write)
+}
+
+// ReleaseBlob gives a reference back.
+func (r *Remote) ReleaseBlob(d plan.Digest) {
+	r.blobs.Release(d)
+	if r.blobs.Has(d) {
+		return
+	}
+	r.mu.Lock()
+	u := r.sent[d]
+	delete(r.sent, d)
+	r.mu.Unlock()
+	if u != nil {
+		_ = r.conn.Send(&wire.ReleaseBlob{Digest: d})
+	}
+}
+
+// Blob returns the bytes of a blob.
+func (r *Remote) Blob(d plan.Digest) ([]byte, error) { return r.blobs.Get(d) }
+
+// BlobPart opens the bytes of a blob between two offsets.
+func (r *Remote) BlobPart(d plan.Digest, from, to int64) (io.ReadCloser, error) {
+	return r.blobs.Part(d, from, to)
+}
+
+// Release says that no handle refers to a shuffle or value any more.
+func (r *Remote) Release(stage plan.StageKey) { _ = r.conn.Send(&wire.Release{Stage: stage}) }
+
+// ReleaseFiles says that no handle refers to a file source any more.
+func (r *Remote) ReleaseFiles(f plan.Files) { _ = r.conn.Send(&wire.ReleaseFiles{Files: f}) }
+
+// Close ends running actions and tells the cluster that nothing follows.
+func (r *Remote) Close() error {
+	r.client.Close()
+	if err := r.conn.Send(&wire.Finish{}); err != nil {
+		return fmt.Errorf("finish the job: %w", err)
+	}
+	return nil
+}
+
+// remoteLink sends what the client has to say.
+type remoteLink struct{ *Remote }
+
+func (l remoteLink) Begin(s work.Submission) error {
+	encoded, err := plan.Encode(s.Plan)
+	if err != nil {
+		return err
+	}
+	return l.conn.Send(&wire.Begin{N: s.ID.N, Plan: encoded, Partitions: s.Partitions, Consumed: s.Consumed, Ahead: s.Ahead})
+}
+
+func (l remoteLink) Cancel(id plan.ActionID, cause error) {
+	_ = l.conn.Send(&wire.CancelAction{N: id.N, Reason: cause.Error()})
+}
+
+func (l remoteLink) Taken(id plan.ActionID, gen model.Gen, partition int) {
+	_ = l.conn.Send(&wire.Taken{N: id.N, Gen: int(gen), Partitions: []int{partition}})
+}
+
+func (l remoteLink) Abandon(id plan.ActionID) { _ = l.conn.Send(&wire.Abandon{N: id.N}) }
+
+func (l remoteLink) Forget(id plan.ActionID) { _ = l.conn.Send(&wire.ForgetAction{N: id.N}) }

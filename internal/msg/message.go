@@ -1,0 +1,273 @@
+package msg
+
+import (
+	"reflect"
+
+	"github.com/gordd-project/gordd/internal/forms"
+	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/internal/wire"
+	"github.com/gordd-project/gordd/rdd/plan"
+)
+
+// Protocol is the version that both ends of a stream must have.
+const Protocol = 1
+
+type (
+	// Renewal is a worker's sign of life, on its own stream. SentAt is a moment
+	// of the worker's own clock, echoed in the lease that answers.
+	Renewal struct {
+		SentAt model.Instant
+		Heard  bool // it has an answer younger than the lease
+	}
+	// Plan gives a worker a resolved plan, before the first launch that names it.
+	Plan struct {
+		Digest  plan.Digest
+		Encoded []byte
+	}
+	// Job tells a worker what a job's executors are, before the first of them is
+	// to start.
+	Job struct {
+		ID     plan.JobID
+		Name   string
+		Binary plan.Digest
+		Args   []string
+		Env    []string
+		Memory int64 // budget of one executor, 0: the worker's own
+	}
+	// Launch is a launch with what its attempts need. Splits has, for each of its
+	// tasks, what it reads from files.
+	Launch struct {
+		Launch model.Launch
+		Action plan.ActionID
+		Plan   plan.Digest
+		Splits [][]plan.PipeSplit
+	}
+	// Welcome answers a worker's Attach.
+	Welcome struct {
+		Cluster string
+		Term    model.Term
+		Session model.Session
+	}
+	// Refused ends a stream that cannot be: the reason is for people.
+	Refused struct {
+		Why string
+	}
+	// Open is a driver's first message. A Job that is set attaches again.
+	Open struct {
+		Protocol int
+		Job      plan.JobID
+		Key      string // of the submission: the same key is the same job
+		Name     string
+		User     string
+		Pool     string
+		Priority int
+		Binary   plan.Digest
+		Args     []string
+		Env      []string
+		Memory   int64
+		Slots    int
+		Failures int // attempts of a task
+	}
+	// Opened answers Open.
+	Opened struct {
+		Job   plan.JobID
+		Slots int // of the cluster, at the moment
+	}
+	// BlobHead begins a blob that is put or got.
+	BlobHead struct {
+		Digest plan.Digest
+		Size   int64
+		Error  string // of a blob that is not to be had
+	}
+	// BlobPart is a piece of a blob.
+	BlobPart struct {
+		Bytes []byte
+	}
+	// BlobDone answers a blob that was put.
+	BlobDone struct {
+		Error string
+	}
+)
+
+// The kinds, as frames carry them. Append only.
+const (
+	kindAttach byte = iota + 1
+	kindRenewal
+	kindLeaving
+	kindTaskStarted
+	kindTaskProgress
+	kindTaskDone
+	kindTaskFailed
+	kindExecUp
+	kindExecGone
+	kindBlocksChanged
+	kindOutputsMoved
+	kindOutputVerdict
+	kindDiskState
+	kindBarrierArrive
+
+	kindWelcome
+	kindRefused
+	kindLease
+	kindPlan
+	kindJob
+	kindLaunch
+	kindKill
+	kindStartExec
+	kindStopExec
+	kindAck
+	kindLocations
+	kindDrop
+	kindMove
+	kindVerify
+	kindBarrier
+	kindDetach
+	kindNewerTerm
+
+	kindOpen
+	kindOpened
+	kindBegin
+	kindCancelAction
+	kindTaken
+	kindAbandon
+	kindForgetAction
+	kindRelease
+	kindReleaseFiles
+	kindFinish
+	kindResult
+	kindReset
+	kindStatus
+	kindActionEnd
+	kindQuiet
+	kindNotice
+	kindJobEnd
+
+	kindBlobHead
+	kindBlobPart
+	kindBlobDone
+)
+
+// table has the form of each message.
+var table = forms.NewTable(
+	forms.Value(kindAttach, goodAttach),
+	forms.Value[Renewal](kindRenewal, nil),
+	forms.Value[model.Leaving](kindLeaving, nil),
+	forms.Value(kindTaskStarted, func(m *model.TaskStarted) bool { return goodAttempt(m.Attempt) }),
+	forms.Value[model.TaskProgress](kindTaskProgress, nil),
+	forms.Value(kindTaskDone, goodDone),
+	forms.Value(kindTaskFailed, goodFailed),
+	forms.Value[model.ExecUp](kindExecUp, nil),
+	forms.Value[model.ExecGone](kindExecGone, nil),
+	forms.Value[model.BlocksChanged](kindBlocksChanged, nil),
+	forms.Value[model.OutputsMoved](kindOutputsMoved, nil),
+	forms.Value(kindOutputVerdict, func(m *model.OutputVerdict) bool { return m.Verdict <= model.OutputCorrupt }),
+	forms.Value[model.DiskState](kindDiskState, nil),
+	forms.Value(kindBarrierArrive, func(m *model.BarrierArrive) bool { return goodAttempt(m.Attempt) && m.Round >= 0 }),
+
+	forms.Value[Welcome](kindWelcome, nil),
+	forms.Value[Refused](kindRefused, nil),
+	forms.Value[model.Lease](kindLease, nil),
+	forms.Value[Plan](kindPlan, nil),
+	forms.Value[Job](kindJob, nil),
+	forms.Value(kindLaunch, goodLaunch),
+	forms.Value[model.Kill](kindKill, nil),
+	forms.Value[model.StartExec](kindStartExec, nil),
+	forms.Value[model.StopExec](kindStopExec, nil),
+	forms.Value[model.Ack](kindAck, nil),
+	forms.Value(kindLocations, goodLocations),
+	forms.Value[model.Drop](kindDrop, nil),
+	forms.Value[model.Move](kindMove, nil),
+	forms.Value[model.Verify](kindVerify, nil),
+	forms.Value[model.Barrier](kindBarrier, nil),
+	forms.Value[model.Detach](kindDetach, nil),
+	forms.Value[model.NewerTerm](kindNewerTerm, nil),
+
+	forms.Value[Open](kindOpen, nil),
+	forms.Value[Opened](kindOpened, nil),
+	forms.Of(kindBegin, wire.GoodBegin),
+	forms.Of[wire.CancelAction](kindCancelAction, nil),
+	forms.Of(kindTaken, wire.GoodTaken),
+	forms.Of[wire.Abandon](kindAbandon, nil),
+	forms.Of[wire.ForgetAction](kindForgetAction, nil),
+	forms.Of[wire.Release](kindRelease, nil),
+	forms.Of[wire.ReleaseFiles](kindReleaseFiles, nil),
+	forms.Of[wire.Finish](kindFinish, nil),
+	forms.Of(kindResult, wire.GoodResult),
+	forms.Of[wire.Reset](kindReset, nil),
+	forms.Of(kindStatus, wire.GoodStatus),
+	forms.Of(kindActionEnd, wire.GoodEnd),
+	forms.Of[wire.Quiet](kindQuiet, nil),
+	forms.Of[wire.Notice](kindNotice, nil),
+	forms.Of[wire.JobEnd](kindJobEnd, nil),
+
+	forms.Value(kindBlobHead, func(m *BlobHead) bool { return m.Size >= 0 }),
+	forms.Value[BlobPart](kindBlobPart, nil),
+	forms.Value[BlobDone](kindBlobDone, nil),
+)
+
+func goodAttempt(a model.AttemptID) bool {
+	return a.Partition >= 0 && a.Gen >= 0 && a.Stage.Action >= 0
+}
+
+func goodDone(m *model.TaskDone) bool {
+	return goodAttempt(m.Attempt) && m.Rows >= 0 && m.Bytes >= 0
+}
+
+func goodFailed(m *model.TaskFailed) bool {
+	return goodAttempt(m.Attempt) && m.Class <= model.Refused && m.Peak >= 0 && (m.Source == nil || m.Source.Map >= 0)
+}
+
+func goodOutput(o *model.MapOutput) bool {
+	return o.Partition >= 0 && goodAttempt(o.Attempt) && o.Rows >= 0 && o.Bytes >= 0
+}
+
+func goodAttach(m *model.Attach) bool {
+	if m.Slots < 0 || m.Memory < 0 {
+		return false
+	}
+	for i := range m.Inventory.Done {
+		if !goodDone(&m.Inventory.Done[i]) {
+			return false
+		}
+	}
+	for i := range m.Inventory.Failed {
+		if !goodFailed(&m.Inventory.Failed[i]) {
+			return false
+		}
+	}
+	for i := range m.Inventory.Outputs {
+		if !goodOutput(&m.Inventory.Outputs[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func goodLaunch(m *Launch) bool {
+	if len(m.Splits) != len(m.Launch.Tasks) {
+		return false
+	}
+	for _, t := range m.Launch.Tasks {
+		if !goodAttempt(t.Attempt) {
+			return false
+		}
+	}
+	return true
+}
+
+func goodLocations(m *model.Locations) bool {
+	for i := range m.Outputs {
+		if !goodOutput(&m.Outputs[i]) {
+			return false
+		}
+	}
+	for _, l := range m.Lost {
+		if l < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// Types lists the types of all messages.
+func Types() []reflect.Type { return table.Types() }

@@ -1,0 +1,296 @@
+package msg
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"google.golang.org/grpc"
+
+	"github.com/gordd-project/gordd/rdd/plan"
+)
+
+const (
+	service = "gordd.v1.Cluster"
+	// MaxFrame is the largest frame: a message and what else was waiting.
+	MaxFrame = plan.MaxEncoded + 1<<20
+	// fill is when a frame is sent although more messages wait.
+	fill = 1 << 20
+)
+
+// The methods, as authorisation names them.
+const (
+	MethodWork    = "/" + service + "/Work"
+	MethodDrive   = "/" + service + "/Drive"
+	MethodPutBlob = "/" + service + "/PutBlob"
+	MethodGetBlob = "/" + service + "/GetBlob"
+)
+
+// Server answers the calls. Each method owns the stream until it returns.
+type Server interface {
+	Work(*Stream) error
+	Drive(*Stream) error
+	PutBlob(*Stream) error
+	GetBlob(*Stream) error
+}
+
+// ServerOptions are those that every server of the service has.
+func ServerOptions() []grpc.ServerOption {
+	return []grpc.ServerOption{grpc.ForceServerCodec(codec{}), grpc.MaxRecvMsgSize(MaxFrame), grpc.MaxSendMsgSize(MaxFrame)}
+}
+
+// Register makes a server answer by s.
+func Register(to *grpc.Server, s Server) {
+	method := func(name string, f func(Server, *Stream) error) grpc.StreamDesc {
+		return grpc.StreamDesc{StreamName: name, ServerStreams: true, ClientStreams: true,
+			Handler: func(srv any, st grpc.ServerStream) error { return f(srv.(Server), &Stream{s: st}) }}
+	}
+	to.RegisterService(&grpc.ServiceDesc{ServiceName: service, HandlerType: (*Server)(nil), Streams: []grpc.StreamDesc{
+		method("Work", Server.Work), method("Drive", Server.Drive), method("PutBlob", Server.PutBlob), method("GetBlob", Server.GetBlob),
+	}}, s)
+}
+
+// Dial opens a stream by one of the methods.
+func Dial(ctx context.Context, conn *grpc.ClientConn, method string) (*Stream, error) {
+	desc := &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}
+	st, err := conn.NewStream(ctx, desc, method, grpc.ForceCodec(codec{}), grpc.MaxCallRecvMsgSize(MaxFrame), grpc.MaxCallSendMsgSize(MaxFrame))
+	if err != nil {
+		return nil, err
+	}
+	return &Stream{s: st, close: st.CloseSend}, nil
+}
+
+// codec passes frames through as they are.
+type codec struct{}
+
+func (codec) Name() string { return "gordd" }
+
+func (codec) Marshal(v any) ([]byte, error) {
+	b, ok := v.(*[]byte)
+	if !ok {
+		return nil, fmt.Errorf("%T is no frame", v)
+	}
+	return *b, nil
+}
+
+func (codec) Unmarshal(b []byte, v any) error {
+	to, ok := v.(*[]byte)
+	if !ok {
+		return fmt.Errorf("%T is no frame", v)
+	}
+	*to = b
+	return nil
+}
+
+// Stream is one call. Send may be called from several goroutines, Receive from
+// one.
+type Stream struct {
+	s interface {
+		Context() context.Context
+		SendMsg(m any) error
+		RecvMsg(m any) error
+	}
+	close func() error
+
+	mu   sync.Mutex
+	left []any // received, and not yet given
+}
+
+// Context ends with the call.
+func (s *Stream) Context() context.Context { return s.s.Context() }
+
+// Send sends messages, in as few frames as they fit into.
+func (s *Stream) Send(ms ...any) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var frame []byte
+	for _, m := range ms {
+		kind, body, err := table.Encode(m)
+		if err != nil {
+			return err
+		}
+		if len(frame) > 0 && len(frame)+len(body) > fill {
+			if err := s.s.SendMsg(&frame); err != nil {
+				return err
+			}
+			frame = nil
+		}
+		frame = append(frame, kind)
+		frame = binary.AppendUvarint(frame, uint64(len(body)))
+		frame = append(frame, body...)
+	}
+	if len(frame) == 0 {
+		return nil
+	}
+	return s.s.SendMsg(&frame)
+}
+
+// Receive gives the next message. The error is io.EOF when the other end has
+// closed its side.
+func (s *Stream) Receive() (any, error) {
+	for len(s.left) == 0 {
+		var frame []byte
+		if err := s.s.RecvMsg(&frame); err != nil {
+			return nil, err
+		}
+		var err error
+		if s.left, err = split(frame); err != nil {
+			return nil, err
+		}
+	}
+	m := s.left[0]
+	s.left[0] = nil
+	s.left = s.left[1:]
+	return m, nil
+}
+
+var errFrame = errors.New("frame is none of ours")
+
+// split decodes the messages of a frame.
+func split(frame []byte) (ms []any, err error) {
+	for len(frame) > 0 {
+		kind := frame[0]
+		n, used := binary.Uvarint(frame[1:])
+		if used <= 0 || n > uint64(len(frame)-1-used) {
+			return nil, fmt.Errorf("%w: a message of %d bytes in one of %d", errFrame, n, len(frame))
+		}
+		frame = frame[1+used:]
+		m, err := table.Decode(kind, frame[:n:n])
+		if err != nil {
+			return nil, err
+		}
+		ms = append(ms, m)
+		frame = frame[n:]
+	}
+	return ms, nil
+}
+
+// CloseSend says that nothing more is sent. A server's stream ends when its
+// method returns instead.
+func (s *Stream) CloseSend() error {
+	if s.close == nil {
+		return nil
+	}
+	return s.close()
+}
+
+// blobChunk is the size of a blob's pieces.
+const blobChunk = 256 << 10
+
+// Put sends a blob and waits for the answer.
+func (s *Stream) Put(d plan.Digest, size int64, r io.Reader) error {
+	if err := s.Send(BlobHead{Digest: d, Size: size}); err != nil {
+		return s.answer(err)
+	}
+	if err := s.copy(r); err != nil {
+		return s.answer(err)
+	}
+	return s.answer(s.CloseSend())
+}
+
+// copy sends the pieces of a blob.
+func (s *Stream) copy(r io.Reader) error {
+	buf := make([]byte, blobChunk)
+	for {
+		n, err := io.ReadFull(r, buf)
+		if n > 0 {
+			if err := s.Send(BlobPart{Bytes: buf[:n]}); err != nil {
+				return err
+			}
+		}
+		switch {
+		case err == io.EOF || err == io.ErrUnexpectedEOF:
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// answer reads what the receiver of a blob says, which explains better than the
+// error of a send why it did not want it.
+func (s *Stream) answer(sent error) error {
+	m, err := s.Receive()
+	done, ok := m.(BlobDone)
+	switch {
+	case err != nil && sent != nil && !errors.Is(sent, io.EOF):
+		return sent
+	case err != nil:
+		return err
+	case !ok:
+		return fmt.Errorf("%w: %T answers a blob", errFrame, m)
+	case done.Error != "":
+		return errors.New(done.Error)
+	}
+	return nil
+}
+
+// Give answers a request for a blob with its bytes, or with why there are none.
+func (s *Stream) Give(d plan.Digest, size int64, r io.Reader, why error) error {
+	if why != nil {
+		return s.Send(BlobHead{Digest: d, Error: why.Error()})
+	}
+	if err := s.Send(BlobHead{Digest: d, Size: size}); err != nil {
+		return err
+	}
+	return s.copy(r)
+}
+
+// Get asks for a blob and gives its bytes as they come. Whoever reads them checks
+// the digest.
+func (s *Stream) Get(d plan.Digest) (size int64, r io.Reader, err error) {
+	if err := s.Send(BlobHead{Digest: d}); err != nil {
+		return 0, nil, err
+	}
+	if err := s.CloseSend(); err != nil {
+		return 0, nil, err
+	}
+	m, err := s.Receive()
+	if err != nil {
+		return 0, nil, err
+	}
+	head, ok := m.(BlobHead)
+	switch {
+	case !ok || head.Digest != d:
+		return 0, nil, fmt.Errorf("%w: %T answers a request for blob %s", errFrame, m, d)
+	case head.Error != "":
+		return 0, nil, errors.New(head.Error)
+	}
+	return head.Size, s.Body(head.Size), nil
+}
+
+// Body reads the pieces of a blob, which are size bytes in all.
+func (s *Stream) Body(size int64) io.Reader { return &body{s: s, left: size} }
+
+type body struct {
+	s    *Stream
+	left int64
+	part []byte
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	for len(b.part) == 0 {
+		if b.left == 0 {
+			return 0, io.EOF
+		}
+		m, err := b.s.Receive()
+		if err == io.EOF {
+			return 0, io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return 0, err
+		}
+		part, ok := m.(BlobPart)
+		if !ok || int64(len(part.Bytes)) > b.left {
+			return 0, fmt.Errorf("%w: a piece of %d bytes where %d are left", errFrame, len(part.Bytes), b.left)
+		}
+		b.part = part.Bytes
+		b.left -= int64(len(part.Bytes))
+	}
+	n := copy(p, b.part)
+	b.part = b.part[n:]
+	return n, nil
+}

@@ -1,0 +1,133 @@
+package wire
+
+import "github.com/gordd-project/gordd/rdd/plan"
+
+// What a driver says of its actions, which are numbered from 1 on.
+type (
+	// Begin hands an action over.
+	Begin struct {
+		N          int
+		Plan       []byte // encoded
+		Partitions []int  // wanted, rising; nil: all
+		Consumed   bool   // results cannot be taken back
+		Ahead      int
+	}
+	// CancelAction asks for an action's end.
+	CancelAction struct {
+		N      int
+		Reason string
+	}
+	// Taken says that the results of partitions have been used.
+	Taken struct {
+		N          int
+		Gen        int
+		Partitions []int
+	}
+	// Abandon says that nobody waits for an action's attempts any more.
+	Abandon struct{ N int }
+	// ForgetAction says that nothing refers to an action's results any more.
+	ForgetAction struct{ N int }
+	// Release says that no handle refers to a shuffle or value any more.
+	Release struct{ Stage plan.StageKey }
+	// ReleaseFiles says that no handle refers to a file source any more.
+	ReleaseFiles struct{ Files plan.Files }
+	// Finish says that nothing more will be submitted. A Reason means that the
+	// job ends as failed.
+	Finish struct{ Reason string }
+	// PutBlob asks to take a blob that is in a file, which may go when BlobPut has
+	// answered.
+	PutBlob struct {
+		Digest plan.Digest
+		Path   string
+		Size   int64
+	}
+	// ReleaseBlob gives back what PutBlob took.
+	ReleaseBlob struct{ Digest plan.Digest }
+)
+
+// What a driver is told.
+type (
+	// Joined says that the program drives a job of a cluster, with as many slots
+	// at the moment.
+	Joined struct {
+		Job   plan.JobID
+		Slots int
+	}
+	// Result is the value of one partition: in Bytes, or in the file Path, which is
+	// the driver's to remove. On the way from the master it is, instead of in a
+	// file, with the worker at Address.
+	Result struct {
+		N         int
+		Gen       int
+		Partition int
+		Bytes     []byte
+		Path      string
+		Address   string
+	}
+	// Reset voids the results of older generations.
+	Reset struct {
+		N   int
+		Gen int
+	}
+	// ActionEnd is the end of an action: its last picture, and why it did not
+	// succeed.
+	ActionEnd struct {
+		Status  plan.ActionStatus
+		Trouble *Trouble
+	}
+	// Quiet says that nothing works for an action any more.
+	Quiet struct{ N int }
+	// JobEnd is the end of the job.
+	JobEnd struct{ Why string }
+	// BlobPut answers PutBlob.
+	BlobPut struct {
+		Digest plan.Digest
+		Error  string
+	}
+)
+
+// Trouble is an error as data: its text, and those of its causes that programs
+// tell apart.
+type Trouble struct {
+	Text  string
+	Stage *plan.StageError
+	Path  string // of a path that cannot be read or written
+	Kind  int    // of storage's
+}
+
+// GoodBegin and the like say whether a message's numbers make sense.
+func GoodBegin(m *Begin) bool {
+	for i, p := range m.Partitions {
+		if p < 0 || i > 0 && p <= m.Partitions[i-1] {
+			return false
+		}
+	}
+	return m.N > 0 && m.Ahead >= 0
+}
+
+// GoodTaken is GoodBegin for Taken.
+func GoodTaken(m *Taken) bool {
+	for _, p := range m.Partitions {
+		if p < 0 {
+			return false
+		}
+	}
+	return m.N > 0 && m.Gen >= 0
+}
+
+// GoodResult is GoodBegin for Result.
+func GoodResult(m *Result) bool {
+	return m.N > 0 && m.Gen >= 0 && m.Partition >= 0 && m.Partition < plan.MaxPartitions
+}
+
+// GoodEnd is GoodBegin for ActionEnd.
+func GoodEnd(m *ActionEnd) bool { return GoodStatus(&m.Status) && m.Status.State.Ended() }
+
+// GoodStatus is GoodBegin for pictures.
+func GoodStatus(s *plan.ActionStatus) bool {
+	ok := s.State <= plan.ActionCancelled && s.Partitions >= 0
+	for _, st := range s.Stages {
+		ok = ok && st.Kind <= plan.ValueStage && st.Tasks >= 0 && st.Done >= 0 && st.Running >= 0
+	}
+	return ok
+}
