@@ -52,6 +52,16 @@ type Options struct {
 	From     model.From
 	Executor Executor
 	Upstream Upstream
+	// Starts says that each attempt is reported when a slot takes it up.
+	Starts bool
+	// Inputs replaces the outputs that a task would read by what is to be read of
+	// them, for executors that have no part in fetching; nil leaves them. It is
+	// called from the slot's goroutine. What it made it takes away when done is
+	// called.
+	Inputs func(ctx context.Context, l *work.Launch, t *plan.Task, in []Input) (done func(), f *plan.Failure)
+	// Check looks at an output that a reader could not read; nil believes the
+	// reader, who was this process.
+	Check func(model.AttemptID) model.Verdict
 	// Call runs f soon in the goroutine that owns the agent, in the order of the
 	// calls.
 	Call func(f func())
@@ -82,6 +92,13 @@ type Agent struct {
 type inputKey struct {
 	job plan.JobID
 	key plan.StageKey
+}
+
+// Input is what an attempt was told of a shuffle.
+type Input struct {
+	Key     plan.StageKey
+	Epoch   uint64
+	Outputs []model.MapOutput // by partition; read only
 }
 
 // input is what is known of a shuffle or value: replaced, never changed, so that
@@ -249,12 +266,17 @@ func (a *Agent) kill(c model.Kill) {
 	r.cancel(errors.New(cmp.Or(c.Reason, "killed")))
 }
 
-// done hears that an attempt has ended, and reports it.
+// done hears that an attempt has ended, and reports it. Of one that ended with
+// its executor's process the end of that is report enough.
 func (a *Agent) done(r *run, res *plan.Result, f *plan.Failure) {
 	r.finished, r.won = true, f == nil
+	if f != nil && f.Class == plan.FailCrash && !a.o.Only {
+		delete(a.runs, keyOf(r.id))
+		return
+	}
 	if f != nil {
 		ev := r.report(a.o.From, f, a.o.Only)
-		if ev.Source != nil {
+		if ev.Source != nil && a.o.Check == nil {
 			a.bad[ev.Source.Attempt] = true
 		}
 		a.o.Log.Debug("attempt failed", "action", r.launch.Action.N, "stage", r.launch.Stage.Name, "partition", r.id.Partition, "err", f.Message)
@@ -298,6 +320,13 @@ func (a *Agent) acknowledged(c model.Ack) {
 // process and read the file itself, so its word is enough. The file goes when
 // nobody runs who was told of it, and may be reading another part.
 func (a *Agent) verify(id model.AttemptID) {
+	if a.o.Check != nil {
+		a.o.Background(func() {
+			v := a.o.Check(id)
+			a.o.Call(func() { a.o.Upstream.Report(model.OutputVerdict{From: a.o.From, Output: id, Verdict: v}) })
+		})
+		return
+	}
 	v := model.OutputOK
 	if a.bad[id] {
 		delete(a.bad, id)
@@ -427,3 +456,16 @@ func (a *Agent) stuck() string {
 
 // From is the envelope of the agent's reports.
 func (a *Agent) From() model.From { return a.o.From }
+
+// SetFrom changes it, for a new session or term.
+func (a *Agent) SetFrom(f model.From) { a.o.From = f }
+
+// Running lists the attempts that have not ended.
+func (a *Agent) Running() (ids []model.AttemptID) {
+	for _, r := range a.runs {
+		if !r.finished {
+			ids = append(ids, r.id)
+		}
+	}
+	return ids
+}

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/gordd-project/gordd/internal/engine/work"
+	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/rdd/plan"
 	"github.com/gordd-project/gordd/storage"
 )
@@ -109,12 +110,26 @@ func (a *Agent) execute(r *run, dir *scratch) (*plan.Result, *plan.Failure) {
 	if r.ctx.Err() != nil {
 		return nil, work.NewFailure(plan.FailKilled, "%v", context.Cause(r.ctx))
 	}
+	if a.o.Starts {
+		a.o.Call(func() { a.o.Upstream.Report(model.TaskStarted{From: a.o.From, Attempt: r.id}) })
+	}
 	if err := a.o.MakeDir(); err != nil {
 		return nil, noRoom(err)
 	}
 	t, f := r.task(dir)
 	if f != nil {
 		return nil, f
+	}
+	if a.o.Inputs != nil && len(r.inputs) > 0 {
+		in := make([]Input, len(r.inputs))
+		for i, x := range r.inputs {
+			in[i] = Input{Key: x.key, Epoch: x.epoch, Outputs: x.outputs}
+		}
+		done, f := a.o.Inputs(r.ctx, r.launch, t, in)
+		if f != nil {
+			return nil, f
+		}
+		defer done()
 	}
 	return a.o.Executor.Run(r.ctx, r.launch, t)
 }

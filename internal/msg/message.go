@@ -48,6 +48,11 @@ type (
 		Term    model.Term
 		Session model.Session
 	}
+	// Peer says where another worker serves what it has.
+	Peer struct {
+		Worker  plan.WorkerID
+		Address string
+	}
 	// Refused ends a stream that cannot be: the reason is for people.
 	Refused struct {
 		Why string
@@ -75,8 +80,10 @@ type (
 	}
 	// BlobHead begins a blob that is put or got.
 	BlobHead struct {
+		Job    plan.JobID // that holds it; none: it is a program
 		Digest plan.Digest
 		Size   int64
+		Look   bool   // only say whether it is there
 		Error  string // of a blob that is not to be had
 	}
 	// BlobPart is a piece of a blob.
@@ -123,6 +130,7 @@ const (
 	kindBarrier
 	kindDetach
 	kindNewerTerm
+	kindPeer
 
 	kindOpen
 	kindOpened
@@ -133,6 +141,7 @@ const (
 	kindForgetAction
 	kindRelease
 	kindReleaseFiles
+	kindReleaseBlob
 	kindFinish
 	kindResult
 	kindReset
@@ -181,6 +190,7 @@ var table = forms.NewTable(
 	forms.Value[model.Barrier](kindBarrier, nil),
 	forms.Value[model.Detach](kindDetach, nil),
 	forms.Value[model.NewerTerm](kindNewerTerm, nil),
+	forms.Value[Peer](kindPeer, nil),
 
 	forms.Value[Open](kindOpen, nil),
 	forms.Value[Opened](kindOpened, nil),
@@ -191,6 +201,7 @@ var table = forms.NewTable(
 	forms.Of[wire.ForgetAction](kindForgetAction, nil),
 	forms.Of[wire.Release](kindRelease, nil),
 	forms.Of[wire.ReleaseFiles](kindReleaseFiles, nil),
+	forms.Of[wire.ReleaseBlob](kindReleaseBlob, nil),
 	forms.Of[wire.Finish](kindFinish, nil),
 	forms.Of(kindResult, wire.GoodResult),
 	forms.Of[wire.Reset](kindReset, nil),

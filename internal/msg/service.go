@@ -180,9 +180,9 @@ func (s *Stream) CloseSend() error {
 // blobChunk is the size of a blob's pieces.
 const blobChunk = 256 << 10
 
-// Put sends a blob and waits for the answer.
-func (s *Stream) Put(d plan.Digest, size int64, r io.Reader) error {
-	if err := s.Send(BlobHead{Digest: d, Size: size}); err != nil {
+// Put sends a blob of a job, or a program, and waits for the answer.
+func (s *Stream) Put(job plan.JobID, d plan.Digest, size int64, r io.Reader) error {
+	if err := s.Send(BlobHead{Job: job, Digest: d, Size: size}); err != nil {
 		return s.answer(err)
 	}
 	if err := s.copy(r); err != nil {
@@ -260,6 +260,22 @@ func (s *Stream) Get(d plan.Digest) (size int64, r io.Reader, err error) {
 		return 0, nil, errors.New(head.Error)
 	}
 	return head.Size, s.Body(head.Size), nil
+}
+
+// Look asks whether a blob is there.
+func (s *Stream) Look(d plan.Digest) (bool, error) {
+	if err := s.Send(BlobHead{Digest: d, Look: true}); err != nil {
+		return false, err
+	}
+	if err := s.CloseSend(); err != nil {
+		return false, err
+	}
+	m, err := s.Receive()
+	head, ok := m.(BlobHead)
+	if err == nil && !ok {
+		err = fmt.Errorf("%w: %T answers a request for blob %s", errFrame, m, d)
+	}
+	return err == nil && head.Error == "", err
 }
 
 // Body reads the pieces of a blob, which are size bytes in all.

@@ -45,12 +45,27 @@ type Launch struct {
 	// each.
 	Files []*plan.Files
 	Found map[plan.Files][]storage.Split
+	// Given has the encoded splits by partition instead, where the launch came
+	// from another process.
+	Given map[int][]plan.PipeSplit
+}
+
+// Received is a plan that came from another process, with the digest that it has
+// been given there.
+func Received(digest plan.Digest, encoded []byte) (*Plan, error) {
+	p, err := plan.Decode[plan.Plan](encoded)
+	if err != nil {
+		return nil, err
+	}
+	w := &Plan{Plan: p}
+	w.once.Do(func() { w.digest, w.encoded = digest, encoded })
+	return w, nil
 }
 
 // Splits encodes what a partition reads from files.
 func (l *Launch) Splits(partition int) ([]plan.PipeSplit, error) {
-	if len(l.Files) == 0 {
-		return nil, nil
+	if l.Given != nil || len(l.Files) == 0 {
+		return l.Given[partition], nil
 	}
 	reads := l.Stage.Pipe.Reads(partition)
 	splits := make([]plan.PipeSplit, len(reads))

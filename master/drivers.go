@@ -1,0 +1,218 @@
+package master
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gordd-project/gordd/internal/driver"
+	"github.com/gordd-project/gordd/internal/engine/work"
+	"github.com/gordd-project/gordd/internal/msg"
+	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/internal/wire"
+	"github.com/gordd-project/gordd/rdd/plan"
+)
+
+// farewell is how long the stream of a driver whose job has ended stays open for
+// the last words.
+const farewell = 5 * time.Second
+
+// jobDriver is the stream of a job's driver. It is the engine's Driver of the
+// job: those methods are called from the engine's loop.
+type jobDriver struct {
+	m       *Master
+	job     plan.JobID
+	session model.Session
+	out     *outbox
+	ended   chan struct{} // closed when the job has ended
+}
+
+// Drive is the stream of a job's driver.
+func (s service) Drive(st *msg.Stream) error {
+	open, err := first[msg.Open](st)
+	if err != nil {
+		return err
+	}
+	if err := s.check(&open); err != nil {
+		return refuse(st, "%w", err)
+	}
+	d := &jobDriver{m: s.Master, job: newJobID(), session: model.Session(s.sessions.Add(1)), out: newOutbox(), ended: make(chan struct{})}
+	s.blobs.open(msg.Job{ID: d.job, Name: open.Name, Binary: open.Binary, Args: open.Args, Env: open.Env, Memory: open.Memory})
+	accepted := make(chan *model.Cause, 1)
+	d.accept(accepted, &open)
+	if cause := <-accepted; cause != nil {
+		s.leave(d)
+		return refuse(st, "%w", cause)
+	}
+	s.log.Info("job accepted", "job", string(d.job), "name", open.Name, "user", open.User)
+	d.out.put(msg.Opened{Job: d.job, Slots: int(s.slots.Load())})
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		drain(st.Context(), st, d.out, func(m any) []any { return []any{m} })
+	}()
+	err = d.hear(st)
+	s.engine.Send(model.DriverGone{Job: d.job, Session: d.session, Reason: reason(err)})
+	select {
+	case <-d.ended:
+	case <-time.After(farewell):
+	}
+	d.out.close()
+	<-sent
+	s.leave(d)
+	return nil
+}
+
+func reason(err error) string {
+	if err == nil {
+		return "the driver left"
+	}
+	return err.Error()
+}
+
+// check refuses what cannot be a job.
+func (s service) check(o *msg.Open) error {
+	switch {
+	case o.Protocol != msg.Protocol:
+		return fmt.Errorf("the driver speaks protocol %d, this master %d: use one release of gordd for both", o.Protocol, msg.Protocol)
+	case !o.Binary.Valid() || !s.blobs.store.Has(o.Binary):
+		return errors.New("the program was not uploaded")
+	case o.Memory < 0 || o.Slots < 0 || o.Failures < 0:
+		return errors.New("limits below zero")
+	}
+	return nil
+}
+
+// accept hands the job to the scheduler, whose answer comes to Replied.
+func (d *jobDriver) accept(accepted chan *model.Cause, o *msg.Open) {
+	d.m.engine.Call(func() model.Event {
+		d.m.drivers[d.job] = &driverOf{jobDriver: d, accepted: accepted}
+		return model.SubmitJob{Request: 1, Job: d.job, Key: string(d.job), Name: o.Name, User: o.User, Pool: o.Pool, Priority: o.Priority,
+			Binary: o.Binary, Session: d.session,
+			Limits: model.Limits{Slots: o.Slots, MaxFailures: o.Failures}}
+	})
+}
+
+// leave forgets a driver.
+func (s service) leave(d *jobDriver) {
+	s.engine.Call(func() model.Event {
+		delete(s.drivers, d.job)
+		return nil
+	})
+	s.blobs.close(d.job)
+}
+
+// hear takes what the driver says until it says that it has finished, or the
+// stream ends.
+func (d *jobDriver) hear(st *msg.Stream) error {
+	for {
+		m, err := st.Receive()
+		if err != nil {
+			return err
+		}
+		done, err := d.heed(m)
+		if done || err != nil {
+			return err
+		}
+	}
+}
+
+func (d *jobDriver) heed(m any) (finished bool, err error) {
+	e := d.m.engine
+	id := func(n int) plan.ActionID { return plan.ActionID{Job: d.job, N: n} }
+	switch m := m.(type) {
+	case msg.Renewal:
+		e.Send(model.DriverRenewed{Job: d.job, Session: d.session})
+	case *wire.Begin:
+		return false, d.begin(m)
+	case *wire.CancelAction:
+		e.Cancel(id(m.N), errors.New(m.Reason))
+	case *wire.Taken:
+		e.Send(model.ResultAck{Action: id(m.N), Gen: model.Gen(m.Gen), Partitions: m.Partitions})
+	case *wire.Abandon:
+		e.Abandon(id(m.N))
+	case *wire.ForgetAction:
+	case *wire.Release:
+		e.Release(d.job, m.Stage)
+	case *wire.ReleaseFiles:
+		e.ReleaseFiles(d.job, m.Files)
+	case *wire.ReleaseBlob:
+		d.m.blobs.release(d.job, m.Digest)
+	case *wire.Finish:
+		e.Send(model.FinishJob{Job: d.job, Session: d.session, Reason: m.Reason})
+		return true, nil
+	default:
+		return false, fmt.Errorf("a driver says %T", m)
+	}
+	return false, nil
+}
+
+// begin hands an action to the engine. What is wrong with it its driver hears as
+// the action's end.
+func (d *jobDriver) begin(m *wire.Begin) error {
+	id := plan.ActionID{Job: d.job, N: m.N}
+	p, err := plan.Decode[plan.Plan](m.Plan)
+	if err != nil {
+		return err
+	}
+	if err := work.Check(p); err != nil {
+		d.End(plan.ActionStatus{ID: id, Name: p.Action, Site: p.Site, State: plan.ActionFailed}, work.Wrap(p, err))
+		d.Quiet(id)
+		return nil
+	}
+	d.m.engine.Call(func() model.Event {
+		return d.m.engine.Begin(work.Submission{ID: id, Plan: p, Hash: plan.DigestOf(m.Plan), Partitions: m.Partitions,
+			Consumed: m.Consumed, Ahead: m.Ahead})
+	})
+	return nil
+}
+
+// driverOf is a driver whose job the scheduler may not have accepted yet.
+type driverOf struct {
+	*jobDriver
+	accepted chan *model.Cause // until it was answered
+}
+
+// Replied takes the scheduler's answer to the job's submission. Those to actions
+// come as their ends.
+func (d *driverOf) Replied(r model.Reply) {
+	if r.Action == 0 && d.accepted != nil {
+		d.accepted <- r.Err
+		d.accepted = nil
+	}
+}
+
+// Result passes on where a result is.
+func (d *jobDriver) Result(r model.Result) {
+	d.out.put(&wire.Result{N: r.Action.N, Gen: int(r.Gen), Partition: r.Partition, Bytes: r.Bytes, Address: r.Address})
+}
+
+// Reset voids results.
+func (d *jobDriver) Reset(r model.ResultReset) {
+	d.out.put(&wire.Reset{N: r.Action.N, Gen: int(r.Gen)})
+}
+
+// Picture passes on how far an action is.
+func (d *jobDriver) Picture(s plan.ActionStatus) { d.out.put(&s) }
+
+// End passes on how an action ended.
+func (d *jobDriver) End(s plan.ActionStatus, err error) {
+	d.out.put(&wire.ActionEnd{Status: s, Trouble: driver.Trouble(err)})
+}
+
+// Quiet passes on that nothing works for an action any more.
+func (d *jobDriver) Quiet(id plan.ActionID) { d.out.put(&wire.Quiet{N: id.N}) }
+
+// Notice passes on a line for the user.
+func (d *jobDriver) Notice(text string) { d.out.put(&wire.Notice{Text: text}) }
+
+// JobEnd is the end of the job.
+func (d *jobDriver) JobEnd(e model.JobEnd) {
+	why := "the job has ended"
+	if e.Cause != nil {
+		why = e.Cause.Error()
+	}
+	d.out.put(&wire.JobEnd{Why: why})
+	d.m.log.Info("job ended", "job", string(d.job), "state", e.State.String())
+	close(d.ended)
+}

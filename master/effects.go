@@ -1,0 +1,46 @@
+package master
+
+import (
+	"errors"
+
+	"github.com/gordd-project/gordd/internal/engine"
+	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/rdd/plan"
+)
+
+// effects are where the engine's decisions go.
+type effects struct{ *Master }
+
+func (e effects) Journal(model.Append) error { return nil }
+
+func (e effects) Worker(id plan.WorkerID, cmds []model.Command) {
+	w := e.workers[id]
+	if w == nil {
+		return
+	}
+	for _, c := range cmds {
+		w.out.put(c)
+	}
+}
+
+func (e effects) Driver(id plan.JobID) engine.Driver {
+	if d := e.drivers[id]; d != nil {
+		return d
+	}
+	return nil
+}
+
+func (e effects) Other(c model.Command) {
+	switch c := c.(type) {
+	case model.Probe:
+		e.probe(c)
+	case model.NewerTerm:
+		if w := e.workers[c.Worker]; w != nil {
+			w.out.put(c)
+		}
+	case model.StepDown:
+		e.fail(errors.New("this master has stepped down: " + c.Why))
+	case model.Note:
+		e.log.Debug("scheduler", "note", c.Kind.String(), "job", string(c.Job), "worker", string(c.Worker), "text", c.Text)
+	}
+}

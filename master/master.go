@@ -1,0 +1,196 @@
+package master
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/keepalive"
+
+	"github.com/gordd-project/gordd/internal/blob"
+	"github.com/gordd-project/gordd/internal/engine"
+	"github.com/gordd-project/gordd/internal/msg"
+	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/rdd/plan"
+)
+
+const (
+	// hello is how long a new stream may take to say what it is.
+	hello = 10 * time.Second
+	// blobMemory is how many bytes of blobs are kept in memory.
+	blobMemory = 64 << 20
+)
+
+// Options are what a Master is made with.
+type Options struct {
+	Cluster string
+	// Dir is the master's own directory.
+	Dir string
+	// Listener is where workers and drivers connect. The master closes it.
+	Listener net.Listener
+	// Server are options of the gRPC server, such as credentials.
+	Server []grpc.ServerOption
+	// Config changes the scheduler's configuration; nil leaves the defaults.
+	Config func(*model.Config)
+	Log    *slog.Logger
+}
+
+// Master is a running master.
+type Master struct {
+	o      Options
+	log    *slog.Logger
+	engine *engine.Engine
+	blobs  *blobs
+	server *grpc.Server
+
+	sessions atomic.Uint64 // of workers and drivers, rising
+	renewals *renewals
+	slots    atomic.Int64 // of the workers that are attached
+	calls    sync.WaitGroup
+	failed   chan error // why the master cannot go on
+
+	// Of the engine's loop.
+	workers   map[plan.WorkerID]*worker
+	addresses map[plan.WorkerID]string // of those that were ever attached
+	drivers   map[plan.JobID]*driverOf
+}
+
+// New starts a master.
+func New(o Options) (*Master, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	m := &Master{o: o, log: o.Log, failed: make(chan error, 1),
+		blobs:   newBlobs(blob.New(filepath.Join(o.Dir, "blobs"), blobMemory)),
+		workers: map[plan.WorkerID]*worker{}, addresses: map[plan.WorkerID]string{}, drivers: map[plan.JobID]*driverOf{}}
+	c := model.Defaults(o.Cluster, 1)
+	c.Protocol, c.Journal = msg.Protocol, false
+	if o.Config != nil {
+		o.Config(&c)
+	}
+	m.engine = engine.New(engine.Options{Config: c, Slots: func() int { return max(int(m.slots.Load()), 1) }, Pictures: true, Log: o.Log}, effects{m})
+	m.renewals = newRenewals(m.engine.Send)
+	m.engine.Start()
+	options := append(msg.ServerOptions(), grpc.KeepaliveParams(keepalive.ServerParameters{Time: 10 * time.Second, Timeout: 10 * time.Second}))
+	m.server = grpc.NewServer(append(options, o.Server...)...)
+	msg.Register(m.server, service{m})
+	m.calls.Go(func() {
+		if err := m.server.Serve(o.Listener); err != nil {
+			m.fail(fmt.Errorf("serve %s: %w", o.Listener.Addr(), err))
+		}
+	})
+	return m, nil
+}
+
+// Failed gives the reason once the master cannot go on.
+func (m *Master) Failed() <-chan error { return m.failed }
+
+func (m *Master) fail(err error) {
+	select {
+	case m.failed <- err:
+	default:
+	}
+}
+
+// Close ends the master. Workers go on with what they run, until their leases
+// end.
+func (m *Master) Close() error {
+	m.server.Stop()
+	m.calls.Wait()
+	m.renewals.close()
+	if !m.engine.Close() {
+		return errors.New("close master: storage does not answer")
+	}
+	return nil
+}
+
+// service are the calls of other members.
+type service struct{ *Master }
+
+// first receives a stream's first message, for which it does not wait for long.
+func first[T any](s *msg.Stream) (got T, err error) {
+	type answer struct {
+		m   any
+		err error
+	}
+	came := make(chan answer, 1)
+	go func() {
+		m, err := s.Receive()
+		came <- answer{m, err}
+	}()
+	late := time.NewTimer(hello)
+	defer late.Stop()
+	select {
+	case a := <-came:
+		m, ok := a.m.(T)
+		switch {
+		case a.err != nil:
+			return got, a.err
+		case !ok:
+			return got, fmt.Errorf("a stream began with %T", a.m)
+		}
+		return m, nil
+	case <-late.C:
+		return got, errors.New("a stream said nothing at its beginning")
+	}
+}
+
+// refuse ends a stream with a reason.
+func refuse(s *msg.Stream, format string, args ...any) error {
+	err := fmt.Errorf(format, args...)
+	return errors.Join(s.Send(msg.Refused{Why: err.Error()}), err)
+}
+
+// drain sends what is put into an outbox until it is closed and empty, or the
+// stream ends.
+func drain(ctx context.Context, s *msg.Stream, o *outbox, before func(any) []any) {
+	for {
+		ms, ok := o.take()
+		if !ok {
+			return
+		}
+		if len(ms) == 0 {
+			select {
+			case <-o.some:
+			case <-ctx.Done():
+				return
+			}
+			continue
+		}
+		all := make([]any, 0, len(ms))
+		for _, m := range ms {
+			all = append(all, before(m)...)
+		}
+		if err := s.Send(all...); err != nil {
+			return
+		}
+	}
+}
+
+func newJobID() plan.JobID {
+	return plan.JobID(time.Now().UTC().Format("20060102-150405-") + strings.ToLower(rand.Text()[:6]))
+}
+
+// goodName says whether a name from elsewhere can be an id.
+func goodName(s string) bool {
+	if s == "" || len(s) > 64 {
+		return false
+	}
+	for _, c := range []byte(s) {
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '-', c == '_', c == '.':
+		default:
+			return false
+		}
+	}
+	return s[0] != '.'
+}

@@ -1,0 +1,262 @@
+package master
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+	"time"
+
+	"github.com/gordd-project/gordd/internal/engine/work"
+	"github.com/gordd-project/gordd/internal/msg"
+	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/rdd/plan"
+)
+
+// worker is one stream of a worker.
+type worker struct {
+	id      plan.WorkerID
+	inc     model.Inc
+	session model.Session
+	slots   int
+	address string // where it can be probed
+	out     *outbox
+	// What the stream has sent already: of its sender alone.
+	plans map[plan.Digest]bool
+	jobs  map[plan.JobID]bool
+}
+
+// Work is the stream of a worker.
+func (s service) Work(st *msg.Stream) error {
+	at, err := first[model.Attach](st)
+	if err != nil {
+		return err
+	}
+	switch {
+	case at.Protocol != msg.Protocol:
+		return refuse(st, "worker %s speaks protocol %d, this master %d: use one release of gordd for both", at.Worker, at.Protocol, msg.Protocol)
+	case at.Cluster != "" && at.Cluster != s.o.Cluster:
+		return refuse(st, "worker %s belongs to cluster %s, this is %s", at.Worker, at.Cluster, s.o.Cluster)
+	case !goodName(string(at.Worker)) || !goodName(string(at.Store)):
+		return refuse(st, "%q is no name for a worker or store", at.Worker)
+	}
+	w := &worker{id: at.Worker, inc: at.Inc, session: model.Session(s.sessions.Add(1)), slots: at.Slots, out: newOutbox(),
+		plans: map[plan.Digest]bool{}, jobs: map[plan.JobID]bool{}}
+	if len(at.Addresses) > 0 {
+		w.address = at.Addresses[0]
+	}
+	from := model.From{Cluster: s.o.Cluster, Protocol: msg.Protocol, Term: at.Term, Worker: w.id, Inc: w.inc, Session: w.session}
+	at.From = from
+	w.out.put(msg.Welcome{Cluster: s.o.Cluster, Term: 1, Session: w.session})
+	s.engine.Call(func() model.Event {
+		if old := s.workers[w.id]; old != nil {
+			old.out.close()
+			s.slots.Add(-int64(old.slots))
+		}
+		s.introduce(w)
+		s.slots.Add(int64(w.slots))
+		return at
+	})
+	s.log.Info("worker attached", "worker", string(w.id), "slots", w.slots, "session", uint64(w.session))
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		drain(st.Context(), st, w.out, func(m any) []any { return s.toWorker(w, m) })
+	}()
+	err = s.hear(st, w, from)
+	w.out.close()
+	cause := "stream ended"
+	if err != nil {
+		cause = err.Error()
+	}
+	if w.out.overflowed() {
+		cause = "it does not take what it is sent"
+	}
+	s.engine.Call(func() model.Event {
+		if s.workers[w.id] == w {
+			delete(s.workers, w.id)
+			s.slots.Add(-int64(w.slots))
+		}
+		return model.StreamDown{Worker: w.id, Inc: w.inc, Session: w.session, Cause: cause}
+	})
+	s.log.Info("worker stream ended", "worker", string(w.id), "session", uint64(w.session), "cause", cause)
+	<-sent
+	return err
+}
+
+// introduce tells the workers of each other. It is called from the loop.
+func (m *Master) introduce(w *worker) {
+	m.workers[w.id], m.addresses[w.id] = w, w.address
+	for id, address := range m.addresses {
+		w.out.put(msg.Peer{Worker: id, Address: address})
+	}
+	for _, other := range m.workers {
+		if other != w {
+			other.out.put(msg.Peer{Worker: w.id, Address: w.address})
+		}
+	}
+}
+
+// hear takes what a worker tells, until the stream ends or the outbox is closed.
+func (s service) hear(st *msg.Stream, w *worker, from model.From) error {
+	for {
+		m, err := st.Receive()
+		if err != nil {
+			return err
+		}
+		if r, ok := m.(msg.Renewal); ok {
+			s.renewals.add(model.Renewal{Worker: w.id, Inc: w.inc, Session: w.session, SentAt: r.SentAt, Heard: r.Heard})
+			continue
+		}
+		ev, err := stamped(m, from)
+		if err != nil {
+			return err
+		}
+		s.engine.Send(ev)
+	}
+}
+
+// stamped puts the stream's own envelope around an event, but for the term,
+// which is the worker's to say.
+func stamped(m any, from model.From) (model.Event, error) {
+	if of, ok := m.(model.WorkerEvent); ok {
+		from.Term = of.Envelope().Term
+	}
+	switch m := m.(type) {
+	case model.Leaving:
+		m.From = from
+		return m, nil
+	case model.TaskStarted:
+		m.From = from
+		return m, nil
+	case model.TaskProgress:
+		m.From = from
+		return m, nil
+	case model.TaskDone:
+		m.From = from
+		return m, nil
+	case model.TaskFailed:
+		m.From = from
+		return m, nil
+	case model.ExecUp:
+		m.From = from
+		return m, nil
+	case model.ExecGone:
+		m.From = from
+		return m, nil
+	case model.BlocksChanged:
+		m.From = from
+		return m, nil
+	case model.OutputsMoved:
+		m.From = from
+		return m, nil
+	case model.OutputVerdict:
+		m.From = from
+		return m, nil
+	case model.DiskState:
+		m.From = from
+		return m, nil
+	case model.BarrierArrive:
+		m.From = from
+		return m, nil
+	}
+	return nil, fmt.Errorf("a worker says %T", m)
+}
+
+// locationsAtOnce is how many outputs one message tells of.
+const locationsAtOnce = 256
+
+// toWorker turns a command into messages: what it refers to goes before it, once
+// a stream.
+func (s service) toWorker(w *worker, m any) []any {
+	switch c := m.(type) {
+	case *work.Launch:
+		return s.launch(w, c)
+	case model.StartExec:
+		if w.jobs[c.Job] {
+			return []any{c}
+		}
+		w.jobs[c.Job] = true
+		if j, ok := s.blobs.job(c.Job); ok {
+			return []any{j, c}
+		}
+		return []any{c}
+	case model.Locations:
+		return pieces(c)
+	case model.Drop:
+		if c.All {
+			delete(w.jobs, c.Job)
+		}
+	}
+	return []any{m}
+}
+
+func (s service) launch(w *worker, l *work.Launch) (ms []any) {
+	digest, encoded, err := l.Plan.Encoded()
+	out := msg.Launch{Launch: l.Launch, Action: l.Action, Plan: digest, Splits: make([][]plan.PipeSplit, len(l.Tasks))}
+	for i := range l.Tasks {
+		if err == nil {
+			out.Splits[i], err = l.Splits(l.Tasks[i].Attempt.Partition)
+		}
+	}
+	if err != nil {
+		s.log.Error("launch cannot be sent", "err", err)
+		s.refuseLaunch(w, l, err)
+		return nil
+	}
+	if !w.plans[digest] {
+		w.plans[digest] = true
+		ms = append(ms, msg.Plan{Digest: digest, Encoded: encoded})
+	}
+	return append(ms, out)
+}
+
+// refuseLaunch fails attempts that cannot be sent.
+func (s service) refuseLaunch(w *worker, l *work.Launch, err error) {
+	from := model.From{Cluster: s.o.Cluster, Protocol: msg.Protocol, Term: 1, Worker: w.id, Inc: w.inc, Session: w.session}
+	for _, t := range l.Tasks {
+		s.engine.Send(model.TaskFailed{From: from, Attempt: t.Attempt, Class: model.User, Message: err.Error()})
+	}
+}
+
+// pieces cuts locations into messages of a bounded size.
+func pieces(c model.Locations) (ms []any) {
+	all := c.Outputs
+	for first := true; first || len(all) > 0; first = false {
+		n := min(len(all), locationsAtOnce)
+		p := c
+		p.Outputs, all = all[:n], all[n:]
+		if !first {
+			p.Full, p.Lost = false, nil
+		}
+		ms = append(ms, p)
+	}
+	return ms
+}
+
+// probeWait is how long a probe waits for an answer.
+const probeWait = 400 * time.Millisecond
+
+// probe asks whether a worker's process is there. For now a process that takes
+// a connection counts as the one that was asked for, until it attaches anew.
+func (m *Master) probe(c model.Probe) {
+	address := m.addresses[c.Worker]
+	m.engine.Background(func() {
+		m.engine.Send(model.ProbeResult{Worker: c.Worker, Inc: c.Inc, No: c.No, Answer: knock(address)})
+	})
+}
+
+func knock(address string) model.ProbeAnswer {
+	if address == "" {
+		return model.ProbeTimeout
+	}
+	conn, err := net.DialTimeout("tcp", address, probeWait)
+	switch {
+	case err == nil:
+		_ = conn.Close()
+		return model.ProbeSame
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return model.ProbeRefused
+	}
+	return model.ProbeTimeout
+}
