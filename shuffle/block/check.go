@@ -27,6 +27,9 @@ func (c *Checker) Reset(id ID) {
 	c.id, c.have, c.left, c.whole, c.passed, c.err = id, 0, 0, false, 0, nil
 }
 
+// Rewind forgets the bytes since the last whole block that was right, and the error, so that they can be given again.
+func (c *Checker) Rewind() { c.have, c.left, c.whole, c.err = 0, 0, false, nil }
+
 // Passed returns the length of the whole blocks that were found right.
 func (c *Checker) Passed() int64 { return c.passed }
 

@@ -111,6 +111,21 @@ func TestCheckerKeepsItsError(t *testing.T) {
 	}
 }
 
+func TestCheckerGoesOnAfterRewind(t *testing.T) {
+	all, ends := sequence(t, checked, 3, 10, 260)
+	var c block.Checker
+	c.Reset(checked)
+	bad := bytes.Clone(all)
+	bad[ends[1]+100] ^= 4
+	if _, err := c.Write(bad); !errors.Is(err, block.ErrCorrupt) || c.Passed() != int64(ends[1]) {
+		t.Fatalf("passed %d of %d, %v", c.Passed(), ends[1], err)
+	}
+	c.Rewind()
+	if _, err := c.Write(all[c.Passed():]); err != nil || c.End() != nil || c.Passed() != int64(len(all)) {
+		t.Errorf("after rewinding: passed %d of %d, %v", c.Passed(), len(all), err)
+	}
+}
+
 func FuzzChecker(f *testing.F) {
 	f.Add([]byte("kB"), uint64(1))
 	f.Fuzz(func(t *testing.T, b []byte, seed uint64) {
