@@ -159,7 +159,7 @@ func (x *Fetch) Part(i int) (*Part, error) {
 
 // Update tells the fetch what has become of its sources since it began: outputs of which maps are lost, and where
 // outputs are now. What is lost is fetched last; when its turn comes and it is nowhere, the fetch fails. What is here
-// already stays.
+// already, or was handed out as a stream, stays what it is.
 func (x *Fetch) Update(epoch uint64, lost []int, moved []Source) {
 	x.mu.Lock()
 	defer x.mu.Unlock()

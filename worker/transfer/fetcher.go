@@ -296,6 +296,10 @@ func refusalOf(resp *http.Response) error {
 	return r
 }
 
+// maxTries bounds even those that bring something: who gives a byte at a time
+// would be waited for for ever.
+const maxTries = 1000
+
 // tries is what became of the attempts to have one thing.
 type tries struct {
 	n       int // all
@@ -323,8 +327,10 @@ func (t *tries) next(o *Options, err error, progress bool) (wait time.Duration, 
 	case errors.As(err, &r), cause == Missing, cause == Forbidden:
 		return 0, false
 	}
-	t.empty++
-	return backoff(o, t.empty), t.empty <= o.Retries && t.n < 100
+	if !progress {
+		t.empty++
+	}
+	return backoff(o, max(t.empty, 1)), t.empty <= o.Retries && t.n < maxTries
 }
 
 // backoff draws how long to wait before the nth try again.

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"math/big"
 	"math/rand/v2"
 	"net"
@@ -36,7 +37,10 @@ import (
 	"github.com/gordd-project/gordd/shuffle/block"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	log.SetOutput(io.Discard) // net/http tells the standard logger of damaged responses
+	goleak.VerifyTestMain(m)
+}
 
 const testJob plan.JobID = "job-3.7"
 

@@ -107,13 +107,13 @@ func (d *download) copy(r io.Reader) error {
 	defer buffers.Put(buf)
 	for d.at < d.size {
 		n, rerr := r.Read((*buf)[:min(int64(len(*buf)), d.size-d.at)])
-		if err := d.check.write((*buf)[:n]); err != nil {
-			d.check.rewind()
-			d.at = d.check.verified()
-			return err
-		}
 		if _, err := d.file.WriteAt((*buf)[:n], d.off+d.at); err != nil {
 			return &storeError{fmt.Errorf("spool: %d bytes: %w", n, err)}
+		}
+		if err := d.check.write((*buf)[:n]); err != nil {
+			d.check.rewind()
+			d.at = d.check.verified() // which may be in the middle of what was just stored
+			return err
 		}
 		d.at += int64(n)
 		if rerr != nil && d.at < d.size {

@@ -14,7 +14,7 @@ type stream struct {
 	x       *Fetch
 	it      *item
 	src     Source
-	used    bool // bytes were given out
+	used    bool // the lengths were given out
 	head    *head
 	headLen int64
 	check   *verifier
@@ -31,6 +31,7 @@ func (s *stream) open() error {
 	}
 	p := s.it.part
 	p.Source, p.Lens, p.size = s.src, s.head.lens, s.head.size()
+	s.used = true
 	return nil
 }
 
@@ -44,12 +45,12 @@ func (s *stream) read(p []byte) (int, error) {
 		}
 	}
 	n := copy(p, s.buf[:s.ready()])
-	s.buf, s.start, s.used, s.given = s.buf[n:], s.start+int64(n), true, true
+	s.buf, s.start, s.given = s.buf[n:], s.start+int64(n), true
 	return n, nil
 }
 
 // locate finds where to read from. A piece comes whole from one attempt: once
-// bytes of it were given out, no other will do.
+// its lengths were given out, no other will do.
 func (s *stream) locate() (epoch uint64, err error) {
 	x := s.x
 	x.mu.Lock()
