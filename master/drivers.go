@@ -3,6 +3,7 @@ package master
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/gordd-project/gordd/internal/driver"
@@ -25,6 +26,7 @@ type jobDriver struct {
 	session model.Session
 	out     *outbox
 	ended   chan struct{} // closed when the job has ended
+	once    sync.Once     // closes it
 }
 
 // Drive is the stream of a job's driver.
@@ -214,5 +216,5 @@ func (d *jobDriver) JobEnd(e model.JobEnd) {
 	}
 	d.out.put(&wire.JobEnd{Why: why})
 	d.m.log.Info("job ended", "job", string(d.job), "state", e.State.String())
-	close(d.ended)
+	d.once.Do(func() { close(d.ended) })
 }

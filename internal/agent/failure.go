@@ -57,6 +57,9 @@ func signature(f *plan.Failure) model.Signature {
 	return model.Signature{Site: f.Op, Kind: fmt.Sprint(f.Class), Hash: h.Sum64(), Row: f.Row, HasRow: f.Row >= 0}
 }
 
+var fetchCauses = map[plan.FetchWay]model.FetchCause{plan.FetchCorrupt: model.FetchCorrupt, plan.FetchMissing: model.FetchMissing,
+	plan.FetchRefused: model.FetchRefused, plan.FetchTimeout: model.FetchTimeout}
+
 // source says of which attempt the output is that could not be read; nil when
 // the attempt had no such input.
 func (r *run) source(f *plan.FetchSource) *model.FetchSource {
@@ -69,7 +72,7 @@ func (r *run) source(f *plan.FetchSource) *model.FetchSource {
 		}
 		for i := range in.outputs {
 			if o := &in.outputs[i]; o.Partition == f.Map {
-				return &model.FetchSource{Key: f.Stage, Map: f.Map, Attempt: o.Attempt, Store: o.Store, Cause: model.FetchCorrupt}
+				return &model.FetchSource{Key: f.Stage, Map: f.Map, Attempt: o.Attempt, Store: o.Store, Cause: fetchCauses[f.Way]}
 			}
 		}
 	}

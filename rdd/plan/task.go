@@ -129,5 +129,18 @@ type Failure struct {
 type FetchSource struct {
 	Stage StageKey
 	Map   int
+	Way   FetchWay
 	Cause string
 }
+
+// FetchWay is how an output could not be read. The numbers travel and are never
+// given another meaning.
+type FetchWay uint8
+
+// The ways.
+const (
+	FetchCorrupt FetchWay = iota // it is there, and is not what was written
+	FetchMissing                 // its owner does not have it
+	FetchRefused                 // nobody listens where its owner was
+	FetchTimeout                 // somebody may listen
+)

@@ -1,0 +1,140 @@
+package worker
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+
+	"github.com/gordd-project/gordd/internal/engine/work"
+	"github.com/gordd-project/gordd/internal/msg"
+	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/internal/wire"
+	"github.com/gordd-project/gordd/rdd/plan"
+	"github.com/gordd-project/gordd/worker/process"
+)
+
+// executors are the processes of jobs. It is the agent's Executor.
+type executors struct {
+	w *Worker
+
+	mu     sync.Mutex
+	all    map[model.ExecutorRef]*process.Process
+	closed bool
+}
+
+func (x *executors) init(w *Worker) {
+	x.w, x.all = w, map[model.ExecutorRef]*process.Process{}
+}
+
+// start starts a process and reports what becomes of it. It is called from the
+// loop.
+func (x *executors) start(c model.StartExec, job msg.Job) {
+	w := x.w
+	w.tasks.Go(func() {
+		ref := model.ExecutorRef{Job: c.Job, No: c.No}
+		p, err := x.run(ref, job)
+		if err != nil {
+			w.log.Error("executor did not start", "job", string(c.Job), "err", err)
+			w.call(func() { w.send(model.ExecGone{From: w.from, Job: c.Job, No: c.No, Exit: -1}) })
+			return
+		}
+		w.log.Info("executor started", "job", string(c.Job), "no", c.No, "pid", p.PID())
+		w.call(func() { w.send(model.ExecUp{From: w.from, Job: c.Job, No: c.No}) })
+		<-p.Done()
+		x.mu.Lock()
+		delete(x.all, ref)
+		x.mu.Unlock()
+		e := p.Exit()
+		w.log.Info("executor ended", "job", string(c.Job), "no", c.No, "exit", e.String())
+		w.call(func() {
+			w.send(model.ExecGone{From: w.from, Job: c.Job, No: c.No, Exit: e.Code, Signal: e.Signal})
+		})
+	})
+}
+
+// run starts the process of a job's program.
+func (x *executors) run(ref model.ExecutorRef, job msg.Job) (*process.Process, error) {
+	w := x.w
+	path, err := w.blobs.find(w.ctx, job.Binary)
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(w.o.Dir, "jobs", string(ref.Job)+"-"+strconv.Itoa(ref.No))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	log, err := os.OpenFile(filepath.Join(dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = log.Close() }() // the process has its own
+	memory := job.Memory
+	if memory == 0 {
+		memory = w.o.Memory
+	}
+	p, err := process.Start(w.ctx, process.Options{Path: path, Args: job.Args, Dir: dir, Env: append(environment(), job.Env...), Log: log,
+		Wire: wire.Options{Cores: w.o.Slots, Memory: memory, Fresh: true, Executor: true}, Blob: w.blobs.find})
+	if err != nil {
+		return nil, err
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.closed {
+		p.Kill()
+	}
+	x.all[ref] = p
+	return p, nil
+}
+
+// stop ends a process that is not needed any more.
+func (x *executors) stop(c model.StopExec) {
+	x.mu.Lock()
+	p := x.all[model.ExecutorRef{Job: c.Job, No: c.No}]
+	x.mu.Unlock()
+	if p != nil {
+		x.w.tasks.Go(p.Stop)
+	}
+}
+
+// list names the processes that are there.
+func (x *executors) list() (refs []model.ExecutorRef) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for ref := range x.all {
+		refs = append(refs, ref)
+	}
+	return refs
+}
+
+// close ends all processes.
+func (x *executors) close() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.closed = true
+	for _, p := range x.all {
+		p.Kill()
+	}
+}
+
+// Run runs an attempt in the process of its job.
+func (x *executors) Run(ctx context.Context, l *work.Launch, t *plan.Task) (*plan.Result, *plan.Failure) {
+	x.mu.Lock()
+	p := x.all[model.ExecutorRef{Job: l.Action.Job, No: l.Exec}]
+	x.mu.Unlock()
+	if p == nil {
+		return nil, work.NewFailure(plan.FailInfra, "its executor is not there")
+	}
+	return p.Run(ctx, l, t)
+}
+
+// environment is what an executor has of the agent's own.
+func environment() (env []string) {
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "TZ", "LANG", "LC_ALL"} {
+		if v, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+v)
+		}
+	}
+	return env
+}

@@ -1,0 +1,183 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/gordd-project/gordd/internal/agent"
+	"github.com/gordd-project/gordd/internal/engine/work"
+	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/rdd/plan"
+	"github.com/gordd-project/gordd/shuffle"
+	"github.com/gordd-project/gordd/worker/transfer"
+)
+
+// peers are the addresses of other workers.
+type peers struct {
+	mu sync.Mutex
+	m  map[plan.WorkerID]string
+}
+
+func (p *peers) set(id plan.WorkerID, address string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.m[id] = address
+}
+
+func (p *peers) get(id plan.WorkerID) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.m[id]
+}
+
+// inputs makes parts in files of this machine of what a task reads of shuffles:
+// those of this worker's own outputs as they are, those of others fetched.
+func (w *Worker) inputs(ctx context.Context, l *work.Launch, t *plan.Task, in []agent.Input) (done func(), f *plan.Failure) {
+	g := &gathering{w: w, job: l.Action.Job, dir: t.Scratch}
+	t.Inputs = nil
+	for _, read := range l.Stage.Pipe.ShuffleReads(t.Partition) {
+		for _, from := range in {
+			if from.Key != read.Shuffle {
+				continue
+			}
+			parts, err := g.shuffle(ctx, from, read.Partition)
+			if err == nil {
+				var b []byte
+				b, err = msgpack.Marshal(parts)
+				t.Inputs = append(t.Inputs, plan.ShuffleInput{Stage: from.Key, Parts: b, Partition: read.Partition})
+			}
+			if err != nil {
+				g.close()
+				return nil, g.failure(ctx, from, err)
+			}
+		}
+	}
+	return g.close, nil
+}
+
+// gathering collects what one task reads.
+type gathering struct {
+	w       *Worker
+	job     plan.JobID
+	dir     string
+	fetches []*transfer.Fetch
+	files   []string
+}
+
+func (g *gathering) close() {
+	for _, f := range g.fetches {
+		_ = f.Close()
+	}
+	for _, path := range g.files {
+		_ = os.Remove(path)
+	}
+}
+
+// shuffle gives the parts of one partition of a shuffle, in map order.
+func (g *gathering) shuffle(ctx context.Context, in agent.Input, partition int) ([]shuffle.Part, error) {
+	parts := make([]shuffle.Part, len(in.Outputs))
+	var away []int // of in.Outputs
+	var sources []transfer.Source
+	for i := range in.Outputs {
+		o := &in.Outputs[i]
+		if out := g.w.store.local(o.Attempt); out != nil {
+			parts[i] = out.Part(partition)
+			continue
+		}
+		var out shuffle.Output
+		if err := decode(o.Output, &out); err != nil {
+			return nil, fmt.Errorf("output of map %d: %w", o.Partition, err)
+		}
+		parts[i] = out.Part(partition)
+		if parts[i].Input().Bytes() == 0 {
+			continue
+		}
+		away = append(away, i)
+		sources = append(sources, transfer.Source{Attempt: o.Attempt, Worker: o.Worker, Store: o.Store, Addr: g.w.peers.get(o.Worker),
+			Shuffle: out.Shuffle, Size: parts[i].Input().Bytes()})
+	}
+	if len(away) == 0 {
+		return parts, nil
+	}
+	fetch, err := g.w.fetch.Fetch(ctx, transfer.Request{Job: g.job, From: uint32(partition), To: uint32(partition) + 1, Epoch: in.Epoch, Sources: sources})
+	if err != nil {
+		return nil, err
+	}
+	g.fetches = append(g.fetches, fetch)
+	return parts, g.collect(fetch, in, away, parts)
+}
+
+// collect puts what is fetched where an executor can open it: what lies in
+// memory goes into one file for all.
+func (g *gathering) collect(fetch *transfer.Fetch, in agent.Input, away []int, parts []shuffle.Part) (err error) {
+	var file *os.File
+	var end int64
+	defer func() {
+		if file != nil {
+			err = errors.Join(err, file.Close())
+		}
+	}()
+	for i, at := range away {
+		part, err := fetch.Part(i)
+		if err != nil {
+			return err
+		}
+		p := &parts[at]
+		if f, off, ok := part.File(); ok {
+			p.Path, p.Ranges = f.Name(), ranges(part.Lens, off)
+			continue
+		}
+		if file == nil {
+			path := filepath.Join(g.dir, fmt.Sprintf("fetched-%d", len(g.files)))
+			if file, err = os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600); err != nil {
+				return err
+			}
+			g.files = append(g.files, path)
+		}
+		n, err := file.ReadFrom(part)
+		if err != nil {
+			return err
+		}
+		p.Path, p.Ranges = file.Name(), ranges(part.Lens, end)
+		end += n
+		if err := part.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ranges says where the segments of a partition are that follow one another from
+// an offset on.
+func ranges(lens [][]int64, at int64) [][2]int64 {
+	r := make([][2]int64, len(lens))
+	for seg := range lens {
+		n := lens[seg][0]
+		r[seg] = [2]int64{at, at + n}
+		at += n
+	}
+	return r
+}
+
+// failure is why a task has not got its input.
+func (g *gathering) failure(ctx context.Context, in agent.Input, err error) *plan.Failure {
+	var te *transfer.Error
+	switch {
+	case ctx.Err() != nil:
+		return work.NewFailure(plan.FailKilled, "%v", context.Cause(ctx))
+	case errors.As(err, &te):
+		f := work.NewFailure(plan.FailFetch, "%v", err)
+		f.Fetch = &plan.FetchSource{Stage: in.Key, Map: te.Source.Attempt.Partition, Way: ways[te.FetchSource().Cause], Cause: te.Cause.String()}
+		return f
+	}
+	return work.NewFailure(plan.FailInfra, "%v", err)
+}
+
+var ways = map[model.FetchCause]plan.FetchWay{model.FetchCorrupt: plan.FetchCorrupt, model.FetchMissing: plan.FetchMissing,
+	model.FetchRefused: plan.FetchRefused, model.FetchTimeout: plan.FetchTimeout}

@@ -1,0 +1,79 @@
+package worker
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/rdd/plan"
+	"github.com/gordd-project/gordd/shuffle"
+)
+
+// inlineResult is the size up to which results go to the driver by way of the
+// master.
+const inlineResult = 256 << 10
+
+// upstream passes the agent's reports on.
+type upstream struct{ *Worker }
+
+func (u upstream) Report(ev model.Event) {
+	if f, ok := ev.(model.TaskFailed); ok {
+		u.report(f.Attempt, f)
+		return
+	}
+	u.send(ev)
+}
+
+// Done keeps what a success left, so that others can have it, and reports where.
+func (u upstream) Done(ev model.TaskDone, res *plan.Result) {
+	if err := u.keep(&ev, res); err != nil {
+		u.report(ev.Attempt, model.TaskFailed{From: u.from, Attempt: ev.Attempt, Class: model.Infra, Message: err.Error()})
+		return
+	}
+	u.report(ev.Attempt, ev)
+}
+
+func (w *Worker) keep(ev *model.TaskDone, res *plan.Result) error {
+	switch {
+	case res.Shuffle != nil:
+		var out shuffle.Output
+		if err := decode(res.Shuffle, &out); err != nil {
+			return fmt.Errorf("output of %s: %w", ev.Attempt, err)
+		}
+		ev.Sizes = make([]byte, len(out.Sizes))
+		for i, n := range out.Sizes {
+			ev.Sizes[i] = model.SizeByte(n)
+		}
+		w.store.add(ev, &out)
+	case ev.Attempt.Stage.Action == 0 || res.Staged != nil:
+	case res.ValuePath == "" && len(res.Value) <= inlineResult:
+		ev.Result = res.Value
+	default:
+		return w.keepResult(ev, res)
+	}
+	return nil
+}
+
+// keepResult keeps a result that is too large to travel by way of the master.
+func (w *Worker) keepResult(ev *model.TaskDone, res *plan.Result) error {
+	b := res.Value
+	if res.ValuePath != "" {
+		var err error
+		if b, err = os.ReadFile(res.ValuePath); err != nil {
+			return fmt.Errorf("result of %s: %w", ev.Attempt, err)
+		}
+	}
+	d := plan.DigestOf(b)
+	w.store.addResult(ev.Attempt, d, b, res.ValuePath)
+	ev.Address = w.o.Data.Addr().String() + "/" + string(d)
+	return nil
+}
+
+func decode(b []byte, v any) error {
+	if err := plan.Check(b); err != nil {
+		return err
+	}
+	return msgpack.Unmarshal(b, v)
+}

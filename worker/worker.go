@@ -1,0 +1,278 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/gordd-project/gordd/internal/agent"
+	"github.com/gordd-project/gordd/internal/engine/work"
+	"github.com/gordd-project/gordd/internal/msg"
+	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/rdd/plan"
+	"github.com/gordd-project/gordd/worker/transfer"
+)
+
+// Options are what a Worker is made with.
+type Options struct {
+	ID    plan.WorkerID
+	Store model.StoreID
+	// Master is where the master listens.
+	Master string
+	Dial   []grpc.DialOption
+	// Data is where other workers fetch. The worker closes it.
+	Data net.Listener
+	// Dir is the worker's own directory.
+	Dir    string
+	Slots  int
+	Memory int64
+	Hosts  []string
+	Rack   string
+	Log    *slog.Logger
+}
+
+// Worker is a running worker.
+type Worker struct {
+	o      Options
+	log    *slog.Logger
+	inc    model.Inc
+	zero   time.Time // of the worker's own clock
+	agent  *agent.Agent
+	blobs  *blobs
+	store  *store
+	server *transfer.Server
+	fetch  *transfer.Fetcher
+	conn   *grpc.ClientConn
+
+	ctx   context.Context
+	stop  context.CancelFunc
+	inbox chan func()
+	tasks sync.WaitGroup // everything that Close waits for
+	heard atomic.Int64   // when the last lease came, by the worker's clock
+
+	execs executors
+	peers peers
+
+	// Of the loop.
+	from    model.From
+	out     *outbox // of the stream at hand; nil: there is none
+	plans   map[plan.Digest]*known
+	jobs    map[plan.JobID]msg.Job
+	reports map[model.AttemptID]model.Event // that nobody has acknowledged
+}
+
+// known is a plan that launches name.
+type known struct {
+	plan *work.Plan
+	job  plan.JobID
+}
+
+// New starts a worker. It attaches to its master as soon as there is one.
+func New(o Options) (*Worker, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	for _, dir := range []string{"blobs", "jobs", "fetched"} {
+		if err := os.MkdirAll(filepath.Join(o.Dir, dir), 0o700); err != nil {
+			return nil, err
+		}
+	}
+	conn, err := grpc.NewClient(o.Master, o.Dial...)
+	if err != nil {
+		return nil, fmt.Errorf("master %s: %w", o.Master, err)
+	}
+	w := &Worker{o: o, log: o.Log, inc: model.Inc(rand.Uint64()), zero: time.Now(), conn: conn, inbox: make(chan func(), 256),
+		plans: map[plan.Digest]*known{}, jobs: map[plan.JobID]msg.Job{}, reports: map[model.AttemptID]model.Event{}}
+	w.ctx, w.stop = context.WithCancel(context.Background())
+	w.blobs = newBlobs(filepath.Join(o.Dir, "blobs"), w.download)
+	w.store = newStore()
+	w.execs.init(w)
+	w.peers.m = map[plan.WorkerID]string{}
+	w.server = transfer.NewServer(transfer.ServerOptions{Store: w.store, Logger: o.Log})
+	w.fetch = transfer.NewFetcher(transfer.Options{Scratch: filepath.Join(o.Dir, "fetched"), Logger: o.Log})
+	w.from = model.From{Protocol: msg.Protocol, Worker: o.ID, Inc: w.inc}
+	w.agent = agent.New(agent.Options{Slots: o.Slots, Dir: o.Dir, From: w.from, Executor: &w.execs, Upstream: upstream{w},
+		Starts: true, Inputs: w.inputs, Check: w.store.verify, Call: w.call, Background: func(f func()) { w.tasks.Go(f) }, Log: o.Log})
+	w.tasks.Go(w.loop)
+	w.tasks.Go(w.attach)
+	w.tasks.Go(func() {
+		if err := w.server.Serve(o.Data); w.ctx.Err() == nil {
+			w.log.Error("serve other workers", "err", err)
+		}
+	})
+	return w, nil
+}
+
+// Close ends the worker and its executors. What its store holds is lost to the
+// cluster.
+func (w *Worker) Close() error {
+	err := w.agent.Close(errClosed)
+	w.execs.close()
+	w.stop()
+	err = errors.Join(err, w.server.Close(), w.conn.Close())
+	w.tasks.Wait()
+	w.fetch.Close()
+	return err
+}
+
+var errClosed = errors.New("the worker ends")
+
+// now is a moment of the worker's own clock.
+func (w *Worker) now() model.Instant { return model.Instant(time.Since(w.zero)) }
+
+func (w *Worker) loop() {
+	for {
+		select {
+		case f := <-w.inbox:
+			f()
+		case <-w.ctx.Done():
+			return
+		}
+	}
+}
+
+// call runs f soon in the loop.
+func (w *Worker) call(f func()) {
+	select {
+	case w.inbox <- f:
+	case <-w.ctx.Done():
+	}
+}
+
+// inventory is what the worker holds, for a new stream.
+func (w *Worker) inventory() model.Attach {
+	at := model.Attach{From: w.from, Store: w.o.Store, Addresses: []string{w.o.Data.Addr().String()}, Hosts: w.o.Hosts, Rack: w.o.Rack,
+		Slots: w.o.Slots, Memory: w.o.Memory, OS: runtime.GOOS, Arch: runtime.GOARCH}
+	at.Inventory.Running = w.agent.Running()
+	for _, ev := range w.reports {
+		switch ev := ev.(type) {
+		case model.TaskDone:
+			at.Inventory.Done = append(at.Inventory.Done, ev)
+		case model.TaskFailed:
+			at.Inventory.Failed = append(at.Inventory.Failed, ev)
+		}
+	}
+	at.Inventory.Outputs = w.store.outputs(w.o.ID, w.o.Store)
+	at.Inventory.Executors = w.execs.list()
+	return at
+}
+
+// heed does what the master says.
+func (w *Worker) heed(m any) error {
+	switch m := m.(type) {
+	case msg.Welcome:
+		w.from.Cluster, w.from.Term, w.from.Session = m.Cluster, max(m.Term, w.from.Term), m.Session
+		w.agent.SetFrom(w.from)
+	case msg.Refused:
+		return errors.New(m.Why)
+	case model.Lease:
+		w.from.Term = max(w.from.Term, m.Term)
+		w.agent.SetFrom(w.from)
+		w.heard.Store(int64(w.now()))
+	case msg.Peer:
+		w.peers.set(m.Worker, m.Address)
+	case msg.Plan:
+		p, err := work.Received(m.Digest, m.Encoded)
+		if err != nil {
+			return err
+		}
+		w.plans[m.Digest] = &known{plan: p}
+	case msg.Job:
+		w.jobs[m.ID] = m
+	case msg.Launch:
+		w.launch(m)
+	case model.StartExec:
+		w.execs.start(m, w.jobs[m.Job])
+	case model.StopExec:
+		w.execs.stop(m)
+	case model.Ack:
+		w.acknowledged(m)
+		w.agent.CarryOut([]model.Command{m})
+	case model.Drop:
+		w.drop(m)
+		w.agent.CarryOut([]model.Command{m})
+	case model.Locations, model.Kill, model.Verify:
+		w.agent.CarryOut([]model.Command{m.(model.Command)})
+	case model.Detach:
+		return errors.New(m.Why)
+	case model.NewerTerm, model.Move, model.Barrier:
+		w.log.Warn("a command that this worker does not carry out", "command", fmt.Sprintf("%T", m))
+	default:
+		return fmt.Errorf("the master says %T", m)
+	}
+	return nil
+}
+
+// launch hands attempts to the agent with the plan that they name.
+func (w *Worker) launch(m msg.Launch) {
+	k := w.plans[m.Plan]
+	var st *plan.Stage
+	if k != nil {
+		k.job = m.Action.Job
+		st, _ = k.plan.Stage(m.Launch.Stage.Key)
+	}
+	if st == nil {
+		for _, t := range m.Launch.Tasks {
+			w.report(t.Attempt, model.TaskFailed{From: w.from, Attempt: t.Attempt, Class: model.Refused, Message: "its plan was not sent"})
+		}
+		return
+	}
+	l := &work.Launch{Launch: m.Launch, Action: m.Action, Plan: k.plan, Stage: st, Given: map[int][]plan.PipeSplit{}}
+	for i, t := range m.Launch.Tasks {
+		l.Given[t.Attempt.Partition] = m.Splits[i]
+	}
+	w.agent.CarryOut([]model.Command{l})
+}
+
+// report sends what ended an attempt, and keeps it until somebody says that it
+// has arrived.
+func (w *Worker) report(id model.AttemptID, ev model.Event) {
+	w.reports[id] = ev
+	w.send(ev)
+}
+
+// send passes something on to the master, if there is a stream to it.
+func (w *Worker) send(m any) {
+	if w.out != nil {
+		w.out.put(m)
+	}
+}
+
+func (w *Worker) acknowledged(m model.Ack) {
+	for _, id := range m.Attempts {
+		delete(w.reports, id)
+		if !m.Keep {
+			w.store.remove(id)
+		}
+	}
+}
+
+// drop forgets what belongs to shuffles or a job that nobody needs.
+func (w *Worker) drop(m model.Drop) {
+	w.store.drop(m)
+	if !m.All {
+		return
+	}
+	delete(w.jobs, m.Job)
+	for d, k := range w.plans {
+		if k.job == m.Job {
+			delete(w.plans, d)
+		}
+	}
+	for id := range w.reports {
+		if id.Stage.Job == m.Job {
+			delete(w.reports, id)
+		}
+	}
+}
