@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -70,7 +71,7 @@ func New(o Options) (*Master, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	m := &Master{o: o, log: o.Log, failed: make(chan error, 1),
-		blobs:   newBlobs(blob.New(filepath.Join(o.Dir, "blobs"), blobMemory)),
+		blobs:   newBlobs(blob.New(filepath.Join(o.Dir, "blobs"), func() error { return os.MkdirAll(o.Dir, 0o700) }, blobMemory)),
 		workers: map[plan.WorkerID]*worker{}, addresses: map[plan.WorkerID]string{}, drivers: map[plan.JobID]*driverOf{}}
 	c := model.Defaults(o.Cluster, 1)
 	c.Protocol, c.Journal = msg.Protocol, false

@@ -383,7 +383,7 @@ func TestKeptRows(t *testing.T) {
 			t.Errorf("task %d: %+v of %d rows, %v", part, res, kept[part].Rows, f)
 		}
 	}
-	if _, f := read(1, plan.ShuffleInput{Stage: in.Stage, Outputs: in.Outputs[:1]}); f == nil || !strings.HasSuffix(f.Message, "has 1 outputs, and the task reads that of map 1") {
+	if _, f := read(1, plan.ShuffleInput{Stage: in.Stage, Outputs: in.Outputs[:1]}); f == nil || !strings.HasSuffix(f.Message, "there are 1 outputs, and the task reads that of map 1") {
 		t.Errorf("got %+v", f)
 	}
 	out, err := decode[shuffle.Output](in.Outputs[1])

@@ -151,7 +151,11 @@ func (p *program) handshake(o *Options) error {
 		return Usagef("talk to what started the program: %w", err)
 	}
 	o.Observe = both(o.Observe, p.report)
-	p.tasks = w.Executor
+	if p.tasks = w.Executor; w.Cluster {
+		if err := p.join(o); err != nil {
+			return err
+		}
+	}
 	if p.explain = w.Explain; p.explain {
 		o.explain = p.explained
 		return nil // of stale code too
@@ -262,8 +266,14 @@ func (p *program) listen(quit <-chan struct{}) {
 			case <-quit:
 			default:
 				p.interrupt(errOrphaned, false)
+				if p.session.remote != nil {
+					p.session.remote.Gone(errOrphaned)
+				}
 			}
 			return
+		}
+		if p.session.remote != nil && p.session.remote.Heed(m) {
+			continue
 		}
 		switch m := m.(type) {
 		case *wire.Seen:

@@ -60,6 +60,7 @@ type Options struct {
 	// same seed a program gives the same order of rows.
 	Seed uint64
 
+	cluster *clusterJob                                 // a job of a cluster, instead of an engine of the session's own
 	fresh   bool                                        // refuse code that changed since it was generated
 	explain func(*plan.Plan, []plan.StageExplain) error // takes the place of running
 }
@@ -84,14 +85,26 @@ const minMemory = 16 << 20
 type Session struct {
 	options Options
 	ctx     context.Context
-	engine  *embedded.Engine
+	engine  backend
+	remote  *driver.Remote // the engine, where it is a cluster's
 	graph   *rdd.Graph
-	runner  *rdd.Runner
-	memory  *shuffle.Memory
+	runner  *rdd.Runner // nil where tasks run elsewhere
 	scratch *scratch.Dir
 
 	close  sync.Once
 	closed error
+}
+
+// backend is what runs a session's actions: the embedded engine, or the driver's
+// end of a cluster.
+type backend interface {
+	Do(ctx context.Context, encoded []byte, want driver.Action) (plan.ActionStatus, error)
+	PutBlob(b []byte) plan.Digest
+	WriteBlob(write func(io.Writer) error) (plan.Digest, error)
+	ReleaseBlob(plan.Digest)
+	Release(plan.StageKey)
+	ReleaseFiles(plan.Files)
+	Close() error
 }
 
 // lateExecutor hands tasks to a runner that is made after the engine it serves.
@@ -108,12 +121,20 @@ func NewSession(ctx context.Context, o Options) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	trial := embedded.TrialOf(ctx)
-	s := &Session{options: o, ctx: ctx, scratch: dir, memory: shuffle.NewMemory(cmp.Or(trial.Memory, o.Memory))}
+	s := &Session{options: o, ctx: ctx, scratch: dir}
+	var engine *embedded.Engine
 	ex := &lateExecutor{}
-	s.engine = embedded.New(embedded.Options{
-		Slots: o.Cores, Scratch: dir.Path(), MakeScratch: dir.Make, Log: o.Log, Observe: o.Observe, Attempts: trial.Attempts,
-	}, ex)
+	trial := embedded.TrialOf(ctx)
+	if c := o.cluster; c != nil {
+		s.remote = driver.NewRemote(driver.RemoteOptions{Conn: c.conn, Job: c.job, Scratch: dir.Path(), MakeScratch: dir.Make,
+			Observe: o.Observe, Log: o.Log})
+		s.engine = s.remote
+	} else {
+		engine = embedded.New(embedded.Options{
+			Slots: o.Cores, Scratch: dir.Path(), MakeScratch: dir.Make, Log: o.Log, Observe: o.Observe, Attempts: trial.Attempts,
+		}, ex)
+		s.engine = engine
+	}
 	s.graph = rdd.NewGraph(rdd.GraphOptions{
 		Seed:         cmp.Or(o.Seed, rand.Uint64()),
 		Release:      s.release,
@@ -123,19 +144,26 @@ func NewSession(ctx context.Context, o Options) (*Session, error) {
 		Closures:     o.Closures,
 		Fresh:        o.fresh,
 	})
+	if engine != nil {
+		s.run(engine, ex, trial)
+	}
+	return s, nil
+}
+
+// run makes what runs tasks in this process.
+func (s *Session) run(engine *embedded.Engine, ex *lateExecutor, trial embedded.Trial) {
 	s.runner = rdd.NewRunner(rdd.RunnerOptions{
-		Memory: s.memory, Blob: s.engine.Blob, BlobPart: s.engine.BlobPart, Local: s.graph.Local, NoKernels: o.NoFusing,
-		Strict: trial.Strict,
+		Memory: shuffle.NewMemory(cmp.Or(trial.Memory, s.options.Memory)), Blob: engine.Blob, BlobPart: engine.BlobPart,
+		Local: s.graph.Local, NoKernels: s.options.NoFusing, Strict: trial.Strict,
 	})
 	ex.Executor = s.runner
 	if trial.Executor != nil {
-		ex.Executor = trial.Executor(s.engine)
+		ex.Executor = trial.Executor(engine)
 	}
 	if trial.Wrap != nil {
 		ex.Executor = trial.Wrap(ex.Executor)
 	}
-	limitHeap(o.Memory)
-	return s, nil
+	limitHeap(s.options.Memory)
 }
 
 // limitHeap sets the garbage collector to the budget: rarely as long as there
@@ -152,7 +180,9 @@ func limitHeap(budget int64) {
 // release lets go of a shuffle that no RDD needs any more.
 func (s *Session) release(shuffle plan.StageKey) {
 	s.engine.Release(shuffle)
-	s.runner.Forget(shuffle)
+	if s.runner != nil {
+		s.runner.Forget(shuffle)
+	}
 }
 
 // Close ends the session: running actions are cancelled, temporary files are

@@ -46,7 +46,7 @@ func (w *Worker) inputs(ctx context.Context, l *work.Launch, t *plan.Task, in []
 			if from.Key != read.Shuffle {
 				continue
 			}
-			parts, err := g.shuffle(ctx, from, read.Partition)
+			parts, err := g.shuffle(ctx, from, read)
 			if err == nil {
 				var b []byte
 				b, err = msgpack.Marshal(parts)
@@ -80,7 +80,14 @@ func (g *gathering) close() {
 }
 
 // shuffle gives the parts of one partition of a shuffle, in map order.
-func (g *gathering) shuffle(ctx context.Context, in agent.Input, partition int) ([]shuffle.Part, error) {
+func (g *gathering) shuffle(ctx context.Context, in agent.Input, read plan.ShuffleRead) ([]shuffle.Part, error) {
+	partition := read.Partition
+	if read.Own {
+		if partition >= len(in.Outputs) {
+			return nil, fmt.Errorf("there are %d outputs, and the task reads that of map %d", len(in.Outputs), partition)
+		}
+		in.Outputs, partition = in.Outputs[partition:partition+1], 0
+	}
 	parts := make([]shuffle.Part, len(in.Outputs))
 	var away []int // of in.Outputs
 	var sources []transfer.Source
@@ -113,8 +120,8 @@ func (g *gathering) shuffle(ctx context.Context, in agent.Input, partition int) 
 	return parts, g.collect(fetch, in, away, parts)
 }
 
-// collect puts what is fetched where an executor can open it: what lies in
-// memory goes into one file for all.
+// collect puts what is fetched where an executor can open it: into one file for
+// all, since those of a fetch have no names.
 func (g *gathering) collect(fetch *transfer.Fetch, in agent.Input, away []int, parts []shuffle.Part) (err error) {
 	var file *os.File
 	var end int64
@@ -129,10 +136,6 @@ func (g *gathering) collect(fetch *transfer.Fetch, in agent.Input, away []int, p
 			return err
 		}
 		p := &parts[at]
-		if f, off, ok := part.File(); ok {
-			p.Path, p.Ranges = f.Name(), ranges(part.Lens, off)
-			continue
-		}
 		if file == nil {
 			path := filepath.Join(g.dir, fmt.Sprintf("fetched-%d", len(g.files)))
 			if file, err = os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600); err != nil {

@@ -49,11 +49,17 @@ func (w *Worker) stream() error {
 	if err != nil {
 		return err
 	}
-	out := newOutbox()
+	out, attached := newOutbox(), make(chan struct{})
 	w.call(func() {
 		out.put(w.inventory())
 		w.out = out
+		close(attached)
 	})
+	select {
+	case <-attached: // which is the first word
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)

@@ -43,15 +43,17 @@ type upload struct {
 type RemoteOptions struct {
 	Conn    *wire.Conn
 	Job     plan.JobID
-	Scratch string // a directory of the driver's own
-	Observe func(plan.ActionStatus)
-	Log     *slog.Logger
+	Scratch string // a directory of the driver's own, which
+	// MakeScratch makes when it is needed.
+	MakeScratch func() error
+	Observe     func(plan.ActionStatus)
+	Log         *slog.Logger
 }
 
 // NewRemote makes a remote. What comes over the wire is given to Heed.
 func NewRemote(o RemoteOptions) *Remote {
 	r := &Remote{conn: o.Conn, log: o.Log, sent: map[plan.Digest]*upload{},
-		blobs: blob.New(filepath.Join(o.Scratch, "blobs"), blobMemory)}
+		blobs: blob.New(filepath.Join(o.Scratch, "blobs"), o.MakeScratch, blobMemory)}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}

@@ -27,8 +27,20 @@ type Watcher interface {
 	Explained(x *wire.Explained)
 }
 
+// Cluster is a job of a cluster that a program drives.
+type Cluster interface {
+	// Join is called once, when the program has answered. What it sends goes to
+	// the program, also later.
+	Join(send func(wire.Message) error) error
+	// Heed takes what the program says to its cluster; other messages are none of
+	// its own.
+	Heed(m wire.Message)
+}
+
 // Run says how a program is run.
 type Run struct {
+	// Cluster is what the program drives; nil lets it run by itself.
+	Cluster Cluster
 	Args    []string
 	Options wire.Options
 	Stdin   *os.File
@@ -72,6 +84,7 @@ func (r *Run) Do(ctx context.Context, p *Program) (Outcome, error) {
 	}
 	// A program that reads nothing gets it into the socket's buffer; one that has
 	// ended already says by its exit code what there is to say.
+	r.Options.Cluster = r.Cluster != nil
 	if err := conn.Send(&r.Options); err != nil && !errors.Is(err, syscall.EPIPE) {
 		return Outcome{}, errors.Join(err, cmd.Process.Kill(), cmd.Wait())
 	}
@@ -87,6 +100,8 @@ type child struct {
 	name  atomic.Pointer[string] // set once the program has answered
 	heard chan struct{}          // closed when the wire has ended
 	err   error                  // of the wire, if it ended badly
+	// refused is why there is no job for the program.
+	refused error
 }
 
 func (c *child) wait(signals <-chan os.Signal) (Outcome, error) {
@@ -107,6 +122,9 @@ func (c *child) wait(signals <-chan os.Signal) (Outcome, error) {
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		return out, err
+	}
+	if c.refused != nil {
+		return out, c.refused
 	}
 	return out, c.err
 }
@@ -164,6 +182,12 @@ func (c *child) heed(m wire.Message) {
 	switch m := m.(type) {
 	case *wire.Started:
 		c.name.Store(&m.Program)
+		if c.run.Cluster != nil {
+			if err := c.run.Cluster.Join(c.conn.Send); err != nil {
+				c.refused = err
+				_ = c.conn.Send(&wire.JobEnd{Why: err.Error()})
+			}
+		}
 	case *plan.ActionStatus:
 		c.run.Watcher.Status(m)
 		if m.State.Ended() {
@@ -177,5 +201,9 @@ func (c *child) heed(m wire.Message) {
 		c.run.Watcher.Notice(name, m.Text)
 	case *wire.Explained:
 		c.run.Watcher.Explained(m)
+	default:
+		if c.run.Cluster != nil {
+			c.run.Cluster.Heed(m)
+		}
 	}
 }

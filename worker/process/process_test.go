@@ -36,7 +36,7 @@ func child(kind string) int {
 		_, _ = fmt.Fprintln(os.Stderr, "no such file")
 		return 3
 	case "silent":
-		select {}
+		forever()
 	}
 	conn, err := wire.Inherited()
 	if err != nil {
@@ -50,13 +50,20 @@ func child(kind string) int {
 	}
 	if kind == "babbles" {
 		_ = conn.Send(&wire.Cancel{})
-		select {}
+		forever()
 	}
 	s := executor.New(conn)
 	if err := s.Serve(runner{s}); err != nil {
 		return 93
 	}
 	return 0
+}
+
+// forever waits without what the run time would call a deadlock.
+func forever() {
+	for {
+		time.Sleep(time.Hour)
+	}
 }
 
 // runner does what the attempts' names say.
@@ -81,7 +88,7 @@ func (r runner) Run(ctx context.Context, p *plan.Plan, st *plan.Stage, t *plan.T
 		<-ctx.Done()
 		return nil, work.NewFailure(plan.FailKilled, "%v", context.Cause(ctx))
 	case "stubborn":
-		select {}
+		forever()
 	case "large":
 		return &plan.Result{Value: make([]byte, plan.MaxEncoded)}, nil
 	case "fatal":
@@ -89,7 +96,7 @@ func (r runner) Run(ctx context.Context, p *plan.Plan, st *plan.Stage, t *plan.T
 		os.Exit(2)
 	case "killed":
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-		select {}
+		forever()
 	}
 	return nil, nil
 }

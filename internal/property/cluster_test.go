@@ -1,0 +1,179 @@
+package property
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/gordd-project/gordd/internal/launch"
+	"github.com/gordd-project/gordd/internal/msg"
+	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/internal/submit"
+	"github.com/gordd-project/gordd/internal/wire"
+	"github.com/gordd-project/gordd/master"
+	"github.com/gordd-project/gordd/rdd/plan"
+	"github.com/gordd-project/gordd/typed"
+	"github.com/gordd-project/gordd/worker"
+	"github.com/gordd-project/gordd/worker/transfer"
+)
+
+const (
+	seedVar = "PROPERTY_SEED"
+	dirVar  = "PROPERTY_DIR"
+	caseVar = "PROPERTY_CASE"
+)
+
+// drive is the program that a test submits: it runs the cases and compares what
+// they give with what the interpreter does.
+func drive(ctx context.Context, s *typed.Session) error {
+	n, err := strconv.ParseUint(os.Getenv(seedVar), 10, 64)
+	if err != nil {
+		return err
+	}
+	dir := filepath.Join(os.Getenv(dirVar), "input")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	in, err := NewInput(n, dir)
+	if err != nil {
+		return err
+	}
+	var wrong []error
+	for i, c := range Cases() {
+		if !strings.Contains(c.Name, os.Getenv(caseVar)) {
+			continue
+		}
+		in.Scratch = filepath.Join(os.Getenv(dirVar), "case", strconv.Itoa(i))
+		if err := os.MkdirAll(in.Scratch, 0o700); err != nil {
+			return err
+		}
+		got, err := c.Run(ctx, s, in)
+		if err == nil {
+			err = c.Check(got, c.Want(in))
+		}
+		if err != nil {
+			wrong = append(wrong, fmt.Errorf("%s: %w", c.Name, err))
+		}
+	}
+	return errors.Join(wrong...)
+}
+
+// cluster is a master and workers in the test's process, with everything that
+// they would have on different machines but for the machines.
+type cluster struct {
+	t       *testing.T
+	master  *master.Master
+	address string
+	workers []*worker.Worker
+	log     *slog.Logger
+}
+
+func startCluster(t *testing.T, workers, slots int) *cluster {
+	t.Helper()
+	c := &cluster{t: t, log: slog.New(slog.NewTextHandler(&testLog{t: t}, &slog.HandlerOptions{Level: slog.LevelInfo}))}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.address = l.Addr().String()
+	if c.master, err = master.New(master.Options{Cluster: "test", Dir: t.TempDir(), Listener: l, Log: c.log}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range workers {
+		data, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := fmt.Sprint("w", i)
+		w, err := worker.New(worker.Options{ID: plan.WorkerID(name), Store: model.StoreID("s-" + name), Master: c.address, Data: data, Dir: t.TempDir(),
+			Slots: slots, Memory: 64 << 20, Hosts: []string{name}, Log: c.log,
+			Dial: []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.workers = append(c.workers, w)
+	}
+	t.Cleanup(func() {
+		for _, w := range c.workers {
+			if err := w.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := c.master.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+// submit runs the test's program as a job.
+func (c *cluster) submit(name string) launch.Outcome {
+	t := c.t
+	t.Helper()
+	conn, err := grpc.NewClient(c.address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fetch := transfer.NewFetcher(transfer.Options{Scratch: t.TempDir()})
+	defer fetch.Close()
+	job := submit.New(t.Context(), submit.Options{Conn: conn, Program: path, Open: msg.Open{Name: name, User: "test"}, Scratch: t.TempDir(), Fetch: fetch})
+	defer job.Close()
+	r := launch.Run{Cluster: job, Stdout: os.Stdout, Stderr: os.Stderr, Options: wire.Options{Fresh: true}, Watcher: quiet{t}}
+	out, err := r.Do(t.Context(), &launch.Program{Path: path})
+	if err != nil {
+		t.Error(err)
+	}
+	return out
+}
+
+// TestCluster runs all cases as a job of a cluster of two workers.
+func TestCluster(t *testing.T) {
+	if raceEnabled || testing.Short() {
+		t.Skip("the cases take long enough")
+	}
+	c := startCluster(t, 2, 2)
+	t.Setenv(seedVar, fmt.Sprint(max(*seed, 1)))
+	t.Setenv(dirVar, t.TempDir())
+	t.Setenv(caseVar, *onlyCase)
+	if out := c.submit("cases"); out.Code != 0 {
+		t.Errorf("exit code %d", out.Code)
+	}
+}
+
+// quiet passes on what a program says to the test's log.
+type quiet struct{ t *testing.T }
+
+func (quiet) Status(*plan.ActionStatus)     {}
+func (q quiet) Notice(program, text string) { q.t.Log(program + ": " + text) }
+func (quiet) Explained(*wire.Explained)     {}
+
+// testLog writes to the test's log as long as the test runs.
+type testLog struct {
+	mu sync.Mutex
+	t  *testing.T
+}
+
+func (l *testLog) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.t.Context().Err() == nil {
+		l.t.Log(strings.TrimSpace(string(b)))
+	}
+	return len(b), nil
+}

@@ -1,0 +1,270 @@
+package submit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/gordd-project/gordd/internal/msg"
+	"github.com/gordd-project/gordd/internal/wire"
+	"github.com/gordd-project/gordd/rdd/plan"
+	"github.com/gordd-project/gordd/worker/transfer"
+)
+
+// renewEvery is how often the master hears that the driver is there.
+const renewEvery = 5 * time.Second
+
+// Options say what to submit.
+type Options struct {
+	// Conn is the connection to the master.
+	Conn *grpc.ClientConn
+	// Program is the path of the binary.
+	Program string
+	Open    msg.Open // but for the protocol and the binary
+	// Scratch is a directory for results on their way, which the caller removes.
+	Scratch string
+	// Fetch fetches results from workers.
+	Fetch *transfer.Fetcher
+}
+
+// Job is a job on a cluster. It is what package launch calls a Cluster.
+type Job struct {
+	o      Options
+	ctx    context.Context
+	cancel context.CancelFunc
+	send   func(wire.Message) error // to the program
+	work   sync.WaitGroup
+
+	mu     sync.Mutex
+	stream *msg.Stream // nil: not yet
+	id     plan.JobID
+	files  int
+	paced  map[int]bool // actions whose results the program itself acknowledges
+}
+
+// New makes a job. Nothing happens before the program has answered.
+func New(ctx context.Context, o Options) *Job {
+	j := &Job{o: o, paced: map[int]bool{}}
+	j.ctx, j.cancel = context.WithCancel(ctx)
+	return j
+}
+
+// ID is the job's name in the cluster, once it has one.
+func (j *Job) ID() plan.JobID {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.id
+}
+
+// Close ends what still goes on between program and master.
+func (j *Job) Close() {
+	j.cancel()
+	j.work.Wait()
+}
+
+// Join uploads the program where that is new to the cluster, and opens the job.
+func (j *Job) Join(send func(wire.Message) error) error {
+	j.send = send
+	digest, err := j.upload()
+	if err != nil {
+		return fmt.Errorf("upload %s: %w", filepath.Base(j.o.Program), err)
+	}
+	opened, st, err := j.open(digest)
+	if err != nil {
+		return fmt.Errorf("open a job: %w", err)
+	}
+	j.mu.Lock()
+	j.stream, j.id = st, opened.Job
+	j.mu.Unlock()
+	j.work.Go(j.listen)
+	j.work.Go(j.renew)
+	return send(&wire.Joined{Job: opened.Job, Slots: opened.Slots})
+}
+
+func (j *Job) open(program plan.Digest) (opened msg.Opened, st *msg.Stream, err error) {
+	if st, err = msg.Dial(j.ctx, j.o.Conn, msg.MethodDrive); err != nil {
+		return opened, nil, err
+	}
+	o := j.o.Open
+	o.Protocol, o.Binary = msg.Protocol, program
+	if err := st.Send(o); err != nil {
+		return opened, nil, err
+	}
+	m, err := st.Receive()
+	if err != nil {
+		return opened, nil, err
+	}
+	switch m := m.(type) {
+	case msg.Opened:
+		return m, st, nil
+	case msg.Refused:
+		return opened, nil, errors.New(m.Why)
+	}
+	return opened, nil, fmt.Errorf("the master says %T", m)
+}
+
+// upload gives the master the program, unless it has it.
+func (j *Job) upload() (plan.Digest, error) {
+	f, err := os.Open(j.o.Program)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = f.Close() }()
+	h := plan.NewHash()
+	size, err := io.Copy(h, f)
+	if err != nil {
+		return "", err
+	}
+	d := plan.HashDigest(h)
+	there, err := call(j.ctx, j.o.Conn, msg.MethodGetBlob, func(st *msg.Stream) (bool, error) { return st.Look(d) })
+	if err != nil || there {
+		return d, err
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return "", err
+	}
+	return d, j.put("", d, size, f)
+}
+
+func (j *Job) put(job plan.JobID, d plan.Digest, size int64, r io.Reader) error {
+	_, err := call(j.ctx, j.o.Conn, msg.MethodPutBlob, func(st *msg.Stream) (struct{}, error) {
+		return struct{}{}, st.Put(job, d, size, r)
+	})
+	return err
+}
+
+// call makes a call that ends with f.
+func call[T any](ctx context.Context, conn *grpc.ClientConn, method string, f func(*msg.Stream) (T, error)) (T, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	st, err := msg.Dial(ctx, conn, method)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return f(st)
+}
+
+// Heed passes on what the program says.
+func (j *Job) Heed(m wire.Message) {
+	switch m := m.(type) {
+	case *wire.PutBlob:
+		j.work.Go(func() { j.putBlob(m) })
+	case *wire.Begin, *wire.CancelAction, *wire.Taken, *wire.Abandon, *wire.ForgetAction, *wire.Release, *wire.ReleaseFiles,
+		*wire.ReleaseBlob, *wire.Finish:
+		j.mu.Lock()
+		st := j.stream
+		switch m := m.(type) {
+		case *wire.Begin:
+			j.paced[m.N] = m.Ahead > 0
+		case *wire.ForgetAction:
+			delete(j.paced, m.N)
+		}
+		j.mu.Unlock()
+		if st != nil {
+			_ = st.Send(m) // of one that has ended listen hears
+		}
+	}
+}
+
+// putBlob uploads a blob of the program's.
+func (j *Job) putBlob(m *wire.PutBlob) {
+	answer := &wire.BlobPut{Digest: m.Digest}
+	if err := j.putFile(m); err != nil {
+		answer.Error = err.Error()
+	}
+	_ = j.send(answer)
+}
+
+func (j *Job) putFile(m *wire.PutBlob) error {
+	f, err := os.Open(m.Path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	return j.put(j.ID(), m.Digest, m.Size, f)
+}
+
+// renew tells the master that the driver is there.
+func (j *Job) renew() {
+	t := time.NewTicker(renewEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+			_ = j.stream.Send(msg.Renewal{})
+		case <-j.ctx.Done():
+			return
+		}
+	}
+}
+
+// listen passes on what the master says, until the job has ended.
+func (j *Job) listen() {
+	for {
+		m, err := j.stream.Receive()
+		if err != nil {
+			if j.ctx.Err() == nil && !errors.Is(err, io.EOF) {
+				_ = j.send(&wire.JobEnd{Why: fmt.Sprintf("the connection to the master is lost: %v", err)})
+			}
+			return
+		}
+		if r, ok := m.(*wire.Result); ok && r.Address != "" {
+			j.work.Go(func() { j.fetch(r) })
+			continue
+		}
+		if err := j.send(m); err != nil {
+			return
+		}
+		if _, ok := m.(*wire.JobEnd); ok {
+			return
+		}
+	}
+}
+
+// fetch brings a result that is with a worker. The master waits for word that it
+// is here: its worker may go then.
+func (j *Job) fetch(r *wire.Result) {
+	path, err := j.bring(r)
+	if err != nil {
+		_ = j.stream.Send(&wire.CancelAction{N: r.N, Reason: fmt.Sprintf("the result of partition %d cannot be fetched: %v", r.Partition, err)})
+		return
+	}
+	_ = j.send(&wire.Result{N: r.N, Gen: r.Gen, Partition: r.Partition, Path: path})
+	j.mu.Lock()
+	paced := j.paced[r.N]
+	j.mu.Unlock()
+	if !paced {
+		_ = j.stream.Send(&wire.Taken{N: r.N, Gen: r.Gen, Partitions: []int{r.Partition}})
+	}
+}
+
+func (j *Job) bring(r *wire.Result) (path string, err error) {
+	address, digest, ok := strings.Cut(r.Address, "/")
+	if d := plan.Digest(digest); !ok || !d.Valid() {
+		return "", fmt.Errorf("%q is no address of a result", r.Address)
+	}
+	part, err := j.o.Fetch.Blob(j.ctx, transfer.BlobRequest{Job: j.ID(), Digest: plan.Digest(digest), Limit: 1 << 40,
+		Owners: []transfer.Source{{Addr: address}}})
+	if err != nil {
+		return "", err
+	}
+	j.mu.Lock()
+	j.files++
+	path = filepath.Join(j.o.Scratch, fmt.Sprintf("result-%d", j.files))
+	j.mu.Unlock()
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return "", errors.Join(err, part.Close())
+	}
+	_, err = io.Copy(f, part)
+	return path, errors.Join(err, f.Close(), part.Close())
+}
