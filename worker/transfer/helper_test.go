@@ -104,6 +104,7 @@ type shape struct {
 	row                        int    // bytes of the largest row
 	rows                       int    // of a partition and segment, at most
 	memory                     bool
+	exact                      bool // all rows there may be, and of the largest size
 }
 
 const testShuffle = 77
@@ -131,9 +132,17 @@ func (s *testStore) make(t testing.TB, dir string, sh shape) *Output {
 		offsets := []int64{int64(len(all))}
 		for r := range sh.reduces {
 			id := block.ID{Shuffle: testShuffle, Map: uint32(sh.mapTask), Reduce: uint32(r), Segment: uint32(seg)}
-			for range rng.IntN(sh.rows + 1) {
+			rows := rng.IntN(sh.rows + 1)
+			if sh.exact {
+				rows = sh.rows
+			}
+			for range rows {
+				row := rng.IntN(sh.row + 1)
+				if sh.exact {
+					row = sh.row
+				}
 				var err error
-				if all, _, err = enc.Append(all, id, codec.RowsOf([]string{text[:rng.IntN(sh.row+1)]})); err != nil {
+				if all, _, err = enc.Append(all, id, codec.RowsOf([]string{text[:row]})); err != nil {
 					t.Fatal(err)
 				}
 				id.Seq++
