@@ -106,7 +106,8 @@ func (d *download) copy(r io.Reader) error {
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
 	for d.at < d.size {
-		n, rerr := r.Read((*buf)[:min(int64(len(*buf)), d.size-d.at)])
+		// Full buffers: TLS hands out 16 KiB at a time, which are too few for a write each.
+		n, rerr := io.ReadFull(r, (*buf)[:min(int64(len(*buf)), d.size-d.at)])
 		if _, err := d.file.WriteAt((*buf)[:n], d.off+d.at); err != nil {
 			return &storeError{fmt.Errorf("spool: %d bytes: %w", n, err)}
 		}
@@ -117,9 +118,6 @@ func (d *download) copy(r io.Reader) error {
 		}
 		d.at += int64(n)
 		if rerr != nil && d.at < d.size {
-			if rerr == io.EOF {
-				rerr = io.ErrUnexpectedEOF
-			}
 			return fmt.Errorf("%d bytes of %d: %w", d.at, d.size, rerr)
 		}
 	}
