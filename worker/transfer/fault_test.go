@@ -192,7 +192,7 @@ func TestAnOwnerThatAcceptsAndSaysNothing(t *testing.T) {
 	for _, o := range []Options{{}, {TLS: ca.config(t), Connect: 20 * time.Millisecond}} {
 		o.Stall, o.Retries = 40*time.Millisecond, 1
 		x := start(t, fetcher(t, o), span{0, 1}, Source{Addr: l.Addr().String()})
-		mustFail(t, x, 0, TimedOut, 0)
+		_ = mustFail(t, x, 0, TimedOut, 0)
 	}
 }
 
@@ -202,7 +202,7 @@ func TestCertificatesOfOthersAreForbidden(t *testing.T) {
 	store := newStore()
 	o := store.make(t, t.TempDir(), shape{mapTask: 0, segments: 1, reduces: 1, row: 500, rows: 20})
 	addr := serve(t, "127.0.0.1", ServerOptions{Store: store, TLS: ours.config(t)})
-	mustFail(t, start(t, fetcher(t, Options{TLS: theirs.config(t)}), s, o.source(addr, s)), 0, Forbidden, 1)
+	_ = mustFail(t, start(t, fetcher(t, Options{TLS: theirs.config(t)}), s, o.source(addr, s)), 0, Forbidden, 1)
 
 	unknown := ours.config(t)
 	unknown.Certificates = theirs.config(t).Certificates // we trust them, they do not trust us

@@ -75,15 +75,14 @@ type queue struct {
 // item is one source on its way. What is not of the request that it is part of
 // is guarded by the fetch's lock.
 type item struct {
-	src      Source
-	size     int64 // as far as it is known
-	next     *Source
-	lost     bool
-	done     bool
-	streamed bool // there is no room: fetched when it is read
-	tries    tries
-	part     *Part
-	load     *download // of a large one, so far
+	src   Source
+	size  int64 // as far as it is known
+	next  *Source
+	lost  bool
+	done  bool
+	tries tries
+	part  *Part
+	load  *download // of a large one, so far
 }
 
 // Fetch begins to fetch. Parts may be asked for in any order, and come as soon as they are here. The fetch ends with

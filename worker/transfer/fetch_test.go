@@ -311,7 +311,7 @@ func TestSwappedFilesAreFound(t *testing.T) {
 	a.Content, b.Content = b.Content, a.Content
 	a.Segments, b.Segments = b.Segments, a.Segments
 	for _, small := range []int64{1, 1 << 20} {
-		mustFail(t, start(t, fetcher(t, Options{Small: small}), s, a.source(addr, s)), 0, Corrupt, a.Attempt.Seq)
+		_ = mustFail(t, start(t, fetcher(t, Options{Small: small}), s, a.source(addr, s)), 0, Corrupt, a.Attempt.Seq)
 	}
 }
 
@@ -323,7 +323,7 @@ func TestPartitionsOfAnotherReaderAreFound(t *testing.T) {
 	o.Segments[0] = []int64{0, seg[1], seg[2]} // of partition 0 it says right, of 1 too
 	src := o.source(addr, span{0, 2})
 	o.Segments[0] = seg[1:] // now partition 1 is taken for partition 0
-	mustFail(t, start(t, fetcher(t, Options{}), span{0, 2}, src), 0, Corrupt, 1)
+	_ = mustFail(t, start(t, fetcher(t, Options{}), span{0, 2}, src), 0, Corrupt, 1)
 }
 
 func TestNobodyListens(t *testing.T) {
@@ -349,7 +349,7 @@ func TestBusyOwnersAreWaitedFor(t *testing.T) {
 	always.outputs = store.outputs
 	always.failing[1] = slices.Repeat([]error{errTooManyFiles}, 100_000)
 	addr = serve(t, "127.0.0.1", ServerOptions{Store: always})
-	mustFail(t, start(t, fetcher(t, Options{Busy: 1}), s, o.source(addr, s)), 0, TimedOut, 1)
+	_ = mustFail(t, start(t, fetcher(t, Options{Busy: 1}), s, o.source(addr, s)), 0, TimedOut, 1)
 }
 
 func TestCancelledFetchEndsAtOnce(t *testing.T) {

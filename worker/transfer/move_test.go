@@ -31,13 +31,13 @@ var one = span{0, 1}
 // moving is a fetch by one stream of two outputs of a peer that holds the
 // first, so that the second waits; both are large.
 type moving struct {
-	x          *Fetch
-	gate       *gate
-	dir        string
-	old        *testStore
-	a, b, anew *Output
-	place      string // of anew and of a new b
-	elsewhere  *testStore
+	x         *Fetch
+	gate      *gate
+	dir       string
+	old       *testStore
+	a, b      *Output
+	place     string // where outputs are made again
+	elsewhere *testStore
 }
 
 func newMoving(t *testing.T, o Options) *moving {
@@ -93,7 +93,7 @@ func TestALostSourceThatIsNowhereFailsWhenItIsTheLast(t *testing.T) {
 	m.x.Update(6, []int{1}, nil)
 	close(m.gate.open)
 	mustGet(t, m.x, 0, m.a, one)
-	mustFail(t, m.x, 1, Missing, 2)
+	_ = mustFail(t, m.x, 1, Missing, 2)
 	if n := m.old.count(2); n != 0 {
 		t.Errorf("it was asked for %d times", n)
 	}
@@ -125,7 +125,7 @@ func TestASourceUnderWayThatIsLostAndFailsIsMissing(t *testing.T) {
 	m.old.mu.Unlock()
 	m.x.Update(6, []int{0}, nil)
 	close(m.gate.open)
-	mustFail(t, m.x, 0, Missing, 1)
+	_ = mustFail(t, m.x, 0, Missing, 1)
 }
 
 func TestWhatIsHereStays(t *testing.T) {
@@ -166,7 +166,7 @@ func TestAStreamThatIsLostBeforeItIsHandedOutFails(t *testing.T) {
 	close(m.gate.open)
 	m.x.settled()
 	m.x.Update(6, []int{1}, nil)
-	mustFail(t, m.x, 1, Missing, 2)
+	_ = mustFail(t, m.x, 1, Missing, 2)
 	mustGet(t, m.x, 0, m.a, one)
 }
 

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"errors"
 	"io"
 	"os"
 )
@@ -51,7 +52,7 @@ func (p *Part) Read(b []byte) (n int, err error) {
 		n = copy(b, p.data[p.pos:])
 	}
 	p.pos += int64(n)
-	if n > 0 && err == io.EOF {
+	if n > 0 && errors.Is(err, io.EOF) {
 		err = nil
 	}
 	return n, err
