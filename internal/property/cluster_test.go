@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -32,6 +33,7 @@ const (
 	seedVar = "PROPERTY_SEED"
 	dirVar  = "PROPERTY_DIR"
 	caseVar = "PROPERTY_CASE"
+	lostVar = "PROPERTY_LOST" // workers go meanwhile
 )
 
 // drive is the program that a test submits: it runs the cases and compares what
@@ -53,6 +55,9 @@ func drive(ctx context.Context, s *typed.Session) error {
 	for i, c := range Cases() {
 		if !strings.Contains(c.Name, os.Getenv(caseVar)) {
 			continue
+		}
+		if os.Getenv(lostVar) != "" && strings.Contains(c.Name, "ForEach") {
+			continue // what it does to the world, it may do twice
 		}
 		in.Scratch = filepath.Join(os.Getenv(dirVar), "case", strconv.Itoa(i))
 		if err := os.MkdirAll(in.Scratch, 0o700); err != nil {
@@ -76,6 +81,7 @@ type cluster struct {
 	master  *master.Master
 	address string
 	workers []*worker.Worker
+	made    int // workers, ever
 	log     *slog.Logger
 }
 
@@ -90,19 +96,8 @@ func startCluster(t *testing.T, workers, slots int) *cluster {
 	if c.master, err = master.New(master.Options{Cluster: "test", Dir: t.TempDir(), Listener: l, Log: c.log}); err != nil {
 		t.Fatal(err)
 	}
-	for i := range workers {
-		data, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		name := fmt.Sprint("w", i)
-		w, err := worker.New(worker.Options{ID: plan.WorkerID(name), Store: model.StoreID("s-" + name), Master: c.address, Data: data, Dir: t.TempDir(),
-			Slots: slots, Memory: 64 << 20, Hosts: []string{name}, Log: c.log,
-			Dial: []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.workers = append(c.workers, w)
+	for range workers {
+		c.add(slots)
 	}
 	t.Cleanup(func() {
 		for _, w := range c.workers {
@@ -115,6 +110,35 @@ func startCluster(t *testing.T, workers, slots int) *cluster {
 		}
 	})
 	return c
+}
+
+// add starts one more worker.
+func (c *cluster) add(slots int) {
+	c.t.Helper()
+	data, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	name := fmt.Sprint("w", c.made)
+	c.made++
+	w, err := worker.New(worker.Options{ID: plan.WorkerID(name), Store: model.StoreID("s-" + name), Master: c.address, Data: data, Dir: c.t.TempDir(),
+		Slots: slots, Memory: 64 << 20, Hosts: []string{name}, Log: c.log,
+		Dial: []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())}})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.workers = append(c.workers, w)
+}
+
+// replace ends the oldest worker with all that it holds, and starts another.
+func (c *cluster) replace(slots int) {
+	c.t.Helper()
+	w := c.workers[0]
+	c.workers = c.workers[1:]
+	if err := w.Close(); err != nil {
+		c.t.Error(err)
+	}
+	c.add(slots)
 }
 
 // submit runs the test's program as a job.
@@ -153,6 +177,35 @@ func TestCluster(t *testing.T) {
 	t.Setenv(caseVar, *onlyCase)
 	if out := c.submit("cases"); out.Code != 0 {
 		t.Errorf("exit code %d", out.Code)
+	}
+}
+
+// TestClusterLosesWorkers runs the cases while one worker after the other goes,
+// each in the middle of something.
+func TestClusterLosesWorkers(t *testing.T) {
+	if raceEnabled || testing.Short() {
+		t.Skip("the cases take long enough")
+	}
+	c := startCluster(t, 3, 1)
+	t.Setenv(seedVar, fmt.Sprint(max(*seed, 1)))
+	t.Setenv(dirVar, t.TempDir())
+	t.Setenv(caseVar, *onlyCase)
+	t.Setenv(lostVar, "yes")
+	ended := make(chan launch.Outcome, 1)
+	go func() { ended <- c.submit("cases") }()
+	every := time.NewTicker(700 * time.Millisecond)
+	defer every.Stop()
+	for n := 0; ; n++ {
+		select {
+		case out := <-ended:
+			if out.Code != 0 || n == 0 {
+				t.Errorf("exit code %d after %d workers went", out.Code, n)
+			}
+			t.Logf("%d workers went", n)
+			return
+		case <-every.C:
+			c.replace(1)
+		}
 	}
 }
 
