@@ -30,7 +30,7 @@ const (
 var imports = map[string][]string{
 	"": {},
 
-	"typed":           {"rdd", "rdd/plan", "rdd/codec", "shuffle", "storage", "internal/driver", "internal/embedded", "internal/executor", "internal/scratch", "internal/wire", "internal/size", "internal/tally"},
+	"typed":           {"rdd", "rdd/plan", "rdd/codec", "shuffle", "storage", "internal/driver", "internal/embedded", "internal/executor", "internal/machine", "internal/scratch", "internal/wire", "internal/size", "internal/tally"},
 	"typed/typedtest": {"typed", "internal/embedded", "internal/fault", "internal/deep"},
 
 	"rdd":       {"rdd/plan", "rdd/codec", "shuffle", "shuffle/weight", "storage", msgpack, xxh3},
@@ -66,6 +66,7 @@ var imports = map[string][]string{
 	"worker":                  {"internal/agent", "internal/engine/work", "internal/msg", "internal/sched/model", "internal/wire", "rdd/plan", "shuffle", "shuffle/block", "worker/process", "worker/transfer", grpc, msgpack},
 	"worker/process":          {"internal/engine/work", "internal/wire", "rdd/plan"},
 	"internal/forms":          {"rdd/plan"},
+	"internal/machine":        {},
 	"internal/msg":            {"internal/forms", "internal/sched/model", "internal/wire", "rdd/plan", grpc},
 	"internal/wire":           {"internal/forms", "rdd/plan"},
 	"internal/wire":           {"rdd/plan"},

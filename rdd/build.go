@@ -378,6 +378,7 @@ func (g *Graph) refer(op *Op, c Call) (plan.Op, error) {
 			return ref, nil
 		}
 		if g.o.Strict || g.o.Fresh && unfit.Stale {
+			unfit.Refused = true
 			return ref, fmt.Errorf("%s (%s): %w", op.Name, c.Site, unfit)
 		}
 		g.notice(unfit.Error())

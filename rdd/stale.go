@@ -18,12 +18,17 @@ type CodeError struct {
 	What  string // what is wrong
 	Dir   string // of the package, as compiled
 	Stale bool   // there is code, of other sources
+	// Refused says that closures may not take the place of generated code.
+	Refused bool
 }
 
 // Error says what is wrong and what to run.
 func (e *CodeError) Error() string {
 	if e.Stale {
 		return e.What + ": run " + e.command()
+	}
+	if e.Refused {
+		return e.What + ", and a cluster runs generated code only: run " + e.command()
 	}
 	return e.What + ": plain closures are run; " + e.command() + " makes it faster"
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/gordd-project/gordd/internal/driver"
 	"github.com/gordd-project/gordd/internal/embedded"
+	"github.com/gordd-project/gordd/internal/machine"
 	"github.com/gordd-project/gordd/internal/scratch"
 	"github.com/gordd-project/gordd/rdd"
 	"github.com/gordd-project/gordd/rdd/plan"
@@ -67,16 +68,13 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	o.Cores = max(cmp.Or(o.Cores, runtime.GOMAXPROCS(0)), 1)
-	o.Memory = cmp.Or(o.Memory, defaultMemory())
+	o.Memory = cmp.Or(o.Memory, max(machine.Memory()/10*6, minMemory))
 	o.MaxResultSize = cmp.Or(o.MaxResultSize, driver.DefaultResultBytes)
 	if o.Notices == nil {
 		o.Notices = os.Stderr
 	}
 	return o
 }
-
-// fallbackMemory is the budget where the size of memory is not known.
-const fallbackMemory = 2 << 30
 
 // minMemory is the least budget that tasks can work with.
 const minMemory = 16 << 20
@@ -143,6 +141,7 @@ func NewSession(ctx context.Context, o Options) (*Session, error) {
 		Notice:       func(text string) { _, _ = fmt.Fprintln(o.Notices, text) },
 		Closures:     o.Closures,
 		Fresh:        o.fresh,
+		Strict:       o.cluster != nil,
 	})
 	if engine != nil {
 		s.run(engine, ex, trial)

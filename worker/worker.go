@@ -39,7 +39,13 @@ type Options struct {
 	Memory int64
 	Hosts  []string
 	Rack   string
-	Log    *slog.Logger
+	// Tickets are those by which workers know each other; nil lets everybody read
+	// who reaches Data.
+	Tickets transfer.Tickets
+	// Attached is called when a stream to the master is there, and the master has
+	// taken the worker in.
+	Attached func()
+	Log      *slog.Logger
 }
 
 // Worker is a running worker.
@@ -99,8 +105,8 @@ func New(o Options) (*Worker, error) {
 	w.store = newStore()
 	w.execs.init(w)
 	w.peers.m = map[plan.WorkerID]string{}
-	w.server = transfer.NewServer(transfer.ServerOptions{Store: w.store, Logger: o.Log})
-	w.fetch = transfer.NewFetcher(transfer.Options{Scratch: filepath.Join(o.Dir, "fetched"), Logger: o.Log})
+	w.server = transfer.NewServer(transfer.ServerOptions{Store: w.store, Tickets: o.Tickets, Logger: o.Log})
+	w.fetch = transfer.NewFetcher(transfer.Options{Scratch: filepath.Join(o.Dir, "fetched"), Tickets: o.Tickets, Logger: o.Log})
 	w.from = model.From{Protocol: msg.Protocol, Worker: o.ID, Inc: w.inc}
 	w.agent = agent.New(agent.Options{Slots: o.Slots, Dir: o.Dir, From: w.from, Executor: &w.execs, Upstream: upstream{w},
 		Starts: true, Inputs: w.inputs, Check: w.store.verify, Call: w.call, Background: func(f func()) { w.tasks.Go(f) }, Log: o.Log})
@@ -179,7 +185,9 @@ func (w *Worker) heed(m any) error {
 	case model.Lease:
 		w.from.Term = max(w.from.Term, m.Term)
 		w.agent.SetFrom(w.from)
-		w.heard.Store(int64(w.now()))
+		if w.heard.Swap(int64(w.now())) == 0 && w.o.Attached != nil {
+			w.o.Attached()
+		}
 	case msg.Peer:
 		w.peers.set(m.Worker, m.Address)
 	case msg.Plan:

@@ -1,4 +1,4 @@
-package typed
+package machine
 
 import (
 	"bytes"
@@ -6,9 +6,9 @@ import (
 	"strconv"
 )
 
-// defaultMemory is 60 % of the smaller of the machine's memory and its cgroup's
-// limit.
-func defaultMemory() int64 {
+// Memory is how many bytes of memory this process can have: the machine's, or
+// those of its cgroup.
+func Memory() int64 {
 	total := meminfo()
 	for _, path := range []string{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"} {
 		b, err := os.ReadFile(path)
@@ -19,13 +19,13 @@ func defaultMemory() int64 {
 			total = min(total, n)
 		}
 	}
-	return max(total/10*6, minMemory)
+	return total
 }
 
 func meminfo() int64 {
 	b, err := os.ReadFile("/proc/meminfo")
 	if err != nil {
-		return fallbackMemory
+		return fallback
 	}
 	for line := range bytes.Lines(b) {
 		if f := bytes.Fields(line); len(f) == 3 && string(f[0]) == "MemTotal:" {
@@ -34,5 +34,5 @@ func meminfo() int64 {
 			}
 		}
 	}
-	return fallbackMemory
+	return fallback
 }

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
+
+	"github.com/gordd-project/gordd/internal/launch"
+	"github.com/gordd-project/gordd/internal/msg"
+	"github.com/gordd-project/gordd/internal/submit"
+	"github.com/gordd-project/gordd/internal/wire"
+	"github.com/gordd-project/gordd/worker/transfer"
+)
+
+// submitOptions are submit's flags, beyond those of run.
+type submitOptions struct {
+	runOptions
+	master, name string
+	env          []string
+	failures     int
+}
+
+func submitCommand() *cobra.Command {
+	var o submitOptions
+	c := &cobra.Command{
+		Use:   "submit [flags] PKG|BINARY [-- args]",
+		Short: "Run a program on a cluster",
+		Long: `Submit builds a program, uploads it to the master, and runs it as a driver on this
+machine: its pipelines run on the cluster's workers. Progress and a summary are
+shown as by rddctl run; the program's own output is its own. Ctrl-C cancels the
+job.
+
+The workers run the code that rddgen generated: a package that was not generated,
+or whose code changed since, is refused.`,
+		Example: `  rddctl submit ./examples/wordcount -- -in /usr/share/doc -out /tmp/counts
+  rddctl submit --master 127.0.0.1:7077 --env TZ --name nightly . -- -day 2026-11-25`,
+		Args: programArgs,
+		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args[0], args[1:]) },
+	}
+	masterFlag(c, "master", &o.master)
+	f := c.Flags()
+	f.StringVar(&o.name, "name", "", "the job's name (default the program's)")
+	f.StringArrayVar(&o.env, "env", nil, "a variable of the environment that executors get, NAME or NAME=VALUE")
+	f.IntVar(&o.failures, "max-failures", 0, "how often a task may fail before the job does (default 4)")
+	f.Var(&o.memory, "memory", "budget of the job's process in each worker (default the worker's)")
+	f.Var(&o.maxResult, "max-result", "the most that an action brings to the program (default 1GiB)")
+	f.BoolVar(&o.generate, "generate", false, "generate the package's code first, as rddgen does")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "show neither progress nor summary")
+	f.StringVar(&o.summary, "summary", "", "write the summary to a file too, as JSON")
+	return c
+}
+
+func (o *submitOptions) run(c *cobra.Command, arg string, args []string) (err error) {
+	if o.failures < 0 {
+		return fmt.Errorf("--max-failures %d: give a number from 1 on", o.failures)
+	}
+	env, err := environment(o.env)
+	if err != nil {
+		return err
+	}
+	to, err := findMaster(o.master)
+	if err != nil {
+		return err
+	}
+	p, err := build(c.Context(), arg, o.generate)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.Close()) }()
+	if o.name == "" {
+		o.name = p.Name
+	}
+	scratch, err := os.MkdirTemp("", "gordd-submit-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	conn, err := grpc.NewClient(o.master, to.dial...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	fetch := transfer.NewFetcher(transfer.Options{Scratch: scratch, Tickets: to.tickets})
+	defer fetch.Close()
+	job := submit.New(c.Context(), submit.Options{Conn: conn, Program: p.Path, Scratch: scratch, Fetch: fetch,
+		Open: msg.Open{Name: o.name, User: userName(), Args: args, Env: env, Memory: int64(o.memory), Failures: o.failures}})
+	defer job.Close()
+	w := &watcher{progress: o.progress(os.Stderr)}
+	r := launch.Run{
+		Cluster: job, Args: args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Watcher: w,
+		Options: wire.Options{MaxResult: int64(o.maxResult), Fresh: true},
+	}
+	out, err := r.Do(c.Context(), p)
+	w.progress.Close()
+	if err != nil {
+		return &launch.Error{Code: codeNoCluster, Err: err}
+	}
+	if err = o.sum(w, out); err == nil && out.Code != 0 {
+		err = ended(out.Code)
+	}
+	return err
+}
+
+// environment gives the variables that executors get.
+func environment(list []string) (env []string, err error) {
+	for _, e := range list {
+		name, _, given := strings.Cut(e, "=")
+		if name == "" || strings.HasPrefix(name, "RDD_WIRE") {
+			return nil, fmt.Errorf("--env %q: give NAME or NAME=VALUE", e)
+		}
+		if !given {
+			value, ok := os.LookupEnv(name)
+			if !ok {
+				return nil, fmt.Errorf("--env %s: there is no such variable", name)
+			}
+			e = name + "=" + value
+		}
+		env = append(env, e)
+	}
+	return env, nil
+}
+
+func userName() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return ""
+}
