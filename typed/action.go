@@ -13,6 +13,7 @@ import (
 	"github.com/gordd-project/gordd/rdd"
 	"github.com/gordd-project/gordd/rdd/codec"
 	"github.com/gordd-project/gordd/rdd/plan"
+	"github.com/gordd-project/gordd/storage"
 )
 
 // ErrEmpty is the error of First and Reduce when there are no rows.
@@ -364,6 +365,9 @@ func newSaving(opts []SaveOption) *saving {
 // save writes text files.
 func (u *use) save(ctx context.Context, dir string, o *saving) error {
 	o.output.Path = dir
+	if _, path, err := storage.Lookup(dir); err == nil { // others write it who work in other directories
+		o.output.Path = path
+	}
 	if o.row != nil && o.format != nil {
 		return fmt.Errorf("SaveAsTextFile (%s): Format takes a %T, rows need a func(%s) string", u.c.Site, o.format, o.row)
 	}

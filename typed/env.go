@@ -37,13 +37,16 @@ func variableNames() []string {
 	return names
 }
 
+// masterVar is rddctl's: it names the master of a cluster.
+const masterVar = "RDD_MASTER"
+
 // fromEnvironment overrules options by the RDD_ variables of an environment. A
 // variable that is empty says nothing. It returns the names of those that mean
 // nothing here.
 func fromEnvironment(o *Options, environment []string) (unknown []string, err error) {
 	for _, kv := range environment {
 		name, value, _ := strings.Cut(kv, "=")
-		if !strings.HasPrefix(name, variablePrefix) || name == wire.EnvVar {
+		if !strings.HasPrefix(name, variablePrefix) || name == wire.EnvVar || name == masterVar {
 			continue
 		}
 		known := false

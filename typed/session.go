@@ -20,6 +20,7 @@ import (
 	"github.com/gordd-project/gordd/rdd"
 	"github.com/gordd-project/gordd/rdd/plan"
 	"github.com/gordd-project/gordd/shuffle"
+	"github.com/gordd-project/gordd/storage"
 )
 
 // Options configure a session. The zero value works.
@@ -199,6 +200,9 @@ func (s *Session) action(ctx context.Context, n *rdd.Node, a rdd.Action, want dr
 		return plan.ActionStatus{}, a.On(n)
 	}
 	a.Policy = s.options.Policy.p
+	if _, path, err := storage.Lookup(a.Policy.Aside); err == nil {
+		a.Policy.Aside = path
+	}
 	p, err := s.graph.Plan(n, a)
 	if err != nil {
 		return plan.ActionStatus{}, err

@@ -76,7 +76,7 @@ func (o *devOptions) run(ctx context.Context) (err error) {
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	d := &dev{ended: make(chan string, o.workers+1)}
+	d := &dev{ended: make(chan departure, o.workers+1)}
 	if o.verbose {
 		d.flags = []string{"--verbose"}
 	}
@@ -92,11 +92,22 @@ func (o *devOptions) run(ctx context.Context) (err error) {
 		}
 	}
 	fmt.Printf("READY master=%s\n", address)
-	select {
-	case <-ctx.Done():
-		return nil
-	case what := <-d.ended:
-		return &launch.Error{Code: 1, Err: errors.New(what)}
+	return d.watch(ctx)
+}
+
+// watch waits until it is told to end. A cluster does without a worker that
+// ends, but not without its master.
+func (d *dev) watch(ctx context.Context) error {
+	for left := len(d.members) - 1; ; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case e := <-d.ended:
+			if left--; e.kind == "master" || left == 0 {
+				return &launch.Error{Code: 1, Err: errors.New(e.String())}
+			}
+			_, _ = fmt.Fprintf(os.Stderr, "rddctl: %s; %d workers are left\n", e, left)
+		}
 	}
 }
 
@@ -104,7 +115,18 @@ func (o *devOptions) run(ctx context.Context) (err error) {
 type dev struct {
 	flags   []string
 	members []*member
-	ended   chan string // what ended, though nobody told it to
+	ended   chan departure // of members that nobody told to end
+}
+
+// departure is the end of a member.
+type departure struct {
+	kind string
+	pid  int
+	err  error
+}
+
+func (d departure) String() string {
+	return fmt.Sprintf("the %s with pid %d has ended: %v", d.kind, d.pid, d.err)
 }
 
 type member struct {
@@ -119,6 +141,7 @@ func (d *dev) start(ctx context.Context, kind string, args ...string) (ready str
 		return "", err
 	}
 	cmd := exec.Command(self, append(append([]string{kind}, args...), d.flags...)...)
+	cmd.Args[0] = os.Args[0]
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = memberAttributes()
 	out, err := cmd.StdoutPipe()
@@ -137,7 +160,7 @@ func (d *dev) start(ctx context.Context, kind string, args ...string) (ready str
 		_, _ = io.Copy(io.Discard, out)
 		err := cmd.Wait()
 		close(m.done)
-		d.ended <- fmt.Sprintf("the %s has ended: %v", kind, err)
+		d.ended <- departure{kind, cmd.Process.Pid, err}
 	}()
 	late := time.NewTimer(memberStart)
 	defer late.Stop()
@@ -154,22 +177,25 @@ func (d *dev) start(ctx context.Context, kind string, args ...string) (ready str
 	}
 }
 
-// stop ends the members, the workers first.
+// stop ends the members, the workers first: they need the master to take their
+// leave.
 func (d *dev) stop() error {
 	var errs []error
-	for i := len(d.members) - 1; i >= 0; i-- {
-		_ = d.members[i].cmd.Process.Signal(syscall.SIGTERM)
-	}
 	late := time.NewTimer(memberEnd)
 	defer late.Stop()
-	for _, m := range d.members {
-		select {
-		case <-m.done:
-		case <-late.C:
-			late.Reset(0)
-			errs = append(errs, fmt.Errorf("%s did not end and was killed", m.cmd.Args[1]))
-			_ = m.cmd.Process.Kill()
-			<-m.done
+	for _, group := range [][]*member{d.members[min(1, len(d.members)):], d.members[:min(1, len(d.members))]} {
+		for _, m := range group {
+			_ = m.cmd.Process.Signal(syscall.SIGTERM)
+		}
+		for _, m := range group {
+			select {
+			case <-m.done:
+			case <-late.C:
+				late.Reset(0)
+				errs = append(errs, fmt.Errorf("%s did not end and was killed", m.cmd.Args[1]))
+				_ = m.cmd.Process.Kill()
+				<-m.done
+			}
 		}
 	}
 	return errors.Join(errs...)

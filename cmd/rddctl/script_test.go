@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bufio"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -35,6 +36,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "interrupt": interrupt, "nothing": nothing, "repeat": repeat, "gz": gz,
 			"raw": raw, "module": module, "tmpfs": tmpfs, "fifo": fifo,
+			"cluster": cluster,
 		},
 	})
 }
@@ -252,4 +254,35 @@ func TestNearestFlag(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
 	}
+}
+
+// cluster FLAGS… starts a cluster, which ends with the script, and makes it that
+// of the commands that follow.
+func cluster(ts *testscript.TestScript, neg bool, args []string) {
+	if neg {
+		ts.Fatalf("usage: cluster FLAGS…")
+	}
+	path, err := exec.LookPath("rddctl")
+	ts.Check(err)
+	cmd := exec.Command(path, append([]string{"dev", "--listen", "127.0.0.1:0"}, args...)...)
+	for _, name := range []string{"PATH", "TMPDIR", "HOME"} {
+		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
+	}
+	var complaints strings.Builder
+	cmd.Stderr = &complaints
+	out, err := cmd.StdoutPipe()
+	ts.Check(err)
+	ts.Check(cmd.Start())
+	ts.Defer(func() {
+		ts.Check(cmd.Process.Signal(os.Interrupt))
+		if err := cmd.Wait(); err != nil {
+			ts.Fatalf("the cluster: %v\n%s", err, complaints.String())
+		}
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	address, ok := strings.CutPrefix(strings.TrimSpace(line), "READY master=")
+	if !ok {
+		ts.Fatalf("the cluster says %q, %v", line, err)
+	}
+	ts.Setenv("RDD_MASTER", address)
 }

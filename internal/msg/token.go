@@ -26,7 +26,9 @@ func RequireToken(check func(token string) bool) grpc.ServerOption {
 }
 
 // WithToken makes a client send a token with its calls.
-func WithToken(token string) grpc.DialOption { return grpc.WithPerRPCCredentials(tokenCredentials(token)) }
+func WithToken(token string) grpc.DialOption {
+	return grpc.WithPerRPCCredentials(tokenCredentials(token))
+}
 
 type tokenCredentials string
 
