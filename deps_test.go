@@ -70,6 +70,7 @@ var imports = map[string][]string{
 	"internal/msg":            {"internal/forms", "internal/sched/model", "internal/wire", "rdd/plan", grpc},
 	"internal/wire":           {"internal/forms", "rdd/plan"},
 	"internal/wire":           {"rdd/plan"},
+	"internal/gossip":         {"github.com/hashicorp/memberlist", "github.com/hashicorp/serf", "net"},
 	"internal/trust":          {"net"}, // addresses; it opens no connection
 	"internal/size":           {},
 	"internal/tally":          {"internal/size", "rdd/plan"},

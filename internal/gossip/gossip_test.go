@@ -1,0 +1,193 @@
+package gossip
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var key1, key2 = bytes.Repeat([]byte{1}, KeySize), bytes.Repeat([]byte{2}, KeySize)
+
+func options(id string, seeds ...*Member) Options {
+	o := Options{
+		Cluster: "c1",
+		Tags:    Tags{Role: Worker, ID: id, Incarnation: 1, Slots: 2, RPC: "10.0.0.1:7077", Protocol: 1, MinProtocol: 1},
+		Bind:    netip.MustParseAddrPort("127.0.0.1:0"),
+		Key:     key1,
+	}
+	for _, s := range seeds {
+		o.Seeds = append(o.Seeds, s.Addr().String())
+	}
+	return o
+}
+
+func start(t *testing.T, o Options) *Member {
+	t.Helper()
+	m, err := Start(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = m.Close() })
+	return m
+}
+
+func deadline(t *testing.T, d time.Duration) context.Context {
+	t.Helper()
+	ctx, stop := context.WithTimeout(t.Context(), d)
+	t.Cleanup(stop)
+	return ctx
+}
+
+// expect reads events until one of this kind about the peer comes.
+func expect(t *testing.T, m *Member, k Kind, id string) Event {
+	t.Helper()
+	ctx := deadline(t, 60*time.Second)
+	for {
+		select {
+		case e := <-m.Events():
+			if e.Kind == k && e.Peer.Tags.ID == id {
+				return e
+			}
+			t.Logf("passed over %v of %s", e.Kind, e.Peer.Tags.ID)
+		case <-ctx.Done():
+			t.Fatalf("no event %v of %s", k, id)
+		}
+	}
+}
+
+func TestMembersFindEachOtherLeaveAndFail(t *testing.T) {
+	a := start(t, options("a"))
+	b := start(t, options("b", a))
+	up := expect(t, a, KindUp, "b")
+	c := start(t, options("c", a))
+	if up.Peer.Addr != b.Addr() || up.Peer.Tags.Slots != 2 || up.Peer.Tags.RPC != "10.0.0.1:7077" {
+		t.Errorf("got %+v", up.Peer)
+	}
+	expect(t, b, KindUp, "c") // who knew only a
+	expect(t, a, KindUp, "c")
+	if err := b.Joined(deadline(t, 10*time.Second)); err != nil {
+		t.Error(err)
+	}
+	if err := b.Leave(deadline(t, 30*time.Second)); err != nil {
+		t.Error(err)
+	}
+	expect(t, a, KindLeft, "b")
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	expect(t, a, KindFailed, "c")
+	for _, p := range a.Members() {
+		if want := map[string]State{"b": Left, "c": Failed}[p.Tags.ID]; p.State != want {
+			t.Errorf("%s is %v, want %v", p.Tags.ID, p.State, want)
+		}
+	}
+}
+
+func TestARestartAtTheSameAddressIsAChange(t *testing.T) {
+	a := start(t, options("a"))
+	b := start(t, options("b", a))
+	expect(t, a, KindUp, "b")
+	o := options("b", a)
+	o.Bind, o.Tags.Incarnation = b.Addr(), 2
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	start(t, o)
+	if e := expect(t, a, KindChanged, "b"); e.Peer.Tags.Incarnation != 2 {
+		t.Errorf("got incarnation %d", e.Peer.Tags.Incarnation)
+	}
+}
+
+func TestStrangersDoNotJoin(t *testing.T) {
+	a := start(t, options("a"))
+	for name, change := range map[string]func(*Options){
+		"another key":      func(o *Options) { o.Key = key2 },
+		"no key":           func(o *Options) { o.Key = nil },
+		"another cluster":  func(o *Options) { o.Cluster = "c2" },
+		"another protocol": func(o *Options) { o.Tags.Protocol, o.Tags.MinProtocol = 3, 2 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := options("x", a)
+			change(&o)
+			x := start(t, o)
+			if err := x.Joined(deadline(t, 2*time.Second)); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("joined: %v", err)
+			}
+			if n := len(a.Members()); n != 0 {
+				t.Errorf("%d members", n)
+			}
+		})
+	}
+}
+
+func TestKeysAreRotated(t *testing.T) {
+	a := start(t, options("a"))
+	b := start(t, options("b", a))
+	expect(t, a, KindUp, "b")
+	if err := b.Joined(deadline(t, 10*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Rotate(deadline(t, 60*time.Second), key2); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range []*Member{a, b} {
+		if keys := m.keyring.GetKeys(); len(keys) != 1 || !bytes.Equal(keys[0], key2) {
+			t.Errorf("got %d keys", len(keys))
+		}
+	}
+}
+
+func TestOptionsThatAreRefused(t *testing.T) {
+	for want, change := range map[string]func(*Options){
+		"no address":       func(o *Options) { o.Bind = netip.AddrPort{} },
+		"advertise":        func(o *Options) { o.Bind = netip.MustParseAddrPort("0.0.0.0:0") },
+		"rddctl cluster":   func(o *Options) { o.Bind, o.Key = netip.MustParseAddrPort("10.0.0.1:0"), nil },
+		"a key of 3 bytes": func(o *Options) { o.Key = []byte("abc") },
+		"cluster id":       func(o *Options) { o.Cluster = "" },
+		"id is":            func(o *Options) { o.Tags.ID = "" },
+		"hosts alone 601": func(o *Options) {
+			o.Tags.Hosts = []string{strings.Repeat("h", 200), strings.Repeat("h", 200), strings.Repeat("h", 198)}
+		},
+		"role 9":             func(o *Options) { o.Tags.Role = 9 },
+		"rpc is \"nowhere\"": func(o *Options) { o.Tags.RPC = "nowhere" },
+	} {
+		o := options("x")
+		change(&o)
+		if m, err := Start(o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("want %q, got %v", want, err)
+			if m != nil {
+				_ = m.Close()
+			}
+		}
+	}
+}
+
+func FuzzDecodeTags(f *testing.F) {
+	tags := options("x").Tags
+	tags.Hosts = []string{"h1", "h2"}
+	s, err := tags.encode("c1")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(s)
+	f.Fuzz(func(t *testing.T, s string) {
+		tags, err := decodeTags(s, "c1")
+		if err != nil {
+			if !errors.Is(err, ErrTags) {
+				t.Error(err)
+			}
+			return
+		}
+		if err := tags.check(); err != nil {
+			t.Error(err)
+		}
+	})
+}
