@@ -22,6 +22,7 @@ import (
 	"github.com/gordd-project/gordd/internal/machine"
 	"github.com/gordd-project/gordd/internal/msg"
 	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/internal/scratch"
 	"github.com/gordd-project/gordd/internal/trust"
 	"github.com/gordd-project/gordd/master"
 	"github.com/gordd-project/gordd/rdd/plan"
@@ -102,13 +103,17 @@ func memberLog(verbose bool) *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 }
 
-// ownDir gives a directory that a member may fill, and what removes it.
+// ownDir gives a directory that a member may fill, and what removes it. That of
+// a member that was killed a later one removes.
 func ownDir(given string) (dir string, remove func() error, err error) {
 	if given != "" {
 		return given, func() error { return nil }, os.MkdirAll(given, 0o700)
 	}
-	dir, err = os.MkdirTemp("", "gordd-member-")
-	return dir, func() error { return os.RemoveAll(dir) }, err
+	d, err := scratch.New("")
+	if err != nil {
+		return "", nil, err
+	}
+	return d.Path(), d.Close, d.Make()
 }
 
 // masterOptions are master's flags.
