@@ -14,7 +14,14 @@
 //	internal/agent     a worker's side: slots that run attempts, and what those leave
 //	internal/driver    a program's side: actions, their results, their ends
 //	internal/executor  tasks in a process of their own, for an agent
-//	worker/process     the agent's end of that
+//	worker             a member of a cluster that runs tasks
+//	worker/process     the agent's end of an executor
+//	worker/transfer    shuffle outputs and blobs from one worker to another
+//	master             the head of a cluster
+//	internal/msg       what the members of a cluster say to each other
+//	internal/submit    joins a program to a cluster
+//	internal/trust     certificates, tokens, tickets
+//	internal/gossip    members that find each other
 //	internal/embedded  all of it in one process
 //	internal/blob      bytes that plans name by digest
 //	internal/scratch   the directory for temporary files, and those that dead processes left
@@ -24,7 +31,7 @@
 //	internal/tally     what actions did, added up
 //	internal/size      numbers of bytes, as people write them
 //	cmd/rddgen         the generator's command
-//	cmd/rddctl         run and explain
+//	cmd/rddctl         run, explain, submit, and the members of a cluster
 //	examples           small programs, checked by tests
 //
 // ARCHITECTURE.md says how they work together, deps_test.go who may import

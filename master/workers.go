@@ -65,10 +65,7 @@ func (s service) Work(st *msg.Stream) error {
 	}()
 	err = s.hear(st, w, from)
 	w.out.close()
-	cause := "stream ended"
-	if err != nil {
-		cause = err.Error()
-	}
+	cause := err.Error()
 	if w.out.overflowed() {
 		cause = "it does not take what it is sent"
 	}
@@ -97,7 +94,7 @@ func (m *Master) introduce(w *worker) {
 	}
 }
 
-// hear takes what a worker tells, until the stream ends or the outbox is closed.
+// hear takes what a worker tells until the stream ends, and says why it did.
 func (s service) hear(st *msg.Stream, w *worker, from model.From) error {
 	for {
 		m, err := st.Receive()

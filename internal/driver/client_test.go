@@ -83,7 +83,7 @@ func TestValues(t *testing.T) {
 	got := ""
 	_, err := e.client.Do(t.Context(), encoded(t, false), Action{Ahead: 1, Reset: func() { got = "" }, Result: func(p int, v Value) error {
 		b, err := v.Bytes()
-		got += fmt.Sprint(p, b, " ")
+		got += fmt.Sprintf("%d %d ", p, b)
 		return err
 	}})
 	if want := "0 [10] 1 [11] 2 [12] "; err != nil || got != want {

@@ -34,7 +34,6 @@ type Remote struct {
 
 // upload is a blob that the cluster has, or is being given.
 type upload struct {
-	refs int           // of the driver's own
 	done chan struct{} // closed when it was answered
 	err  error
 }

@@ -63,7 +63,7 @@ func (d drive) Notice(text string) { d.o.Log.Warn("scheduler", "notice", text) }
 // JobEnd ends what the job's own end did not: that of a session finds nothing
 // left.
 func (d drive) JobEnd(c model.JobEnd) {
-	var err error = driver.ErrClosed
+	err := driver.ErrClosed
 	if c.Cause != nil {
 		err = c.Cause
 	}

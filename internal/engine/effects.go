@@ -80,7 +80,7 @@ var errJobEnded = errors.New("its job has ended")
 
 // jobEnded ends whatever the scheduler did not end by itself.
 func (e *Engine) jobEnded(c model.JobEnd) {
-	var err error = errJobEnded
+	err := errJobEnded
 	if c.Cause != nil {
 		err = c.Cause
 	}
@@ -150,11 +150,11 @@ func (e *Engine) forAction(id plan.ActionID, f func(*action)) {
 
 // note follows the states that only pictures need, and workers that are gone.
 func (e *Engine) note(n model.Note) {
-	switch {
-	case n.Kind == model.NoteWorkerLost:
+	switch n.Kind {
+	case model.NoteWorkerLost:
 		e.workerLost(n.Worker)
 		return
-	case n.Kind == model.NoteRefused:
+	case model.NoteRefused:
 		e.log.Debug("scheduler refused a message", "why", n.Text)
 	}
 	a := e.action(plan.ActionID{Job: n.Job, N: n.Action})

@@ -19,9 +19,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // runner hands its tasks to a function.
 type runner struct {
-	run     func(ctx context.Context, t *plan.Task) (*plan.Result, *plan.Failure)
-	forgot  chan plan.StageKey
-	actions chan string
+	run    func(ctx context.Context, t *plan.Task) (*plan.Result, *plan.Failure)
+	forgot chan plan.StageKey
 }
 
 func (r runner) Forget(key plan.StageKey) { r.forgot <- key }

@@ -93,7 +93,7 @@ func TestMessagesArrive(t *testing.T) {
 	conn := dial(t, answers{work: func(st *Stream) error {
 		for {
 			m, err := st.Receive()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				return nil
 			}
 			if err == nil {
@@ -117,7 +117,7 @@ func TestMessagesArrive(t *testing.T) {
 			t.Errorf("%T (-want +got):\n%s", want, d)
 		}
 	}
-	if m, err := st.Receive(); err != io.EOF {
+	if m, err := st.Receive(); !errors.Is(err, io.EOF) {
 		t.Errorf("at the end: %v, %v", m, err)
 	}
 	if err := st.Send(3); err == nil {

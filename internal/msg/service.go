@@ -293,7 +293,7 @@ func (b *body) Read(p []byte) (int, error) {
 			return 0, io.EOF
 		}
 		m, err := b.s.Receive()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return 0, io.ErrUnexpectedEOF
 		}
 		if err != nil {
