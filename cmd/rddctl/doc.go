@@ -1,10 +1,16 @@
-// Rddctl runs gordd programs and says what they do.
+// Rddctl runs gordd programs, by themselves and on clusters, and says what they
+// do.
 //
 //	rddctl run [--memory 256MiB] [--cores N] [--generate] PKG|BINARY [-- args]
 //	rddctl explain PKG|BINARY [-- args]
+//	rddctl dev [--workers N] [--slots N]
+//	rddctl submit [--master HOST:PORT] [--name NAME] PKG|BINARY [-- args]
+//	rddctl master [--listen HOST:PORT]
+//	rddctl worker [--join HOST:PORT] [--slots N] [--memory 1GiB]
 //	rddctl version
 //
 // Run builds a program and runs it on the embedded engine, with progress and a
-// summary. Explain draws the stages of its actions without running them. Each
-// command's --help says more.
+// summary. Explain draws the stages of its actions without running them. Dev
+// starts a whole cluster on this machine, of which master and worker are the
+// members, and submit runs a program there. Each command's --help says more.
 package main

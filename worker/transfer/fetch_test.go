@@ -62,7 +62,7 @@ func TestFetchGivesTheBytesOfEveryOutput(t *testing.T) {
 		{name: "tls", span: span{1, 5}, server: ServerOptions{TLS: ca.config(t)}, client: Options{TLS: ca.config(t)}},
 		{name: "tickets", span: span{1, 5}, server: ServerOptions{Tickets: &hmacTickets{key: "k"}}, client: Options{Tickets: &hmacTickets{key: "k"}}},
 		{name: "busy at times", span: span{1, 5}, server: ServerOptions{PeerStreams: 2}},
-		{name: "few connections", span: span{1, 5}, server: ServerOptions{PeerConns: 2}},
+		{name: "few connections", span: span{1, 5}, server: ServerOptions{PeerConns: 2}, client: Options{Retries: 100}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t, tt.span, tt.server, 25)
