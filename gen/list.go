@@ -15,7 +15,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gordd-project/gordd/gen/diag"
 	"github.com/gordd-project/gordd/gen/emit"
 )
 
@@ -153,9 +152,4 @@ func (p *listed) aboutOutput() bool {
 	return p.Dir != "" && slices.ContainsFunc(outputsIn(p.Dir), func(name string) bool {
 		return strings.Contains(p.Error.Pos+" "+p.Error.Err, filepath.Base(name))
 	})
-}
-
-// broken is the error for packages that do not compile.
-func broken(errs []error, packages string) error {
-	return fmt.Errorf("%w\n%s: %s %w", errors.Join(errs...), diag.Broken.ID, packages, ErrBroken)
 }

@@ -1,8 +1,8 @@
 package gen
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -30,10 +30,6 @@ type Options struct {
 	// have generated code for tests are loaded in any case.
 	Tests bool
 }
-
-// ErrBroken is wrapped by the error of Load for packages, or dependencies of
-// them, that do not compile.
-var ErrBroken = errors.New("does not compile: nothing was written")
 
 // Package is a loaded package: its sources, type-checked, with the tests that
 // are in it. External tests are a package of their own.
@@ -206,6 +202,7 @@ func (l *loader) reaches(path string) bool { return path == api.Typed || l.usesA
 // parseAll reads the packages from which, or from whose tests, the API can be
 // reached.
 func (l *loader) parseAll(roots []*listed) error {
+	var all flaws
 	for _, root := range roots {
 		p := l.newPackage(root, root.ImportPath, root.Name)
 		x := l.newPackage(root, root.ImportPath+"_test", root.Name+"_test")
@@ -214,12 +211,12 @@ func (l *loader) parseAll(roots []*listed) error {
 		ld := &loaded{of: root, pkg: p}
 		l.all = append(l.all, ld)
 		if l.usesAPI(root.ImportPath) || slices.ContainsFunc(root.TestImports, l.reaches) {
-			if err := l.parse(p, root, root.TestGoFiles); err != nil {
+			if err := all.add(l.parse(p, root, root.TestGoFiles)); err != nil {
 				return err
 			}
 		}
 		if len(p.Files) > 0 && slices.Contains(root.XTestImports, root.ImportPath) || slices.ContainsFunc(root.XTestImports, l.reaches) {
-			if err := x.parse(root.XTestGoFiles); err != nil {
+			if err := all.add(x.parse(root.XTestGoFiles)); err != nil {
 				return err
 			}
 			x.parseIgnored(root)
@@ -228,17 +225,18 @@ func (l *loader) parseAll(roots []*listed) error {
 			ld.external = x
 		}
 	}
-	return nil
+	return all.err()
 }
 
 // checkAll type-checks what was parsed. External tests see their package with the
 // tests that are in it, and so does what they import that imports it.
 func (l *loader) checkAll() ([]*Package, error) {
 	var out []*Package
+	var all flaws
 	for _, ld := range l.all {
 		out = append(out, ld.pkg)
-		if err := ld.pkg.check(l.world); err != nil {
-			return nil, err
+		if err := all.add(ld.pkg.check(l.world)); err != nil || l.importError != nil {
+			return nil, cmp.Or(err, l.importError)
 		}
 		x := ld.external
 		if x == nil {
@@ -249,11 +247,11 @@ func (l *loader) checkAll() ([]*Package, error) {
 		if ld.pkg.Types != nil {
 			w = l.world.with(ld.pkg.Types)
 		}
-		if err := x.check(w); err != nil {
-			return nil, err
+		if err := all.add(x.check(w)); err != nil || l.importError != nil {
+			return nil, cmp.Or(err, l.importError)
 		}
 	}
-	return out, nil
+	return out, all.err()
 }
 
 // importsOf are the import paths of a file, but for those that have no types of

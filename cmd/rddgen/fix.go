@@ -12,8 +12,7 @@ import (
 func fixed(patterns []string, o gen.Options, diff bool, stdout, stderr io.Writer) int {
 	fixes, err := fixAll(patterns, o, diff, stdout)
 	if err != nil {
-		_, _ = fmt.Fprintf(stderr, "rddgen: %v\n", err)
-		return wrong
+		return failed(err, stderr)
 	}
 	for _, l := range fixes.Left {
 		_, _ = fmt.Fprintf(stderr, "%s:%d:%d: not fixed: %s\n", relative(l.Pos.Filename), l.Pos.Line, l.Pos.Column, l.Why)

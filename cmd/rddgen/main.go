@@ -106,10 +106,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	results, err := generate(flags.Args(), o, stderr)
 	if err != nil {
-		if !errors.Is(err, errReported) {
-			_, _ = fmt.Fprintf(stderr, "rddgen: %v\n", err)
-		}
-		return wrong
+		return failed(err, stderr)
 	}
 	switch {
 	case *explain:
@@ -120,10 +117,21 @@ func run(args []string, stdout, stderr io.Writer) int {
 		err = commit(results)
 	}
 	if err != nil {
-		_, _ = fmt.Fprintf(stderr, "rddgen: %v\n", err)
-		return wrong
+		return failed(err, stderr)
 	}
 	return ok
+}
+
+// failed prints an error. What a compiler would say begins with a position.
+func failed(err error, stderr io.Writer) int {
+	switch {
+	case errors.Is(err, errReported):
+	case errors.Is(err, gen.ErrBroken):
+		_, _ = fmt.Fprintln(stderr, err)
+	default:
+		_, _ = fmt.Fprintf(stderr, "rddgen: %v\n", err)
+	}
+	return wrong
 }
 
 func exclusive(flags ...bool) (n int) {
@@ -184,8 +192,7 @@ func checked(results []gen.Result, diff bool, stdout, stderr io.Writer) int {
 		r := &results[i]
 		is, err := r.Stale()
 		if err != nil {
-			_, _ = fmt.Fprintf(stderr, "rddgen: %v\n", err)
-			return wrong
+			return failed(err, stderr)
 		}
 		if !is {
 			continue
@@ -194,8 +201,7 @@ func checked(results []gen.Result, diff bool, stdout, stderr io.Writer) int {
 		_, _ = fmt.Fprintf(stderr, "%s: %s\n", diag.Stale.ID, r.StaleText(relative(r.Dir)))
 		if diff {
 			if err := r.Diff(stdout, relative(r.File)); err != nil {
-				_, _ = fmt.Fprintf(stderr, "rddgen: %v\n", err)
-				return wrong
+				return failed(err, stderr)
 			}
 		}
 	}
