@@ -101,10 +101,12 @@ var (
 		Why: "Generated code stands beside the function, where the type is not in scope.",
 	})
 	HiddenParameter = entry(Kind{
-		ID: "RDD108", Title: "instances of a generic helper look alike", Args: args("operator", "type parameters"),
+		ID: "RDD108", Title: "instances of a generic helper look alike", Args: args("operator", "type parameters", "remedy"),
 		Wording: "function of %[1]s depends on type parameter %[2]s, which its type does not show: instances cannot be told apart",
-		Remedy:  "carry %[2]s in an argument: With(zero)",
-		Why:     "All instances of a generic function have the same lines; only the function's type tells their operators apart at run time.",
+		Remedy:  "let it show: %[3]s",
+		Why: "All instances of a generic function have the same lines; only the function's type tells their operators apart at run time. " +
+			"A value of With is the function's first parameter, so that its type becomes part of the function's: any value will do, and the function need not use it. " +
+			"A type parameter that is in the type of the rows, or of a result, shows already.",
 	})
 	UnexportedType = entry(Kind{
 		ID: "RDD112", Title: "a type is not exported by its package", Args: args("type", "package"),

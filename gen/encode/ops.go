@@ -275,16 +275,7 @@ func (enc *Encoder) checkLines() {
 		case other.Expr != st.Expr:
 			enc.diags.Report(st.Expr.Lparen, diag.SameLine, st.Op.Name)
 		default:
-			enc.diags.Report(st.Expr.Lparen, diag.HiddenParameter, st.Op.Name, typeParams(st))
+			enc.hidden(st)
 		}
 	}
-}
-
-func typeParams(st *scan.Site) string {
-	params := scan.Outermost(st.SSA.Parent()).TypeParams()
-	var names []string
-	for i := range params.Len() {
-		names = append(names, params.At(i).Obj().Name())
-	}
-	return strings.Join(names, ", ")
 }
