@@ -86,7 +86,7 @@ var imports = map[string][]string{
 	"worker/transfer": {"internal/sched/model", "rdd/plan", "shuffle", "shuffle/block", xxh3},
 
 	"gen":        {"gen/api", "gen/fix", "gen/scan", "gen/check", "gen/chain", "gen/diag", "gen/encode", "gen/emit", "gen/model", xtools},
-	"gen/rddvet": {"gen/api", "gen/check", "gen/diag", "gen/encode", "gen/scan", xtools},
+	"gen/rddvet": {"gen/api", "gen/check", "gen/diag", "gen/encode", "gen/fix", "gen/scan", xtools},
 	"gen/api":    {"gen/model"},
 	"gen/scan":   {"gen/api", "gen/model", xtools},
 	"gen/check":  {"gen/api", "gen/diag", "gen/model", "gen/scan", xtools},

@@ -58,7 +58,7 @@ func Generate(pkgs []*Package) ([]Result, error) {
 func generate(p *Package, known *facts) ([]Result, error) {
 	var results []Result
 	if p.Types != nil {
-		diags, models := p.findings(known)
+		_, diags, models := p.findings(known)
 		first := p.result(scan.Group{Test: p.external()})
 		first.Diagnostics = diags
 		if first.Failed() {
@@ -85,12 +85,12 @@ func generate(p *Package, known *facts) ([]Result, error) {
 	return append(results, p.leftovers(results)...), nil
 }
 
-// findings checks a package, and makes its models.
-func (p *Package) findings(known *facts) ([]diag.Diagnostic, []grouped) {
+// findings scans and checks a package, and makes its models.
+func (p *Package) findings(known *facts) (*scan.Package, []diag.Diagnostic, []grouped) {
 	found := p.scan()
 	diags := diag.NewList(p.Fset)
 	models := makeModels(found, known.importedBy(p), diags)
-	return diags.Sorted(), models
+	return found, diags.Sorted(), models
 }
 
 func (p *Package) scan() *scan.Package {

@@ -2,6 +2,7 @@ package check
 
 import (
 	"cmp"
+	"fmt"
 	"go/ast"
 	"go/token"
 	"go/types"
@@ -25,6 +26,15 @@ type Facts struct {
 
 // AFact lets go/analysis keep facts from one package to the next.
 func (*Facts) AFact() {}
+
+// String says how much there is, for listings of facts.
+func (f *Facts) String() string {
+	registers := "nothing"
+	if len(f.Registered) > 0 {
+		registers = strings.Join(f.Registered, ", ")
+	}
+	return fmt.Sprintf("%d functions and %d variables differ in workers; registers %s", len(f.Functions), len(f.Changed), registers)
+}
 
 // Function says what a function does, directly or through what it calls.
 type Function struct {

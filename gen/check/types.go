@@ -126,6 +126,9 @@ func (v *traveler) visit(t types.Type, path string) {
 		return
 	}
 	v.seen[t] = true
+	if _, ok := t.(*types.TypeParam); ok {
+		return // judged where it is known
+	}
 	if kind, _ := api.Distributed(t); kind != "" || api.IsNamed(t, api.Typed, "Session") {
 		v.fail(path, t, "belongs to the driver")
 		return

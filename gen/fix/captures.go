@@ -10,50 +10,49 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/gordd-project/gordd/gen/api"
 	"github.com/gordd-project/gordd/gen/check"
+	"github.com/gordd-project/gordd/gen/diag"
 	"github.com/gordd-project/gordd/gen/scan"
 )
 
 // value is what a function takes along.
 type value struct {
-	v     *types.Var
-	expr  string // as the driver writes it: limit, j.min
-	name  string // as the function does
+	v     *types.Var // nil for what With has already
+	expr  string     // as the driver writes it: limit, j.min
+	name  string     // as the functions do
 	typ   types.Type
 	text  string              // of the type
 	field string              // of the struct, where there are several
 	uses  []*ast.SelectorExpr // to be changed to the name
-	in    map[*ast.FuncLit]bool
+	in    map[*ast.FuncLit]string
+	at    []token.Pos // where it is found
 }
 
 // captures gives what the functions of an operator capture to With.
 func (f *finder) captures(c *scan.Call) {
-	values, why := f.values(c)
-	if why == "" {
-		why = withForm(c)
-	}
-	if why != "" {
+	e := &env{finder: f, call: c}
+	if why := e.prepare(); why != "" {
 		f.leave(c.Expr.Lparen, why)
 		return
 	}
 	var edits []Edit
-	var env string
-	if len(values) == 1 {
-		edits, env = f.single(c, values[0])
-	} else if edits, env, why = f.several(c, values); why != "" {
-		f.leave(c.Expr.Lparen, why)
-		return
+	switch {
+	case c.Op.Name == "SaveAsTextFile":
+		edits = e.format()
+	case e.old == nil:
+		edits = append(e.edits(), f.insert(selector(c).Pos(), "With("+e.expr()+")."))
+	default:
+		edits = append(e.edits(), e.extend()...)
 	}
-	sel := selector(c)
-	edits = append(edits, f.insert(sel.Pos(), "With("+env+")."))
-	what := fmt.Sprintf("%s takes %s from With", c.Op.Name, exprs(values))
-	for _, v := range values {
+	what := fmt.Sprintf("%s takes %s from With", c.Op.Name, exprs(e.captured))
+	var at []token.Pos
+	for _, v := range e.captured {
+		at = append(at, v.at...)
 		if line := f.assignedAfter(c, v.v); line > 0 {
 			what += fmt.Sprintf("; %s is assigned in line %d, which With does not see", v.v.Name(), line)
 		}
 	}
-	f.fix(c, what, edits...)
+	f.fix(c, diag.Captures, at, what+e.also(), edits...)
 }
 
 func exprs(values []*value) string {
@@ -70,7 +69,7 @@ func (f *finder) values(c *scan.Call) (all []*value, why string) {
 	for _, e := range c.Funcs {
 		lit, ok := e.(*ast.FuncLit)
 		if !ok {
-			return nil, "another function of " + c.Op.Name + " is no literal"
+			return nil, "another function of " + c.Op.Name + " is no literal: make it one"
 		}
 		for _, got := range check.Captures(f.Package, lit) {
 			if got.Assigned {
@@ -78,28 +77,24 @@ func (f *finder) values(c *scan.Call) (all []*value, why string) {
 			}
 			i := slices.IndexFunc(all, func(v *value) bool { return v.v == got.Var })
 			if i < 0 {
-				all = append(all, &value{v: got.Var, in: map[*ast.FuncLit]bool{}})
+				all = append(all, &value{v: got.Var, in: map[*ast.FuncLit]string{}})
 				i = len(all) - 1
 			}
-			all[i].in[lit] = true
+			all[i].in[lit] = "?"
+			all[i].at = append(all[i].at, got.Pos)
 		}
 	}
 	taken := f.names(c)
 	for _, v := range all {
 		f.describe(c, v, taken)
-		if why := f.cannotTravel(c, v); why != "" {
+		if why := check.CannotTravel(f.Package, v.typ); why != "" {
 			return nil, why
+		}
+		for lit := range v.in {
+			v.in[lit] = v.name
 		}
 	}
 	return all, ""
-}
-
-func (f *finder) cannotTravel(c *scan.Call, v *value) (why string) {
-	if why := check.CannotTravel(f.Package, v.typ); why != "" {
-		return why
-	}
-	v.text, why = f.typeText(c.File.Syntax, v.typ)
-	return why
 }
 
 // names are all that the functions of an operator use.
@@ -185,19 +180,6 @@ func (f *finder) onlyField(c *scan.Call, v *value) (field *types.Var, uses []*as
 	return field, uses
 }
 
-// single gives one value to With.
-func (f *finder) single(c *scan.Call, v *value) (edits []Edit, env string) {
-	for _, e := range c.Funcs {
-		lit := e.(*ast.FuncLit)
-		name := "_"
-		if v.in[lit] {
-			name = v.name
-		}
-		edits = append(edits, f.parameter(c, lit, name, v.text)...)
-	}
-	return append(edits, f.rename(v)...), v.expr
-}
-
 func (f *finder) rename(v *value) (edits []Edit) {
 	for _, use := range v.uses {
 		edits = append(edits, f.replace(use.Pos(), use.End(), v.name))
@@ -205,77 +187,9 @@ func (f *finder) rename(v *value) (edits []Edit) {
 	return edits
 }
 
-// parameter puts a parameter before those of a literal. Where those have no
-// names, they get blank ones.
-func (f *finder) parameter(c *scan.Call, lit *ast.FuncLit, name, typ string) (edits []Edit) {
-	params := lit.Type.Params
-	text := name + " " + typ
-	if len(params.List) > 0 {
-		if first := params.List[0]; len(first.Names) > 0 && f.text(c, first.Type) == typ {
-			text = name
-		}
-		text += ", "
-	}
-	edits = append(edits, f.insert(params.Opening+1, text))
-	for _, p := range params.List {
-		if len(p.Names) == 0 {
-			edits = append(edits, f.insert(p.Type.Pos(), "_ "))
-		}
-	}
-	return edits
-}
-
 // text is a node as it is written.
 func (f *finder) text(c *scan.Call, n ast.Node) string {
 	return string(c.File.Source[f.Offset(n.Pos()):f.Offset(n.End())])
-}
-
-// several gives a struct of values to With, and unpacks it on the first line of
-// each function.
-func (f *finder) several(c *scan.Call, values []*value) (edits []Edit, env, why string) {
-	decl := topLevel(c.File.Syntax, c.Expr.Lparen)
-	for _, v := range values {
-		if api.HasTypeParam(v.typ) {
-			return nil, "", "the type of " + v.expr + " has a type parameter"
-		}
-	}
-	nameFields(values)
-	name := f.typeName(c)
-	var fields, lits []string
-	for _, v := range values {
-		fields = append(fields, "\t"+v.field+" "+v.text+"\n")
-		lits = append(lits, v.field+": "+v.expr)
-		edits = append(edits, f.rename(v)...)
-	}
-	edits = append(edits, f.insert(begin(decl), fmt.Sprintf("// %s is what the function of %s takes along.\ntype %s struct {\n%s}\n\n",
-		name, c.Op.Name, name, strings.Join(fields, ""))))
-	param := "env"
-	for taken := f.names(c); taken[param]; {
-		param += "2"
-	}
-	for _, e := range c.Funcs {
-		edits = append(edits, f.unpack(c, e.(*ast.FuncLit), values, param, name)...)
-	}
-	return edits, name + "{" + strings.Join(lits, ", ") + "}", ""
-}
-
-// unpack gives a literal the struct and its parts their names.
-func (f *finder) unpack(c *scan.Call, lit *ast.FuncLit, values []*value, param, typ string) []Edit {
-	var names, parts []string
-	for _, v := range values {
-		if v.in[lit] {
-			names, parts = append(names, v.name), append(parts, param+"."+v.field)
-		}
-	}
-	if len(names) == 0 {
-		return f.parameter(c, lit, "_", typ)
-	}
-	edits := f.parameter(c, lit, param, typ)
-	text := "\n" + strings.Join(names, ", ") + " := " + strings.Join(parts, ", ")
-	if next := c.File.Source[f.Offset(lit.Body.Lbrace)+1]; next != '\n' {
-		text += "\n"
-	}
-	return append(edits, f.insert(lit.Body.Lbrace+1, text))
 }
 
 // nameFields gives each value the name of its field.

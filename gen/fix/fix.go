@@ -2,18 +2,20 @@
 // can be made mechanically and surely.
 //
 // A captured variable is given to With and becomes a parameter of its name, so
-// that the body stays; several become a struct. A method value becomes a method
-// expression, and an operator that shares its line is moved to one of its own.
-// Whoever applies fixes type-checks the result before it is written.
+// that the body stays; several, or one beside a value that With has already,
+// become a struct, which the first line of the function takes apart. A method
+// value becomes a method expression, a variable that holds one function becomes
+// that function, a type that a function declares is moved out of it, and an
+// operator that shares its line is moved to one of its own.
+//
+// [Find] makes the changes, [All] and [Each] make sure of them: what is changed is
+// type-checked and checked again before anyone sees it.
 package fix
 
 import (
-	"bytes"
-	"cmp"
-	"fmt"
 	"go/ast"
-	"go/format"
 	"go/token"
+	"go/types"
 	"slices"
 
 	"github.com/gordd-project/gordd/gen/check"
@@ -27,12 +29,22 @@ type Fix struct {
 	Pos   token.Position // of the operator, as //line comments have it
 	What  string         // what was done
 	Edits []Edit
+	// Kind and At are the findings that it is for.
+	Kind *diag.Kind
+	At   []token.Pos
+}
+
+// For says whether the fix is for a finding.
+func (f *Fix) For(d diag.Diagnostic) bool {
+	return f.Kind == d.Kind && slices.Contains(f.At, d.At)
 }
 
 // Edit replaces a part of a file, given by offsets.
 type Edit struct {
 	From, To int
 	Text     string
+
+	shared bool // with other fixes: it is made once
 }
 
 // Left is a finding that has no mechanical fix.
@@ -41,7 +53,8 @@ type Left struct {
 	Why string
 }
 
-// Find makes the fixes for a package with findings, in order of the source.
+// Find makes the fixes for a package with findings, in order of the source. They
+// are not yet known to be right.
 func Find(p *scan.Package, found []diag.Diagnostic) (fixes []Fix, left []Left) {
 	f := &finder{Package: p, types: map[string]bool{}}
 	for _, c := range p.Calls {
@@ -49,48 +62,13 @@ func Find(p *scan.Package, found []diag.Diagnostic) (fixes []Fix, left []Left) {
 			f.call(c)
 		}
 	}
+	f.localTypes(found)
 	for _, d := range found {
 		if d.Kind == diag.SameLine {
 			f.sameLine(d)
 		}
 	}
 	return f.fixes, f.left
-}
-
-// Apply makes the changes of fixes in the text of a file. The result is
-// formatted if the file was.
-func Apply(src []byte, fixes []Fix) ([]byte, error) {
-	var edits []Edit
-	for _, f := range fixes {
-		edits = append(edits, f.Edits...)
-	}
-	// A line break goes before all else that is put at a place.
-	slices.SortStableFunc(edits, func(a, b Edit) int {
-		switch {
-		case a.From != b.From:
-			return cmp.Compare(a.From, b.From)
-		case a.Text == "\n" && b.Text != "\n":
-			return -1
-		case a.Text != "\n" && b.Text == "\n":
-			return 1
-		}
-		return 0
-	})
-	var out bytes.Buffer
-	at := 0
-	for _, e := range edits {
-		if e.From < at || e.To < e.From || e.To > len(src) {
-			return nil, fmt.Errorf("edits at %d and before overlap", e.From)
-		}
-		out.Write(src[at:e.From])
-		out.WriteString(e.Text)
-		at = e.To
-	}
-	out.Write(src[at:])
-	if was, err := format.Source(src); err != nil || !bytes.Equal(was, src) {
-		return out.Bytes(), nil
-	}
-	return format.Source(out.Bytes())
 }
 
 // finder is the state of finding fixes.
@@ -105,55 +83,49 @@ func (f *finder) leave(at token.Pos, why string) {
 	f.left = append(f.left, Left{f.Fset.Position(at), why})
 }
 
-// fix notes a change around an operator.
-func (f *finder) fix(c *scan.Call, what string, edits ...Edit) {
-	f.fixes = append(f.fixes, Fix{c.File.Name, f.Fset.Position(selector(c).Pos()), what, edits})
+// fix notes a change in the file of an operator, for findings.
+func (f *finder) fix(c *scan.Call, k *diag.Kind, at []token.Pos, what string, edits ...Edit) {
+	f.fixAt(selector(c).Pos(), k, at, what, edits...)
+}
+
+// fixAt notes a change in the file of a position.
+func (f *finder) fixAt(pos token.Pos, k *diag.Kind, at []token.Pos, what string, edits ...Edit) {
+	f.fixes = append(f.fixes, Fix{
+		File: f.Fset.File(pos).Name(), Pos: f.Fset.Position(pos), What: what, Edits: edits, Kind: k, At: at,
+	})
 }
 
 func (f *finder) insert(at token.Pos, text string) Edit { return f.replace(at, at, text) }
 
 func (f *finder) replace(from, to token.Pos, text string) Edit {
-	return Edit{f.Offset(from), f.Offset(to), text}
+	return Edit{From: f.Offset(from), To: f.Offset(to), Text: text}
 }
 
 // call fixes what an operator is given.
 func (f *finder) call(c *scan.Call) {
+	if len(c.Funcs) == 0 {
+		return
+	}
 	captured := slices.ContainsFunc(c.Funcs, func(e ast.Expr) bool {
 		lit, ok := e.(*ast.FuncLit)
 		return ok && len(check.Captures(f.Package, lit)) > 0
 	})
-	switch {
-	case captured:
+	if captured {
 		f.captures(c)
-	case len(c.Funcs) > 0:
-		f.methodValue(c)
 	}
-}
-
-// selector is the name of an operator behind the dot.
-func selector(c *scan.Call) *ast.Ident {
-	fun := ast.Unparen(c.Expr.Fun)
-	switch x := fun.(type) {
-	case *ast.IndexExpr:
-		fun = ast.Unparen(x.X)
-	case *ast.IndexListExpr:
-		fun = ast.Unparen(x.X)
+	for _, e := range c.Funcs {
+		switch x := e.(type) {
+		case *ast.FuncLit:
+		case *ast.SelectorExpr:
+			if sel := f.Info.Selections[x]; sel != nil && sel.Kind() == types.MethodVal {
+				f.methodValue(c, x, sel)
+				continue
+			}
+			f.unknown(c, e)
+		default:
+			f.unknown(c, e)
+		}
 	}
-	if sel, ok := fun.(*ast.SelectorExpr); ok {
-		return sel.Sel
-	}
-	return nil
-}
-
-// withForm says why an operator cannot follow With; "" if it can.
-func withForm(c *scan.Call) string {
-	switch {
-	case c.With:
-		return "it has a With value already: add to that by hand"
-	case c.Op.Recv == "" || c.Op.Recv == "Session" || c.Op.Name == "SaveAsTextFile" || selector(c) == nil:
-		return c.Op.Name + " has no form that follows With"
-	}
-	return ""
 }
 
 // sameLine moves an operator to a line of its own.
@@ -163,7 +135,7 @@ func (f *finder) sameLine(d diag.Diagnostic) {
 			continue
 		}
 		if sel := selector(c); sel != nil {
-			f.fix(c, c.Op.Name+" has a line of its own", f.insert(sel.Pos(), "\n"))
+			f.fix(c, diag.SameLine, []token.Pos{d.At}, c.Op.Name+" has a line of its own", f.insert(sel.Pos(), "\n"))
 		} else {
 			f.leave(d.At, c.Op.Name+" has no place for a line break before it")
 		}

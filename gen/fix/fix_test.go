@@ -3,6 +3,7 @@ package fix_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -22,7 +23,9 @@ import (
 var update = flag.Bool("update", false, "rewrite what is wanted")
 
 // TestFixes fixes the packages of testdata, compiles them, and fixes them again,
-// which changes nothing. An archive has p.go, and wants want.go and done.txt.
+// which changes nothing. An archive has p.go, perhaps other files, and wants
+// want.go and done.txt. One that wants stdout.txt has a function pipeline, which
+// is run as closures before, and as generated code after.
 func TestFixes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts the go command")
@@ -32,9 +35,8 @@ func TestFixes(t *testing.T) {
 		t.Fatalf("no testdata: %v", err)
 	}
 	root := testmod.New(t, "example.com/fix")
-	for _, file := range files {
-		testmod.Write(t, filepath.Join(root, name(file), "p.go"), part(parse(t, file), "p.go").Data)
-	}
+	runs := writeArchives(t, root, files)
+	before := run(t, root, runs, "closures")
 	fixes := fixAll(t, root)
 	done := map[string]string{}
 	for i := range fixes.Files {
@@ -55,13 +57,149 @@ func TestFixes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			compare(t, file, "want.go", got)
+			compare(t, file, "want.go", escape(t, file, got))
 			compare(t, file, "done.txt", []byte(done[name(file)]))
 		})
 	}
 	build(t, root)
 	if again := fixAll(t, root); len(again.Files) > 0 {
 		t.Errorf("fixing again changes %s:\n%s", again.Files[0].File, again.Files[0].Diff("p.go"))
+	}
+	generate(t, root, runs)
+	after := run(t, root, runs, "generated")
+	for _, file := range runs {
+		t.Run("run/"+name(file), func(t *testing.T) {
+			if before[file] != after[file] {
+				t.Errorf("before\n%s\nafter\n%s", before[file], after[file])
+			}
+			compare(t, file, "stdout.txt", []byte(after[file]))
+		})
+	}
+}
+
+// writeArchives writes the sources of archives, and gives those to be run.
+func writeArchives(t *testing.T, root string, files []string) (runs []string) {
+	t.Helper()
+	var imports, cases strings.Builder
+	for _, file := range files {
+		dir := filepath.Join(root, name(file))
+		for _, f := range parse(t, file).Files {
+			if f.Name != "want.go" && strings.HasSuffix(f.Name, ".go") {
+				testmod.Write(t, filepath.Join(dir, filepath.FromSlash(f.Name)), unescape(file, f.Data))
+			}
+		}
+		if a := parse(t, file); slices.ContainsFunc(a.Files, func(f txtar.File) bool { return f.Name == "stdout.txt" }) {
+			runs = append(runs, file)
+			testmod.Write(t, filepath.Join(dir, "exported.go"), []byte("package p\n\nvar Pipeline = pipeline\n"))
+			fmt.Fprintf(&imports, "\t%s %q\n", name(file), "example.com/fix/"+name(file))
+			fmt.Fprintf(&cases, "\t\t%q: %s.Pipeline,\n", file, name(file))
+		}
+	}
+	testmod.Write(t, filepath.Join(root, "runner", "main.go"), []byte(strings.NewReplacer("IMPORTS", imports.String(), "CASES", cases.String()).Replace(runner)))
+	return runs
+}
+
+// unescape makes the text of a golden that says so one with other line ends, or
+// with a byte order mark, which an archive cannot show.
+func unescape(file string, text []byte) []byte {
+	if strings.Contains(name(file), "crlf") {
+		text = bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n"))
+	}
+	if strings.Contains(name(file), "mark") {
+		text = append([]byte("\xef\xbb\xbf"), text...)
+	}
+	return text
+}
+
+// escape undoes that, and wants it all over the text.
+func escape(t *testing.T, file string, text []byte) []byte {
+	t.Helper()
+	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
+	plain := bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
+	if again := unescape(file, plain); !bytes.Equal(bytes.TrimPrefix(again, []byte("\xef\xbb\xbf")), text) {
+		t.Errorf("line ends are mixed in %q", text)
+	}
+	return plain
+}
+
+// runner runs pipelines, and prints what they print as JSON.
+const runner = `package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/gordd-project/gordd/typed"
+
+IMPORTS)
+
+func main() {
+	outputs := map[string]string{}
+	for name, pipeline := range map[string]func(context.Context, *typed.Session, io.Writer) error{
+CASES	} {
+		var out bytes.Buffer
+		s, err := typed.NewSession(context.Background(), typed.Options{Closures: os.Args[1] == "closures", Seed: 7, Cores: 2, Notices: &out})
+		if err != nil {
+			panic(err)
+		}
+		if err := pipeline(context.Background(), s, &out); err != nil {
+			fmt.Fprintln(&out, "error:", err)
+		}
+		if err := s.Close(); err != nil {
+			panic(err)
+		}
+		outputs[name] = out.String()
+	}
+	if err := json.NewEncoder(os.Stdout).Encode(outputs); err != nil {
+		panic(err)
+	}
+}
+`
+
+// run runs the pipelines of archives, and gives what they print.
+func run(t *testing.T, root string, files []string, mode string) map[string]string {
+	t.Helper()
+	cmd := exec.Command("go", "run", "-trimpath", "./runner", mode)
+	cmd.Dir, cmd.Stderr = root, os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("run %s: %v", mode, err)
+	}
+	outputs := map[string]string{}
+	if err := json.Unmarshal(out, &outputs); err != nil || len(outputs) != len(files) {
+		t.Fatalf("%d outputs: %v\n%s", len(outputs), err, out)
+	}
+	return outputs
+}
+
+// generate generates for all packages. Those of archives that are run have no
+// finding.
+func generate(t *testing.T, root string, runs []string) {
+	t.Helper()
+	pkgs, err := gen.Load(context.Background(), gen.Options{Dir: root}, "./...")
+	if err != nil {
+		t.Fatal(err)
+	}
+	results, err := gen.Generate(pkgs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range results {
+		r := &results[i]
+		if slices.ContainsFunc(runs, func(file string) bool { return name(file) == filepath.Base(r.Dir) }) {
+			for _, d := range r.Diagnostics {
+				t.Errorf("after the fix there is %s", d.Text(r.Dir))
+			}
+		}
+		if !r.Failed() {
+			if err := r.Commit(); err != nil {
+				t.Error(err)
+			}
+		}
 	}
 }
 

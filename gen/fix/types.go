@@ -2,38 +2,32 @@ package fix
 
 import (
 	"go/ast"
+	"go/token"
 	"go/types"
 	"strconv"
 
 	"github.com/gordd-project/gordd/gen/api"
 	"github.com/gordd-project/gordd/gen/check"
+	"github.com/gordd-project/gordd/gen/diag"
 	"github.com/gordd-project/gordd/gen/scan"
 )
 
 // methodValue makes a method value a method expression, and gives its receiver
 // to With.
-func (f *finder) methodValue(c *scan.Call) {
-	for _, e := range c.Funcs {
-		x, ok := e.(*ast.SelectorExpr)
-		if !ok {
-			continue
-		}
-		sel := f.Info.Selections[x]
-		if sel == nil || sel.Kind() != types.MethodVal {
-			continue
-		}
-		if why := f.receiver(c, x, sel); why != "" {
-			f.leave(x.Pos(), why)
-		}
+func (f *finder) methodValue(c *scan.Call, x *ast.SelectorExpr, sel *types.Selection) {
+	if why := f.receiver(c, x, sel); why != "" {
+		f.leave(x.Pos(), why)
 	}
 }
 
 // receiver gives the receiver of a method value to With. It says why it cannot.
 func (f *finder) receiver(c *scan.Call, x *ast.SelectorExpr, sel *types.Selection) string {
-	if why := withForm(c); why != "" {
-		return why
-	}
-	if len(c.Funcs) > 1 {
+	switch {
+	case c.With:
+		return "With has a value already: write a literal that calls the method, and run rddgen -fix again"
+	case c.Op.Recv == "" || c.Op.Recv == "Session" || c.Op.Name == "SaveAsTextFile" || selector(c) == nil:
+		return c.Op.Name + " has no form that follows With"
+	case len(c.Funcs) > 1:
 		return c.Op.Name + " takes several functions"
 	}
 	if why := check.CannotTravel(f.Package, sel.Recv()); why != "" {
@@ -54,7 +48,7 @@ func (f *finder) receiver(c *scan.Call, x *ast.SelectorExpr, sel *types.Selectio
 	}
 	name := selector(c)
 	recv := f.text(c, x.X)
-	f.fix(c, c.Op.Name+" takes "+recv+" from With",
+	f.fix(c, diag.MethodValue, []token.Pos{x.Pos()}, c.Op.Name+" takes "+recv+" from With",
 		f.insert(name.Pos(), "With("+address+recv+")."), f.replace(x.X.Pos(), x.X.End(), text))
 	return ""
 }
@@ -70,9 +64,7 @@ func (f *finder) typeText(file *ast.File, t types.Type) (text, why string) {
 		obj := n.Obj()
 		_, imported := names[obj.Pkg()]
 		switch {
-		case obj.Parent() != obj.Pkg().Scope():
-			why = "type " + obj.Name() + " is declared inside a function"
-		case obj.Pkg() == f.Types:
+		case obj.Pkg() == f.Types: // of a function, too: those are moved
 		case !obj.Exported():
 			why = "type " + obj.Name() + " is not exported by package " + obj.Pkg().Path()
 		case !imported:

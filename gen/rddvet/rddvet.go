@@ -1,9 +1,10 @@
 // Package rddvet has the checks of the generator as an analyzer, for go vet and
 // for editors that run it.
 //
-// It finds what rddgen finds, at the same positions, and writes nothing. What
-// functions of other packages of the module do is handed from package to package
-// as facts, so that nothing is read twice.
+// It finds what rddgen finds, at the same positions, and suggests the changes that
+// rddgen -fix makes, for editors and go vet -fix. What functions of other packages
+// of the module do is handed from package to package as facts, so that nothing is
+// read twice.
 package rddvet
 
 import (
@@ -18,8 +19,7 @@ import (
 
 	"github.com/gordd-project/gordd/gen/api"
 	"github.com/gordd-project/gordd/gen/check"
-	"github.com/gordd-project/gordd/gen/diag"
-	"github.com/gordd-project/gordd/gen/encode"
+	"github.com/gordd-project/gordd/gen/fix"
 	"github.com/gordd-project/gordd/gen/scan"
 )
 
@@ -53,16 +53,24 @@ func run(pass *analysis.Pass) (any, error) {
 	if u.imports[api.Typed] == nil {
 		return nil, nil
 	}
-	diags, err := u.findings()
+	in, err := u.input()
 	if err != nil {
 		return nil, err
+	}
+	c := &code{unit: u, in: in}
+	found, diags := c.Findings()
+	var fixes []fix.Fix
+	if len(diags) > 0 {
+		fixes = fix.Each(c, found, diags)
 	}
 	withTests := tests || u.generatesTests()
 	for _, d := range diags {
 		if !withTests && strings.HasSuffix(d.Pos.Filename, "_test.go") {
 			continue
 		}
-		pass.Report(analysis.Diagnostic{Pos: d.At, Category: d.Kind.ID, Message: d.Kind.ID + ": " + d.Message})
+		pass.Report(analysis.Diagnostic{
+			Pos: d.At, Category: d.Kind.ID, Message: d.Kind.ID + ": " + d.Message, SuggestedFixes: u.suggested(d, fixes),
+		})
 	}
 	return nil, nil
 }
@@ -114,8 +122,8 @@ func (u *unit) generatesTests() bool {
 	})
 }
 
-// findings checks the package as rddgen does.
-func (u *unit) findings() ([]diag.Diagnostic, error) {
+// input is the package as it is.
+func (u *unit) input() (scan.Input, error) {
 	in := scan.Input{
 		Fset: u.Fset, Files: u.written(), Texts: map[string][]byte{}, Types: u.Pkg, Info: u.TypesInfo,
 		SSA: scan.BuildSSA(u.Fset, u.Pkg, u.Files, u.TypesInfo), GoVersion: strings.TrimPrefix(u.Module.GoVersion, "go"),
@@ -124,17 +132,9 @@ func (u *unit) findings() ([]diag.Diagnostic, error) {
 		name := u.Fset.File(f.FileStart).Name()
 		src, err := u.ReadFile(name)
 		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", filepath.Base(name), err)
+			return in, fmt.Errorf("read %s: %w", filepath.Base(name), err)
 		}
 		in.Texts[name], in.Dir = src, filepath.Dir(name)
 	}
-	found := scan.Find(in)
-	diags := diag.NewList(u.Fset)
-	check.Package(found, u.facts, diags)
-	if len(found.Calls) > 0 {
-		enc := encode.New(found, u.Pkg.Name()+"_rdd.go", diags)
-		enc.Ops()
-		enc.Finish(nil, nil)
-	}
-	return diags.Sorted(), nil
+	return in, nil
 }
