@@ -3,6 +3,7 @@ package gen
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -16,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/gordd-project/gordd/gen/api"
+	"github.com/gordd-project/gordd/gen/scan"
 )
 
 // Options say what to load.
@@ -329,11 +331,27 @@ func (p *Package) parse(names []string) error {
 		}
 		p.Files = append(p.Files, f)
 		p.Sources[name] = src
+		if scan.ByCgo(f) {
+			if err := p.readWritten(f); err != nil {
+				return err
+			}
+		}
 	}
 	if len(errs) > 0 {
 		return broken(errs, p.Path)
 	}
 	return nil
+}
+
+// readWritten reads the file that cgo made another of. Its own types have none.
+func (p *Package) readWritten(f *ast.File) error {
+	name := filepath.Join(p.Dir, filepath.Base(p.Fset.Position(f.Package).Filename))
+	src, err := os.ReadFile(name)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	p.Sources[name] = src
+	return err
 }
 
 // parseIgnored reads the files that are for other systems or tags, for the names

@@ -113,6 +113,11 @@ var (
 		Wording: "%[1]s (type) is not exported by package %[2]s: generated code cannot name it", Remedy: "export it, or use another type",
 		Why: "Generated code stands in the package with the operators, and writes out the types of rows.",
 	})
+	UsesC = entry(Kind{
+		ID: "RDD132", Title: "a literal uses C", Args: args("operator"),
+		Wording: "the literal given to %[1]s uses package C: generated code cannot name what is in it", Remedy: "declare the function at package level, and pass its name",
+		Why: "The body of a literal is copied to the generated file, which does not import C. A declared function stays where it is: instead of Map(func(n int64) int64 { return int64(C.twice(C.int(n))) }) write Map(twice), and declare func twice(n int64) int64 { return int64(C.twice(C.int(n))) }.",
+	})
 	DeclaredName = entry(Kind{
 		ID: "RDD130", Title: "a package declares a predeclared name", Args: args("name"),
 		Wording: "package declares %[1]s, which generated code needs", Remedy: "rename it",

@@ -29,6 +29,7 @@ func TestExamples(t *testing.T) {
 		diag.OldLanguage.ID: true, // of go.mod
 		diag.Stale.ID:       true,
 		diag.Broken.ID:      true,
+		diag.UsesC.ID:       true, // wants a C compiler
 	}
 	for _, k := range diag.Kinds() {
 		e := k.Example()

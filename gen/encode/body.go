@@ -112,12 +112,27 @@ func (enc *Encoder) body(st *scan.Site, lit *ast.FuncLit) *model.Body {
 		enc.unnamed[bad.obj] = true
 		bad.report(enc.diags, lit.Pos())
 	}
+	if st.File.Cgo {
+		enc.usesC(st, lit)
+	}
 	shape := enc.measure(lit)
 	b.Bound = !shape.apart && (shape.cost > 80 || st.Op.Step.Seq && len(lit.Body.List) > 1 && shape.iterators == 1)
 	if st.Op.Step.Seq && shape.iterators > 1 {
 		enc.diags.Report(lit.Pos(), diag.SeveralIterators, st.Op.Name)
 	}
 	return b
+}
+
+// usesC reports a literal that uses C: its names are not those that are compiled.
+func (enc *Encoder) usesC(st *scan.Site, lit *ast.FuncLit) {
+	reported := false
+	ast.Inspect(lit, func(n ast.Node) bool {
+		if id, ok := n.(*ast.Ident); ok && !reported && (strings.HasPrefix(id.Name, "_C") || strings.HasPrefix(id.Name, "_cgo")) {
+			reported = true
+			enc.diags.Report(lit.Pos(), diag.UsesC, st.Op.Name)
+		}
+		return true
+	})
 }
 
 // rewriter changes the names in a literal so that it can stand elsewhere.

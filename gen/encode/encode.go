@@ -104,7 +104,7 @@ func (enc *Encoder) makeCuts(cuts []model.Cut) {
 	others := map[string]bool{}
 	for _, f := range enc.Sources() {
 		if f.Group != enc.group {
-			others[filepath.Base(f.Name)] = true
+			others[filepath.Base(f.Written)] = true
 		}
 	}
 	for _, c := range cuts {
@@ -133,8 +133,8 @@ func (enc *Encoder) makeFiles() {
 		}
 	}
 	for _, f := range byName {
-		base := filepath.Base(f.Name)
-		enc.pkg.Files = append(enc.pkg.Files, model.File{Name: base, Bytes: hashBytes(f.Source), Tokens: enc.tokensOf(f).hash})
+		base := filepath.Base(f.Written)
+		enc.pkg.Files = append(enc.pkg.Files, model.File{Name: base, Bytes: hashBytes(f.Text), Tokens: enc.tokensOf(f).hash})
 	}
 	slices.SortFunc(enc.pkg.Files, func(a, b model.File) int { return strings.Compare(a.Name, b.Name) })
 	for i := range enc.pkg.Files {

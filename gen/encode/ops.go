@@ -116,7 +116,7 @@ func (enc *Encoder) makeOp(st *scan.Site, funcs []function) model.Op {
 	op := model.Op{
 		Name:  st.Op.Name,
 		Pos:   enc.Pos(st.Expr.Lparen),
-		Token: enc.tokensOf(st.File).ordinals[enc.Offset(st.Expr.Lparen)],
+		Token: enc.tokensOf(st.File).ordinals[enc.WrittenOffset(st.File, st.Expr.Lparen)],
 		Step:  st.Op.Step,
 		Ends:  st.Op.End,
 		Ctor:  model.Ctor{Name: st.Op.Ctor, Func: st.Op.Fn, As: st.Op.As},

@@ -29,7 +29,7 @@ type tokens struct {
 func (enc *Encoder) tokensOf(f *scan.File) tokens {
 	t, ok := enc.tokens[f]
 	if !ok {
-		t = scanTokens(f.Source)
+		t = scanTokens(f.Text)
 		enc.tokens[f] = t
 	}
 	return t

@@ -66,6 +66,9 @@ func groupOf(name string, f *ast.File) Group {
 			}
 		}
 	}
+	if ByCgo(f) {
+		all = append(all, &constraint.TagExpr{Tag: "cgo"}) // without cgo it is left out
+	}
 	for i, x := range all {
 		if i > 0 {
 			x = &constraint.AndExpr{X: all[i-1], Y: x}
