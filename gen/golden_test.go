@@ -220,7 +220,7 @@ func readGoldens(t *testing.T, root string) []*golden {
 				g.pkg = string(clause[1])
 			}
 			if !strings.HasPrefix(f.Name, "want/") {
-				write(t, filepath.Join(g.dir, filepath.FromSlash(f.Name)), f.Data)
+				write(t, filepath.Join(g.dir, filepath.FromSlash(f.Name)), asNamed(name, f.Data))
 			}
 		}
 		g.runs = g.has("want/stdout.txt")
@@ -231,6 +231,18 @@ func readGoldens(t *testing.T, root string) []*golden {
 	}
 	write(t, filepath.Join(root, "all", "main.go"), runner(all))
 	return all
+}
+
+// asNamed makes the text of an archive that says so by its name one with other
+// line ends, or with a byte order mark, which an archive cannot show.
+func asNamed(name string, text []byte) []byte {
+	switch name {
+	case "crlf":
+		return bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n"))
+	case "byte_order_mark":
+		return append([]byte("\xef\xbb\xbf"), text...)
+	}
+	return text
 }
 
 // generateAll generates all packages of the module at once and hands the

@@ -2,8 +2,9 @@
 //
 //	go vet -vettool="$(go tool -n rddvet)" ./...
 //
-// It writes nothing. rddgen -why RDD101 explains a finding, and rddgen -fix
-// makes the changes that can be made mechanically.
+// It writes nothing. rddgen -why RDD101 explains a finding. For findings that can
+// be repaired mechanically it suggests the changes that rddgen -fix makes: go vet
+// -fix makes them, as do editors that run analyzers.
 package main
 
 import (

@@ -105,7 +105,7 @@ func unescape(file string, text []byte) []byte {
 	if strings.Contains(name(file), "crlf") {
 		text = bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n"))
 	}
-	if strings.Contains(name(file), "mark") {
+	if strings.Contains(name(file), "byte_order_mark") {
 		text = append([]byte("\xef\xbb\xbf"), text...)
 	}
 	return text
@@ -237,6 +237,9 @@ func TestApply(t *testing.T) {
 		{"back to front", "package p\n\nvar a, b = 1, 2\n", []fix.Fix{edit(25, 26, "4"), edit(22, 23, "3")}, "package p\n\nvar a, b = 3, 4\n"},
 		{"formatted", "package p\n\nvar a = 1\n", []fix.Fix{edit(15, 15, "  ")}, "package p\n\nvar a = 1\n"},
 		{"not formatted", "package p\nvar a  = 1\n", []fix.Fix{edit(19, 20, "2")}, "package p\nvar a  = 2\n"},
+		{"other line ends", "package p\r\n\r\nvar a = 1\r\n", []fix.Fix{edit(21, 22, "2\nvar b = 3")}, "package p\r\n\r\nvar a = 2\r\nvar b = 3\r\n"},
+		{"two line ends", "package p\r\n\r\nvar a = 1\n", []fix.Fix{edit(21, 22, "2\nvar  b = 3")}, "package p\r\n\r\nvar a = 2\nvar  b = 3\n"},
+		{"byte order mark", "\xef\xbb\xbfpackage p\n\nvar a = 1\n", []fix.Fix{edit(22, 23, "2\nvar  b = 3")}, "\xef\xbb\xbfpackage p\n\nvar a = 2\nvar b = 3\n"},
 		{"overlap", "package p\n\nvar a = 1\n", []fix.Fix{edit(11, 16, "x"), edit(12, 13, "y")}, ""},
 		{"outside", "package p\n", []fix.Fix{edit(5, 50, "x")}, ""},
 		{"no Go any more", "package p\n", []fix.Fix{edit(0, 0, "x")}, ""},

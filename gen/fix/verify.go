@@ -1,9 +1,11 @@
 package fix
 
 import (
+	"bytes"
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/gordd-project/gordd/gen/diag"
 	"github.com/gordd-project/gordd/gen/scan"
@@ -52,13 +54,25 @@ func All(c Code) (now Code, done map[string][]Fix, left []Left) {
 // offers bounds the fixes that Each makes sure of.
 const offers = 50
 
-// Each gives the fixes that are right by themselves.
+// Each gives the fixes that are right by themselves, with the line ends of their
+// files.
 func Each(c Code, found *scan.Package, before []diag.Diagnostic) []Fix {
 	fixes, _ := Find(found, before)
-	return slices.DeleteFunc(fixes[:min(len(fixes), offers)], func(f Fix) bool {
-		_, err := with(c, []Fix{f}, before)
-		return err != nil
-	})
+	var all []Fix
+	for _, f := range fixes[:min(len(fixes), offers)] {
+		if _, err := with(c, []Fix{f}, before); err != nil {
+			continue
+		}
+		f.Edits = inOrder(f.Edits)
+		if bytes.Contains(c.Text(f.File), lineEnd) {
+			for i := range f.Edits {
+				e := &f.Edits[i]
+				e.Text = strings.ReplaceAll(strings.ReplaceAll(e.Text, "\r\n", "\n"), "\n", "\r\n")
+			}
+		}
+		all = append(all, f)
+	}
+	return all
 }
 
 // apply makes fixes: all at once, or, where that is not right, each that is right

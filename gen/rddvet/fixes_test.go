@@ -1,6 +1,7 @@
 package rddvet_test
 
 import (
+	"bytes"
 	"go/token"
 	"os"
 	"os/exec"
@@ -42,6 +43,41 @@ func TestSuggestedFixes(t *testing.T) {
 				t.Errorf("%q has the fix %+v", d.Message, f)
 			}
 		}
+	}
+}
+
+// TestSuggestedFixesKeepLineEnds suggests changes for files with the line ends of
+// Windows.
+func TestSuggestedFixesKeepLineEnds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts the go command")
+	}
+	root := testmod.New(t, "example.com/fixes")
+	a, err := txtar.ParseFile("testdata/fixes.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range a.Files {
+		if strings.HasSuffix(f.Name, ".go") {
+			testmod.Write(t, filepath.Join(root, "p", f.Name), bytes.ReplaceAll(f.Data, []byte("\n"), []byte("\r\n")))
+		}
+	}
+	lines := 0
+	for _, result := range analysistest.Run(t, root, rddvet.Analyzer, "./p") {
+		for _, d := range result.Diagnostics {
+			for _, f := range d.SuggestedFixes {
+				for _, e := range f.TextEdits {
+					if n := bytes.Count(e.NewText, []byte("\n")); n != bytes.Count(e.NewText, []byte("\r\n")) {
+						t.Errorf("%q has the edit %q", d.Message, e.NewText)
+					} else {
+						lines += n
+					}
+				}
+			}
+		}
+	}
+	if lines == 0 {
+		t.Error("no edit has lines")
 	}
 }
 
