@@ -151,7 +151,11 @@ func (e *env) structure() (why string) {
 	e.name, e.args = e.typeName(e.call), args
 	e.typ = e.name + args
 	e.param = "env"
-	for taken := e.names(e.call); taken[e.param]; {
+	taken := e.names(e.call)
+	for _, v := range e.values {
+		taken[v.name] = true
+	}
+	for taken[e.param] {
 		e.param += "2"
 	}
 	var fields strings.Builder

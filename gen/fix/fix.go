@@ -85,7 +85,11 @@ func (f *finder) leave(at token.Pos, why string) {
 
 // fix notes a change in the file of an operator, for findings.
 func (f *finder) fix(c *scan.Call, k *diag.Kind, at []token.Pos, what string, edits ...Edit) {
-	f.fixAt(selector(c).Pos(), k, at, what, edits...)
+	pos := c.Expr.Lparen
+	if sel := selector(c); sel != nil {
+		pos = sel.Pos()
+	}
+	f.fixAt(pos, k, at, what, edits...)
 }
 
 // fixAt notes a change in the file of a position.

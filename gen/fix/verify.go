@@ -22,6 +22,8 @@ type Code interface {
 	Changed(texts map[string][]byte) (Code, error)
 }
 
+var errWritten = errors.New("a tool wrote the file: change what it is made from, or, where that was cgo, move the pipeline to a file that does not import C")
+
 // rounds bounds how often a package is fixed: a fix may bring forth a finding
 // that was hidden, as two operators of one type on a line, or be in the way of
 // another.
@@ -60,7 +62,7 @@ func Each(c Code, found *scan.Package, before []diag.Diagnostic) []Fix {
 	fixes, _ := Find(found, before)
 	var all []Fix
 	for _, f := range fixes[:min(len(fixes), offers)] {
-		if _, err := with(c, []Fix{f}, before); err != nil {
+		if _, _, err := with(c, []Fix{f}, before); err != nil {
 			continue
 		}
 		f.Edits = inOrder(f.Edits)
@@ -78,24 +80,29 @@ func Each(c Code, found *scan.Package, before []diag.Diagnostic) []Fix {
 // apply makes fixes: all at once, or, where that is not right, each that is right
 // with those before it. The code is nil when none is.
 func apply(c Code, fixes []Fix, before []diag.Diagnostic) (next Code, made []Fix, refused []Left) {
-	next, err := with(c, fixes, before)
+	next, _, err := with(c, fixes, before)
 	if err == nil {
 		return next, fixes, nil
 	}
+	next = nil
 	for _, f := range fixes {
-		try, err := with(c, append(slices.Clip(made), f), before)
-		if err != nil {
-			refused = append(refused, Left{Pos: f.Pos, Why: "the change would not be right: " + err.Error()})
+		try, after, err := with(c, append(slices.Clip(made), f), before)
+		switch {
+		case errors.Is(err, errWritten):
+			refused = append(refused, Left{f.Pos, err.Error()})
+			continue
+		case err != nil:
+			refused = append(refused, Left{f.Pos, "the change would not be right: " + err.Error()})
 			continue
 		}
-		next, made = try, append(made, f)
+		next, made, before = try, append(made, f), after
 	}
 	return next, made, refused
 }
 
-// with gives the code as it would be with fixes. The error says why it would
-// not be right.
-func with(c Code, fixes []Fix, before []diag.Diagnostic) (Code, error) {
+// with gives the code as it would be with fixes, and what is found there. The
+// error says why it would not be right.
+func with(c Code, fixes []Fix, before []diag.Diagnostic) (next Code, after []diag.Diagnostic, err error) {
 	byFile := map[string][]Fix{}
 	for _, f := range fixes {
 		byFile[f.File] = append(byFile[f.File], f)
@@ -104,20 +111,20 @@ func with(c Code, fixes []Fix, before []diag.Diagnostic) (Code, error) {
 	for _, name := range slices.Sorted(maps.Keys(byFile)) {
 		src := c.Text(name)
 		if src == nil {
-			return nil, errors.New("the file was written by a tool: change what it is made from, or, where that was cgo, move the pipeline to a file that does not import C")
+			return nil, nil, errWritten
 		}
 		text, err := Apply(src, byFile[name])
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		texts[name] = text
 	}
-	next, err := c.Changed(texts)
+	next, err = c.Changed(texts)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	_, after := next.Findings()
-	return next, better(before, after)
+	_, after = next.Findings()
+	return next, after, better(before, after)
 }
 
 // better says what is wrong with the findings after a change: an error of a kind
