@@ -58,13 +58,15 @@ type flaw struct {
 func (e *brokenError) flaws() []flaw {
 	var all []flaw
 	for _, err := range e.errs {
-		switch err := err.(type) {
-		case scanner.ErrorList:
-			for _, e := range err {
+		var list scanner.ErrorList
+		var typed types.Error
+		switch {
+		case errors.As(err, &list):
+			for _, e := range list {
 				all = append(all, flaw{e.Pos, e.Msg})
 			}
-		case types.Error:
-			all = append(all, flaw{err.Fset.Position(err.Pos), err.Msg})
+		case errors.As(err, &typed):
+			all = append(all, flaw{typed.Fset.Position(typed.Pos), typed.Msg})
 		default:
 			all = append(all, flaw{msg: err.Error()})
 		}

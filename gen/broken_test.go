@@ -46,7 +46,7 @@ func TestFlaws(t *testing.T) {
 		t.Error("there are errors where none was added")
 	}
 	other := errors.New("disk full")
-	if err := all.add(other); err != other {
+	if err := all.add(other); !errors.Is(err, other) {
 		t.Errorf("got %v, want the error back", err)
 	}
 	for _, name := range []string{"a", "b"} {

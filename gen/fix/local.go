@@ -83,7 +83,6 @@ type mover struct {
 	file  *ast.File
 	decls []*ast.DeclStmt
 	todo  []*types.TypeName
-	names []string // that will be of the package
 }
 
 // move declares a type at package level that a function declares. It says why
