@@ -58,16 +58,24 @@ func (r *Result) Explain() string {
 	}
 	m := r.Model
 	var s strings.Builder
-	fmt.Fprintf(&s, "%s: %d operators, %d loops\n", r.PkgPath, len(m.Ops), len(m.Kernels))
+	under := ""
+	if m.Constraint != "" {
+		under = " (" + m.Constraint + ")"
+	}
+	fmt.Fprintf(&s, "%s%s: %d operators, %d loops\n", r.PkgPath, under, len(m.Ops)-m.First, len(m.Kernels))
 	fused := map[int]bool{}
 	for _, k := range m.Kernels {
-		fmt.Fprintf(&s, "  loop %s\n", k.Name)
+		name := k.Name
+		if k.Generic != nil {
+			name += "[" + k.Generic.Args + "]"
+		}
+		fmt.Fprintf(&s, "  loop %s\n", name)
 		for _, part := range k.Parts {
 			fused[part.Op] = true
 			fmt.Fprintf(&s, "    %s\n", partText(m, part))
 		}
 	}
-	for i := range m.Ops {
+	for i := m.First; i < len(m.Ops); i++ {
 		if !fused[i] {
 			fmt.Fprintf(&s, "  library %s (%s)\n", m.Ops[i].Name, m.Ops[i].Pos)
 		}

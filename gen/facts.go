@@ -1,9 +1,16 @@
 package gen
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/gordd-project/gordd/gen/check"
+	"github.com/gordd-project/gordd/gen/encode"
 	"github.com/gordd-project/gordd/gen/scan"
 )
 
@@ -13,11 +20,18 @@ import (
 type facts struct {
 	known map[string]*Package // type-checked, by path
 	found map[string]*check.Facts
+	// registered are the generic functions that the packages' generated code
+	// registers for types, by the names of the registrations.
+	registered map[string]map[string]scan.Group
+	graph      map[string]*listed
 }
 
 func newFacts(pkgs []*Package) *facts {
-	f := &facts{known: map[string]*Package{}, found: map[string]*check.Facts{}}
+	f := &facts{known: map[string]*Package{}, found: map[string]*check.Facts{}, registered: map[string]map[string]scan.Group{}}
 	for _, p := range pkgs {
+		if p.world != nil {
+			f.graph = p.world.l.graph
+		}
 		if p.Types != nil {
 			f.known[p.Path] = p
 		}
@@ -49,6 +63,54 @@ func (f *facts) of(user *Package, path string) *check.Facts {
 		f.found[path] = check.FactsOf(in, f.importedBy(p))
 	}
 	return f.found[path]
+}
+
+// offers says whether there is generated code for a generic function.
+func (f *facts) offers(fn *types.Func) (scan.Group, bool) {
+	g, ok := f.registrations(fn.Pkg().Path())[scan.Registration(fn)]
+	return g, ok
+}
+
+// registrations gives those of a package, as they will be, or as they are where
+// nothing is generated for it.
+func (f *facts) registrations(path string) map[string]scan.Group {
+	all, ok := f.registered[path]
+	if ok {
+		return all
+	}
+	all = map[string]scan.Group{}
+	f.registered[path] = all // against cycles, which tests may make
+	if p := f.known[path]; p != nil {
+		for _, g := range encode.Generics(p.scan(), f.offers) {
+			all[scan.Registration(g.Func)] = g.File.Group
+		}
+	} else if of := f.graph[path]; of != nil && !of.Standard {
+		for _, name := range registrationsIn(of) {
+			all[name] = scan.Group{}
+		}
+	}
+	return all
+}
+
+// registrationsIn reads the names of registrations in the generated file of a
+// package.
+func registrationsIn(of *listed) []string {
+	var all []string
+	for _, name := range outputsIn(of.Dir) {
+		if filepath.Base(name) != outputName(of.Name, of.Dir, scan.Group{}) {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			continue // it does not compile: that will be said
+		}
+		for _, d := range f.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv == nil && strings.HasPrefix(fn.Name.Name, scan.Registers) {
+				all = append(all, fn.Name.Name)
+			}
+		}
+	}
+	return all
 }
 
 // source type-checks a package that others import, with its bodies. What cannot

@@ -72,6 +72,7 @@ func (c *code) Text(file string) []byte {
 // Changed parses and type-checks the package with other texts of files.
 func (c *code) Changed(texts map[string][]byte) (fix.Code, error) {
 	next := *c.Package
+	next.found = nil
 	next.Files, next.Sources = slices.Clone(c.Files), maps.Clone(c.Sources)
 	for i, f := range c.Files {
 		name := c.Fset.File(f.FileStart).Name()

@@ -89,11 +89,19 @@ func generate(p *Package, known *facts) ([]Result, error) {
 func (p *Package) findings(known *facts) (*scan.Package, []diag.Diagnostic, []grouped) {
 	found := p.scan()
 	diags := diag.NewList(p.Fset)
-	models := makeModels(found, known.importedBy(p), diags)
+	models := makeModels(found, known.importedBy(p), known.offers, diags)
 	return found, diags.Sorted(), models
 }
 
+// scan finds what the package has, once.
 func (p *Package) scan() *scan.Package {
+	if p.found == nil {
+		p.found = p.find()
+	}
+	return p.found
+}
+
+func (p *Package) find() *scan.Package {
 	return scan.Find(scan.Input{
 		Fset: p.Fset, Files: p.Files, Texts: p.Sources, Types: p.Types, Info: p.Info,
 		SSA: scan.BuildSSA(p.Fset, p.Types, p.Files, p.Info), Dir: p.Dir, GoVersion: p.GoVersion, Hidden: p.Ignored,
@@ -128,30 +136,44 @@ type grouped struct {
 
 // makeModels checks a package and makes its models. With findings that are not
 // warnings they are not to be used.
-func makeModels(p *scan.Package, imported func(path string) *check.Facts, diags *diag.List) []grouped {
+func makeModels(p *scan.Package, imported func(path string) *check.Facts, offers encode.Offers, diags *diag.List) []grouped {
 	check.Package(p, imported, diags)
-	if len(p.Calls) == 0 {
+	if len(p.Calls)+len(p.Instances)+len(p.Generics) == 0 {
 		return nil
 	}
 	base := scan.Group{}
-	always := p.Only(base)
+	always := p.Under(base)
 	always.Hidden = append(slices.Clone(p.Hidden), p.Without(base)...)
-	enc := encode.New(always, outputName(p.Types.Name(), p.Dir, base), diags)
+	enc := encode.New(always, outputName(p.Types.Name(), p.Dir, base), offers, diags)
 	all := []grouped{{base, finish(enc, always)}}
-	for _, g := range p.Groups() {
-		if g != base {
-			some := p.Only(base, g)
-			all = append(all, grouped{g, finish(enc.Fork(some, g, outputName(p.Types.Name(), p.Dir, g)), some)})
+	last := enc
+	add := func(g scan.Group) {
+		if !slices.ContainsFunc(all, func(made grouped) bool { return made.group.Equal(g) }) {
+			some := p.Under(g)
+			last = enc.Fork(last, some, g, outputName(p.Types.Name(), p.Dir, g))
+			all = append(all, grouped{g, finish(last, some)})
 		}
 	}
-	return slices.DeleteFunc(all, func(g grouped) bool { return len(g.model.Ops) == g.model.First })
+	for _, g := range p.Groups() {
+		add(g)
+	}
+	if len(all) > 2 {
+		// Chains may go through files of several groups, of which none is built
+		// wherever another is.
+		ops, index := last.Known()
+		for _, g := range last.Groups(chain.Find(p, ops, index).Chains) {
+			add(g)
+		}
+	}
+	return slices.DeleteFunc(all, func(g grouped) bool { return g.model.Empty() })
 }
 
 // finish makes a model.
 func finish(enc *encode.Encoder, p *scan.Package) *model.Package {
 	ops, index := enc.Ops()
 	found := chain.Find(p, ops, index)
-	return enc.Finish(found.Chains, found.Cuts)
+	generic := chain.Find(enc.Open())
+	return enc.Finish(found.Chains, generic.Chains, found.Cuts)
 }
 
 // outputName is the base name of the generated file for a group of a package's

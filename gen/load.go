@@ -52,7 +52,8 @@ type Package struct {
 	// this build.
 	Outputs []string
 
-	world *universe // in which it was type-checked
+	world *universe     // in which it was type-checked
+	found *scan.Package // what was found in it
 }
 
 // Load loads and type-checks packages. The packages are in order of their paths,

@@ -412,7 +412,7 @@ func (g *Graph) generated(op *Op, c Call) (plan.OpID, *CodeError) {
 	case len(p.stale) > 0:
 		return "", p.staleError()
 	case !ok:
-		return "", &CodeError{What: fmt.Sprintf("%s (%s) was not there at go generate", op.Name, c.Site), Dir: c.Dir, Stale: true}
+		return "", p.unregistered(op, c)
 	}
 	return id, nil
 }

@@ -39,6 +39,8 @@ type Registry struct {
 	packages map[string]*Package // by directory
 	files    map[string]bool     // generated ones, by path
 	longest  int                 // operators in the longest kernel
+	// instances are the generic functions that were registered for types.
+	instances map[instanceKey]bool
 }
 
 var registered = newRegistry()
@@ -50,6 +52,8 @@ func newRegistry() *Registry {
 		kernels:  map[string]Kernel{},
 		packages: map[string]*Package{},
 		files:    map[string]bool{},
+
+		instances: map[instanceKey]bool{},
 	}
 }
 
@@ -71,12 +75,7 @@ type source struct {
 	sites  []siteOf
 }
 
-type siteOf struct {
-	line, token int
-	name        string
-	fn          reflect.Type
-	id          plan.OpID
-}
+type siteOf struct{ line, token int }
 
 // Register starts the registration of the package whose generated file calls
 // it.
@@ -89,6 +88,11 @@ func Register() *Package {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.files[file] = true
+	return r.packageOf(file)
+}
+
+// packageOf gives the package that a generated file belongs to.
+func (r *Registry) packageOf(file string) *Package {
 	dir := dirOf(file)
 	p := r.packages[dir]
 	if p == nil {
@@ -115,14 +119,23 @@ func (p *Package) Source(name, text, bytes, tokens string) {
 func (p *Package) Op(id plan.OpID, file string, line, token int, op *Op) {
 	p.reg.mu.Lock()
 	defer p.reg.mu.Unlock()
-	key := siteKey{dir: p.dir, file: file, line: line, name: op.Name, fn: op.Func, shows: op.shows}
+	key := p.key(file, line, op)
 	if other, ok := p.reg.sites[key]; ok && other != id {
 		panic(fmt.Sprintf("rdd: %s:%d: %s is registered as %s and as %s", file, line, op.Name, other, id))
 	}
+	p.add(key, token, id, op)
+}
+
+func (p *Package) key(file string, line int, op *Op) siteKey {
+	return siteKey{dir: p.dir, file: file, line: line, name: op.Name, fn: op.Func, shows: op.shows}
+}
+
+// add registers an operator under the key of its call.
+func (p *Package) add(key siteKey, token int, id plan.OpID, op *Op) {
 	p.reg.sites[key] = id
 	p.reg.ops[id] = op
-	if src := p.sources[file]; src != nil {
-		src.sites = append(src.sites, siteOf{line: line, token: token, name: op.Name, fn: op.Func, id: id})
+	if src := p.sources[key.file]; src != nil {
+		src.sites = append(src.sites, siteOf{line: key.line, token: token})
 	}
 }
 

@@ -63,13 +63,22 @@ func (p *Package) staleError() *CodeError {
 // CheckFresh gives a *CodeError when code of a registered package was generated
 // from other sources than those compiled in.
 func CheckFresh() error {
-	registered.mu.RLock()
-	packages := slices.Collect(maps.Values(registered.packages))
-	registered.mu.RUnlock()
+	if p := registered.stale(); p != nil {
+		return p.staleError()
+	}
+	return nil
+}
+
+// stale gives the first package whose code is of other sources; nil if there is
+// none.
+func (r *Registry) stale() *Package {
+	r.mu.RLock()
+	packages := slices.Collect(maps.Values(r.packages))
+	r.mu.RUnlock()
 	slices.SortFunc(packages, func(a, b *Package) int { return strings.Compare(a.dir, b.dir) })
 	for _, p := range packages {
 		if p.check(); len(p.stale) > 0 {
-			return p.staleError()
+			return p
 		}
 	}
 	return nil

@@ -221,7 +221,7 @@ func (w *walker) emit(suffix []model.Part) {
 func (w *walker) cut(v ssa.Value, suffix []model.Part) {
 	w.emit(suffix)
 	if pos := place(v); pos.IsValid() && len(suffix) > 0 {
-		w.cuts[model.Cut{Pos: w.p.Pos(pos), Why: reason(v)}] = true
+		w.cuts[model.Cut{Pos: w.p.Pos(pos), Why: w.reason(v)}] = true
 	}
 }
 
@@ -237,10 +237,10 @@ func place(v ssa.Value) token.Pos {
 }
 
 // reason says why a value was not followed, as what is said of an RDD.
-func reason(v ssa.Value) string {
+func (w *walker) reason(v ssa.Value) string {
 	switch v := v.(type) {
 	case *ssa.Extract:
-		return reason(v.Tuple)
+		return w.reason(v.Tuple)
 	case *ssa.Lookup, *ssa.Next:
 		return "comes out of a map"
 	case *ssa.Index:
@@ -250,7 +250,7 @@ func reason(v ssa.Value) string {
 	case *ssa.TypeAssert:
 		return "comes out of an interface"
 	case *ssa.Call:
-		return reasonOfCall(v)
+		return w.reasonOfCall(v)
 	case *ssa.Parameter:
 		return "is a parameter of " + nameOf(v.Parent()) + ", whose callers are not all known"
 	case *ssa.Phi:
@@ -287,7 +287,7 @@ func nameOf(fn *ssa.Function) string {
 	return fn.Name()
 }
 
-func reasonOfCall(c *ssa.Call) string {
+func (w *walker) reasonOfCall(c *ssa.Call) string {
 	fn := c.Call.StaticCallee()
 	if fn == nil {
 		if c.Call.IsInvoke() {
@@ -297,6 +297,9 @@ func reasonOfCall(c *ssa.Call) string {
 	}
 	pkg := scan.PackageOf(fn)
 	if pkg == nil || pkg == scan.PackageOf(c.Parent()) {
+		if pkg != nil && !w.p.Group.Implies(w.p.GroupOf(fn.Pos())) {
+			return "is the result of " + nameOf(fn) + ", which is built under conditions: the code for those has the chains through it"
+		}
 		return "is the result of " + nameOf(fn) + ", which was not followed"
 	}
 	name := pkg.Pkg.Name() + "." + fn.Name()

@@ -39,6 +39,8 @@ func newFlow(p *scan.Package) *flow {
 	}
 	for _, fn := range p.Funcs {
 		f.known[fn] = true
+	}
+	for _, fn := range p.Funcs {
 		for _, b := range fn.Blocks {
 			for _, in := range b.Instrs {
 				f.instruction(p, fn, in)
@@ -56,7 +58,7 @@ func (f *flow) instruction(p *scan.Package, fn *ssa.Function, in ssa.Instruction
 			f.bindings[inner.FreeVars[i]] = b
 		}
 	case *ssa.Return:
-		if exported(fn) {
+		if exported(fn) || open(fn) {
 			f.leave(in.Results...)
 		}
 	case *ssa.Store:
@@ -70,7 +72,7 @@ func (f *flow) instruction(p *scan.Package, fn *ssa.Function, in ssa.Instruction
 	}
 	if c, ok := in.(*ssa.Call); ok {
 		callee := c.Call.StaticCallee()
-		if callee != nil && scan.PackageOf(callee) == p.SSA {
+		if f.known[callee] {
 			f.callers[callee] = append(f.callers[callee], c)
 		} else if p.SiteOf(c) == nil {
 			f.leave(c.Call.Args...)
@@ -181,6 +183,12 @@ func (f *flow) rootOf(v ssa.Value) ssa.Value {
 // unknownCallers says whether a function may be called from where the walk does
 // not see.
 func (f *flow) unknownCallers(fn *ssa.Function) bool { return f.escaped[fn] || exported(fn) }
+
+// open says whether a function is generic, without type arguments: what is
+// called are instances of it.
+func open(fn *ssa.Function) bool {
+	return fn.TypeParams().Len() > 0 && len(fn.TypeArgs()) == 0 && fn.Parent() == nil
+}
 
 func exported(fn *ssa.Function) bool {
 	obj := fn.Object()

@@ -12,8 +12,6 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/tools/go/ssa"
-
 	"github.com/gordd-project/gordd/gen/api"
 	"github.com/gordd-project/gordd/gen/diag"
 	"github.com/gordd-project/gordd/gen/scan"
@@ -55,7 +53,6 @@ func Package(p *scan.Package, imported func(path string) *Facts, diags *diag.Lis
 	for _, st := range s.Sites {
 		s.travels(st)
 	}
-	s.helpers()
 }
 
 func (s *checker) report(pos token.Pos, k *diag.Kind, args ...any) { s.diags.Report(pos, k, args...) }
@@ -281,39 +278,6 @@ func root(e ast.Expr, info *types.Info) *ast.Ident {
 			return nil
 		}
 	}
-}
-
-// helpers finds generic helpers of other packages that take or give RDDs:
-// their operators are generated nowhere for the types they are called with.
-// Those of typed and typedtest need no code for any type.
-func (s *checker) helpers() {
-	for _, fn := range s.Funcs {
-		for _, b := range fn.Blocks {
-			for _, in := range b.Instrs {
-				c, ok := in.(*ssa.Call)
-				if !ok || c.Call.StaticCallee() == nil {
-					continue
-				}
-				callee := c.Call.StaticCallee()
-				if len(callee.TypeArgs()) == 0 || scan.PackageOf(callee) == s.SSA || scan.PackageOf(callee) == nil {
-					continue
-				}
-				pkg := scan.PackageOf(callee).Pkg
-				if strings.HasPrefix(pkg.Path()+"/", api.Typed+"/") || !strings.HasPrefix(pkg.Path(), firstElement(s.Types.Path())) || !api.Holds(callee.Signature) {
-					continue
-				}
-				s.report(c.Pos(), diag.ForeignHelper, pkg.Name()+"."+callee.Origin().Name(), pkg.Path(), s.argList(callee))
-			}
-		}
-	}
-}
-
-func (s *checker) argList(fn *ssa.Function) string {
-	var names []string
-	for _, t := range fn.TypeArgs() {
-		names = append(names, s.short(t))
-	}
-	return strings.Join(names, ", ")
 }
 
 func firstElement(path string) string {

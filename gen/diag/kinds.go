@@ -176,11 +176,11 @@ var (
 		Wording: "package variable %[1]s is %[2]s (%[3]s) and read by %[4]s: workers see its initial value", Remedy: "%[5]s",
 		Why: "A worker runs the package's initialization, not main: what is changed later is not changed there. Functions of the module that stage code calls are looked into, in other packages too.",
 	})
-	ForeignHelper = entry(Kind{
-		ID: "RDD121", Warning: true, Title: "a generic helper of another package", Args: args("function", "package", "types"),
-		Wording: "%[1]s of package %[2]s is generic: unless that package calls it for %[3]s too, its operators run as plain closures, which a cluster refuses",
-		Remedy:  "move it to this package, or call it for %[3]s there",
-		Why:     "The code of a generic helper is generated where its instances are visible.",
+	NoInstance = entry(Kind{
+		ID: "RDD121", Warning: true, Title: "no code for an instance of a generic helper", Args: args("function", "reason", "remedy"),
+		Wording: "no code can be generated for %[1]s: %[2]s; its operators run as plain closures, which a cluster refuses",
+		Remedy:  "%[3]s",
+		Why:     "The code of a generic helper is generated in its package, and registered for types by the packages that call it. They must be able to name the types and to find the code, and the run time to tell the instances apart.",
 	})
 	Indeterminate = entry(Kind{
 		ID: "RDD122", Warning: true, Title: "rows differ when a task runs again", Args: args("operator", "what", "remedy"),

@@ -14,6 +14,7 @@ import (
 	"go/parser"
 	"go/printer"
 	"go/token"
+	"slices"
 	"strings"
 
 	"github.com/dave/jennifer/jen"
@@ -59,11 +60,14 @@ func render(p *model.Package, imports []model.Import) ([]byte, error) {
 	if p.Constraint != "" {
 		f.HeaderComment("//go:build " + p.Constraint)
 	}
-	f.Add(importDecls(imports))
+	f.Add(importDecls(imports, len(p.Files) > 0))
 	for _, file := range p.Files {
 		f.Line().Comment("//go:embed " + file.Name).Line().Var().Id(file.Var).String()
 	}
 	f.Line().Add(e.register())
+	for _, g := range p.Generics {
+		f.Line().Add(e.generic(g))
+	}
 	for i := range p.Kernels {
 		f.Line().Add(e.kernel(&p.Kernels[i]))
 	}
@@ -92,9 +96,11 @@ func render(p *model.Package, imports []model.Import) ([]byte, error) {
 }
 
 // importDecls writes the imports: the standard library's, then the others.
-func importDecls(imports []model.Import) jen.Code {
+func importDecls(imports []model.Import, embeds bool) jen.Code {
 	var std, others []jen.Code
-	std = append(std, jen.Id("_").Lit("embed"))
+	if embeds {
+		std = append(std, jen.Id("_").Lit("embed"))
+	}
 	for _, imp := range imports {
 		spec := jen.Lit(imp.Path)
 		if imp.Path[strings.LastIndex(imp.Path, "/")+1:] != imp.Name {
@@ -106,9 +112,10 @@ func importDecls(imports []model.Import) jen.Code {
 			std = append(std, spec)
 		}
 	}
-	if len(others) > 0 {
-		std = append(append(std, jen.Line()), others...)
+	if len(std) > 0 && len(others) > 0 {
+		std = append(std, jen.Line())
 	}
+	std = append(std, others...)
 	return jen.Id("import").Defs(std...)
 }
 
@@ -161,23 +168,79 @@ func (e *emitter) register() jen.Code {
 	return jen.Func().Id("init").Params().BlockFunc(func(g *jen.Group) {
 		g.Comment("Does not compile when the run time is of another generation: run go generate.")
 		g.Var().Id("_").Index(e.rdd("Generated").Op("-").Lit(Generation)).Struct().Op("=").Index(jen.Lit(0)).Struct().Values()
-		g.Id(p).Op(":=").Add(e.rdd("Register")).Call()
+		if len(e.p.Files)+len(e.p.Kernels) > 0 {
+			g.Id(p).Op(":=").Add(e.rdd("Register")).Call()
+		}
 		for _, f := range e.p.Files {
 			g.Id(p).Dot("Source").Call(jen.Lit(f.Name), jen.Id(f.Var), jen.Line().Lit(f.Bytes), jen.Line().Lit(f.Tokens).Op(",").Line())
 		}
-		for i := e.p.First; i < len(e.p.Ops); i++ {
-			op := &e.p.Ops[i]
+		e.registrations(g, p, nil)
+		calls(g, e.p.Calls)
+	})
+}
+
+// registrations writes those of the operators and kernels that belong to a
+// generic function, or to none.
+func (e *emitter) registrations(g *jen.Group, p string, of *model.Generic) {
+	for i := e.p.First; i < len(e.p.Ops); i++ {
+		if op := &e.p.Ops[i]; op.Generic == of {
 			g.Id(p).Dot("Op").Call(jen.Lit(op.ID), jen.Lit(op.Pos.File), jen.Lit(op.Pos.Line), jen.Lit(op.Token), e.operator(op))
 		}
-		for i := range e.p.Kernels {
-			k := &e.p.Kernels[i]
-			args := []jen.Code{jen.Id(k.Name)}
-			for _, part := range k.Parts {
-				args = append(args, jen.Lit(e.p.Ref(part)))
-			}
-			g.Id(p).Dot("Kernel").Call(args...)
+	}
+	for i := range e.p.Kernels {
+		k := &e.p.Kernels[i]
+		if k.Generic != of {
+			continue
 		}
+		args := []jen.Code{jen.Id(k.Name + instance(of))}
+		for _, part := range k.Parts {
+			args = append(args, jen.Lit(e.p.Ref(part)))
+		}
+		g.Id(p).Dot("Kernel").Call(args...)
+	}
+}
+
+func calls(g *jen.Group, calls []string) {
+	for _, c := range calls {
+		g.Id(c).Call()
+	}
+}
+
+// generic writes the function that registers a generic one for types.
+func (e *emitter) generic(g *model.Generic) jen.Code {
+	p := e.fresh("p")
+	text := fmt.Sprintf("%s registers the operators of %s for types: generated code that sees these calls it.", g.Name, g.Func)
+	fn := jen.Comment(text).Line().Func().Id(g.Name + parameters(g)).Params()
+	if !e.registers(g) {
+		return fn.Block()
+	}
+	return fn.BlockFunc(func(b *jen.Group) {
+		b.Id(p).Op(":=").Add(e.rdd("RegisterInstance")).Call(jen.Lit(g.Func), jen.Parens(jen.Id("func("+g.Args+")")).Call(jen.Nil()))
+		b.If(jen.Id(p).Op("==").Nil()).Block(jen.Return())
+		e.registrations(b, p, g)
+		calls(b, g.Calls)
 	})
+}
+
+// registers says whether a generic function has anything to register.
+func (e *emitter) registers(g *model.Generic) bool {
+	return len(g.Calls) > 0 || slices.ContainsFunc(e.p.Ops[e.p.First:], func(op model.Op) bool { return op.Generic == g })
+}
+
+// parameters and instance are what stands behind the name of something that is
+// generic where it is declared, and where it is used.
+func parameters(g *model.Generic) string {
+	if g == nil {
+		return ""
+	}
+	return "[" + g.Params + "]"
+}
+
+func instance(g *model.Generic) string {
+	if g == nil {
+		return ""
+	}
+	return "[" + g.Args + "]"
 }
 
 // Generation is the generation of package rdd that the code is for.
@@ -191,7 +254,7 @@ func (e *emitter) operator(op *model.Op) jen.Code {
 			args = append(args, jen.Id(op.Funcs[i].Call))
 		}
 		if op.Batch != "" {
-			args = append(args, jen.Id(op.Batch))
+			args = append(args, jen.Id(op.Batch+instance(op.Generic)))
 		}
 		return e.construct(op, args)
 	}
@@ -254,7 +317,7 @@ func (e *emitter) batch(op *model.Op) jen.Code {
 	t := string(f.Types[0])
 	l := e.locals()
 	slots, vals, i, s := l.name("slots", ""), l.name("vals", ""), l.name("i", ""), l.name("s", "")
-	return jen.Func().Id(op.Batch).Params(jen.Id(slots).Index().Op("*").Id(t), jen.Id(vals).Index().Id(t)).Block(
+	return jen.Func().Id(op.Batch+parameters(op.Generic)).Params(jen.Id(slots).Index().Op("*").Id(t), jen.Id(vals).Index().Id(t)).Block(
 		jen.For(jen.List(jen.Id(i), jen.Id(s)).Op(":=").Range().Id(slots)).Block(
 			jen.Op("*").Id(s).Op("=").Id(f.Call).Call(jen.Op("*").Id(s), jen.Id(vals).Index(jen.Id(i))),
 		),
@@ -263,11 +326,11 @@ func (e *emitter) batch(op *model.Op) jen.Code {
 
 // copied writes a literal as a function of its own.
 func (e *emitter) copied(op *model.Op, f *model.Func) (jen.Code, error) {
-	text, err := bodyText(f.Call, f.Body)
+	text, err := bodyText(f.Name, f.Body)
 	if err != nil {
 		return nil, fmt.Errorf("copy the function of %s (%s): %w", op.Name, op.Pos, err)
 	}
-	return jen.Op(directive(f.Body.Pos) + "func " + f.Call + text + "\n\n" + lineMark + "\n"), nil
+	return jen.Op(directive(f.Body.Pos) + "func " + f.Name + parameters(op.Generic) + text + "\n\n" + lineMark + "\n"), nil
 }
 
 func directive(p model.Pos) string { return fmt.Sprintf("\n//line %s\n", p) }

@@ -92,7 +92,7 @@ func (e *emitter) kernel(k *model.Kernel) jen.Code {
 		})
 		w.finish(g)
 	})
-	return jen.Comment(w.comment()).Line().Func().Id(k.Name).Params(
+	return jen.Comment(w.comment()).Line().Func().Id(k.Name+parameters(k.Generic)).Params(
 		jen.Id(orBlank(w.task, w.usesTask)).Op("*").Add(e.rdd("Task")),
 		jen.Id(orBlank(w.env, w.usesEnv)).Index().Id("any"),
 		jen.List(jen.Id(anyIn), jen.Id(anyOut)).Id("any"),
@@ -268,7 +268,7 @@ func (w *kernel) bind(g *jen.Group, i int) {
 	if f.Body == nil || !f.Body.Bound {
 		return
 	}
-	text, err := bodyText(f.Call, f.Body)
+	text, err := bodyText(f.Name, f.Body)
 	if err != nil {
 		return // copied reports it
 	}

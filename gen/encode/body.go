@@ -201,9 +201,7 @@ func (r *rewriter) foreign(id *ast.Ident, obj types.Object) {
 
 func (r *rewriter) typeName(id *ast.Ident, obj *types.TypeName) {
 	if param, ok := obj.Type().(*types.TypeParam); ok {
-		if arg, ok := r.w.subst[param]; ok {
-			r.replace(id, r.w.typ(arg))
-		}
+		r.replace(id, r.w.typ(param))
 		return
 	}
 	if obj.Pkg() == r.enc.Types && obj.Parent() != r.enc.Types.Scope() && !within(r.lit, obj.Pos()) {

@@ -16,6 +16,11 @@ import (
 // instance, and shows how the call is written so that it is not.
 func (enc *Encoder) hidden(st *scan.Site) {
 	params := enc.hiddenParams(st)
+	enc.diags.Report(st.Expr.Lparen, diag.HiddenParameter, st.Op.Name, strings.Join(params, ", "), enc.toShow(st, params))
+}
+
+// toShow says how the type of a call's function shows type parameters.
+func (enc *Encoder) toShow(st *scan.Site, params []string) string {
 	zero := params[0]
 	if len(params) > 1 {
 		var fields []string
@@ -24,17 +29,15 @@ func (enc *Encoder) hidden(st *scan.Site) {
 		}
 		zero = "struct{ " + strings.Join(fields, "; ") + " }"
 	}
-	var remedy string
 	switch i := slices.IndexFunc(st.Funcs, enc.isSignature); {
 	case st.With:
-		remedy = "give With a struct that has its value and a field of type " + zero
+		return "give With a struct that has its value and a field of type " + zero
 	case i < 0:
-		remedy = "use With(zero), after var zero " + zero
+		return "use With(zero), after var zero " + zero
 	default:
 		sig := types.TypeString(enc.Info.TypeOf(st.Funcs[i]), (*types.Package).Name)
-		remedy = fmt.Sprintf("instead of %[1]s(%[2]s) write With(zero).%[1]s(%[3]s), after var zero %[4]s", st.Op.Name, sig, withFirst(sig, zero), zero)
+		return fmt.Sprintf("instead of %[1]s(%[2]s) write With(zero).%[1]s(%[3]s), after var zero %[4]s", st.Op.Name, sig, withFirst(sig, zero), zero)
 	}
-	enc.diags.Report(st.Expr.Lparen, diag.HiddenParameter, st.Op.Name, strings.Join(params, ", "), remedy)
 }
 
 func (enc *Encoder) isSignature(e ast.Expr) bool {

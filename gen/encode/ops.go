@@ -15,37 +15,48 @@ import (
 	"github.com/gordd-project/gordd/gen/scan"
 )
 
-// makeOps describes every site's operator. Those on one line that are alike in
-// all, as instances of a generic helper may be, become one: the run time need not
-// tell them apart.
-func (enc *Encoder) makeOps() {
-	type key struct {
-		line int
-		file string
-		id   string
-	}
-	known := map[key]int{}
-	ordinals := map[string]int{}
-	for _, st := range enc.Sites {
+// opKey is what operators have in common that are one: instances of a generic
+// helper may be alike in all, and the run time need not tell them apart.
+type opKey struct {
+	line int
+	file string
+	id   string
+}
+
+// makeOps describes the operators of sites: those of a generic function, where g
+// is given.
+func (enc *Encoder) makeOps(sites []*scan.Site, g *model.Generic) {
+	for _, st := range sites {
 		if _, ok := enc.index[st]; ok || st.Op.Family == api.Pass {
 			continue
 		}
+		clear(enc.depends)
 		funcs := enc.functionsOf(st)
 		if !described(funcs) {
 			continue
 		}
 		what := enc.identity(st, funcs)
-		k := key{enc.Fset.Position(st.Expr.Lparen).Line, st.File.Name, what}
-		if i, ok := known[k]; ok {
+		k := opKey{enc.Fset.Position(st.Expr.Lparen).Line, st.File.Name, what}
+		if i, ok := enc.known[k]; ok {
 			enc.index[st] = i
 			continue
 		}
-		ordinals[what]++
-		op := enc.makeOp(st, funcs)
-		op.ID = hashID(what, ordinals[what])
+		if names := enc.unshown(st); g != nil && len(names) > 0 {
+			enc.diags.Report(st.Expr.Lparen, diag.NoInstance, fmt.Sprintf("%s in instances of %s", st.Op.Name, g.Func), fmt.Sprintf(
+				"its function depends on type parameter %s, which its type does not show", strings.Join(names, ", ")),
+				enc.toShow(st, names))
+			continue
+		}
+		enc.ordinals[what]++
+		var of *model.Generic
+		if len(enc.depends) > 0 {
+			of = g
+		}
+		op := enc.makeOp(st, funcs, of)
+		op.ID = hashID(what, enc.ordinals[what])
 		enc.index[st] = len(enc.pkg.Ops)
-		known[k] = len(enc.pkg.Ops)
-		enc.pkg.Ops = append(enc.pkg.Ops, op)
+		enc.known[k] = len(enc.pkg.Ops)
+		enc.pkg.Ops, enc.groups = append(enc.pkg.Ops, op), append(enc.groups, enc.group)
 	}
 }
 
@@ -111,15 +122,16 @@ func (enc *Encoder) shape(st *scan.Site, kind model.Kind, list string, w *writer
 	return sh
 }
 
-func (enc *Encoder) makeOp(st *scan.Site, funcs []function) model.Op {
+func (enc *Encoder) makeOp(st *scan.Site, funcs []function, g *model.Generic) model.Op {
 	w := enc.writer(st.Subst)
 	op := model.Op{
-		Name:  st.Op.Name,
-		Pos:   enc.Pos(st.Expr.Lparen),
-		Token: enc.tokensOf(st.File).ordinals[enc.WrittenOffset(st.File, st.Expr.Lparen)],
-		Step:  st.Op.Step,
-		Ends:  st.Op.End,
-		Ctor:  model.Ctor{Name: st.Op.Ctor, Func: st.Op.Fn, As: st.Op.As},
+		Name:    st.Op.Name,
+		Generic: g,
+		Pos:     enc.Pos(st.Expr.Lparen),
+		Token:   enc.tokensOf(st.File).ordinals[enc.WrittenOffset(st.File, st.Expr.Lparen)],
+		Step:    st.Op.Step,
+		Ends:    st.Op.End,
+		Ctor:    model.Ctor{Name: st.Op.Ctor, Func: st.Op.Fn, As: st.Op.As},
 	}
 	if st.Op.As != "" {
 		op.Name = st.Op.As
@@ -135,7 +147,7 @@ func (enc *Encoder) makeOp(st *scan.Site, funcs []function) model.Op {
 		op.Env = &env
 	}
 	for i := range funcs {
-		op.Funcs = append(op.Funcs, enc.makeFunc(st, &funcs[i], w, i))
+		op.Funcs = append(op.Funcs, enc.makeFunc(st, &funcs[i], w, i, g))
 	}
 	if st.Op.Batch && !st.With {
 		op.Batch = enc.names.top(enclosingName(st.Encl) + st.Op.Name + "Batch")
@@ -150,14 +162,18 @@ func (enc *Encoder) makeOp(st *scan.Site, funcs []function) model.Op {
 
 // makeFunc describes a function, and gives a literal its name: that of the
 // enclosing function and the operator.
-func (enc *Encoder) makeFunc(st *scan.Site, f *function, w *writer, i int) model.Func {
+func (enc *Encoder) makeFunc(st *scan.Site, f *function, w *writer, i int, g *model.Generic) model.Func {
 	m := model.Func{Call: f.name, Body: f.body, Faster: f.faster}
 	if f.lit != nil {
 		base := enclosingName(st.Encl) + upperFirst(st.Op.Name)
 		if p := st.ParamName(i); p != "" {
 			base += upperFirst(p)
 		}
-		m.Call = enc.names.top(base)
+		m.Name = enc.names.top(base)
+		m.Call = m.Name
+		if g != nil {
+			m.Call += "[" + g.Args + "]"
+		}
 	}
 	for v := range f.sig.Params().Variables() {
 		m.Types = append(m.Types, model.Type(w.typ(v.Type())))
@@ -249,9 +265,9 @@ func (enc *Encoder) endTypes(st *scan.Site, op model.Op, w *writer) []model.Type
 
 // checkLines finds operators that the run time could not tell apart: those on
 // one line with one name and function type.
-func (enc *Encoder) checkLines() {
+func (enc *Encoder) checkLines(sites []*scan.Site) {
 	first := map[string]*scan.Site{}
-	for _, st := range enc.Sites {
+	for _, st := range sites {
 		i, ok := enc.index[st]
 		if !ok {
 			continue

@@ -1,6 +1,7 @@
 package encode
 
 import (
+	"cmp"
 	"fmt"
 	"go/token"
 	"go/types"
@@ -19,7 +20,10 @@ type writer struct {
 	pkg   *types.Package // of the generated file
 	subst map[*types.TypeParam]types.Type
 	basic func(name string)
-	bad   *badType // the first type that cannot be written
+	// open is told of type parameters that stay, whose names are in params.
+	open   func(*types.TypeParam)
+	params map[*types.TypeParam]string
+	bad    *badType // the first type that cannot be written
 }
 
 // badType is a type that generated code cannot name.
@@ -36,17 +40,28 @@ func (b *badType) report(diags *diag.List, at token.Pos) {
 	diags.Report(at, diag.LocalType, b.obj.Name())
 }
 
+// why says the same, and what to do, where it is part of another finding.
+func (b *badType) why() (reason, remedy string) {
+	if b.foreign {
+		return fmt.Sprintf("%s (type) is not exported by package %s", b.obj.Name(), b.obj.Pkg().Path()), "export it, or use another type"
+	}
+	return b.obj.Name() + " (type) is declared inside a function", "declare it at package level"
+}
+
 // pathQualifier names packages by their path, as identities do.
 func pathQualifier(p *types.Package) string { return strconv.Quote(p.Path()) }
 
 // writer makes a writer for generated code.
 func (enc *Encoder) writer(subst map[*types.TypeParam]types.Type) *writer {
-	return &writer{qual: enc.names.qualifier, pkg: enc.Types, subst: subst, basic: func(name string) { enc.names.basics[name] = true }}
+	return &writer{
+		qual: enc.names.qualifier, pkg: enc.Types, subst: subst, params: enc.params,
+		basic: func(name string) { enc.names.basics[name] = true }, open: func(*types.TypeParam) {},
+	}
 }
 
 // canonicalWriter makes a writer for identities.
 func (enc *Encoder) canonicalWriter(subst map[*types.TypeParam]types.Type) *writer {
-	return &writer{qual: pathQualifier, subst: subst, basic: func(string) {}}
+	return &writer{qual: pathQualifier, subst: subst, basic: func(string) {}, open: func(t *types.TypeParam) { enc.depends[t] = true }}
 }
 
 func (w *writer) types(ts []types.Type) []model.Type {
@@ -71,7 +86,8 @@ func (w *writer) typ(t types.Type) string {
 		if arg, ok := w.subst[t]; ok {
 			return w.typ(arg)
 		}
-		return t.Obj().Name()
+		w.open(t)
+		return cmp.Or(w.params[t], t.Obj().Name())
 	case *types.Pointer:
 		return "*" + w.typ(t.Elem())
 	case *types.Slice:

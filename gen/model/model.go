@@ -24,8 +24,13 @@ type Package struct {
 	Ops     []Op
 	First   int
 	Kernels []Kernel
-	Cuts    []Cut
-	Notes   []Note
+	// Generics are the generic functions whose operators are registered for
+	// the types that callers ask for, and Calls the registrations of those of
+	// other packages, with types.
+	Generics []*Generic
+	Calls    []string
+	Cuts     []Cut
+	Notes    []Note
 	// Taken are the names that local variables of generated code must not have.
 	Taken map[string]bool
 }
@@ -36,6 +41,16 @@ type File struct {
 	Var    string // the generated variable that embeds it
 	Bytes  string // hash of its bytes
 	Tokens string // hash of its tokens
+}
+
+// Generic is a generic function of the package, whose operators generated code
+// has generic code for.
+type Generic struct {
+	Func   string   // Dedupe, Flow.Size
+	Name   string   // of the function that registers them: RddRegisterDedupe
+	Params string   // type parameters: K comparable, V any
+	Args   string   // their names: K, V
+	Calls  []string // registrations of what it uses, with types
 }
 
 // Import is a package that generated code may name.
@@ -69,6 +84,9 @@ type Op struct {
 	// takes it.
 	Batch string
 	Funcs []Func
+	// Generic is the function that the operator stands in, if it depends on its
+	// type parameters.
+	Generic *Generic
 }
 
 // Type is a type as the generated file writes it.
@@ -159,7 +177,8 @@ const (
 
 // Func is a function that the user gives to an operator.
 type Func struct {
-	Call   string   // how kernels call it: a hoisted name, strings.FieldsSeq, Sum.Add
+	Name   string   // by which a literal is declared
+	Call   string   // how kernels call it: that name, strings.FieldsSeq, Sum.Add
 	Params []string // its parameters' names, the With value's first; empty where unknown
 	Types  []Type   // its parameters' types
 	Result []Type
@@ -187,6 +206,8 @@ type Part struct {
 type Kernel struct {
 	Name  string
 	Parts []Part
+	// Generic is the function that operators of it belong to, if any does.
+	Generic *Generic
 }
 
 // Cut is a place where a chain could not be followed.
@@ -199,6 +220,11 @@ type Cut struct {
 type Note struct {
 	Pos  Pos
 	Text string
+}
+
+// Empty says whether there is nothing to generate.
+func (p *Package) Empty() bool {
+	return len(p.Ops) == p.First && len(p.Kernels)+len(p.Generics)+len(p.Calls) == 0
 }
 
 // Ref is the name under which a kernel is registered for a part.

@@ -30,11 +30,10 @@ func (c *code) Findings() (*scan.Package, []diag.Diagnostic) {
 	found := scan.Find(c.in)
 	diags := diag.NewList(c.in.Fset)
 	check.Package(found, c.unit.facts, diags)
-	if len(found.Calls) > 0 {
-		enc := encode.New(found, c.in.Types.Name()+"_rdd.go", diags)
-		enc.Ops()
-		enc.Finish(nil, nil)
-	}
+	enc := encode.New(found, c.in.Types.Name()+"_rdd.go", c.unit.offers, diags)
+	enc.Ops()
+	enc.Open()
+	enc.Finish(nil, nil, nil)
 	return found, diags.Sorted()
 }
 

@@ -103,6 +103,16 @@ func (u *unit) facts(path string) *check.Facts {
 	return facts
 }
 
+// offers says whether there is generated code for a generic function of another
+// package. In the module there will be, which rddgen -check sees to.
+func (u *unit) offers(fn *types.Func) (scan.Group, bool) {
+	path := fn.Pkg().Path()
+	if u.imports[path] == nil || path == api.RDD {
+		return scan.Group{}, false
+	}
+	return scan.Group{}, check.Follows(u.Module.Path, path) && api.Holds(fn.Signature()) || fn.Pkg().Scope().Lookup(scan.Registration(fn)) != nil
+}
+
 // written are the files that were not generated.
 func (u *unit) written() []*ast.File {
 	var all []*ast.File

@@ -7,6 +7,7 @@ import (
 	"go/ast"
 	"go/build"
 	"go/build/constraint"
+	"go/token"
 	"io"
 	"path/filepath"
 	"slices"
@@ -22,7 +23,8 @@ type Group struct {
 	Test       bool
 }
 
-// Compare orders groups: that without conditions is the first.
+// Compare orders groups: that without conditions is the first, and one that
+// implies another is behind it.
 func (g Group) Compare(h Group) int {
 	if g.Test != h.Test {
 		if g.Test {
@@ -30,7 +32,7 @@ func (g Group) Compare(h Group) int {
 		}
 		return -1
 	}
-	return cmp.Compare(g.Constraint, h.Constraint)
+	return cmp.Or(cmp.Compare(len(g.conditions()), len(h.conditions())), cmp.Compare(g.Constraint, h.Constraint))
 }
 
 // Name is a word for the group, to name files by: linux_test.
@@ -115,17 +117,93 @@ func (p *Package) Sources() []*File {
 	return all
 }
 
-// Groups are the groups of the files that have operator calls, in order.
+// Groups are the groups of the files that have operator calls, or use generic
+// functions of other packages, in order.
 func (p *Package) Groups() []Group {
 	var all []Group
-	for _, st := range p.Sites {
-		if !slices.Contains(all, st.File.Group) {
-			all = append(all, st.File.Group)
+	add := func(f *File) {
+		if !slices.Contains(all, f.Group) {
+			all = append(all, f.Group)
 		}
+	}
+	for _, st := range p.Sites {
+		add(st.File)
+	}
+	for _, in := range p.Instances {
+		add(in.File)
+	}
+	for _, g := range p.Generics {
+		add(g.File)
 	}
 	slices.SortFunc(all, Group.Compare)
 	return all
 }
+
+// conditions are the parts of a constraint that must all hold.
+func (g Group) conditions() []constraint.Expr {
+	if g.Constraint == "" {
+		return nil
+	}
+	x, err := constraint.Parse("//go:build " + g.Constraint)
+	if err != nil {
+		return nil // it was written from one
+	}
+	var all []constraint.Expr
+	var split func(x constraint.Expr)
+	split = func(x constraint.Expr) {
+		if and, ok := x.(*constraint.AndExpr); ok {
+			split(and.X)
+			split(and.Y)
+			return
+		}
+		all = append(all, x)
+	}
+	split(x)
+	return all
+}
+
+// Implies says whether files of a group are only built where those of another
+// are.
+func (g Group) Implies(h Group) bool {
+	mine := g.conditions()
+	for _, x := range h.conditions() {
+		if !slices.ContainsFunc(mine, func(y constraint.Expr) bool { return x.String() == y.String() }) {
+			return false
+		}
+	}
+	return g.Test || !h.Test
+}
+
+// Equal says whether both are built under the same conditions.
+func (g Group) Equal(h Group) bool { return g.Implies(h) && h.Implies(g) }
+
+// With gives the group of what is built where the files of both groups are.
+func (g Group) With(h Group) Group {
+	switch {
+	case g.Implies(h):
+		return g
+	case h.Implies(g):
+		return h
+	}
+	all := append(g.conditions(), h.conditions()...)
+	slices.SortFunc(all, func(x, y constraint.Expr) int { return cmp.Compare(x.String(), y.String()) })
+	both := Group{Test: g.Test || h.Test}
+	var x constraint.Expr
+	for _, y := range slices.CompactFunc(all, func(x, y constraint.Expr) bool { return x.String() == y.String() }) {
+		if x == nil {
+			x = y
+		} else {
+			x = &constraint.AndExpr{X: x, Y: y}
+		}
+	}
+	if x != nil {
+		both.Constraint = x.String()
+	}
+	return both
+}
+
+// GroupOf is the group of the file that a position of the package is in.
+func (p *Package) GroupOf(pos token.Pos) Group { return p.fileOf(pos).Group }
 
 // Without gives the files that are not of a group.
 func (p *Package) Without(g Group) []*ast.File {
@@ -138,11 +216,13 @@ func (p *Package) Without(g Group) []*ast.File {
 	return all
 }
 
-// Only gives what was found in the files of some groups.
-func (p *Package) Only(groups ...Group) *Package {
-	in := func(f *File) bool { return f == nil || slices.Contains(groups, f.Group) }
+// Under gives what was found in the files that are built wherever those of a
+// group are.
+func (p *Package) Under(g Group) *Package {
+	in := func(f *File) bool { return f == nil || g.Implies(f.Group) }
 	q := *p
 	q.Files, q.Calls, q.Sites, q.Funcs, q.bySSA = nil, nil, nil, nil, map[*ssa.Call]*Site{}
+	q.Instances, q.Generics, q.Group = nil, nil, g
 	for _, f := range p.Files {
 		if in(p.files[p.Fset.File(f.FileStart)]) {
 			q.Files = append(q.Files, f)
@@ -157,6 +237,16 @@ func (p *Package) Only(groups ...Group) *Package {
 		if in(st.File) {
 			q.Sites = append(q.Sites, st)
 			q.bySSA[st.SSA] = st
+		}
+	}
+	for _, use := range p.Instances {
+		if in(use.File) {
+			q.Instances = append(q.Instances, use)
+		}
+	}
+	for _, g := range p.Generics {
+		if in(g.File) {
+			q.Generics = append(q.Generics, g)
 		}
 	}
 	for _, fn := range p.Funcs {

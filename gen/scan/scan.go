@@ -45,6 +45,15 @@ type Package struct {
 	Funcs []*ssa.Function
 	// Sites are the calls with concrete types, in order of the source.
 	Sites []*Site
+	// Instances are the generic functions of other packages that are used with
+	// concrete types, in order of the source.
+	Instances []Instance
+	// Generics are the generic functions that other packages may call, and
+	// those that these use, in order of the source.
+	Generics []*Generic
+	// Group is that under which all this is built, where only part of the
+	// package is looked at.
+	Group Group
 
 	files map[*token.File]*File
 	calls map[token.Pos]*Call // by opening parenthesis
@@ -110,12 +119,14 @@ func Find(in Input) *Package {
 		p.files[in.Fset.File(f.FileStart)] = in.file(f)
 	}
 	p.findCalls()
-	if len(p.Calls) == 0 {
-		return p
-	}
 	p.findFormats()
 	p.Funcs = p.functions()
-	p.findSites()
+	p.Sites = p.sitesIn(p.Funcs)
+	for _, st := range p.Sites {
+		p.bySSA[st.SSA] = st
+	}
+	p.findInstances()
+	p.findGenerics()
 	return p
 }
 

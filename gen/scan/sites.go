@@ -2,6 +2,7 @@ package scan
 
 import (
 	"cmp"
+	"go/token"
 	"go/types"
 	"slices"
 	"strings"
@@ -11,32 +12,43 @@ import (
 	"github.com/gordd-project/gordd/gen/api"
 )
 
+// declared lists the functions and methods that the package declares.
+func (p *Package) declared() []*ssa.Function {
+	var all []*ssa.Function
+	for _, m := range p.SSA.Members {
+		if fn, ok := m.(*ssa.Function); ok {
+			all = append(all, fn)
+		}
+	}
+	scope := p.Types.Scope()
+	for _, name := range scope.Names() {
+		if tn, ok := scope.Lookup(name).(*types.TypeName); ok {
+			if named, ok := types.Unalias(tn.Type()).(*types.Named); ok {
+				for m := range named.Methods() {
+					if fn := p.SSA.Prog.FuncValue(m); fn != nil {
+						all = append(all, fn)
+					}
+				}
+			}
+		}
+	}
+	return all
+}
+
 // functions lists the package's functions with concrete types: declared ones,
 // literals, and the instances of generic ones that the package calls.
 func (p *Package) functions() []*ssa.Function {
 	var all []*ssa.Function
 	seen := map[*ssa.Function]bool{}
 	var todo []*ssa.Function
-	add := func(fn *ssa.Function) {
-		if fn != nil && !seen[fn] {
+	add := func(fn *ssa.Function, _ token.Pos) {
+		if !seen[fn] {
 			seen[fn] = true
 			todo = append(todo, fn)
 		}
 	}
-	scope := p.Types.Scope()
-	for _, m := range p.SSA.Members {
-		if fn, ok := m.(*ssa.Function); ok {
-			add(fn)
-		}
-	}
-	for _, name := range scope.Names() {
-		if tn, ok := scope.Lookup(name).(*types.TypeName); ok {
-			if named, ok := types.Unalias(tn.Type()).(*types.Named); ok {
-				for m := range named.Methods() {
-					add(p.SSA.Prog.FuncValue(m))
-				}
-			}
-		}
+	for _, fn := range p.declared() {
+		add(fn, fn.Pos())
 	}
 	for len(todo) > 0 {
 		fn := todo[len(todo)-1]
@@ -46,18 +58,14 @@ func (p *Package) functions() []*ssa.Function {
 		}
 		all = append(all, fn)
 		for _, anon := range fn.AnonFuncs {
-			add(anon)
+			add(anon, anon.Pos())
 		}
-		var buf [8]*ssa.Value
-		for _, b := range fn.Blocks {
-			for _, in := range b.Instrs {
-				for _, v := range in.Operands(buf[:0]) {
-					if callee, ok := (*v).(*ssa.Function); ok {
-						add(callee)
-					}
-				}
+		p.uses(fn, add)
+		converted(fn, func(t *types.Named, pos token.Pos) {
+			for _, m := range p.methods(t) {
+				add(m, pos)
 			}
-		}
+		})
 	}
 	slices.SortFunc(all, func(a, b *ssa.Function) int {
 		return cmp.Or(cmp.Compare(a.Pos(), b.Pos()), strings.Compare(a.String(), b.String()))
@@ -92,9 +100,11 @@ func concrete(fn *ssa.Function) bool {
 	return !slices.ContainsFunc(fn.TypeArgs(), api.HasTypeParam)
 }
 
-// findSites matches the calls that SSA has with those of the syntax tree.
-func (p *Package) findSites() {
-	for _, fn := range p.Funcs {
+// sitesIn matches the calls that the SSA form of functions has with those of the
+// syntax tree.
+func (p *Package) sitesIn(fns []*ssa.Function) []*Site {
+	var all []*Site
+	for _, fn := range fns {
 		subst := substitution(fn)
 		for _, b := range fn.Blocks {
 			for _, in := range b.Instrs {
@@ -104,16 +114,13 @@ func (p *Package) findSites() {
 				}
 				call, callee := p.calls[c.Pos()], c.Call.StaticCallee()
 				if call != nil && callee != nil {
-					st := p.site(call, c, callee, subst)
-					p.Sites = append(p.Sites, st)
-					p.bySSA[c] = st
+					all = append(all, p.site(call, c, callee, subst))
 				}
 			}
 		}
 	}
-	slices.SortStableFunc(p.Sites, func(a, b *Site) int {
-		return cmp.Or(strings.Compare(a.File.Name, b.File.Name), cmp.Compare(p.Offset(a.Expr.Lparen), p.Offset(b.Expr.Lparen)))
-	})
+	slices.SortStableFunc(all, func(a, b *Site) int { return p.compare(a.Expr.Lparen, b.Expr.Lparen) })
+	return all
 }
 
 // substitution has the type arguments of the function that a function stands
