@@ -153,7 +153,7 @@ func (enc *Encoder) call(use scan.Instance) string {
 func (enc *Encoder) registration(use scan.Instance) (name, reason, remedy string) {
 	const conditional, move = "it is in a file that is built under conditions of its own", "move it to one without"
 	name = scan.Registration(use.Func)
-	holds := api.Holds(use.Func.Signature())
+	holds := api.Holds(use.Signature())
 	if samePackage(use.Pkg(), enc.Types) {
 		switch {
 		case enc.registrations[use.Func] != nil:

@@ -77,6 +77,9 @@ func Title(fn *types.Func) string {
 // findGenerics finds the generic functions that other packages may call, and
 // those that they use.
 func (p *Package) findGenerics() {
+	if ofTyped(p.Types) {
+		return
+	}
 	known := map[*ssa.Function]bool{}
 	var todo []*ssa.Function
 	add := func(fn *ssa.Function) {
@@ -227,11 +230,14 @@ func (p *Package) instance(all []Instance, fn *ssa.Function, pos token.Pos) []In
 // add adds a generic function of which there may be code. The typed API needs no
 // generated code, for any type.
 func (p *Package) add(all []Instance, fn *types.Func, args []types.Type, pos token.Pos) []Instance {
-	if strings.HasPrefix(fn.Pkg().Path()+"/", api.Typed+"/") || !pos.IsValid() || p.fileOf(pos) == nil {
+	if ofTyped(fn.Pkg()) || !pos.IsValid() || p.fileOf(pos) == nil {
 		return all
 	}
 	return append(all, Instance{Func: fn, Args: args, Pos: pos, File: p.fileOf(pos)})
 }
+
+// ofTyped says whether a package is the typed API, or under it.
+func ofTyped(p *types.Package) bool { return strings.HasPrefix(p.Path()+"/", api.Typed+"/") }
 
 // findInstances finds the generic functions of other packages that the package's
 // functions with concrete types use.
