@@ -85,17 +85,18 @@ var imports = map[string][]string{
 
 	"worker/transfer": {"internal/sched/model", "rdd/plan", "shuffle", "shuffle/block", xxh3},
 
-	"gen":        {"gen/api", "gen/fix", "gen/scan", "gen/check", "gen/chain", "gen/diag", "gen/encode", "gen/emit", "gen/model", xtools},
-	"gen/rddvet": {"gen/api", "gen/check", "gen/diag", "gen/encode", "gen/fix", "gen/scan", xtools},
-	"gen/api":    {"gen/model"},
-	"gen/scan":   {"gen/api", "gen/model", xtools},
-	"gen/check":  {"gen/api", "gen/diag", "gen/model", "gen/scan", xtools},
-	"gen/chain":  {"gen/api", "gen/model", "gen/scan", xtools},
-	"gen/encode": {"gen/api", "gen/diag", "gen/model", "gen/scan"},
-	"gen/diag":   {xtools}, // txtar: its examples are archives
-	"gen/model":  {},
-	"gen/fix":    {"gen/api", "gen/check", "gen/diag", "gen/scan"},
-	"gen/emit":   {"gen/model", jennifer},
+	"gen":               {"gen/api", "gen/fix", "gen/scan", "gen/check", "gen/chain", "gen/diag", "gen/encode", "gen/emit", "gen/model", xtools},
+	"gen/rddvet":        {"gen/api", "gen/check", "gen/diag", "gen/encode", "gen/fix", "gen/scan", xtools},
+	"gen/api":           {"gen/model"},
+	"gen/scan":          {"gen/api", "gen/model", xtools},
+	"gen/scan/scantest": {"gen/api", "gen/scan"},
+	"gen/check":         {"gen/api", "gen/diag", "gen/model", "gen/scan", xtools},
+	"gen/chain":         {"gen/api", "gen/model", "gen/scan", xtools},
+	"gen/encode":        {"gen/api", "gen/diag", "gen/model", "gen/scan"},
+	"gen/diag":          {xtools}, // txtar: its examples are archives
+	"gen/model":         {},
+	"gen/fix":           {"gen/api", "gen/check", "gen/diag", "gen/scan"},
+	"gen/emit":          {"gen/model", jennifer},
 }
 
 // free are the folders whose packages may import anything.

@@ -4,6 +4,7 @@ import (
 	"go/parser"
 	"go/token"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -48,11 +49,52 @@ func TestGroupsHaveNamesOfTheirOwn(t *testing.T) {
 }
 
 func TestGroupOrder(t *testing.T) {
-	want := []Group{{}, {Constraint: "a"}, {Constraint: "b"}, {Test: true}, {Constraint: "a", Test: true}}
+	want := []Group{{}, {Constraint: "b"}, {Constraint: "c"}, {Constraint: "a && b"}, {Test: true}, {Constraint: "a", Test: true}}
 	got := slices.Clone(want)
 	slices.Reverse(got)
 	slices.SortFunc(got, Group.Compare)
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v", got)
+	}
+}
+
+func TestGroupsImply(t *testing.T) {
+	group := func(text string) Group {
+		text, test := strings.CutSuffix(text, " test")
+		return Group{Constraint: text, Test: test}
+	}
+	tests := []struct {
+		a, b    string
+		implies bool
+		with    string
+	}{
+		{"", "", true, ""},
+		{"linux", "", true, "linux"},
+		{"", "linux", false, "linux"},
+		{"linux && cgo", "cgo && linux", true, "linux && cgo"},
+		{"linux && cgo", "linux", true, "linux && cgo"},
+		{"linux", "cgo", false, "cgo && linux"},
+		{"linux || darwin", "cgo", false, "cgo && (linux || darwin)"},
+		{"linux || darwin", "linux", false, "linux && (linux || darwin)"},
+		{"!cgo", "linux && x", false, "!cgo && linux && x"},
+		{"linux && a", "linux && b", false, "a && b && linux"},
+		{" test", "", true, " test"},
+		{"", " test", false, " test"},
+		{"linux", " test", false, "linux test"},
+		{"linux test", "linux", true, "linux test"},
+		{"linux test", " test", true, "linux test"},
+	}
+	for _, test := range tests {
+		a, b := group(test.a), group(test.b)
+		if got := a.Implies(b); got != test.implies {
+			t.Errorf("%q implies %q: %t", test.a, test.b, got)
+		}
+		with := a.With(b)
+		if with != group(test.with) {
+			t.Errorf("%q with %q: got %+v, want %q", test.a, test.b, with, test.with)
+		}
+		if !with.Implies(a) || !with.Implies(b) || !with.Equal(b.With(a)) {
+			t.Errorf("%q with %q: does not imply both, or depends on their order", test.a, test.b)
+		}
 	}
 }
