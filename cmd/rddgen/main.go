@@ -12,6 +12,10 @@
 //
 //	//go:generate go tool rddgen
 //
+// Generic functions that other packages may call have generic code, which the
+// generated files of those packages register for the types that they see. They
+// need the function's package to be generated, now or before.
+//
 // Code for files that are built under conditions (x_linux.go, //go:build linux)
 // goes to a file of its own that is built under the same ones:
 // <package>_linux_rdd.go. What a run does not build, as it is for another system

@@ -30,7 +30,7 @@ func (o Offers) offered(fn *types.Func, from scan.Group) bool {
 func Generics(p *scan.Package, offers Offers) []*scan.Generic {
 	needed := map[*types.Func]bool{}
 	need := func(g *scan.Generic) bool {
-		return g.Offered() && api.Holds(g.Signature()) ||
+		return g.Exported() && api.Holds(g.Signature()) ||
 			slices.ContainsFunc(g.Sites, func(st *scan.Site) bool { return st.Op.Family != api.Pass }) ||
 			slices.ContainsFunc(g.Calls, func(c scan.Instance) bool {
 				return needed[c.Func] || c.Pkg() != p.Types && offers.offered(c.Func, g.File.Group)

@@ -33,9 +33,6 @@ type Instance struct {
 	File        *File
 }
 
-// Offered says whether other packages may call the function.
-func (g *Generic) Offered() bool { return g.Exported() }
-
 // Registers begins the names of registrations that other packages may call.
 const Registers = "RddRegister"
 
