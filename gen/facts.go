@@ -82,7 +82,9 @@ func (f *facts) registrations(path string) map[string]scan.Group {
 	f.registered[path] = all // against cycles, which tests may make
 	if p := f.known[path]; p != nil {
 		for _, g := range encode.Generics(p.scan(), f.offers) {
-			all[scan.Registration(g.Func)] = g.File.Group
+			if !g.Local {
+				all[scan.Registration(g.Func)] = g.File.Group
+			}
 		}
 	} else if of := f.graph[path]; of != nil && !of.Standard {
 		for _, name := range registrationsIn(of) {

@@ -73,6 +73,9 @@ type source struct {
 	bytes  string
 	tokens string
 	sites  []siteOf
+	// differs says that several generated files were made of it, at different
+	// times.
+	differs bool
 }
 
 type siteOf struct{ line, token int }
@@ -108,8 +111,12 @@ func dirOf(file string) string { return path.Dir(filepath.ToSlash(file)) }
 
 // Source registers a file that the generated code was made from: its text as
 // embedded in the binary, and the hashes of the bytes and of the tokens that
-// the generator saw.
+// the generator saw. Several generated files of a package may have code of it.
 func (p *Package) Source(name, text, bytes, tokens string) {
+	if src := p.sources[name]; src != nil {
+		src.differs = src.differs || src.bytes != bytes || src.tokens != tokens
+		return
+	}
 	p.sources[name] = &source{text: text, bytes: bytes, tokens: tokens}
 }
 

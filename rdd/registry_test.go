@@ -184,6 +184,30 @@ func ordinal(text string, offset int) int {
 	return len(lines)
 }
 
+// TestSourceOfSeveralFiles is the source of two generated files of a package.
+func TestSourceOfSeveralFiles(t *testing.T) {
+	withRegistry(t)
+	p := Register()
+	hash, _ := HashTokens(source1)
+	register := func(text string) {
+		hash, _ := HashTokens(text)
+		p.Source("a.go", "// Moved.\n"+source1, HashBytes(text), hash)
+	}
+	register(source1)
+	p.Op("map", "a.go", 4, ordinal(source1, strings.Index(source1, "(double")), MapOp(same[int]))
+	p.Source("a.go", "// Moved.\n"+source1, HashBytes(source1), hash)
+	if id, _, _ := registered.find(thisDir(), at("a.go", 5), MapOp(same[int])); id != "map" {
+		t.Errorf("the second file hides what the first one registered: got %q", id)
+	}
+	withRegistry(t)
+	p = Register()
+	register(source1)
+	register(source1 + "// Older.\n")
+	if err := CheckFresh(); err == nil || !strings.HasPrefix(err.Error(), "a.go changed since go generate") {
+		t.Errorf("files of different times: %v", err)
+	}
+}
+
 func TestStaleNamesAllFiles(t *testing.T) {
 	withRegistry(t)
 	p := Register()

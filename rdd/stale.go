@@ -183,6 +183,10 @@ func (t *tokenHash) sortImports() {
 func (p *Package) check() {
 	p.checked.Do(func() {
 		for name, src := range p.sources {
+			if src.differs {
+				p.stale = append(p.stale, name)
+				continue
+			}
 			if HashBytes(src.text) == src.bytes {
 				continue
 			}

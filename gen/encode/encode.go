@@ -37,11 +37,11 @@ type Encoder struct {
 	ordinals map[string]int
 	depends  map[*types.TypeParam]bool
 
-	// offers is asked of other packages' generic functions. Of the package's own
-	// there are registrations for those in registrations, of which open has the
-	// operators, and params the names of their type parameters.
+	// offers is asked of other packages' generic functions. Of the package's own,
+	// registrations has the names of the registrations, open has their operators,
+	// and params the names of their type parameters.
 	offers        Offers
-	registrations map[*types.Func]*scan.Generic
+	registrations map[*types.Func]string
 	open          map[int]bool
 	params        map[*types.TypeParam]string
 }
@@ -69,7 +69,7 @@ func New(p *scan.Package, output string, offers Offers, diags *diag.List) *Encod
 // start forgets what is of one generated file.
 func (enc *Encoder) start() {
 	enc.known, enc.ordinals = map[opKey]int{}, map[string]int{}
-	enc.open, enc.registrations = map[int]bool{}, map[*types.Func]*scan.Generic{}
+	enc.open, enc.registrations = map[int]bool{}, map[*types.Func]string{}
 }
 
 // Fork makes an encoder for another generated file of the package, for a group. P

@@ -52,11 +52,14 @@ func Generics(p *scan.Package, offers Offers) []*scan.Generic {
 func (enc *Encoder) Open() (*scan.Package, []model.Op, map[*scan.Site]int) {
 	all := Generics(enc.Package, enc.offers)
 	for _, g := range all {
-		if enc.group.Implies(g.File.Group) {
-			enc.registrations[g.Func] = g
+		enc.registrations[g.Func] = scan.Registration(g.Func)
+		if g.Local {
+			// It is not in the file for the function's own group, which does not
+			// know of it.
+			enc.registrations[g.Func] += upperFirst(camel(enc.group.Name()))
 		}
 	}
-	all = slices.DeleteFunc(all, func(g *scan.Generic) bool { return g.File.Group != enc.group })
+	all = slices.DeleteFunc(all, func(g *scan.Generic) bool { return !g.Local && g.File.Group != enc.group })
 	open := enc.Package.Open(all)
 	for _, g := range all {
 		m := enc.makeGeneric(g)
@@ -73,7 +76,7 @@ func (enc *Encoder) Open() (*scan.Package, []model.Op, map[*scan.Site]int) {
 
 // makeGeneric describes a generic function, but for its operators.
 func (enc *Encoder) makeGeneric(g *scan.Generic) *model.Generic {
-	m := &model.Generic{Func: scan.Title(g.Func), Name: scan.Registration(g.Func)}
+	m := &model.Generic{Func: scan.Title(g.Func), Name: enc.registrations[g.Func]}
 	if !enc.names.free(m.Name) {
 		enc.diags.Report(g.Pos(), diag.DeclaredName, m.Name)
 	}
@@ -152,12 +155,11 @@ func (enc *Encoder) call(use scan.Instance) string {
 // file. Where there is none but should be, it says why.
 func (enc *Encoder) registration(use scan.Instance) (name, reason, remedy string) {
 	const conditional, move = "it is in a file that is built under conditions of its own", "move it to one without"
-	name = scan.Registration(use.Func)
 	holds := api.Holds(use.Signature())
 	if samePackage(use.Pkg(), enc.Types) {
 		switch {
-		case enc.registrations[use.Func] != nil:
-			return name, "", ""
+		case enc.registrations[use.Func] != "":
+			return enc.registrations[use.Func], "", ""
 		case holds && !enc.group.Implies(enc.GroupOf(use.Func.Pos())):
 			return "", conditional, move
 		}
@@ -167,7 +169,7 @@ func (enc *Encoder) registration(use scan.Instance) (name, reason, remedy string
 	case ok && !enc.group.Implies(group):
 		return "", conditional, move
 	case ok:
-		return enc.names.qualifier(use.Pkg()) + "." + name, "", ""
+		return enc.names.qualifier(use.Pkg()) + "." + scan.Registration(use.Func), "", ""
 	case holds:
 		return "", fmt.Sprintf("what is generated of package %s does not offer it", use.Pkg().Path()), "run go generate there"
 	}

@@ -18,6 +18,9 @@ type Generic struct {
 	*types.Func
 	Params []*types.TypeParam // those of a method's receiver first
 	File   *File
+	// Local says that other packages have no way to it: files that are not built
+	// wherever its own is use it with types of theirs.
+	Local bool
 	// Funcs are the function and the literals in it.
 	Funcs []*ssa.Function
 	Sites []*Site
@@ -79,10 +82,28 @@ func (p *Package) findGenerics() {
 	}
 	known := map[*ssa.Function]bool{}
 	var todo []*ssa.Function
+	local := false
 	add := func(fn *ssa.Function) {
 		if fn != nil && !known[fn] && len(fn.TypeArgs()) == 0 && fn.TypeParams().Len() > 0 && len(fn.Blocks) > 0 {
 			known[fn] = true
 			todo = append(todo, fn)
+		}
+	}
+	follow := func() {
+		for len(todo) > 0 {
+			fn := todo[len(todo)-1]
+			todo = todo[:len(todo)-1]
+			g := p.generic(fn)
+			if g == nil {
+				continue
+			}
+			g.Local = local
+			p.Generics = append(p.Generics, g)
+			for _, c := range g.Calls {
+				if c.Pkg() == p.Types {
+					add(p.SSA.Prog.FuncValue(c.Func))
+				}
+			}
 		}
 	}
 	for _, fn := range p.declared() {
@@ -90,20 +111,14 @@ func (p *Package) findGenerics() {
 			add(fn)
 		}
 	}
-	for len(todo) > 0 {
-		fn := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		g := p.generic(fn)
-		if g == nil {
-			continue
-		}
-		p.Generics = append(p.Generics, g)
-		for _, c := range g.Calls {
-			if c.Pkg() == p.Types {
-				add(p.SSA.Prog.FuncValue(c.Func))
-			}
+	follow()
+	local = true
+	for _, use := range p.Instances {
+		if use.Pkg() == p.Types && use.File.Group == p.Group {
+			add(p.SSA.Prog.FuncValue(use.Func))
 		}
 	}
+	follow()
 	slices.SortFunc(p.Generics, func(a, b *Generic) int { return p.compare(a.Pos(), b.Pos()) })
 }
 
@@ -111,10 +126,14 @@ func (p *Package) findGenerics() {
 // looked at.
 func (p *Package) generic(fn *ssa.Function) *Generic {
 	obj, ok := fn.Object().(*types.Func)
-	if !ok || p.fileOf(obj.Pos()) == nil {
+	if !ok {
 		return nil
 	}
-	g := &Generic{Func: obj, File: p.fileOf(obj.Pos())}
+	f := p.fileOf(obj.Pos())
+	if f == nil || !p.in(f) {
+		return nil
+	}
+	g := &Generic{Func: obj, File: f}
 	for t := range fn.TypeParams().TypeParams() {
 		g.Params = append(g.Params, t)
 	}
@@ -227,27 +246,40 @@ func (p *Package) instance(all []Instance, fn *ssa.Function, pos token.Pos) []In
 // add adds a generic function of which there may be code. The typed API needs no
 // generated code, for any type.
 func (p *Package) add(all []Instance, fn *types.Func, args []types.Type, pos token.Pos) []Instance {
-	if ofTyped(fn.Pkg()) || !pos.IsValid() || p.fileOf(pos) == nil {
+	if ofTyped(fn.Pkg()) || !pos.IsValid() {
 		return all
 	}
-	return append(all, Instance{Func: fn, Args: args, Pos: pos, File: p.fileOf(pos)})
+	f := p.fileOf(pos)
+	if f == nil || !p.in(f) {
+		return all
+	}
+	return append(all, Instance{Func: fn, Args: args, Pos: pos, File: f})
 }
 
 // ofTyped says whether a package is the typed API, or under it.
 func ofTyped(p *types.Package) bool { return strings.HasPrefix(p.Path()+"/", api.Typed+"/") }
 
-// findInstances finds the generic functions of other packages that the package's
-// functions with concrete types use.
+// findInstances finds the generic functions that the package's functions with
+// concrete types use, and that are none of these.
 func (p *Package) findInstances() {
+	known := map[*ssa.Function]bool{}
 	for _, fn := range p.Funcs {
-		p.uses(fn, func(used *ssa.Function, pos token.Pos) {
-			if PackageOf(used) != p.SSA && concrete(used) {
-				p.Instances = p.instance(p.Instances, used, pos)
-			}
-		})
+		known[fn] = true
+	}
+	use := func(used *ssa.Function, pos token.Pos) {
+		own := PackageOf(used) == p.SSA
+		if !known[used] && concrete(used) && (!own || p.in(p.fileOf(used.Pos()))) {
+			p.Instances = p.instance(p.Instances, used, pos)
+		}
+	}
+	for _, fn := range p.Funcs {
+		p.uses(fn, use)
 		converted(fn, func(t *types.Named, pos token.Pos) {
 			if t.Obj().Pkg() != p.Types {
 				p.Instances = p.methodInstances(p.Instances, t, pos)
+			}
+			for _, m := range p.methods(t) {
+				use(m, pos)
 			}
 		})
 	}

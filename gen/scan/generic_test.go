@@ -161,3 +161,95 @@ func (plain) Make[T any]() {}
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// TestUnder looks at the files of a group: an instance that only a file behind a
+// condition uses is not found in the file of the function.
+func TestUnder(t *testing.T) {
+	const base = `package p
+
+import "github.com/gordd-project/gordd/typed"
+
+func keep[T any](r typed.RDD[T]) typed.RDD[T] { return r.Filter(func(T) bool { return true }) }
+
+func Texts[T any](r typed.RDD[T]) typed.RDD[T] { return keep(r) }
+
+func use(r typed.RDD[int]) { keep(r); hidden(r) }
+
+var first = use
+`
+	const linux = `package p
+
+import "github.com/gordd-project/gordd/typed"
+
+type event int
+
+func hidden[T any](r typed.RDD[T]) { r.Count() }
+
+func onLinux(r typed.RDD[event]) { keep(r); Texts(r) }
+
+var _ = func(r typed.RDD[[]event]) { keep(r) }
+`
+	const test = `package p
+
+import "github.com/gordd-project/gordd/typed"
+
+type row int
+
+func testIt(r typed.RDD[row], s typed.RDD[int]) { keep(r); keep(s) }
+`
+	p := scantest.Scan(t, scantest.Source{Path: "p", File: "p.go", Text: base}, scantest.Source{Path: "p", File: "p_linux.go", Text: linux},
+		scantest.Source{Path: "p", File: "p_test.go", Text: test})
+	if got, want := fmt.Sprint(p.Groups()), "[{ false} {linux false} { true}]"; got != want {
+		t.Errorf("groups %s, want %s", got, want)
+	}
+	tests := []struct {
+		group           scan.Group
+		sites, generics []string
+		instances       []string
+	}{
+		{scan.Group{}, []string{"keep Filter int"}, []string{"keep", "Texts"}, nil},
+		{scan.Group{Constraint: "linux"}, []string{"keep Filter int", "hidden Count int"}, []string{"keep", "Texts"}, []string{"Texts[p.event]", "keep[[]p.event]", "keep[p.event]"}},
+		{scan.Group{Test: true}, []string{"keep Filter int"}, []string{"keep", "Texts"}, []string{"keep[p.row]"}},
+	}
+	for _, test := range tests {
+		q := p.Under(test.group)
+		var sites, generics []string
+		for _, st := range q.Sites {
+			sites = append(sites, fmt.Sprint(st.Encl, " ", st.Op.Name, " ", st.Types["T"]))
+		}
+		for _, g := range q.Generics {
+			generics = append(generics, g.Name())
+			if g.Local {
+				t.Errorf("%+v: %s is local", test.group, g.Name())
+			}
+		}
+		if !slices.Equal(sites, test.sites) || !slices.Equal(generics, test.generics) || !slices.Equal(uses(q.Instances), test.instances) {
+			t.Errorf("%+v: got sites %q, generics %q, instances %q", test.group, sites, generics, uses(q.Instances))
+		}
+	}
+}
+
+// TestLocalGenerics has one that other packages cannot call, with a type of a
+// test.
+func TestLocalGenerics(t *testing.T) {
+	p := scantest.Scan(t, scantest.Source{Path: "p", File: "p.go", Text: `package p
+
+import "github.com/gordd-project/gordd/typed"
+
+func keep[T any](r typed.RDD[T]) typed.RDD[T] { return r.Filter(func(T) bool { return true }) }
+`}, scantest.Source{Path: "p", File: "p_test.go", Text: `package p
+
+import "github.com/gordd-project/gordd/typed"
+
+type row int
+
+func testIt(r typed.RDD[row]) { keep(r) }
+`})
+	if q := p.Under(scan.Group{}); len(q.Generics)+len(q.Instances)+len(q.Sites) > 0 {
+		t.Errorf("without the test: %v, %v, %v", q.Generics, q.Instances, q.Sites)
+	}
+	q := p.Under(scan.Group{Test: true})
+	if len(q.Generics) != 1 || !q.Generics[0].Local || len(q.Generics[0].Sites) != 1 || len(q.Sites) > 0 {
+		t.Errorf("with the test: %v, %v", q.Generics, q.Sites)
+	}
+}

@@ -117,23 +117,13 @@ func (p *Package) Sources() []*File {
 	return all
 }
 
-// Groups are the groups of the files that have operator calls, or use generic
-// functions of other packages, in order.
+// Groups are the groups of the files, in order.
 func (p *Package) Groups() []Group {
 	var all []Group
-	add := func(f *File) {
+	for _, f := range p.Sources() {
 		if !slices.Contains(all, f.Group) {
 			all = append(all, f.Group)
 		}
-	}
-	for _, st := range p.Sites {
-		add(st.File)
-	}
-	for _, in := range p.Instances {
-		add(in.File)
-	}
-	for _, g := range p.Generics {
-		add(g.File)
 	}
 	slices.SortFunc(all, Group.Compare)
 	return all
@@ -217,42 +207,48 @@ func (p *Package) Without(g Group) []*ast.File {
 }
 
 // Under gives what was found in the files that are built wherever those of a
-// group are.
+// group are. What is found in a file does not depend on those that are built
+// without it: instances of its generic functions that only they use are not
+// among Funcs.
 func (p *Package) Under(g Group) *Package {
-	in := func(f *File) bool { return f == nil || g.Implies(f.Group) }
 	q := *p
 	q.Files, q.Calls, q.Sites, q.Funcs, q.bySSA = nil, nil, nil, nil, map[*ssa.Call]*Site{}
 	q.Instances, q.Generics, q.Group = nil, nil, g
-	for _, f := range p.Files {
-		if in(p.files[p.Fset.File(f.FileStart)]) {
-			q.Files = append(q.Files, f)
+	q.in = func(f *File) bool { return g.Implies(f.Group) }
+	var groups []Group
+	for _, f := range p.Sources() {
+		if q.in(f) {
+			q.Files = append(q.Files, f.Syntax)
+			if !slices.Contains(groups, f.Group) {
+				groups = append(groups, f.Group)
+			}
 		}
 	}
 	for _, c := range p.Calls {
-		if in(c.File) {
+		if q.in(c.File) {
 			q.Calls = append(q.Calls, c)
 		}
 	}
+	own := map[*ssa.Function]bool{}
+	for _, h := range groups {
+		for _, fn := range p.functions(func(f *File) bool { return h.Implies(f.Group) }) {
+			if !fn.Pos().IsValid() || p.GroupOf(fn.Pos()) == h {
+				own[fn] = true
+			}
+		}
+	}
+	for _, fn := range p.Funcs {
+		if own[fn] {
+			q.Funcs = append(q.Funcs, fn)
+		}
+	}
 	for _, st := range p.Sites {
-		if in(st.File) {
+		if own[st.SSA.Parent()] {
 			q.Sites = append(q.Sites, st)
 			q.bySSA[st.SSA] = st
 		}
 	}
-	for _, use := range p.Instances {
-		if in(use.File) {
-			q.Instances = append(q.Instances, use)
-		}
-	}
-	for _, g := range p.Generics {
-		if in(g.File) {
-			q.Generics = append(q.Generics, g)
-		}
-	}
-	for _, fn := range p.Funcs {
-		if !fn.Pos().IsValid() || in(p.files[p.Fset.File(fn.Pos())]) {
-			q.Funcs = append(q.Funcs, fn)
-		}
-	}
+	q.findInstances()
+	q.findGenerics()
 	return &q
 }

@@ -45,8 +45,9 @@ type Package struct {
 	Funcs []*ssa.Function
 	// Sites are the calls with concrete types, in order of the source.
 	Sites []*Site
-	// Instances are the generic functions of other packages that are used with
-	// concrete types, in order of the source.
+	// Instances are the generic functions that are used with concrete types and
+	// are not among Funcs, in order of the source: those of other packages, and
+	// those of files that are built without the one that uses them.
 	Instances []Instance
 	// Generics are the generic functions that other packages may call, and
 	// those that these use, in order of the source.
@@ -55,6 +56,7 @@ type Package struct {
 	// package is looked at.
 	Group Group
 
+	in    func(*File) bool // the files that are looked at
 	files map[*token.File]*File
 	calls map[token.Pos]*Call // by opening parenthesis
 	bySSA map[*ssa.Call]*Site
@@ -111,6 +113,7 @@ type Site struct {
 func Find(in Input) *Package {
 	p := &Package{
 		Input: in,
+		in:    func(*File) bool { return true },
 		files: map[*token.File]*File{},
 		calls: map[token.Pos]*Call{},
 		bySSA: map[*ssa.Call]*Site{},
@@ -120,7 +123,7 @@ func Find(in Input) *Package {
 	}
 	p.findCalls()
 	p.findFormats()
-	p.Funcs = p.functions()
+	p.Funcs = p.functions(p.in)
 	p.Sites = p.sitesIn(p.Funcs)
 	for _, st := range p.Sites {
 		p.bySSA[st.SSA] = st

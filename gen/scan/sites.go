@@ -35,17 +35,23 @@ func (p *Package) declared() []*ssa.Function {
 	return all
 }
 
-// functions lists the package's functions with concrete types: declared ones,
-// literals, and the instances of generic ones that the package calls.
-func (p *Package) functions() []*ssa.Function {
+// functions lists the functions with concrete types of some files: declared ones,
+// literals, and the instances of generic ones that these use.
+func (p *Package) functions(in func(*File) bool) []*ssa.Function {
 	var all []*ssa.Function
 	seen := map[*ssa.Function]bool{}
 	var todo []*ssa.Function
-	add := func(fn *ssa.Function, _ token.Pos) {
-		if !seen[fn] {
-			seen[fn] = true
-			todo = append(todo, fn)
+	add := func(fn *ssa.Function, at token.Pos) {
+		if seen[fn] {
+			return
 		}
+		if at.IsValid() { // else it is the package's initialization
+			if f := p.fileOf(at); f == nil || !in(f) {
+				return
+			}
+		}
+		seen[fn] = true
+		todo = append(todo, fn)
 	}
 	for _, fn := range p.declared() {
 		add(fn, fn.Pos())
