@@ -130,7 +130,7 @@ func TestUnregisteredInstances(t *testing.T) {
 	}
 }
 
-type generic[T any] struct{ t T }
+type generic[T any] struct{ T T }
 
 func TestTypeID(t *testing.T) {
 	const here = "github.com/gordd-project/gordd/rdd."
