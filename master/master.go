@@ -60,9 +60,9 @@ type Master struct {
 	failed   chan error // why the master cannot go on
 
 	// Of the engine's loop.
-	workers   map[plan.WorkerID]*worker
-	addresses map[plan.WorkerID]string // of those that were ever attached
-	drivers   map[plan.JobID]*driverOf
+	workers map[plan.WorkerID]*worker
+	peers   map[plan.WorkerID]msg.Peer // those that were ever attached
+	drivers map[plan.JobID]*driverOf
 }
 
 // New starts a master.
@@ -72,7 +72,7 @@ func New(o Options) (*Master, error) {
 	}
 	m := &Master{o: o, log: o.Log, failed: make(chan error, 1),
 		blobs:   newBlobs(blob.New(filepath.Join(o.Dir, "blobs"), func() error { return os.MkdirAll(o.Dir, 0o700) }, blobMemory)),
-		workers: map[plan.WorkerID]*worker{}, addresses: map[plan.WorkerID]string{}, drivers: map[plan.JobID]*driverOf{}}
+		workers: map[plan.WorkerID]*worker{}, peers: map[plan.WorkerID]msg.Peer{}, drivers: map[plan.JobID]*driverOf{}}
 	c := model.Defaults(o.Cluster, 1)
 	c.Protocol, c.Journal = msg.Protocol, false
 	if o.Config != nil {

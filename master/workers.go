@@ -19,7 +19,7 @@ type worker struct {
 	inc     model.Inc
 	session model.Session
 	slots   int
-	address string // where it can be probed
+	peer    msg.Peer // as others know it; its address is where it can be probed
 	out     *outbox
 	// What the stream has sent already: of its sender alone.
 	plans map[plan.Digest]bool
@@ -42,8 +42,9 @@ func (s service) Work(st *msg.Stream) error {
 	}
 	w := &worker{id: at.Worker, inc: at.Inc, session: model.Session(s.sessions.Add(1)), slots: at.Slots, out: newOutbox(),
 		plans: map[plan.Digest]bool{}, jobs: map[plan.JobID]bool{}}
+	w.peer = msg.Peer{Worker: at.Worker, Machine: at.Machine}
 	if len(at.Addresses) > 0 {
-		w.address = at.Addresses[0]
+		w.peer.Address = at.Addresses[0]
 	}
 	from := model.From{Cluster: s.o.Cluster, Protocol: msg.Protocol, Term: at.Term, Worker: w.id, Inc: w.inc, Session: w.session}
 	at.From = from
@@ -83,13 +84,13 @@ func (s service) Work(st *msg.Stream) error {
 
 // introduce tells the workers of each other. It is called from the loop.
 func (m *Master) introduce(w *worker) {
-	m.workers[w.id], m.addresses[w.id] = w, w.address
-	for id, address := range m.addresses {
-		w.out.put(msg.Peer{Worker: id, Address: address})
+	m.workers[w.id], m.peers[w.id] = w, w.peer
+	for _, peer := range m.peers {
+		w.out.put(peer)
 	}
 	for _, other := range m.workers {
 		if other != w {
-			other.out.put(msg.Peer{Worker: w.id, Address: w.address})
+			other.out.put(w.peer)
 		}
 	}
 }
@@ -237,7 +238,7 @@ const probeWait = 400 * time.Millisecond
 // probe asks whether a worker's process is there. For now a process that takes
 // a connection counts as the one that was asked for, until it attaches anew.
 func (m *Master) probe(c model.Probe) {
-	address := m.addresses[c.Worker]
+	address := m.peers[c.Worker].Address
 	m.engine.Background(func() {
 		m.engine.Send(model.ProbeResult{Worker: c.Worker, Inc: c.Inc, No: c.No, Answer: knock(address)})
 	})

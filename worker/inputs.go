@@ -12,32 +12,33 @@ import (
 
 	"github.com/gordd-project/gordd/internal/agent"
 	"github.com/gordd-project/gordd/internal/engine/work"
+	"github.com/gordd-project/gordd/internal/msg"
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/rdd/plan"
 	"github.com/gordd-project/gordd/shuffle"
 	"github.com/gordd-project/gordd/worker/transfer"
 )
 
-// peers are the addresses of other workers.
+// peers are the other workers.
 type peers struct {
 	mu sync.Mutex
-	m  map[plan.WorkerID]string
+	m  map[plan.WorkerID]msg.Peer
 }
 
-func (p *peers) set(id plan.WorkerID, address string) {
+func (p *peers) set(peer msg.Peer) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.m[id] = address
+	p.m[peer.Worker] = peer
 }
 
-func (p *peers) get(id plan.WorkerID) string {
+func (p *peers) get(id plan.WorkerID) msg.Peer {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.m[id]
 }
 
 // inputs makes parts in files of this machine of what a task reads of shuffles:
-// those of this worker's own outputs as they are, those of others fetched.
+// those of workers of this machine as they are, those of others fetched.
 func (w *Worker) inputs(ctx context.Context, l *work.Launch, t *plan.Task, in []agent.Input) (done func(), f *plan.Failure) {
 	g := &gathering{w: w, job: l.Action.Job, dir: t.Scratch}
 	t.Inputs = nil
@@ -105,8 +106,12 @@ func (g *gathering) shuffle(ctx context.Context, in agent.Input, read plan.Shuff
 		if parts[i].Input().Bytes() == 0 {
 			continue
 		}
+		peer := g.w.peers.get(o.Worker)
+		if g.w.o.Machine != "" && peer.Machine == g.w.o.Machine && readable(parts[i]) {
+			continue
+		}
 		away = append(away, i)
-		sources = append(sources, transfer.Source{Attempt: o.Attempt, Worker: o.Worker, Store: o.Store, Addr: g.w.peers.get(o.Worker),
+		sources = append(sources, transfer.Source{Attempt: o.Attempt, Worker: o.Worker, Store: o.Store, Addr: peer.Address,
 			Shuffle: out.Shuffle, Size: parts[i].Input().Bytes()})
 	}
 	if len(away) == 0 {
@@ -118,6 +123,22 @@ func (g *gathering) shuffle(ctx context.Context, in agent.Input, read plan.Shuff
 	}
 	g.fetches = append(g.fetches, fetch)
 	return parts, g.collect(fetch, in, away, parts)
+}
+
+// readable says whether a part that another worker of this machine names can be
+// read as a file. Who reads it checks that it is what the task asks for, as with a
+// file of this worker's own.
+func readable(p shuffle.Part) bool {
+	end := int64(0)
+	for _, r := range p.Ranges {
+		end = max(end, r[1])
+	}
+	info, err := os.Lstat(p.Path) // before it is opened: a pipe would wait for its writer
+	if err != nil || !info.Mode().IsRegular() || info.Size() < end {
+		return false
+	}
+	f, err := os.Open(p.Path)
+	return err == nil && f.Close() == nil
 }
 
 // collect puts what is fetched where an executor can open it: into one file for

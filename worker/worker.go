@@ -39,6 +39,9 @@ type Options struct {
 	Memory int64
 	Hosts  []string
 	Rack   string
+	// Machine is equal for workers that see the same files, as machine.Host has it:
+	// they read each other's outputs where they are. With "" all are fetched.
+	Machine string
 	// Tickets are those by which workers know each other; nil lets everybody read
 	// who reaches Data.
 	Tickets transfer.Tickets
@@ -104,7 +107,7 @@ func New(o Options) (*Worker, error) {
 	w.blobs = newBlobs(filepath.Join(o.Dir, "blobs"), w.download)
 	w.store = newStore()
 	w.execs.init(w)
-	w.peers.m = map[plan.WorkerID]string{}
+	w.peers.m = map[plan.WorkerID]msg.Peer{}
 	w.server = transfer.NewServer(transfer.ServerOptions{Store: w.store, Tickets: o.Tickets, Logger: o.Log})
 	w.fetch = transfer.NewFetcher(transfer.Options{Scratch: filepath.Join(o.Dir, "fetched"), Tickets: o.Tickets, Logger: o.Log})
 	w.from = model.From{Protocol: msg.Protocol, Worker: o.ID, Inc: w.inc}
@@ -158,7 +161,7 @@ func (w *Worker) call(f func()) {
 
 // inventory is what the worker holds, for a new stream.
 func (w *Worker) inventory() model.Attach {
-	at := model.Attach{From: w.from, Store: w.o.Store, Addresses: []string{w.o.Data.Addr().String()}, Hosts: w.o.Hosts, Rack: w.o.Rack,
+	at := model.Attach{From: w.from, Store: w.o.Store, Addresses: []string{w.o.Data.Addr().String()}, Hosts: w.o.Hosts, Rack: w.o.Rack, Machine: w.o.Machine,
 		Slots: w.o.Slots, Memory: w.o.Memory, OS: runtime.GOOS, Arch: runtime.GOARCH}
 	at.Inventory.Running = w.agent.Running()
 	for _, ev := range w.reports {
@@ -189,7 +192,7 @@ func (w *Worker) heed(m any) error {
 			w.o.Attached()
 		}
 	case msg.Peer:
-		w.peers.set(m.Worker, m.Address)
+		w.peers.set(m)
 	case msg.Plan:
 		p, err := work.Received(m.Digest, m.Encoded)
 		if err != nil {

@@ -229,7 +229,7 @@ func (o *workerOptions) run(c *cobra.Command) (err error) {
 		return err
 	}
 	w, err := worker.New(worker.Options{ID: plan.WorkerID(o.name), Store: model.StoreID(o.name), Master: o.join, Dial: to.dial, Tickets: to.tickets,
-		Data: data, Dir: dir, Slots: o.slots, Memory: int64(o.memory), Hosts: []string{host, "localhost"}, Log: memberLog(o.verbose),
+		Data: data, Dir: dir, Slots: o.slots, Memory: int64(o.memory), Hosts: []string{host, "localhost"}, Machine: machine.Host(), Log: memberLog(o.verbose),
 		Attached: func() { fmt.Printf("READY worker=%s\n", o.name) }})
 	if err != nil {
 		return err

@@ -48,10 +48,11 @@ type (
 		Term    model.Term
 		Session model.Session
 	}
-	// Peer says where another worker serves what it has.
+	// Peer says where another worker serves what it has, and where its files are.
 	Peer struct {
 		Worker  plan.WorkerID
 		Address string
+		Machine string // as its Attach has it
 	}
 	// Refused ends a stream that cannot be: the reason is for people.
 	Refused struct {

@@ -112,7 +112,8 @@ func startCluster(t *testing.T, workers, slots int) *cluster {
 	return c
 }
 
-// add starts one more worker.
+// add starts one more worker. Every other one reads the files of its like, and
+// fetches from the rest.
 func (c *cluster) add(slots int) {
 	c.t.Helper()
 	data, err := net.Listen("tcp", "127.0.0.1:0")
@@ -122,7 +123,7 @@ func (c *cluster) add(slots int) {
 	name := fmt.Sprint("w", c.made)
 	c.made++
 	w, err := worker.New(worker.Options{ID: plan.WorkerID(name), Store: model.StoreID("s-" + name), Master: c.address, Data: data, Dir: c.t.TempDir(),
-		Slots: slots, Memory: 64 << 20, Hosts: []string{name}, Log: c.log,
+		Slots: slots, Memory: 64 << 20, Hosts: []string{name}, Machine: fmt.Sprint("m", c.made%2), Log: c.log,
 		Dial: []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())}})
 	if err != nil {
 		c.t.Fatal(err)

@@ -137,6 +137,7 @@ type (
 		Store     StoreID
 		Addresses []string
 		Hosts     []string // every name a block may call it by; the first is its own
+		Machine   string   // equal for workers that see the same files; "": nobody does
 		Rack      string
 		Slots     int
 		Memory    int64
