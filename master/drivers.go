@@ -38,13 +38,20 @@ func (s service) Drive(st *msg.Stream) error {
 	if err := s.check(&open); err != nil {
 		return refuse(st, "%w", err)
 	}
-	d := &jobDriver{m: s.Master, job: newJobID(), session: model.Session(s.sessions.Add(1)), out: newOutbox(), ended: make(chan struct{})}
+	id, detached := s.detached.claim(open.Key)
+	if !detached {
+		id = newJobID()
+	}
+	d := &jobDriver{m: s.Master, job: id, session: model.Session(s.sessions.Add(1)), out: newOutbox(), ended: make(chan struct{})}
 	s.blobs.open(msg.Job{ID: d.job, Name: open.Name, Binary: open.Binary, Args: open.Args, Env: open.Env, Memory: open.Memory})
 	accepted := make(chan *model.Cause, 1)
-	d.accept(accepted, &open)
+	d.accept(accepted, &open, detached)
 	if cause := <-accepted; cause != nil {
 		s.leave(d)
 		return refuse(st, "%w", cause)
+	}
+	if detached {
+		s.detached.opened(open.Key, msg.Opened{Job: d.job, Slots: int(s.slots.Load())})
 	}
 	s.log.Info("job accepted", "job", string(d.job), "name", open.Name, "user", open.User)
 	d.out.put(msg.Opened{Job: d.job, Slots: int(s.slots.Load())})
@@ -86,11 +93,11 @@ func (s service) check(o *msg.Open) error {
 }
 
 // accept hands the job to the scheduler, whose answer comes to Replied.
-func (d *jobDriver) accept(accepted chan *model.Cause, o *msg.Open) {
+func (d *jobDriver) accept(accepted chan *model.Cause, o *msg.Open, detached bool) {
 	d.m.engine.Call(func() model.Event {
 		d.m.drivers[d.job] = &driverOf{jobDriver: d, accepted: accepted}
 		return model.SubmitJob{Request: 1, Job: d.job, Key: string(d.job), Name: o.Name, User: o.User, Pool: o.Pool, Priority: o.Priority,
-			Binary: o.Binary, Session: d.session,
+			Binary: o.Binary, Session: d.session, Detached: detached,
 			Limits: model.Limits{Slots: o.Slots, MaxFailures: o.Failures}}
 	})
 }

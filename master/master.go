@@ -55,6 +55,7 @@ type Master struct {
 
 	sessions atomic.Uint64 // of workers and drivers, rising
 	renewals *renewals
+	detached detached
 	slots    atomic.Int64 // of the workers that are attached
 	calls    sync.WaitGroup
 	failed   chan error // why the master cannot go on

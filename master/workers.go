@@ -19,6 +19,7 @@ type worker struct {
 	inc     model.Inc
 	session model.Session
 	slots   int
+	drivers int      // that it runs
 	peer    msg.Peer // as others know it; its address is where it can be probed
 	out     *outbox
 	// What the stream has sent already: of its sender alone.
@@ -77,6 +78,7 @@ func (s service) Work(st *msg.Stream) error {
 		}
 		return model.StreamDown{Worker: w.id, Inc: w.inc, Session: w.session, Cause: cause}
 	})
+	s.detached.workerGone(w.id)
 	s.log.Info("worker stream ended", "worker", string(w.id), "session", uint64(w.session), "cause", cause)
 	<-sent
 	return err
@@ -104,6 +106,10 @@ func (s service) hear(st *msg.Stream, w *worker, from model.From) error {
 		}
 		if r, ok := m.(msg.Renewal); ok {
 			s.renewals.add(model.Renewal{Worker: w.id, Inc: w.inc, Session: w.session, SentAt: r.SentAt, Heard: r.Heard})
+			continue
+		}
+		if e, ok := m.(msg.DriverEnded); ok {
+			s.driverEnded(w, e)
 			continue
 		}
 		ev, err := stamped(m, from)

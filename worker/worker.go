@@ -70,8 +70,9 @@ type Worker struct {
 	tasks sync.WaitGroup // everything that Close waits for
 	heard atomic.Int64   // when the last lease came, by the worker's clock
 
-	execs executors
-	peers peers
+	execs   executors
+	drivers drivers
+	peers   peers
 
 	// Of the loop.
 	from    model.From
@@ -107,6 +108,7 @@ func New(o Options) (*Worker, error) {
 	w.blobs = newBlobs(filepath.Join(o.Dir, "blobs"), w.download)
 	w.store = newStore()
 	w.execs.init(w)
+	w.drivers.w, w.drivers.all = w, map[string]chan os.Signal{}
 	w.peers.m = map[plan.WorkerID]msg.Peer{}
 	w.server = transfer.NewServer(transfer.ServerOptions{Store: w.store, Tickets: o.Tickets, Logger: o.Log})
 	w.fetch = transfer.NewFetcher(transfer.Options{Scratch: filepath.Join(o.Dir, "fetched"), Tickets: o.Tickets, Logger: o.Log})
@@ -126,6 +128,7 @@ func New(o Options) (*Worker, error) {
 // Close ends the worker and its executors. What its store holds is lost to the
 // cluster.
 func (w *Worker) Close() error {
+	w.drivers.close()
 	err := w.agent.Close(errClosed)
 	w.execs.close()
 	w.stop()
@@ -207,6 +210,8 @@ func (w *Worker) heed(m any) error {
 		w.execs.start(m, w.jobs[m.Job])
 	case model.StopExec:
 		w.execs.stop(m)
+	case msg.StartDriver:
+		w.drivers.start(m)
 	case model.Ack:
 		w.acknowledged(m)
 		w.agent.CarryOut([]model.Command{m})

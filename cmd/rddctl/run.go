@@ -6,16 +6,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"sync"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/gordd-project/gordd/internal/launch"
 	"github.com/gordd-project/gordd/internal/show"
-	"github.com/gordd-project/gordd/internal/tally"
 	"github.com/gordd-project/gordd/internal/wire"
-	"github.com/gordd-project/gordd/rdd/plan"
 )
 
 // runOptions are run's flags.
@@ -66,13 +63,13 @@ func (o *runOptions) run(c *cobra.Command, arg string, args []string) (err error
 		return err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
-	w := &watcher{progress: o.progress(os.Stderr)}
+	w := show.NewWatch(o.progress(os.Stderr))
 	r := launch.Run{
 		Args: args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Watcher: w,
 		Options: wire.Options{Cores: o.cores, Memory: int64(o.memory), MaxResult: int64(o.maxResult), Scratch: o.scratch, Fresh: true},
 	}
 	out, err := r.Do(c.Context(), p)
-	w.progress.Close()
+	w.Close()
 	if err == nil {
 		err = o.sum(w, out)
 	}
@@ -94,21 +91,20 @@ func (o *runOptions) progress(out *os.File) show.Progress {
 }
 
 // sum prints and writes the summary.
-func (o *runOptions) sum(w *watcher, out launch.Outcome) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+func (o *runOptions) sum(w *show.Watch, out launch.Outcome) error {
+	sum := w.Sum()
 	if !o.quiet {
 		switch {
-		case w.sum.Actions > 0:
-			w.progress.Println(w.sum.Summary())
+		case sum.Actions > 0:
+			w.Println(sum.Summary())
 		case !out.Typed && out.Code == 0:
-			w.progress.Println("the program did not call typed.Main: there is nothing to sum up")
+			w.Println("the program did not call typed.Main: there is nothing to sum up")
 		}
 	}
 	if o.summary == "" {
 		return nil
 	}
-	b, err := json.MarshalIndent(w.sum, "", "\t")
+	b, err := json.MarshalIndent(sum, "", "\t")
 	if err != nil {
 		return err
 	}
@@ -117,27 +113,3 @@ func (o *runOptions) sum(w *watcher, out launch.Outcome) error {
 	}
 	return nil
 }
-
-// watcher shows what a running program does, and adds it up.
-type watcher struct {
-	progress show.Progress
-
-	mu  sync.Mutex
-	sum tally.Tally
-}
-
-// Status is launch.Watcher's.
-func (w *watcher) Status(s *plan.ActionStatus) {
-	w.progress.Status(s)
-	if s.State.Ended() {
-		w.mu.Lock()
-		w.sum.Add(tally.Of(s))
-		w.mu.Unlock()
-	}
-}
-
-// Notice is launch.Watcher's.
-func (w *watcher) Notice(program, text string) { w.progress.Println(program + ": " + text) }
-
-// Explained is launch.Watcher's: nobody asked for it.
-func (w *watcher) Explained(*wire.Explained) {}

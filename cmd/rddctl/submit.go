@@ -1,17 +1,21 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"os/user"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
 
 	"github.com/gordd-project/gordd/internal/launch"
 	"github.com/gordd-project/gordd/internal/msg"
+	"github.com/gordd-project/gordd/internal/show"
 	"github.com/gordd-project/gordd/internal/submit"
 	"github.com/gordd-project/gordd/internal/wire"
 	"github.com/gordd-project/gordd/worker/transfer"
@@ -23,6 +27,7 @@ type submitOptions struct {
 	master, name string
 	env          []string
 	failures     int
+	detach       bool
 }
 
 func submitCommand() *cobra.Command {
@@ -33,6 +38,11 @@ func submitCommand() *cobra.Command {
 		Long: `Submit builds a program, uploads it to the master, and runs it as a driver on this
 machine: its pipelines run on the cluster's workers. Progress and a summary are
 shown as by rddctl run; the program's own output is its own. Ctrl-C cancels the
+job.
+
+With --detach a worker runs the program, and rddctl ends once the job is open: it
+prints its id. The program's output is in that worker's log of the job. It runs in
+a directory of its own, so give it absolute paths; when its worker ends, so does the
 job.
 
 The workers run the code that rddgen generated: a package that was not generated,
@@ -47,6 +57,7 @@ or whose code changed since, is refused.`,
 	f.StringVar(&o.name, "name", "", "the job's name (default the program's)")
 	f.StringArrayVar(&o.env, "env", nil, "a variable of the environment that executors get, NAME or NAME=VALUE")
 	f.IntVar(&o.failures, "max-failures", 0, "how often a task may fail before the job does (default 4)")
+	f.BoolVarP(&o.detach, "detach", "d", false, "have a worker run the program, and print the job's id once it is open")
 	f.Var(&o.memory, "memory", "budget of the job's process in each worker (default the worker's)")
 	f.Var(&o.maxResult, "max-result", "the most that an action brings to the program (default 1GiB)")
 	f.BoolVar(&o.generate, "generate", false, "generate the package's code first, as rddgen does")
@@ -87,23 +98,51 @@ func (o *submitOptions) run(c *cobra.Command, arg string, args []string) (err er
 	defer func() { err = errors.Join(err, conn.Close()) }()
 	fetch := transfer.NewFetcher(transfer.Options{Scratch: scratch, Tickets: to.tickets})
 	defer fetch.Close()
-	job := submit.New(c.Context(), submit.Options{Conn: conn, Program: p.Path, Scratch: scratch, Fetch: fetch,
-		Open: msg.Open{Name: o.name, User: userName(), Args: args, Env: env, Memory: int64(o.memory), Failures: o.failures}})
+	so := submit.Options{Conn: conn, Program: p.Path, Scratch: scratch, Fetch: fetch,
+		Open: msg.Open{Name: o.name, User: userName(), Args: args, Env: env, Memory: int64(o.memory), Failures: o.failures}}
+	if o.detach {
+		return o.leave(c.Context(), so)
+	}
+	job := submit.New(c.Context(), so)
 	defer job.Close()
-	w := &watcher{progress: o.progress(os.Stderr)}
+	w := show.NewWatch(o.progress(os.Stderr))
 	r := launch.Run{
 		Cluster: job, Args: args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Watcher: w,
 		Options: wire.Options{MaxResult: int64(o.maxResult), Fresh: true},
 	}
 	out, err := r.Do(c.Context(), p)
-	w.progress.Close()
+	w.Close()
 	if err != nil {
-		return &launch.Error{Code: codeNoCluster, Err: err}
+		return clusterError(err)
 	}
 	if err = o.sum(w, out); err == nil && out.Code != 0 {
 		err = ended(out.Code)
 	}
 	return err
+}
+
+// leave has the job run by the cluster alone.
+func (o *submitOptions) leave(ctx context.Context, so submit.Options) error {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	opened, err := submit.Detach(ctx, so, int64(o.maxResult))
+	switch {
+	case ctx.Err() != nil:
+		return ended(130)
+	case err != nil:
+		return clusterError(err)
+	}
+	fmt.Println(opened.Job)
+	return nil
+}
+
+// clusterError tells a cluster that was not reached from one that refused the job.
+func clusterError(err error) error {
+	code := codeNoCluster
+	if refused := (*submit.RefusedError)(nil); errors.As(err, &refused) {
+		code = 1
+	}
+	return &launch.Error{Code: code, Err: err}
 }
 
 // environment gives the variables that executors get.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -47,6 +48,15 @@ type Run struct {
 	Stdout  *os.File
 	Stderr  *os.File
 	Watcher Watcher
+
+	// Dir is where the program runs, Env its environment, and Attributes how its
+	// process is made; the defaults are this process's.
+	Dir        string
+	Env        []string
+	Attributes *syscall.SysProcAttr
+	// Interrupts are passed on to the program; nil stands for those of this process.
+	// The first asks it to end, the second leaves it no time.
+	Interrupts <-chan os.Signal
 }
 
 // Outcome is how a program ended.
@@ -62,8 +72,7 @@ const lastWords = time.Second
 // killed. One under typed.Main ends by itself long before.
 const stubborn = 5 * time.Second
 
-// Do runs the program to its end. Interrupts of this process are passed on: the
-// first asks the program to end, the second leaves it no time.
+// Do runs the program to its end.
 func (r *Run) Do(ctx context.Context, p *Program) (Outcome, error) {
 	conn, theirs, err := wire.Pair()
 	if err != nil {
@@ -73,11 +82,20 @@ func (r *Run) Do(ctx context.Context, p *Program) (Outcome, error) {
 	cmd := exec.CommandContext(ctx, p.Path, r.Args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = r.Stdin, r.Stdout, r.Stderr
 	cmd.ExtraFiles = []*os.File{theirs}
-	cmd.Env = append(os.Environ(), wire.EnvVar+"=3")
+	cmd.Dir, cmd.SysProcAttr = r.Dir, r.Attributes
+	env := r.Env
+	if env == nil {
+		env = os.Environ()
+	}
+	cmd.Env = append(slices.Clip(env), wire.EnvVar+"=3")
 	c := &child{run: r, cmd: cmd, conn: conn}
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(signals)
+	signals := r.Interrupts
+	if signals == nil {
+		own := make(chan os.Signal, 4)
+		signal.Notify(own, os.Interrupt, syscall.SIGTERM)
+		defer signal.Stop(own)
+		signals = own
+	}
 	err = errors.Join(cmd.Start(), theirs.Close())
 	if err != nil {
 		return Outcome{}, &Error{Code: CodeUsage, Err: fmt.Errorf("start %s: %w", p.Path, err)}

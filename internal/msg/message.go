@@ -79,6 +79,25 @@ type (
 		Job   plan.JobID
 		Slots int // of the cluster, at the moment
 	}
+	// Detach asks the master to have a job's driver run by a worker. The answer is
+	// Opened once that driver has opened the job, or Refused.
+	Detach struct {
+		Open      Open
+		MaxResult int64
+	}
+	// StartDriver tells a worker to run a driver, which opens its job with the key.
+	StartDriver struct {
+		Key    string
+		Job    plan.JobID
+		Detach Detach
+	}
+	// DriverEnded tells the master how a driver of a worker's ended.
+	DriverEnded struct {
+		Key  string
+		Code int
+		Why  string // it was none of the program's doing
+		Tail string // what it wrote last
+	}
 	// BlobHead begins a blob that is put or got.
 	BlobHead struct {
 		Job    plan.JobID // that holds it; none: it is a program
@@ -155,6 +174,10 @@ const (
 	kindBlobHead
 	kindBlobPart
 	kindBlobDone
+
+	kindDetachJob
+	kindStartDriver
+	kindDriverEnded
 )
 
 // table has the form of each message.
@@ -215,6 +238,10 @@ var table = forms.NewTable(
 	forms.Value(kindBlobHead, func(m *BlobHead) bool { return m.Size >= 0 }),
 	forms.Value[BlobPart](kindBlobPart, nil),
 	forms.Value[BlobDone](kindBlobDone, nil),
+
+	forms.Value[Detach](kindDetachJob, nil),
+	forms.Value[StartDriver](kindStartDriver, nil),
+	forms.Value[DriverEnded](kindDriverEnded, nil),
 )
 
 func goodAttempt(a model.AttemptID) bool {

@@ -30,6 +30,7 @@ func (s answers) Work(st *Stream) error    { return s.work(st) }
 func (s answers) Drive(st *Stream) error   { return errors.New("nobody drives") }
 func (s answers) PutBlob(st *Stream) error { return s.put(st) }
 func (s answers) GetBlob(st *Stream) error { return s.get(st) }
+func (s answers) Detach(st *Stream) error  { return errors.New("nobody detaches") }
 
 // dial starts a server and connects to it.
 func dial(t *testing.T, s answers, token string) *grpc.ClientConn {

@@ -27,6 +27,7 @@ const (
 	MethodDrive   = "/" + service + "/Drive"
 	MethodPutBlob = "/" + service + "/PutBlob"
 	MethodGetBlob = "/" + service + "/GetBlob"
+	MethodDetach  = "/" + service + "/Detach"
 )
 
 // Server answers the calls. Each method owns the stream until it returns.
@@ -35,6 +36,7 @@ type Server interface {
 	Drive(*Stream) error
 	PutBlob(*Stream) error
 	GetBlob(*Stream) error
+	Detach(*Stream) error
 }
 
 // ServerOptions are those that every server of the service has.
@@ -49,7 +51,7 @@ func Register(to *grpc.Server, s Server) {
 			Handler: func(srv any, st grpc.ServerStream) error { return f(srv.(Server), &Stream{s: st}) }}
 	}
 	to.RegisterService(&grpc.ServiceDesc{ServiceName: service, HandlerType: (*Server)(nil), Streams: []grpc.StreamDesc{
-		method("Work", Server.Work), method("Drive", Server.Drive), method("PutBlob", Server.PutBlob), method("GetBlob", Server.GetBlob),
+		method("Work", Server.Work), method("Drive", Server.Drive), method("PutBlob", Server.PutBlob), method("GetBlob", Server.GetBlob), method("Detach", Server.Detach),
 	}}, s)
 }
 

@@ -89,6 +89,23 @@ func (j *Job) Join(send func(wire.Message) error) error {
 	return send(&wire.Joined{Job: opened.Job, Slots: opened.Slots})
 }
 
+// Detach uploads the program where that is new to the cluster, and has a worker run
+// it. The job is open when it returns.
+func Detach(ctx context.Context, o Options, maxResult int64) (opened msg.Opened, err error) {
+	j := New(ctx, o)
+	defer j.Close()
+	if o.Open.Binary, err = j.upload(); err != nil {
+		return opened, fmt.Errorf("upload %s: %w", filepath.Base(o.Program), err)
+	}
+	o.Open.Protocol = msg.Protocol
+	return call(ctx, o.Conn, msg.MethodDetach, func(st *msg.Stream) (opened msg.Opened, err error) {
+		if err := st.Send(msg.Detach{Open: o.Open, MaxResult: maxResult}); err != nil {
+			return opened, err
+		}
+		return receiveOpened(st)
+	})
+}
+
 func (j *Job) open(program plan.Digest) (opened msg.Opened, st *msg.Stream, err error) {
 	if st, err = msg.Dial(j.ctx, j.o.Conn, msg.MethodDrive); err != nil {
 		return opened, nil, err
@@ -98,17 +115,28 @@ func (j *Job) open(program plan.Digest) (opened msg.Opened, st *msg.Stream, err 
 	if err := st.Send(o); err != nil {
 		return opened, nil, err
 	}
+	opened, err = receiveOpened(st)
+	return opened, st, err
+}
+
+// RefusedError is a master's reason for not taking a job.
+type RefusedError struct{ Why string }
+
+// Error is the reason.
+func (e *RefusedError) Error() string { return e.Why }
+
+func receiveOpened(st *msg.Stream) (opened msg.Opened, err error) {
 	m, err := st.Receive()
 	if err != nil {
-		return opened, nil, err
+		return opened, err
 	}
 	switch m := m.(type) {
 	case msg.Opened:
-		return m, st, nil
+		return m, nil
 	case msg.Refused:
-		return opened, nil, errors.New(m.Why)
+		return opened, &RefusedError{Why: m.Why}
 	}
-	return opened, nil, fmt.Errorf("the master says %T", m)
+	return opened, fmt.Errorf("the master says %T", m)
 }
 
 // upload gives the master the program, unless it has it.

@@ -5,9 +5,9 @@ import (
 	"syscall"
 )
 
-// attributes puts the process into a group of its own, which a terminal's Ctrl-C
+// Attributes puts the process into a group of its own, which a terminal's Ctrl-C
 // does not reach, and lets the system kill it when the agent dies.
-func attributes() *syscall.SysProcAttr {
+func Attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 

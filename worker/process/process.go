@@ -82,7 +82,7 @@ func Start(ctx context.Context, o Options) (*Process, error) {
 	p.cmd = exec.Command(o.Path, o.Args...)
 	p.cmd.Dir, p.cmd.Env = o.Dir, append(o.Env, wire.EnvVar+"=3")
 	p.cmd.ExtraFiles = []*os.File{theirs}
-	p.cmd.SysProcAttr = attributes()
+	p.cmd.SysProcAttr = Attributes()
 	p.tail.to = o.Log
 	p.cmd.Stderr = p.tail
 	if o.Log != nil {
