@@ -423,14 +423,16 @@ func (x *worker) readBlock(w *World, st *stage, a *attempt) bool {
 // fetch gets one input from where the worker believes it to be.
 func (x *worker) fetch(w *World, a *attempt, up *stage, m int) (uint64, *model.TaskFailed) {
 	o, ok := x.locs[locKey{a.id.Stage.Job, up.key}][m]
-	bad := &model.TaskFailed{Class: model.Fetch, Message: "fetch", Source: &model.FetchSource{Key: up.key, Map: m, Attempt: o.Attempt, Store: o.Store}}
+	bad := func(cause model.FetchCause) *model.TaskFailed {
+		return &model.TaskFailed{Class: model.Fetch, Message: "fetch", Source: &model.FetchSource{Key: up.key, Map: m, Attempt: o.Attempt, Store: o.Store, Cause: cause}}
+	}
 	if !ok {
-		bad.Source.Cause = model.FetchMissing
-		return 0, bad
+		return 0, bad(model.FetchMissing)
 	}
 	if up.kind == model.ValueStage {
 		return word(o.Output), nil
 	}
+	var cause model.FetchCause
 	for _, y := range w.workers {
 		if y.id != o.Worker {
 			continue
@@ -438,16 +440,16 @@ func (x *worker) fetch(w *World, a *attempt, up *stage, m int) (uint64, *model.T
 		got, has := y.store[o.Attempt]
 		switch {
 		case !y.up:
-			bad.Source.Cause = model.FetchRefused
+			cause = model.FetchRefused
 		case y != x && (y.cut && x.cut || w.flaky(x, y)):
-			bad.Source.Cause = model.FetchTimeout
+			cause = model.FetchTimeout
 		case !has:
-			bad.Source.Cause = model.FetchMissing
+			cause = model.FetchMissing
 		default:
 			return word(got.Output), nil
 		}
 	}
-	return 0, bad
+	return 0, bad(cause)
 }
 
 // flaky is a link that does not work now and then, for a while.
