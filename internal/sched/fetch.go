@@ -149,12 +149,13 @@ func (s *Scheduler) banEdge(r fetchReport, owner *worker) {
 		}
 	}
 	why := "worker " + string(s.workers[r.at].id) + " cannot read from " + string(owner.id)
+	// Also when the outputs go: what replaces them may be made by the same owner.
+	s.bans = append(s.bans, ban{r.at, int32(owner.idx), r.st, s.now, s.now.Add(s.cfg.EdgeBan)})
+	s.after(s.now.Add(s.cfg.EdgeBan), timer{kind: timerBan})
 	if hosts >= 2 {
 		s.loseFrom(r.st, owner, why+", nor can others", owner.drain == nil)
 		return
 	}
-	s.bans = append(s.bans, ban{r.at, int32(owner.idx), r.st, s.now, s.now.Add(s.cfg.EdgeBan)})
-	s.after(s.now.Add(s.cfg.EdgeBan), timer{kind: timerBan})
 	if owner.drain == nil { // one that is drained goes anyway (R39)
 		s.episode(r.reader, why)
 	}

@@ -58,7 +58,6 @@ func (s *Scheduler) unfinish(st *stage, i int) []*stage {
 	for _, e := range st.children {
 		if e.kind == model.Narrow && e.st.sized && e.st.tasks[i].counted {
 			if e.st.tasks[i].state == model.TaskPending && !slices.Contains(readers, e.st) {
-				e.st.try++
 				readers = append(readers, e.st)
 			}
 			s.recountLater(e.st, i)
@@ -117,7 +116,12 @@ func (s *Scheduler) loseSome(st *stage, lost []int, why string, alive bool) {
 		if s.cfg.Journal {
 			s.record(model.OutputGone{Stage: st.id, Partition: i, Why: why}, false)
 		}
-		readers = append(readers, s.unfinish(st, i)...)
+		for _, r := range s.unfinish(st, i) {
+			if !slices.Contains(readers, r) {
+				r.try++
+				readers = append(readers, r)
+			}
+		}
 	}
 	if st.class == model.Indeterminate {
 		s.mark(st)

@@ -820,6 +820,30 @@ func TestR44NoProgressEnds(t *testing.T) {
 	t.Error("goes on for ever")
 }
 
+// One loss is one episode, also for a reader that reads each output by itself.
+func TestR44OneLossIsOneEpisode(t *testing.T) {
+	r := newRig(t, nil)
+	r.attach(1, "w1", "w2", "w3")
+	target := result("r")
+	target.Parents = []model.Parent{{Key: "m", Edge: model.Narrow}}
+	r.action(1, model.Sink{}, map[plan.StageKey]int{"m": 30, "r": 30}, mapStage("m"), target)
+	r.finish("m")
+	before := r.stageView("r").Try
+	m, owner := r.s.jobs["j"].shared["m"], r.s.byID["w1"]
+	held := m.outs.Held(owner.idx)
+	if held < 4 {
+		t.Fatalf("%d outputs are on w1", held)
+	}
+	r.s.loseFrom(m, owner, "worker w2 cannot read from w1, nor can others", true)
+	if got := r.s.jobs["j"].stages[1].noProgress; got != 1 {
+		t.Errorf("%d outputs lost at once count as %d episodes", held, got)
+	}
+	if got := r.stageView("r").Try; got != before+1 {
+		t.Errorf("try %d became %d", before, got)
+	}
+	none[model.ActionEnd](r)
+}
+
 func TestR50R51IndeterminateLoss(t *testing.T) {
 	for _, tt := range []struct {
 		name string

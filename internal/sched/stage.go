@@ -297,7 +297,6 @@ func (s *Scheduler) incomplete(st *stage) (readers []*stage) {
 		}
 		if e.st.blocked++; e.st.blocked == 1 {
 			if e.st.active > 0 && e.st.sized {
-				e.st.try++
 				readers = append(readers, e.st)
 			}
 			s.reviewAll(e.st)
