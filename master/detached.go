@@ -39,14 +39,14 @@ func (d *detached) add(key string, s *starting) {
 	d.all[key] = s
 }
 
-// claim gives the job that a driver may open by its key.
-func (d *detached) claim(key string) (plan.JobID, bool) {
+// claim gives the job that a driver may open by its key, and the worker that runs it.
+func (d *detached) claim(key string) (plan.JobID, plan.WorkerID, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if s := d.all[key]; s != nil {
-		return s.job, true
+		return s.job, s.worker, true
 	}
-	return "", false
+	return "", "", false
 }
 
 // opened takes what became of a driver: msg.Opened, or an error.

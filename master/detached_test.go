@@ -12,7 +12,7 @@ import (
 // the loss of its worker.
 func TestDetached(t *testing.T) {
 	var d detached
-	if _, ok := d.claim(""); ok {
+	if _, _, ok := d.claim(""); ok {
 		t.Error("a driver without a key was taken for a detached one")
 	}
 	a, b, c := &starting{job: "ja", worker: "w1", opened: make(chan any, 1)}, &starting{job: "jb", worker: "w1", opened: make(chan any, 1)},
@@ -20,7 +20,7 @@ func TestDetached(t *testing.T) {
 	d.add("a", a)
 	d.add("b", b)
 	d.add("c", c)
-	if job, ok := d.claim("a"); !ok || job != "ja" {
+	if job, by, ok := d.claim("a"); !ok || job != "ja" || by != "w1" {
 		t.Errorf("key a opens %q, %v", job, ok)
 	}
 	d.opened("a", msg.Opened{Job: "ja"})
@@ -28,14 +28,14 @@ func TestDetached(t *testing.T) {
 	if got := <-a.opened; got != (msg.Opened{Job: "ja"}) {
 		t.Errorf("a became %v", got)
 	}
-	if _, ok := d.claim("a"); ok {
+	if _, _, ok := d.claim("a"); ok {
 		t.Error("key a opens a second job")
 	}
 	d.workerGone("w1")
 	if err, _ := (<-b.opened).(error); err == nil || !strings.Contains(err.Error(), "worker w1") {
 		t.Errorf("b became %v", err)
 	}
-	if _, ok := d.claim("c"); !ok {
+	if _, _, ok := d.claim("c"); !ok {
 		t.Error("c was lost with another worker")
 	}
 	if len(d.all) != 1 {

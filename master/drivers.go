@@ -38,7 +38,7 @@ func (s service) Drive(st *msg.Stream) error {
 	if err := s.check(&open); err != nil {
 		return refuse(st, "%w", err)
 	}
-	id, detached := s.detached.claim(open.Key)
+	id, by, detached := s.detached.claim(open.Key)
 	if !detached {
 		id = newJobID()
 	}
@@ -50,6 +50,7 @@ func (s service) Drive(st *msg.Stream) error {
 		s.leave(d)
 		return refuse(st, "%w", cause)
 	}
+	s.history.jobBegan(d.job, &open, by)
 	if detached {
 		s.detached.opened(open.Key, msg.Opened{Job: d.job, Slots: int(s.slots.Load())})
 	}
@@ -222,6 +223,7 @@ func (d *jobDriver) JobEnd(e model.JobEnd) {
 		why = e.Cause.Error()
 	}
 	d.out.put(&wire.JobEnd{Why: why})
+	d.m.history.jobEnded(e)
 	d.m.log.Info("job ended", "job", string(d.job), "state", e.State.String())
 	d.once.Do(func() { close(d.ended) })
 }

@@ -41,6 +41,7 @@ func (e effects) Other(c model.Command) {
 	case model.StepDown:
 		e.fail(errors.New("this master has stepped down: " + c.Why))
 	case model.Note:
+		e.history.note(c)
 		e.log.Debug("scheduler", "note", c.Kind.String(), "job", string(c.Job), "worker", string(c.Worker), "text", c.Text)
 	}
 }

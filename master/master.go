@@ -56,6 +56,8 @@ type Master struct {
 	sessions atomic.Uint64 // of workers and drivers, rising
 	renewals *renewals
 	detached detached
+	history  history
+	asked    asked
 	slots    atomic.Int64 // of the workers that are attached
 	calls    sync.WaitGroup
 	failed   chan error // why the master cannot go on

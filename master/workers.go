@@ -19,7 +19,9 @@ type worker struct {
 	inc     model.Inc
 	session model.Session
 	slots   int
-	drivers int      // that it runs
+	drivers int          // that it runs
+	said    model.Attach // without what it holds
+	since   time.Time
 	peer    msg.Peer // as others know it; its address is where it can be probed
 	out     *outbox
 	// What the stream has sent already: of its sender alone.
@@ -43,6 +45,8 @@ func (s service) Work(st *msg.Stream) error {
 	}
 	w := &worker{id: at.Worker, inc: at.Inc, session: model.Session(s.sessions.Add(1)), slots: at.Slots, out: newOutbox(),
 		plans: map[plan.Digest]bool{}, jobs: map[plan.JobID]bool{}}
+	w.said, w.since = at, time.Now()
+	w.said.Inventory = model.Inventory{}
 	w.peer = msg.Peer{Worker: at.Worker, Machine: at.Machine}
 	if len(at.Addresses) > 0 {
 		w.peer.Address = at.Addresses[0]
@@ -108,8 +112,12 @@ func (s service) hear(st *msg.Stream, w *worker, from model.From) error {
 			s.renewals.add(model.Renewal{Worker: w.id, Inc: w.inc, Session: w.session, SentAt: r.SentAt, Heard: r.Heard})
 			continue
 		}
-		if e, ok := m.(msg.DriverEnded); ok {
-			s.driverEnded(w, e)
+		switch m := m.(type) {
+		case msg.DriverEnded:
+			s.driverEnded(w, m)
+			continue
+		case msg.LogPart:
+			s.asked.answered(m)
 			continue
 		}
 		ev, err := stamped(m, from)

@@ -164,7 +164,7 @@ func (w *Worker) call(f func()) {
 
 // inventory is what the worker holds, for a new stream.
 func (w *Worker) inventory() model.Attach {
-	at := model.Attach{From: w.from, Store: w.o.Store, Addresses: []string{w.o.Data.Addr().String()}, Hosts: w.o.Hosts, Rack: w.o.Rack, Machine: w.o.Machine,
+	at := model.Attach{From: w.from, Store: w.o.Store, Addresses: []string{w.o.Data.Addr().String()}, Hosts: w.o.Hosts, Rack: w.o.Rack, Machine: w.o.Machine, PID: os.Getpid(),
 		Slots: w.o.Slots, Memory: w.o.Memory, OS: runtime.GOOS, Arch: runtime.GOARCH}
 	at.Inventory.Running = w.agent.Running()
 	for _, ev := range w.reports {
@@ -210,6 +210,8 @@ func (w *Worker) heed(m any) error {
 		w.execs.start(m, w.jobs[m.Job])
 	case model.StopExec:
 		w.execs.stop(m)
+	case msg.WantLog:
+		w.showLog(m)
 	case msg.StartDriver:
 		w.drivers.start(m)
 	case model.Ack:

@@ -7,10 +7,19 @@
 //	rddctl submit [--master HOST:PORT] [--name NAME] PKG|BINARY [-- args]
 //	rddctl master [--listen HOST:PORT]
 //	rddctl worker [--join HOST:PORT] [--slots N] [--memory 1GiB]
+//	rddctl jobs
+//	rddctl job ID [--follow]
+//	rddctl stages ID
+//	rddctl tasks ID [STAGE]
+//	rddctl logs ID [--follow]
+//	rddctl cancel ID [--reason TEXT]
+//	rddctl workers [drain ID | undrain ID]
+//	rddctl events
 //	rddctl version
 //
 // Run builds a program and runs it on the embedded engine, with progress and a
 // summary. Explain draws the stages of its actions without running them. Dev
 // starts a whole cluster on this machine, of which master and worker are the
-// members, and submit runs a program there. Each command's --help says more.
+// members, and submit runs a program there. The rest look at a cluster and steer
+// it. Each command's --help says more.
 package main

@@ -64,7 +64,8 @@ that cannot be read or written, 130 cancelled.`,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(runCommand(), explainCommand(), devCommand(), submitCommand(), masterCommand(), workerCommand(), versionCommand())
+	root.AddCommand(runCommand(), explainCommand(), devCommand(), submitCommand(), masterCommand(), workerCommand(), versionCommand(),
+		jobsCommand(), jobCommand(), stagesCommand(), tasksCommand(), workersCommand(), logsCommand(), cancelCommand(), eventsCommand())
 	return root
 }
 

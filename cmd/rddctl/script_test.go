@@ -36,7 +36,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "interrupt": interrupt, "nothing": nothing, "repeat": repeat, "gz": gz,
 			"raw": raw, "module": module, "tmpfs": tmpfs, "fifo": fifo,
-			"cluster": cluster,
+			"cluster": cluster, "begun": begun,
 		},
 	})
 }
@@ -285,4 +285,13 @@ func cluster(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("the cluster says %q, %v", line, err)
 	}
 	ts.Setenv("RDD_MASTER", address)
+}
+
+// begun FILE waits until a process has written a line to a file.
+func begun(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: begun FILE")
+	}
+	file := ts.MkAbs(args[0])
+	until(ts, func() bool { b, err := os.ReadFile(file); return err == nil && strings.HasSuffix(string(b), "\n") })
 }

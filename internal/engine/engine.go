@@ -185,6 +185,9 @@ func (e *Engine) Load() Load {
 	return l
 }
 
+// View asks the scheduler what it knows. It is called from the loop's goroutine.
+func (e *Engine) View(q model.Query) model.Answer { return e.loop.machine.View(q) }
+
 // Settle waits for the work on storage that is under way.
 func (e *Engine) Settle() { e.storage.Wait() }
 

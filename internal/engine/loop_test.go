@@ -46,6 +46,8 @@ func (s *script) Step(now model.Instant, ev model.Event) []model.Command {
 
 func (s *script) Next() (model.Instant, bool) { return s.due, s.due != 0 }
 
+func (s *script) View(model.Query) model.Answer { return nil }
+
 func (s *script) Journal(a model.Append) error {
 	s.log = append(s.log, "journal")
 	return s.broken

@@ -98,6 +98,49 @@ type (
 		Why  string // it was none of the program's doing
 		Tail string // what it wrote last
 	}
+	// Ask asks a master about its cluster; the answer is an Answer with what package
+	// status has for it, as JSON.
+	Ask struct {
+		About  About
+		Job    plan.JobID // or the beginning of its id
+		Stage  string     // of AboutTasks: only this one
+		After  uint64     // of AboutEvents: only later ones; of AboutLog: the offset
+		Limit  int        // of AboutEvents
+		Worker plan.WorkerID
+		Log    string // of AboutLog
+	}
+	// Answer answers Ask and Tell.
+	Answer struct {
+		JSON  []byte
+		Error string
+	}
+	// Tell has a master do something: one of its fields is set.
+	Tell struct {
+		Cancel  plan.JobID
+		Reason  string // of Cancel
+		Drain   plan.WorkerID
+		Force   bool // of Drain: even the last worker
+		Undrain plan.WorkerID
+	}
+	// WantLog asks a worker for the names of a job's logs, or for a piece of one.
+	WantLog struct {
+		No     uint64
+		Job    plan.JobID
+		Name   string
+		Offset int64
+	}
+	// LogPart answers WantLog.
+	LogPart struct {
+		No    uint64
+		Files []LogFile
+		Bytes []byte
+		Error string
+	}
+	// LogFile is a log that a worker has.
+	LogFile struct {
+		Name string
+		Size int64
+	}
 	// BlobHead begins a blob that is put or got.
 	BlobHead struct {
 		Job    plan.JobID // that holds it; none: it is a program
@@ -114,6 +157,22 @@ type (
 	BlobDone struct {
 		Error string
 	}
+)
+
+// About is what a question is about.
+type About string
+
+// What can be asked.
+const (
+	AboutJobs    About = "jobs"
+	AboutJob     About = "job"
+	AboutStages  About = "stages"
+	AboutTasks   About = "tasks"
+	AboutWorkers About = "workers"
+	AboutEvents  About = "events"
+	AboutTotals  About = "totals"
+	AboutLogs    About = "logs" // their names
+	AboutLog     About = "log"  // a piece of one
 )
 
 // The kinds, as frames carry them. Append only.
@@ -178,6 +237,11 @@ const (
 	kindDetachJob
 	kindStartDriver
 	kindDriverEnded
+	kindAsk
+	kindAnswer
+	kindTell
+	kindWantLog
+	kindLogPart
 )
 
 // table has the form of each message.
@@ -242,6 +306,11 @@ var table = forms.NewTable(
 	forms.Value[Detach](kindDetachJob, nil),
 	forms.Value[StartDriver](kindStartDriver, nil),
 	forms.Value[DriverEnded](kindDriverEnded, nil),
+	forms.Value[Ask](kindAsk, nil),
+	forms.Value[Answer](kindAnswer, nil),
+	forms.Value[Tell](kindTell, nil),
+	forms.Value[WantLog](kindWantLog, nil),
+	forms.Value[LogPart](kindLogPart, nil),
 )
 
 func goodAttempt(a model.AttemptID) bool {

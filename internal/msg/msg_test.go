@@ -30,6 +30,8 @@ func (s answers) Work(st *Stream) error    { return s.work(st) }
 func (s answers) Drive(st *Stream) error   { return errors.New("nobody drives") }
 func (s answers) PutBlob(st *Stream) error { return s.put(st) }
 func (s answers) GetBlob(st *Stream) error { return s.get(st) }
+func (s answers) Ask(st *Stream) error     { return errors.New("nobody answers") }
+func (s answers) Tell(st *Stream) error    { return errors.New("nobody obeys") }
 func (s answers) Detach(st *Stream) error  { return errors.New("nobody detaches") }
 
 // dial starts a server and connects to it.

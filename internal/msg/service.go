@@ -28,6 +28,8 @@ const (
 	MethodPutBlob = "/" + service + "/PutBlob"
 	MethodGetBlob = "/" + service + "/GetBlob"
 	MethodDetach  = "/" + service + "/Detach"
+	MethodAsk     = "/" + service + "/Ask"
+	MethodTell    = "/" + service + "/Tell"
 )
 
 // Server answers the calls. Each method owns the stream until it returns.
@@ -37,6 +39,8 @@ type Server interface {
 	PutBlob(*Stream) error
 	GetBlob(*Stream) error
 	Detach(*Stream) error
+	Ask(*Stream) error
+	Tell(*Stream) error
 }
 
 // ServerOptions are those that every server of the service has.
@@ -52,6 +56,7 @@ func Register(to *grpc.Server, s Server) {
 	}
 	to.RegisterService(&grpc.ServiceDesc{ServiceName: service, HandlerType: (*Server)(nil), Streams: []grpc.StreamDesc{
 		method("Work", Server.Work), method("Drive", Server.Drive), method("PutBlob", Server.PutBlob), method("GetBlob", Server.GetBlob), method("Detach", Server.Detach),
+		method("Ask", Server.Ask), method("Tell", Server.Tell),
 	}}, s)
 }
 

@@ -137,7 +137,8 @@ type (
 		Store     StoreID
 		Addresses []string
 		Hosts     []string // every name a block may call it by; the first is its own
-		Machine   string   // equal for workers that see the same files; "": nobody does
+		PID       int
+		Machine   string // equal for workers that see the same files; "": nobody does
 		Rack      string
 		Slots     int
 		Memory    int64

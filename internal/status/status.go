@@ -1,0 +1,127 @@
+// Package status is what a master tells people of its cluster: jobs, stages, tasks,
+// workers and events, as plain data that rddctl prints and writes as JSON. Names of
+// fields stay what they are; new ones may come.
+package status
+
+import "time"
+
+// Job is one job, running or ended.
+type Job struct {
+	ID       string    `json:"id"`
+	Name     string    `json:"name"`
+	User     string    `json:"user"`
+	Pool     string    `json:"pool"`
+	State    string    `json:"state"` // queued, running, ending, done, failed, cancelled
+	Cause    string    `json:"cause,omitempty"`
+	Driver   string    `json:"driver,omitempty"` // the worker that runs it; none: somebody's rddctl
+	Binary   string    `json:"binary,omitempty"` // its digest
+	Running  int       `json:"running"`          // tasks, at the moment
+	Began    time.Time `json:"began,omitzero"`
+	Ended    time.Time `json:"ended,omitzero"`
+	Duration float64   `json:"seconds"`
+	Actions  []Action  `json:"actions"`
+}
+
+// Over reports whether nothing of the job will change any more.
+func (j *Job) Over() bool { return j.State == "done" || j.State == "failed" || j.State == "cancelled" }
+
+// Action is one action of a job.
+type Action struct {
+	N     int    `json:"n"`
+	Name  string `json:"name,omitempty"`
+	Site  string `json:"site,omitempty"` // the user's line
+	State string `json:"state"`
+	Done  int    `json:"done"` // partitions of its result
+	Of    int    `json:"of"`
+	Cause string `json:"cause,omitempty"`
+}
+
+// Stage is one stage of a job that is not forgotten.
+type Stage struct {
+	Key     string `json:"key"`
+	Name    string `json:"name"`
+	Site    string `json:"site,omitempty"`
+	State   string `json:"state"` // waiting, running, complete
+	Tasks   int    `json:"tasks"`
+	Done    int    `json:"done"`
+	Running int    `json:"running"`
+	Pending int    `json:"pending"`
+	Gen     int    `json:"generation"`
+	Try     int    `json:"try"` // how often lost inputs held it up
+}
+
+// Task is one task of a stage.
+type Task struct {
+	Stage     string    `json:"stage"`
+	Partition int       `json:"partition"`
+	State     string    `json:"state"` // idle, pending, running, done
+	Failures  int       `json:"failures"`
+	Attempts  []Attempt `json:"attempts,omitempty"`
+}
+
+// Attempt is a running attempt of a task.
+type Attempt struct {
+	Worker      string `json:"worker"`
+	Level       string `json:"level"` // how near its input is
+	Speculative bool   `json:"speculative,omitempty"`
+	Rows        int64  `json:"rows"`
+}
+
+// Worker is a worker that is or was there.
+type Worker struct {
+	ID       string    `json:"id"`
+	Address  string    `json:"address"`
+	PID      int       `json:"pid"`
+	State    string    `json:"state"` // live, suspect, draining, drained, quarantined, lost
+	Slots    int       `json:"slots"`
+	Running  int       `json:"running"`
+	Outputs  int       `json:"outputs"` // of map tasks, that it holds
+	Drivers  int       `json:"drivers"` // of detached jobs
+	Memory   int64     `json:"memory"`  // bytes, of one job
+	Rack     string    `json:"rack,omitempty"`
+	OS       string    `json:"os"`
+	Arch     string    `json:"arch"`
+	Excluded bool      `json:"excluded,omitempty"`
+	Attached time.Time `json:"attached,omitzero"`
+}
+
+// Event is something that happened. Seq rises without gaps as long as one master
+// lives.
+type Event struct {
+	Seq       uint64    `json:"seq"`
+	Time      time.Time `json:"time"`
+	Kind      string    `json:"kind"`
+	Job       string    `json:"job,omitempty"`
+	Stage     string    `json:"stage,omitempty"`
+	Partition int       `json:"partition,omitempty"`
+	Worker    string    `json:"worker,omitempty"`
+	Count     int       `json:"count,omitempty"`
+	Text      string    `json:"text,omitempty"`
+}
+
+// Log is a file that a job's processes wrote on a worker.
+type Log struct {
+	Worker string `json:"worker"`
+	Name   string `json:"name"` // driver, or the number of the executor
+	Size   int64  `json:"size"`
+}
+
+// Totals are sums over the cluster, since this master began.
+type Totals struct {
+	Term      uint64 `json:"term"`
+	Workers   int    `json:"workers"`
+	Slots     int    `json:"slots"`
+	Free      int    `json:"free"`
+	Jobs      int    `json:"jobs"`
+	Actions   int    `json:"actions"`
+	Stages    int    `json:"stages"`
+	Tasks     int    `json:"tasks"`
+	Pending   int    `json:"pending"`
+	Running   int    `json:"running"`
+	Launched  int64  `json:"launched"`
+	Done      int64  `json:"done"`
+	Failed    int64  `json:"failed"`
+	Lost      int64  `json:"lost"`
+	Discarded int64  `json:"discarded"`
+	Refused   int64  `json:"refused"`
+}

@@ -1,0 +1,259 @@
+package master
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/gordd-project/gordd/internal/msg"
+	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/internal/status"
+	"github.com/gordd-project/gordd/rdd/plan"
+)
+
+const (
+	// mostListed is how many tasks one answer has.
+	mostListed = 10_000
+	// logWait is how long workers have to answer about logs.
+	logWait = 2 * time.Second
+)
+
+// Ask answers a question about the cluster.
+func (s service) Ask(st *msg.Stream) error {
+	q, err := first[msg.Ask](st)
+	if err != nil {
+		return err
+	}
+	v, err := s.answer(&q)
+	var b []byte
+	if err == nil {
+		b, err = json.Marshal(v)
+	}
+	if err != nil {
+		return st.Send(msg.Answer{Error: err.Error()})
+	}
+	return st.Send(msg.Answer{JSON: b})
+}
+
+func (s service) answer(q *msg.Ask) (any, error) {
+	switch q.About {
+	case msg.AboutJobs:
+		return s.Jobs(), nil
+	case msg.AboutWorkers:
+		return s.Workers(), nil
+	case msg.AboutEvents:
+		return s.Events(q.After, min(max(q.Limit, 1), 1000)), nil
+	case msg.AboutTotals:
+		return s.Totals(), nil
+	}
+	id, err := s.find(q.Job)
+	if err != nil {
+		return nil, err
+	}
+	switch q.About {
+	case msg.AboutJob:
+		for _, j := range s.Jobs() {
+			if j.ID == string(id) {
+				return j, nil
+			}
+		}
+		return nil, fmt.Errorf("job %s is forgotten", id)
+	case msg.AboutStages:
+		return s.Stages(id), nil
+	case msg.AboutTasks:
+		return s.tasks(id, q.Stage)
+	case msg.AboutLogs:
+		return s.logs(id), nil
+	case msg.AboutLog:
+		return s.partOf(id, q)
+	}
+	return nil, fmt.Errorf("question %q is unknown to this master", q.About)
+}
+
+// view asks the scheduler, in the engine's loop.
+func view[T model.Answer](m *Master, q model.Query) (got T) {
+	m.inLoop(func() { got, _ = m.engine.View(q).(T) })
+	return got
+}
+
+// inLoop runs f in the engine's loop and waits for it.
+func (m *Master) inLoop(f func()) {
+	done := make(chan struct{})
+	m.engine.Call(func() model.Event {
+		f()
+		close(done)
+		return nil
+	})
+	select {
+	case <-done:
+	case <-m.engine.Done():
+	}
+}
+
+// Jobs lists the jobs that are not forgotten, in the order of their submission.
+func (m *Master) Jobs() []status.Job {
+	out := []status.Job{}
+	for _, v := range view[model.JobList](m, model.Jobs{}) {
+		j := status.Job{ID: string(v.Job), Name: v.Name, User: v.User, Pool: v.Pool, State: v.State.String(), Running: v.Running, Actions: []status.Action{}}
+		j.Cause = causeText(v.Cause)
+		for _, a := range v.Actions {
+			j.Actions = append(j.Actions, status.Action{N: a.Action.N, Name: a.Name, Site: a.Site, State: a.State.String(), Done: a.Done, Of: a.Wanted,
+				Cause: causeText(a.Cause)})
+		}
+		m.history.tell(&j)
+		out = append(out, j)
+	}
+	return out
+}
+
+func causeText(c *model.Cause) string {
+	if c == nil {
+		return ""
+	}
+	return c.Error()
+}
+
+// find gives the job that an id, or the beginning of only one, names.
+func (m *Master) find(id plan.JobID) (plan.JobID, error) {
+	all := view[model.JobList](m, model.Jobs{})
+	var found, last []string
+	for _, v := range all {
+		if v.Job == id {
+			return id, nil
+		}
+		if id != "" && strings.HasPrefix(string(v.Job), string(id)) {
+			found = append(found, string(v.Job))
+		}
+		last = append(last, string(v.Job))
+	}
+	switch {
+	case len(found) == 1:
+		return plan.JobID(found[0]), nil
+	case len(found) > 1:
+		return "", fmt.Errorf("job %s: several begin so: %s", id, strings.Join(found, ", "))
+	case len(last) == 0:
+		return "", fmt.Errorf("job %s: this master has had no jobs", id)
+	}
+	return "", fmt.Errorf("job %s is unknown to this master; the last ones are %s", id, strings.Join(last[max(0, len(last)-3):], ", "))
+}
+
+// Stages lists the stages of a job, sources first.
+func (m *Master) Stages(id plan.JobID) []status.Stage {
+	out := []status.Stage{}
+	for _, v := range view[model.StageList](m, model.Stages{Job: id}) {
+		st := status.Stage{Key: string(v.Stage.Key), Name: v.Spec.Name, Site: v.Spec.Site, State: "waiting", Tasks: v.N, Done: v.Done, Running: v.Running,
+			Pending: v.Pending, Gen: int(v.Gen), Try: v.Try}
+		switch {
+		case v.Running > 0:
+			st.State = "running"
+		case v.Sized && v.Done == v.N:
+			st.State = "complete"
+		}
+		out = append(out, st)
+	}
+	return out
+}
+
+// tasks lists the tasks of a job's stages, or of the one that is named.
+func (m *Master) tasks(id plan.JobID, stage string) ([]status.Task, error) {
+	out, any := []status.Task{}, stage == ""
+	for _, st := range view[model.StageList](m, model.Stages{Job: id}) {
+		if stage != "" && string(st.Stage.Key) != stage && st.Spec.Name != stage {
+			continue
+		}
+		any = true
+		for _, v := range view[model.TaskList](m, model.Tasks{Stage: st.Stage}) {
+			t := status.Task{Stage: string(st.Stage.Key), Partition: v.Partition, State: v.State.String(), Failures: v.Failures}
+			for _, a := range v.Attempts {
+				t.Attempts = append(t.Attempts, status.Attempt{Worker: string(a.Worker), Level: a.Level.String(), Speculative: a.Twin, Rows: a.Rows})
+			}
+			if out = append(out, t); len(out) == mostListed {
+				return out, nil
+			}
+		}
+	}
+	if !any {
+		return nil, fmt.Errorf("job %s has no stage %q: rddctl stages %s lists them", id, stage, id)
+	}
+	return out, nil
+}
+
+// Workers lists the workers that are or were there, in the order of their coming.
+func (m *Master) Workers() []status.Worker {
+	out := []status.Worker{}
+	m.inLoop(func() {
+		all, _ := m.engine.View(model.Workers{}).(model.WorkerList)
+		for _, v := range all {
+			w := status.Worker{ID: string(v.Worker), State: v.State.String(), Slots: v.Slots, Running: v.Running, Outputs: v.Outputs, Rack: v.Rack,
+				Excluded: v.Excluded, Address: m.peers[v.Worker].Address}
+			if at := m.workers[v.Worker]; at != nil {
+				w.PID, w.Drivers, w.Memory, w.OS, w.Arch, w.Attached = at.said.PID, at.drivers, at.said.Memory, at.said.OS, at.said.Arch, at.since
+			}
+			out = append(out, w)
+		}
+	})
+	return out
+}
+
+// Events lists at most n events behind the one with number after; with 0 the last
+// ones.
+func (m *Master) Events(after uint64, n int) []status.Event {
+	if es := m.history.after(after, n); es != nil {
+		return es
+	}
+	return []status.Event{}
+}
+
+// Totals are sums over all.
+func (m *Master) Totals() status.Totals {
+	v := view[model.Sums](m, model.Totals{})
+	return status.Totals{Term: uint64(v.Term), Workers: v.Workers, Slots: v.Slots, Free: v.Free, Jobs: v.Jobs, Actions: v.Actions, Stages: v.Stages, Tasks: v.Tasks,
+		Pending: v.Pending, Running: v.Running, Launched: v.Launched, Done: v.Done, Failed: v.Failed, Lost: v.Lost, Discarded: v.Discarded, Refused: v.Refused}
+}
+
+// Tell does what somebody wants to have done.
+func (s service) Tell(st *msg.Stream) error {
+	t, err := first[msg.Tell](st)
+	if err != nil {
+		return err
+	}
+	if err := s.obey(&t); err != nil {
+		return st.Send(msg.Answer{Error: err.Error()})
+	}
+	return st.Send(msg.Answer{})
+}
+
+func (s service) obey(t *msg.Tell) error {
+	switch {
+	case t.Cancel != "":
+		id, err := s.find(t.Cancel)
+		if err != nil {
+			return err
+		}
+		for _, j := range s.Jobs() {
+			if j.ID == string(id) && j.Over() {
+				return fmt.Errorf("job %s has ended already: %s", id, j.State)
+			}
+		}
+		s.engine.Send(model.Cancel{Job: id, Reason: t.Reason})
+		return nil
+	case t.Drain != "" || t.Undrain != "":
+		id := t.Drain + t.Undrain
+		var names []string
+		for _, w := range s.Workers() {
+			if w.ID == string(id) && w.State != "lost" {
+				if t.Drain != "" {
+					s.engine.Send(model.Drain{Worker: id, Force: t.Force})
+				} else {
+					s.engine.Send(model.Undrain{Worker: id})
+				}
+				return nil
+			}
+			names = append(names, w.ID)
+		}
+		return fmt.Errorf("there is no worker %s; there are %s", id, strings.Join(names, ", "))
+	}
+	return errors.New("this master does not know what is wanted")
+}

@@ -1,0 +1,117 @@
+package master
+
+import (
+	"sync"
+	"time"
+
+	"github.com/gordd-project/gordd/internal/msg"
+	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/internal/status"
+	"github.com/gordd-project/gordd/rdd/plan"
+)
+
+const (
+	// keptEvents is how many events are kept.
+	keptEvents = 4096
+	// keptStories is how many jobs are remembered with their times.
+	keptStories = 1000
+)
+
+// history is what happened lately, for people. It is safe for concurrent use.
+type history struct {
+	mu     sync.Mutex
+	seq    uint64
+	events []status.Event // a ring: event n is at n % keptEvents
+	jobs   map[plan.JobID]*story
+	order  []plan.JobID
+}
+
+// story is what the scheduler does not keep of a job.
+type story struct {
+	binary       plan.Digest
+	driver       plan.WorkerID
+	began, ended time.Time
+}
+
+// add adds an event.
+func (h *history) add(e status.Event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.seq++
+	e.Seq, e.Time = h.seq, time.Now()
+	if len(h.events) < keptEvents {
+		h.events = append(h.events, e)
+		return
+	}
+	h.events[(h.seq-1)%keptEvents] = e
+}
+
+// after gives at most n of the events behind seq, the oldest first. With seq 0 they
+// are the last n.
+func (h *history) after(seq uint64, n int) (es []status.Event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	first := h.seq - uint64(len(h.events)) // the last that is not there any more
+	if seq == 0 && h.seq > uint64(n) {
+		seq = h.seq - uint64(n)
+	}
+	for s := max(first, seq) + 1; s <= h.seq && len(es) < n; s++ {
+		es = append(es, h.events[(s-1)%keptEvents])
+	}
+	return es
+}
+
+// note takes what the scheduler tells.
+func (h *history) note(n model.Note) {
+	if n.Kind == model.NoteRefused { // whoever is refused could fill the history
+		return
+	}
+	e := status.Event{Kind: n.Kind.String(), Job: string(n.Job), Partition: n.Partition, Worker: string(n.Worker), Count: n.Count, Text: n.Text}
+	if n.Stage.Key != "" {
+		e.Stage = string(n.Stage.Key)
+	}
+	h.add(e)
+}
+
+func (h *history) jobBegan(id plan.JobID, o *msg.Open, driver plan.WorkerID) {
+	h.add(status.Event{Kind: "job accepted", Job: string(id), Worker: string(driver), Text: o.Name})
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.jobs == nil {
+		h.jobs = map[plan.JobID]*story{}
+	}
+	h.jobs[id] = &story{binary: o.Binary, driver: driver, began: time.Now()}
+	if h.order = append(h.order, id); len(h.order) > keptStories {
+		delete(h.jobs, h.order[0])
+		h.order = h.order[1:]
+	}
+}
+
+func (h *history) jobEnded(e model.JobEnd) {
+	text := e.State.String()
+	if e.Cause != nil {
+		text += ": " + e.Cause.Error()
+	}
+	h.add(status.Event{Kind: "job ended", Job: string(e.Job), Text: text})
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if s := h.jobs[e.Job]; s != nil {
+		s.ended = time.Now()
+	}
+}
+
+// tell fills in what is known of a job.
+func (h *history) tell(j *status.Job) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := h.jobs[plan.JobID(j.ID)]
+	if s == nil {
+		return
+	}
+	j.Binary, j.Driver, j.Began, j.Ended = string(s.binary), string(s.driver), s.began, s.ended
+	end := s.ended
+	if end.IsZero() {
+		end = time.Now()
+	}
+	j.Duration = end.Sub(s.began).Seconds()
+}
