@@ -20,21 +20,47 @@ type executors struct {
 	w *Worker
 
 	mu     sync.Mutex
-	all    map[model.ExecutorRef]*process.Process
+	all    map[model.ExecutorRef]*executor
 	closed bool
 }
 
+// executor is one of them. Its process is there, or not to be had, once up is
+// closed: launches come together with the command to start it.
+type executor struct {
+	up      chan struct{}
+	process *process.Process // nil: it did not start
+}
+
 func (x *executors) init(w *Worker) {
-	x.w, x.all = w, map[model.ExecutorRef]*process.Process{}
+	x.w, x.all = w, map[model.ExecutorRef]*executor{}
 }
 
 // start starts a process and reports what becomes of it. It is called from the
 // loop.
 func (x *executors) start(c model.StartExec, job msg.Job) {
 	w := x.w
+	ref := model.ExecutorRef{Job: c.Job, No: c.No}
+	e := &executor{up: make(chan struct{})}
+	x.mu.Lock()
+	known := x.all[ref] != nil
+	if !known {
+		x.all[ref] = e
+	}
+	x.mu.Unlock()
+	if known {
+		return
+	}
 	w.tasks.Go(func() {
-		ref := model.ExecutorRef{Job: c.Job, No: c.No}
 		p, err := x.run(ref, job)
+		x.mu.Lock()
+		if e.process = p; x.closed && p != nil {
+			p.Kill()
+		}
+		if p == nil {
+			delete(x.all, ref)
+		}
+		x.mu.Unlock()
+		close(e.up)
 		if err != nil {
 			w.log.Error("executor did not start", "job", string(c.Job), "err", err)
 			w.call(func() { w.send(model.ExecGone{From: w.from, Job: c.Job, No: c.No, Exit: -1}) })
@@ -46,10 +72,10 @@ func (x *executors) start(c model.StartExec, job msg.Job) {
 		x.mu.Lock()
 		delete(x.all, ref)
 		x.mu.Unlock()
-		e := p.Exit()
-		w.log.Info("executor ended", "job", string(c.Job), "no", c.No, "exit", e.String())
+		exit := p.Exit()
+		w.log.Info("executor ended", "job", string(c.Job), "no", c.No, "exit", exit.String())
 		w.call(func() {
-			w.send(model.ExecGone{From: w.from, Job: c.Job, No: c.No, Exit: e.Code, Signal: e.Signal})
+			w.send(model.ExecGone{From: w.from, Job: c.Job, No: c.No, Exit: exit.Code, Signal: exit.Signal})
 		})
 	})
 }
@@ -74,36 +100,37 @@ func (x *executors) run(ref model.ExecutorRef, job msg.Job) (*process.Process, e
 	if memory == 0 {
 		memory = w.o.Memory
 	}
-	p, err := process.Start(w.ctx, process.Options{Path: path, Args: job.Args, Dir: dir, Env: append(environment(), job.Env...), Log: log,
+	return process.Start(w.ctx, process.Options{Path: path, Args: job.Args, Dir: dir, Env: append(environment(), job.Env...), Log: log,
 		Wire: wire.Options{Cores: w.o.Slots, Memory: memory, Fresh: true, Executor: true}, Blob: w.blobs.find})
-	if err != nil {
-		return nil, err
-	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.closed {
-		p.Kill()
-	}
-	x.all[ref] = p
-	return p, nil
 }
 
 // stop ends a process that is not needed any more.
 func (x *executors) stop(c model.StopExec) {
-	x.mu.Lock()
-	p := x.all[model.ExecutorRef{Job: c.Job, No: c.No}]
-	x.mu.Unlock()
-	if p != nil {
-		x.w.tasks.Go(p.Stop)
+	e := x.find(model.ExecutorRef{Job: c.Job, No: c.No})
+	if e == nil {
+		return
 	}
+	x.w.tasks.Go(func() {
+		if <-e.up; e.process != nil {
+			e.process.Stop()
+		}
+	})
+}
+
+func (x *executors) find(ref model.ExecutorRef) *executor {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.all[ref]
 }
 
 // list names the processes that are there.
 func (x *executors) list() (refs []model.ExecutorRef) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	for ref := range x.all {
-		refs = append(refs, ref)
+	for ref, e := range x.all {
+		if e.process != nil {
+			refs = append(refs, ref)
+		}
 	}
 	return refs
 }
@@ -113,20 +140,28 @@ func (x *executors) close() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.closed = true
-	for _, p := range x.all {
-		p.Kill()
+	for _, e := range x.all {
+		if e.process != nil {
+			e.process.Kill()
+		}
 	}
 }
 
 // Run runs an attempt in the process of its job.
 func (x *executors) Run(ctx context.Context, l *work.Launch, t *plan.Task) (*plan.Result, *plan.Failure) {
-	x.mu.Lock()
-	p := x.all[model.ExecutorRef{Job: l.Action.Job, No: l.Exec}]
-	x.mu.Unlock()
-	if p == nil {
+	e := x.find(model.ExecutorRef{Job: l.Action.Job, No: l.Exec})
+	if e == nil {
 		return nil, work.NewFailure(plan.FailInfra, "its executor is not there")
 	}
-	return p.Run(ctx, l, t)
+	select {
+	case <-e.up:
+	case <-ctx.Done():
+		return nil, work.NewFailure(plan.FailKilled, "%v", context.Cause(ctx))
+	}
+	if e.process == nil {
+		return nil, work.NewFailure(plan.FailInfra, "its executor did not start")
+	}
+	return e.process.Run(ctx, l, t)
 }
 
 // environment is what an executor has of the agent's own.

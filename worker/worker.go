@@ -129,8 +129,8 @@ func New(o Options) (*Worker, error) {
 // cluster.
 func (w *Worker) Close() error {
 	w.drivers.close()
+	w.execs.close() // first: tasks may not heed anything else
 	err := w.agent.Close(errClosed)
-	w.execs.close()
 	w.stop()
 	err = errors.Join(err, w.server.Close(), w.conn.Close())
 	w.tasks.Wait()
