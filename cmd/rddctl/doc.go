@@ -15,6 +15,7 @@
 //	rddctl cancel ID [--reason TEXT]
 //	rddctl workers [drain ID | undrain ID]
 //	rddctl events
+//	rddctl cluster init|token|credentials --dir DIR
 //	rddctl version
 //
 // Run builds a program and runs it on the embedded engine, with progress and a

@@ -52,7 +52,7 @@ is, or as BINARY, the path of an executable file. What follows -- belongs to the
 program.
 
 Exit codes: the program's own; 1 the job failed, 2 wrong usage or configuration,
-3 no cluster reached,
+3 no cluster reached, 4 not allowed (certificate, token),
 5 code refused (it does not compile, or changed since go generate), 6 a path
 that cannot be read or written, 130 cancelled.`,
 		SilenceUsage:  true,
@@ -64,7 +64,7 @@ that cannot be read or written, 130 cancelled.`,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(runCommand(), explainCommand(), devCommand(), submitCommand(), masterCommand(), workerCommand(), versionCommand(),
+	root.AddCommand(runCommand(), explainCommand(), devCommand(), submitCommand(), masterCommand(), workerCommand(), clusterCommand(), versionCommand(),
 		jobsCommand(), jobCommand(), stagesCommand(), tasksCommand(), workersCommand(), logsCommand(), cancelCommand(), eventsCommand())
 	return root
 }

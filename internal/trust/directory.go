@@ -19,13 +19,16 @@ const (
 	caFile       = "ca.pem"     // the authority's key and certificate
 	tokenKeyFile = "token.key"  // signs join tokens
 	gossipFile   = "gossip.key" // encrypts the gossip
-	adminDir     = "admin"      // credentials of an administrator
 
 	// credentialsFile has a member's key, its certificate and the authority's.
 	credentialsFile = "credentials.pem"
 
 	keySize = 32 // bytes of a symmetric key
 )
+
+// AdminDir is the folder of a cluster's directory with an administrator's
+// credentials.
+const AdminDir = "admin"
 
 // ErrExists is wrapped by the error of Init for a directory that has something
 // in it.
@@ -103,7 +106,7 @@ func (c *Cluster) write(dir string) error {
 		writeFile(dir, caFile, append(key, chainPEM([][]byte{c.Authority.cert.Raw})...)),
 		writeFile(dir, tokenKeyFile, keyText(c.Tokens)),
 		writeFile(dir, gossipFile, keyText(c.GossipKey)),
-		admin.Save(filepath.Join(dir, adminDir)),
+		admin.Save(filepath.Join(dir, AdminDir)),
 	)
 }
 

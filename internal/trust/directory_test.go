@@ -27,7 +27,7 @@ func TestInitMakesAClusterThatLoadReads(t *testing.T) {
 	if !isName(c.ID) || len(c.GossipKey) != keySize {
 		t.Errorf("got id %q and a gossip key of %d bytes", c.ID, len(c.GossipKey))
 	}
-	admin, err := LoadCredentials(filepath.Join(dir, adminDir))
+	admin, err := LoadCredentials(filepath.Join(dir, AdminDir))
 	if err != nil {
 		t.Fatal(err)
 	}
