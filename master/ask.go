@@ -219,6 +219,11 @@ func (s service) Tell(st *msg.Stream) error {
 	if err != nil {
 		return err
 	}
+	if t.Drain != "" || t.Undrain != "" {
+		if err := s.access.administers(st.Context()); err != nil {
+			return err
+		}
+	}
 	if err := s.obey(&t); err != nil {
 		return st.Send(msg.Answer{Error: err.Error()})
 	}

@@ -116,6 +116,9 @@ func (s service) PutBlob(st *msg.Stream) error {
 	if err != nil {
 		return err
 	}
+	if err := s.access.submits(st.Context(), s.detached.driver(head.Job)); err != nil {
+		return err
+	}
 	if err := s.take(st, head); err != nil {
 		return st.Send(msg.BlobDone{Error: err.Error()})
 	}

@@ -19,8 +19,9 @@ const driverStart = time.Minute
 // detached are the drivers that workers were told to run and that have not opened
 // their jobs yet. It is safe for concurrent use.
 type detached struct {
-	mu  sync.Mutex
-	all map[string]*starting // by key
+	mu     sync.Mutex
+	all    map[string]*starting         // by key
+	driven map[plan.JobID]plan.WorkerID // jobs that are open, and who drives them
 }
 
 // starting is one of them.
@@ -39,7 +40,8 @@ func (d *detached) add(key string, s *starting) {
 	d.all[key] = s
 }
 
-// claim gives the job that a driver may open by its key, and the worker that runs it.
+// claim gives the job that a driver may open by its key, and the worker that was
+// told to run that driver.
 func (d *detached) claim(key string) (plan.JobID, plan.WorkerID, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -47,6 +49,30 @@ func (d *detached) claim(key string) (plan.JobID, plan.WorkerID, bool) {
 		return s.job, s.worker, true
 	}
 	return "", "", false
+}
+
+// drives notes that a worker drives a job, until left.
+func (d *detached) drives(w plan.WorkerID, job plan.JobID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.driven == nil {
+		d.driven = map[plan.JobID]plan.WorkerID{}
+	}
+	d.driven[job] = w
+}
+
+// left forgets who drove a job.
+func (d *detached) left(job plan.JobID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.driven, job)
+}
+
+// driver gives the worker that drives a job; "" if none does.
+func (d *detached) driver(job plan.JobID) plan.WorkerID {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.driven[job]
 }
 
 // opened takes what became of a driver: msg.Opened, or an error.

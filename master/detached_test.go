@@ -21,11 +21,11 @@ func TestDetached(t *testing.T) {
 	d.add("b", b)
 	d.add("c", c)
 	if job, by, ok := d.claim("a"); !ok || job != "ja" || by != "w1" {
-		t.Errorf("key a opens %q, %v", job, ok)
+		t.Errorf("key a opens %q by %s, %v", job, by, ok)
 	}
 	d.opened("a", msg.Opened{Job: "ja"})
 	d.opened("a", errors.New("late"))
-	if got := <-a.opened; got != (msg.Opened{Job: "ja"}) {
+	if got, _ := (<-a.opened).(msg.Opened); got.Job != "ja" {
 		t.Errorf("a became %v", got)
 	}
 	if _, _, ok := d.claim("a"); ok {

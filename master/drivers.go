@@ -35,11 +35,16 @@ func (s service) Drive(st *msg.Stream) error {
 	if err != nil {
 		return err
 	}
+	id, by, detached := s.detached.claim(open.Key)
+	if err := s.access.submits(st.Context(), by); err != nil {
+		return err
+	}
 	if err := s.check(&open); err != nil {
 		return refuse(st, "%w", err)
 	}
-	id, by, detached := s.detached.claim(open.Key)
-	if !detached {
+	if detached {
+		s.detached.drives(by, id)
+	} else {
 		id = newJobID()
 	}
 	d := &jobDriver{m: s.Master, job: id, session: model.Session(s.sessions.Add(1)), out: newOutbox(), ended: make(chan struct{})}
@@ -55,7 +60,7 @@ func (s service) Drive(st *msg.Stream) error {
 		s.detached.opened(open.Key, msg.Opened{Job: d.job, Slots: int(s.slots.Load())})
 	}
 	s.log.Info("job accepted", "job", string(d.job), "name", open.Name, "user", open.User)
-	d.out.put(msg.Opened{Job: d.job, Slots: int(s.slots.Load())})
+	d.out.put(msg.Opened{Job: d.job, Slots: int(s.slots.Load()), Key: s.ticketKey(d.job)})
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
@@ -110,6 +115,7 @@ func (s service) leave(d *jobDriver) {
 		return nil
 	})
 	s.blobs.close(d.job)
+	s.detached.left(d.job)
 }
 
 // hear takes what the driver says until it says that it has finished, or the

@@ -19,8 +19,10 @@ import (
 
 	"github.com/gordd-project/gordd/internal/blob"
 	"github.com/gordd-project/gordd/internal/engine"
+	"github.com/gordd-project/gordd/internal/gossip"
 	"github.com/gordd-project/gordd/internal/msg"
 	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/internal/trust"
 	"github.com/gordd-project/gordd/rdd/plan"
 )
 
@@ -38,7 +40,18 @@ type Options struct {
 	Dir string
 	// Listener is where workers and drivers connect. The master closes it.
 	Listener net.Listener
-	// Server are options of the gRPC server, such as credentials.
+	// Trust has the cluster's secrets: callers need certificates then. With nil all
+	// are let in that Server lets in.
+	Trust *trust.Cluster
+	// CertificateLife is how long workers' certificates are good; the default is
+	// trust.WorkerLife.
+	CertificateLife time.Duration
+	// Advertise is where others reach Listener: the gossip says so.
+	Advertise string
+	// Gossip says how to join the gossip; what the master is to say of itself is
+	// filled in. With nil there is none.
+	Gossip *gossip.Options
+	// Server are options of the gRPC server, such as the demand for a token.
 	Server []grpc.ServerOption
 	// Config changes the scheduler's configuration; nil leaves the defaults.
 	Config func(*model.Config)
@@ -52,6 +65,9 @@ type Master struct {
 	engine *engine.Engine
 	blobs  *blobs
 	server *grpc.Server
+	access *access        // nil: there are no certificates
+	member *gossip.Member // nil: there is no gossip
+	secret []byte         // of tickets
 
 	sessions atomic.Uint64 // of workers and drivers, rising
 	renewals *renewals
@@ -76,6 +92,9 @@ func New(o Options) (*Master, error) {
 	m := &Master{o: o, log: o.Log, failed: make(chan error, 1),
 		blobs:   newBlobs(blob.New(filepath.Join(o.Dir, "blobs"), func() error { return os.MkdirAll(o.Dir, 0o700) }, blobMemory)),
 		workers: map[plan.WorkerID]*worker{}, peers: map[plan.WorkerID]msg.Peer{}, drivers: map[plan.JobID]*driverOf{}}
+	if err := m.prepare(); err != nil {
+		return nil, err
+	}
 	c := model.Defaults(o.Cluster, 1)
 	c.Protocol, c.Journal = msg.Protocol, false
 	if o.Config != nil {
@@ -85,6 +104,9 @@ func New(o Options) (*Master, error) {
 	m.renewals = newRenewals(m.engine.Send)
 	m.engine.Start()
 	options := append(msg.ServerOptions(), grpc.KeepaliveParams(keepalive.ServerParameters{Time: 10 * time.Second, Timeout: 10 * time.Second}))
+	if m.access != nil {
+		options = append(options, m.access.options()...)
+	}
 	m.server = grpc.NewServer(append(options, o.Server...)...)
 	msg.Register(m.server, service{m})
 	m.calls.Go(func() {
@@ -92,7 +114,26 @@ func New(o Options) (*Master, error) {
 			m.fail(fmt.Errorf("serve %s: %w", o.Listener.Addr(), err))
 		}
 	})
+	if m.member != nil {
+		m.calls.Go(m.hearGossip)
+	}
 	return m, nil
+}
+
+// prepare does all that may go wrong.
+func (m *Master) prepare() (err error) {
+	if m.secret, err = ticketSecret(m.o.Dir); err != nil {
+		return err
+	}
+	if m.o.Trust != nil {
+		if m.access, err = newAccess(m.o); err != nil {
+			return err
+		}
+	}
+	if err = m.joinGossip(); err != nil && m.access != nil {
+		m.access.close()
+	}
+	return err
 }
 
 // Failed gives the reason once the master cannot go on.
@@ -108,13 +149,17 @@ func (m *Master) fail(err error) {
 // Close ends the master. Workers go on with what they run, until their leases
 // end.
 func (m *Master) Close() error {
+	err := m.leaveGossip()
 	m.server.Stop()
 	m.calls.Wait()
+	if m.access != nil {
+		m.access.close()
+	}
 	m.renewals.close()
 	if !m.engine.Close() {
 		return errors.New("close master: storage does not answer")
 	}
-	return nil
+	return err
 }
 
 // service are the calls of other members.

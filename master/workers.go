@@ -43,6 +43,9 @@ func (s service) Work(st *msg.Stream) error {
 	case !goodName(string(at.Worker)) || !goodName(string(at.Store)):
 		return refuse(st, "%q is no name for a worker or store", at.Worker)
 	}
+	if err := s.access.speaksFor(st.Context(), at.Worker); err != nil {
+		return refuse(st, "%w", err)
+	}
 	w := &worker{id: at.Worker, inc: at.Inc, session: model.Session(s.sessions.Add(1)), slots: at.Slots, out: newOutbox(),
 		plans: map[plan.Digest]bool{}, jobs: map[plan.JobID]bool{}}
 	w.said, w.since = at, time.Now()
@@ -53,7 +56,7 @@ func (s service) Work(st *msg.Stream) error {
 	}
 	from := model.From{Cluster: s.o.Cluster, Protocol: msg.Protocol, Term: at.Term, Worker: w.id, Inc: w.inc, Session: w.session}
 	at.From = from
-	w.out.put(msg.Welcome{Cluster: s.o.Cluster, Term: 1, Session: w.session})
+	w.out.put(msg.Welcome{Cluster: s.o.Cluster, Term: 1, Session: w.session, Gossip: s.seeds()})
 	s.engine.Call(func() model.Event {
 		if old := s.workers[w.id]; old != nil {
 			old.out.close()
@@ -190,6 +193,7 @@ func (s service) toWorker(w *worker, m any) []any {
 		}
 		w.jobs[c.Job] = true
 		if j, ok := s.blobs.job(c.Job); ok {
+			j.Key = s.ticketKey(c.Job)
 			return []any{j, c}
 		}
 		return []any{c}

@@ -80,7 +80,7 @@ func (x *drivers) run(m msg.StartDriver, interrupts <-chan os.Signal) (code int,
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
 	open.Key = m.Key
-	job := submit.New(w.ctx, submit.Options{Conn: w.conn, Program: path, Scratch: scratch, Fetch: w.fetch, Open: open})
+	job := submit.New(w.ctx, submit.Options{Conn: w.conn, Program: path, Scratch: scratch, Fetch: w.fetch, Tickets: &w.tickets, Open: open})
 	defer job.Close()
 	watch := show.NewWatch(show.NewPlain(log))
 	r := launch.Run{Cluster: job, Args: open.Args, Stdout: log, Stderr: log, Watcher: watch,

@@ -67,7 +67,7 @@ func (w *Worker) keepResult(ev *model.TaskDone, res *plan.Result) error {
 	}
 	d := plan.DigestOf(b)
 	w.store.addResult(ev.Attempt, d, b, res.ValuePath)
-	ev.Address = w.o.Data.Addr().String() + "/" + string(d)
+	ev.Address = w.o.Advertise + "/" + string(d)
 	return nil
 }
 

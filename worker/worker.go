@@ -18,8 +18,10 @@ import (
 
 	"github.com/gordd-project/gordd/internal/agent"
 	"github.com/gordd-project/gordd/internal/engine/work"
+	"github.com/gordd-project/gordd/internal/gossip"
 	"github.com/gordd-project/gordd/internal/msg"
 	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/internal/trust"
 	"github.com/gordd-project/gordd/rdd/plan"
 	"github.com/gordd-project/gordd/worker/transfer"
 )
@@ -28,11 +30,18 @@ import (
 type Options struct {
 	ID    plan.WorkerID
 	Store model.StoreID
-	// Master is where the master listens.
+	// Master is where the master listens; with "" the gossip finds it.
 	Master string
+	// Gossip says how to join the gossip: by its seeds at once, without them by
+	// those that the master names. What the worker is to say of itself is filled
+	// in. With nil there is none.
+	Gossip *gossip.Options
 	Dial   []grpc.DialOption
 	// Data is where other workers fetch. The worker closes it.
 	Data net.Listener
+	// Advertise is Data's address as others reach it; the default is the one that it
+	// has.
+	Advertise string
 	// Dir is the worker's own directory.
 	Dir    string
 	Slots  int
@@ -42,9 +51,10 @@ type Options struct {
 	// Machine is equal for workers that see the same files, as machine.Host has it:
 	// they read each other's outputs where they are. With "" all are fetched.
 	Machine string
-	// Tickets are those by which workers know each other; nil lets everybody read
-	// who reaches Data.
-	Tickets transfer.Tickets
+	// Credentials are the worker's for all connections: with nil there is no TLS.
+	Credentials *trust.Credentials
+	// CredentialsDir is where renewed ones are saved; the default is nowhere.
+	CredentialsDir string
 	// Attached is called when a stream to the master is there, and the master has
 	// taken the worker in.
 	Attached func()
@@ -63,6 +73,10 @@ type Worker struct {
 	server *transfer.Server
 	fetch  *transfer.Fetcher
 	conn   *grpc.ClientConn
+	// tickets have the keys of the jobs that the worker knows.
+	tickets transfer.JobTickets
+	member  atomic.Pointer[gossip.Member] // nil: there is no gossip, or not yet
+	dials   atomic.Uint32                 // to masters
 
 	ctx   context.Context
 	stop  context.CancelFunc
@@ -98,25 +112,37 @@ func New(o Options) (*Worker, error) {
 			return nil, err
 		}
 	}
-	conn, err := grpc.NewClient(o.Master, o.Dial...)
-	if err != nil {
+	if o.Advertise == "" {
+		o.Advertise = o.Data.Addr().String()
+	}
+	server, fetch := o.secure()
+	w := &Worker{o: o, log: o.Log, inc: model.Inc(rand.Uint64()), zero: time.Now(), inbox: make(chan func(), 256),
+		plans: map[plan.Digest]*known{}, jobs: map[plan.JobID]msg.Job{}, reports: map[model.AttemptID]model.Event{}}
+	var err error
+	if w.conn, err = grpc.NewClient(anyMaster, append(w.connection(), o.Dial...)...); err != nil {
 		return nil, fmt.Errorf("master %s: %w", o.Master, err)
 	}
-	w := &Worker{o: o, log: o.Log, inc: model.Inc(rand.Uint64()), zero: time.Now(), conn: conn, inbox: make(chan func(), 256),
-		plans: map[plan.Digest]*known{}, jobs: map[plan.JobID]msg.Job{}, reports: map[model.AttemptID]model.Event{}}
+	if o.Gossip != nil {
+		if err := w.joinGossip(o.Gossip.Seeds); err != nil {
+			return nil, errors.Join(err, w.conn.Close())
+		}
+	}
 	w.ctx, w.stop = context.WithCancel(context.Background())
 	w.blobs = newBlobs(filepath.Join(o.Dir, "blobs"), w.download)
 	w.store = newStore()
 	w.execs.init(w)
 	w.drivers.w, w.drivers.all = w, map[string]chan os.Signal{}
 	w.peers.m = map[plan.WorkerID]msg.Peer{}
-	w.server = transfer.NewServer(transfer.ServerOptions{Store: w.store, Tickets: o.Tickets, Logger: o.Log})
-	w.fetch = transfer.NewFetcher(transfer.Options{Scratch: filepath.Join(o.Dir, "fetched"), Tickets: o.Tickets, Logger: o.Log})
+	w.server = transfer.NewServer(transfer.ServerOptions{Store: w.store, Tickets: &w.tickets, TLS: server, Logger: o.Log})
+	w.fetch = transfer.NewFetcher(transfer.Options{Scratch: filepath.Join(o.Dir, "fetched"), Tickets: &w.tickets, TLS: fetch, Logger: o.Log})
 	w.from = model.From{Protocol: msg.Protocol, Worker: o.ID, Inc: w.inc}
 	w.agent = agent.New(agent.Options{Slots: o.Slots, Dir: o.Dir, From: w.from, Executor: &w.execs, Upstream: upstream{w},
 		Starts: true, Inputs: w.inputs, Check: w.store.verify, Call: w.call, Background: func(f func()) { w.tasks.Go(f) }, Log: o.Log})
 	w.tasks.Go(w.loop)
 	w.tasks.Go(w.attach)
+	if o.Credentials != nil {
+		w.tasks.Go(w.keepCertificate)
+	}
 	w.tasks.Go(func() {
 		if err := w.server.Serve(o.Data); w.ctx.Err() == nil {
 			w.log.Error("serve other workers", "err", err)
@@ -131,11 +157,12 @@ func (w *Worker) Close() error {
 	w.drivers.close()
 	w.execs.close() // first: tasks may not heed anything else
 	err := w.agent.Close(errClosed)
+	w.leaveGossip()
 	w.stop()
 	err = errors.Join(err, w.server.Close(), w.conn.Close())
 	w.tasks.Wait()
 	w.fetch.Close()
-	return err
+	return errors.Join(err, w.closeGossip())
 }
 
 var errClosed = errors.New("the worker ends")
@@ -164,7 +191,7 @@ func (w *Worker) call(f func()) {
 
 // inventory is what the worker holds, for a new stream.
 func (w *Worker) inventory() model.Attach {
-	at := model.Attach{From: w.from, Store: w.o.Store, Addresses: []string{w.o.Data.Addr().String()}, Hosts: w.o.Hosts, Rack: w.o.Rack, Machine: w.o.Machine, PID: os.Getpid(),
+	at := model.Attach{From: w.from, Store: w.o.Store, Addresses: []string{w.o.Advertise}, Hosts: w.o.Hosts, Rack: w.o.Rack, Machine: w.o.Machine, PID: os.Getpid(),
 		Slots: w.o.Slots, Memory: w.o.Memory, OS: runtime.GOOS, Arch: runtime.GOARCH}
 	at.Inventory.Running = w.agent.Running()
 	for _, ev := range w.reports {
@@ -186,6 +213,9 @@ func (w *Worker) heed(m any) error {
 	case msg.Welcome:
 		w.from.Cluster, w.from.Term, w.from.Session = m.Cluster, max(m.Term, w.from.Term), m.Session
 		w.agent.SetFrom(w.from)
+		if err := w.joinGossip(m.Gossip); err != nil {
+			w.log.Warn("the worker is not in the gossip", "err", err) // it does without
+		}
 	case msg.Refused:
 		return errors.New(m.Why)
 	case model.Lease:
@@ -204,6 +234,7 @@ func (w *Worker) heed(m any) error {
 		w.plans[m.Digest] = &known{plan: p}
 	case msg.Job:
 		w.jobs[m.ID] = m
+		w.tickets.Set(m.ID, m.Key)
 	case msg.Launch:
 		w.launch(m)
 	case model.StartExec:
@@ -283,6 +314,7 @@ func (w *Worker) drop(m model.Drop) {
 		return
 	}
 	delete(w.jobs, m.Job)
+	w.tickets.Forget(m.Job)
 	for d, k := range w.plans {
 		if k.job == m.Job {
 			delete(w.plans, d)

@@ -4,9 +4,9 @@
 //	rddctl run [--memory 256MiB] [--cores N] [--generate] PKG|BINARY [-- args]
 //	rddctl explain PKG|BINARY [-- args]
 //	rddctl dev [--workers N] [--slots N]
-//	rddctl submit [--master HOST:PORT] [--name NAME] PKG|BINARY [-- args]
-//	rddctl master [--listen HOST:PORT]
-//	rddctl worker [--join HOST:PORT] [--slots N] [--memory 1GiB]
+//	rddctl submit [--master HOST:PORT] [--credentials DIR] PKG|BINARY [-- args]
+//	rddctl master [--listen HOST:PORT] [--cluster DIR]
+//	rddctl worker [--join HOST:PORT] [--token TOKEN] [--slots N] [--memory 1GiB]
 //	rddctl jobs
 //	rddctl job ID [--follow]
 //	rddctl stages ID

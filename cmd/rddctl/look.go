@@ -28,6 +28,7 @@ const lookAgain = 300 * time.Millisecond
 
 // look is what commands share that look at a cluster.
 type look struct {
+	access
 	master, output string
 	follow         bool
 	conn           *grpc.ClientConn
@@ -36,6 +37,7 @@ type look struct {
 // flags adds the flags. A command that lists has -o.
 func (l *look) flags(c *cobra.Command, lists bool) *cobra.Command {
 	masterFlag(c, "master", &l.master)
+	l.access.flags(c, "insecure")
 	if lists {
 		c.Flags().StringVarP(&l.output, "output", "o", "table", "how: table or json")
 	}
@@ -47,7 +49,7 @@ func (l *look) with(ctx context.Context, f func(context.Context) error) (err err
 	if l.output != "" && l.output != "table" && l.output != "json" {
 		return fmt.Errorf("--output %q: give table or json", l.output)
 	}
-	to, err := findMaster(l.master)
+	to, err := l.to(ctx, l.master)
 	if err != nil {
 		return err
 	}
@@ -68,16 +70,13 @@ func (l *look) with(ctx context.Context, f func(context.Context) error) (err err
 func (l *look) call(ctx context.Context, method string, q any) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
+	var m any
 	st, err := msg.Dial(ctx, l.conn, method)
 	if err == nil {
-		err = st.Send(q)
-	}
-	var m any
-	if err == nil {
-		m, err = st.Receive()
+		m, err = st.Ask(q)
 	}
 	if err != nil {
-		return nil, &launch.Error{Code: codeNoCluster, Err: fmt.Errorf("master %s: %w", l.master, err)}
+		return nil, &launch.Error{Code: callCode(err), Err: fmt.Errorf("master %s: %w", l.master, err)}
 	}
 	a, ok := m.(msg.Answer)
 	switch {

@@ -37,6 +37,7 @@ func TestScripts(t *testing.T) {
 			"exits": exits, "interrupt": interrupt, "nothing": nothing, "repeat": repeat, "gz": gz,
 			"raw": raw, "module": module, "tmpfs": tmpfs, "fifo": fifo,
 			"cluster": cluster, "begun": begun,
+			"member": startMember, "leave": leave, "token": token, "port": port,
 		},
 	})
 }

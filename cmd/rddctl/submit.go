@@ -24,6 +24,7 @@ import (
 // submitOptions are submit's flags, beyond those of run.
 type submitOptions struct {
 	runOptions
+	access
 	master, name string
 	env          []string
 	failures     int
@@ -53,6 +54,7 @@ or whose code changed since, is refused.`,
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args[0], args[1:]) },
 	}
 	masterFlag(c, "master", &o.master)
+	o.access.flags(c, "insecure")
 	f := c.Flags()
 	f.StringVar(&o.name, "name", "", "the job's name (default the program's)")
 	f.StringArrayVar(&o.env, "env", nil, "a variable of the environment that executors get, NAME or NAME=VALUE")
@@ -74,7 +76,7 @@ func (o *submitOptions) run(c *cobra.Command, arg string, args []string) (err er
 	if err != nil {
 		return err
 	}
-	to, err := findMaster(o.master)
+	to, err := o.to(c.Context(), o.master)
 	if err != nil {
 		return err
 	}
@@ -96,9 +98,10 @@ func (o *submitOptions) run(c *cobra.Command, arg string, args []string) (err er
 		return err
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
-	fetch := transfer.NewFetcher(transfer.Options{Scratch: scratch, Tickets: to.tickets})
+	tickets := new(transfer.JobTickets)
+	fetch := transfer.NewFetcher(transfer.Options{Scratch: scratch, Tickets: tickets, TLS: to.fetch})
 	defer fetch.Close()
-	so := submit.Options{Conn: conn, Program: p.Path, Scratch: scratch, Fetch: fetch,
+	so := submit.Options{Conn: conn, Program: p.Path, Scratch: scratch, Fetch: fetch, Tickets: tickets,
 		Open: msg.Open{Name: o.name, User: userName(), Args: args, Env: env, Memory: int64(o.memory), Failures: o.failures}}
 	if o.detach {
 		return o.leave(c.Context(), so)
@@ -136,9 +139,10 @@ func (o *submitOptions) leave(ctx context.Context, so submit.Options) error {
 	return nil
 }
 
-// clusterError tells a cluster that was not reached from one that refused the job.
+// clusterError tells a cluster that was not reached from one that refused the job,
+// or its submitter.
 func clusterError(err error) error {
-	code := codeNoCluster
+	code := callCode(err)
 	if refused := (*submit.RefusedError)(nil); errors.As(err, &refused) {
 		code = 1
 	}

@@ -175,6 +175,7 @@ func (o Options) config(in chan<- serf.Event) (*serf.Config, error) {
 	c.DisableCoordinates = true
 	c.ReconnectInterval = 5 * time.Second // 30 s are long after a short cut
 	c.BroadcastTimeout = 2 * time.Second
+	c.LeavePropagateDelay = 300 * time.Millisecond // two rounds of gossip, and some
 	logger := slog.NewLogLogger(levelHandler{o.Logger.Handler()}, slog.LevelInfo)
 	c.LogOutput, c.Logger = nil, logger
 

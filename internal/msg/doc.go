@@ -7,5 +7,6 @@
 // the messages are the scheduler's own events and commands.
 //
 // Work is the stream of a worker, Drive that of a job's driver; PutBlob and
-// GetBlob move bytes by digest; Detach has a driver run in the cluster.
+// GetBlob move bytes by digest; Detach has a driver run in the cluster; Enrol and
+// Renew give workers certificates.
 package msg

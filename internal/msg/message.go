@@ -32,7 +32,8 @@ type (
 		Binary plan.Digest
 		Args   []string
 		Env    []string
-		Memory int64 // budget of one executor, 0: the worker's own
+		Memory int64  // budget of one executor, 0: the worker's own
+		Key    []byte // signs the tickets for what the job leaves with workers
 	}
 	// Launch is a launch with what its attempts need. Splits has, for each of its
 	// tasks, what it reads from files.
@@ -47,6 +48,7 @@ type (
 		Cluster string
 		Term    model.Term
 		Session model.Session
+		Gossip  []string // where it can be joined
 	}
 	// Peer says where another worker serves what it has, and where its files are.
 	Peer struct {
@@ -77,7 +79,8 @@ type (
 	// Opened answers Open.
 	Opened struct {
 		Job   plan.JobID
-		Slots int // of the cluster, at the moment
+		Slots int    // of the cluster, at the moment
+		Key   []byte // as in the message Job: for results that workers have
 	}
 	// Detach asks the master to have a job's driver run by a worker. The answer is
 	// Opened once that driver has opened the job, or Refused.
@@ -156,6 +159,21 @@ type (
 	// BlobDone answers a blob that was put.
 	BlobDone struct {
 		Error string
+	}
+	// Enrol asks for the certificate of a new worker, with a join token.
+	Enrol struct {
+		Token   string
+		Name    string
+		Request []byte // for a certificate, in DER
+	}
+	// Renew asks for another certificate of who calls.
+	Renew struct {
+		Request []byte
+	}
+	// Enrolled answers Enrol and Renew, if it is not Refused.
+	Enrolled struct {
+		Chain  []byte // the certificate and its authority's, in PEM
+		Gossip []byte // the key of the gossip
 	}
 )
 
@@ -242,6 +260,9 @@ const (
 	kindTell
 	kindWantLog
 	kindLogPart
+	kindEnrol
+	kindRenew
+	kindEnrolled
 )
 
 // table has the form of each message.
@@ -311,6 +332,9 @@ var table = forms.NewTable(
 	forms.Value[Tell](kindTell, nil),
 	forms.Value[WantLog](kindWantLog, nil),
 	forms.Value[LogPart](kindLogPart, nil),
+	forms.Value[Enrol](kindEnrol, nil),
+	forms.Value[Renew](kindRenew, nil),
+	forms.Value[Enrolled](kindEnrolled, nil),
 )
 
 func goodAttempt(a model.AttemptID) bool {

@@ -33,6 +33,8 @@ func (s answers) GetBlob(st *Stream) error { return s.get(st) }
 func (s answers) Ask(st *Stream) error     { return errors.New("nobody answers") }
 func (s answers) Tell(st *Stream) error    { return errors.New("nobody obeys") }
 func (s answers) Detach(st *Stream) error  { return errors.New("nobody detaches") }
+func (s answers) Enrol(*Stream) error      { return errors.New("nobody enrols") }
+func (s answers) Renew(*Stream) error      { return errors.New("nobody renews") }
 
 // dial starts a server and connects to it.
 func dial(t *testing.T, s answers, token string) *grpc.ClientConn {

@@ -30,6 +30,8 @@ const (
 	MethodDetach  = "/" + service + "/Detach"
 	MethodAsk     = "/" + service + "/Ask"
 	MethodTell    = "/" + service + "/Tell"
+	MethodEnrol   = "/" + service + "/Enrol"
+	MethodRenew   = "/" + service + "/Renew"
 )
 
 // Server answers the calls. Each method owns the stream until it returns.
@@ -41,6 +43,8 @@ type Server interface {
 	Detach(*Stream) error
 	Ask(*Stream) error
 	Tell(*Stream) error
+	Enrol(*Stream) error
+	Renew(*Stream) error
 }
 
 // ServerOptions are those that every server of the service has.
@@ -57,6 +61,7 @@ func Register(to *grpc.Server, s Server) {
 	to.RegisterService(&grpc.ServiceDesc{ServiceName: service, HandlerType: (*Server)(nil), Streams: []grpc.StreamDesc{
 		method("Work", Server.Work), method("Drive", Server.Drive), method("PutBlob", Server.PutBlob), method("GetBlob", Server.GetBlob), method("Detach", Server.Detach),
 		method("Ask", Server.Ask), method("Tell", Server.Tell),
+		method("Enrol", Server.Enrol), method("Renew", Server.Renew),
 	}}, s)
 }
 
@@ -175,6 +180,16 @@ func split(frame []byte) (ms []any, err error) {
 	return ms, nil
 }
 
+// Ask sends a stream's first message and gives the answer. Of a stream that the
+// server has ended already, such as one that it does not allow, a send knows only
+// that, and the receipt why.
+func (s *Stream) Ask(m any) (any, error) {
+	if err := s.Send(m); err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return s.Receive()
+}
+
 // CloseSend says that nothing more is sent. A server's stream ends when its
 // method returns instead.
 func (s *Stream) CloseSend() error {
@@ -249,13 +264,7 @@ func (s *Stream) Give(d plan.Digest, size int64, r io.Reader, why error) error {
 // Get asks for a blob and gives its bytes as they come. Whoever reads them checks
 // the digest.
 func (s *Stream) Get(d plan.Digest) (size int64, r io.Reader, err error) {
-	if err := s.Send(BlobHead{Digest: d}); err != nil {
-		return 0, nil, err
-	}
-	if err := s.CloseSend(); err != nil {
-		return 0, nil, err
-	}
-	m, err := s.Receive()
+	m, err := s.Ask(BlobHead{Digest: d})
 	if err != nil {
 		return 0, nil, err
 	}
@@ -271,13 +280,7 @@ func (s *Stream) Get(d plan.Digest) (size int64, r io.Reader, err error) {
 
 // Look asks whether a blob is there.
 func (s *Stream) Look(d plan.Digest) (bool, error) {
-	if err := s.Send(BlobHead{Digest: d, Look: true}); err != nil {
-		return false, err
-	}
-	if err := s.CloseSend(); err != nil {
-		return false, err
-	}
-	m, err := s.Receive()
+	m, err := s.Ask(BlobHead{Digest: d, Look: true})
 	head, ok := m.(BlobHead)
 	if err == nil && !ok {
 		err = fmt.Errorf("%w: %T answers a request for blob %s", errFrame, m, d)

@@ -155,9 +155,10 @@ func (c *cluster) submit(name string) launch.Outcome {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fetch := transfer.NewFetcher(transfer.Options{Scratch: t.TempDir()})
+	tickets := new(transfer.JobTickets)
+	fetch := transfer.NewFetcher(transfer.Options{Scratch: t.TempDir(), Tickets: tickets})
 	defer fetch.Close()
-	job := submit.New(t.Context(), submit.Options{Conn: conn, Program: path, Open: msg.Open{Name: name, User: "test"}, Scratch: t.TempDir(), Fetch: fetch})
+	job := submit.New(t.Context(), submit.Options{Conn: conn, Program: path, Open: msg.Open{Name: name, User: "test"}, Scratch: t.TempDir(), Fetch: fetch, Tickets: tickets})
 	defer job.Close()
 	r := launch.Run{Cluster: job, Stdout: os.Stdout, Stderr: os.Stderr, Options: wire.Options{Fresh: true}, Watcher: quiet{t}}
 	out, err := r.Do(t.Context(), &launch.Program{Path: path})

@@ -33,6 +33,8 @@ type Options struct {
 	Scratch string
 	// Fetch fetches results from workers.
 	Fetch *transfer.Fetcher
+	// Tickets are Fetch's. They get the job's key.
+	Tickets *transfer.JobTickets
 }
 
 // Job is a job on a cluster. It is what package launch calls a Cluster.
@@ -68,6 +70,9 @@ func (j *Job) ID() plan.JobID {
 func (j *Job) Close() {
 	j.cancel()
 	j.work.Wait()
+	if id := j.ID(); id != "" {
+		j.o.Tickets.Forget(id)
+	}
 }
 
 // Join uploads the program where that is new to the cluster, and opens the job.
@@ -84,6 +89,7 @@ func (j *Job) Join(send func(wire.Message) error) error {
 	j.mu.Lock()
 	j.stream, j.id = st, opened.Job
 	j.mu.Unlock()
+	j.o.Tickets.Set(opened.Job, opened.Key)
 	j.work.Go(j.listen)
 	j.work.Go(j.renew)
 	return send(&wire.Joined{Job: opened.Job, Slots: opened.Slots})
@@ -99,10 +105,7 @@ func Detach(ctx context.Context, o Options, maxResult int64) (opened msg.Opened,
 	}
 	o.Open.Protocol = msg.Protocol
 	return call(ctx, o.Conn, msg.MethodDetach, func(st *msg.Stream) (opened msg.Opened, err error) {
-		if err := st.Send(msg.Detach{Open: o.Open, MaxResult: maxResult}); err != nil {
-			return opened, err
-		}
-		return receiveOpened(st)
+		return askOpened(st, msg.Detach{Open: o.Open, MaxResult: maxResult})
 	})
 }
 
@@ -112,10 +115,7 @@ func (j *Job) open(program plan.Digest) (opened msg.Opened, st *msg.Stream, err 
 	}
 	o := j.o.Open
 	o.Protocol, o.Binary = msg.Protocol, program
-	if err := st.Send(o); err != nil {
-		return opened, nil, err
-	}
-	opened, err = receiveOpened(st)
+	opened, err = askOpened(st, o)
 	return opened, st, err
 }
 
@@ -125,8 +125,9 @@ type RefusedError struct{ Why string }
 // Error is the reason.
 func (e *RefusedError) Error() string { return e.Why }
 
-func receiveOpened(st *msg.Stream) (opened msg.Opened, err error) {
-	m, err := st.Receive()
+// askOpened asks for a job.
+func askOpened(st *msg.Stream, ask any) (opened msg.Opened, err error) {
+	m, err := st.Ask(ask)
 	if err != nil {
 		return opened, err
 	}

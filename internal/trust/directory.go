@@ -261,3 +261,26 @@ func readFile(dir, name string) ([]byte, error) {
 	}
 	return b, err
 }
+
+// SaveGossipKey keeps the key of the gossip beside a member's credentials.
+func SaveGossipKey(dir string, key []byte) error {
+	if len(key) != keySize {
+		return fmt.Errorf("save the gossip key: it has %d bytes, not %d", len(key), keySize)
+	}
+	if err := writeFile(dir, gossipFile, keyText(key)); err != nil {
+		return fmt.Errorf("save the gossip key: %w", err)
+	}
+	return nil
+}
+
+// LoadGossipKey reads what SaveGossipKey wrote; nil, if nothing was.
+func LoadGossipKey(dir string) ([]byte, error) {
+	key, err := readKey(dir, gossipFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("load the gossip key: %w", err)
+	}
+	return key, nil
+}

@@ -48,6 +48,9 @@ func (l *Local) Check(token string) bool {
 	return subtle.ConstantTimeCompare([]byte(token), []byte(l.token)) == 1
 }
 
+// Secret returns the token itself, as FindLocal does for others.
+func (l *Local) Secret() string { return l.token }
+
 // Close removes the token's file, unless another server has replaced it.
 func (l *Local) Close() error {
 	token, err := readFile(filepath.Split(l.path))

@@ -1,5 +1,6 @@
-// Package trust says who may do what in a cluster: certificates, tokens and
-// tickets, and what stands in their place on one machine.
+// Package trust says who may do what in a cluster: certificates and tokens, and
+// what stands in their place on one machine. (Tickets for shuffle data are
+// package transfer's.)
 //
 // A cluster has a directory of secrets, made once by Init: a certificate
 // authority of its own, the key that signs join tokens, the key of the gossip,
@@ -16,9 +17,6 @@
 // carries the fingerprint of the authority, so the joiner knows whom it talks to
 // before it sends the token. The answer is a certificate for a day, renewed over
 // the worker's own connection; Credentials change it without a restart.
-//
-// Agents fetch shuffle blocks from each other with a Ticket, made with a key of
-// the job, which says exactly which blocks may be read and until when.
 //
 // On loopback none of this is needed: a Local token in a file that only its
 // owner can read proves that the caller is the same user of the same machine.

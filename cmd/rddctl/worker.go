@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gordd-project/gordd/internal/gossip"
+	"github.com/gordd-project/gordd/internal/machine"
+	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/internal/trust"
+	"github.com/gordd-project/gordd/rdd/plan"
+	"github.com/gordd-project/gordd/worker"
+)
+
+// workerOptions are worker's flags.
+type workerOptions struct {
+	joiner
+	join, listen, advertise, gossip, dir, name string
+	slots                                      int
+	memory                                     bytesFlag
+	verbose                                    bool
+
+	key   []byte   // of the gossip; nil: there is none
+	seeds []string // of the gossip; none: the master knows
+}
+
+func workerCommand() *cobra.Command {
+	var o workerOptions
+	c := &cobra.Command{
+		Use:   "worker [flags]",
+		Short: "Start a worker of a cluster",
+		Long: `Worker joins a master, runs tasks for it in processes of the jobs' programs, and
+serves what those leave to other workers. It ends with Ctrl-C or SIGTERM. Once
+the master has taken it in, it prints one line:
+
+  READY worker=NAME
+
+To join a cluster of several machines it needs a token, of rddctl cluster token on
+the master's machine, which is good for one worker once. What it gets for it, it
+keeps in its directory: with --dir it needs no token the next time, and may join
+any member by the address of its gossip. It renews its certificate by itself.`,
+		Example: `  rddctl worker
+  rddctl worker --join 127.0.0.1:7077 --slots 2 --memory 1GiB
+  RDD_TOKEN=$TOKEN rddctl worker --join 10.0.0.1:7077 --listen 10.0.0.2:0 --dir /var/lib/gordd`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return o.run(c.Context()) },
+	}
+	masterFlag(c, "join", &o.join)
+	o.joiner.flags(c)
+	f := c.Flags()
+	f.StringVar(&o.listen, "listen", "127.0.0.1:0", "address where other workers fetch")
+	f.StringVar(&o.advertise, "advertise", "", "HOST or HOST:PORT under which others reach it (default that of --listen)")
+	gossipFlag(c, &o.gossip)
+	f.StringVar(&o.dir, "dir", "", "directory for shuffle files, programs and credentials (default a temporary one)")
+	f.StringVar(&o.name, "name", "", "its name in the cluster (default the host's with a few letters)")
+	f.IntVar(&o.slots, "slots", runtime.NumCPU(), "tasks that run at a time")
+	f.Var(&o.memory, "memory", "budget of a job's process here, as in 1GiB (default 60% of memory)")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "tell what happens, on standard error")
+	return c
+}
+
+func (o *workerOptions) run(ctx context.Context) (err error) {
+	if o.slots < 1 || o.slots > 4096 {
+		return fmt.Errorf("--slots %d: give a number from 1 to 4096", o.slots)
+	}
+	if o.memory == 0 {
+		o.memory = bytesFlag(machine.Memory() / 10 * 6)
+	}
+	if !trust.IsLoopback(o.join) && trust.IsLoopback(o.listen) {
+		return fmt.Errorf("--listen %s: workers of other machines could not fetch there: give an address of this machine that they reach", o.listen)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return err
+	}
+	dir, remove, err := ownDir(o.dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, remove()) }()
+	wo := worker.Options{Master: o.join, Dir: dir, Slots: o.slots, Memory: int64(o.memory), Machine: machine.Host(), Log: memberLog(o.verbose)}
+	if err := o.identify(ctx, &wo, host); err != nil {
+		return err
+	}
+	if wo.Data, err = listen(o.listen, wo.Credentials != nil, o.insecure); err != nil {
+		return err
+	}
+	if wo.Advertise, err = advertised(wo.Data, o.advertise); err != nil {
+		return errors.Join(err, wo.Data.Close())
+	}
+	if wo.Gossip, err = o.gossipOptions(ctx, &wo); err != nil {
+		return errors.Join(err, wo.Data.Close())
+	}
+	wo.Hosts = hosts(host, wo.Advertise)
+	wo.Attached = func() { fmt.Printf("READY worker=%s\n", o.name) }
+	w, err := worker.New(wo)
+	if err != nil {
+		return errors.Join(err, closed(wo.Data.Close()))
+	}
+	err = untilSignal(ctx, nil)
+	return errors.Join(err, w.Close())
+}
+
+// identify gives the worker its name and what it proves that with.
+func (o *workerOptions) identify(ctx context.Context, wo *worker.Options, host string) (err error) {
+	named := o.name != ""
+	if !named {
+		o.name = strings.ToLower(host) + "-" + strconv.FormatUint(rand.Uint64N(1<<24), 36)
+	}
+	if wo.Credentials, err = o.enrol(ctx, o.join, o.name, wo.Dir); err != nil {
+		return err
+	}
+	if c := wo.Credentials; c != nil {
+		wo.CredentialsDir = o.credentials
+		switch id := c.Identity(); {
+		case id.Role != trust.Worker:
+			return denied(fmt.Errorf("%s are credentials of %s, not of a worker", o.credentials, id))
+		case named && id.Name != o.name:
+			return denied(fmt.Errorf("--name %s: the credentials in %s are of worker %s", o.name, o.credentials, id.Name))
+		default:
+			o.name = id.Name
+		}
+	}
+	wo.ID, wo.Store = plan.WorkerID(o.name), model.StoreID(o.name)
+	if wo.Credentials != nil {
+		return o.find(ctx, wo)
+	}
+	d, err := o.plain(ctx, o.join)
+	if err != nil {
+		return err
+	}
+	wo.Dial, o.key = d.dial, d.gossip
+	return nil
+}
+
+// find looks who is at the address to join: a master, or, with credentials from
+// before, any member of the gossip.
+func (o *workerOptions) find(ctx context.Context, wo *worker.Options) (err error) {
+	if o.key, err = trust.LoadGossipKey(o.credentials); err != nil {
+		return denied(err)
+	}
+	err = knock(ctx, o.join, wo.Credentials.ClientConfig(trust.Master))
+	if o.key != nil && o.gossip != noGossip && noMaster(err) {
+		wo.Master, o.seeds = "", []string{o.join}
+		return nil
+	}
+	return err
+}
+
+// gossipOptions says how the worker gossips.
+func (o *workerOptions) gossipOptions(ctx context.Context, wo *worker.Options) (*gossip.Options, error) {
+	cluster := localCluster
+	if wo.Credentials != nil {
+		cluster = wo.Credentials.Identity().Cluster
+	}
+	g, err := gossipOptions(ctx, o.gossip, wo.Data, wo.Advertise, cluster, o.key)
+	if g != nil {
+		g.Seeds = o.seeds
+	}
+	return g, err
+}
+
+// hosts are the names under which storage may know a worker's machine.
+func hosts(name, address string) []string {
+	all := []string{name}
+	if trust.IsLoopback(address) {
+		return append(all, "localhost")
+	}
+	if host, _, err := net.SplitHostPort(address); err == nil && host != name {
+		all = append(all, host)
+	}
+	return all
+}
