@@ -79,7 +79,7 @@ func (o *Options) secure() (server, fetch *tls.Config) {
 		return nil, nil
 	}
 	o.Dial = append([]grpc.DialOption{grpc.WithTransportCredentials(credentials.NewTLS(c.ClientConfig(trust.Master)))}, o.Dial...)
-	return c.ServerConfig(trust.Worker, trust.Client, trust.Admin), c.ClientConfig(trust.Worker)
+	return c.ServerConfig(trust.Master, trust.Worker, trust.Client, trust.Admin), c.ClientConfig(trust.Worker)
 }
 
 // keepCertificate renews the worker's certificate as long as the worker is there.
