@@ -33,7 +33,7 @@ type Options struct {
 	Scratch string
 	// Fetch fetches results from workers.
 	Fetch *transfer.Fetcher
-	// Tickets are Fetch's. They get the job's key.
+	// Tickets are Fetch's, and get the job's key; nil: Fetch has none.
 	Tickets *transfer.JobTickets
 }
 
@@ -54,6 +54,9 @@ type Job struct {
 
 // New makes a job. Nothing happens before the program has answered.
 func New(ctx context.Context, o Options) *Job {
+	if o.Tickets == nil {
+		o.Tickets = new(transfer.JobTickets)
+	}
 	j := &Job{o: o, paced: map[int]bool{}}
 	j.ctx, j.cancel = context.WithCancel(ctx)
 	return j
