@@ -72,6 +72,14 @@ func (s *store) remove(id model.AttemptID) {
 	delete(s.outs, keyOf(id))
 }
 
+// clear forgets everything.
+func (s *store) clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.outs)
+	clear(s.results)
+}
+
 // drop forgets what belongs to shuffles or a job.
 func (s *store) drop(c model.Drop) {
 	s.mu.Lock()

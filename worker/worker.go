@@ -49,6 +49,9 @@ type Options struct {
 	// taken the worker in.
 	Attached func()
 	Log      *slog.Logger
+
+	executor func(model.ExecutorRef) running                                   // in tests, instead of processes
+	dial     func(ctx context.Context, network, addr string) (net.Conn, error) // in tests, to other workers
 }
 
 // Worker is a running worker.
@@ -68,18 +71,22 @@ type Worker struct {
 	stop  context.CancelFunc
 	inbox chan func()
 	tasks sync.WaitGroup // everything that Close waits for
-	heard atomic.Int64   // when the last lease came, by the worker's clock
+	until atomic.Int64   // when the lease ends, by the worker's clock; 0: there was none
 
 	execs   executors
 	drivers drivers
 	peers   peers
 
 	// Of the loop.
-	from    model.From
-	out     *outbox // of the stream at hand; nil: there is none
-	plans   map[plan.Digest]*known
-	jobs    map[plan.JobID]msg.Job
-	reports map[model.AttemptID]model.Event // that nobody has acknowledged
+	from     model.From
+	tenure   tenure
+	out      *outbox                 // of the stream at hand; nil: there is none
+	sentAt   time.Time               // of its attach
+	cut      context.CancelCauseFunc // ends it
+	answered func()                  // says that its attach was answered
+	plans    map[plan.Digest]*known
+	jobs     map[plan.JobID]msg.Job
+	reports  map[model.AttemptID]model.Event // that nobody has acknowledged
 }
 
 // known is a plan that launches name.
@@ -98,23 +105,24 @@ func New(o Options) (*Worker, error) {
 			return nil, err
 		}
 	}
-	conn, err := grpc.NewClient(o.Master, o.Dial...)
-	if err != nil {
-		return nil, fmt.Errorf("master %s: %w", o.Master, err)
-	}
-	w := &Worker{o: o, log: o.Log, inc: model.Inc(rand.Uint64()), zero: time.Now(), conn: conn, inbox: make(chan func(), 256),
+	w := &Worker{o: o, log: o.Log, inc: model.Inc(rand.Uint64()), zero: time.Now(), inbox: make(chan func(), 256),
 		plans: map[plan.Digest]*known{}, jobs: map[plan.JobID]msg.Job{}, reports: map[model.AttemptID]model.Event{}}
+	var err error
+	if w.conn, err = w.dial(); err != nil {
+		return nil, err
+	}
 	w.ctx, w.stop = context.WithCancel(context.Background())
+	w.tenure = tenure{call: w.call, ended: w.leaseEnded, orphan: w.orphaned, forget: w.forget}
 	w.blobs = newBlobs(filepath.Join(o.Dir, "blobs"), w.download)
 	w.store = newStore()
 	w.execs.init(w)
 	w.drivers.w, w.drivers.all = w, map[string]chan os.Signal{}
 	w.peers.m = map[plan.WorkerID]msg.Peer{}
 	w.server = transfer.NewServer(transfer.ServerOptions{Store: w.store, Tickets: o.Tickets, Logger: o.Log})
-	w.fetch = transfer.NewFetcher(transfer.Options{Scratch: filepath.Join(o.Dir, "fetched"), Tickets: o.Tickets, Logger: o.Log})
+	w.fetch = transfer.NewFetcher(transfer.Options{Scratch: filepath.Join(o.Dir, "fetched"), Tickets: o.Tickets, Dial: o.dial, Logger: o.Log})
 	w.from = model.From{Protocol: msg.Protocol, Worker: o.ID, Inc: w.inc}
 	w.agent = agent.New(agent.Options{Slots: o.Slots, Dir: o.Dir, From: w.from, Executor: &w.execs, Upstream: upstream{w},
-		Starts: true, Inputs: w.inputs, Check: w.store.verify, Call: w.call, Background: func(f func()) { w.tasks.Go(f) }, Log: o.Log})
+		Starts: true, May: w.may, Inputs: w.inputs, Check: w.store.verify, Call: w.call, Background: func(f func()) { w.tasks.Go(f) }, Log: o.Log})
 	w.tasks.Go(w.loop)
 	w.tasks.Go(w.attach)
 	w.tasks.Go(func() {
@@ -131,6 +139,7 @@ func (w *Worker) Close() error {
 	w.drivers.close()
 	w.execs.close() // first: tasks may not heed anything else
 	err := w.agent.Close(errClosed)
+	w.call(w.tenure.stop)
 	w.stop()
 	err = errors.Join(err, w.server.Close(), w.conn.Close())
 	w.tasks.Wait()
@@ -191,9 +200,7 @@ func (w *Worker) heed(m any) error {
 	case model.Lease:
 		w.from.Term = max(w.from.Term, m.Term)
 		w.agent.SetFrom(w.from)
-		if w.heard.Swap(int64(w.now())) == 0 && w.o.Attached != nil {
-			w.o.Attached()
-		}
+		w.leasedBy(m)
 	case msg.Peer:
 		w.peers.set(m)
 	case msg.Plan:
@@ -207,7 +214,9 @@ func (w *Worker) heed(m any) error {
 	case msg.Launch:
 		w.launch(m)
 	case model.StartExec:
-		w.execs.start(m, w.jobs[m.Job])
+		if w.leased() {
+			w.execs.start(m, w.jobs[m.Job])
+		}
 	case model.StopExec:
 		w.execs.stop(m)
 	case msg.WantLog:
