@@ -3,6 +3,7 @@ package master
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -40,6 +41,8 @@ type Options struct {
 	Listener net.Listener
 	// Server are options of the gRPC server, such as credentials.
 	Server []grpc.ServerOption
+	// Workers is how the data ports of workers are reached; nil means without TLS.
+	Workers *tls.Config
 	// Config changes the scheduler's configuration; nil leaves the defaults.
 	Config func(*model.Config)
 	Log    *slog.Logger

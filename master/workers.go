@@ -1,11 +1,7 @@
 package master
 
 import (
-	"errors"
 	"fmt"
-	"net"
-	"syscall"
-	"time"
 
 	"github.com/gordd-project/gordd/internal/engine/work"
 	"github.com/gordd-project/gordd/internal/msg"
@@ -244,31 +240,4 @@ func pieces(c model.Locations) (ms []any) {
 		ms = append(ms, p)
 	}
 	return ms
-}
-
-// probeWait is how long a probe waits for an answer.
-const probeWait = 400 * time.Millisecond
-
-// probe asks whether a worker's process is there. For now a process that takes
-// a connection counts as the one that was asked for, until it attaches anew.
-func (m *Master) probe(c model.Probe) {
-	address := m.peers[c.Worker].Address
-	m.engine.Background(func() {
-		m.engine.Send(model.ProbeResult{Worker: c.Worker, Inc: c.Inc, No: c.No, Answer: knock(address)})
-	})
-}
-
-func knock(address string) model.ProbeAnswer {
-	if address == "" {
-		return model.ProbeTimeout
-	}
-	conn, err := net.DialTimeout("tcp", address, probeWait)
-	switch {
-	case err == nil:
-		_ = conn.Close()
-		return model.ProbeSame
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return model.ProbeRefused
-	}
-	return model.ProbeTimeout
 }
