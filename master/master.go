@@ -67,7 +67,7 @@ type Master struct {
 
 	// Of the engine's loop.
 	workers map[plan.WorkerID]*worker
-	peers   map[plan.WorkerID]msg.Peer // those that were ever attached
+	peers   map[plan.WorkerID]msg.Peer // those that are not given up
 	drivers map[plan.JobID]*driverOf
 }
 

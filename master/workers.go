@@ -20,6 +20,7 @@ type worker struct {
 	since   time.Time
 	peer    msg.Peer // as others know it; its address is where it can be probed
 	out     *outbox
+	leaves  bool // it may end; of the loop
 	// What the stream has sent already: of its sender alone.
 	plans map[plan.Digest]bool
 	jobs  map[plan.JobID]bool
@@ -75,6 +76,9 @@ func (s service) Work(st *msg.Stream) error {
 		if s.workers[w.id] == w {
 			delete(s.workers, w.id)
 			s.slots.Add(-int64(w.slots))
+			if w.leaves {
+				delete(s.peers, w.id)
+			}
 		}
 		return model.StreamDown{Worker: w.id, Inc: w.inc, Session: w.session, Cause: cause}
 	})

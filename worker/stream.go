@@ -29,7 +29,7 @@ func (w *Worker) attach() {
 	for w.ctx.Err() == nil {
 		began := time.Now()
 		err := w.stream()
-		if w.ctx.Err() != nil {
+		if w.ctx.Err() != nil || w.isLeft() {
 			return
 		}
 		if time.Since(began) > lastRetry {
@@ -38,6 +38,8 @@ func (w *Worker) attach() {
 		w.log.Warn("no stream to the master", "master", w.o.Master, "err", err, "again", wait)
 		select {
 		case <-time.After(wait/2 + rand.N(wait/2)):
+		case <-w.left:
+			return
 		case <-w.ctx.Done():
 		}
 		wait = min(2*wait, lastRetry)

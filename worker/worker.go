@@ -69,6 +69,8 @@ type Worker struct {
 
 	ctx   context.Context
 	stop  context.CancelFunc
+	left  chan struct{} // closed when the worker attaches no more
+	gone  sync.Once     // closes it
 	inbox chan func()
 	tasks sync.WaitGroup // everything that Close waits for
 	until atomic.Int64   // when the lease ends, by the worker's clock; 0: there was none
@@ -112,6 +114,7 @@ func New(o Options) (*Worker, error) {
 		return nil, err
 	}
 	w.ctx, w.stop = context.WithCancel(context.Background())
+	w.left = make(chan struct{})
 	w.tenure = tenure{call: w.call, ended: w.leaseEnded, orphan: w.orphaned, forget: w.forget}
 	w.blobs = newBlobs(filepath.Join(o.Dir, "blobs"), w.download)
 	w.store = newStore()
@@ -232,6 +235,9 @@ func (w *Worker) heed(m any) error {
 	case model.Locations, model.Kill, model.Verify:
 		w.agent.CarryOut([]model.Command{m.(model.Command)})
 	case model.Detach:
+		if m.Why == model.DetachDrained || m.Why == model.DetachLeft {
+			w.letGo()
+		}
 		return errors.New(m.Why)
 	case model.NewerTerm, model.Move, model.Barrier:
 		w.log.Warn("a command that this worker does not carry out", "command", fmt.Sprintf("%T", m))

@@ -234,6 +234,16 @@ func (o *workerOptions) run(c *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	err = untilSignal(c.Context(), nil)
+	ctx, letGo := context.WithCancel(c.Context())
+	defer letGo()
+	go func() {
+		select {
+		case <-w.Left():
+			letGo()
+		case <-ctx.Done():
+		}
+	}()
+	err = untilSignal(ctx, nil)
+	w.Leave()
 	return errors.Join(err, w.Close())
 }
