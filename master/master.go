@@ -63,7 +63,8 @@ type Master struct {
 	asked    asked
 	slots    atomic.Int64 // of the workers that are attached
 	calls    sync.WaitGroup
-	failed   chan error // why the master cannot go on
+	failed   chan error    // why the master cannot go on
+	quit     chan struct{} // closed by Close
 
 	// Of the engine's loop.
 	workers map[plan.WorkerID]*worker
@@ -76,7 +77,7 @@ func New(o Options) (*Master, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	m := &Master{o: o, log: o.Log, failed: make(chan error, 1),
+	m := &Master{o: o, log: o.Log, failed: make(chan error, 1), quit: make(chan struct{}),
 		blobs:   newBlobs(blob.New(filepath.Join(o.Dir, "blobs"), func() error { return os.MkdirAll(o.Dir, 0o700) }, blobMemory)),
 		workers: map[plan.WorkerID]*worker{}, peers: map[plan.WorkerID]msg.Peer{}, drivers: map[plan.JobID]*driverOf{}}
 	c := model.Defaults(o.Cluster, 1)
@@ -111,6 +112,7 @@ func (m *Master) fail(err error) {
 // Close ends the master. Workers go on with what they run, until their leases
 // end.
 func (m *Master) Close() error {
+	close(m.quit)
 	m.server.Stop()
 	m.calls.Wait()
 	m.renewals.close()

@@ -2,6 +2,7 @@ package master
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/gordd-project/gordd/internal/engine/work"
 	"github.com/gordd-project/gordd/internal/msg"

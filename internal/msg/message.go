@@ -14,10 +14,12 @@ const Protocol = 1
 
 type (
 	// Renewal is a worker's sign of life, on its own stream. SentAt is a moment
-	// of the worker's own clock, echoed in the lease that answers.
+	// of the worker's own clock, echoed in the lease that answers. Between a
+	// driver and the master it goes both ways and says how much has arrived.
 	Renewal struct {
 		SentAt model.Instant
-		Heard  bool // it has an answer younger than the lease
+		Heard  bool   // it has an answer younger than the lease
+		Got    uint64 // messages of all streams of the job: see Kept
 	}
 	// Plan gives a worker a resolved plan, before the first launch that names it.
 	Plan struct {
@@ -58,10 +60,13 @@ type (
 	Refused struct {
 		Why string
 	}
-	// Open is a driver's first message. A Job that is set attaches again.
+	// Open is a driver's first message. One that attaches again to its Job says by
+	// what secret it may, and how much it has got; the rest does not count.
 	Open struct {
 		Protocol int
 		Job      plan.JobID
+		Again    string // as Opened has it
+		Got      uint64
 		Key      string // of the submission: the same key is the same job
 		Name     string
 		User     string
@@ -77,7 +82,9 @@ type (
 	// Opened answers Open.
 	Opened struct {
 		Job   plan.JobID
-		Slots int // of the cluster, at the moment
+		Slots int    // of the cluster, at the moment
+		Again string // lets the driver attach again
+		Got   uint64 // messages that the master has of it
 	}
 	// Detach asks the master to have a job's driver run by a worker. The answer is
 	// Opened once that driver has opened the job, or Refused.
