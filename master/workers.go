@@ -121,6 +121,10 @@ func (s service) hear(st *msg.Stream, w *worker, from model.From) error {
 			s.asked.answered(m)
 			continue
 		}
+		if h, ok := m.(msg.Handover); ok {
+			s.handOver(h)
+			continue
+		}
 		ev, err := stamped(m, from)
 		if err != nil {
 			return err
@@ -186,14 +190,9 @@ func (s service) toWorker(w *worker, m any) []any {
 	case *work.Launch:
 		return s.launch(w, c)
 	case model.StartExec:
-		if w.jobs[c.Job] {
-			return []any{c}
-		}
-		w.jobs[c.Job] = true
-		if j, ok := s.blobs.job(c.Job); ok {
-			return []any{j, c}
-		}
-		return []any{c}
+		return s.ofJob(w, c.Job, c)
+	case msg.Handover:
+		return s.ofJob(w, c.Job, c)
 	case model.Locations:
 		return pieces(c)
 	case model.Drop:
@@ -202,6 +201,29 @@ func (s service) toWorker(w *worker, m any) []any {
 		}
 	}
 	return []any{m}
+}
+
+// ofJob lets a message follow what it is about.
+func (s service) ofJob(w *worker, id plan.JobID, m any) []any {
+	if w.jobs[id] {
+		return []any{m}
+	}
+	w.jobs[id] = true
+	if j, ok := s.blobs.job(id); ok {
+		return []any{j, m}
+	}
+	return []any{m}
+}
+
+// handOver passes a worker's outputs on to the one that is to own them. When it is
+// not here, the scheduler will ask again.
+func (s service) handOver(m msg.Handover) {
+	s.engine.Call(func() model.Event {
+		if to := s.workers[m.Target]; to != nil {
+			to.out.put(m)
+		}
+		return nil
+	})
 }
 
 func (s service) launch(w *worker, l *work.Launch) (ms []any) {

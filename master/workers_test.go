@@ -52,3 +52,25 @@ func TestWorkerLeaves(t *testing.T) {
 		}
 	})
 }
+
+// TestR39Handover passes outputs on to the worker that is to own them, which hears
+// first what their job is.
+func TestR39Handover(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, road, drivers := startMaster(t)
+		w1, w2 := road.worker(t, "w1", nil), road.worker(t, "w2", nil)
+		p := drivers.drives(t)
+		h := msg.Handover{Target: "w2", Job: p.job.ID(), Outputs: []model.MapOutput{{Worker: "w1",
+			Attempt: model.AttemptID{Stage: model.StageID{Job: p.job.ID(), Key: "m"}, Term: 1, Seq: 1}}}}
+		w1.send(h, msg.Handover{Target: "w9", Job: "x"}, h)
+		if got := said[msg.Handover](w2); len(got) != 2 || got[0].Outputs[0].Attempt != h.Outputs[0].Attempt {
+			t.Errorf("got %+v", got)
+		}
+		if got := said[msg.Job](w2); len(got) != 1 || got[0].ID != h.Job {
+			t.Errorf("got %+v", got)
+		}
+		if got := said[msg.Handover](w1); len(got) != 0 {
+			t.Errorf("got %+v", got)
+		}
+	})
+}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -52,7 +53,7 @@ func (l *lan) listen(name string) net.Listener {
 
 func (l *lan) dial(ctx context.Context, _, name string) (net.Conn, error) {
 	l.mu.Lock()
-	h := l.hosts[name]
+	h := l.hosts[strings.TrimSuffix(name, ":80")]
 	l.mu.Unlock()
 	if h == nil {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", errRefused)}

@@ -104,11 +104,26 @@ func (s *store) outputs(w plan.WorkerID, id model.StoreID) (all []model.MapOutpu
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, k := range s.outs {
-		ev := &k.report
-		all = append(all, model.MapOutput{Partition: ev.Attempt.Partition, Attempt: ev.Attempt, Worker: w, Store: id, Rows: ev.Rows,
-			Bytes: ev.Bytes, Sum: ev.Sum, RowSum: ev.RowSum, Sizes: ev.Sizes, Output: ev.Output, Reads: ev.Reads, Counters: ev.Counters})
+		all = append(all, k.output(w, id))
 	}
 	return all
+}
+
+// one describes an output, if it is here.
+func (s *store) one(at model.AttemptID, w plan.WorkerID, id model.StoreID) (o model.MapOutput, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.outs[keyOf(at)]
+	if k == nil {
+		return o, false
+	}
+	return k.output(w, id), true
+}
+
+func (k *kept) output(w plan.WorkerID, id model.StoreID) model.MapOutput {
+	ev := &k.report
+	return model.MapOutput{Partition: ev.Attempt.Partition, Attempt: ev.Attempt, Worker: w, Store: id, Rows: ev.Rows,
+		Bytes: ev.Bytes, Sum: ev.Sum, RowSum: ev.RowSum, Sizes: ev.Sizes, Output: ev.Output, Reads: ev.Reads, Counters: ev.Counters}
 }
 
 // local finds an output of this worker's own.

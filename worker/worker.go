@@ -78,6 +78,7 @@ type Worker struct {
 	execs   executors
 	drivers drivers
 	peers   peers
+	moves   sync.Mutex // held by the one handover that is under way
 
 	// Of the loop.
 	from     model.From
@@ -239,7 +240,11 @@ func (w *Worker) heed(m any) error {
 			w.letGo()
 		}
 		return errors.New(m.Why)
-	case model.NewerTerm, model.Move, model.Barrier:
+	case model.Move:
+		w.moveAway(m)
+	case msg.Handover:
+		w.tasks.Go(func() { w.takeOver(m) })
+	case model.NewerTerm, model.Barrier:
 		w.log.Warn("a command that this worker does not carry out", "command", fmt.Sprintf("%T", m))
 	default:
 		return fmt.Errorf("the master says %T", m)

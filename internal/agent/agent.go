@@ -260,6 +260,13 @@ func (a *Agent) place(id model.StageID) *place {
 	return p
 }
 
+// Place gives a path for what an attempt of another worker's left, among what
+// attempts of its stage leave here. It goes when those do.
+func (a *Agent) Place(id model.AttemptID) (string, error) {
+	p := a.place(id.Stage)
+	return filepath.Join(p.path, nameOf(id)+".moved"), p.make()
+}
+
 func (a *Agent) kill(c model.Kill) {
 	r := a.runs[keyOf(c.Attempt)]
 	if r == nil || r.finished {

@@ -56,6 +56,13 @@ type (
 		Address string
 		Machine string // as its Attach has it
 	}
+	// Handover has a worker fetch outputs of another one and own them from then
+	// on. It comes from their owner, and goes to Target by way of the master.
+	Handover struct {
+		Target  plan.WorkerID
+		Job     plan.JobID // of all of them
+		Outputs []model.MapOutput
+	}
 	// Refused ends a stream that cannot be: the reason is for people.
 	Refused struct {
 		Why string
@@ -249,6 +256,8 @@ const (
 	kindTell
 	kindWantLog
 	kindLogPart
+
+	kindHandover
 )
 
 // table has the form of each message.
@@ -318,6 +327,8 @@ var table = forms.NewTable(
 	forms.Value[Tell](kindTell, nil),
 	forms.Value[WantLog](kindWantLog, nil),
 	forms.Value[LogPart](kindLogPart, nil),
+
+	forms.Value(kindHandover, goodHandover),
 )
 
 func goodAttempt(a model.AttemptID) bool {
@@ -334,6 +345,15 @@ func goodFailed(m *model.TaskFailed) bool {
 
 func goodOutput(o *model.MapOutput) bool {
 	return o.Partition >= 0 && goodAttempt(o.Attempt) && o.Rows >= 0 && o.Bytes >= 0
+}
+
+func goodHandover(m *Handover) bool {
+	for i := range m.Outputs {
+		if !goodOutput(&m.Outputs[i]) || m.Outputs[i].Attempt.Stage.Job != m.Job {
+			return false
+		}
+	}
+	return true
 }
 
 func goodAttach(m *model.Attach) bool {
