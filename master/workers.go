@@ -209,7 +209,7 @@ func (s service) ofJob(w *worker, id plan.JobID, m any) []any {
 		return []any{m}
 	}
 	w.jobs[id] = true
-	if j, ok := s.blobs.job(id); ok {
+	if j, ok := s.blobs.job(id, w.id); ok {
 		return []any{j, m}
 	}
 	return []any{m}

@@ -97,7 +97,7 @@ func (x *executors) run(ref model.ExecutorRef, job msg.Job) (running, error) {
 	if w.o.executor != nil {
 		return w.o.executor(ref), nil
 	}
-	path, err := w.blobs.find(w.ctx, job.Binary)
+	path, err := w.blobs.find(w.ctx, ref.Job, job.Binary)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +115,8 @@ func (x *executors) run(ref model.ExecutorRef, job msg.Job) (running, error) {
 		memory = w.o.Memory
 	}
 	p, err := process.Start(w.ctx, process.Options{Path: path, Args: job.Args, Dir: dir, Env: append(environment(), job.Env...), Log: log,
-		Wire: wire.Options{Cores: w.o.Slots, Memory: memory, Fresh: true, Executor: true}, Blob: w.blobs.find})
+		Wire: wire.Options{Cores: w.o.Slots, Memory: memory, Fresh: true, Executor: true},
+		Blob: func(ctx context.Context, d plan.Digest) (string, error) { return w.blobs.find(ctx, ref.Job, d) }})
 	if err != nil {
 		return nil, err
 	}

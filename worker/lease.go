@@ -67,6 +67,9 @@ func (w *Worker) forget() {
 	w.log.Warn("the master has not been heard since the executors ended: what they left is removed", "after", forgotten)
 	w.store.clear()
 	w.agent.Forget()
+	for id := range w.jobs {
+		w.blobs.drop(id)
+	}
 	clear(w.plans)
 	clear(w.jobs)
 	clear(w.reports)

@@ -20,6 +20,8 @@ type store struct {
 	mu      sync.Mutex
 	outs    map[attemptKey]*kept
 	results map[plan.Digest]*result
+	// blob gives what is no result.
+	blob func(plan.JobID, plan.Digest) (*transfer.Content, error)
 }
 
 // attemptKey is the part of an attempt's id that alone is unique.
@@ -45,8 +47,8 @@ type result struct {
 	size    int64
 }
 
-func newStore() *store {
-	return &store{outs: map[attemptKey]*kept{}, results: map[plan.Digest]*result{}}
+func newStore(blob func(plan.JobID, plan.Digest) (*transfer.Content, error)) *store {
+	return &store{outs: map[attemptKey]*kept{}, results: map[plan.Digest]*result{}, blob: blob}
 }
 
 func (s *store) add(ev *model.TaskDone, out *shuffle.Output) {
@@ -147,13 +149,14 @@ func (s *store) Output(job plan.JobID, term model.Term, seq, _ uint64) (*transfe
 	return k.served, nil
 }
 
-// Blob is transfer.Store's: it gives results.
+// Blob is transfer.Store's: it gives results, programs, and what programs name by
+// digest.
 func (s *store) Blob(job plan.JobID, d plan.Digest) (*transfer.Content, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.results[d]
 	if r == nil || r.attempt.Stage.Job != job {
-		return nil, transfer.ErrMissing
+		return s.blob(job, d)
 	}
 	if r.path == "" {
 		return &transfer.Content{Bytes: r.bytes}, nil

@@ -65,6 +65,7 @@ type Worker struct {
 	store  *store
 	server *transfer.Server
 	fetch  *transfer.Fetcher
+	near   *transfer.Fetcher // of what the master has as well: it gives up soon
 	conn   *grpc.ClientConn
 
 	ctx   context.Context
@@ -118,12 +119,15 @@ func New(o Options) (*Worker, error) {
 	w.left = make(chan struct{})
 	w.tenure = tenure{call: w.call, ended: w.leaseEnded, orphan: w.orphaned, forget: w.forget}
 	w.blobs = newBlobs(filepath.Join(o.Dir, "blobs"), w.download)
-	w.store = newStore()
+	w.store = newStore(w.blobs.served)
 	w.execs.init(w)
 	w.drivers.w, w.drivers.all = w, map[string]chan os.Signal{}
 	w.peers.m = map[plan.WorkerID]msg.Peer{}
 	w.server = transfer.NewServer(transfer.ServerOptions{Store: w.store, Tickets: o.Tickets, Inc: w.inc, Logger: o.Log})
-	w.fetch = transfer.NewFetcher(transfer.Options{Scratch: filepath.Join(o.Dir, "fetched"), Tickets: o.Tickets, Dial: o.dial, Logger: o.Log})
+	fo := transfer.Options{Scratch: filepath.Join(o.Dir, "fetched"), Tickets: o.Tickets, Dial: o.dial, Logger: o.Log}
+	w.fetch = transfer.NewFetcher(fo)
+	fo.Retries, fo.Connect, fo.Stall, fo.Busy = -1, time.Second, 5*time.Second, time.Second
+	w.near = transfer.NewFetcher(fo)
 	w.from = model.From{Protocol: msg.Protocol, Worker: o.ID, Inc: w.inc}
 	w.agent = agent.New(agent.Options{Slots: o.Slots, Dir: o.Dir, From: w.from, Executor: &w.execs, Upstream: upstream{w},
 		Starts: true, May: w.may, Inputs: w.inputs, Check: w.store.verify, Call: w.call, Background: func(f func()) { w.tasks.Go(f) }, Log: o.Log})
@@ -148,6 +152,7 @@ func (w *Worker) Close() error {
 	err = errors.Join(err, w.server.Close(), w.conn.Close())
 	w.tasks.Wait()
 	w.fetch.Close()
+	w.near.Close()
 	return err
 }
 
@@ -215,6 +220,7 @@ func (w *Worker) heed(m any) error {
 		w.plans[m.Digest] = &known{plan: p}
 	case msg.Job:
 		w.jobs[m.ID] = m
+		w.blobs.told(m.ID, m.Owners)
 	case msg.Launch:
 		w.launch(m)
 	case model.StartExec:
@@ -303,6 +309,7 @@ func (w *Worker) drop(m model.Drop) {
 		return
 	}
 	delete(w.jobs, m.Job)
+	w.blobs.drop(m.Job)
 	for d, k := range w.plans {
 		if k.job == m.Job {
 			delete(w.plans, d)

@@ -35,6 +35,9 @@ type (
 		Args   []string
 		Env    []string
 		Memory int64 // budget of one executor, 0: the worker's own
+		// Owners are a few workers that were told earlier, and may have the binary
+		// and what programs name by digest.
+		Owners []plan.WorkerID
 	}
 	// Launch is a launch with what its attempts need. Splits has, for each of its
 	// tasks, what it reads from files.
