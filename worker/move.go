@@ -41,6 +41,7 @@ func (w *Worker) moveAway(m model.Move) {
 func (w *Worker) takeOver(m msg.Handover) {
 	w.moves.Lock()
 	defer w.moves.Unlock()
+	w.log.Info("outputs are moved here", "job", string(m.Job), "outputs", len(m.Outputs))
 	for i := range m.Outputs {
 		o := &m.Outputs[i]
 		if err := w.takeOne(o); err != nil {
