@@ -62,7 +62,7 @@ var imports = map[string][]string{
 	"internal/blob":           {"rdd/plan"},
 	"internal/scratch":        {},
 	"internal/submit":         {"internal/msg", "internal/wire", "rdd/plan", "worker/transfer", grpc},
-	"master":                  {"internal/blob", "internal/driver", "internal/engine", "internal/engine/work", "internal/gossip", "internal/msg", "internal/sched/model", "internal/status", "internal/trust", "internal/wire", "rdd/plan", grpc},
+	"master":                  {"internal/blob", "internal/driver", "internal/engine", "internal/engine/work", "internal/gossip", "internal/msg", "internal/sched/model", "internal/status", "internal/trust", "internal/wire", "rdd/plan", "worker/transfer", grpc},
 	"worker":                  {"internal/agent", "internal/engine/work", "internal/gossip", "internal/launch", "internal/msg", "internal/sched/model", "internal/show", "internal/submit", "internal/trust", "internal/wire", "rdd/plan", "shuffle", "shuffle/block", "worker/process", "worker/transfer", grpc, msgpack},
 	"worker/process":          {"internal/engine/work", "internal/wire", "rdd/plan"},
 	"internal/forms":          {"rdd/plan"},

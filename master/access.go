@@ -2,6 +2,7 @@ package master
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -192,4 +193,12 @@ func (a *access) administers(ctx context.Context) error {
 		return status.Error(codes.PermissionDenied, err.Error())
 	}
 	return nil
+}
+
+// toWorkers is how the data ports of workers are reached; nil: without TLS.
+func (a *access) toWorkers() *tls.Config {
+	if a == nil {
+		return nil
+	}
+	return a.own.ClientConfig(trust.Worker)
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
+	"slices"
 	"sync"
 
 	"github.com/gordd-project/gordd/internal/blob"
@@ -31,6 +33,7 @@ type blobs struct {
 type holder struct {
 	spec msg.Job
 	refs map[plan.Digest]int
+	told []plan.WorkerID // the last workers that know the job
 }
 
 func newBlobs(s *blob.Store) *blobs { return &blobs{store: s, jobs: map[plan.JobID]*holder{}} }
@@ -42,15 +45,33 @@ func (b *blobs) open(spec msg.Job) {
 	b.jobs[spec.ID] = &holder{spec: spec, refs: map[plan.Digest]int{}}
 }
 
-// job gives what executors of a job are.
-func (b *blobs) job(id plan.JobID) (msg.Job, bool) {
+// maxTold is how many workers that know a job are remembered, and maxOwners how many
+// of them others hear of.
+const (
+	maxTold   = 32
+	maxOwners = 3
+)
+
+// job gives what executors of a job are to a worker, and which others have it
+// already.
+func (b *blobs) job(id plan.JobID, to plan.WorkerID) (msg.Job, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	h := b.jobs[id]
 	if h == nil {
 		return msg.Job{}, false
 	}
-	return h.spec, true
+	j := h.spec
+	h.told = slices.DeleteFunc(h.told, func(w plan.WorkerID) bool { return w == to })
+	for _, i := range rand.Perm(len(h.told)) {
+		if len(j.Owners) < maxOwners {
+			j.Owners = append(j.Owners, h.told[i])
+		}
+	}
+	if h.told = append(h.told, to); len(h.told) > maxTold {
+		h.told = h.told[1:]
+	}
+	return j, true
 }
 
 // close lets go of what a job holds.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/gordd-project/gordd/internal/driver"
 	"github.com/gordd-project/gordd/internal/engine/work"
@@ -14,12 +13,8 @@ import (
 	"github.com/gordd-project/gordd/rdd/plan"
 )
 
-// farewell is how long the stream of a driver whose job has ended stays open for
-// the last words.
-const farewell = 5 * time.Second
-
-// jobDriver is the stream of a job's driver. It is the engine's Driver of the
-// job: those methods are called from the engine's loop.
+// jobDriver is a job's driver, whatever stream it has. It is the engine's Driver
+// of the job: those methods are called from the engine's loop.
 type jobDriver struct {
 	m       *Master
 	job     plan.JobID
@@ -27,62 +22,7 @@ type jobDriver struct {
 	out     *outbox
 	ended   chan struct{} // closed when the job has ended
 	once    sync.Once     // closes it
-}
-
-// Drive is the stream of a job's driver.
-func (s service) Drive(st *msg.Stream) error {
-	open, err := first[msg.Open](st)
-	if err != nil {
-		return err
-	}
-	id, by, detached := s.detached.claim(open.Key)
-	if err := s.access.submits(st.Context(), by); err != nil {
-		return err
-	}
-	if err := s.check(&open); err != nil {
-		return refuse(st, "%w", err)
-	}
-	if detached {
-		s.detached.drives(by, id)
-	} else {
-		id = newJobID()
-	}
-	d := &jobDriver{m: s.Master, job: id, session: model.Session(s.sessions.Add(1)), out: newOutbox(), ended: make(chan struct{})}
-	s.blobs.open(msg.Job{ID: d.job, Name: open.Name, Binary: open.Binary, Args: open.Args, Env: open.Env, Memory: open.Memory})
-	accepted := make(chan *model.Cause, 1)
-	d.accept(accepted, &open, detached)
-	if cause := <-accepted; cause != nil {
-		s.leave(d)
-		return refuse(st, "%w", cause)
-	}
-	s.history.jobBegan(d.job, &open, by)
-	if detached {
-		s.detached.opened(open.Key, msg.Opened{Job: d.job, Slots: int(s.slots.Load())})
-	}
-	s.log.Info("job accepted", "job", string(d.job), "name", open.Name, "user", open.User)
-	d.out.put(msg.Opened{Job: d.job, Slots: int(s.slots.Load()), Key: s.ticketKey(d.job)})
-	sent := make(chan struct{})
-	go func() {
-		defer close(sent)
-		drain(st.Context(), st, d.out, func(m any) []any { return []any{m} })
-	}()
-	err = d.hear(st)
-	s.engine.Send(model.DriverGone{Job: d.job, Session: d.session, Reason: reason(err)})
-	select {
-	case <-d.ended:
-	case <-time.After(farewell):
-	}
-	d.out.close()
-	<-sent
-	s.leave(d)
-	return nil
-}
-
-func reason(err error) string {
-	if err == nil {
-		return "the driver left"
-	}
-	return err.Error()
+	link    link
 }
 
 // check refuses what cannot be a job.
@@ -108,37 +48,10 @@ func (d *jobDriver) accept(accepted chan *model.Cause, o *msg.Open, detached boo
 	})
 }
 
-// leave forgets a driver.
-func (s service) leave(d *jobDriver) {
-	s.engine.Call(func() model.Event {
-		delete(s.drivers, d.job)
-		return nil
-	})
-	s.blobs.close(d.job)
-	s.detached.left(d.job)
-}
-
-// hear takes what the driver says until it says that it has finished, or the
-// stream ends.
-func (d *jobDriver) hear(st *msg.Stream) error {
-	for {
-		m, err := st.Receive()
-		if err != nil {
-			return err
-		}
-		done, err := d.heed(m)
-		if done || err != nil {
-			return err
-		}
-	}
-}
-
 func (d *jobDriver) heed(m any) (finished bool, err error) {
 	e := d.m.engine
 	id := func(n int) plan.ActionID { return plan.ActionID{Job: d.job, N: n} }
 	switch m := m.(type) {
-	case msg.Renewal:
-		e.Send(model.DriverRenewed{Job: d.job, Session: d.session})
 	case *wire.Begin:
 		return false, d.begin(m)
 	case *wire.CancelAction:

@@ -19,6 +19,9 @@ func (e effects) Worker(id plan.WorkerID, cmds []model.Command) {
 		return
 	}
 	for _, c := range cmds {
+		if d, ok := c.(model.Detach); ok && d.Session == w.session && (d.Why == model.DetachLeft || d.Why == model.DetachDrained) {
+			w.leaves = true
+		}
 		w.out.put(c)
 	}
 }
@@ -42,6 +45,9 @@ func (e effects) Other(c model.Command) {
 		e.fail(errors.New("this master has stepped down: " + c.Why))
 	case model.Note:
 		e.history.note(c)
+		if c.Kind == model.NoteWorkerLost && e.workers[c.Worker] == nil {
+			delete(e.peers, c.Worker)
+		}
 		e.log.Debug("scheduler", "note", c.Kind.String(), "job", string(c.Job), "worker", string(c.Worker), "text", c.Text)
 	}
 }

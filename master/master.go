@@ -76,11 +76,12 @@ type Master struct {
 	asked    asked
 	slots    atomic.Int64 // of the workers that are attached
 	calls    sync.WaitGroup
-	failed   chan error // why the master cannot go on
+	failed   chan error    // why the master cannot go on
+	quit     chan struct{} // closed by Close
 
 	// Of the engine's loop.
 	workers map[plan.WorkerID]*worker
-	peers   map[plan.WorkerID]msg.Peer // those that were ever attached
+	peers   map[plan.WorkerID]msg.Peer // those that are not given up
 	drivers map[plan.JobID]*driverOf
 }
 
@@ -89,7 +90,7 @@ func New(o Options) (*Master, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	m := &Master{o: o, log: o.Log, failed: make(chan error, 1),
+	m := &Master{o: o, log: o.Log, failed: make(chan error, 1), quit: make(chan struct{}),
 		blobs:   newBlobs(blob.New(filepath.Join(o.Dir, "blobs"), func() error { return os.MkdirAll(o.Dir, 0o700) }, blobMemory)),
 		workers: map[plan.WorkerID]*worker{}, peers: map[plan.WorkerID]msg.Peer{}, drivers: map[plan.JobID]*driverOf{}}
 	if err := m.prepare(); err != nil {
@@ -150,6 +151,7 @@ func (m *Master) fail(err error) {
 // end.
 func (m *Master) Close() error {
 	err := m.leaveGossip()
+	close(m.quit)
 	m.server.Stop()
 	m.calls.Wait()
 	if m.access != nil {

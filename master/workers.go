@@ -1,10 +1,7 @@
 package master
 
 import (
-	"errors"
 	"fmt"
-	"net"
-	"syscall"
 	"time"
 
 	"github.com/gordd-project/gordd/internal/engine/work"
@@ -24,6 +21,7 @@ type worker struct {
 	since   time.Time
 	peer    msg.Peer // as others know it; its address is where it can be probed
 	out     *outbox
+	leaves  bool // it may end; of the loop
 	// What the stream has sent already: of its sender alone.
 	plans map[plan.Digest]bool
 	jobs  map[plan.JobID]bool
@@ -82,6 +80,9 @@ func (s service) Work(st *msg.Stream) error {
 		if s.workers[w.id] == w {
 			delete(s.workers, w.id)
 			s.slots.Add(-int64(w.slots))
+			if w.leaves {
+				delete(s.peers, w.id)
+			}
 		}
 		return model.StreamDown{Worker: w.id, Inc: w.inc, Session: w.session, Cause: cause}
 	})
@@ -121,6 +122,10 @@ func (s service) hear(st *msg.Stream, w *worker, from model.From) error {
 			continue
 		case msg.LogPart:
 			s.asked.answered(m)
+			continue
+		}
+		if h, ok := m.(msg.Handover); ok {
+			s.handOver(h)
 			continue
 		}
 		ev, err := stamped(m, from)
@@ -188,15 +193,9 @@ func (s service) toWorker(w *worker, m any) []any {
 	case *work.Launch:
 		return s.launch(w, c)
 	case model.StartExec:
-		if w.jobs[c.Job] {
-			return []any{c}
-		}
-		w.jobs[c.Job] = true
-		if j, ok := s.blobs.job(c.Job); ok {
-			j.Key = s.ticketKey(c.Job)
-			return []any{j, c}
-		}
-		return []any{c}
+		return s.ofJob(w, c.Job, c)
+	case msg.Handover:
+		return s.ofJob(w, c.Job, c)
 	case model.Locations:
 		return pieces(c)
 	case model.Drop:
@@ -205,6 +204,30 @@ func (s service) toWorker(w *worker, m any) []any {
 		}
 	}
 	return []any{m}
+}
+
+// ofJob lets a message follow what it is about.
+func (s service) ofJob(w *worker, id plan.JobID, m any) []any {
+	if w.jobs[id] {
+		return []any{m}
+	}
+	w.jobs[id] = true
+	if j, ok := s.blobs.job(id, w.id); ok {
+		j.Key = s.ticketKey(id)
+		return []any{j, m}
+	}
+	return []any{m}
+}
+
+// handOver passes a worker's outputs on to the one that is to own them. When it is
+// not here, the scheduler will ask again.
+func (s service) handOver(m msg.Handover) {
+	s.engine.Call(func() model.Event {
+		if to := s.workers[m.Target]; to != nil {
+			to.out.put(m)
+		}
+		return nil
+	})
 }
 
 func (s service) launch(w *worker, l *work.Launch) (ms []any) {
@@ -248,31 +271,4 @@ func pieces(c model.Locations) (ms []any) {
 		ms = append(ms, p)
 	}
 	return ms
-}
-
-// probeWait is how long a probe waits for an answer.
-const probeWait = 400 * time.Millisecond
-
-// probe asks whether a worker's process is there. For now a process that takes
-// a connection counts as the one that was asked for, until it attaches anew.
-func (m *Master) probe(c model.Probe) {
-	address := m.peers[c.Worker].Address
-	m.engine.Background(func() {
-		m.engine.Send(model.ProbeResult{Worker: c.Worker, Inc: c.Inc, No: c.No, Answer: knock(address)})
-	})
-}
-
-func knock(address string) model.ProbeAnswer {
-	if address == "" {
-		return model.ProbeTimeout
-	}
-	conn, err := net.DialTimeout("tcp", address, probeWait)
-	switch {
-	case err == nil:
-		_ = conn.Close()
-		return model.ProbeSame
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return model.ProbeRefused
-	}
-	return model.ProbeTimeout
 }

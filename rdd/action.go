@@ -406,7 +406,9 @@ func ForEachOp[T any](f func(T)) *Op {
 //
 //go:noinline
 func effectPart(f Feed) *SinkPart {
-	return accPart((*Rows[int64])(nil), nil, func() accumulator { return accumulate(&Acc[int64]{}, f) })
+	p := accPart((*Rows[int64])(nil), nil, func() accumulator { return accumulate(&Acc[int64]{}, f) })
+	p.effects = true
+	return p
 }
 
 // PairForEachOp calls f with each pair, for what it does.

@@ -232,6 +232,31 @@ func TestValues(t *testing.T) {
 	}
 }
 
+// A plan says whether its tasks are there for what they do to the world.
+func TestEffects(t *testing.T) {
+	w := newWorld(t)
+	n := w.numbers(10, 3)
+	each := func(int64) {}
+	for _, c := range []struct {
+		op   *Op
+		want bool
+	}{
+		{ForEachOp(each), true},
+		{ForEachPartitionOp(func(*Task, iter.Seq[int64]) error { return nil }), true},
+		{WithOp(func(int64, int64) {}, func(int64) *Op { return ForEachOp(each) }), true},
+		{CollectOp[int64](), false},
+		{ReduceOp(func(a, b int64) int64 { return a + b }), false},
+	} {
+		p, err := w.g.Plan(n, Action{Op: c.op, Call: here()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if st, ok := p.Stage(p.Target); !ok || st.Sink.Effects != c.want {
+			t.Errorf("%s: effects %v", c.op.Name, st.Sink.Effects)
+		}
+	}
+}
+
 func TestForEach(t *testing.T) {
 	w := newWorld(t)
 	var seen []int64

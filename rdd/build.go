@@ -53,6 +53,9 @@ func (g *Graph) Plan(n *Node, a Action) (*plan.Plan, error) {
 	b.plan.Target = plan.StageKey(fmt.Sprintf("r%d", g.nextID.Add(1)))
 	op.Part = a.Part
 	sink := plan.Sink{Op: op, Limit: a.Limit, Zero: a.Zero, Staged: a.Output != nil}
+	if part, ok := a.Op.Parts[a.Part].(*SinkPart); ok {
+		sink.Effects = part.effects
+	}
 	b.stage(plan.Stage{Key: b.plan.Target, Kind: plan.ResultStage, Inexact: a.Inexact, Pipe: b.pipes[n], Sink: sink})
 	b.blobs()
 	if local(op.ID) {

@@ -58,6 +58,8 @@ type SourcePart struct {
 // SinkPart takes the rows of a pipe.
 type SinkPart struct {
 	open func(t *Task, spec *plan.Sink) (sink, error)
+	// effects says that it is there for what it does to the world.
+	effects bool
 }
 
 func (*Narrow) isPart()     {}

@@ -11,35 +11,100 @@ import (
 
 	"github.com/gordd-project/gordd/internal/msg"
 	"github.com/gordd-project/gordd/rdd/plan"
+	"github.com/gordd-project/gordd/worker/transfer"
 )
 
 // blobs are the files of blobs and programs that this worker has. What is missing
 // is fetched once for all that want it at a time.
 type blobs struct {
 	dir      string
-	download func(ctx context.Context, d plan.Digest, to io.Writer) error
+	download func(ctx context.Context, job plan.JobID, d plan.Digest, to io.Writer) error
 
-	mu  sync.Mutex
-	all map[plan.Digest]*blob
+	mu   sync.Mutex
+	all  map[plan.Digest]*blob
+	jobs map[plan.JobID]*blobsOf
+}
+
+// blobsOf is what a job has of them: nobody gets one by another job's name.
+type blobsOf struct {
+	owners []plan.WorkerID // that may have them too
+	asked  map[plan.Digest]bool
 }
 
 // blob is one of them, or one under way.
 type blob struct {
 	here chan struct{} // closed when the fetch has ended
 	path string
+	size int64
 	err  error
 }
 
-func newBlobs(dir string, download func(context.Context, plan.Digest, io.Writer) error) *blobs {
-	return &blobs{dir: dir, download: download, all: map[plan.Digest]*blob{}}
+func newBlobs(dir string, download func(context.Context, plan.JobID, plan.Digest, io.Writer) error) *blobs {
+	return &blobs{dir: dir, download: download, all: map[plan.Digest]*blob{}, jobs: map[plan.JobID]*blobsOf{}}
 }
 
-// find gives the file of a blob. What failed is tried again by who asks next.
-func (b *blobs) find(ctx context.Context, d plan.Digest) (string, error) {
+// of gives a job's place. It is called with the lock.
+func (b *blobs) of(job plan.JobID) *blobsOf {
+	j := b.jobs[job]
+	if j == nil {
+		j = &blobsOf{asked: map[plan.Digest]bool{}}
+		b.jobs[job] = j
+	}
+	return j
+}
+
+// told takes note of which other workers have blobs of a job.
+func (b *blobs) told(job plan.JobID, owners []plan.WorkerID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.of(job).owners = owners
+}
+
+// owners gives those workers.
+func (b *blobs) owners(job plan.JobID) []plan.WorkerID {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if j := b.jobs[job]; j != nil {
+		return j.owners
+	}
+	return nil
+}
+
+// drop forgets a job. The files stay, for jobs to come.
+func (b *blobs) drop(job plan.JobID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.jobs, job)
+}
+
+// served gives a blob of a job to another worker, if it is here.
+func (b *blobs) served(job plan.JobID, d plan.Digest) (*transfer.Content, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	j, x := b.jobs[job], b.all[d]
+	if j == nil || !j.asked[d] || x == nil || !x.ready() {
+		return nil, transfer.ErrMissing
+	}
+	path := x.path
+	return &transfer.Content{Size: x.size, Open: func() (*os.File, error) { return os.Open(path) }}, nil
+}
+
+func (x *blob) ready() bool {
+	select {
+	case <-x.here:
+		return x.err == nil
+	default:
+		return false
+	}
+}
+
+// find gives the file of a job's blob. What failed is tried again by who asks next.
+func (b *blobs) find(ctx context.Context, job plan.JobID, d plan.Digest) (string, error) {
 	if !d.Valid() {
 		return "", fmt.Errorf("%q is no digest", d)
 	}
 	b.mu.Lock()
+	b.of(job).asked[d] = true
 	x := b.all[d]
 	mine := x == nil
 	if mine {
@@ -55,7 +120,7 @@ func (b *blobs) find(ctx context.Context, d plan.Digest) (string, error) {
 			return "", context.Cause(ctx)
 		}
 	}
-	x.path, x.err = b.get(ctx, d)
+	x.path, x.size, x.err = b.get(ctx, job, d)
 	if x.err != nil {
 		b.mu.Lock()
 		delete(b.all, d)
@@ -67,11 +132,11 @@ func (b *blobs) find(ctx context.Context, d plan.Digest) (string, error) {
 
 // get fetches a blob into a file that has its name only when it is whole. Programs
 // are blobs too, so all can be run.
-func (b *blobs) get(ctx context.Context, d plan.Digest) (path string, err error) {
+func (b *blobs) get(ctx context.Context, job plan.JobID, d plan.Digest) (path string, size int64, err error) {
 	path = filepath.Join(b.dir, string(d))
 	f, err := os.CreateTemp(b.dir, "new-*")
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
 	defer func() {
 		if err = errors.Join(err, f.Close()); err == nil {
@@ -83,17 +148,43 @@ func (b *blobs) get(ctx context.Context, d plan.Digest) (path string, err error)
 		}
 	}()
 	h := plan.NewHash()
-	if err := b.download(ctx, d, io.MultiWriter(f, h)); err != nil {
-		return path, fmt.Errorf("fetch blob %.12s: %w", d, err)
+	if err := b.download(ctx, job, d, io.MultiWriter(f, h)); err != nil {
+		return path, 0, fmt.Errorf("fetch blob %.12s: %w", d, err)
 	}
 	if got := plan.HashDigest(h); got != d {
-		return path, fmt.Errorf("fetch blob %.12s: what came has digest %.12s", d, got)
+		return path, 0, fmt.Errorf("fetch blob %.12s: what came has digest %.12s", d, got)
 	}
-	return path, f.Chmod(0o700)
+	if size, err = f.Seek(0, io.SeekEnd); err != nil {
+		return path, 0, err
+	}
+	return path, size, f.Chmod(0o700)
 }
 
-// download fetches a blob from the master.
-func (w *Worker) download(ctx context.Context, d plan.Digest, to io.Writer) error {
+// largestBlob is the largest that is taken from another worker.
+const largestBlob = 8 << 30
+
+// download fetches a blob: from another worker that has it, or else from the master.
+// Of neither it is known here that what comes is right.
+func (w *Worker) download(ctx context.Context, job plan.JobID, d plan.Digest, to io.Writer) error {
+	r := transfer.BlobRequest{Job: job, Digest: d, Limit: largestBlob}
+	for _, id := range w.blobs.owners(job) {
+		if peer := w.peers.get(id); peer.Address != "" && id != w.o.ID {
+			r.Owners = append(r.Owners, transfer.Source{Worker: id, Addr: peer.Address})
+		}
+	}
+	if len(r.Owners) > 0 {
+		part, err := w.near.Blob(ctx, r)
+		if err == nil {
+			_, err = io.Copy(to, part)
+			return errors.Join(err, part.Close())
+		}
+		w.log.Debug("no other worker gave a blob", "job", string(job), "digest", string(d), "err", err)
+	}
+	return w.fromMaster(ctx, d, to)
+}
+
+// fromMaster fetches a blob from the master.
+func (w *Worker) fromMaster(ctx context.Context, d plan.Digest, to io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	st, err := msg.Dial(ctx, w.conn, msg.MethodGetBlob)

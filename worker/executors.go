@@ -27,8 +27,19 @@ type executors struct {
 // executor is one of them. Its process is there, or not to be had, once up is
 // closed: launches come together with the command to start it.
 type executor struct {
-	up      chan struct{}
-	process *process.Process // nil: it did not start
+	up       chan struct{}
+	process  running // nil: it did not start
+	unwanted bool    // it is to end as soon as it is there
+}
+
+// running is a process that runs attempts: a *process.Process, but in tests.
+type running interface {
+	Run(ctx context.Context, l *work.Launch, t *plan.Task) (*plan.Result, *plan.Failure)
+	Stop()
+	Kill()
+	Done() <-chan struct{}
+	Exit() process.Exit
+	PID() int
 }
 
 func (x *executors) init(w *Worker) {
@@ -53,7 +64,7 @@ func (x *executors) start(c model.StartExec, job msg.Job) {
 	w.tasks.Go(func() {
 		p, err := x.run(ref, job)
 		x.mu.Lock()
-		if e.process = p; x.closed && p != nil {
+		if e.process = p; (x.closed || e.unwanted) && p != nil {
 			p.Kill()
 		}
 		if p == nil {
@@ -81,9 +92,12 @@ func (x *executors) start(c model.StartExec, job msg.Job) {
 }
 
 // run starts the process of a job's program.
-func (x *executors) run(ref model.ExecutorRef, job msg.Job) (*process.Process, error) {
+func (x *executors) run(ref model.ExecutorRef, job msg.Job) (running, error) {
 	w := x.w
-	path, err := w.blobs.find(w.ctx, job.Binary)
+	if w.o.executor != nil {
+		return w.o.executor(ref), nil
+	}
+	path, err := w.blobs.find(w.ctx, ref.Job, job.Binary)
 	if err != nil {
 		return nil, err
 	}
@@ -100,8 +114,13 @@ func (x *executors) run(ref model.ExecutorRef, job msg.Job) (*process.Process, e
 	if memory == 0 {
 		memory = w.o.Memory
 	}
-	return process.Start(w.ctx, process.Options{Path: path, Args: job.Args, Dir: dir, Env: append(environment(), job.Env...), Log: log,
-		Wire: wire.Options{Cores: w.o.Slots, Memory: memory, Fresh: true, Executor: true}, Blob: w.blobs.find})
+	p, err := process.Start(w.ctx, process.Options{Path: path, Args: job.Args, Dir: dir, Env: append(environment(), job.Env...), Log: log,
+		Wire: wire.Options{Cores: w.o.Slots, Memory: memory, Fresh: true, Executor: true},
+		Blob: func(ctx context.Context, d plan.Digest) (string, error) { return w.blobs.find(ctx, ref.Job, d) }})
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // stop ends a process that is not needed any more.
@@ -135,13 +154,20 @@ func (x *executors) list() (refs []model.ExecutorRef) {
 	return refs
 }
 
-// close ends all processes.
+// close ends all processes, those that are still to come as well.
 func (x *executors) close() {
 	x.mu.Lock()
-	defer x.mu.Unlock()
 	x.closed = true
+	x.mu.Unlock()
+	x.kill()
+}
+
+// kill ends all processes that are there or under way.
+func (x *executors) kill() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	for _, e := range x.all {
-		if e.process != nil {
+		if e.unwanted = true; e.process != nil {
 			e.process.Kill()
 		}
 	}

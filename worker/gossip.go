@@ -8,19 +8,12 @@ import (
 	"slices"
 	"time"
 
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/backoff"
-
 	"github.com/gordd-project/gordd/internal/gossip"
 	"github.com/gordd-project/gordd/internal/msg"
 )
 
-const (
-	// leaveWait is how long the last words in the gossip may take.
-	leaveWait = 2 * time.Second
-	// connectWait is how long a connection to a master may take.
-	connectWait = 5 * time.Second
-)
+// leaveWait is how long the last words in the gossip may take.
+const leaveWait = 2 * time.Second
 
 // joinGossip makes the worker a member of the gossip, where that is wanted and it
 // is none.
@@ -63,15 +56,6 @@ func (w *Worker) closeGossip() error {
 // anyMaster is the target of the connection to the master: which that is, the
 // dialler knows.
 const anyMaster = "passthrough:///master"
-
-// connection says how the worker connects to its master. One that comes back is
-// found within seconds.
-func (w *Worker) connection() []grpc.DialOption {
-	pause := backoff.DefaultConfig
-	pause.BaseDelay, pause.MaxDelay = firstRetry, lastRetry/2
-	return []grpc.DialOption{grpc.WithContextDialer(w.dialMaster),
-		grpc.WithConnectParams(grpc.ConnectParams{Backoff: pause, MinConnectTimeout: connectWait})}
-}
 
 var errNoMaster = errors.New("no master is known: the gossip has not found one yet")
 

@@ -20,6 +20,8 @@ type store struct {
 	mu      sync.Mutex
 	outs    map[attemptKey]*kept
 	results map[plan.Digest]*result
+	// blob gives what is no result.
+	blob func(plan.JobID, plan.Digest) (*transfer.Content, error)
 }
 
 // attemptKey is the part of an attempt's id that alone is unique.
@@ -45,8 +47,8 @@ type result struct {
 	size    int64
 }
 
-func newStore() *store {
-	return &store{outs: map[attemptKey]*kept{}, results: map[plan.Digest]*result{}}
+func newStore(blob func(plan.JobID, plan.Digest) (*transfer.Content, error)) *store {
+	return &store{outs: map[attemptKey]*kept{}, results: map[plan.Digest]*result{}, blob: blob}
 }
 
 func (s *store) add(ev *model.TaskDone, out *shuffle.Output) {
@@ -70,6 +72,14 @@ func (s *store) remove(id model.AttemptID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.outs, keyOf(id))
+}
+
+// clear forgets everything.
+func (s *store) clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.outs)
+	clear(s.results)
 }
 
 // drop forgets what belongs to shuffles or a job.
@@ -96,11 +106,26 @@ func (s *store) outputs(w plan.WorkerID, id model.StoreID) (all []model.MapOutpu
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, k := range s.outs {
-		ev := &k.report
-		all = append(all, model.MapOutput{Partition: ev.Attempt.Partition, Attempt: ev.Attempt, Worker: w, Store: id, Rows: ev.Rows,
-			Bytes: ev.Bytes, Sum: ev.Sum, RowSum: ev.RowSum, Sizes: ev.Sizes, Output: ev.Output, Reads: ev.Reads, Counters: ev.Counters})
+		all = append(all, k.output(w, id))
 	}
 	return all
+}
+
+// one describes an output, if it is here.
+func (s *store) one(at model.AttemptID, w plan.WorkerID, id model.StoreID) (o model.MapOutput, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.outs[keyOf(at)]
+	if k == nil {
+		return o, false
+	}
+	return k.output(w, id), true
+}
+
+func (k *kept) output(w plan.WorkerID, id model.StoreID) model.MapOutput {
+	ev := &k.report
+	return model.MapOutput{Partition: ev.Attempt.Partition, Attempt: ev.Attempt, Worker: w, Store: id, Rows: ev.Rows,
+		Bytes: ev.Bytes, Sum: ev.Sum, RowSum: ev.RowSum, Sizes: ev.Sizes, Output: ev.Output, Reads: ev.Reads, Counters: ev.Counters}
 }
 
 // local finds an output of this worker's own.
@@ -124,13 +149,14 @@ func (s *store) Output(job plan.JobID, term model.Term, seq, _ uint64) (*transfe
 	return k.served, nil
 }
 
-// Blob is transfer.Store's: it gives results.
+// Blob is transfer.Store's: it gives results, programs, and what programs name by
+// digest.
 func (s *store) Blob(job plan.JobID, d plan.Digest) (*transfer.Content, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.results[d]
 	if r == nil || r.attempt.Stage.Job != job {
-		return nil, transfer.ErrMissing
+		return s.blob(job, d)
 	}
 	if r.path == "" {
 		return &transfer.Content{Bytes: r.bytes}, nil

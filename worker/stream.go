@@ -1,10 +1,14 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"google.golang.org/grpc"
 
 	"github.com/gordd-project/gordd/internal/msg"
 )
@@ -12,12 +16,11 @@ import (
 const (
 	// renewEvery is how often the worker gives a sign of life.
 	renewEvery = 2 * time.Second
-	// lease is how old the master's last answer may be before it counts as
-	// unheard.
-	lease = 8 * time.Second
+	// answerWait is how long a master may take to answer an attach.
+	answerWait = 5 * time.Second
 	// firstRetry and lastRetry bound the wait before another try to attach.
 	firstRetry = 100 * time.Millisecond
-	lastRetry  = 5 * time.Second
+	lastRetry  = 2 * time.Second
 )
 
 // attach holds a stream to the master, and makes another one when it breaks.
@@ -26,7 +29,7 @@ func (w *Worker) attach() {
 	for w.ctx.Err() == nil {
 		began := time.Now()
 		err := w.stream()
-		if w.ctx.Err() != nil {
+		if w.ctx.Err() != nil || w.isLeft() {
 			return
 		}
 		if time.Since(began) > lastRetry {
@@ -35,24 +38,41 @@ func (w *Worker) attach() {
 		w.log.Warn("no stream to the master", "master", w.o.Master, "err", err, "again", wait)
 		select {
 		case <-time.After(wait/2 + rand.N(wait/2)):
+		case <-w.left:
+			return
 		case <-w.ctx.Done():
 		}
 		wait = min(2*wait, lastRetry)
 	}
 }
 
-// stream is one stream to the master, from its attach to its end.
+var (
+	errNoAnswer  = errors.New("the master does not answer")
+	errLeaseOver = errors.New("the lease has ended")
+)
+
+// stream is one stream to the master, from its attach to its end. It has a
+// connection of its own: nothing else delays signs of life, and one on which
+// nothing comes any more goes with its stream.
 func (w *Worker) stream() error {
-	ctx, cancel := context.WithCancel(w.ctx)
-	defer cancel()
-	st, err := msg.Dial(ctx, w.conn, msg.MethodWork)
+	ctx, cancel := context.WithCancelCause(w.ctx)
+	defer cancel(nil)
+	conn, err := w.dial()
 	if err != nil {
 		return err
+	}
+	defer func() { _ = conn.Close() }()
+	late := time.AfterFunc(answerWait, func() { cancel(errNoAnswer) })
+	defer late.Stop()
+	st, err := msg.Dial(ctx, conn, msg.MethodWork)
+	if err != nil {
+		return cmp.Or(context.Cause(ctx), err)
 	}
 	out, attached := newOutbox(), make(chan struct{})
 	w.call(func() {
 		out.put(w.inventory())
-		w.out = out
+		w.out, w.sentAt, w.cut = out, time.Now(), cancel
+		w.answered = func() { late.Stop() }
 		close(attached)
 	})
 	select {
@@ -64,7 +84,7 @@ func (w *Worker) stream() error {
 	go func() {
 		defer close(sent)
 		out.drain(ctx, st.Send)
-		cancel()
+		cancel(nil)
 	}()
 	renewed := make(chan struct{})
 	go func() {
@@ -77,10 +97,22 @@ func (w *Worker) stream() error {
 			w.out = nil
 		}
 	})
-	cancel()
+	if why := context.Cause(ctx); why != nil {
+		err = why
+	}
+	cancel(nil)
 	<-sent
 	<-renewed
 	return err
+}
+
+// dial makes a connection to the master.
+func (w *Worker) dial() (*grpc.ClientConn, error) {
+	conn, err := grpc.NewClient(anyMaster, append(append(msg.DialOptions(), grpc.WithContextDialer(w.dialMaster)), w.o.Dial...)...)
+	if err != nil {
+		return nil, fmt.Errorf("master %s: %w", w.o.Master, err)
+	}
+	return conn, nil
 }
 
 // renew gives signs of life as long as the stream is there.
@@ -88,9 +120,7 @@ func (w *Worker) renew(ctx context.Context, out *outbox) {
 	t := time.NewTicker(renewEvery)
 	defer t.Stop()
 	for {
-		now := w.now()
-		heard := w.heard.Load()
-		out.put(msg.Renewal{SentAt: now, Heard: heard != 0 && int64(now)-heard < int64(lease)})
+		out.put(msg.Renewal{SentAt: w.now(), Heard: w.leased()})
 		select {
 		case <-t.C:
 		case <-ctx.Done():

@@ -59,6 +59,9 @@ type Options struct {
 	// taken the worker in.
 	Attached func()
 	Log      *slog.Logger
+
+	executor func(model.ExecutorRef) running                                   // in tests, instead of processes
+	dial     func(ctx context.Context, network, addr string) (net.Conn, error) // in tests, to other workers
 }
 
 // Worker is a running worker.
@@ -72,6 +75,7 @@ type Worker struct {
 	store  *store
 	server *transfer.Server
 	fetch  *transfer.Fetcher
+	near   *transfer.Fetcher // of what the master has as well: it gives up soon
 	conn   *grpc.ClientConn
 	// tickets have the keys of the jobs that the worker knows.
 	tickets transfer.JobTickets
@@ -80,20 +84,27 @@ type Worker struct {
 
 	ctx   context.Context
 	stop  context.CancelFunc
+	left  chan struct{} // closed when the worker attaches no more
+	gone  sync.Once     // closes it
 	inbox chan func()
 	tasks sync.WaitGroup // everything that Close waits for
-	heard atomic.Int64   // when the last lease came, by the worker's clock
+	until atomic.Int64   // when the lease ends, by the worker's clock; 0: there was none
 
 	execs   executors
 	drivers drivers
 	peers   peers
+	moves   sync.Mutex // held by the one handover that is under way
 
 	// Of the loop.
-	from    model.From
-	out     *outbox // of the stream at hand; nil: there is none
-	plans   map[plan.Digest]*known
-	jobs    map[plan.JobID]msg.Job
-	reports map[model.AttemptID]model.Event // that nobody has acknowledged
+	from     model.From
+	tenure   tenure
+	out      *outbox                 // of the stream at hand; nil: there is none
+	sentAt   time.Time               // of its attach
+	cut      context.CancelCauseFunc // ends it
+	answered func()                  // says that its attach was answered
+	plans    map[plan.Digest]*known
+	jobs     map[plan.JobID]msg.Job
+	reports  map[model.AttemptID]model.Event // that nobody has acknowledged
 }
 
 // known is a plan that launches name.
@@ -119,8 +130,8 @@ func New(o Options) (*Worker, error) {
 	w := &Worker{o: o, log: o.Log, inc: model.Inc(rand.Uint64()), zero: time.Now(), inbox: make(chan func(), 256),
 		plans: map[plan.Digest]*known{}, jobs: map[plan.JobID]msg.Job{}, reports: map[model.AttemptID]model.Event{}}
 	var err error
-	if w.conn, err = grpc.NewClient(anyMaster, append(w.connection(), o.Dial...)...); err != nil {
-		return nil, fmt.Errorf("master %s: %w", o.Master, err)
+	if w.conn, err = w.dial(); err != nil {
+		return nil, err
 	}
 	if o.Gossip != nil {
 		if err := w.joinGossip(o.Gossip.Seeds); err != nil {
@@ -128,16 +139,21 @@ func New(o Options) (*Worker, error) {
 		}
 	}
 	w.ctx, w.stop = context.WithCancel(context.Background())
+	w.left = make(chan struct{})
+	w.tenure = tenure{call: w.call, ended: w.leaseEnded, orphan: w.orphaned, forget: w.forget}
 	w.blobs = newBlobs(filepath.Join(o.Dir, "blobs"), w.download)
-	w.store = newStore()
+	w.store = newStore(w.blobs.served)
 	w.execs.init(w)
 	w.drivers.w, w.drivers.all = w, map[string]chan os.Signal{}
 	w.peers.m = map[plan.WorkerID]msg.Peer{}
-	w.server = transfer.NewServer(transfer.ServerOptions{Store: w.store, Tickets: &w.tickets, TLS: server, Logger: o.Log})
-	w.fetch = transfer.NewFetcher(transfer.Options{Scratch: filepath.Join(o.Dir, "fetched"), Tickets: &w.tickets, TLS: fetch, Logger: o.Log})
+	w.server = transfer.NewServer(transfer.ServerOptions{Store: w.store, Tickets: &w.tickets, TLS: server, Inc: w.inc, Logger: o.Log})
+	fo := transfer.Options{Scratch: filepath.Join(o.Dir, "fetched"), Tickets: &w.tickets, TLS: fetch, Dial: o.dial, Logger: o.Log}
+	w.fetch = transfer.NewFetcher(fo)
+	fo.Retries, fo.Connect, fo.Stall, fo.Busy = -1, time.Second, 5*time.Second, time.Second
+	w.near = transfer.NewFetcher(fo)
 	w.from = model.From{Protocol: msg.Protocol, Worker: o.ID, Inc: w.inc}
 	w.agent = agent.New(agent.Options{Slots: o.Slots, Dir: o.Dir, From: w.from, Executor: &w.execs, Upstream: upstream{w},
-		Starts: true, Inputs: w.inputs, Check: w.store.verify, Call: w.call, Background: func(f func()) { w.tasks.Go(f) }, Log: o.Log})
+		Starts: true, May: w.may, Inputs: w.inputs, Check: w.store.verify, Call: w.call, Background: func(f func()) { w.tasks.Go(f) }, Log: o.Log})
 	w.tasks.Go(w.loop)
 	w.tasks.Go(w.attach)
 	if o.Credentials != nil {
@@ -158,10 +174,12 @@ func (w *Worker) Close() error {
 	w.execs.close() // first: tasks may not heed anything else
 	err := w.agent.Close(errClosed)
 	w.leaveGossip()
+	w.call(w.tenure.stop)
 	w.stop()
 	err = errors.Join(err, w.server.Close(), w.conn.Close())
 	w.tasks.Wait()
 	w.fetch.Close()
+	w.near.Close()
 	return errors.Join(err, w.closeGossip())
 }
 
@@ -221,9 +239,7 @@ func (w *Worker) heed(m any) error {
 	case model.Lease:
 		w.from.Term = max(w.from.Term, m.Term)
 		w.agent.SetFrom(w.from)
-		if w.heard.Swap(int64(w.now())) == 0 && w.o.Attached != nil {
-			w.o.Attached()
-		}
+		w.leasedBy(m)
 	case msg.Peer:
 		w.peers.set(m)
 	case msg.Plan:
@@ -235,10 +251,13 @@ func (w *Worker) heed(m any) error {
 	case msg.Job:
 		w.jobs[m.ID] = m
 		w.tickets.Set(m.ID, m.Key)
+		w.blobs.told(m.ID, m.Owners)
 	case msg.Launch:
 		w.launch(m)
 	case model.StartExec:
-		w.execs.start(m, w.jobs[m.Job])
+		if w.leased() {
+			w.execs.start(m, w.jobs[m.Job])
+		}
 	case model.StopExec:
 		w.execs.stop(m)
 	case msg.WantLog:
@@ -254,8 +273,15 @@ func (w *Worker) heed(m any) error {
 	case model.Locations, model.Kill, model.Verify:
 		w.agent.CarryOut([]model.Command{m.(model.Command)})
 	case model.Detach:
+		if m.Why == model.DetachDrained || m.Why == model.DetachLeft {
+			w.letGo()
+		}
 		return errors.New(m.Why)
-	case model.NewerTerm, model.Move, model.Barrier:
+	case model.Move:
+		w.moveAway(m)
+	case msg.Handover:
+		w.tasks.Go(func() { w.takeOver(m) })
+	case model.NewerTerm, model.Barrier:
 		w.log.Warn("a command that this worker does not carry out", "command", fmt.Sprintf("%T", m))
 	default:
 		return fmt.Errorf("the master says %T", m)
@@ -315,6 +341,7 @@ func (w *Worker) drop(m model.Drop) {
 	}
 	delete(w.jobs, m.Job)
 	w.tickets.Forget(m.Job)
+	w.blobs.drop(m.Job)
 	for d, k := range w.plans {
 		if k.job == m.Job {
 			delete(w.plans, d)

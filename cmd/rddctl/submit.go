@@ -93,7 +93,7 @@ func (o *submitOptions) run(c *cobra.Command, arg string, args []string) (err er
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
-	conn, err := grpc.NewClient(o.master, to.dial...)
+	conn, err := grpc.NewClient(o.master, append(msg.DialOptions(), to.dial...)...)
 	if err != nil {
 		return err
 	}

@@ -106,7 +106,17 @@ func (o *workerOptions) run(ctx context.Context) (err error) {
 	if err != nil {
 		return errors.Join(err, closed(wo.Data.Close()))
 	}
+	ctx, letGo := context.WithCancel(ctx)
+	defer letGo()
+	go func() {
+		select {
+		case <-w.Left():
+			letGo()
+		case <-ctx.Done():
+		}
+	}()
 	err = untilSignal(ctx, nil)
+	w.Leave()
 	return errors.Join(err, w.Close())
 }
 

@@ -54,6 +54,9 @@ type Options struct {
 	Upstream Upstream
 	// Starts says that each attempt is reported when a slot takes it up.
 	Starts bool
+	// May is asked before each attempt whether one may start; nil: yes. It is
+	// called from the slot's goroutine.
+	May func() *plan.Failure
 	// Inputs replaces the outputs that a task would read by what is to be read of
 	// them, for executors that have no part in fetching; nil leaves them. It is
 	// called from the slot's goroutine. What it made it takes away when done is
@@ -257,6 +260,13 @@ func (a *Agent) place(id model.StageID) *place {
 	return p
 }
 
+// Place gives a path for what an attempt of another worker's left, among what
+// attempts of its stage leave here. It goes when those do.
+func (a *Agent) Place(id model.AttemptID) (string, error) {
+	p := a.place(id.Stage)
+	return filepath.Join(p.path, nameOf(id)+".moved"), p.make()
+}
+
 func (a *Agent) kill(c model.Kill) {
 	r := a.runs[keyOf(c.Attempt)]
 	if r == nil || r.finished {
@@ -408,11 +418,34 @@ func removeNamed(dir, name string) {
 func (a *Agent) Attempts() int { return len(a.runs) }
 
 // EndAll tells every attempt to end, for a scheduler that does not any more.
-func (a *Agent) EndAll(cause error) {
+func (a *Agent) EndAll(cause error) { a.End(cause, func(*work.Launch) bool { return true }) }
+
+// End tells those attempts to end whose launch is one of which.
+func (a *Agent) End(cause error, which func(*work.Launch) bool) {
 	for _, r := range a.runs {
-		if !r.finished {
+		if !r.finished && which(r.launch) {
 			r.killed = true
 			r.cancel(cause)
+		}
+	}
+}
+
+// Forget drops what attempts left, of whatever job. Those that still run report
+// as usual.
+func (a *Agent) Forget() {
+	jobs := map[plan.JobID]bool{}
+	for id := range a.places {
+		jobs[id.Job] = true
+	}
+	for key := range a.where {
+		jobs[key.job] = true
+	}
+	for id := range jobs {
+		a.drop(model.Drop{Job: id, All: true})
+	}
+	for key, r := range a.runs {
+		if r.finished {
+			delete(a.runs, key)
 		}
 	}
 }

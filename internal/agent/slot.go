@@ -110,6 +110,11 @@ func (a *Agent) execute(r *run, dir *scratch) (*plan.Result, *plan.Failure) {
 	if r.ctx.Err() != nil {
 		return nil, work.NewFailure(plan.FailKilled, "%v", context.Cause(r.ctx))
 	}
+	if a.o.May != nil {
+		if f := a.o.May(); f != nil {
+			return nil, f
+		}
+	}
 	if a.o.Starts {
 		a.o.Call(func() { a.o.Upstream.Report(model.TaskStarted{From: a.o.From, Attempt: r.id}) })
 	}

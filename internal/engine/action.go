@@ -59,6 +59,9 @@ func (e *Engine) Begin(s work.Submission) model.Event {
 		Partitions: s.Partitions, Name: s.Plan.Action, Site: s.Plan.Site.String(),
 		Sink: model.Sink{Kind: model.RowsToDriver, Consumed: s.Consumed, Ahead: s.Ahead},
 	}
+	if target, ok := s.Plan.Stage(s.Plan.Target); ok && target.Sink.Effects {
+		ev.Sink.Guarantee = model.AtLeastOnce
+	}
 	if out := s.Plan.Output; out != nil {
 		var err error
 		if a.out, err = work.Committer(a.id, out); err != nil {

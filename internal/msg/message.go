@@ -14,10 +14,12 @@ const Protocol = 1
 
 type (
 	// Renewal is a worker's sign of life, on its own stream. SentAt is a moment
-	// of the worker's own clock, echoed in the lease that answers.
+	// of the worker's own clock, echoed in the lease that answers. Between a
+	// driver and the master it goes both ways and says how much has arrived.
 	Renewal struct {
 		SentAt model.Instant
-		Heard  bool // it has an answer younger than the lease
+		Heard  bool   // it has an answer younger than the lease
+		Got    uint64 // messages of all streams of the job: see Kept
 	}
 	// Plan gives a worker a resolved plan, before the first launch that names it.
 	Plan struct {
@@ -34,6 +36,9 @@ type (
 		Env    []string
 		Memory int64  // budget of one executor, 0: the worker's own
 		Key    []byte // signs the tickets for what the job leaves with workers
+		// Owners are a few workers that were told earlier, and may have the binary
+		// and what programs name by digest.
+		Owners []plan.WorkerID
 	}
 	// Launch is a launch with what its attempts need. Splits has, for each of its
 	// tasks, what it reads from files.
@@ -56,14 +61,24 @@ type (
 		Address string
 		Machine string // as its Attach has it
 	}
+	// Handover has a worker fetch outputs of another one and own them from then
+	// on. It comes from their owner, and goes to Target by way of the master.
+	Handover struct {
+		Target  plan.WorkerID
+		Job     plan.JobID // of all of them
+		Outputs []model.MapOutput
+	}
 	// Refused ends a stream that cannot be: the reason is for people.
 	Refused struct {
 		Why string
 	}
-	// Open is a driver's first message. A Job that is set attaches again.
+	// Open is a driver's first message. One that attaches again to its Job says by
+	// what secret it may, and how much it has got; the rest does not count.
 	Open struct {
 		Protocol int
 		Job      plan.JobID
+		Again    string // as Opened has it
+		Got      uint64
 		Key      string // of the submission: the same key is the same job
 		Name     string
 		User     string
@@ -81,6 +96,8 @@ type (
 		Job   plan.JobID
 		Slots int    // of the cluster, at the moment
 		Key   []byte // as in the message Job: for results that workers have
+		Again string // lets the driver attach again
+		Got   uint64 // messages that the master has of it
 	}
 	// Detach asks the master to have a job's driver run by a worker. The answer is
 	// Opened once that driver has opened the job, or Refused.
@@ -263,6 +280,8 @@ const (
 	kindEnrol
 	kindRenew
 	kindEnrolled
+
+	kindHandover
 )
 
 // table has the form of each message.
@@ -335,6 +354,8 @@ var table = forms.NewTable(
 	forms.Value[Enrol](kindEnrol, nil),
 	forms.Value[Renew](kindRenew, nil),
 	forms.Value[Enrolled](kindEnrolled, nil),
+
+	forms.Value(kindHandover, goodHandover),
 )
 
 func goodAttempt(a model.AttemptID) bool {
@@ -351,6 +372,15 @@ func goodFailed(m *model.TaskFailed) bool {
 
 func goodOutput(o *model.MapOutput) bool {
 	return o.Partition >= 0 && goodAttempt(o.Attempt) && o.Rows >= 0 && o.Bytes >= 0
+}
+
+func goodHandover(m *Handover) bool {
+	for i := range m.Outputs {
+		if !goodOutput(&m.Outputs[i]) || m.Outputs[i].Attempt.Stage.Job != m.Job {
+			return false
+		}
+	}
+	return true
 }
 
 func goodAttach(m *model.Attach) bool {

@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/keepalive"
 
 	"github.com/gordd-project/gordd/rdd/plan"
 )
@@ -49,7 +52,26 @@ type Server interface {
 
 // ServerOptions are those that every server of the service has.
 func ServerOptions() []grpc.ServerOption {
-	return []grpc.ServerOption{grpc.ForceServerCodec(codec{}), grpc.MaxRecvMsgSize(MaxFrame), grpc.MaxSendMsgSize(MaxFrame)}
+	return []grpc.ServerOption{grpc.ForceServerCodec(codec{}), grpc.MaxRecvMsgSize(MaxFrame), grpc.MaxSendMsgSize(MaxFrame),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingEvery / 2, PermitWithoutStream: true})}
+}
+
+const (
+	// pingEvery is after how long of silence a client asks whether the server is
+	// still there, and pingWait how long that may take to answer.
+	pingEvery = 10 * time.Second
+	pingWait  = 5 * time.Second
+)
+
+// DialOptions are those that every client of the service has: one whose server
+// does not answer any more notices it, and one that cannot connect tries again
+// soon.
+func DialOptions() []grpc.DialOption {
+	retry := backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: time.Second}
+	return []grpc.DialOption{
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: pingEvery, Timeout: pingWait}),
+		grpc.WithConnectParams(grpc.ConnectParams{Backoff: retry, MinConnectTimeout: 3 * time.Second}),
+	}
 }
 
 // Register makes a server answer by s.

@@ -81,7 +81,8 @@ type cluster struct {
 	master  *master.Master
 	address string
 	workers []*worker.Worker
-	made    int // workers, ever
+	names   []plan.WorkerID // of them
+	made    int             // workers, ever
 	log     *slog.Logger
 }
 
@@ -128,14 +129,14 @@ func (c *cluster) add(slots int) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	c.workers = append(c.workers, w)
+	c.workers, c.names = append(c.workers, w), append(c.names, plan.WorkerID(name))
 }
 
 // replace ends the oldest worker with all that it holds, and starts another.
 func (c *cluster) replace(slots int) {
 	c.t.Helper()
 	w := c.workers[0]
-	c.workers = c.workers[1:]
+	c.workers, c.names = c.workers[1:], c.names[1:]
 	if err := w.Close(); err != nil {
 		c.t.Error(err)
 	}
@@ -211,6 +212,66 @@ func TestClusterLosesWorkers(t *testing.T) {
 			return
 		case <-every.C:
 			if c.replace(1); n+1 == mostLost {
+				every.Stop()
+			}
+		}
+	}
+}
+
+// drain has the master take the oldest worker out of use, once another one is there,
+// and ends it when it may go.
+func (c *cluster) drain(slots int) {
+	c.t.Helper()
+	c.add(slots)
+	w, name := c.workers[0], c.names[0]
+	c.workers, c.names = c.workers[1:], c.names[1:]
+	conn, err := grpc.NewClient(c.address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	st, err := msg.Dial(c.t.Context(), conn, msg.MethodTell)
+	if err == nil {
+		err = st.Send(msg.Tell{Drain: name})
+	}
+	if err == nil {
+		_, err = st.Receive()
+	}
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	<-w.Left()
+	w.Leave()
+	if err := w.Close(); err != nil {
+		c.t.Error(err)
+	}
+}
+
+// TestClusterDrains runs the cases while one worker after the other is drained: what
+// each holds is moved.
+func TestClusterDrains(t *testing.T) {
+	if raceEnabled || testing.Short() {
+		t.Skip("the cases take long enough")
+	}
+	c := startCluster(t, 2, 1)
+	t.Setenv(seedVar, fmt.Sprint(max(*seed, 1)))
+	t.Setenv(dirVar, t.TempDir())
+	t.Setenv(caseVar, *onlyCase)
+	ended := make(chan launch.Outcome, 1)
+	go func() { ended <- c.submit("cases") }()
+	every := time.NewTicker(600 * time.Millisecond)
+	defer every.Stop()
+	for n := 0; ; {
+		select {
+		case out := <-ended:
+			if out.Code != 0 || n == 0 {
+				t.Errorf("exit code %d after %d workers were drained", out.Code, n)
+			}
+			t.Logf("%d workers were drained", n)
+			return
+		case <-every.C:
+			c.drain(1)
+			if n++; n == mostLost {
 				every.Stop()
 			}
 		}

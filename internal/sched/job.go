@@ -275,7 +275,7 @@ func (s *Scheduler) forgetJobs() {
 
 // driverHeard extends a driver's lease (R64).
 func (s *Scheduler) driverHeard(j *job) {
-	if s.cfg.DriverLease == 0 || j.submit.Detached {
+	if s.cfg.DriverLease == 0 {
 		return
 	}
 	first := j.leaseEnd == 0

@@ -1024,6 +1024,37 @@ func TestR65ReattachedDriverGetsWhatItMisses(t *testing.T) {
 	}
 }
 
+// TestR31Leaving lets a worker go that says so: at once, and without harm to its
+// name.
+func TestR31Leaving(t *testing.T) {
+	r := newRig(t, nil)
+	r.attach(1, "w1", "w2")
+	r.action(1, model.Sink{}, map[plan.StageKey]int{"r": 2}, result("r"))
+	out := r.step(model.Leaving{From: r.from("w1")})
+	if d, ok := find[model.Detach](out); !ok || d.Worker != "w1" || d.Session != 1 || d.Why != model.DetachLeft {
+		t.Errorf("got %+v", d)
+	}
+	if v := r.worker("w1"); v.State != model.WorkerLost || r.worker("w2").Running != 1 {
+		t.Errorf("%+v", v)
+	}
+	r.attach(1, "w1")
+	if v := r.worker("w1"); v.State != model.WorkerLive {
+		t.Errorf("back as %v", v.State)
+	}
+}
+
+// The lease is for drivers that a worker runs as well.
+func TestR64DetachedDriver(t *testing.T) {
+	r := newRig(t, func(c *model.Config) { c.DriverLease = 30 * time.Second })
+	r.step(model.SubmitJob{Job: "d", Request: 1, Detached: true})
+	r.pass(29 * time.Second)
+	r.step(model.DriverRenewed{Job: "j"})
+	r.pass(2 * time.Second)
+	if e, ok := find[model.JobEnd](r.all); !ok || e.Job != "d" || e.Cause.Kind != model.CauseDriverGone {
+		t.Errorf("got %+v", e)
+	}
+}
+
 func TestR38NoWorker(t *testing.T) {
 	r := newRig(t, nil)
 	r.action(1, model.Sink{}, map[plan.StageKey]int{"r": 1}, result("r"))

@@ -227,6 +227,7 @@ func (s *Scheduler) fromWorker(w *worker, ev model.WorkerEvent) {
 	case model.ExecGone:
 		s.execGone(w, ev)
 	case model.Leaving:
+		s.emit(model.Detach{Receiver: w.to(), Session: w.session, Why: model.DetachLeft})
 		s.lose(w, left, "it left")
 	case model.OutputVerdict:
 		s.outputVerdict(ev)

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"time"
 
 	"google.golang.org/grpc"
 
@@ -18,9 +17,6 @@ import (
 	"github.com/gordd-project/gordd/rdd/plan"
 	"github.com/gordd-project/gordd/worker/transfer"
 )
-
-// renewEvery is how often the master hears that the driver is there.
-const renewEvery = 5 * time.Second
 
 // Options say what to submit.
 type Options struct {
@@ -45,11 +41,12 @@ type Job struct {
 	send   func(wire.Message) error // to the program
 	work   sync.WaitGroup
 
-	mu     sync.Mutex
-	stream *msg.Stream // nil: not yet
-	id     plan.JobID
-	files  int
-	paced  map[int]bool // actions whose results the program itself acknowledges
+	link link
+
+	mu    sync.Mutex
+	id    plan.JobID
+	files int
+	paced map[int]bool // actions whose results the program itself acknowledges
 }
 
 // New makes a job. Nothing happens before the program has answered.
@@ -69,8 +66,10 @@ func (j *Job) ID() plan.JobID {
 	return j.id
 }
 
-// Close ends what still goes on between program and master.
+// Close ends what still goes on between program and master. A job that the program
+// did not finish fails.
 func (j *Job) Close() {
+	j.leave()
 	j.cancel()
 	j.work.Wait()
 	if id := j.ID(); id != "" {
@@ -90,9 +89,10 @@ func (j *Job) Join(send func(wire.Message) error) error {
 		return fmt.Errorf("open a job: %w", err)
 	}
 	j.mu.Lock()
-	j.stream, j.id = st, opened.Job
+	j.id = opened.Job
 	j.mu.Unlock()
 	j.o.Tickets.Set(opened.Job, opened.Key)
+	j.link.opened(st, opened.Again)
 	j.work.Go(j.listen)
 	j.work.Go(j.renew)
 	return send(&wire.Joined{Job: opened.Job, Slots: opened.Slots})
@@ -193,7 +193,6 @@ func (j *Job) Heed(m wire.Message) {
 	case *wire.Begin, *wire.CancelAction, *wire.Taken, *wire.Abandon, *wire.ForgetAction, *wire.Release, *wire.ReleaseFiles,
 		*wire.ReleaseBlob, *wire.Finish:
 		j.mu.Lock()
-		st := j.stream
 		switch m := m.(type) {
 		case *wire.Begin:
 			j.paced[m.N] = m.Ahead > 0
@@ -201,9 +200,7 @@ func (j *Job) Heed(m wire.Message) {
 			delete(j.paced, m.N)
 		}
 		j.mu.Unlock()
-		if st != nil {
-			_ = st.Send(m) // of one that has ended listen hears
-		}
+		j.link.send(m)
 	}
 }
 
@@ -225,49 +222,12 @@ func (j *Job) putFile(m *wire.PutBlob) error {
 	return j.put(j.ID(), m.Digest, m.Size, f)
 }
 
-// renew tells the master that the driver is there.
-func (j *Job) renew() {
-	t := time.NewTicker(renewEvery)
-	defer t.Stop()
-	for {
-		select {
-		case <-t.C:
-			_ = j.stream.Send(msg.Renewal{})
-		case <-j.ctx.Done():
-			return
-		}
-	}
-}
-
-// listen passes on what the master says, until the job has ended.
-func (j *Job) listen() {
-	for {
-		m, err := j.stream.Receive()
-		if err != nil {
-			if j.ctx.Err() == nil && !errors.Is(err, io.EOF) {
-				_ = j.send(&wire.JobEnd{Why: fmt.Sprintf("the connection to the master is lost: %v", err)})
-			}
-			return
-		}
-		if r, ok := m.(*wire.Result); ok && r.Address != "" {
-			j.work.Go(func() { j.fetch(r) })
-			continue
-		}
-		if err := j.send(m); err != nil {
-			return
-		}
-		if _, ok := m.(*wire.JobEnd); ok {
-			return
-		}
-	}
-}
-
 // fetch brings a result that is with a worker. The master waits for word that it
 // is here: its worker may go then.
 func (j *Job) fetch(r *wire.Result) {
 	path, err := j.bring(r)
 	if err != nil {
-		_ = j.stream.Send(&wire.CancelAction{N: r.N, Reason: fmt.Sprintf("the result of partition %d cannot be fetched: %v", r.Partition, err)})
+		j.link.send(&wire.CancelAction{N: r.N, Reason: fmt.Sprintf("the result of partition %d cannot be fetched: %v", r.Partition, err)})
 		return
 	}
 	_ = j.send(&wire.Result{N: r.N, Gen: r.Gen, Partition: r.Partition, Path: path})
@@ -275,7 +235,7 @@ func (j *Job) fetch(r *wire.Result) {
 	paced := j.paced[r.N]
 	j.mu.Unlock()
 	if !paced {
-		_ = j.stream.Send(&wire.Taken{N: r.N, Gen: r.Gen, Partitions: []int{r.Partition}})
+		j.link.send(&wire.Taken{N: r.N, Gen: r.Gen, Partitions: []int{r.Partition}})
 	}
 }
 

@@ -270,6 +270,8 @@ type Sink struct {
 	Zero Digest
 	// Staged says that a task writes a file that its action publishes.
 	Staged bool
+	// Effects says that a task does something that shows when it is done twice.
+	Effects bool
 }
 
 // PartitionerKind says how rows find their partition.

@@ -10,6 +10,7 @@
 //	POST /v1/shuffle/{job}                     the wanted partitions of many small outputs
 //	GET  /v1/shuffle/{job}/{output}/{from}-{to}   those of one output; Range resumes
 //	GET  /v1/blob/{job}/{digest}               a blob or a result; Range resumes
+//	GET  /v1/incarnation                       which process this is; see [Ask]
 //
 // Job is the job's name in hex, output the term and number of the attempt in hex, joined by a hyphen; from and to are
 // decimal and name the partitions from ≤ p < to. Files are found in the [Store] by these numbers, never by a name from

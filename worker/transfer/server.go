@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/rdd/plan"
 )
 
@@ -33,6 +34,8 @@ type ServerOptions struct {
 	PeerConns int
 	// Stall is how long a reader may take no bytes before it is given up; the default is 30 s.
 	Stall time.Duration
+	// Inc says which process answers, for those who ask whether it is still there.
+	Inc model.Inc
 	// Logger hears of damage; the default is none.
 	Logger *slog.Logger
 }
@@ -148,6 +151,10 @@ func connKey(c net.Conn) string { return host(c.RemoteAddr().String()) }
 
 // ServeHTTP answers one request. The Host header does not matter: peers are known by their certificates.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == incPath && r.Method == http.MethodGet {
+		s.incarnation(w) // however busy this is: the question is whether it is here
+		return
+	}
 	select {
 	case s.all <- struct{}{}:
 		defer func() { <-s.all }()

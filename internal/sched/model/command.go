@@ -122,7 +122,7 @@ type (
 		Data  [][]byte // by partition
 	}
 	// Detach ends a worker's stream. The Why of one that may leave is
-	// DetachDrained.
+	// DetachDrained or DetachLeft.
 	Detach struct {
 		Receiver
 		Session Session
@@ -130,8 +130,12 @@ type (
 	}
 )
 
-// DetachDrained is why a drained worker is detached: its process may end.
-const DetachDrained = "drained"
+// Why a worker is detached whose process may end: it was drained, or it said
+// that it leaves.
+const (
+	DetachDrained = "drained"
+	DetachLeft    = "left"
+)
 
 // Assignment is one attempt of a Launch.
 type Assignment struct {

@@ -1,0 +1,230 @@
+package submit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/gordd-project/gordd/internal/msg"
+	"github.com/gordd-project/gordd/internal/wire"
+)
+
+const (
+	// renewEvery is how often the master hears that the driver is there.
+	renewEvery = 5 * time.Second
+	// lease is for how long the master waits for a driver that it does not hear.
+	lease = 30 * time.Second
+	// firstRetry and lastRetry bound the wait before another try to attach.
+	firstRetry = 100 * time.Millisecond
+	lastRetry  = 2 * time.Second
+	// farewell is how long the master has to hear that a program did not finish.
+	farewell = 2 * time.Second
+)
+
+// link is what connects a job with the master: one stream after another. What one
+// lost goes again over the next (R65). It is safe for concurrent use.
+type link struct {
+	again string
+	got   atomic.Uint64 // messages of the master's
+	kept  msg.Kept
+
+	mu       sync.Mutex
+	stream   *msg.Stream // nil: none at the moment
+	joined   bool
+	finished bool          // the program has said its last
+	over     chan struct{} // closed when the job has ended, or is given up
+}
+
+func (l *link) opened(st *msg.Stream, again string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stream, l.again, l.joined, l.over = st, again, true, make(chan struct{})
+}
+
+// send sends a message, over the next stream if need be. Before the job is open
+// nobody is there to hear it.
+func (l *link) send(m any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.joined || l.finished {
+		return
+	}
+	if _, last := m.(*wire.Finish); last {
+		l.finished = true
+	}
+	l.kept.Keep(m)
+	if l.stream != nil && l.stream.Send(m) != nil {
+		l.stream = nil // listen hears of it
+	}
+}
+
+// renew sends a sign of life, and how much has arrived.
+func (l *link) renew() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stream != nil {
+		_ = l.stream.Send(msg.Renewal{Got: l.got.Load()})
+	}
+}
+
+// resume makes a stream the one at hand, and sends what the master has not got.
+func (l *link) resume(st *msg.Stream, got uint64) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	missing, err := l.kept.Missing(got)
+	if err == nil && len(missing) > 0 {
+		err = st.Send(missing...)
+	}
+	if err == nil {
+		l.stream = st
+	}
+	return err
+}
+
+// leave tells the master of a program that ended without a word, and waits until the
+// job has ended, but not for long.
+func (j *Job) leave() {
+	l := &j.link
+	l.mu.Lock()
+	joined := l.joined
+	l.mu.Unlock()
+	if !joined {
+		return
+	}
+	l.send(&wire.Finish{Reason: "the driver ended and has not finished its job"}) // but for one that has
+	late := time.NewTimer(farewell)
+	defer late.Stop()
+	select {
+	case <-l.over:
+	case <-late.C:
+	case <-j.ctx.Done():
+	}
+}
+
+// renew tells the master that the driver is there.
+func (j *Job) renew() {
+	t := time.NewTicker(renewEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+			j.link.renew()
+		case <-j.ctx.Done():
+			return
+		}
+	}
+}
+
+// listen passes on what the master says, until the job has ended. A stream that
+// breaks is made anew.
+func (j *Job) listen() {
+	l := &j.link
+	defer close(l.over)
+	st := l.stream
+	for {
+		err := j.hear(st)
+		if err == nil || j.ctx.Err() != nil {
+			return
+		}
+		if st, err = j.attach(err); err != nil {
+			if j.ctx.Err() == nil {
+				_ = j.send(&wire.JobEnd{Why: err.Error()})
+			}
+			return
+		}
+	}
+}
+
+// hear passes on what comes over one stream. There is no error when that was the
+// last.
+func (j *Job) hear(st *msg.Stream) error {
+	l := &j.link
+	for {
+		m, err := st.Receive()
+		if err != nil {
+			return err
+		}
+		switch m := m.(type) {
+		case msg.Renewal:
+			if err := l.kept.Arrived(m.Got); err != nil {
+				return err
+			}
+			continue
+		case *wire.Result:
+			if m.Address != "" {
+				j.work.Go(func() { j.fetch(m) })
+				break
+			}
+			err = j.send(m)
+		case wire.Message:
+			err = j.send(m)
+		default:
+			err = fmt.Errorf("the master says %T", m)
+		}
+		if l.got.Add(1)%msg.AckEvery == 0 {
+			l.renew()
+		}
+		if _, last := m.(*wire.JobEnd); last || err != nil {
+			return nil // there is nothing more to say, or nobody to say it to
+		}
+	}
+}
+
+// attach attaches to the job again after a stream has broken, as long as the master
+// may wait for that.
+func (j *Job) attach(broken error) (*msg.Stream, error) {
+	j.link.mu.Lock()
+	j.link.stream = nil
+	j.link.mu.Unlock()
+	if errors.Is(broken, io.EOF) {
+		broken = errors.New("the master has ended the stream")
+	}
+	until := time.Now().Add(lease)
+	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
+		select {
+		case <-time.After(wait/2 + rand.N(wait/2)):
+		case <-j.ctx.Done():
+			return nil, context.Cause(j.ctx)
+		}
+		st, err := j.openAgain(min(lastRetry+firstRetry, time.Until(until)))
+		var refused *RefusedError
+		switch {
+		case err == nil:
+			return st, nil
+		case errors.As(err, &refused):
+			return nil, fmt.Errorf("the connection to the master was lost: %w; then: %w", broken, err)
+		case time.Now().After(until), status.Code(err) == codes.Unauthenticated, status.Code(err) == codes.PermissionDenied:
+			return nil, fmt.Errorf("the connection to the master is lost: %w; trying again: %w", broken, err)
+		}
+	}
+}
+
+// openAgain attaches to the job by another stream, if the master answers in time.
+func (j *Job) openAgain(wait time.Duration) (*msg.Stream, error) {
+	ctx, cancel := context.WithCancelCause(j.ctx)
+	late := time.AfterFunc(wait, func() { cancel(errors.New("the master does not answer")) })
+	st, err := msg.Dial(ctx, j.o.Conn, msg.MethodDrive)
+	var opened msg.Opened
+	if err == nil {
+		opened, err = askOpened(st, msg.Open{Protocol: msg.Protocol, Job: j.ID(), Again: j.link.again, Got: j.link.got.Load()})
+	}
+	if err == nil {
+		err = j.link.resume(st, opened.Got)
+	}
+	if !late.Stop() && err == nil {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		cancel(err)
+		return nil, err
+	}
+	return st, nil // whose context ends with the job's
+}
