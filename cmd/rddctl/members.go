@@ -183,8 +183,8 @@ func workerCommand() *cobra.Command {
 		Use:   "worker [flags]",
 		Short: "Start a worker of a cluster on this machine",
 		Long: `Worker joins a master, runs tasks for it in processes of the jobs' programs, and
-serves what those leave to other workers. It ends with Ctrl-C or SIGTERM. Once
-the master has taken it in, it prints one line:
+serves what those leave to other workers. It ends with Ctrl-C or SIGTERM, and when
+it was drained. Once the master has taken it in, it prints one line:
 
   READY worker=NAME`,
 		Example: "  rddctl worker\n  rddctl worker --join 127.0.0.1:7077 --slots 2 --memory 1GiB",
