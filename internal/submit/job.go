@@ -84,7 +84,7 @@ func (j *Job) Join(send func(wire.Message) error) error {
 	j.id = opened.Job
 	j.mu.Unlock()
 	j.link.opened(st, opened.Again)
-	j.work.Go(j.listen)
+	j.work.Go(func() { j.listen(st) })
 	j.work.Go(j.renew)
 	return send(&wire.Joined{Job: opened.Job, Slots: opened.Slots})
 }

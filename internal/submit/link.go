@@ -125,10 +125,8 @@ func (j *Job) renew() {
 
 // listen passes on what the master says, until the job has ended. A stream that
 // breaks is made anew.
-func (j *Job) listen() {
-	l := &j.link
-	defer close(l.over)
-	st := l.stream
+func (j *Job) listen(st *msg.Stream) {
+	defer close(j.link.over)
 	for {
 		err := j.hear(st)
 		if err == nil || j.ctx.Err() != nil {
