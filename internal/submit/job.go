@@ -203,7 +203,7 @@ func (j *Job) Heed(m wire.Message) {
 // putBlob uploads a blob of the program's.
 func (j *Job) putBlob(m *wire.PutBlob) {
 	answer := &wire.BlobPut{Digest: m.Digest}
-	if err := j.putFile(m); err != nil {
+	if err := j.again(func() error { return j.putFile(m) }); err != nil {
 		answer.Error = err.Error()
 	}
 	_ = j.send(answer)

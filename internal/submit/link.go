@@ -229,3 +229,20 @@ func (j *Job) openAgain(wait time.Duration) (*msg.Stream, error) {
 	}
 	return st, nil // whose context ends with the job's
 }
+
+// again makes a call until it is answered, as long as the master may wait for this
+// driver.
+func (j *Job) again(call func() error) error {
+	until := time.Now().Add(lease)
+	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
+		err := call()
+		if status.Code(err) != codes.Unavailable || time.Now().After(until) {
+			return err
+		}
+		select {
+		case <-time.After(wait/2 + rand.N(wait/2)):
+		case <-j.ctx.Done():
+			return err
+		}
+	}
+}
