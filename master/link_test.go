@@ -274,3 +274,31 @@ func TestDriverEndsWithoutAWord(t *testing.T) {
 		}
 	})
 }
+
+// A value that is on its way when the road closes arrives when it is open again.
+func TestBlobOverABrokenRoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, _, drivers := startMaster(t)
+		p := drivers.drives(t)
+		path := filepath.Join(t.TempDir(), "value")
+		if err := os.WriteFile(path, []byte("a value"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		d := plan.DigestOf([]byte("a value"))
+		drivers.cut(true)
+		p.job.Heed(&wire.PutBlob{Digest: d, Path: path, Size: 7})
+		time.Sleep(10 * time.Second)
+		if got := heard[*wire.BlobPut](p); len(got) != 0 {
+			t.Errorf("got %+v over a road that is closed", got[0])
+		}
+		drivers.open()
+		time.Sleep(5 * time.Second)
+		if got := heard[*wire.BlobPut](p); len(got) != 1 || got[0].Error != "" || !m.blobs.store.Has(d) {
+			t.Errorf("got %+v", got)
+		}
+		p.job.Heed(&wire.PutBlob{Digest: d, Path: path + "x", Size: 7})
+		if got := heard[*wire.BlobPut](p); len(got) != 2 || got[1].Error == "" {
+			t.Errorf("got %+v for a file that is not there", got)
+		}
+	})
+}

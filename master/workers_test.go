@@ -5,6 +5,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	"github.com/gordd-project/gordd/internal/msg"
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/rdd/plan"
@@ -36,13 +39,17 @@ func TestWorkerLeaves(t *testing.T) {
 			t.Errorf("got %+v", got)
 		}
 		w1.cancel()
-		<-w1.ended
+		if err := <-w1.ended; status.Code(err) != codes.Canceled {
+			t.Error(err)
+		}
 		if synctest.Wait(); len(m.known()) != 1 {
 			t.Errorf("known: %v", m.known())
 		}
 		// A worker that says nothing more is lost by the end of its lease.
 		w2.cancel()
-		<-w2.ended
+		if err := <-w2.ended; status.Code(err) != codes.Canceled {
+			t.Error(err)
+		}
 		if synctest.Wait(); len(m.known()) != 1 {
 			t.Error("a worker is given up with its stream")
 		}

@@ -205,7 +205,6 @@ func (f *fakeMaster) stream() *workStream {
 // fakeExecutor runs attempts as tests say.
 type fakeExecutor struct {
 	mu    sync.Mutex
-	runs  []string // stages of attempts that were begun
 	ended map[plan.StageKey]chan *plan.Result
 	done  chan struct{}
 	once  sync.Once
@@ -222,9 +221,6 @@ func (e *fakeExecutor) end(key plan.StageKey) chan *plan.Result {
 
 func (e *fakeExecutor) Run(ctx context.Context, l *work.Launch, t *plan.Task) (*plan.Result, *plan.Failure) {
 	ch := e.end(l.Stage.Key)
-	e.mu.Lock()
-	e.runs = append(e.runs, string(l.Stage.Key))
-	e.mu.Unlock()
 	select {
 	case r := <-ch:
 		return r, nil
@@ -233,12 +229,6 @@ func (e *fakeExecutor) Run(ctx context.Context, l *work.Launch, t *plan.Task) (*
 	case <-e.done:
 		return nil, work.NewFailure(plan.FailCrash, "its process has ended")
 	}
-}
-
-func (e *fakeExecutor) count() int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return len(e.runs)
 }
 
 func (e *fakeExecutor) Kill()                 { e.once.Do(func() { close(e.done) }) }

@@ -126,7 +126,11 @@ type departure struct {
 }
 
 func (d departure) String() string {
-	return fmt.Sprintf("the %s with pid %d has ended: %v", d.kind, d.pid, d.err)
+	text := fmt.Sprintf("the %s with pid %d has ended", d.kind, d.pid)
+	if d.err != nil {
+		text += ": " + d.err.Error()
+	}
+	return text
 }
 
 type member struct {

@@ -332,7 +332,7 @@ draining and drained; quarantined, since it came and went; lost.`,
 	}, true)
 	var force bool
 	drain := tellCommand("drain ID", "Take a worker out of use",
-		"Drain gives a worker no new tasks, and lets those it runs end. When it is drained\nit can be stopped. The last worker is drained only with --force.",
+		"Drain gives a worker no new tasks, lets those it runs end, and has other workers\ntake over what it holds. Then its process ends. The last worker is drained only\nwith --force.",
 		"  rddctl workers drain worker-1", func(id string) msg.Tell { return msg.Tell{Drain: plan.WorkerID(id), Force: force} })
 	drain.Flags().BoolVar(&force, "force", false, "also when no other worker is left")
 	c.AddCommand(drain, tellCommand("undrain ID", "Take a drain back", "Undrain gives a worker tasks again.",

@@ -225,3 +225,22 @@ func TestOutcome(t *testing.T) {
 		})
 	}
 }
+
+// TestR58Guarantee tells the scheduler of effects, which must not happen twice at a
+// time.
+func TestR58Guarantee(t *testing.T) {
+	w := start(t)
+	for n, want := range map[int]model.Guarantee{1: model.Atomic, 2: model.AtLeastOnce} {
+		got := make(chan model.Event, 1)
+		w.Call(func() model.Event {
+			p := collect(1)
+			p.Stages[0].Sink.Effects = n == 2
+			ev := w.Begin(work.Submission{ID: plan.ActionID{Job: "j", N: n}, Plan: p, Hash: plan.DigestOf(fmt.Append(nil, n))})
+			got <- ev
+			return ev
+		})
+		if ev := (<-got).(model.SubmitAction); ev.Sink.Guarantee != want {
+			t.Errorf("action %d has guarantee %v, want %v", n, ev.Sink.Guarantee, want)
+		}
+	}
+}

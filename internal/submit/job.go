@@ -93,7 +93,7 @@ func (j *Job) Join(send func(wire.Message) error) error {
 	j.mu.Unlock()
 	j.o.Tickets.Set(opened.Job, opened.Key)
 	j.link.opened(st, opened.Again)
-	j.work.Go(j.listen)
+	j.work.Go(func() { j.listen(st) })
 	j.work.Go(j.renew)
 	return send(&wire.Joined{Job: opened.Job, Slots: opened.Slots})
 }
@@ -207,7 +207,7 @@ func (j *Job) Heed(m wire.Message) {
 // putBlob uploads a blob of the program's.
 func (j *Job) putBlob(m *wire.PutBlob) {
 	answer := &wire.BlobPut{Digest: m.Digest}
-	if err := j.putFile(m); err != nil {
+	if err := j.again(func() error { return j.putFile(m) }); err != nil {
 		answer.Error = err.Error()
 	}
 	_ = j.send(answer)

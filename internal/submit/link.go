@@ -125,10 +125,8 @@ func (j *Job) renew() {
 
 // listen passes on what the master says, until the job has ended. A stream that
 // breaks is made anew.
-func (j *Job) listen() {
-	l := &j.link
-	defer close(l.over)
-	st := l.stream
+func (j *Job) listen(st *msg.Stream) {
+	defer close(j.link.over)
 	for {
 		err := j.hear(st)
 		if err == nil || j.ctx.Err() != nil {
@@ -227,4 +225,21 @@ func (j *Job) openAgain(wait time.Duration) (*msg.Stream, error) {
 		return nil, err
 	}
 	return st, nil // whose context ends with the job's
+}
+
+// again makes a call until it is answered, as long as the master may wait for this
+// driver.
+func (j *Job) again(call func() error) error {
+	until := time.Now().Add(lease)
+	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
+		err := call()
+		if status.Code(err) != codes.Unavailable || time.Now().After(until) {
+			return err
+		}
+		select {
+		case <-time.After(wait/2 + rand.N(wait/2)):
+		case <-j.ctx.Done():
+			return err
+		}
+	}
 }
