@@ -71,6 +71,7 @@ func (s service) Work(st *msg.Stream) error {
 		drain(st.Context(), st, w.out, func(m any) []any { return s.toWorker(w, m) })
 	}()
 	err = s.hear(st, w, from)
+	s.ends.Add(1)
 	w.out.close()
 	cause := err.Error()
 	if w.out.overflowed() {

@@ -285,7 +285,9 @@ func cluster(ts *testscript.TestScript, neg bool, args []string) {
 	if !ok {
 		ts.Fatalf("the cluster says %q, %v", line, err)
 	}
+	address, url, _ := strings.Cut(address, " http=")
 	ts.Setenv("RDD_MASTER", address)
+	ts.Setenv("HTTP", url)
 }
 
 // begun FILE waits until a process has written a line to a file.

@@ -21,23 +21,23 @@ const (
 // Server serves a handler.
 type Server struct {
 	server http.Server
-	l      net.Listener
 	done   chan error
 }
 
 // Serve serves h at l, which the server closes.
 func Serve(l net.Listener, h http.Handler) *Server {
-	s := &Server{l: l, done: make(chan error, 1)}
+	s := &Server{done: make(chan error, 1)}
 	s.server = http.Server{Handler: guard(h, make(chan struct{}, most)), ReadTimeout: slow, WriteTimeout: slow, IdleTimeout: time.Minute, MaxHeaderBytes: maxHeader}
 	go func() { s.done <- s.server.Serve(l) }()
 	return s
 }
 
-// URL is where it serves.
-func (s *Server) URL() string { return "http://" + s.l.Addr().String() + "/" }
-
-// Close ends the server. Answers that are under way get a moment to end.
+// Close ends the server, if there is one. Answers that are under way get a moment
+// to end.
 func (s *Server) Close() error {
+	if s == nil {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	err := s.server.Shutdown(ctx)

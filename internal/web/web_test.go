@@ -85,7 +85,8 @@ func TestServe(t *testing.T) {
 	}
 	s := Serve(l, http.HandlerFunc(Healthy))
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	r, err := client.Get(s.URL())
+	url := "http://" + l.Addr().String()
+	r, err := client.Get(url)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,9 +97,12 @@ func TestServe(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
-	if r, err := client.Get(s.URL()); err == nil {
+	if r, err := client.Get(url); err == nil {
 		_ = r.Body.Close()
 		t.Error("it answers after its end")
+	}
+	if err := (*Server)(nil).Close(); err != nil {
+		t.Error(err)
 	}
 }
 
