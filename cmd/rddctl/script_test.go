@@ -36,7 +36,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "interrupt": interrupt, "nothing": nothing, "repeat": repeat, "gz": gz,
 			"raw": raw, "module": module, "tmpfs": tmpfs, "fifo": fifo,
-			"cluster": cluster, "begun": begun,
+			"cluster": cluster, "begun": begun, "get": get,
 			"member": startMember, "leave": leave, "token": token, "port": port,
 		},
 	})
