@@ -217,7 +217,7 @@ func TestAskAndTell(t *testing.T) {
 		t.Errorf("by the beginning of its id: %+v, %s", job, why)
 	}
 	var workers []status.Worker
-	if why := w.answer(msg.MethodAsk, msg.Ask{About: msg.AboutWorkers}, &workers); why != "" || len(workers) != 1 || workers[0].PID != 77 || workers[0].State != "live" {
+	if why := w.answer(msg.MethodAsk, msg.Ask{About: msg.AboutWorkers}, &workers); why != "" || len(workers) != 1 || workers[0].PID != 77 || workers[0].LeaseAge <= 0 || workers[0].State != "live" {
 		t.Errorf("%+v, %s", workers, why)
 	}
 	var totals status.Totals
