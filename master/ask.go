@@ -190,6 +190,7 @@ func (m *Master) Workers() []status.Worker {
 				Excluded: v.Excluded, Address: m.peers[v.Worker].Address}
 			if at := m.workers[v.Worker]; at != nil {
 				w.PID, w.Drivers, w.Memory, w.OS, w.Arch, w.Attached = at.said.PID, at.drivers, at.said.Memory, at.said.OS, at.said.Arch, at.since
+				w.LeaseAge = (time.Since(at.since) - time.Duration(at.heard.Load())).Seconds()
 			}
 			out = append(out, w)
 		}

@@ -23,6 +23,7 @@ import (
 	"github.com/gordd-project/gordd/internal/msg"
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/internal/trust"
+	"github.com/gordd-project/gordd/internal/web"
 	"github.com/gordd-project/gordd/rdd/plan"
 )
 
@@ -51,6 +52,8 @@ type Options struct {
 	// Gossip says how to join the gossip; what the master is to say of itself is
 	// filled in. With nil there is none.
 	Gossip *gossip.Options
+	// HTTP is where pages and metrics are served; nil: nowhere. The master closes it.
+	HTTP net.Listener
 	// Server are options of the gRPC server, such as the demand for a token.
 	Server []grpc.ServerOption
 	// Config changes the scheduler's configuration; nil leaves the defaults.
@@ -68,6 +71,8 @@ type Master struct {
 	access *access        // nil: there are no certificates
 	member *gossip.Member // nil: there is no gossip
 	secret []byte         // of tickets
+	web    *web.Server    // nil: nothing is served by HTTP
+	ends   atomic.Int64   // streams of workers that have ended
 
 	sessions atomic.Uint64 // of workers and drivers, rising
 	renewals *renewals
@@ -118,6 +123,9 @@ func New(o Options) (*Master, error) {
 	if m.member != nil {
 		m.calls.Go(m.hearGossip)
 	}
+	if o.HTTP != nil {
+		m.web = web.Serve(o.HTTP, m.pages())
+	}
 	return m, nil
 }
 
@@ -150,7 +158,7 @@ func (m *Master) fail(err error) {
 // Close ends the master. Workers go on with what they run, until their leases
 // end.
 func (m *Master) Close() error {
-	err := m.leaveGossip()
+	err := errors.Join(m.web.Close(), m.leaveGossip())
 	close(m.quit)
 	m.server.Stop()
 	m.calls.Wait()
@@ -159,7 +167,7 @@ func (m *Master) Close() error {
 	}
 	m.renewals.close()
 	if !m.engine.Close() {
-		return errors.New("close master: storage does not answer")
+		err = errors.Join(err, errors.New("close master: storage does not answer"))
 	}
 	return err
 }

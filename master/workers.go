@@ -2,6 +2,7 @@ package master
 
 import (
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/gordd-project/gordd/internal/engine/work"
@@ -19,7 +20,8 @@ type worker struct {
 	drivers int          // that it runs
 	said    model.Attach // without what it holds
 	since   time.Time
-	peer    msg.Peer // as others know it; its address is where it can be probed
+	heard   atomic.Int64 // when it last renewed its lease, in nanoseconds behind since
+	peer    msg.Peer     // as others know it; its address is where it can be probed
 	out     *outbox
 	leaves  bool // it may end; of the loop
 	// What the stream has sent already: of its sender alone.
@@ -71,6 +73,7 @@ func (s service) Work(st *msg.Stream) error {
 		drain(st.Context(), st, w.out, func(m any) []any { return s.toWorker(w, m) })
 	}()
 	err = s.hear(st, w, from)
+	s.ends.Add(1)
 	w.out.close()
 	cause := err.Error()
 	if w.out.overflowed() {
@@ -113,6 +116,7 @@ func (s service) hear(st *msg.Stream, w *worker, from model.From) error {
 			return err
 		}
 		if r, ok := m.(msg.Renewal); ok {
+			w.heard.Store(int64(time.Since(w.since)))
 			s.renewals.add(model.Renewal{Worker: w.id, Inc: w.inc, Session: w.session, SentAt: r.SentAt, Heard: r.Heard})
 			continue
 		}

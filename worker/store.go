@@ -188,3 +188,10 @@ func (s *store) verify(id model.AttemptID) model.Verdict {
 	}
 	return model.OutputOK
 }
+
+// count is how many map outputs there are.
+func (s *store) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.outs)
+}

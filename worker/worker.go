@@ -22,6 +22,7 @@ import (
 	"github.com/gordd-project/gordd/internal/msg"
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/internal/trust"
+	"github.com/gordd-project/gordd/internal/web"
 	"github.com/gordd-project/gordd/rdd/plan"
 	"github.com/gordd-project/gordd/worker/transfer"
 )
@@ -42,6 +43,8 @@ type Options struct {
 	// Advertise is Data's address as others reach it; the default is the one that it
 	// has.
 	Advertise string
+	// HTTP is where metrics are served; nil: nowhere. The worker closes it.
+	HTTP net.Listener
 	// Dir is the worker's own directory.
 	Dir    string
 	Slots  int
@@ -81,6 +84,7 @@ type Worker struct {
 	tickets transfer.JobTickets
 	member  atomic.Pointer[gossip.Member] // nil: there is no gossip, or not yet
 	dials   atomic.Uint32                 // to masters
+	web     *web.Server                   // nil: nothing is served by HTTP
 
 	ctx   context.Context
 	stop  context.CancelFunc
@@ -154,6 +158,9 @@ func New(o Options) (*Worker, error) {
 	w.from = model.From{Protocol: msg.Protocol, Worker: o.ID, Inc: w.inc}
 	w.agent = agent.New(agent.Options{Slots: o.Slots, Dir: o.Dir, From: w.from, Executor: &w.execs, Upstream: upstream{w},
 		Starts: true, May: w.may, Inputs: w.inputs, Check: w.store.verify, Call: w.call, Background: func(f func()) { w.tasks.Go(f) }, Log: o.Log})
+	if o.HTTP != nil {
+		w.web = web.Serve(o.HTTP, w.pages())
+	}
 	w.tasks.Go(w.loop)
 	w.tasks.Go(w.attach)
 	if o.Credentials != nil {
@@ -176,7 +183,7 @@ func (w *Worker) Close() error {
 	w.leaveGossip()
 	w.call(w.tenure.stop)
 	w.stop()
-	err = errors.Join(err, w.server.Close(), w.conn.Close())
+	err = errors.Join(err, w.server.Close(), w.conn.Close(), w.web.Close())
 	w.tasks.Wait()
 	w.fetch.Close()
 	w.near.Close()

@@ -30,7 +30,7 @@ const (
 
 // devOptions are dev's flags.
 type devOptions struct {
-	listen         string
+	listen, http   string
 	workers, slots int
 	memory         bytesFlag
 	verbose        bool
@@ -44,15 +44,17 @@ func devCommand() *cobra.Command {
 		Long: `Dev starts a master and workers, each a process of its own, as they would run on
 many machines. When all are there it prints one line:
 
-  READY master=HOST:PORT
+  READY master=HOST:PORT http=URL
 
-Then rddctl submit, in another terminal, runs programs on them. Ctrl-C or SIGTERM
+Then rddctl submit, in another terminal, runs programs on them, and a browser shows
+at the URL what they do. Ctrl-C or SIGTERM
 ends everything and leaves nothing behind.`,
 		Example: "  rddctl dev\n  rddctl dev --workers 3 --slots 1",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return o.run(c.Context()) },
 	}
 	masterFlag(c, "listen", &o.listen)
+	httpFlag(c, &o.http, "127.0.0.1:0")
 	f := c.Flags()
 	f.IntVar(&o.workers, "workers", 2, "number of workers")
 	f.IntVar(&o.slots, "slots", 0, "tasks that run at a time in each worker (default all cores, shared out)")
@@ -81,17 +83,17 @@ func (o *devOptions) run(ctx context.Context) (err error) {
 		d.flags = []string{"--verbose"}
 	}
 	defer func() { err = errors.Join(err, d.stop()) }()
-	at, err := d.start(ctx, "master", "--listen", o.listen)
+	at, err := d.start(ctx, "master", "--listen", o.listen, "--http", o.http)
 	if err != nil {
 		return err
 	}
-	address := strings.TrimPrefix(at, "master=")
+	address, _, _ := strings.Cut(strings.TrimPrefix(at, "master="), " ")
 	for range o.workers {
 		if _, err := d.start(ctx, "worker", "--join", address, "--slots", strconv.Itoa(o.slots), "--memory", strconv.FormatInt(int64(o.memory), 10)); err != nil {
 			return err
 		}
 	}
-	fmt.Printf("READY master=%s\n", address)
+	fmt.Printf("READY %s\n", at)
 	return d.watch(ctx)
 }
 

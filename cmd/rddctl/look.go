@@ -156,6 +156,14 @@ func took(seconds float64) string {
 	return time.Duration(seconds * float64(time.Second)).Round(10 * time.Millisecond).String()
 }
 
+// age is how old a lease is; of a worker that is not there there is none.
+func age(seconds float64) string {
+	if seconds == 0 {
+		return ""
+	}
+	return took(seconds)
+}
+
 func jobCommand() *cobra.Command {
 	var l look
 	c := l.flags(&cobra.Command{
@@ -322,9 +330,9 @@ draining and drained; quarantined, since it came and went; lost.`,
 				if err != nil {
 					return err
 				}
-				return l.print(workers, "ID ADDRESS PID STATE SLOTS RUNNING OUTPUTS MEMORY RACK PLATFORM", func(row func(...any)) {
+				return l.print(workers, "ID ADDRESS PID STATE SLOTS RUNNING OUTPUTS MEMORY RACK PLATFORM LEASE", func(row func(...any)) {
 					for _, w := range workers {
-						row(w.ID, w.Address, w.PID, w.State, w.Slots, w.Running, w.Outputs, size.String(w.Memory), w.Rack, w.OS+"/"+w.Arch)
+						row(w.ID, w.Address, w.PID, w.State, w.Slots, w.Running, w.Outputs, size.String(w.Memory), w.Rack, w.OS+"/"+w.Arch, age(w.LeaseAge))
 					}
 				})
 			})

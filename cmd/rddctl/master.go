@@ -17,8 +17,8 @@ import (
 
 // masterOptions are master's flags.
 type masterOptions struct {
-	listen, advertise, gossip, dir, cluster string
-	insecure, verbose                       bool
+	listen, advertise, gossip, http, dir, cluster string
+	insecure, verbose                             bool
 }
 
 func masterCommand() *cobra.Command {
@@ -29,7 +29,7 @@ func masterCommand() *cobra.Command {
 		Long: `Master starts the master of a cluster: it takes jobs, and tells workers what
 to run. It ends with Ctrl-C or SIGTERM. Once it listens it prints one line:
 
-  READY master=HOST:PORT
+  READY master=HOST:PORT http=URL
 
 On a loopback address only the user who started it can talk to it: its token is in
 a file that only that user can read, and is found by the address. On others it
@@ -45,6 +45,7 @@ certificates then, and so have those who submit.`,
 	f := c.Flags()
 	f.StringVar(&o.advertise, "advertise", "", "HOST or HOST:PORT under which others reach it (default that of --listen)")
 	gossipFlag(c, &o.gossip)
+	httpFlag(c, &o.http, "127.0.0.1:0")
 	f.StringVar(&o.cluster, "cluster", "", "directory with the secrets of a cluster")
 	f.BoolVar(&o.insecure, "insecure-listen", false, "listen for other machines without certificates: everybody in that network can run code")
 	f.StringVar(&o.dir, "dir", "", "directory of its own (default a temporary one, or in that of --cluster)")
@@ -95,11 +96,14 @@ func (o *masterOptions) serve(ctx context.Context, mo master.Options) (err error
 	}
 	defer func() { err = errors.Join(err, remove()) }()
 	mo.Dir = dir
+	if mo.HTTP, err = listenHTTP(o.http); err != nil {
+		return errors.Join(err, mo.Listener.Close())
+	}
 	m, err := master.New(mo)
 	if err != nil {
-		return errors.Join(err, closed(mo.Listener.Close()))
+		return errors.Join(err, closed(mo.Listener.Close()), closeHTTP(mo.HTTP))
 	}
-	fmt.Printf("READY master=%s\n", mo.Advertise)
+	fmt.Printf("READY master=%s%s\n", mo.Advertise, readyHTTP(mo.HTTP))
 	err = untilSignal(ctx, m.Failed())
 	return errors.Join(err, m.Close())
 }

@@ -53,6 +53,7 @@ func startMember(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s says %q, %v\n%s", args[0], line, err, m.said.String())
 	}
 	_, value, _ := strings.Cut(ready, "=")
+	value, _, _ = strings.Cut(value, " ") // http=URL
 	ts.Setenv("READY", ready)
 	ts.Setenv(args[0], value)
 	members.Lock()

@@ -36,7 +36,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "interrupt": interrupt, "nothing": nothing, "repeat": repeat, "gz": gz,
 			"raw": raw, "module": module, "tmpfs": tmpfs, "fifo": fifo,
-			"cluster": cluster, "begun": begun,
+			"cluster": cluster, "begun": begun, "get": get,
 			"member": startMember, "leave": leave, "token": token, "port": port,
 		},
 	})
@@ -285,7 +285,9 @@ func cluster(ts *testscript.TestScript, neg bool, args []string) {
 	if !ok {
 		ts.Fatalf("the cluster says %q, %v", line, err)
 	}
+	address, url, _ := strings.Cut(address, " http=")
 	ts.Setenv("RDD_MASTER", address)
+	ts.Setenv("HTTP", url)
 }
 
 // begun FILE waits until a process has written a line to a file.

@@ -24,10 +24,10 @@ import (
 // workerOptions are worker's flags.
 type workerOptions struct {
 	joiner
-	join, listen, advertise, gossip, dir, name string
-	slots                                      int
-	memory                                     bytesFlag
-	verbose                                    bool
+	join, listen, advertise, gossip, http, dir, name string
+	slots                                            int
+	memory                                           bytesFlag
+	verbose                                          bool
 
 	key   []byte   // of the gossip; nil: there is none
 	seeds []string // of the gossip; none: the master knows
@@ -45,6 +45,8 @@ the master has taken it in, it prints one line:
 
   READY worker=NAME
 
+and with --http also where its metrics are.
+
 To join a cluster of several machines it needs a token, of rddctl cluster token on
 the master's machine, which is good for one worker once. What it gets for it, it
 keeps in its directory: with --dir it needs no token the next time, and may join
@@ -61,6 +63,7 @@ any member by the address of its gossip. It renews its certificate by itself.`,
 	f.StringVar(&o.listen, "listen", "127.0.0.1:0", "address where other workers fetch")
 	f.StringVar(&o.advertise, "advertise", "", "HOST or HOST:PORT under which others reach it (default that of --listen)")
 	gossipFlag(c, &o.gossip)
+	httpFlag(c, &o.http, noHTTP)
 	f.StringVar(&o.dir, "dir", "", "directory for shuffle files, programs and credentials (default a temporary one)")
 	f.StringVar(&o.name, "name", "", "its name in the cluster (default the host's with a few letters)")
 	f.IntVar(&o.slots, "slots", runtime.NumCPU(), "tasks that run at a time")
@@ -102,10 +105,13 @@ func (o *workerOptions) run(ctx context.Context) (err error) {
 		return errors.Join(err, wo.Data.Close())
 	}
 	wo.Hosts = hosts(host, wo.Advertise)
-	wo.Attached = func() { fmt.Printf("READY worker=%s\n", o.name) }
+	if wo.HTTP, err = listenHTTP(o.http); err != nil {
+		return errors.Join(err, wo.Data.Close())
+	}
+	wo.Attached = func() { fmt.Printf("READY worker=%s%s\n", o.name, readyHTTP(wo.HTTP)) }
 	w, err := worker.New(wo)
 	if err != nil {
-		return errors.Join(err, closed(wo.Data.Close()))
+		return errors.Join(err, closed(wo.Data.Close()), closeHTTP(wo.HTTP))
 	}
 	ctx, letGo := context.WithCancel(ctx)
 	defer letGo()

@@ -83,6 +83,7 @@ type Worker struct {
 	Arch     string    `json:"arch"`
 	Excluded bool      `json:"excluded,omitempty"`
 	Attached time.Time `json:"attached,omitzero"`
+	LeaseAge float64   `json:"lease_age,omitzero"` // seconds since it was last heard, if it is attached
 }
 
 // Event is something that happened. Seq rises without gaps as long as one master

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -93,6 +94,8 @@ type Fetcher struct {
 	held     *credit
 	spool    *credit
 
+	fetched atomic.Int64 // bytes
+
 	mu    sync.Mutex
 	peers map[string]*peer
 }
@@ -135,6 +138,9 @@ func NewFetcher(o Options) *Fetcher {
 	}
 	return f
 }
+
+// Fetched is how many bytes came, those of transfers that were given up too.
+func (f *Fetcher) Fetched() int64 { return f.fetched.Load() }
 
 // Close closes connections that are idle. Those of fetches end with them.
 func (f *Fetcher) Close() {
@@ -212,6 +218,7 @@ type answer struct {
 	stall time.Duration
 	total int64 // of all that is there, where the response says it; else −1
 	got   int64
+	all   *atomic.Int64 // of the fetcher
 }
 
 // Read puts the end off as long as bytes come.
@@ -219,6 +226,7 @@ func (a *answer) Read(p []byte) (int, error) {
 	n, err := a.body.Read(p)
 	if n > 0 {
 		a.got += int64(n)
+		a.all.Add(int64(n))
 		a.watch.Reset(a.stall)
 	}
 	return n, err
@@ -259,7 +267,7 @@ func (f *Fetcher) answered(ctx context.Context, c *call, watch *time.Timer, use 
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	a := &answer{body: resp.Body, watch: watch, stall: f.o.Stall, total: resp.ContentLength}
+	a := &answer{body: resp.Body, watch: watch, stall: f.o.Stall, total: resp.ContentLength, all: &f.fetched}
 	want := http.StatusOK
 	if c.ranged {
 		want = http.StatusPartialContent

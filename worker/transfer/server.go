@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gordd-project/gordd/internal/sched/model"
@@ -58,6 +59,7 @@ type Server struct {
 	all   chan struct{}
 	// refused has the connections that were not counted and will be reported closed.
 	refused sync.Map
+	served  atomic.Int64 // bytes
 }
 
 // NewServer returns a server that Serve starts.
@@ -90,6 +92,9 @@ func (s *Server) Serve(l net.Listener) error {
 func (s *Server) Shutdown(ctx context.Context) error {
 	return errors.Join(s.http.Shutdown(ctx), s.http.Close())
 }
+
+// Served is how many bytes readers were given.
+func (s *Server) Served() int64 { return s.served.Load() }
 
 // Close cuts all connections.
 func (s *Server) Close() error { return s.http.Close() }

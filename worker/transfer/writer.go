@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,10 +24,11 @@ type writer struct {
 	buf     *bufio.Writer // of small items
 	scratch []byte
 	since   int64 // bytes since the deadline was moved
+	served  *atomic.Int64
 }
 
 func (s *Server) writer(w http.ResponseWriter) *writer {
-	return &writer{w: w, rc: http.NewResponseController(w), stall: s.o.Stall}
+	return &writer{w: w, rc: http.NewResponseController(w), stall: s.o.Stall, served: &s.served}
 }
 
 // buffered gathers what follows.
@@ -53,7 +55,9 @@ func (w *writer) extend(n int64) {
 // Write writes a few bytes.
 func (w *writer) Write(p []byte) (int, error) {
 	w.extend(int64(len(p)))
-	return w.sink().Write(p)
+	n, err := w.sink().Write(p)
+	w.served.Add(int64(n))
+	return n, err
 }
 
 // piece writes a part of a content.
@@ -72,6 +76,7 @@ func (w *writer) piece(o opened, p piece) error {
 		w.extend(step)
 		// The response hands file and count to the connection, which uses sendfile where there is no TLS.
 		n, err := io.CopyN(w.w, o.file, step)
+		w.served.Add(n)
 		if err != nil {
 			return fmt.Errorf("%d bytes of %s: %w", n, o.file.Name(), err)
 		}
