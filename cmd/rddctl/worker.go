@@ -40,8 +40,7 @@ func workerCommand() *cobra.Command {
 		Short: "Start a worker of a cluster",
 		Long: `Worker joins a master, runs tasks for it in processes of the jobs' programs, and
 serves what those leave to other workers. It ends with Ctrl-C or SIGTERM, and when it
-was drained. Once
-the master has taken it in, it prints one line:
+was drained. Once the master has taken it in, it prints one line:
 
   READY worker=NAME
 
