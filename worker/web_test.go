@@ -55,16 +55,16 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("want %q in\n%s", want, got)
 		}
 	}
-	if strings.Contains(got, "lease_age") {
+	if strings.Contains(got, "lease_seconds") {
 		t.Errorf("it never had a lease:\n%s", got)
 	}
 	if got := get("/"); !strings.HasPrefix(got, "404") {
 		t.Errorf("a worker has no page: %s", got)
 	}
-	w.heard.Store(int64(w.now()))
+	w.until.Store(int64(w.now()))
 	w.store.add(&model.TaskDone{}, &shuffle.Output{})
 	var m web.Metrics
-	if w.collect(&m); !strings.Contains(m.String(), "gordd_worker_outputs 1\n") || !strings.Contains(m.String(), "gordd_worker_lease_age_seconds ") {
+	if w.collect(&m); !strings.Contains(m.String(), "gordd_worker_outputs 1\n") || !strings.Contains(m.String(), "gordd_worker_lease_seconds ") {
 		t.Errorf("with a lease and an output:\n%s", m.String())
 	}
 	if err := w.Close(); err != nil {
