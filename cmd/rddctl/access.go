@@ -141,7 +141,10 @@ func knock(ctx context.Context, master string, config *tls.Config) error {
 func noMaster(err error) bool {
 	var launched *launch.Error
 	var op *net.OpError
-	return errors.As(err, &launched) && launched.Code == codeNoCluster && !(errors.As(err, &op) && op.Op == "dial")
+	if errors.As(err, &op) && op.Op == "dial" {
+		return false
+	}
+	return errors.As(err, &launched) && launched.Code == codeNoCluster
 }
 
 func dialTLS(ctx context.Context, address string, config *tls.Config) (net.Conn, error) {

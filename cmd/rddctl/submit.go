@@ -54,7 +54,7 @@ or whose code changed since, is refused.`,
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args[0], args[1:]) },
 	}
 	masterFlag(c, "master", &o.master)
-	o.access.flags(c, "insecure")
+	o.flags(c, "insecure")
 	f := c.Flags()
 	f.StringVar(&o.name, "name", "", "the job's name (default the program's)")
 	f.StringArrayVar(&o.env, "env", nil, "a variable of the environment that executors get, NAME or NAME=VALUE")

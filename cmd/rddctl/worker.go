@@ -57,7 +57,7 @@ any member by the address of its gossip. It renews its certificate by itself.`,
 		RunE: func(c *cobra.Command, _ []string) error { return o.run(c.Context()) },
 	}
 	masterFlag(c, "join", &o.join)
-	o.joiner.flags(c)
+	o.flags(c)
 	f := c.Flags()
 	f.StringVar(&o.listen, "listen", "127.0.0.1:0", "address where other workers fetch")
 	f.StringVar(&o.advertise, "advertise", "", "HOST or HOST:PORT under which others reach it (default that of --listen)")
