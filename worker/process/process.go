@@ -37,12 +37,19 @@ type Options struct {
 	Dir  string   // in which it runs
 	Env  []string
 	Wire wire.Options
-	// Log takes what the process writes to standard output and error; nil
-	// discards it.
+	// Log takes what the process writes to standard output and error, and is
+	// closed with its end; nil discards it.
 	Log *os.File
 	// Blob gives the file that holds a blob. It is called from several
 	// goroutines, and may take its time.
 	Blob func(ctx context.Context, d plan.Digest) (path string, err error)
+}
+
+func (o *Options) close() error {
+	if o.Log == nil {
+		return nil
+	}
+	return o.Log.Close()
 }
 
 // Exit is how a process ended.
@@ -50,6 +57,7 @@ type Exit struct {
 	Code   int
 	Signal int    // that killed it, 0: none
 	Tail   string // what it wrote last to standard error
+	Fatal  string // the line in which Go names what ended it; "": there is none
 }
 
 // Process is a running executor. Its methods may be called from several
@@ -74,7 +82,7 @@ type Process struct {
 func Start(ctx context.Context, o Options) (*Process, error) {
 	conn, theirs, err := wire.Pair()
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, o.close())
 	}
 	p := &Process{o: o, conn: conn, tail: &tail{}, done: make(chan struct{}),
 		ends: map[uint64]chan *wire.TaskEnded{}, plans: map[plan.Digest]bool{}}
@@ -91,7 +99,7 @@ func Start(ctx context.Context, o Options) (*Process, error) {
 	err = errors.Join(p.cmd.Start(), theirs.Close())
 	if err != nil {
 		p.stop()
-		return nil, errors.Join(fmt.Errorf("start executor %s: %w", filepath.Base(o.Path), err), conn.Close())
+		return nil, errors.Join(fmt.Errorf("start executor %s: %w", filepath.Base(o.Path), err), conn.Close(), o.close())
 	}
 	started := make(chan struct{})
 	go p.listen(started)
@@ -128,15 +136,25 @@ func (e Exit) String() string {
 	return text
 }
 
+// Said gives the line of what it wrote that says most about its end: that of a
+// fatal error or panic, or else the last one.
+func (e Exit) Said() string {
+	if e.Fatal != "" {
+		return e.Fatal
+	}
+	return e.Tail[strings.LastIndexByte(e.Tail, '\n')+1:]
+}
+
 // await waits for the end of the process and of all that waits for it.
 func (p *Process) await() {
 	_ = p.cmd.Wait()
 	st := p.cmd.ProcessState
-	p.exit = Exit{Code: st.ExitCode(), Tail: p.tail.text()}
+	p.exit = Exit{Code: st.ExitCode(), Tail: p.tail.text(), Fatal: p.tail.fatal}
 	if ws, ok := st.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
 		p.exit.Signal = int(ws.Signal())
 	}
 	_ = p.conn.Close()
+	_ = p.o.close()
 	p.stop()
 	close(p.done)
 }
@@ -298,12 +316,18 @@ func (p *Process) send(l *work.Launch, t *plan.Task) (uint64, <-chan *wire.TaskE
 	return seq, end, nil
 }
 
-// tail passes bytes on and keeps the last of them.
+// tail passes bytes on and keeps the last of them, and the line in which Go says
+// what ended the process: that stands before stacks of any length.
 type tail struct {
-	mu   sync.Mutex
-	to   *os.File
-	last []byte
+	mu    sync.Mutex
+	to    *os.File
+	last  []byte
+	line  []byte // the beginning of the last line
+	fatal string
 }
+
+// lineBytes is how much of a line is looked at.
+const lineBytes = 512
 
 func (t *tail) Write(b []byte) (int, error) {
 	t.mu.Lock()
@@ -312,10 +336,27 @@ func (t *tail) Write(b []byte) (int, error) {
 	if over := len(t.last) - tailBytes; over > 0 {
 		t.last = append(t.last[:0], t.last[over:]...)
 	}
-	if t.to == nil {
-		return len(b), nil
+	for rest := b; t.fatal == "" && len(rest) > 0; {
+		line, after, whole := bytes.Cut(rest, []byte("\n"))
+		t.line = append(t.line, line[:min(len(line), lineBytes-len(t.line))]...)
+		if rest = after; whole {
+			t.look()
+			t.line = t.line[:0]
+		}
 	}
-	return t.to.Write(b)
+	if t.to != nil {
+		_, _ = t.to.Write(b) // a full disk must not break the process's pipe
+	}
+	return len(b), nil
+}
+
+// look sees whether a line names the end of the process.
+func (t *tail) look() {
+	for _, begin := range []string{"fatal error: ", "panic: "} {
+		if bytes.HasPrefix(t.line, []byte(begin)) {
+			t.fatal = string(t.line)
+		}
+	}
 }
 
 // text is the tail from its first whole line on.
