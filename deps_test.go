@@ -79,6 +79,8 @@ var imports = map[string][]string{
 	"internal/tally":          {"internal/size", "rdd/plan"},
 	"internal/launch":         {"internal/wire", "rdd/plan"},
 	"internal/show":           {"internal/tally", "internal/wire", "rdd/plan", mpb},
+	"internal/chaos":          {},
+	"internal/chaos/job":      {"typed", "rdd"}, // its generated file names rdd
 	"internal/property":       {"typed", "rdd"}, // its generated file names rdd
 	"internal/testmod":        {},               // only tests import it
 	"internal/fault":          {"internal/embedded", "rdd/plan", "shuffle", msgpack},

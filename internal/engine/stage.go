@@ -19,6 +19,7 @@ type stage struct {
 	// What follows is for pictures; the last word is the scheduler's.
 	n             int // tasks that the action wants
 	done          int
+	ran           int
 	running       int
 	failed        int
 	skipped       bool
@@ -83,7 +84,7 @@ func (a *action) status(now model.Instant) plan.ActionStatus {
 }
 
 func (s *stage) status(now model.Instant) plan.StageStatus {
-	st := plan.StageStatus{Key: s.plan.Key, Name: s.plan.Name, Kind: s.plan.Kind, Tasks: s.n, Done: s.done,
+	st := plan.StageStatus{Key: s.plan.Key, Name: s.plan.Name, Kind: s.plan.Kind, Tasks: s.n, Done: s.done, Ran: s.ran,
 		Running: s.running, Failed: s.failed, Skipped: s.skipped, Counters: s.counters}
 	until := s.latest
 	if s.running > 0 || until < s.first {
@@ -118,6 +119,7 @@ func (s *stage) stopped(now model.Instant, failed bool) {
 
 func (s *stage) won(c plan.Counters) {
 	s.done++
+	s.ran++
 	s.counters.Add(c)
 	s.changed()
 }
@@ -127,7 +129,7 @@ func (s *stage) changed() { s.action.dirty = true }
 // summed takes over what the scheduler says at the action's end. A stage that
 // was skipped did nothing for this action, so it has no counters here.
 func (s *stage) summed(sum model.StageSummary) {
-	s.done, s.running = sum.Done, 0
+	s.done, s.ran, s.running = sum.Done, sum.Ran, 0
 	s.skipped = sum.Skipped || sum.Ran == 0 && sum.Done == sum.N
 	s.counters = plan.Counters{}
 	if !s.skipped {

@@ -18,8 +18,9 @@ type Tally struct {
 	Failed   int           `json:"failed"` // actions that failed or were cancelled
 	Stages   int           `json:"stages"` // that ran
 	Skipped  int           `json:"skipped"`
-	Tasks    int           `json:"tasks"` // that ended well
-	Rows     int64         `json:"rows"`  // that sources and shuffles gave
+	Tasks    int           `json:"tasks"`     // that ended well
+	Ran      int           `json:"tasks_ran"` // and those that ran again, once more each time
+	Rows     int64         `json:"rows"`      // that sources and shuffles gave
 	Read     int64         `json:"bytes_read"`
 	Shuffled int64         `json:"bytes_shuffled"`
 	Spilled  int64         `json:"bytes_spilled"`
@@ -42,6 +43,7 @@ func Of(s *plan.ActionStatus) Tally {
 		}
 		t.Stages++
 		t.Tasks += st.Done
+		t.Ran += st.Ran
 		t.Rows += st.Counters.RowsIn
 		t.Read += st.Counters.BytesRead
 		t.Shuffled += st.Counters.ShuffleWrite
@@ -59,6 +61,7 @@ func (t *Tally) Add(u Tally) {
 	t.Stages += u.Stages
 	t.Skipped += u.Skipped
 	t.Tasks += u.Tasks
+	t.Ran += u.Ran
 	t.Rows += u.Rows
 	t.Read += u.Read
 	t.Shuffled += u.Shuffled
@@ -74,7 +77,11 @@ func (t Tally) String() string {
 	if t.Skipped > 0 {
 		parts[0] += fmt.Sprintf(" (+%d skipped)", t.Skipped)
 	}
-	parts = append(parts, Count(int64(t.Tasks), "task"), Count(t.Rows, "row"))
+	tasks := Count(int64(t.Tasks), "task")
+	if again := t.Ran - t.Tasks; again > 0 {
+		tasks += fmt.Sprintf(" (+%d again)", again)
+	}
+	parts = append(parts, tasks, Count(t.Rows, "row"))
 	for _, b := range []struct {
 		n    int64
 		what string

@@ -15,15 +15,15 @@ func status() *plan.ActionStatus {
 		Name: "Collect", Site: plan.Site{File: "main.go", Line: 9}, State: plan.ActionDone, Elapsed: 1234 * time.Millisecond,
 		Stages: []plan.StageStatus{
 			{Tasks: 9, Done: 9, Skipped: true, Counters: plan.Counters{RowsIn: 1e6, BytesRead: 1e6}},
-			{Tasks: 4, Done: 3, Counters: plan.Counters{RowsIn: 1200, BytesRead: 98 << 20, ShuffleWrite: 2 << 10, Spilled: 5 << 20}},
-			{Tasks: 1, Done: 1, Counters: plan.Counters{RowsIn: 34, Output: 100, Rejected: 1}},
+			{Tasks: 4, Done: 3, Ran: 5, Counters: plan.Counters{RowsIn: 1200, BytesRead: 98 << 20, ShuffleWrite: 2 << 10, Spilled: 5 << 20}},
+			{Tasks: 1, Done: 1, Ran: 1, Counters: plan.Counters{RowsIn: 34, Output: 100, Rejected: 1}},
 		},
 	}
 }
 
 func TestLine(t *testing.T) {
 	s := status()
-	want := "Collect (main.go:9): 2 stages (+1 skipped), 4 tasks, 1,234 rows, 98 MiB read, 2.0 KiB shuffled, 5.0 MiB spilled, 100 B written, 1 row rejected, 1.23s"
+	want := "Collect (main.go:9): 2 stages (+1 skipped), 4 tasks (+2 again), 1,234 rows, 98 MiB read, 2.0 KiB shuffled, 5.0 MiB spilled, 100 B written, 1 row rejected, 1.23s"
 	if got := Line(s); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -39,12 +39,12 @@ func TestSummary(t *testing.T) {
 	failed := status()
 	failed.State, failed.Stages = plan.ActionFailed, failed.Stages[1:2]
 	sum.Add(Of(failed))
-	want := "2 actions (1 failed), 3 stages (+1 skipped), 7 tasks, 2,434 rows, 196 MiB read, 4.0 KiB shuffled, 10 MiB spilled, 100 B written, 1 row rejected, 2.47s"
+	want := "2 actions (1 failed), 3 stages (+1 skipped), 7 tasks (+4 again), 2,434 rows, 196 MiB read, 4.0 KiB shuffled, 10 MiB spilled, 100 B written, 1 row rejected, 2.47s"
 	if got := sum.Summary(); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	b, err := json.Marshal(sum)
-	if err != nil || !strings.Contains(string(b), `"bytes_spilled":10485760`) {
+	if err != nil || !strings.Contains(string(b), `"bytes_spilled":10485760`) || !strings.Contains(string(b), `"tasks":7,"tasks_ran":11`) {
 		t.Errorf("%s, %v", b, err)
 	}
 }

@@ -46,6 +46,7 @@ type StageStatus struct {
 	Kind     StageKind
 	Tasks    int // 0 while inputs are being listed
 	Done     int
+	Ran      int // that ended well while the action ran: one that ran again counts again
 	Running  int
 	Failed   int  // failed attempts
 	Skipped  bool // complete from an earlier action, or not needed

@@ -1,0 +1,299 @@
+//go:build linux
+
+package chaos
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// workers is how many a cluster has, with a slot each.
+const workers = 4
+
+// cluster is a master and its workers.
+type cluster struct {
+	t       *testing.T
+	rng     *rand.Rand
+	dir     string
+	env     []string
+	net     *network // nil: all on 127.0.0.1
+	at      string   // where the master listens
+	master  *process
+	workers [workers]*worker
+	jobs    int
+}
+
+// worker is a place where a worker runs, one process after the other.
+type worker struct {
+	*process
+	name, address, dir string
+}
+
+// newCluster starts a cluster, and ends it with the test.
+func newCluster(t *testing.T, seed uint64) *cluster {
+	t.Helper()
+	c := &cluster{t: t, rng: rand.New(rand.NewPCG(seed, 1)), dir: t.TempDir()}
+	c.env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + c.dir, "TMPDIR=" + c.path("tmp"), "NO_COLOR=1"}
+	if err := os.Mkdir(c.path("tmp"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	c.connect()
+	c.master = c.start("master", c.masterCommand()...)
+	t.Cleanup(c.close)
+	if c.at = c.ready(c.master, "READY master="); c.at == "" {
+		t.Fatalf("the master does not start:\n%s", c.master.tail(20))
+	}
+	c.at, _, _ = strings.Cut(c.at, " ")
+	for i := range c.workers {
+		c.workers[i].process = c.startWorker(i)
+	}
+	for i := range c.workers {
+		c.attached(i)
+	}
+	return c
+}
+
+// connect lays the network, where there can be one.
+func (c *cluster) connect() {
+	for i := range c.workers {
+		name := "w" + strconv.Itoa(i+1)
+		c.workers[i] = &worker{name: name, address: "127.0.0.1", dir: c.path(name)}
+	}
+	why := separate()
+	if why != "" {
+		c.t.Logf("the cluster runs on 127.0.0.1: %s", why)
+		return
+	}
+	n, err := newNetwork()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(func() {
+		if err := n.close(); err != nil {
+			c.t.Error(err)
+		}
+	})
+	c.net = n
+	err = errors.Join(n.join("master", "10.77.0.1"), n.join("client", "10.77.0.2"))
+	for i, w := range c.workers {
+		w.address = "10.77.0." + strconv.Itoa(11+i)
+		err = errors.Join(err, n.join(w.name, w.address))
+	}
+	if err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// separate says why members do not get namespaces of their own; "" when they do.
+func separate() string {
+	if *loop {
+		return "-loopback is given"
+	}
+	if why := noNetworks(); why != "" {
+		return why
+	}
+	return "this release listens on loopback addresses only"
+}
+
+// What follows is all that knows how members are started.
+
+func (c *cluster) masterCommand() []string {
+	return []string{built.rddctl, "master", "--listen", "127.0.0.1:0", "--verbose"}
+}
+
+func (c *cluster) workerCommand(w *worker) []string {
+	return []string{built.rddctl, "worker", "--join", c.at, "--name", w.name, "--dir", w.dir, "--slots", "1", "--memory", "256MiB", "--verbose"}
+}
+
+func (c *cluster) submitCommand(args ...string) []string {
+	return append([]string{built.rddctl, "submit", "--master", c.at}, args...)
+}
+
+// start starts a command where a member is.
+func (c *cluster) start(member string, command ...string) *process {
+	c.t.Helper()
+	if c.net != nil {
+		command = append([]string{"ip", "netns", "exec", c.net.name(member)}, command...)
+	}
+	p, err := start(member, c.dir, c.env, command...)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return p
+}
+
+func (c *cluster) startWorker(i int) *process {
+	return c.start(c.workers[i].name, c.workerCommand(c.workers[i])...)
+}
+
+// attached waits until the master has taken a worker in.
+func (c *cluster) attached(i int) {
+	c.t.Helper()
+	if w := c.workers[i]; !w.said("READY worker=") {
+		c.t.Fatalf("%s does not start:\n%s", w.name, w.tail(20))
+	}
+}
+
+// ready waits for a line that begins so, and gives the rest of it.
+func (c *cluster) ready(p *process, text string) string {
+	if !p.said(text) {
+		return ""
+	}
+	for _, l := range p.lines {
+		if rest, ok := strings.CutPrefix(l, text); ok {
+			return rest
+		}
+	}
+	return ""
+}
+
+// kill kills a worker's process group. Its executors end by themselves.
+func (c *cluster) kill(i int) { c.workers[i].kill() }
+
+// back starts another process where a worker was killed.
+func (c *cluster) back(i int) { c.workers[i].process = c.startWorker(i) }
+
+// any draws a worker.
+func (c *cluster) any() int { return c.rng.IntN(workers) }
+
+// between draws a time.
+func (c *cluster) between(from, to time.Duration) time.Duration {
+	return from + time.Duration(c.rng.Int64N(int64(to-from)))
+}
+
+// pass lets time pass.
+func pass(d time.Duration) { <-time.After(d) }
+
+// executors gives the processes that a worker has started.
+func (c *cluster) executors(i int) []int { return children(c.workers[i].cmd.Process.Pid) }
+
+// outputs gives the shuffle files that a worker has.
+func (c *cluster) outputs(i int) (paths []string) {
+	paths, _ = filepath.Glob(filepath.Join(c.workers[i].dir, "shuffle", "*", "*.data"))
+	return paths
+}
+
+// idle waits until no worker has anything of a job any more.
+func (c *cluster) idle(limit time.Duration) (time.Duration, error) {
+	return until("no executor, no shuffle file and no task's directory is left", limit, func() bool {
+		for i, w := range c.workers {
+			if w.ended(0) {
+				continue
+			}
+			tasks, _ := filepath.Glob(filepath.Join(w.dir, "tasks", "*", "*"))
+			if len(c.executors(i))+len(c.outputs(i))+len(tasks) > 0 {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// close ends everything. A member that does not end when told to is an error.
+func (c *cluster) close() {
+	all := []*process{}
+	for _, w := range c.workers {
+		if w.process != nil {
+			all = append(all, w.process)
+		}
+	}
+	all = append(all, c.master)
+	for _, p := range all {
+		p.signal(syscall.SIGCONT)
+		p.signal(syscall.SIGTERM)
+		if !p.ended(10 * time.Second) {
+			c.t.Errorf("%s does not end when told to:\n%s", p.name, p.tail(5))
+			p.kill()
+		}
+		if c.t.Failed() {
+			c.t.Logf("%s said last:\n%s", p.name, p.tail(25))
+		}
+	}
+}
+
+func (c *cluster) path(name string) string { return filepath.Join(c.dir, name) }
+
+// left names what is in the directory for temporary files that no member needs.
+func (c *cluster) left() (names []string) {
+	all, _ := filepath.Glob(c.path("tmp/*"))
+	for _, name := range all {
+		if base := filepath.Base(name); base != "gordd-"+strconv.Itoa(os.Geteuid()) && !c.masters(name) {
+			names = append(names, base)
+		}
+	}
+	return names
+}
+
+// masters says whether a directory is the master's.
+func (c *cluster) masters(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "blobs"))
+	return err == nil
+}
+
+// spec says what a job does.
+type spec struct {
+	sort          bool
+	maps, reduces int
+	pause         time.Duration
+	fatal         string
+}
+
+func (s spec) kind() string {
+	if s.sort {
+		return "sort"
+	}
+	return "words"
+}
+
+// job is a job that was submitted.
+type job struct {
+	*process
+	c       *cluster
+	spec    spec
+	begun   time.Time
+	out     string
+	summary string
+}
+
+// submit submits a job.
+func (c *cluster) submit(s spec) *job {
+	c.t.Helper()
+	x, err := built.text()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.jobs++
+	n := strconv.Itoa(c.jobs)
+	j := &job{c: c, spec: s, begun: time.Now(), out: c.path("out" + n), summary: c.path("summary" + n)}
+	args := c.submitCommand("--summary", j.summary, "--name", s.kind()+n, built.job, "--", "-in", x.path, "-out", j.out,
+		"-maps", strconv.Itoa(s.maps), "-reduces", strconv.Itoa(s.reduces), "-pause", s.pause.String())
+	if s.sort {
+		args = append(args, "-sort")
+	}
+	if s.fatal != "" {
+		args = append(args, "-fatal", s.fatal)
+	}
+	j.process = c.start("client", args...)
+	return j
+}
+
+// stage waits until a stage begins, counted from the last one: 0 is that which
+// writes the result, 1 the one before it.
+func (j *job) stage(fromLast int) error {
+	n := 2
+	if j.spec.sort {
+		n = 3
+	}
+	if !j.said(fmt.Sprintf("stage %d of %d", n-fromLast, n)) {
+		return fmt.Errorf("the job did not come to its stage %d of %d:\n%s", n-fromLast, n, j.tail(20))
+	}
+	return nil
+}

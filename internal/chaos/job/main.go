@@ -1,0 +1,128 @@
+// Job is what the tests of package chaos submit: it counts words, or sorts
+// lines, and takes its time, so that there is some to break things in.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"io"
+	"iter"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gordd-project/gordd/typed"
+)
+
+//go:generate go tool rddgen
+
+func main() { typed.Main(run) }
+
+func run(ctx context.Context, s *typed.Session) error {
+	a, err := parse(os.Args[1:])
+	if err != nil {
+		return typed.Usagef("%w", err)
+	}
+	lines := s.TextFile(a.in, typed.Partitions(a.maps)).With(a.work).MapPartitions(slowly)
+	if a.sort {
+		sorted := lines.SortBy(strings.Clone, typed.Partitions(a.reduces))
+		return sorted.With(work{Pause: a.work.Pause}).MapPartitions(slowly).SaveAsTextFile(ctx, a.out)
+	}
+	counts := lines.
+		FlatMap(strings.FieldsSeq).
+		MapToPair(func(word string) (string, int64) { return word, 1 }).
+		ReduceByKey(func(a, b int64) int64 { return a + b }, typed.Partitions(a.reduces))
+	return counts.With(a.work.Pause).MapPartitions(written).SaveAsTextFile(ctx, a.out)
+}
+
+// work is what a task does beside its work.
+type work struct {
+	Pause time.Duration // before its first row
+	Fatal string        // how the task of partition 1 ends its process; "": it does not
+}
+
+// slowly passes rows on after a pause.
+func slowly(w work, t *typed.Task, rows iter.Seq[string]) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		pause(t, w.Pause)
+		if t.Partition() == 1 {
+			die(w.Fatal)
+		}
+		for row := range rows {
+			if !yield(row) {
+				return
+			}
+		}
+	}
+}
+
+// written writes counts as text, after a pause.
+func written(d time.Duration, t *typed.Task, counts iter.Seq2[string, int64]) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		pause(t, d)
+		for word, n := range counts {
+			if !yield(word + "\t" + strconv.FormatInt(n, 10)) {
+				return
+			}
+		}
+	}
+}
+
+// pause waits, unless the task is cancelled.
+func pause(ctx context.Context, d time.Duration) {
+	late := time.NewTimer(d)
+	defer late.Stop()
+	select {
+	case <-late.C:
+	case <-ctx.Done():
+	}
+}
+
+// die ends the process in one of the ways that nothing recovers from.
+func die(how string) {
+	switch how {
+	case "exit":
+		os.Exit(3)
+	case "map":
+		m := map[int]int{}
+		for range 2 {
+			go func() {
+				for i := 0; ; i++ {
+					m[i%8] = i
+				}
+			}()
+		}
+		select {}
+	case "stack":
+		debug.SetMaxStack(16 << 20)
+		deep(0)
+	}
+}
+
+func deep(n int) int { return deep(n+1) + 1 }
+
+type arguments struct {
+	in, out       string
+	sort          bool
+	maps, reduces int
+	work          work
+}
+
+func parse(line []string) (a arguments, err error) {
+	fs := flag.NewFlagSet("job", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.StringVar(&a.in, "in", "", "`paths` of the text")
+	fs.StringVar(&a.out, "out", "", "`directory` for the result")
+	fs.BoolVar(&a.sort, "sort", false, "sort lines instead of counting words")
+	fs.IntVar(&a.maps, "maps", 16, "`number` of parts of the text")
+	fs.IntVar(&a.reduces, "reduces", 8, "`number` of parts of the result")
+	fs.DurationVar(&a.work.Pause, "pause", 0, "`time` that each task waits")
+	fs.StringVar(&a.work.Fatal, "fatal", "", "`way` in which a task ends its process: exit, map or stack")
+	if err = fs.Parse(line); err == nil && (a.in == "" || a.out == "") {
+		err = errors.New("give -in and -out")
+	}
+	return a, err
+}

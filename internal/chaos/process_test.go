@@ -1,0 +1,211 @@
+//go:build linux
+
+package chaos
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// process is a process that a test started, in a group of its own.
+type process struct {
+	name string
+	cmd  *exec.Cmd
+	done chan struct{} // closed when it has ended
+
+	mu    sync.Mutex
+	lines []string      // of its standard output and error
+	more  chan struct{} // closed when there is another one
+}
+
+// start starts a command. It ends with this process, however that ends.
+func start(name, dir string, env []string, command ...string) (*process, error) {
+	p := &process{name: name, done: make(chan struct{}), more: make(chan struct{})}
+	p.cmd = exec.Command(command[0], command[1:]...)
+	p.cmd.Dir, p.cmd.Env = dir, env
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	p.cmd.Stdout, p.cmd.Stderr = w, w
+	err = p.cmd.Start()
+	_ = w.Close()
+	if err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		p.read(r)
+	}()
+	go func() {
+		_ = p.cmd.Wait()
+		select { // what it started may hold its end of the pipe
+		case <-read:
+		case <-time.After(time.Second):
+		}
+		_ = r.Close()
+		close(p.done)
+	}()
+	return p, nil
+}
+
+func (p *process) read(r io.Reader) {
+	s := bufio.NewScanner(r)
+	s.Buffer(nil, 1<<20)
+	for s.Scan() {
+		p.mu.Lock()
+		p.lines = append(p.lines, s.Text())
+		close(p.more)
+		p.more = make(chan struct{})
+		p.mu.Unlock()
+	}
+}
+
+// said waits for a line with a text in it. It gives false when the process has
+// ended without one.
+func (p *process) said(text string) bool {
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	for at, ended := 0, false; ; {
+		p.mu.Lock()
+		lines, more := p.lines[at:], p.more
+		p.mu.Unlock()
+		for _, l := range lines {
+			at++
+			if strings.Contains(l, text) {
+				return true
+			}
+		}
+		if ended {
+			return false
+		}
+		select {
+		case <-more:
+		case <-p.done:
+			ended = true
+		case <-late.C:
+			return false
+		}
+	}
+}
+
+// tail gives the last lines that it wrote.
+func (p *process) tail(n int) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return strings.Join(p.lines[max(0, len(p.lines)-n):], "\n")
+}
+
+// signal sends a signal to its group.
+func (p *process) signal(s syscall.Signal) {
+	select {
+	case <-p.done: // its number may be another's by now
+	default:
+		_ = syscall.Kill(-p.cmd.Process.Pid, s)
+	}
+}
+
+// kill ends it at once.
+func (p *process) kill() {
+	p.signal(syscall.SIGKILL)
+	<-p.done
+}
+
+// ended waits for its end, for so long.
+func (p *process) ended(d time.Duration) bool {
+	late := time.NewTimer(d)
+	defer late.Stop()
+	select {
+	case <-p.done:
+		return true
+	case <-late.C:
+		return false
+	}
+}
+
+// children gives the processes that one has started and that live.
+func children(pid int) (pids []int) {
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, path := range stats {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		// pid (name, with anything in it) state ppid …
+		fields := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
+		if len(fields) < 2 || fields[0] == "Z" || fields[1] != strconv.Itoa(pid) {
+			continue
+		}
+		if child, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil {
+			pids = append(pids, child)
+		}
+	}
+	return pids
+}
+
+// patience is how long anything may take before a test gives it up.
+const patience = 3 * time.Minute
+
+// until waits for something that other processes do, and says how long it took.
+func until(what string, limit time.Duration, f func() bool) (time.Duration, error) {
+	begun := time.Now()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !f() {
+		if time.Since(begun) > limit {
+			return limit, fmt.Errorf("not within %s: %s", limit, what)
+		}
+		<-tick.C
+	}
+	return time.Since(begun), nil
+}
+
+func TestProcess(t *testing.T) {
+	p, err := start("sh", t.TempDir(), []string{"A=b"}, "/bin/sh", "-c", "echo one $A; echo two; sleep 1000 & wait")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !p.said("one b") || !p.said("two") {
+		t.Errorf("it said %q", p.tail(9))
+	}
+	var kids []int
+	if _, err := until("a child", patience, func() bool { kids = children(p.cmd.Process.Pid); return len(kids) == 1 }); err != nil {
+		t.Fatal(err)
+	}
+	if p.ended(time.Millisecond) {
+		t.Error("it has ended")
+	}
+	p.kill()
+	if _, err := until("the child has ended", patience, func() bool { return !alive(kids[0]) }); err != nil {
+		t.Error(err)
+	}
+	if p.said("three") || p.tail(1) != "two" {
+		t.Errorf("it said %q", p.tail(9))
+	}
+	p.signal(syscall.SIGKILL) // nobody
+	if _, err := start("none", "", nil, "/no/such/command"); err == nil {
+		t.Error("what is not there was started")
+	}
+	if _, err := until("the impossible", time.Millisecond, func() bool { return false }); err == nil {
+		t.Error("the impossible has come")
+	}
+}
+
+// alive says whether a process is there, and no zombie.
+func alive(pid int) bool {
+	b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	return err == nil && !strings.Contains(string(b), ") Z ")
+}

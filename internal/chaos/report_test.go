@@ -1,0 +1,139 @@
+//go:build linux
+
+package chaos
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"testing"
+	"time"
+)
+
+// figures are what became of a failure's trials.
+type figures struct {
+	name                string
+	trials, kills, jobs int
+	wrong, failed       int
+	recomputed, lost    int
+	took, clean         time.Duration
+}
+
+// report is the figures of all failures, in the order in which they came.
+var report struct {
+	sync.Mutex
+	lines []*figures
+}
+
+// of gives the figures of a failure.
+func of(name string) *figures {
+	report.Lock()
+	defer report.Unlock()
+	for _, f := range report.lines {
+		if f.name == name {
+			return f
+		}
+	}
+	f := &figures{name: name}
+	report.lines = append(report.lines, f)
+	return f
+}
+
+func (f *figures) String() string {
+	s := fmt.Sprintf("%-24s %3d trials %4d kills %4d jobs %3d wrong %3d failed", f.name, f.trials, f.kills, f.jobs, f.wrong, f.failed)
+	if f.clean > 0 {
+		s += fmt.Sprintf("  time ÷ clean %.2f", float64(f.took)/float64(f.clean))
+	}
+	if f.recomputed+f.lost > 0 {
+		s += fmt.Sprintf("  recomputed ÷ lost %d ÷ %d", f.recomputed, f.lost)
+	}
+	return s
+}
+
+// tell prints the report.
+func tell(w io.Writer) {
+	report.Lock()
+	defer report.Unlock()
+	sum := figures{name: "all"}
+	for _, f := range report.lines {
+		_, _ = fmt.Fprintln(w, "chaos:", f)
+		sum.trials, sum.kills, sum.jobs = sum.trials+f.trials, sum.kills+f.kills, sum.jobs+f.jobs
+		sum.wrong, sum.failed = sum.wrong+f.wrong, sum.failed+f.failed
+	}
+	if len(report.lines) > 0 {
+		_, _ = fmt.Fprintln(w, "chaos:", &sum)
+	}
+}
+
+// outcome is how a job ended.
+type outcome struct {
+	code       int
+	err        error // of what it wrote, or errHung
+	took       time.Duration
+	recomputed int // tasks that ended well and ran again
+}
+
+var errHung = errors.New("the job does not end")
+
+// end waits for a job's end and looks at what it wrote.
+func (j *job) end() (o outcome) {
+	if !j.ended(patience) {
+		j.kill()
+		return outcome{code: -1, err: errHung, took: time.Since(j.begun)}
+	}
+	o.took, o.code = time.Since(j.begun), j.cmd.ProcessState.ExitCode()
+	if o.code != 0 {
+		return o
+	}
+	x, err := built.text()
+	if err == nil {
+		err = x.check(j.out, j.spec.sort)
+	}
+	var sum struct {
+		Tasks int `json:"tasks"`
+		Ran   int `json:"tasks_ran"`
+	}
+	b, readErr := os.ReadFile(j.summary)
+	if readErr == nil {
+		readErr = json.Unmarshal(b, &sum)
+	}
+	o.err, o.recomputed = errors.Join(err, readErr), sum.Ran-sum.Tasks
+	return o
+}
+
+// right waits for a job's end, which must be a right one, and counts it.
+func (f *figures) right(j *job) outcome {
+	j.c.t.Helper()
+	o := j.end()
+	report.Lock()
+	defer report.Unlock()
+	f.jobs++
+	switch {
+	case errors.Is(o.err, errWrong):
+		f.wrong++
+		j.c.t.Errorf("%s: %v: %s", j.spec.kind(), o.err, j.out)
+	case o.code != 0 || o.err != nil:
+		f.failed++
+		j.c.t.Errorf("%s: exit code %d, %v:\n%s", j.spec.kind(), o.code, o.err, j.tail(20))
+	default:
+		f.recomputed += o.recomputed
+		if clean := cleanTimes[j.spec]; clean > 0 {
+			f.took, f.clean = f.took+o.took, f.clean+clean
+		}
+	}
+	return o
+}
+
+// cleanTimes are how long jobs take when nothing happens to them.
+var cleanTimes = map[spec]time.Duration{}
+
+func TestFigures(t *testing.T) {
+	f := figures{name: "x", trials: 1, kills: 2, jobs: 3, took: 3 * time.Second, clean: 2 * time.Second, recomputed: 4, lost: 5}
+	want := "x                          1 trials    2 kills    3 jobs   0 wrong   0 failed  time ÷ clean 1.50  recomputed ÷ lost 4 ÷ 5"
+	if got := f.String(); got != want {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
