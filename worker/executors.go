@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/gordd-project/gordd/internal/engine/work"
@@ -74,7 +75,7 @@ func (x *executors) start(c model.StartExec, job msg.Job) {
 		close(e.up)
 		if err != nil {
 			w.log.Error("executor did not start", "job", string(c.Job), "err", err)
-			w.call(func() { w.send(model.ExecGone{From: w.from, Job: c.Job, No: c.No, Exit: -1}) })
+			w.call(func() { w.send(model.ExecGone{From: w.from, Job: c.Job, No: c.No, Exit: -1, Says: says(err.Error())}) })
 			return
 		}
 		w.log.Info("executor started", "job", string(c.Job), "no", c.No, "pid", p.PID())
@@ -86,9 +87,20 @@ func (x *executors) start(c model.StartExec, job msg.Job) {
 		exit := p.Exit()
 		w.log.Info("executor ended", "job", string(c.Job), "no", c.No, "exit", exit.String())
 		w.call(func() {
-			w.send(model.ExecGone{From: w.from, Job: c.Job, No: c.No, Exit: exit.Code, Signal: exit.Signal})
+			w.send(model.ExecGone{From: w.from, Job: c.Job, No: c.No, Exit: exit.Code, Signal: exit.Signal, Says: says(exit.Said())})
 		})
 	})
+}
+
+// saysBytes is how much of what a process wrote goes to the master.
+const saysBytes = 300
+
+// says cuts a line for the master.
+func says(line string) string {
+	if len(line) > saysBytes {
+		line = line[:saysBytes] + "…"
+	}
+	return strings.ToValidUTF8(line, "?")
 }
 
 // run starts the process of a job's program.

@@ -39,7 +39,7 @@ var failures = []struct {
 	{"swapped-blocks", func(tr *trial) { tr.damaged(swap) }},
 	{"partition", (*trial).partition},
 	{"blinks", (*trial).blinks},
-	{"fatal-exit", func(tr *trial) { tr.fatal("exit", "exit code 3") }},
+	{"fatal-exit", func(tr *trial) { tr.fatal("exit", "exited with 3") }},
 	{"fatal-map-write", func(tr *trial) { tr.fatal("map", "concurrent map writes") }},
 	{"fatal-stack", func(tr *trial) { tr.fatal("stack", "stack overflow") }},
 	{"cancel", func(tr *trial) { tr.cancelled(syscall.SIGINT) }},

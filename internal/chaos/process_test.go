@@ -23,6 +23,7 @@ type process struct {
 	name string
 	cmd  *exec.Cmd
 	done chan struct{} // closed when it has ended
+	at   time.Time     // and when that was
 
 	mu    sync.Mutex
 	lines []string      // of its standard output and error
@@ -52,6 +53,7 @@ func start(name, dir string, env []string, command ...string) (*process, error) 
 	}()
 	go func() {
 		_ = p.cmd.Wait()
+		p.at = time.Now()
 		select { // what it started may hold its end of the pipe
 		case <-read:
 		case <-time.After(time.Second):

@@ -84,7 +84,7 @@ func (j *job) end() (o outcome) {
 		j.kill()
 		return outcome{code: -1, err: errHung, took: time.Since(j.begun)}
 	}
-	o.took, o.code = time.Since(j.begun), j.cmd.ProcessState.ExitCode()
+	o.took, o.code = j.at.Sub(j.begun), j.cmd.ProcessState.ExitCode()
 	if o.code != 0 {
 		return o
 	}

@@ -13,6 +13,7 @@ import (
 type attempt struct {
 	id       model.AttemptID
 	worker   plan.WorkerID
+	exec     int      // number of the executor that runs it
 	owner    *action  // that waits for its end
 	stages   []*stage // in all actions that follow the stage
 	killed   bool
@@ -43,7 +44,7 @@ func (e *Engine) launched(w plan.WorkerID, c model.Launch) *work.Launch {
 	now := e.loop.now()
 	made := make([]attempt, len(c.Tasks))
 	for i, t := range c.Tasks {
-		made[i] = attempt{id: t.Attempt, worker: w, owner: first.action, stages: stages}
+		made[i] = attempt{id: t.Attempt, worker: w, exec: c.Exec, owner: first.action, stages: stages}
 		e.attempts[keyOf(t.Attempt)] = &made[i]
 		first.action.tasks++
 		for _, st := range stages {
@@ -87,6 +88,8 @@ func (e *Engine) seen(ev model.Event) {
 		if t := e.attempts[keyOf(ev.Attempt)]; t != nil && !t.finished {
 			e.finished(t, !t.killed)
 		}
+	case model.ExecGone:
+		e.executorLost(ev)
 	}
 }
 
@@ -126,6 +129,17 @@ func (e *Engine) workerLost(w plan.WorkerID) {
 		delete(e.attempts, key)
 		if !t.finished {
 			e.finished(t, false)
+		}
+	}
+}
+
+// executorLost forgets the attempts that an executor's process took along: its
+// end is all that is heard of them.
+func (e *Engine) executorLost(ev model.ExecGone) {
+	for key, t := range e.attempts {
+		if t.worker == ev.Worker && t.id.Stage.Job == ev.Job && t.exec == ev.No && !t.finished {
+			delete(e.attempts, key)
+			e.finished(t, !t.killed)
 		}
 	}
 }

@@ -112,14 +112,19 @@ func (s *Scheduler) execGone(w *worker, ev model.ExecGone) {
 	}
 }
 
-func exitText(ev model.ExecGone) string {
+func exitText(ev model.ExecGone) (text string) {
 	switch {
 	case ev.OOM:
-		return "its process was killed for its memory"
+		text = "its process was killed for its memory"
 	case ev.Signal != 0:
-		return fmt.Sprintf("its process ended by signal %d", ev.Signal)
+		text = fmt.Sprintf("its process ended by signal %d", ev.Signal)
+	default:
+		text = fmt.Sprintf("its process exited with %d", ev.Exit)
 	}
-	return fmt.Sprintf("its process exited with %d", ev.Exit)
+	if ev.Says != "" {
+		text += ": " + ev.Says
+	}
+	return text
 }
 
 func (s *Scheduler) suspectTask(a *attempt) {

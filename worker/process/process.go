@@ -50,6 +50,7 @@ type Exit struct {
 	Code   int
 	Signal int    // that killed it, 0: none
 	Tail   string // what it wrote last to standard error
+	Fatal  string // the line in which Go names what ended it; "": there is none
 }
 
 // Process is a running executor. Its methods may be called from several
@@ -128,11 +129,20 @@ func (e Exit) String() string {
 	return text
 }
 
+// Said gives the line of what it wrote that says most about its end: that of a
+// fatal error or panic, or else the last one.
+func (e Exit) Said() string {
+	if e.Fatal != "" {
+		return e.Fatal
+	}
+	return e.Tail[strings.LastIndexByte(e.Tail, '\n')+1:]
+}
+
 // await waits for the end of the process and of all that waits for it.
 func (p *Process) await() {
 	_ = p.cmd.Wait()
 	st := p.cmd.ProcessState
-	p.exit = Exit{Code: st.ExitCode(), Tail: p.tail.text()}
+	p.exit = Exit{Code: st.ExitCode(), Tail: p.tail.text(), Fatal: p.tail.fatal}
 	if ws, ok := st.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
 		p.exit.Signal = int(ws.Signal())
 	}
@@ -298,12 +308,18 @@ func (p *Process) send(l *work.Launch, t *plan.Task) (uint64, <-chan *wire.TaskE
 	return seq, end, nil
 }
 
-// tail passes bytes on and keeps the last of them.
+// tail passes bytes on and keeps the last of them, and the line in which Go says
+// what ended the process: that stands before stacks of any length.
 type tail struct {
-	mu   sync.Mutex
-	to   *os.File
-	last []byte
+	mu    sync.Mutex
+	to    *os.File
+	last  []byte
+	line  []byte // the beginning of the last line
+	fatal string
 }
+
+// lineBytes is how much of a line is looked at.
+const lineBytes = 512
 
 func (t *tail) Write(b []byte) (int, error) {
 	t.mu.Lock()
@@ -312,10 +328,27 @@ func (t *tail) Write(b []byte) (int, error) {
 	if over := len(t.last) - tailBytes; over > 0 {
 		t.last = append(t.last[:0], t.last[over:]...)
 	}
+	for rest := b; t.fatal == "" && len(rest) > 0; {
+		line, after, whole := bytes.Cut(rest, []byte("\n"))
+		t.line = append(t.line, line[:min(len(line), lineBytes-len(t.line))]...)
+		if rest = after; whole {
+			t.look()
+			t.line = t.line[:0]
+		}
+	}
 	if t.to == nil {
 		return len(b), nil
 	}
 	return t.to.Write(b)
+}
+
+// look sees whether a line names the end of the process.
+func (t *tail) look() {
+	for _, begin := range []string{"fatal error: ", "panic: "} {
+		if bytes.HasPrefix(t.line, []byte(begin)) {
+			t.fatal = string(t.line)
+		}
+	}
 }
 
 // text is the tail from its first whole line on.

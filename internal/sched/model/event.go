@@ -219,6 +219,7 @@ type (
 		OOM    bool
 		Blamed *AttemptID // named by its dump
 		Row    int64      // last row batch of the blamed one
+		Says   string     // a line of what it wrote in the end
 	}
 	// BlocksChanged says which cached blocks came and went.
 	BlocksChanged struct {
