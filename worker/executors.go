@@ -121,7 +121,6 @@ func (x *executors) run(ref model.ExecutorRef, job msg.Job) (running, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = log.Close() }() // the process has its own
 	memory := job.Memory
 	if memory == 0 {
 		memory = w.o.Memory

@@ -290,7 +290,7 @@ func (c *cluster) submit(s spec) *job {
 func (j *job) stage(fromLast int) error {
 	n := 2
 	if j.spec.sort {
-		n = 3
+		n = 4 // a sample of the rows, and bounds from it, come first
 	}
 	if !j.said(fmt.Sprintf("stage %d of %d", n-fromLast, n)) {
 		return fmt.Errorf("the job did not come to its stage %d of %d:\n%s", n-fromLast, n, j.tail(20))

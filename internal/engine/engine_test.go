@@ -140,6 +140,18 @@ func TestWorkerLostIsQuiet(t *testing.T) {
 	w.wants("1 quiet")
 }
 
+// So are those of an executor whose process ended, while its worker lives.
+func TestExecutorLostIsQuiet(t *testing.T) {
+	w := start(t)
+	w.begin(1, collect(1))
+	l := <-w.launch
+	w.Send(model.ExecGone{From: w.from, Job: "j", No: l.Exec + 1}) // another's
+	w.Send(model.ExecGone{From: w.from, Job: "j", No: l.Exec, Signal: 9})
+	l = <-w.launch
+	w.Send(model.TaskDone{From: w.from, Attempt: l.Tasks[0].Attempt, Rows: 1, Result: []byte("x")})
+	w.wants("1 done: <nil>", "1 quiet")
+}
+
 func TestNobodyDrives(t *testing.T) {
 	w := start(t)
 	w.deaf = true

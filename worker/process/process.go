@@ -37,12 +37,19 @@ type Options struct {
 	Dir  string   // in which it runs
 	Env  []string
 	Wire wire.Options
-	// Log takes what the process writes to standard output and error; nil
-	// discards it.
+	// Log takes what the process writes to standard output and error, and is
+	// closed with its end; nil discards it.
 	Log *os.File
 	// Blob gives the file that holds a blob. It is called from several
 	// goroutines, and may take its time.
 	Blob func(ctx context.Context, d plan.Digest) (path string, err error)
+}
+
+func (o *Options) close() error {
+	if o.Log == nil {
+		return nil
+	}
+	return o.Log.Close()
 }
 
 // Exit is how a process ended.
@@ -75,7 +82,7 @@ type Process struct {
 func Start(ctx context.Context, o Options) (*Process, error) {
 	conn, theirs, err := wire.Pair()
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, o.close())
 	}
 	p := &Process{o: o, conn: conn, tail: &tail{}, done: make(chan struct{}),
 		ends: map[uint64]chan *wire.TaskEnded{}, plans: map[plan.Digest]bool{}}
@@ -92,7 +99,7 @@ func Start(ctx context.Context, o Options) (*Process, error) {
 	err = errors.Join(p.cmd.Start(), theirs.Close())
 	if err != nil {
 		p.stop()
-		return nil, errors.Join(fmt.Errorf("start executor %s: %w", filepath.Base(o.Path), err), conn.Close())
+		return nil, errors.Join(fmt.Errorf("start executor %s: %w", filepath.Base(o.Path), err), conn.Close(), o.close())
 	}
 	started := make(chan struct{})
 	go p.listen(started)
@@ -147,6 +154,7 @@ func (p *Process) await() {
 		p.exit.Signal = int(ws.Signal())
 	}
 	_ = p.conn.Close()
+	_ = p.o.close()
 	p.stop()
 	close(p.done)
 }
@@ -336,10 +344,10 @@ func (t *tail) Write(b []byte) (int, error) {
 			t.line = t.line[:0]
 		}
 	}
-	if t.to == nil {
-		return len(b), nil
+	if t.to != nil {
+		_, _ = t.to.Write(b) // a full disk must not break the process's pipe
 	}
-	return t.to.Write(b)
+	return len(b), nil
 }
 
 // look sees whether a line names the end of the process.

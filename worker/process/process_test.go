@@ -37,6 +37,13 @@ func child(kind string) int {
 		return 3
 	case "silent":
 		forever()
+	case "talks":
+		for i := range 100 { // each a write of its own
+			_, _ = fmt.Fprintf(os.Stderr, "line %d\n", i)
+		}
+		_, _ = fmt.Fprintln(os.Stderr, "fatal error: it was too much")
+		_, _ = fmt.Fprintln(os.Stderr, strings.Repeat("goroutine\n", tailBytes/4))
+		return 4
 	}
 	conn, err := wire.Inherited()
 	if err != nil {
@@ -229,6 +236,41 @@ func TestStart(t *testing.T) {
 		<-p.Done()
 		if p.Exit().Signal != 9 {
 			t.Errorf("a process that babbles: %s", p.Exit())
+		}
+	}
+}
+
+// What a process writes goes to its log to the end, whoever has started it.
+func TestLog(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = Start(t.Context(), Options{Path: self, Env: append(os.Environ(), kindVar+"=talks"), Log: f}); err == nil || !strings.Contains(err.Error(), "exit code 4") {
+		t.Errorf("got %v", err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil || !strings.HasPrefix(string(b), "line 0\nline 1\n") || !strings.Contains(string(b), "line 99\n") {
+		t.Errorf("%v, the log has %q", err, b)
+	}
+	if err := f.Close(); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("the log is open: %v", err)
+	}
+	var out tail
+	for _, s := range []string{"fat", "al error", ": one\nfatal", " error: two\n", "panic: three\n"} {
+		_, _ = out.Write([]byte(s))
+	}
+	if out.fatal != "fatal error: one" {
+		t.Errorf("got %q", out.fatal)
+	}
+	for e, want := range map[Exit]string{{Tail: "a\nb", Fatal: "fatal error: x"}: "fatal error: x", {Tail: "a\nb"}: "b", {Tail: "a"}: "a", {}: ""} {
+		if got := e.Said(); got != want {
+			t.Errorf("%+v: got %q, want %q", e, got, want)
 		}
 	}
 }
