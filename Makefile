@@ -7,7 +7,7 @@ RACE = ./internal/agent/... ./internal/blob/... ./internal/driver/... ./internal
 
 GOROOT = $(shell go env GOROOT)
 
-.PHONY: run test race random vet lint generate bench check
+.PHONY: run test race random chaos chaos-killer vet lint generate bench check
 
 # Word count over the sources of Go itself, ninety megabytes of text: all its
 # regular files, those with names that a * alone leaves out (.x, _x) too. The
@@ -28,6 +28,18 @@ race:
 # what it finds is repeated by the command that it prints.
 random:
 	go test -timeout 0 -v ./internal/property/random -run TestRandomPipelines -seed $$(date +%s) -programs 40 -pipelines 250
+
+# Real clusters that are broken while they work: every failure with so many
+# seeds, and workers killed for two minutes. As root each member has a network of
+# its own. make test has one seed of each, in about two minutes.
+SEEDS = 20
+chaos:
+	go test -timeout 0 -v ./internal/chaos -seeds $(SEEDS) -killer 2m
+
+# Word counts and sorts while a worker is killed every ten seconds for two
+# minutes, each back after five: none may be wrong, none may fail.
+chaos-killer:
+	go test -timeout 20m -v ./internal/chaos -run TestKiller -killer 2m
 
 vet:
 	go vet ./...

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -25,6 +26,7 @@ type cluster struct {
 	dir     string
 	env     []string
 	net     *network // nil: all on 127.0.0.1
+	secrets string   // directory of what cluster init makes; "": there is none
 	at      string   // where the master listens
 	master  *process
 	workers [workers]*worker
@@ -61,13 +63,17 @@ func newCluster(t *testing.T, seed uint64) *cluster {
 	return c
 }
 
-// connect lays the network, where there can be one.
+// connect lays the network, where there can be one. What it takes to use it is
+// made before: a namespace is another machine.
 func (c *cluster) connect() {
 	for i := range c.workers {
 		name := "w" + strconv.Itoa(i+1)
 		c.workers[i] = &worker{name: name, address: "127.0.0.1", dir: c.path(name)}
 	}
 	why := separate()
+	if why == "" {
+		why = c.init()
+	}
 	if why != "" {
 		c.t.Logf("the cluster runs on 127.0.0.1: %s", why)
 		return
@@ -82,7 +88,7 @@ func (c *cluster) connect() {
 		}
 	})
 	c.net = n
-	err = errors.Join(n.join("master", "10.77.0.1"), n.join("client", "10.77.0.2"))
+	err = errors.Join(n.join("master", masterAddress), n.join("client", "10.77.0.2"))
 	for i, w := range c.workers {
 		w.address = "10.77.0." + strconv.Itoa(11+i)
 		err = errors.Join(err, n.join(w.name, w.address))
@@ -92,29 +98,67 @@ func (c *cluster) connect() {
 	}
 }
 
+// masterAddress is where the master is in a network.
+const masterAddress = "10.77.0.1"
+
 // separate says why members do not get namespaces of their own; "" when they do.
 func separate() string {
 	if *loop {
 		return "-loopback is given"
 	}
-	if why := noNetworks(); why != "" {
-		return why
-	}
-	return "this release listens on loopback addresses only"
+	return noNetworks()
 }
 
 // What follows is all that knows how members are started.
 
+// init makes a cluster's secrets. It gives the reason when this cannot be.
+func (c *cluster) init() string {
+	dir := c.path("secrets")
+	if out, err := c.rddctl("cluster", "init", "--dir", dir); err != nil {
+		return "no rddctl cluster init: " + out
+	}
+	c.secrets = dir
+	return ""
+}
+
+// rddctl runs a short command to its end.
+func (c *cluster) rddctl(args ...string) (string, error) {
+	cmd := exec.Command(built.rddctl, args...)
+	cmd.Dir, cmd.Env = c.dir, c.env
+	out, err := cmd.CombinedOutput()
+	return strings.TrimSpace(string(out)), err
+}
+
 func (c *cluster) masterCommand() []string {
-	return []string{built.rddctl, "master", "--listen", "127.0.0.1:0", "--verbose"}
+	command := []string{built.rddctl, "master", "--verbose", "--dir", c.path("master")}
+	if c.secrets == "" {
+		return append(command, "--listen", "127.0.0.1:0")
+	}
+	return append(command, "--listen", masterAddress+":7077", "--cluster", c.secrets)
 }
 
 func (c *cluster) workerCommand(w *worker) []string {
-	return []string{built.rddctl, "worker", "--join", c.at, "--name", w.name, "--dir", w.dir, "--slots", "1", "--memory", "256MiB", "--verbose"}
+	command := []string{built.rddctl, "worker", "--join", c.at, "--name", w.name, "--dir", w.dir, "--slots", "1", "--memory", "256MiB", "--verbose"}
+	if c.secrets == "" {
+		return command
+	}
+	command = append(command, "--listen", w.address+":0")
+	if _, err := os.Stat(filepath.Join(w.dir, "credentials")); err == nil {
+		return command // it has enrolled before
+	}
+	token, err := c.rddctl("cluster", "token", "--dir", c.secrets)
+	if err != nil {
+		c.t.Fatalf("make a join token: %v: %s", err, token)
+	}
+	return append(command, "--token", token)
 }
 
 func (c *cluster) submitCommand(args ...string) []string {
-	return append([]string{built.rddctl, "submit", "--master", c.at}, args...)
+	command := []string{built.rddctl, "submit", "--master", c.at}
+	if c.secrets != "" {
+		command = append(command, "--credentials", filepath.Join(c.secrets, "admin"))
+	}
+	return append(command, args...)
 }
 
 // start starts a command where a member is.
@@ -225,17 +269,11 @@ func (c *cluster) path(name string) string { return filepath.Join(c.dir, name) }
 func (c *cluster) left() (names []string) {
 	all, _ := filepath.Glob(c.path("tmp/*"))
 	for _, name := range all {
-		if base := filepath.Base(name); base != "gordd-"+strconv.Itoa(os.Geteuid()) && !c.masters(name) {
+		if base := filepath.Base(name); base != "gordd-"+strconv.Itoa(os.Geteuid()) {
 			names = append(names, base)
 		}
 	}
 	return names
-}
-
-// masters says whether a directory is the master's.
-func (c *cluster) masters(dir string) bool {
-	_, err := os.Stat(filepath.Join(dir, "blobs"))
-	return err == nil
 }
 
 // spec says what a job does.

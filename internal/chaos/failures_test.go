@@ -127,13 +127,11 @@ func (tr *trial) killed(fromLast int, from, to time.Duration) {
 func (tr *trial) executor() {
 	j := tr.submit(tr.job())
 	tr.reach(j, tr.rng.IntN(2), tr.between(0, time.Second))
-	pids := tr.executors(tr.any())
-	if len(pids) == 0 {
-		tr.t.Fatal("a worker has no executor")
-	}
-	if err := syscall.Kill(-pids[0], syscall.SIGKILL); err != nil {
-		tr.t.Fatal(err)
-	}
+	i := tr.any()
+	var pids []int
+	_, err := until("a worker has an executor", patience, func() bool { pids = tr.executors(i); return len(pids) > 0 })
+	tr.must(err)
+	tr.must(syscall.Kill(-pids[0], syscall.SIGKILL))
 	tr.kills++
 	tr.bounded(tr.right(j), 0)
 }
