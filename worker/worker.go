@@ -47,6 +47,7 @@ type Options struct {
 	HTTP net.Listener
 	// Dir is the worker's own directory.
 	Dir    string
+	owner  *os.File // of Dir; nil: there are no locks
 	Slots  int
 	Memory int64
 	Hosts  []string
@@ -122,10 +123,8 @@ func New(o Options) (*Worker, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	for _, dir := range []string{"blobs", "jobs", "fetched"} {
-		if err := os.MkdirAll(filepath.Join(o.Dir, dir), 0o700); err != nil {
-			return nil, err
-		}
+	if err := o.own(); err != nil {
+		return nil, err
 	}
 	if o.Advertise == "" {
 		o.Advertise = o.Data.Addr().String()
@@ -177,6 +176,7 @@ func New(o Options) (*Worker, error) {
 // Close ends the worker and its executors. What its store holds is lost to the
 // cluster.
 func (w *Worker) Close() error {
+	defer w.o.disown()
 	w.drivers.close()
 	w.execs.close() // first: tasks may not heed anything else
 	err := w.agent.Close(errClosed)

@@ -60,6 +60,7 @@ func TestFailures(t *testing.T) {
 					tr := &trial{c, of(f.name)}
 					tr.trials++
 					f.run(tr)
+					tr.nothingLeft()
 				})
 			}
 		})
@@ -180,7 +181,9 @@ func (tr *trial) zombie() {
 
 // flapping kills a worker again and again, and starts it each time.
 func (tr *trial) flapping() {
-	j, i := tr.submit(tr.job()), tr.any()
+	s := words
+	s.pause = time.Second
+	j, i := tr.submit(s), tr.any()
 	tr.reach(j, 1, 0)
 	for !j.ended(tr.between(time.Second, 3*time.Second)) {
 		tr.shot(i)
@@ -226,6 +229,18 @@ func (tr *trial) must(err error) {
 	tr.t.Helper()
 	if err != nil {
 		tr.t.Fatal(err)
+	}
+}
+
+// nothingLeft says that workers have nothing of jobs that have ended, not even of
+// processes that were killed.
+func (tr *trial) nothingLeft() {
+	tr.t.Helper()
+	if tr.t.Failed() {
+		return
+	}
+	if _, err := tr.idle(10 * time.Second); err != nil {
+		tr.t.Error(err)
 	}
 }
 

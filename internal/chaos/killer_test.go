@@ -17,6 +17,7 @@ const (
 // more often.
 func TestKiller(t *testing.T) {
 	c, f := newCluster(t, *first), of("killer")
+	tr := &trial{c, f}
 	f.trials++
 	every := min(killEvery, *killer/4)
 	after := min(backAfter, every/2)
@@ -42,8 +43,7 @@ func TestKiller(t *testing.T) {
 		case <-kill.C:
 			if time.Now().Before(end) {
 				down = c.any()
-				c.kill(down)
-				f.kills++
+				tr.shot(down)
 				back = time.After(after)
 			}
 		case <-back:
@@ -58,5 +58,6 @@ func TestKiller(t *testing.T) {
 			t.Fatal("jobs do not end")
 		}
 	}
+	tr.nothingLeft()
 	t.Log(f)
 }

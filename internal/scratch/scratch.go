@@ -25,6 +25,9 @@ const prefix = "gordd-"
 // lockName is the file in a directory that its owner holds locked.
 const lockName = "lock"
 
+// ErrOwned is wrapped by the error of Own when another process has the directory.
+var ErrOwned = errors.New("another process uses this directory: give each one its own")
+
 var errRemoved = errors.New("the scratch directory was removed: its session is closed")
 
 // Dir is a directory for temporary files. Its methods may be called from several
