@@ -750,6 +750,26 @@ func TestR28OneWayLinkIsNoLease(t *testing.T) {
 	}
 }
 
+// A process that was stopped for longer than its lease has a stream that lives.
+func TestR27LostWorkerThatRenews(t *testing.T) {
+	r := newRig(t, nil)
+	r.attach(1, "w")
+	r.now = r.now.Add(11 * time.Second)
+	r.step(model.Tick{})
+	if s := r.s.byID["w"].Is(); s != model.WorkerLost {
+		t.Fatalf("worker is %s", s)
+	}
+	renewal := model.Renewal{Worker: "w", Inc: 1, Session: 1, SentAt: r.now, Heard: true}
+	r.step(model.Renewed{Renewals: []model.Renewal{renewal}})
+	if d := need[model.Detach](r); d.Worker != "w" || d.Session != 1 {
+		t.Errorf("%+v", d)
+	}
+	renewal.Session = 2
+	if out := r.step(model.Renewed{Renewals: []model.Renewal{renewal}}); len(out) > 0 {
+		t.Errorf("a stream that is not here: %v", out)
+	}
+}
+
 func TestR35Flapping(t *testing.T) {
 	r := newRig(t, nil)
 	r.attach(2, "a", "b", "c", "d")

@@ -149,7 +149,14 @@ func (s *Scheduler) grantLease(w *worker, sentAt model.Instant) {
 func (s *Scheduler) renewed(ev model.Renewed) {
 	for _, r := range ev.Renewals {
 		w := s.byID[r.Worker]
-		if w == nil || w.inc != r.Inc || w.session != r.Session || !r.Heard || !w.Renewed(s.now, r.SentAt) {
+		switch {
+		case w == nil || w.inc != r.Inc || w.session != r.Session:
+			continue
+		case w.lost():
+			// Its stream lives, so nothing else would make it attach again (R27).
+			s.emit(model.Detach{Receiver: w.to(), Session: w.session, Why: "superseded"})
+			continue
+		case !r.Heard || !w.Renewed(s.now, r.SentAt):
 			continue
 		}
 		s.grantLease(w, r.SentAt)
