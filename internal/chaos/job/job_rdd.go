@@ -19,8 +19,8 @@ func init() {
 	var _ [rdd.Generated - 1]struct{} = [0]struct{}{}
 	p := rdd.Register()
 	p.Source("main.go", mainSource,
-		"9a854305cb27e67154754fecf9e7f5b1d6d7355ec148ca3c7c40c908130a054b",
-		"8f82bb35e223ce1a33325bdfe8c165921309db5f7005b22e87300cc5bf4911a9",
+		"a6bebb8d8a270312d4f984ecbeab23e354def8b07bc4b362ec545136fed443fd",
+		"22b994ff43ddb0da7a5ccb5c82ecaf60e1fe0b54c4c2ab7f1c7f66266dc360f9",
 	)
 	p.Op("ec931847cb35", "main.go", 29, 93, rdd.TextOp())
 	p.Op("cd164980ad2c", "main.go", 29, 116, rdd.WithOp(slowly, func(env work) *rdd.Op {
