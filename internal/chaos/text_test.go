@@ -32,7 +32,7 @@ func write(path string, size int, seed uint64) (*text, error) {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	words := make([]string, vocabulary)
 	for i := range words {
-		words[i] = strconv.FormatUint(rng.Uint64(), 36)[:2+rng.IntN(9)]
+		words[i] = strconv.FormatUint(rng.Uint64()|1<<63, 36)[:2+rng.IntN(9)]
 	}
 	var b bytes.Buffer
 	b.Grow(size + 1024)
