@@ -19,6 +19,7 @@ import (
 
 	"github.com/gordd-project/gordd/internal/launch"
 	"github.com/gordd-project/gordd/internal/machine"
+	"github.com/gordd-project/gordd/internal/trust"
 )
 
 const (
@@ -46,8 +47,8 @@ many machines. When all are there it prints one line:
 
   READY master=HOST:PORT http=URL
 
-Then rddctl submit, in another terminal, runs programs on them, and a browser shows
-at the URL what they do. Ctrl-C or SIGTERM
+Then rddctl submit, in another terminal, runs programs on them: it finds the master
+wherever that listens. A browser shows at the URL what they do. Ctrl-C or SIGTERM
 ends everything and leaves nothing behind.`,
 		Example: "  rddctl dev\n  rddctl dev --workers 3 --slots 1",
 		Args:    cobra.NoArgs,
@@ -93,6 +94,11 @@ func (o *devOptions) run(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	here, err := trust.Announce(address)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, here.Close()) }()
 	fmt.Printf("READY %s\n", at)
 	return d.watch(ctx)
 }

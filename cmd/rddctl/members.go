@@ -2,16 +2,19 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gordd-project/gordd/internal/launch"
 	"github.com/gordd-project/gordd/internal/scratch"
+	"github.com/gordd-project/gordd/internal/trust"
 )
 
 // defaultMaster is where a master listens, and is looked for, unless somebody
@@ -27,13 +30,39 @@ const localCluster = "local"
 // codeNoCluster is the exit code when no cluster is reached.
 const codeNoCluster = 3
 
-// masterFlag adds the flag that names the master.
+// masterFlag adds the flag that names the master. Unless it is for where to listen,
+// the master of a dev cluster is found without.
 func masterFlag(c *cobra.Command, name string, to *string) {
 	at := os.Getenv(masterVar)
+	find := at == "" && name != "listen"
 	if at == "" {
 		at = defaultMaster
 	}
-	c.Flags().StringVar(to, name, at, "address of the master (environment: "+masterVar+")")
+	usage := "address of the master (environment: " + masterVar + ")"
+	if find {
+		usage = "address of the master (environment: " + masterVar + "; without both that of rddctl dev is found)"
+		c.PreRunE = func(c *cobra.Command, _ []string) (err error) {
+			if !c.Flags().Changed(name) {
+				*to, err = findDev(*to)
+			}
+			return err
+		}
+	}
+	c.Flags().StringVar(to, name, at, usage)
+}
+
+// findDev gives the address of this user's dev cluster, or another if there is none.
+func findDev(other string) (string, error) {
+	devs, err := trust.FindAnnounced()
+	switch {
+	case err != nil:
+		return "", &launch.Error{Code: codeNoCluster, Err: err}
+	case len(devs) == 0:
+		return other, nil
+	case len(devs) > 1:
+		return "", fmt.Errorf("several clusters of rddctl dev are there, with masters at %s: choose one with --master or %s", strings.Join(devs, " and "), masterVar)
+	}
+	return devs[0], nil
 }
 
 // untilSignal waits for Ctrl-C, SIGTERM, or what makes waiting pointless.

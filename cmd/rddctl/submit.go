@@ -27,7 +27,7 @@ type submitOptions struct {
 	access
 	master, name string
 	env          []string
-	failures     int
+	limits       jobLimits
 	detach       bool
 }
 
@@ -49,7 +49,8 @@ job.
 The workers run the code that rddgen generated: a package that was not generated,
 or whose code changed since, is refused.`,
 		Example: `  rddctl submit ./examples/wordcount -- -in /usr/share/doc -out /tmp/counts
-  rddctl submit --master 127.0.0.1:7077 --env TZ --name nightly . -- -day 2026-11-25`,
+  rddctl submit --master 127.0.0.1:7077 --env TZ --name nightly . -- -day 2026-11-25
+  rddctl submit --priority 10 --slots 4 ./report -- -out /tmp/report`,
 		Args: programArgs,
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args[0], args[1:]) },
 	}
@@ -58,7 +59,7 @@ or whose code changed since, is refused.`,
 	f := c.Flags()
 	f.StringVar(&o.name, "name", "", "the job's name (default the program's)")
 	f.StringArrayVar(&o.env, "env", nil, "a variable of the environment that executors get, NAME or NAME=VALUE")
-	f.IntVar(&o.failures, "max-failures", 0, "how often a task may fail before the job does (default 4)")
+	o.limits.flags(f)
 	f.BoolVarP(&o.detach, "detach", "d", false, "have a worker run the program, and print the job's id once it is open")
 	f.Var(&o.memory, "memory", "budget of the job's process in each worker (default the worker's)")
 	f.Var(&o.maxResult, "max-result", "the most that an action brings to the program (default 1GiB)")
@@ -69,8 +70,8 @@ or whose code changed since, is refused.`,
 }
 
 func (o *submitOptions) run(c *cobra.Command, arg string, args []string) (err error) {
-	if o.failures < 0 {
-		return fmt.Errorf("--max-failures %d: give a number from 1 on", o.failures)
+	if err := o.limits.check(c.Flags()); err != nil {
+		return err
 	}
 	env, err := environment(o.env)
 	if err != nil {
@@ -85,6 +86,9 @@ func (o *submitOptions) run(c *cobra.Command, arg string, args []string) (err er
 		return err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
+	if err := p.Check(!o.detach); err != nil {
+		return err
+	}
 	if o.name == "" {
 		o.name = p.Name
 	}
@@ -102,7 +106,8 @@ func (o *submitOptions) run(c *cobra.Command, arg string, args []string) (err er
 	fetch := transfer.NewFetcher(transfer.Options{Scratch: scratch, Tickets: tickets, TLS: to.fetch})
 	defer fetch.Close()
 	so := submit.Options{Conn: conn, Program: p.Path, Scratch: scratch, Fetch: fetch, Tickets: tickets,
-		Open: msg.Open{Name: o.name, User: userName(), Args: args, Env: env, Memory: int64(o.memory), Failures: o.failures}}
+		Open: msg.Open{Name: o.name, User: userName(), Args: args, Env: env, Memory: int64(o.memory),
+			Pool: o.limits.pool, Priority: o.limits.priority, Slots: o.limits.slots, Failures: o.limits.failures}}
 	if o.detach {
 		return o.leave(c.Context(), so)
 	}
