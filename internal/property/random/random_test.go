@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -72,31 +71,6 @@ func runProgram(t *testing.T, seed uint64) {
 	for _, f := range wrong {
 		t.Errorf("%s, %s: %s\n\t%s", f.Case, f.Mode, f.Error, again)
 	}
-	if least := smallest(p, wrong); least != "" {
-		t.Logf("the smallest of them:\n%s", least)
-	}
-}
-
-// smallest is the shortest source of the pipelines that went wrong.
-func smallest(p *Program, found []oracle.Finding) string {
-	var texts []string
-	for _, f := range found {
-		if text := p.Pipelines[f.Case]; text != "" {
-			texts = append(texts, text)
-		}
-	}
-	if len(texts) == 0 {
-		return ""
-	}
-	return slices.MinFunc(texts, func(a, b string) int { return len(a) - len(b) })
-}
-
-// found are findings of cases.
-func found(cases ...string) (all []oracle.Finding) {
-	for _, c := range cases {
-		all = append(all, oracle.Finding{Case: c})
-	}
-	return all
 }
 
 // write makes a module of a program. Its path is below this module's, so that
