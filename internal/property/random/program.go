@@ -69,10 +69,15 @@ func Of(recipes ...Recipe) (*Program, error) {
 	g := &generator{}
 	p := &Program{}
 	for i, r := range recipes {
-		g.newTypes(&chooser{given: r.Types})
-		p.Pipelines = append(p.Pipelines, g.pipeline(i, &chooser{given: r.Pipeline}))
+		p.Pipelines = append(p.Pipelines, g.follow(i, r))
 	}
 	return p, p.write(g)
+}
+
+// follow draws a pipeline, and types of its own, by a recipe.
+func (g *generator) follow(i int, r Recipe) *Pipeline {
+	g.newTypes(&chooser{given: r.Types})
+	return g.pipeline(i, &chooser{given: r.Pipeline})
 }
 
 // write makes the files.
