@@ -13,8 +13,8 @@ import (
 func drawn(t *testing.T) string {
 	t.Helper()
 	var b strings.Builder
-	for seed := range uint64(40) {
-		p, err := New(seed, 20)
+	for seed := range uint64(80) {
+		p, err := New(seed, 15)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -56,7 +56,7 @@ func TestShrinkKeepsWhatFails(t *testing.T) {
 				t.Errorf("does not fail:\n%s", got.Text)
 			}
 			t.Logf("%d from %d bytes", len(got.Text), len(from.Text))
-			if len(got.Text) > 2000 {
+			if len(got.Text)*3 > len(from.Text)*2 {
 				t.Errorf("still %d of %d bytes:\n%s", len(got.Text), len(from.Text), got.Text)
 			}
 			again, err := Of(got.Recipe)

@@ -61,10 +61,10 @@ func (g *generator) drawTypes() {
 		g.declare(&typ{name: g.typeName("N"), kind: base.kind, key: true}, base.name)
 	}
 	for range pick(g, []int{0, 1, 2, 2, 3, 3}) {
-		switch g.IntN(5) - 1 {
+		switch g.IntN(6) - 1 {
 		case 0, 1:
 			g.drawRecord()
-		case 2:
+		case 2, 3:
 			g.drawSpecial()
 		default:
 			g.types = append(g.types, g.drawCompound())
@@ -160,6 +160,9 @@ func (g *generator) drawRecord() {
 		}
 		if !comparable && g.one(4) {
 			ft = g.drawCompound()
+		}
+		if g.one(4) {
+			ft = g.such(func(t *typ) bool { return t.kind == record && (t.key || !comparable) })
 		}
 		name := fmt.Sprintf("%s%d", pick(g, []string{"F", "F", "f"}), j)
 		if ft.kind == record && g.one(2) && strings.HasPrefix(ft.name, "S") && !strings.Contains(b.String(), "\n"+ft.name+"\n") {

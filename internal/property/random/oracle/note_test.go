@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -117,7 +118,7 @@ func TestFilesAreRead(t *testing.T) {
 
 func noteRows(where string, row int64) { Note(where, row) }
 
-func notePart(where string, t *typed.Task, rows func(func(int64) bool)) error {
+func notePart(where string, t *typed.Task, rows iter.Seq[int64]) error {
 	return NoteAll(where, t, rows)
 }
 
@@ -146,7 +147,7 @@ func TestNotes(t *testing.T) {
 	}
 }
 
-func rejectOdd(t *typed.Task, rows func(func(int64) bool)) func(func(int64) bool) {
+func rejectOdd(t *typed.Task, rows iter.Seq[int64]) iter.Seq[int64] {
 	return func(yield func(int64) bool) {
 		for n := range rows {
 			if n%2 == 1 {
