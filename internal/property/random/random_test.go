@@ -96,7 +96,7 @@ func (s *session) run(p *Program, flags string) {
 	found, took, err := s.attempt(p, s.dir, 1)
 	if err != nil {
 		s.t.Errorf("%v\n\t%s", err, command(flags))
-		s.isolate(p)
+		s.isolate(p, kindsOf(err)[0])
 		return
 	}
 	n := len(p.Pipelines)
@@ -143,14 +143,14 @@ func (s *session) least(p *Program, found []oracle.Finding) {
 }
 
 // isolate finds a pipeline with which a package cannot be built, or not run to
-// its end, and makes it smaller.
-func (s *session) isolate(p *Program) {
+// its end, for a reason of one kind, and makes it smaller.
+func (s *session) isolate(p *Program, kind string) {
 	broken := func(all []*Pipeline) bool {
 		p, err := again(all)
 		if err == nil {
 			_, _, err = s.attempt(p, s.dir+"-smaller", 1)
 		}
-		return err != nil
+		return err != nil && slices.Contains(kindsOf(err), kind)
 	}
 	all := p.Pipelines
 	for budget := s.trials; len(all) > 1; budget-- {
@@ -206,12 +206,20 @@ func (s *session) shrink(l *Pipeline, batch int, try Trial) {
 	if err != nil {
 		s.t.Error(err)
 	}
+	// Its names hold its number in the package that it was tried in.
+	if alone, err = again([]*Pipeline{least}); err != nil {
+		s.t.Error(err)
+		return
+	}
+	least = alone.Pipelines[0]
 	s.t.Logf("the smallest that fails so, of %d bytes instead of %d:\n%s\n\t%s", len(least.Text), len(l.Text), least.Text, command("-recipe "+least.Recipe.String()))
 }
 
 var (
 	rowsDiffer = regexp.MustCompile(`^(not as fused: )?(row \d+ of |\d+ rows, want )`)
 	aside      = regexp.MustCompile(`^set aside|were set aside, want`)
+	reasons    = regexp.MustCompile(`(?m)^(?:\S+\.go:\d+:\d+|generate|panic|fatal error): .*$`)
+	paths      = regexp.MustCompile(`\S*/|\S+\.go\b`)
 	details    = regexp.MustCompile(`"[^"]*"|[0-9]+|a\d+`)
 )
 
@@ -225,4 +233,18 @@ func kindOf(f oracle.Finding) string {
 	}
 	kind, _, _ := strings.Cut(details.ReplaceAllString(f.Error, "#"), "\n")
 	return cmp.Or(kind, "?")
+}
+
+// kindsOf says why a package cannot be built or not run to its end, with one
+// for each of several reasons and at least one.
+func kindsOf(err error) (kinds []string) {
+	lines := reasons.FindAllString(err.Error(), -1)
+	if len(lines) == 0 {
+		first, _, _ := strings.Cut(err.Error(), "\n")
+		lines = []string{first}
+	}
+	for _, l := range lines {
+		kinds = append(kinds, details.ReplaceAllString(paths.ReplaceAllString(l, ""), "#"))
+	}
+	return kinds
 }
