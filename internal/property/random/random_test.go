@@ -20,6 +20,7 @@ var (
 	programs  = flag.Int("programs", 1, "how many packages are run, with seeds from -seed on")
 	keep      = flag.String("keep", "", "write the packages below this directory and leave them there")
 	trials    = flag.Int("trials", 25, "how many packages are built to make a pipeline that fails smaller")
+	wrong     = flag.Bool("wrong", false, "test that a failure of a wrong interpreter is made smaller, too")
 	recipe    = flag.String("recipe", "", "run pipelines of these recipes, with commas between, instead")
 )
 

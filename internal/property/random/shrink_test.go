@@ -106,8 +106,8 @@ func TestShrinkDoesNotTryTwice(t *testing.T) {
 
 // TestAFailureIsMadeSmall has an interpreter that is wrong in Values.
 func TestAFailureIsMadeSmall(t *testing.T) {
-	if testing.Short() {
-		t.Skip("compiles packages")
+	if !*wrong {
+		t.Skip("compiles several packages: run it with -wrong")
 	}
 	p, err := again([]*Pipeline{long(t, containing("oracle.Values(", "return oracle.Lines(", "Collect(ctx)"))})
 	if err != nil {
