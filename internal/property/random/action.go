@@ -10,6 +10,7 @@ func (g *generator) action(v *variable) action {
 	g.shown = "Exact"
 	var before string
 	if g.one(4) {
+		g.lazy = true
 		before = fmt.Sprintf("if _, err := %s.Count(ctx); err != nil {\nreturn nil, err\n}\n", v.name)
 	}
 	for {
@@ -25,7 +26,7 @@ func (g *generator) action(v *variable) action {
 }
 
 var actions = []func(*generator, *variable) *action{
-	collect, all, count, countByKey, collectAsMap, take, first, takeOrdered, reduce, fold, aggregate, save,
+	collect, all, count, countByKey, collectAsMap, take, first, takeOrdered, reduce, fold, aggregate, save, save, forEach, forEachPartition,
 }
 
 // lines is the function that shows rows.
@@ -85,15 +86,17 @@ func take(g *generator, v *variable) *action {
 	if v.order != exact {
 		return nil
 	}
+	g.lazy = true
 	n := pick(g, []int{0, 1, 2, 10, 100, 5000})
 	return &action{fmt.Sprintf("return %s(%s.Take(ctx, %d))\n", v.lines(), v.name, n),
 		fmt.Sprintf("rows := %s.All()\nreturn oracle.Must(%s(rows[:min(%d, len(rows))], nil))\n", v.name, v.lines(), n)}
 }
 
-func first(_ *generator, v *variable) *action {
+func first(g *generator, v *variable) *action {
 	if v.order != exact {
 		return nil
 	}
+	g.lazy = true
 	return &action{fmt.Sprintf("return oracle.One(%s.First(ctx))\n", v.name),
 		fmt.Sprintf("rows := %s.All()\nif len(rows) == 0 {\nreturn oracle.Must(oracle.One(0, typed.ErrEmpty))\n}\nreturn oracle.Must(oracle.One(rows[0], nil))\n", v.name)}
 }
@@ -108,11 +111,12 @@ func (v *variable) rowTyp() *typ {
 
 func takeOrdered(g *generator, v *variable) *action {
 	f, n := g.comparison(v.rowTyp()), pick(g, []int{0, 1, 5, 40, 3000})
+	g.lazy = g.lazy || n == 0
 	name, rows := "TakeOrdered", "a, b"
 	if g.one(2) {
 		name, rows = "Top", "b, a"
 	}
-	return &action{fmt.Sprintf("return %s(%s.%s(ctx, %d, %s))\n", v.lines(), v.name, name, n, f.operand()),
+	return &action{fmt.Sprintf("return %s(%s.%s%s(ctx, %d, %s))\n", v.lines(), v.name, f.with(), name, n, f.operand()),
 		fmt.Sprintf("order := %s\nrows := oracle.Sort(%s, func(a, b %s) int { return order(%s) }).All()\nreturn oracle.Must(%s(rows[:min(%d, len(rows))], nil))\n",
 			f.plain(), v.name, v.rowType(), rows, v.lines(), n)}
 }
@@ -148,16 +152,56 @@ func aggregate(g *generator, v *variable) *action {
 		fmt.Sprintf("return oracle.Must(oracle.One(oracle.Aggregate(%s, %s, %s), nil))\n", v.name, zero.plain(), add.plain())}
 }
 
+// save writes files, and shows what is in them.
 func save(g *generator, v *variable) *action {
 	g.shows(v)
 	if g.shown == "PerKey" {
 		g.shown = "Bag"
 	}
-	format := &function{params: []param{{"row", v.rowTyp()}}, result: "string", body: "return oracle.Show(row)"}
 	more := ""
-	if g.one(3) {
-		more = ", typed.Overwrite()"
+	if v.key != nil || v.row.kind != whole || g.one(2) {
+		format := &function{params: []param{{"row", v.rowTyp()}}, result: "string", body: "return oracle.Show(row)"}
+		more = fmt.Sprintf(", typed.Format(%s)", format.operand())
 	}
-	return &action{fmt.Sprintf("out := filepath.Join(dir, \"out\")\nreturn oracle.Saved(out, %s.SaveAsTextFile(ctx, out, typed.Format(%s)%s))\n", v.name, format.operand(), more),
+	if g.one(3) {
+		more += ", typed.Overwrite()"
+	}
+	plain := fmt.Sprintf("return oracle.Must(oracle.Lines(%s.All(), nil))\n", v.name)
+	if !g.one(2) {
+		return &action{fmt.Sprintf("out := filepath.Join(dir, \"out\")\nreturn oracle.Saved(out, %s.SaveAsTextFile(ctx, out%s))\n", v.name, more), plain}
+	}
+	if g.one(2) {
+		more += fmt.Sprintf(", typed.Compress(%q)", pick(g, []string{"gzip", "zstd"}))
+	}
+	return &action{fmt.Sprintf("out := filepath.Join(dir, \"out\")\nif err := %s.SaveAsTextFile(ctx, out%s); err != nil {\nreturn nil, err\n}\nreturn s.TextFile(out, typed.SplitBytes(%d)).Collect(ctx)\n",
+		v.name, more, pick(g, []int{1 << 20, 100})), plain}
+}
+
+// notes draws a function without a result that takes note of what it is given.
+// The With value is where: what a case notes is its own.
+func (v *variable) notes(note string, more ...param) *function {
+	return &function{params: append([]param{{"where", stringType}}, more...), body: note}
+}
+
+// forEach sees rows of a task that is tried again twice.
+func forEach(g *generator, v *variable) *action {
+	g.shown = "Seen"
+	f := v.notes("oracle.Note(where, x)", param{"x", v.row})
+	if v.key != nil {
+		f = v.notes("oracle.Note(where, oracle.Pair["+v.key.name+", "+v.row.name+"]{Key: k, Value: x})", param{"k", v.key}, param{"x", v.row})
+	}
+	return &action{fmt.Sprintf("return oracle.Noted(dir, %s.With(dir).ForEach(ctx, %s))\n", v.name, f.operand()),
 		fmt.Sprintf("return oracle.Must(oracle.Lines(%s.All(), nil))\n", v.name)}
+}
+
+func forEachPartition(g *generator, v *variable) *action {
+	g.shows(v)
+	note, seq := "oracle.NoteAll(where, t, rows)", "iter.Seq["+v.row.name+"]"
+	if v.key != nil {
+		note, seq = "oracle.NotePairs(where, t, rows)", fmt.Sprintf("iter.Seq2[%s, %s]", v.key.name, v.row.name)
+	}
+	f := v.notes("return "+note, param{"t", &typ{name: "*typed.Task"}}, param{"rows", &typ{name: seq}})
+	f.result = "error"
+	return &action{fmt.Sprintf("return oracle.Noted(dir, %s.With(dir).ForEachPartition(ctx, %s))\n", v.name, f.operand()),
+		fmt.Sprintf("return oracle.Must(%s(%s.All(), nil))\n", v.lines(), v.name)}
 }

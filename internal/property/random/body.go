@@ -93,14 +93,14 @@ func (g *generator) params(types ...*typ) []param {
 func (g *generator) function(result string, make func(ps []param) string, types ...*typ) *function {
 	f := &function{result: result}
 	if g.withs && g.one(5) {
-		ps := g.params(append([]*typ{g.anyType()}, types...)...)
+		ps := g.params(append([]*typ{g.envType()}, types...)...)
 		f.env, f.params, f.seed = &ps[0], ps[1:], uint64(g.IntN(100))
 	} else {
 		f.params = g.params(types...)
 	}
 	f.body = make(f.all())
 	if g.one(4) {
-		f.name = fmt.Sprintf("f%d_%d", g.number, g.serial())
+		f.name = g.name("f")
 		g.funcs = append(g.funcs, fmt.Sprintf("func %s(%s) %s {\n%s\n}", f.name, declared(f.all()), f.result, f.body))
 	}
 	return f
@@ -147,9 +147,7 @@ func parts(ps []param) (out []part) {
 
 // expr is an expression of type t.
 func (g *generator) expr(ps []param, t *typ) string {
-	all := parts(ps)
-	g.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	for _, p := range all {
+	for _, p := range shuffle(g, parts(ps)) {
 		if e := g.of(p, t); e != "" && g.IntN(4) > 0 {
 			return e
 		}
@@ -237,7 +235,7 @@ func (g *generator) condition(ps []param) string {
 // body is the statements of a function with one result.
 func (g *generator) body(ps []param, t *typ) string {
 	e := func() string { return g.expr(ps, t) }
-	switch g.IntN(12) {
+	switch g.IntN(12) - 5 {
 	case 0:
 		return fmt.Sprintf("if %s {\nreturn %s\n}\nreturn %s", g.condition(ps), e(), e())
 	case 1:
@@ -316,7 +314,7 @@ func (g *generator) sequence(ps []param, t *typ) string {
 	case 3:
 		return fmt.Sprintf("all := %s\nreturn all", loop())
 	case 4:
-		name := fmt.Sprintf("f%d_%d", g.number, g.serial())
+		name := g.name("f")
 		g.funcs = append(g.funcs, fmt.Sprintf("func %s(%s) iter.Seq[%s] {\nreturn %s\n}", name, declared(ps), t.name, loop()))
 		var args []string
 		for _, p := range ps {

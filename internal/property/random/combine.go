@@ -80,7 +80,7 @@ func (g *generator) several() several {
 	if !g.withs || g.IntN(5) > 0 {
 		return several{}
 	}
-	return several{&param{"env", g.anyType()}, uint64(g.IntN(100))}
+	return several{&param{"env", g.envType()}, uint64(g.IntN(100))}
 }
 
 func (s several) function(result, body string, ps ...param) *function {
@@ -131,6 +131,7 @@ func (g *generator) gathers(ps []param, t *typ, known bool, loops ...string) str
 	if known {
 		sum = "sum = sum*31 + "
 		if g.one(3) {
+			g.lazy = true
 			stop = "if seen == 3 {\nbreak\n}\n"
 		}
 	}
@@ -173,6 +174,7 @@ func flatMapGroups(g *generator, d *data) *step {
 		x := param{"x1", d.row}
 		count, decl := "", ""
 		if d.known() && g.one(2) {
+			g.lazy = true
 			decl, count = "seen := 0\n", "if seen == 4 {\nreturn\n}\nseen++\n"
 		}
 		return fmt.Sprintf("return func(yield func(%s) bool) {\n%sfor x1 := range %s {\n_ = x1\n%sif !yield(%s) {\nreturn\n}\n}\n}", r.name, decl, values, count,

@@ -5,9 +5,40 @@ import (
 	"strings"
 )
 
-// helpers are generic functions that every program has: their operators are
-// generated for each of their instances.
+// helpers are types and generic functions that every program has: the operators
+// of these are generated for each of their instances.
 const helpers = `
+// Tally is an accumulator.
+type Tally struct {
+	N   int
+	Sum uint64
+}
+
+// Box is generic.
+type Box[T any] struct {
+	N int64
+	V T
+}
+
+// Coded travels in its own form.
+type Coded struct {
+	A string
+	b int64
+}
+
+func (c Coded) MarshalBinary() ([]byte, error) {
+	return binary.BigEndian.AppendUint64([]byte(c.A), uint64(c.b)), nil
+}
+
+func (c *Coded) UnmarshalBinary(b []byte) error {
+	at := len(b) - 8
+	if at < 0 {
+		return errors.New("too short")
+	}
+	c.A, c.b = string(b[:at]), int64(binary.BigEndian.Uint64(b[at:]))
+	return nil
+}
+
 func doubled[T any](all typed.RDD[T]) typed.RDD[T] {
 	return all.
 		FlatMap(func(x T) iter.Seq[T] {
@@ -98,10 +129,24 @@ func (g *generator) stays(d *data) *step {
 	switch {
 	case g.one(2):
 		return filtering(g, d)
+	case d.order == bag && g.one(3):
+		return repartition(g, d)
+	case d.key != nil && d.order != exact && !d.parts && g.one(2):
+		return pick(g, []func(*generator, *data) *step{partitionBy, reduceByKey})(g, d)
 	case d.key == nil:
 		f := g.mapper(d.row, d.row)
 		return d.op("Map", f, fmt.Sprintf("oracle.Map(%s, %s)", d.name, f.plain()), *d)
 	}
 	f := g.mapper(d.row, d.row)
 	return d.op("MapValues", f, fmt.Sprintf("oracle.Value(%s, %s)", d.name, f.plain()), *d)
+}
+
+// fan makes two of one, and joins or unites them again.
+func (g *generator) fan(v *variable) *variable {
+	left, right := g.apply(v, g.stays(&v.data)), g.apply(v, g.stays(&v.data))
+	s := g.united(&left.data, right)
+	if s == nil {
+		return left
+	}
+	return g.apply(left, s)
 }

@@ -7,58 +7,109 @@
 //	go test ./internal/property/random -seed 17 -pipelines 100
 //
 // replays a package; with -programs, that many packages follow from the seed on.
+//
+// A pipeline is a function of the choices that were made for it, its [Recipe],
+// and the generator turns any list of numbers into a pipeline that compiles. So
+// what fails is made smaller by leaving numbers out and lowering them
+// ([Shrink]), and the program and the interpreter always stay in step.
 package random
 
 import (
 	"fmt"
 	"go/format"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 )
 
 // Program is the source of a package.
 type Program struct {
-	Seed  uint64
-	Files map[string]string // by name
-	// Pipelines are the sources of each alone, by name, to be shown.
-	Pipelines map[string]string
+	Files     map[string]string // by name
+	Pipelines []*Pipeline
 }
 
-// perFile is how many pipelines a file has.
-const perFile = 40
+// Pipeline is a pipeline of a program.
+type Pipeline struct {
+	Name   string
+	Text   string // its source and that of its types
+	Recipe Recipe
+
+	steps []span // of the choices for the pipeline
+	order string // as package oracle has it
+	text  string // without the types
+	whole bool   // each row is computed once
+}
+
+// perGroup is how many pipelines share their types, and a file: every operator
+// is compiled for each combination of types, which is what takes the time.
+const perGroup = 50
 
 // New draws a program of n pipelines.
 func New(seed uint64, n int) (*Program, error) {
-	g := newGenerator(seed)
-	g.drawTypes()
-	p := &Program{Seed: seed, Files: map[string]string{}, Pipelines: map[string]string{}}
-	var file, cases strings.Builder
+	g := &generator{}
+	p := &Program{}
 	for i := range n {
-		text := g.pipeline(i)
-		p.Pipelines[fmt.Sprintf("p%d", i)] = text
-		file.WriteString(text)
-		fmt.Fprintf(&cases, "{Name: \"p%d\", Order: oracle.%s, Run: run%d, Want: want%d},\n", i, g.shown, i, i)
-		if i%perFile == perFile-1 || i == n-1 {
-			if err := p.add(fmt.Sprintf("pipelines%d.go", i/perFile), file.String()); err != nil {
-				return nil, err
-			}
-			file.Reset()
+		if i%perGroup == 0 {
+			g.newTypes(&chooser{rand: stream(seed, i, 0)})
+		}
+		p.Pipelines = append(p.Pipelines, g.pipeline(i, &chooser{rand: stream(seed, i, 1)}))
+	}
+	return p, p.write(g)
+}
+
+// stream is what a part of a program is drawn from.
+func stream(seed uint64, i int, part uint64) *rand.Rand {
+	return rand.New(rand.NewPCG(seed, uint64(i)<<1|part))
+}
+
+// Of makes a program of recipes: what they give is the same in any program, but
+// for the names of types and functions.
+func Of(recipes ...Recipe) (*Program, error) {
+	g := &generator{}
+	p := &Program{}
+	for i, r := range recipes {
+		p.Pipelines = append(p.Pipelines, g.follow(i, r))
+	}
+	return p, p.write(g)
+}
+
+// follow draws a pipeline, and types of its own, by a recipe.
+func (g *generator) follow(i int, r Recipe) *Pipeline {
+	g.newTypes(&chooser{given: r.Types})
+	return g.pipeline(i, &chooser{given: r.Pipeline})
+}
+
+// write makes the files.
+func (p *Program) write(g *generator) error {
+	p.Files = map[string]string{}
+	var cases strings.Builder
+	for i, group := range slices.Collect(slices.Chunk(p.Pipelines, perGroup)) {
+		var file strings.Builder
+		for _, l := range group {
+			file.WriteString(l.text)
+			n := strings.TrimPrefix(l.Name, "p")
+			fmt.Fprintf(&cases, "{Name: \"p%s\", Order: oracle.%s, Once: %t, Run: run%s, Want: want%s},\n", n, l.order, l.whole, n, n)
+		}
+		if err := p.add(fmt.Sprintf("pipelines%d.go", i), file.String()); err != nil {
+			return err
 		}
 	}
 	main := fmt.Sprintf("%s\n%s\nfunc main() { oracle.Main(cases) }\n\nvar cases = []oracle.Case{\n%s}\n", strings.Join(g.decls, "\n\n"), helpers, cases.String())
-	return p, p.add("main.go", main)
+	return p.add("main.go", main)
 }
 
 const header = `package main
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"iter"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gordd-project/gordd/internal/property/random/oracle"
 	"github.com/gordd-project/gordd/typed"
@@ -66,6 +117,8 @@ import (
 
 var (
 	_ context.Context
+	_ = binary.BigEndian
+	_ time.Time
 	_ iter.Seq[int]
 	_ typed.Policy
 	_ = errors.New
@@ -79,7 +132,7 @@ var (
 func (p *Program) add(name, text string) error {
 	b, err := format.Source([]byte(header + text))
 	if err != nil {
-		return fmt.Errorf("%s of seed %d: %w", name, p.Seed, err)
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	p.Files[name] = string(b)
 	return nil
@@ -87,17 +140,23 @@ func (p *Program) add(name, text string) error {
 
 // generator draws a program.
 type generator struct {
-	*rand.Rand
-	types []*typ
-	decls []string
+	*chooser
+	decls []string // of all
+
+	// Of the group in hand.
+	types  []*typ
+	own    []string // declarations
+	recipe Draws
+	serial int // of types, in all groups
 
 	// Of the pipeline in hand.
-	number  int
-	serials int
-	withs   bool
-	funcs   []string
-	vars    []*variable
-	shown   string // its order, as oracle has it
+	number int
+	names  int
+	withs  bool
+	lazy   bool // not all rows may be computed, or some twice
+	funcs  []string
+	vars   []*variable
+	shown  string // its order, as oracle has it
 }
 
 // variable is an RDD with what makes it.
@@ -111,49 +170,71 @@ type variable struct {
 	statement bool
 }
 
-func newGenerator(seed uint64) *generator {
-	return &generator{Rand: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15))}
+// newTypes begins a group.
+func (g *generator) newTypes(c *chooser) {
+	g.chooser = c
+	g.drawTypes()
+	g.recipe = c.made
+	g.decls = append(g.decls, g.own...)
 }
 
-func pick[T any](g *generator, of []T) T { return of[g.IntN(len(of))] }
-
-// one says yes once in n times.
-func (g *generator) one(n int) bool { return g.IntN(n) == 0 }
-
-func (g *generator) serial() int {
-	g.serials++
-	return g.serials
+// name makes a name for a function.
+func (g *generator) name(prefix string) string {
+	g.names++
+	return fmt.Sprintf("%s%d_%d", prefix, g.number, g.names)
 }
 
-// pipeline draws a pipeline and gives its source.
-func (g *generator) pipeline(number int) string {
-	g.number, g.serials, g.funcs, g.vars = number, 0, nil, nil
-	g.withs = g.one(2)
+// mostSteps bounds the operators that are drawn one after the other.
+const mostSteps = 8
+
+// pipeline draws a pipeline.
+func (g *generator) pipeline(number int, c *chooser) *Pipeline {
+	g.chooser, g.number, g.names, g.funcs, g.vars = c, number, 0, nil, nil
+	g.lazy, g.withs = false, g.one(2)
+	end := g.span()
 	v := g.source()
-	for range 1 + g.IntN(7) {
-		if g.one(8) {
-			v = pick(g, g.vars)
+	end()
+	for more, n := true, 0; more && n < mostSteps; n++ {
+		end := g.span()
+		if more = g.IntN(5) > 0; more {
+			v = g.more(v)
 		}
-		if g.one(10) {
-			v = g.flow(v)
-			continue
-		}
-		v = g.apply(v, g.next(&v.data))
+		end()
 	}
+	end = g.span()
 	a := g.action(v)
+	end()
 	var b strings.Builder
-	if len(g.funcs) > 0 {
-		b.WriteString(strings.Join(g.funcs, "\n\n") + "\n\n")
-	}
 	needed := reach(v)
 	fmt.Fprintf(&b, "func run%d(ctx context.Context, s *typed.Session, dir string) ([]string, error) {\n", number)
-	g.statements(&b, needed, v)
+	once := g.statements(&b, needed, v)
 	fmt.Fprintf(&b, "%s}\n\nfunc want%d() []string {\n", a.run, number)
 	for _, v := range needed {
 		b.WriteString(v.declared(v.plain))
 	}
 	fmt.Fprintf(&b, "%s}\n\n", a.plain)
-	return b.String()
+	p := &Pipeline{Name: fmt.Sprintf("p%d", number), steps: c.spans, order: g.shown, Recipe: Recipe{g.recipe, c.made}}
+	p.whole = once && !g.lazy
+	for _, f := range g.called(b.String()) {
+		p.text += f + "\n\n"
+	}
+	p.text += b.String()
+	p.Text = strings.Join(g.own, "\n\n") + "\n\n" + p.text
+	return p
+}
+
+// more draws what follows a variable, or another one.
+func (g *generator) more(v *variable) *variable {
+	if g.one(8) {
+		v = pick(g, g.vars)
+	}
+	switch {
+	case g.one(10):
+		return g.flow(v)
+	case g.one(12):
+		return g.fan(v)
+	}
+	return g.apply(v, g.next(&v.data))
 }
 
 // reach gives what a variable is made of, and itself, in the order they are made.
@@ -172,8 +253,9 @@ func reach(v *variable) (all []*variable) {
 }
 
 // statements writes the variables of a pipeline: a chain of calls where one is
-// used once, or a variable of its own.
-func (g *generator) statements(b *strings.Builder, needed []*variable, last *variable) {
+// used once, or a variable of its own. It says whether all of them are.
+func (g *generator) statements(b *strings.Builder, needed []*variable, last *variable) (once bool) {
+	once = true
 	uses := map[*variable]int{last: 1}
 	for _, v := range needed {
 		for _, f := range v.from {
@@ -201,7 +283,37 @@ func (g *generator) statements(b *strings.Builder, needed []*variable, last *var
 		if !inlined[v] {
 			b.WriteString(v.declared(expr(v)))
 		}
+		once = once && uses[v] == 1
 	}
+	return once
+}
+
+var funcName = regexp.MustCompile(`\b(?:f|step)\d+_\d+\b`)
+
+// called are the functions of a pipeline that its statements lead to: others
+// belong to variables that nothing was made of.
+func (g *generator) called(statements string) (out []string) {
+	byName := map[string]string{}
+	for _, f := range g.funcs {
+		byName[funcName.FindString(f)] = f
+	}
+	needed := map[string]bool{}
+	for todo := []string{statements}; len(todo) > 0; {
+		text := todo[0]
+		todo = todo[1:]
+		for _, name := range funcName.FindAllString(text, -1) {
+			if !needed[name] {
+				needed[name] = true
+				todo = append(todo, byName[name])
+			}
+		}
+	}
+	for _, f := range g.funcs {
+		if needed[funcName.FindString(f)] {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 // declared is the statement that makes a variable of an expression.
@@ -228,7 +340,7 @@ func (g *generator) apply(d *variable, s *step) *variable {
 	case s.whole:
 		v.call = false
 	case s.other == nil && g.one(8):
-		name := fmt.Sprintf("step%d_%d", g.number, g.serial())
+		name := g.name("step")
 		g.funcs = append(g.funcs, fmt.Sprintf("func %s(all %s) %s {\nreturn all.%s\n}", name, d.rddType(), v.rddType(), s.call))
 		v.call, v.run = false, fmt.Sprintf("%s(%s)", name, d.name)
 	}
@@ -240,66 +352,4 @@ func (d *data) rddType() string {
 		return "typed.RDD[" + d.row.name + "]"
 	}
 	return fmt.Sprintf("typed.PairRDD[%s, %s]", d.key.name, d.row.name)
-}
-
-// rows draws how many rows a source has: mostly a few.
-func (g *generator) rows() int { return pick(g, []int{0, 1, 3, 10, 30, 30, 60, 100, 1500}) }
-
-// source makes a variable of a source.
-func (g *generator) source() *variable {
-	parts := g.partitions()
-	switch g.IntN(8) {
-	case 0:
-		n, from, step := g.rows(), g.IntN(20)-10, pick(g, []int{1, 2, -3})
-		return g.add(&variable{data: data{row: int64Type, parts: true, size: n},
-			run:   fmt.Sprintf("s.Range(%d, typed.From(%d), typed.Step(%d), typed.Partitions(%d))", n, from, step, parts),
-			plain: fmt.Sprintf("oracle.Range(%d, %d, %d, %d)", n, from, step, parts)})
-	case 1:
-		if t := g.anyType(); g.one(3) {
-			return g.add(&variable{data: data{row: t, parts: true}, run: fmt.Sprintf("s.Empty[%s]()", t.name), plain: fmt.Sprintf("oracle.Data[%s]{}", t.name)})
-		}
-	}
-	return g.parallelize(g.anyType())
-}
-
-func (g *generator) parallelize(t *typ) *variable {
-	parts := g.partitions()
-	n := g.rows()
-	rows := fmt.Sprintf("oracle.Rows[%s](%d, %d)", t.name, g.IntN(1000), n)
-	return g.add(&variable{data: data{row: t, parts: true, size: n},
-		run: fmt.Sprintf("s.Parallelize(%s, %d)", rows, parts), plain: fmt.Sprintf("oracle.Slice(%s, %d)", rows, parts)})
-}
-
-// another finds or makes an RDD of the type of d.
-func (g *generator) another(d *data) *variable {
-	var same []*variable
-	for _, v := range g.vars {
-		if v.rddType() == d.rddType() {
-			same = append(same, v)
-		}
-	}
-	if d.key != nil || g.one(2) {
-		return pick(g, same)
-	}
-	return g.parallelize(d.row)
-}
-
-// partner finds or makes pairs with the key of d.
-func (g *generator) partner(d *data) *variable {
-	var same []*variable
-	for _, v := range g.vars {
-		if v.key != nil && v.key.name == d.key.name {
-			same = append(same, v)
-		}
-	}
-	if g.one(3) {
-		return pick(g, same)
-	}
-	v := g.parallelize(g.anyType())
-	f := g.mapper(d.key, v.row)
-	v = g.apply(v, v.op("KeyBy", f, fmt.Sprintf("oracle.Map(%s, oracle.By(%s))", v.name, f.plain()), v.kept(d.key, v.row)))
-	if g.one(3) {
-		v = g.apply(v, partitionBy(g, &v.data))
-	}
-	return v
 }

@@ -1,23 +1,16 @@
 package random
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
-	"errors"
+	"cmp"
 	"flag"
 	"fmt"
-	"io"
-	"os"
-	"os/exec"
+	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/gordd-project/gordd/gen"
 	"github.com/gordd-project/gordd/internal/property/random/oracle"
 )
 
@@ -26,9 +19,10 @@ var (
 	pipelines = flag.Int("pipelines", 20, "how many pipelines a package has")
 	programs  = flag.Int("programs", 1, "how many packages are run, with seeds from -seed on")
 	keep      = flag.String("keep", "", "write the packages below this directory and leave them there")
+	trials    = flag.Int("trials", 25, "how many packages are built to make a pipeline that fails smaller")
+	wrong     = flag.Bool("wrong", false, "test that a failure of a wrong interpreter is made smaller, too")
+	recipe    = flag.String("recipe", "", "run pipelines of these recipes, with commas between, instead")
 )
-
-const root = "../../.."
 
 // TestRandomPipelines runs random pipelines in all modes and compares them
 // with the interpreter.
@@ -36,168 +30,222 @@ func TestRandomPipelines(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles a package")
 	}
+	if *recipe != "" {
+		runRecipes(t, strings.Split(*recipe, ","))
+		return
+	}
 	for i := range *programs {
 		at := *seed + uint64(i)
-		t.Run(fmt.Sprint("seed=", at), func(t *testing.T) { runProgram(t, at) })
+		t.Run(fmt.Sprint("seed=", at), func(t *testing.T) {
+			p, err := New(at, *pipelines)
+			if err != nil {
+				t.Fatal(err)
+			}
+			(&session{t: t, dir: folder(t, fmt.Sprint(at)), trials: *trials}).run(p, fmt.Sprintf("-seed %d -pipelines %d", at, *pipelines))
+		})
 	}
 }
 
-func runProgram(t *testing.T, seed uint64) {
-	p, err := New(seed, *pipelines)
+func runRecipes(t *testing.T, texts []string) {
+	var all []Recipe
+	for _, text := range texts {
+		r, err := ParseRecipe(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, r)
+	}
+	p, err := Of(all...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
+	(&session{t: t, dir: folder(t, "recipe"), trials: *trials}).run(p, "-recipe "+*recipe)
+}
+
+// folder is where a package is written.
+func folder(t *testing.T, name string) string {
 	if *keep != "" {
-		dir = filepath.Join(*keep, fmt.Sprint(seed))
+		return filepath.Join(*keep, name)
 	}
-	again := fmt.Sprintf("go test ./internal/property/random -seed %d -pipelines %d", seed, *pipelines)
-	start := time.Now()
-	if err := write(p, dir); err != nil {
-		t.Fatal(err)
-	}
-	if err := generate(t.Context(), dir); err != nil {
-		t.Fatalf("%v\n\t%s", err, again)
-	}
-	generated := time.Now()
-	if err := goBuild(t.Context(), dir); err != nil {
-		t.Fatalf("%v\n\t%s", err, again)
-	}
-	built := time.Now()
-	wrong, err := findings(t.Context(), dir)
-	if err != nil {
-		t.Errorf("%v\n\t%s", err, again)
-	}
-	t.Logf("%d pipelines: generated in %v, built in %v, run in %v", *pipelines, generated.Sub(start), built.Sub(generated), time.Since(built))
-	for _, f := range wrong {
-		t.Errorf("%s, %s: %s\n\t%s", f.Case, f.Mode, f.Error, again)
-	}
-	if least := smallest(p, wrong); least != "" {
-		t.Logf("the smallest of them:\n%s", least)
-	}
+	return filepath.Join(t.TempDir(), name)
 }
 
-// smallest is the shortest source of the pipelines that went wrong.
-func smallest(p *Program, found []oracle.Finding) string {
-	var texts []string
+// session runs a program and what it is made smaller to.
+type session struct {
+	t      testing.TB
+	dir    string
+	trials int
+	spoil  func(*Program) // what is wrong, in a test of what finds it
+}
+
+func (s *session) attempt(p *Program, dir string, faults int) ([]oracle.Finding, took, error) {
+	if s.spoil != nil {
+		s.spoil(p)
+	}
+	return attempt(s.t.Context(), p, dir, faults)
+}
+
+// command replays something.
+func command(flags string) string {
+	return "go test ./internal/property/random -run TestRandomPipelines " + flags
+}
+
+// shownFindings bounds what is told of a program.
+const shownFindings = 20
+
+func (s *session) run(p *Program, flags string) {
+	found, took, err := s.attempt(p, s.dir, 1)
+	if err != nil {
+		s.t.Errorf("%v\n\t%s", err, command(flags))
+		s.isolate(p, kindsOf(err)[0])
+		return
+	}
+	n := len(p.Pipelines)
+	s.t.Logf("%d pipelines: generated in %v, built in %v, run in %v: %v each", n, took.generate, took.build, took.run, took.each(n))
+	for i, f := range found {
+		if i == shownFindings {
+			s.t.Errorf("and %d more", len(found)-i)
+			break
+		}
+		s.t.Errorf("%s, %s: %s\n\t%s", f.Case, f.Mode, f.Error, command(flags))
+	}
+	s.least(p, found)
+}
+
+// shownLeast bounds how many kinds of failures of a program are made smaller.
+const shownLeast = 2
+
+// least makes the smallest pipeline of each kind of failure smaller.
+func (s *session) least(p *Program, found []oracle.Finding) {
+	byKind := map[string]*Pipeline{}
 	for _, f := range found {
-		if text := p.Pipelines[f.Case]; text != "" {
-			texts = append(texts, text)
-		}
-	}
-	if len(texts) == 0 {
-		return ""
-	}
-	return slices.MinFunc(texts, func(a, b string) int { return len(a) - len(b) })
-}
-
-// found are findings of cases.
-func found(cases ...string) (all []oracle.Finding) {
-	for _, c := range cases {
-		all = append(all, oracle.Finding{Case: c})
-	}
-	return all
-}
-
-// write makes a module of a program. Its path is below this module's, so that
-// it may import what is internal.
-func write(p *Program, dir string) error {
-	top, err := filepath.Abs(root)
-	if err != nil {
-		return err
-	}
-	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
-	if err != nil {
-		return err
-	}
-	sum, err := os.ReadFile(filepath.Join(root, "go.sum"))
-	if err != nil {
-		return err
-	}
-	mod = regexp.MustCompile(`(?m)^tool (\([^)]*\)|.*)$`).ReplaceAll(mod, nil)
-	mod = bytes.Replace(mod, []byte("module github.com/gordd-project/gordd\n"), []byte("module github.com/gordd-project/gordd/drawn\n"), 1)
-	mod = fmt.Appendf(mod, "\nrequire github.com/gordd-project/gordd v0.0.0\n\nreplace github.com/gordd-project/gordd => %s\n", top)
-	files := map[string]string{"go.mod": string(mod), "go.sum": string(sum)}
-	for name, text := range p.Files {
-		files[name] = text
-	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return err
-	}
-	old, err := filepath.Glob(filepath.Join(dir, "pipelines*.go"))
-	if err != nil {
-		return err
-	}
-	for _, name := range old { // of a larger program that was kept
-		if err := os.Remove(name); err != nil {
-			return err
-		}
-	}
-	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// generate does what rddgen does.
-func generate(ctx context.Context, dir string) error {
-	pkgs, err := gen.Load(ctx, gen.Options{Dir: dir}, ".")
-	if err != nil {
-		return err
-	}
-	results, err := gen.Generate(pkgs)
-	if err != nil {
-		return err
-	}
-	for i := range results {
-		var found []error
-		for _, d := range results[i].Diagnostics {
-			if !d.Kind.Warning {
-				found = append(found, errors.New(d.Text(filepath.Base(d.Pos.Filename))))
+		for _, l := range p.Pipelines {
+			if old := byKind[kindOf(f)]; l.Name == f.Case && (old == nil || len(l.Text) < len(old.Text)) {
+				byKind[kindOf(f)] = l
 			}
 		}
-		if err := errors.Join(found...); err != nil {
-			return err
-		}
-		if err := results[i].Commit(); err != nil {
-			return err
+	}
+	for i, kind := range slices.Sorted(maps.Keys(byKind)) {
+		if i < shownLeast {
+			s.shrink(byKind[kind], 24, func(p *Program) (failed []string, err error) {
+				found, _, err := s.attempt(p, s.dir+"-smaller", 3) // what fails may depend on the faults
+				for _, f := range found {
+					if kindOf(f) == kind {
+						failed = append(failed, f.Case)
+					}
+				}
+				if err != nil {
+					s.t.Logf("a smaller package: %v", err)
+				}
+				return failed, nil
+			})
 		}
 	}
-	return nil
 }
 
-func goBuild(ctx context.Context, dir string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", "pipelines", ".")
-	cmd.Dir = dir
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%v: %w\n%s", cmd, err, out)
+// isolate finds a pipeline with which a package cannot be built, or not run to
+// its end, for a reason of one kind, and makes it smaller.
+func (s *session) isolate(p *Program, kind string) {
+	broken := func(all []*Pipeline) bool {
+		p, err := again(all)
+		if err == nil {
+			_, _, err = s.attempt(p, s.dir+"-smaller", 1)
+		}
+		return err != nil && slices.Contains(kindsOf(err), kind)
 	}
-	return nil
+	all := p.Pipelines
+	for budget := s.trials; len(all) > 1; budget-- {
+		half := all[:len(all)/2]
+		switch {
+		case budget <= 0:
+			return
+		case broken(half):
+			all = half
+		case broken(all[len(all)/2:]):
+			all = all[len(all)/2:]
+		default:
+			s.t.Logf("%d pipelines do this together, from %s on", len(all), all[0].Name)
+			return
+		}
+	}
+	s.shrink(all[0], 1, func(p *Program) (failed []string, err error) {
+		if broken(p.Pipelines) {
+			failed = append(failed, p.Pipelines[0].Name)
+		}
+		return failed, nil
+	})
 }
 
-// findings runs a program and reads what it says.
-func findings(ctx context.Context, dir string) (found []oracle.Finding, err error) {
-	cmd := exec.CommandContext(ctx, filepath.Join(dir, "pipelines"))
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.ExitCode() == 1 {
-		err = nil
+// again makes a program of some pipelines of another.
+func again(all []*Pipeline) (*Program, error) {
+	var recipes []Recipe
+	for _, l := range all {
+		recipes = append(recipes, l.Recipe)
 	}
+	return Of(recipes...)
+}
+
+// shrink makes a pipeline smaller, and tells how to replay what is left.
+func (s *session) shrink(l *Pipeline, batch int, try Trial) {
+	if s.trials == 0 {
+		return
+	}
+	alone, err := again([]*Pipeline{l})
 	if err != nil {
-		err = fmt.Errorf("%v: %w\n%s", cmd, err, stderr.String())
+		s.t.Error(err)
+		return
 	}
-	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
-		var f oracle.Finding
-		switch e := dec.Decode(&f); {
-		case errors.Is(e, io.EOF):
-			return found, err
-		case e != nil:
-			return found, errors.Join(err, e)
-		}
-		found = append(found, f)
+	switch failed, err := try(alone); {
+	case err != nil:
+		s.t.Error(err)
+		return
+	case len(failed) == 0:
+		s.t.Logf("%s does not fail alone, or not always:\n%s\n\t%s", l.Name, l.Text, command("-recipe "+l.Recipe.String()))
+		return
 	}
+	least, err := Shrink(alone.Pipelines[0], try, s.trials, batch)
+	if err != nil {
+		s.t.Error(err)
+	}
+	// Its names hold its number in the package that it was tried in.
+	if alone, err = again([]*Pipeline{least}); err != nil {
+		s.t.Error(err)
+		return
+	}
+	least = alone.Pipelines[0]
+	s.t.Logf("the smallest that fails so, of %d bytes instead of %d:\n%s\n\t%s", len(least.Text), len(l.Text), least.Text, command("-recipe "+least.Recipe.String()))
+}
+
+var (
+	rowsDiffer = regexp.MustCompile(`^(not as fused: )?(row \d+ of |\d+ rows, want )`)
+	aside      = regexp.MustCompile(`^set aside|were set aside, want`)
+	reasons    = regexp.MustCompile(`(?m)^(?:\S+\.go:\d+:\d+|generate|panic|fatal error): .*$`)
+	paths      = regexp.MustCompile(`\S*/|\S+\.go\b`)
+	details    = regexp.MustCompile(`"[^"]*"|[0-9]+|a\d+`)
+)
+
+// kindOf says what findings have in common that may have one cause.
+func kindOf(f oracle.Finding) string {
+	switch {
+	case rowsDiffer.MatchString(f.Error):
+		return "rows"
+	case aside.MatchString(f.Error):
+		return "aside"
+	}
+	kind, _, _ := strings.Cut(details.ReplaceAllString(f.Error, "#"), "\n")
+	return cmp.Or(kind, "?")
+}
+
+// kindsOf says why a package cannot be built or not run to its end, with one
+// for each of several reasons and at least one.
+func kindsOf(err error) (kinds []string) {
+	lines := reasons.FindAllString(err.Error(), -1)
+	if len(lines) == 0 {
+		first, _, _ := strings.Cut(err.Error(), "\n")
+		lines = []string{first}
+	}
+	for _, l := range lines {
+		kinds = append(kinds, details.ReplaceAllString(paths.ReplaceAllString(l, ""), "#"))
+	}
+	return kinds
 }

@@ -170,7 +170,7 @@ func mapPartitions(g *generator, d *data) *step {
 	stateful := d.parts && d.order == exact && g.one(2)
 	task := &typ{name: "*typed.Task", kind: pointer, elem: &typ{}}
 	f := g.function("iter.Seq["+u.name+"]", func(ps []param) string {
-		rows, env := ps[len(ps)-1], ps[:len(ps)-2]
+		task, rows, env := ps[len(ps)-2], ps[len(ps)-1], ps[:len(ps)-2]
 		inner := append(append([]param{}, env...), vars...)
 		loop := "a"
 		if d.key != nil {
@@ -178,6 +178,9 @@ func mapPartitions(g *generator, d *data) *step {
 		}
 		if !stateful {
 			mark := ""
+			if g.one(3) {
+				mark = fmt.Sprintf("if %s%%%d == 0 {\noracle.Reject(%s, a)\ncontinue\n}\n", g.hash(vars), 2+g.IntN(4), task.name)
+			}
 			for _, v := range vars {
 				mark += "_ = " + v.name + "\n"
 			}
@@ -185,6 +188,7 @@ func mapPartitions(g *generator, d *data) *step {
 		}
 		stop := ""
 		if g.one(3) {
+			g.lazy = true
 			stop = fmt.Sprintf("if seen == %d {\nbreak\n}\n", 2+g.IntN(20))
 		}
 		return fmt.Sprintf("return func(yield func(%s) bool) {\nsum, seen := uint64(1), 0\nfor %s := range %s {\n%ssum = sum*31 + %s\nseen++\nif seen%%3 == 0 && !yield(%s) {\nreturn\n}\n}\nyield(oracle.Make[%s](sum))\n}",
@@ -229,8 +233,9 @@ func keyBy(g *generator, d *data) *step {
 }
 
 // union joins an RDD with itself, or with another of its type.
-func union(g *generator, d *data) *step {
-	o := g.another(d)
+func union(g *generator, d *data) *step { return g.united(d, g.another(d)) }
+
+func (g *generator) united(d *data, o *variable) *step {
 	if d.size+o.size > wide {
 		return nil
 	}
@@ -281,6 +286,10 @@ func (g *generator) comparison(t *typ) *function {
 	f := &function{result: "int", params: []param{{"a", t}, {"b", t}}, body: "return oracle.Less(a, b)"}
 	if g.one(2) {
 		f.body = "if a, b := oracle.Hash(a)%3, oracle.Hash(b)%3; a != b {\nreturn int(a) - int(b)\n}\nreturn oracle.Less(b, a)"
+	}
+	if g.withs && g.one(4) {
+		f.env, f.seed = &param{"env", g.envType()}, uint64(g.IntN(100))
+		f.body = "if oracle.Hash(env)%2 == 0 {\na, b = b, a\n}\n" + f.body
 	}
 	return f
 }

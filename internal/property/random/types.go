@@ -18,6 +18,7 @@ const (
 	table // map
 	pointer
 	record
+	other // nothing but what every type has
 )
 
 // typ is a type of a generated program.
@@ -44,9 +45,10 @@ var (
 	boolType   = &typ{name: "bool", kind: truth, key: true}
 )
 
-// drawTypes draws the types of a program. They are few, since every operator is
-// compiled for each of their combinations; another program has others.
+// drawTypes draws the types of a group. They are few, since every operator is
+// compiled for each of their combinations; another group has others.
 func (g *generator) drawTypes() {
+	g.own = nil
 	ints := []string{"int64", "int64", "int", "int8", "int16", "int32", "uint8", "uint16", "uint32", "uint64", "uint"}
 	basic := []*typ{
 		{name: pick(g, ints), kind: whole, key: true},
@@ -54,23 +56,74 @@ func (g *generator) drawTypes() {
 		{name: pick(g, []string{"float64", "float64", "float32"}), kind: decimal, key: true},
 		{name: "bool", kind: truth, key: true},
 	}
-	g.types = basic[:2+g.IntN(2)+g.IntN(2)]
-	g.Shuffle(len(g.types), func(i, j int) { g.types[i], g.types[j] = g.types[j], g.types[i] })
-	g.decls = []string{"// Tally is an accumulator.\ntype Tally struct {\nN int\nSum uint64\n}"}
+	g.types = shuffle(g, basic[:2+g.IntN(2)+g.IntN(2)])
 	if base := pick(g, g.types); g.one(2) {
-		g.declare(&typ{name: "N0", kind: base.kind, key: true}, base.name)
+		g.declare(&typ{name: g.typeName("N"), kind: base.kind, key: true}, base.name)
 	}
-	for i := range 2 + g.IntN(2) {
-		if g.one(2) {
-			g.drawRecord(i)
-		} else {
+	for range pick(g, []int{0, 1, 2, 2, 3, 3}) {
+		switch g.IntN(6) - 1 {
+		case 0, 1:
+			g.drawRecord()
+		case 2, 3:
+			g.drawSpecial()
+		default:
 			g.types = append(g.types, g.drawCompound())
 		}
 	}
 }
 
+// typeName makes a name for a type.
+func (g *generator) typeName(prefix string) string {
+	g.serial++
+	return fmt.Sprintf("%s%d", prefix, g.serial)
+}
+
+// drawSpecial draws a type that the library, its codec or the generator treats
+// in a way of its own.
+func (g *generator) drawSpecial() {
+	elem := pick(g, g.types)
+	switch g.IntN(8) {
+	case 0:
+		g.types = append(g.types, &typ{name: "time.Time", kind: other})
+	case 1:
+		g.declare(&typ{name: g.typeName("L"), kind: list, elem: elem}, "[]"+elem.name)
+	case 2:
+		g.declare(&typ{name: g.typeName("M"), kind: table, elem: elem}, "map[string]"+elem.name)
+	case 3:
+		k := g.keyType()
+		g.types = append(g.types, &typ{name: fmt.Sprintf("typed.Pair[%s, %s]", k.name, elem.name), kind: record, key: elem.key,
+			fields: []field{{"Key", k}, {"Value", elem}}})
+	case 4:
+		g.types = append(g.types, &typ{name: "Box[" + elem.name + "]", kind: record, key: elem.key,
+			fields: []field{{"N", int64Type}, {"V", elem}}})
+	case 5: // a large key
+		if elem.kind == array || elem.kind == record {
+			elem = stringType
+		}
+		g.types = append(g.types, &typ{name: fmt.Sprintf("[%d]%s", 20+g.IntN(60), elem.name), kind: array, elem: elem, key: elem.key})
+	case 6:
+		g.types = append(g.types, &typ{name: "Coded", kind: other, key: true})
+	default:
+		g.types = append(g.types, &typ{name: "complex128", kind: other})
+	}
+}
+
+// envType draws the type of a With value.
+func (g *generator) envType() *typ {
+	if !g.one(3) {
+		return g.anyType()
+	}
+	elem := g.anyType()
+	return pick(g, []*typ{
+		{name: "[]" + elem.name, kind: list, elem: elem},
+		{name: "map[string]" + elem.name, kind: table, elem: elem},
+		{name: "struct{ A " + elem.name + "; B []string }", kind: record, fields: []field{{"A", elem}}},
+		{name: "*" + elem.name, kind: pointer, elem: elem},
+	})
+}
+
 func (g *generator) declare(t *typ, as string) {
-	g.decls = append(g.decls, fmt.Sprintf("type %s %s", t.name, as))
+	g.own = append(g.own, fmt.Sprintf("type %s %s", t.name, as))
 	g.types = append(g.types, t)
 }
 
@@ -84,7 +137,7 @@ func (g *generator) drawCompound() *typ {
 		return &typ{name: "*" + elem.name, kind: pointer, elem: elem}
 	case 3:
 		k := pick(g, g.types)
-		if !k.key || k.kind == decimal || k.kind == record { // a map with a NaN in it cannot be read by key
+		if !k.key || k.kind != whole && k.kind != text && k.kind != truth { // a map with a NaN in it cannot be read by key
 			k = stringType
 		}
 		return &typ{name: fmt.Sprintf("map[%s]%s", k.name, elem.name), kind: table, elem: elem}
@@ -95,8 +148,8 @@ func (g *generator) drawCompound() *typ {
 
 // drawRecord draws a struct, with fields that are exported and not, embedded,
 // or of the struct itself.
-func (g *generator) drawRecord(i int) {
-	t := &typ{name: fmt.Sprintf("S%d", i), kind: record, key: true}
+func (g *generator) drawRecord() {
+	t := &typ{name: g.typeName("S"), kind: record, key: true}
 	comparable := g.one(2)
 	var b strings.Builder
 	b.WriteString("struct {\n")
@@ -107,6 +160,9 @@ func (g *generator) drawRecord(i int) {
 		}
 		if !comparable && g.one(4) {
 			ft = g.drawCompound()
+		}
+		if g.one(4) {
+			ft = g.such(func(t *typ) bool { return t.kind == record && (t.key || !comparable) })
 		}
 		name := fmt.Sprintf("%s%d", pick(g, []string{"F", "F", "f"}), j)
 		if ft.kind == record && g.one(2) && strings.HasPrefix(ft.name, "S") && !strings.Contains(b.String(), "\n"+ft.name+"\n") {
@@ -130,7 +186,7 @@ func (g *generator) drawRecord(i int) {
 	g.declare(t, b.String())
 	if len(t.fields) > 0 {
 		f := pick(g, t.fields)
-		g.decls = append(g.decls, fmt.Sprintf("func (s %s) Get() %s { return s.%s }", t.name, f.typ.name, f.name))
+		g.own = append(g.own, fmt.Sprintf("func (s %s) Get() %s { return s.%s }", t.name, f.typ.name, f.name))
 		t.fields = append(t.fields, field{"Get()", f.typ})
 	}
 }

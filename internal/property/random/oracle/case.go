@@ -32,6 +32,8 @@ const (
 	PerKey
 	// Bag is any order.
 	Bag
+	// Seen is a bag in which rows are more than once when tasks are tried again.
+	Seen
 )
 
 // Cores are those of all sessions: defaults depend on them.
@@ -41,8 +43,10 @@ const Cores = 3
 type Case struct {
 	Name  string
 	Order Order
-	Run   func(ctx context.Context, s *typed.Session, dir string) ([]string, error)
-	Want  func() []string
+	// Once says that each row is computed once by each run.
+	Once bool
+	Run  func(ctx context.Context, s *typed.Session, dir string) ([]string, error)
+	Want func() []string
 }
 
 // Finding is what was wrong with a case.
@@ -117,10 +121,17 @@ func Saved(dir string, err error) ([]string, error) {
 	return lines, err
 }
 
-func (c *Case) sort(rows []string) []string {
+// sort puts rows into the order in which they are compared. tries says that
+// tasks were tried again.
+func (c *Case) sort(rows []string, tries bool) []string {
 	switch c.Order {
 	case Bag:
 		rows = slices.Sorted(slices.Values(rows))
+	case Seen:
+		rows = slices.Sorted(slices.Values(rows))
+		if tries {
+			rows = slices.Compact(rows)
+		}
 	case PerKey:
 		rows = slices.Clone(rows)
 		slices.SortStableFunc(rows, func(a, b string) int {
@@ -149,6 +160,7 @@ type mode struct {
 	name  string
 	o     typed.Options
 	tries bool // tasks fail, within hardly any memory
+	fails bool // a bad row ends the job; otherwise it is set aside, or dropped where tasks fail
 }
 
 // least is a budget in which everything spills.
@@ -156,11 +168,12 @@ const least = 32 << 10
 
 func modes() []mode {
 	return []mode{
-		{"fused", typed.Options{}, false},
-		{"closures", typed.Options{Closures: true}, false},
-		{"operator by operator", typed.Options{NoFusing: true}, false},
-		{"fused with faults", typed.Options{}, true},
-		{"closures with faults", typed.Options{Closures: true}, true},
+		{name: "fused"},
+		{name: "closures", o: typed.Options{Closures: true}},
+		{name: "operator by operator", o: typed.Options{NoFusing: true}},
+		{name: "failing at bad rows", fails: true},
+		{name: "fused with faults", tries: true},
+		{name: "closures with faults", o: typed.Options{Closures: true}, tries: true},
 	}
 }
 
@@ -181,7 +194,7 @@ func Main(cases []Case) {
 }
 
 func newRunner(cases []Case, seed uint64, out io.Writer) *runner {
-	return &runner{cases: cases, seed: seed, base: make([][]string, len(cases)), out: json.NewEncoder(out)}
+	return &runner{cases: cases, seed: seed, base: make([]result, len(cases)), out: json.NewEncoder(out)}
 }
 
 // modes runs the cases in one mode after the other.
@@ -193,10 +206,17 @@ func (r *runner) modes() {
 	}
 }
 
+// result is what a case gave in a mode.
+type result struct {
+	rows  []string
+	aside []string // rows that were set aside
+	bad   int64    // and how many there were for the interpreter
+}
+
 type runner struct {
 	cases []Case
 	seed  uint64
-	base  [][]string // what the first mode gave
+	base  []result // what the first mode gave
 
 	mu    sync.Mutex
 	out   *json.Encoder
@@ -226,8 +246,16 @@ func (r *runner) run(m mode, first bool) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(scratch) }()
-	m.o.Cores, m.o.Seed, m.o.Policy, m.o.Notices = Cores, 7, typed.Skip(0), notices{r, m.name}
+	m.o.Cores, m.o.Seed, m.o.Notices = Cores, 7, notices{r, m.name}
 	ctx := context.Background()
+	switch {
+	case m.tries:
+		m.o.Policy = typed.Skip(0)
+	case m.fails:
+		m.o.Policy = typed.Fail()
+	default:
+		m.o.Policy = typed.SetAside(filepath.Join(scratch, "aside"), 0)
+	}
 	if m.tries {
 		ctx = embedded.WithTrial(ctx, embedded.Trial{
 			Wrap: fault.New(r.seed).Wrap, Attempts: fault.Attempts, Memory: least, Strict: true,
@@ -263,25 +291,63 @@ func (r *runner) all(s *typed.Session, m mode, scratch string, first bool) {
 
 // one runs a case. The first mode is compared with the interpreter, the others
 // with the first: in the very order, which depends on what ran before, or where
-// tasks fail in as much of it as is promised.
+// not all runs or tasks fail in as much of it as is promised.
 func (r *runner) one(s *typed.Session, i int, dir string, m mode, first bool) error {
-	c := &r.cases[i]
-	got, err := c.Run(context.Background(), s, dir)
-	switch {
-	case err != nil:
-		return err
-	case first:
-		r.base[i] = got
-		return differ(c.sort(got), c.sort(c.Want()))
-	case r.base[i] == nil:
+	c, base := &r.cases[i], &r.base[i]
+	if m.fails && (!c.Once || base.rows == nil) {
 		return nil
 	}
-	want := r.base[i]
-	if m.tries {
-		got, want = c.sort(got), c.sort(want)
+	got, err := c.Run(context.Background(), s, dir)
+	if m.fails && base.bad > 0 {
+		if err == nil {
+			return fmt.Errorf("there are %d bad rows, but no error", base.bad)
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if !m.tries && !m.fails {
+		aside, err := setAside(filepath.Join(filepath.Dir(dir), "aside"))
+		if err != nil {
+			return err
+		}
+		if first {
+			return r.first(c, base, result{rows: got, aside: aside})
+		}
+		if c.Once && base.rows != nil {
+			if err := differ(aside, base.aside); err != nil {
+				return fmt.Errorf("set aside, not as fused: %w", err)
+			}
+		}
+	}
+	if base.rows == nil {
+		return nil
+	}
+	want := base.rows
+	if m.tries || m.fails || c.Order == Seen {
+		got, want = c.sort(got, m.tries), c.sort(want, m.tries)
 	}
 	if err := differ(got, want); err != nil {
 		return fmt.Errorf("not as fused: %w", err)
+	}
+	return nil
+}
+
+// first compares what the first mode gave with the interpreter.
+func (r *runner) first(c *Case, base *result, got result) error {
+	rejected.Store(0)
+	want := c.Want()
+	got.bad = rejected.Load()
+	if got.rows == nil {
+		got.rows = []string{}
+	}
+	*base = got
+	if err := differ(c.sort(got.rows, false), c.sort(want, false)); err != nil {
+		return err
+	}
+	if c.Once && int64(len(got.aside)) != got.bad {
+		return fmt.Errorf("%d rows were set aside, want %d", len(got.aside), got.bad)
 	}
 	return nil
 }

@@ -128,6 +128,7 @@ func TryMap[T, U any](d Data[T], f func(T) (U, error)) Data[U] {
 	return FlatMap(d, func(x T) iter.Seq[U] {
 		u, err := f(x)
 		if err != nil {
+			rejected.Add(1)
 			return slices.Values[[]U](nil)
 		}
 		return slices.Values([]U{u})
@@ -139,6 +140,7 @@ func TryFlatMap[T, U any](d Data[T], f func(T) (iter.Seq[U], error)) Data[U] {
 	return FlatMap(d, func(x T) iter.Seq[U] {
 		seq, err := f(x)
 		if err != nil {
+			rejected.Add(1)
 			return slices.Values[[]U](nil)
 		}
 		return seq

@@ -167,16 +167,21 @@ func TestOrders(t *testing.T) {
 		order     Order
 		got, want []string
 		same      bool
+		tries     bool
 	}{
-		{Exact, []string{"a", "b"}, []string{"a", "b"}, true},
-		{Exact, []string{"b", "a"}, []string{"a", "b"}, false},
-		{Bag, []string{"b", "a"}, []string{"a", "b"}, true},
-		{Bag, []string{"b", "b"}, []string{"b"}, false},
-		{PerKey, []string{"b\t1", "a\t2", "b\t0"}, []string{"a\t2", "b\t1", "b\t0"}, true},
-		{PerKey, []string{"b\t0", "a\t2", "b\t1"}, []string{"a\t2", "b\t1", "b\t0"}, false},
+		{Exact, []string{"a", "b"}, []string{"a", "b"}, true, false},
+		{Exact, []string{"b", "a"}, []string{"a", "b"}, false, false},
+		{Bag, []string{"b", "a"}, []string{"a", "b"}, true, false},
+		{Bag, []string{"b", "b"}, []string{"b"}, false, false},
+		{PerKey, []string{"b\t1", "a\t2", "b\t0"}, []string{"a\t2", "b\t1", "b\t0"}, true, false},
+		{PerKey, []string{"b\t0", "a\t2", "b\t1"}, []string{"a\t2", "b\t1", "b\t0"}, false, false},
+		{Seen, []string{"b", "a"}, []string{"a", "b"}, true, false},
+		{Seen, []string{"b", "b"}, []string{"b"}, false, false},
+		{Seen, []string{"b", "a", "b"}, []string{"a", "b"}, true, true},
+		{Seen, []string{"b"}, []string{"a", "b"}, false, true},
 	} {
 		c := &Case{Order: test.order}
-		if err := differ(c.sort(test.got), c.sort(test.want)); (err == nil) != test.same {
+		if err := differ(c.sort(test.got, test.tries), c.sort(test.want, test.tries)); (err == nil) != test.same {
 			t.Errorf("%q and %q: %v", test.got, test.want, err)
 		}
 	}
@@ -225,7 +230,7 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 		says[f.Case] += f.Mode + ": " + f.Error
 		count[f.Case]++
 	}
-	want := map[string]int{"another row": 1, "a row less": 1, "an error": len(modes()), "another mode": 1}
+	want := map[string]int{"another row": 1, "a row less": 1, "an error": len(modes()) - 1, "another mode": 1}
 	if !maps.Equal(count, want) {
 		t.Errorf("got %v, want %v", count, want)
 	}

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"strings"
+	"time"
 	"unsafe"
 
 	"github.com/gordd-project/gordd/internal/deep"
@@ -97,10 +98,27 @@ func (m maker) float() float64 {
 	}
 }
 
+// time makes an instant as it travels: without a monotonic clock and the name
+// of a zone.
+func (m maker) time() time.Time {
+	var t time.Time
+	if m.IntN(5) > 0 {
+		t = time.Unix(m.Int64N(1<<34)-1<<32, m.Int64N(1e9)).UTC()
+	}
+	if m.IntN(3) == 0 {
+		t = t.In(time.FixedZone("", m.IntN(86400)-43200))
+	}
+	return t
+}
+
 // most is how deep recursive types go.
 const most = 4
 
 func (m maker) fill(v reflect.Value, depth int) {
+	if v.Type() == reflect.TypeFor[time.Time]() {
+		v.Set(reflect.ValueOf(m.time()))
+		return
+	}
 	switch v.Kind() {
 	case reflect.Bool:
 		v.SetBool(m.IntN(2) == 0)
@@ -111,6 +129,8 @@ func (m maker) fill(v reflect.Value, depth int) {
 		v.SetUint(uint64(m.int()) << (64 - v.Type().Bits()) >> (64 - v.Type().Bits()))
 	case reflect.Float32, reflect.Float64:
 		v.SetFloat(m.float())
+	case reflect.Complex64, reflect.Complex128:
+		v.SetComplex(complex(m.float(), m.float()))
 	case reflect.String:
 		v.SetString(m.text())
 	case reflect.Pointer:
