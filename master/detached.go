@@ -75,6 +75,23 @@ func (d *detached) driver(job plan.JobID) plan.WorkerID {
 	return d.driven[job]
 }
 
+// runs counts the drivers of a worker.
+func (d *detached) runs(w plan.WorkerID) (n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, s := range d.all {
+		if s.worker == w {
+			n++
+		}
+	}
+	for _, by := range d.driven {
+		if by == w {
+			n++
+		}
+	}
+	return n
+}
+
 // opened takes what became of a driver: msg.Opened, or an error.
 func (d *detached) opened(key string, how any) {
 	d.mu.Lock()
@@ -133,16 +150,16 @@ func (s service) assign(key string, start *starting, d msg.Detach) error {
 	chosen := make(chan error, 1)
 	s.engine.Call(func() model.Event {
 		var w *worker
+		fewest := 0
 		for _, other := range s.workers {
-			if w == nil || other.drivers < w.drivers || other.drivers == w.drivers && other.id < w.id {
-				w = other
+			if n := s.detached.runs(other.id); w == nil || n < fewest || n == fewest && other.id < w.id {
+				w, fewest = other, n
 			}
 		}
 		if w == nil {
 			chosen <- errors.New("no worker is there that could run the driver")
 			return nil
 		}
-		w.drivers++
 		start.worker = w.id
 		s.detached.add(key, start)
 		w.out.put(msg.StartDriver{Key: key, Job: start.job, Detach: d})
@@ -161,10 +178,6 @@ func (s service) assign(key string, start *starting, d msg.Detach) error {
 // itself how that ended.
 func (s service) driverEnded(w *worker, e msg.DriverEnded) {
 	s.log.Info("driver ended", "worker", string(w.id), "code", e.Code, "why", e.Why)
-	s.engine.Call(func() model.Event {
-		w.drivers--
-		return nil
-	})
 	why := e.Why
 	if why == "" {
 		why = fmt.Sprintf("it ended with exit code %d", e.Code)

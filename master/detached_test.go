@@ -38,6 +38,10 @@ func TestDetached(t *testing.T) {
 	if _, _, ok := d.claim("c"); !ok {
 		t.Error("c was lost with another worker")
 	}
+	d.drives("w2", "jd")
+	if got := [3]int{d.runs("w1"), d.runs("w2"), d.runs("w3")}; got != [3]int{0, 2, 0} {
+		t.Errorf("the workers run %d drivers", got)
+	}
 	if len(d.all) != 1 {
 		t.Errorf("%d are left", len(d.all))
 	}
