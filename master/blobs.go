@@ -38,11 +38,16 @@ type holder struct {
 
 func newBlobs(s *blob.Store) *blobs { return &blobs{store: s, jobs: map[plan.JobID]*holder{}} }
 
-// open gives a job its place.
-func (b *blobs) open(spec msg.Job) {
+// open gives a job its place, and holds its program, which others may push out of
+// those that are kept.
+func (b *blobs) open(spec msg.Job) error {
+	if err := b.store.Hold([]plan.Digest{spec.Binary}); err != nil {
+		return fmt.Errorf("the program is not there any more: submit it again: %w", err)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.jobs[spec.ID] = &holder{spec: spec, refs: map[plan.Digest]int{}}
+	b.jobs[spec.ID] = &holder{spec: spec, refs: map[plan.Digest]int{spec.Binary: 1}}
+	return nil
 }
 
 // maxTold is how many workers that know a job are remembered, and maxOwners how many

@@ -113,7 +113,9 @@ func (s service) begin(open *msg.Open, id plan.JobID, by plan.WorkerID) (*jobDri
 	detached := by != ""
 	d := &jobDriver{m: s.Master, job: id, session: model.Session(s.sessions.Add(1)), out: newOutbox(), ended: make(chan struct{}),
 		link: link{again: rand.Text(), parted: make(chan struct{})}}
-	s.blobs.open(msg.Job{ID: d.job, Name: open.Name, Binary: open.Binary, Args: open.Args, Env: open.Env, Memory: open.Memory})
+	if err := s.blobs.open(msg.Job{ID: d.job, Name: open.Name, Binary: open.Binary, Args: open.Args, Env: open.Env, Memory: open.Memory}); err != nil {
+		return nil, err
+	}
 	accepted := make(chan *model.Cause, 1)
 	d.accept(accepted, open, detached)
 	if cause := <-accepted; cause != nil {
