@@ -29,6 +29,9 @@ type worker struct {
 	jobs  map[plan.JobID]bool
 }
 
+// maxSlots is the most that a worker may have.
+const maxSlots = 4096
+
 // Work is the stream of a worker.
 func (s service) Work(st *msg.Stream) error {
 	at, err := first[model.Attach](st)
@@ -42,6 +45,8 @@ func (s service) Work(st *msg.Stream) error {
 		return refuse(st, "worker %s belongs to cluster %s, this is %s", at.Worker, at.Cluster, s.o.Cluster)
 	case !goodName(string(at.Worker)) || !goodName(string(at.Store)):
 		return refuse(st, "%q is no name for a worker or store", at.Worker)
+	case at.Slots > maxSlots:
+		return refuse(st, "worker %s says that it has %d slots: the most is %d", at.Worker, at.Slots, maxSlots)
 	}
 	if err := s.access.speaksFor(st.Context(), at.Worker); err != nil {
 		return refuse(st, "%w", err)
