@@ -16,6 +16,7 @@
 //	rddctl workers [drain ID | undrain ID]
 //	rddctl events
 //	rddctl cluster init|token|credentials --dir DIR
+//	rddctl doctor
 //	rddctl version
 //
 // Run builds a program and runs it on the embedded engine, with progress and a
