@@ -262,6 +262,9 @@ func (tr *trial) fatal(how, complaint string) {
 	}
 }
 
+// driverLease is how long a master waits for a driver whose connection broke.
+const driverLease = 30 * time.Second
+
 // cancelled ends the submitting process at any time. Soon nothing of its job is
 // left, but for the result of one that was faster.
 func (tr *trial) cancelled(s syscall.Signal) {
@@ -273,7 +276,11 @@ func (tr *trial) cancelled(s syscall.Signal) {
 	if !j.ended(5 * time.Second) {
 		tr.t.Errorf("the client does not end:\n%s", j.tail(20))
 	}
-	took, err := tr.idle(5 * time.Second)
+	limit := 5 * time.Second
+	if s == syscall.SIGKILL { // a client that says nothing may come back as long as its lease lasts
+		limit += driverLease
+	}
+	took, err := tr.idle(limit)
 	if err != nil {
 		tr.t.Error(err)
 	}

@@ -66,11 +66,17 @@ func swap(_ *rand.Rand, paths []string) error {
 	return errors.Join(os.Rename(paths[0], between), os.Rename(paths[1], paths[0]), os.Rename(between, paths[1]))
 }
 
-// unpublished says that a job that did not end well has left no output, whole or
-// in part.
+// unpublished says that a job that did not end well has left no output, but for one
+// that was whole before the job ended.
 func (tr *trial) unpublished(j *job) {
 	tr.t.Helper()
 	if j.cmd.ProcessState.ExitCode() == 0 {
+		return
+	}
+	if _, err := os.Stat(filepath.Join(j.out, "_SUCCESS")); err == nil {
+		if err := j.checked(); err != nil {
+			tr.t.Error(err)
+		}
 		return
 	}
 	entries, err := os.ReadDir(filepath.Dir(j.out))

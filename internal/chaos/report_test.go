@@ -78,6 +78,15 @@ type outcome struct {
 
 var errHung = errors.New("the job does not end")
 
+// checked compares what a job wrote with what it should have.
+func (j *job) checked() error {
+	x, err := built.text()
+	if err != nil {
+		return err
+	}
+	return x.check(j.out, j.spec.sort)
+}
+
 // end waits for a job's end and looks at what it wrote.
 func (j *job) end() (o outcome) {
 	if !j.ended(patience) {
@@ -88,10 +97,7 @@ func (j *job) end() (o outcome) {
 	if o.code != 0 {
 		return o
 	}
-	x, err := built.text()
-	if err == nil {
-		err = x.check(j.out, j.spec.sort)
-	}
+	err := j.checked()
 	var sum struct {
 		Tasks int `json:"tasks"`
 		Ran   int `json:"tasks_ran"`
