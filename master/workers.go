@@ -17,7 +17,6 @@ type worker struct {
 	inc     model.Inc
 	session model.Session
 	slots   int
-	drivers int          // that it runs
 	said    model.Attach // without what it holds
 	since   time.Time
 	heard   atomic.Int64 // when it last renewed its lease, in nanoseconds behind since
