@@ -425,7 +425,7 @@ func ForEachPartitionOp[T any](f func(*Task, iter.Seq[T]) error) *Op {
 //go:noinline
 func eachParts(f func(*partition) error) map[string]Part {
 	return map[string]Part{
-		"each": &Across{run: func(t *Task, in Run, _ Feed) error {
+		"each": &Across{run: func(t *Task, _ place, in Run, _ Feed) error {
 			p := &partition{t: t, in: in}
 			err := f(p)
 			return cmp.Or(p.err, err)
@@ -438,4 +438,21 @@ func eachParts(f func(*partition) error) map[string]Part {
 // does.
 func PairForEachPartitionOp[K, V any](f func(*Task, iter.Seq2[K, V]) error) *Op {
 	return ForEachPartitionOp(func(t *Task, rows iter.Seq[Pair[K, V]]) error { return f(t, unpair(rows)) }).As("ForEachPartition", f)
+}
+
+// LookupOp brings the values of one key, which travels with it, to the driver.
+// Its part "find" finds them.
+func LookupOp[K comparable, V any]() *Op {
+	return valued(func(key K) *Op {
+		find := narrow("", nil, (*Rows[V])(nil), func(_ *Task, _ []any, inAny, outAny any) {
+			in, out := inAny.(*Rows[Pair[K, V]]), outAny.(*Rows[V])
+			for i, row := range in.Rows {
+				in.Row = i
+				if row.Key == key && !out.Push(row.Value) && !out.Flush() {
+					return
+				}
+			}
+		})
+		return of((*Pair[K, V])(nil), many("Lookup", nil, map[string]Part{"find": find.Parts[""], "": collectPart((*Rows[V])(nil))}))
+	})
 }

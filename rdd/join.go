@@ -68,19 +68,9 @@ func join[K comparable, V, W, L, R, U any](name string, f any, call func(L, R) U
 		}
 	}}
 	return of((*K)(nil), many(name, f, joinParts(post, func(_ *Task, groups groups[K, V, W], feed Feed) error {
-		out := emitter[Joined[K, L, R]](feed)
-		more := true
-		err := groups(func(k K, left iter.Seq[V], right iter.Seq[W]) bool {
-			rows(k, left, right, func(l L, r R) bool {
-				more = out.Push(Joined[K, L, R]{Key: k, Left: l, Right: r}) || out.Flush()
-				return more
-			})
-			return more
+		return emitted(feed, groups, func(k K, left iter.Seq[V], right iter.Seq[W], yield func(Joined[K, L, R]) bool) {
+			rows(k, left, right, func(l L, r R) bool { return yield(Joined[K, L, R]{Key: k, Left: l, Right: r}) })
 		})
-		if err == nil && more {
-			out.Flush()
-		}
-		return err
 	})))
 }
 

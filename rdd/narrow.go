@@ -2,7 +2,6 @@ package rdd
 
 import (
 	"cmp"
-	"context"
 	"iter"
 )
 
@@ -178,70 +177,4 @@ func KeysOp[K, V any]() *Op {
 // ValuesOp gives the value of each pair.
 func ValuesOp[K, V any]() *Op {
 	return of((*Pair[K, V])(nil), MapOp(func(p Pair[K, V]) V { return p.Value }).As("Values", nil))
-}
-
-// MapPartitionsOp hands f the rows of a whole partition, which it may range
-// over once.
-func MapPartitionsOp[T, U any](f func(*Task, iter.Seq[T]) iter.Seq[U]) *Op {
-	return one("MapPartitions", f, &Across{run: func(t *Task, in Run, next Feed) error {
-		out := emitter[U](next)
-		// What is made of a batch goes on before the next one is read: a row in a
-		// thousand, kept until there is a batch of them, would keep the text of
-		// them all.
-		p := &partition{t: t, in: in, after: out.Flush}
-		more := true
-		for u := range f(t, rowsOf[T](p)) {
-			if more = out.Push(u) || out.Flush(); !more {
-				break
-			}
-		}
-		if p.err == nil && more {
-			out.Flush()
-		}
-		return p.err
-	}})
-}
-
-// partition is the rows of a whole partition on their way to a function that
-// ranges over them.
-type partition struct {
-	t     *Task
-	in    Run
-	after func() bool // runs after each batch, and says whether to go on
-	used  bool
-	err   error // what ended the rows early
-}
-
-// each hands on the batches. The second time there are none: the rows are
-// gone, as they are in an iterator of Spark's.
-func (p *partition) each(feed Feed) {
-	if p.used {
-		return
-	}
-	p.used = true
-	p.err = p.in(func(b any) bool { return feed(b) && (p.after == nil || p.after()) && !p.t.stopped() })
-	if p.err == nil && p.t.stopped() {
-		p.err = context.Cause(p.t)
-	}
-	if p.err != nil {
-		// To the function the rows would seem to be over: what it does with a part
-		// of them, such as a commit, must not happen.
-		p.t.leave(p.err)
-	}
-}
-
-//go:noinline
-func rowsOf[T any](p *partition) iter.Seq[T] {
-	return func(yield func(T) bool) {
-		p.each(func(b any) bool {
-			rows := b.(*Rows[T])
-			for i, row := range rows.Rows {
-				rows.Row = i
-				if !yield(row) {
-					return false
-				}
-			}
-			return true
-		})
-	}
 }

@@ -47,8 +47,12 @@ type Narrow struct {
 
 // Across is an operator that sees a whole partition at once.
 type Across struct {
-	run func(t *Task, in Run, next Feed) error
+	run func(t *Task, at place, in Run, next Feed) error
 }
+
+// place is which partition of its RDD a task computes. It is the task's own,
+// but for what is read by way of a union.
+type place struct{ partition, of int }
 
 // SourcePart makes the rows of a pipe.
 type SourcePart struct {
@@ -103,11 +107,19 @@ func (o *Op) bound(env any) *Op {
 // WithOp is an operator whose function takes a With value in front. f is the
 // user's function, for its type alone; make gives the operator for one value.
 func WithOp[E any](f any, make func(env E) *Op) *Op {
+	op := valued(make)
+	op.Func = reflect.TypeOf(f)
+	op.given(f)
+	return op
+}
+
+// valued is an operator of a value that travels with it, without a function:
+// what the call says beside the rows.
+func valued[E any](make func(v E) *Op) *Op {
 	var zero E
 	shape := make(zero)
-	op := &Op{
+	return &Op{
 		Name:  shape.Name,
-		Func:  reflect.TypeOf(f),
 		shows: shape.shows,
 		Parts: shape.Parts,
 		env: &envOp{
@@ -116,8 +128,6 @@ func WithOp[E any](f any, make func(env E) *Op) *Op {
 			bind:   func(v any) *Op { return make(v.(E)) },
 		},
 	}
-	op.given(f)
-	return op
 }
 
 // one is an operator with a single part.

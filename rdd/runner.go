@@ -186,7 +186,7 @@ func (t *Task) pipe(p *plan.Pipe, partition, at int, e *end) (Run, Feed, error) 
 		return nil, nil, err
 	}
 	run = t.counted(p.Source.Op, run)
-	segs, envs, err := t.runner.segments(p, e)
+	segs, envs, err := t.runner.segments(p, partition, e)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -14,6 +14,7 @@ type segment struct {
 	envs     []any
 	last     *Narrow // makes the output
 	across   *Across
+	at       place // of across
 }
 
 // coverKey names a pipe's kernels: by the operators and the end.
@@ -21,7 +22,7 @@ type coverKey string
 
 // segments covers a pipe's operators with the fewest kernels there are
 // registered; an operator without one runs on its own.
-func (r *Runner) segments(p *plan.Pipe, e *end) ([]segment, []any, error) {
+func (r *Runner) segments(p *plan.Pipe, partition int, e *end) ([]segment, []any, error) {
 	ops := make([]*Op, len(p.Ops))
 	envs := make([]any, len(p.Ops), len(p.Ops)+1)
 	for i, ref := range p.Ops {
@@ -37,7 +38,7 @@ func (r *Runner) segments(p *plan.Pipe, e *end) ([]segment, []any, error) {
 	segs := r.covered(p, e)
 	for i := range segs {
 		s := &segs[i]
-		s.envs = envs[s.from:s.to]
+		s.envs, s.at = envs[s.from:s.to], place{partition, p.N}
 		if err := s.fill(ops, envs, p.Ops); err != nil {
 			return nil, nil, err
 		}
@@ -144,8 +145,8 @@ func (t *Task) connect(run Run, segs []segment, envs []any, ops []plan.Op, e *en
 		case s.across != nil:
 			// Everything before it becomes the run that it ranges over.
 			in := t.runThrough(run, segs[:i], ops)
-			across, next := s.across, feed
-			return func(feed Feed) error { return t.runAcross(across, in, ops[s.from:s.to], feed) }, next, nil
+			next := feed
+			return func(feed Feed) error { return t.runAcross(s, in, ops, feed) }, next, nil
 		default:
 			feed = t.kernelFeed(s, ops, feed, e.limit())
 		}
@@ -158,7 +159,7 @@ func (t *Task) runThrough(run Run, segs []segment, ops []plan.Op) Run {
 	for i := range segs {
 		s, in := &segs[i], run
 		if s.across != nil {
-			run = func(feed Feed) error { return t.runAcross(s.across, in, ops[s.from:s.to], feed) }
+			run = func(feed Feed) error { return t.runAcross(s, in, ops, feed) }
 			continue
 		}
 		run = func(feed Feed) error { return in(t.kernelFeed(s, ops, feed, 0)) }
@@ -166,11 +167,11 @@ func (t *Task) runThrough(run Run, segs []segment, ops []plan.Op) Run {
 	return run
 }
 
-func (t *Task) runAcross(a *Across, in Run, ops []plan.Op, next Feed) error {
+func (t *Task) runAcross(s *segment, in Run, ops []plan.Op, next Feed) error {
 	saved := t.at
-	l := &link{ops: ops}
+	l := &link{ops: ops[s.from:s.to]}
 	t.at = l
-	err := a.run(t, func(feed Feed) error {
+	err := s.across.run(t, s.at, func(feed Feed) error {
 		t.at = saved
 		err := in(func(b any) bool {
 			l.prev, l.in = t.at, b.(batch).raw()

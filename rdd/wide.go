@@ -374,7 +374,6 @@ func AggregateByKeyOp[K comparable, V, A any](zero func() A, add func(*A, V), me
 
 // DistinctOp keeps one of equal rows.
 func DistinctOp[T comparable]() *Op {
-	type none = struct{}
 	return combineRows("Distinct", nil, shuffle.Presence(), func(row *T) (T, none) { return *row, none{} }, func(p *Pair[T, none]) T { return p.Key })
 }
 
@@ -387,11 +386,22 @@ func DistinctByOp[T any, K comparable](f func(T) K) *Op {
 
 // CountByKeyOp counts the pairs of each key.
 func CountByKeyOp[K comparable, V any]() *Op {
-	op := combineRows("CountByKey", nil, shuffle.Combine[int64, int64]{
+	return tallying("CountByKey", func(p *Pair[K, V]) (K, int64) { return p.Key, 1 })
+}
+
+// CountByValueOp counts equal rows.
+func CountByValueOp[T comparable]() *Op {
+	return tallying("CountByValue", func(row *T) (T, int64) { return *row, 1 })
+}
+
+// tallying adds up what split says of each row. The part "collect" brings the sums
+// to the driver.
+func tallying[T any, K comparable](name string, split func(*T) (K, int64)) *Op {
+	op := combineRows(name, nil, shuffle.Combine[int64, int64]{
 		Init:  func(c *int64, v int64) { *c = v },
 		Add:   func(c *int64, v int64) { *c += v },
 		Merge: func(c, d *int64) { *c += *d },
-	}, func(p *Pair[K, V]) (K, int64) { return p.Key, 1 }, func(p *Pair[K, int64]) Pair[K, int64] { return *p })
+	}, split, func(p *Pair[K, int64]) Pair[K, int64] { return *p })
 	op.Parts["collect"] = collectPart((*Rows[Pair[K, int64]])(nil))
 	return op
 }

@@ -201,6 +201,17 @@ func (u *use) first(ctx context.Context, op *rdd.Op) (unsafe.Pointer, error) {
 	return rows.Data, nil
 }
 
+func (u *use) isEmpty(ctx context.Context, op *rdd.Op) (bool, error) {
+	rows, err := u.take(ctx, op, 1)
+	return rows.Len == 0, err
+}
+
+func (u *use) lookup(ctx context.Context, op *rdd.Op) (codec.Rows, error) {
+	found := *u
+	found.n = u.n.Part(op, u.c, "find")
+	return found.collect(ctx, op)
+}
+
 func (u *use) takeOrdered(ctx context.Context, op *rdd.Op, n int, cmp func(a, b unsafe.Pointer) int) (codec.Rows, error) {
 	a := u.action(op)
 	if n <= 0 {
@@ -285,7 +296,7 @@ func combining[T any](f func(T, T) T) func(acc, v unsafe.Pointer) {
 func (u *use) reduce(ctx context.Context, op *rdd.Op, f func(acc, v unsafe.Pointer)) (unsafe.Pointer, error) {
 	acc, err := u.merge(ctx, u.action(op), nil, f)
 	if err == nil && acc == nil {
-		err = fmt.Errorf("Reduce (%s): %w", u.c.Site, ErrEmpty)
+		err = fmt.Errorf("%s (%s): %w", op.Name, u.c.Site, ErrEmpty)
 	}
 	return acc, err
 }
@@ -405,6 +416,12 @@ func (r RDD[T]) First(ctx context.Context) (T, error) {
 	return valueAt[T](newUse(r.s, r.n, typeOf[T]()).first(ctx, rdd.CollectOp[T]().Named("First")))
 }
 
+// IsEmpty says whether there are no rows. It computes as few partitions as it
+// needs.
+func (r RDD[T]) IsEmpty(ctx context.Context) (bool, error) {
+	return newUse(r.s, r.n, typeOf[T]()).isEmpty(ctx, rdd.CollectOp[T]().Named("IsEmpty"))
+}
+
 // Take gives the first n rows, or all when there are fewer. It computes as few
 // partitions as it needs.
 func (r RDD[T]) Take(ctx context.Context, n int) ([]T, error) {
@@ -501,6 +518,20 @@ func (p PairRDD[K, V]) CountByKey(ctx context.Context) (map[K]int64, error) {
 // First gives the first pair; ErrEmpty when there is none.
 func (p PairRDD[K, V]) First(ctx context.Context) (Pair[K, V], error) {
 	return valueAt[Pair[K, V]](newUse(p.s, p.n, typeOf[Pair[K, V]]()).first(ctx, rdd.CollectOp[Pair[K, V]]().Named("First")))
+}
+
+// IsEmpty says whether there are no pairs. It computes as few partitions as it
+// needs.
+func (p PairRDD[K, V]) IsEmpty(ctx context.Context) (bool, error) {
+	return newUse(p.s, p.n, typeOf[Pair[K, V]]()).isEmpty(ctx, rdd.CollectOp[Pair[K, V]]().Named("IsEmpty"))
+}
+
+// Lookup gives the values of a key, in order.
+func (p PairRDD[K, V]) Lookup(ctx context.Context, key K) ([]V, error) {
+	u := newUse(p.s, p.n, typeOf[V]())
+	u.carry(encode(key))
+	defer u.done()
+	return slice[V](u.lookup(ctx, rdd.LookupOp[K, V]()))
 }
 
 // Take gives the first n pairs, or all when there are fewer. It computes as few

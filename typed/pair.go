@@ -41,6 +41,12 @@ func (p PairRDD[K, V]) MapPartitions[U any](f func(*Task, iter.Seq2[K, V]) iter.
 	return RDD[U]{p.s, p.n.Narrow(rdd.PairMapPartitionsOp(f), call(), false)}
 }
 
+// MapPartitionsWithIndex is MapPartitions for a function that sees the number of
+// the partition, from 0 on.
+func (p PairRDD[K, V]) MapPartitionsWithIndex[U any](f func(int, iter.Seq2[K, V]) iter.Seq[U]) RDD[U] {
+	return RDD[U]{p.s, p.n.Narrow(rdd.PairMapPartitionsWithIndexOp(f), call(), false)}
+}
+
 // MapToPair makes another key and value of each pair.
 func (p PairRDD[K, V]) MapToPair[L comparable, W any](f func(K, V) (L, W)) PairRDD[L, W] {
 	return PairRDD[L, W]{p.s, p.n.Narrow(rdd.PairMapToPairOp(f), call(), false)}
@@ -178,6 +184,13 @@ func (p PairRDD[K, V]) FullOuterJoin[W, R any](o PairRDD[K, W], f func(*V, *W) R
 // left values can be ranged over once, the right ones again and again.
 func (p PairRDD[K, V]) CoGroup[W, R any](o PairRDD[K, W], f func(K, iter.Seq[V], iter.Seq[W]) iter.Seq[R], opts ...JoinOption) PairRDD[K, R] {
 	return PairRDD[K, R]{p.s, newUse(p.s, p.n, keyed[K, V]().or(keyed[K, W]())).wide(rdd.CoGroupOp(f), joined(opts), o.n)}
+}
+
+// SubtractByKey keeps the pairs of p whose key is not in o.
+func (p PairRDD[K, V]) SubtractByKey[W any](o PairRDD[K, W], opts ...JoinOption) PairRDD[K, V] {
+	w := joined(opts)
+	w.Post = false
+	return PairRDD[K, V]{p.s, newUse(p.s, p.n, keyed[K, V]().or(keyed[K, W]())).wide(rdd.SubtractByKeyOp[K, V, W](), w, o.n)}
 }
 
 // PartitionBy moves each pair to the partition that its key's hash says.

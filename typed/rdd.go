@@ -17,7 +17,10 @@ import (
 // when a task is tried again.
 //
 // Operators that change the shape of T, or need more of T than RDD asks for,
-// are functions of this package: [Distinct], [SortByKey].
+// are functions of this package: [Distinct], [Subtract], [Intersection],
+// [SortByKey], [Glom], [ZipWithIndex], [ZipWithUniqueID], and the actions [Sum],
+// [Max], [Min], [Mean], [Variance], [Stdev], [Stats], [Histogram], [HistogramIn]
+// and [CountByValue].
 type RDD[T any] struct {
 	s *Session
 	n *rdd.Node
@@ -77,6 +80,12 @@ func (r RDD[T]) MapPartitions[U any](f func(*Task, iter.Seq[T]) iter.Seq[U]) RDD
 	return RDD[U]{r.s, r.n.Narrow(rdd.MapPartitionsOp(f), call(), false)}
 }
 
+// MapPartitionsWithIndex is MapPartitions for a function that sees the number of
+// the partition, from 0 on.
+func (r RDD[T]) MapPartitionsWithIndex[U any](f func(int, iter.Seq[T]) iter.Seq[U]) RDD[U] {
+	return RDD[U]{r.s, r.n.Narrow(rdd.MapPartitionsWithIndexOp(f), call(), false)}
+}
+
 // MapToPair makes a key and a value of each row.
 func (r RDD[T]) MapToPair[K comparable, V any](f func(T) (K, V)) PairRDD[K, V] {
 	return PairRDD[K, V]{r.s, r.n.Narrow(rdd.MapToPairOp(f), call(), false)}
@@ -133,4 +142,14 @@ func (r RDD[T]) DistinctBy[K comparable](f func(T) K, opts ...ShuffleOption) RDD
 // Distinct keeps one of equal rows.
 func Distinct[T comparable](r RDD[T], opts ...ShuffleOption) RDD[T] {
 	return RDD[T]{r.s, newUse(r.s, r.n, keyed[T, struct{}]()).distinct(rdd.DistinctOp[T](), opts)}
+}
+
+// Subtract keeps the rows of r that are not in o, each as often as it is there.
+func Subtract[T comparable](r, o RDD[T], opts ...ShuffleOption) RDD[T] {
+	return RDD[T]{r.s, newUse(r.s, r.n, keyed[T, struct{}]()).sets(rdd.SubtractOp[T](), o.n, opts)}
+}
+
+// Intersection gives each row that is in both r and o once.
+func Intersection[T comparable](r, o RDD[T], opts ...ShuffleOption) RDD[T] {
+	return RDD[T]{r.s, newUse(r.s, r.n, keyed[T, struct{}]()).sets(rdd.IntersectionOp[T](), o.n, opts)}
 }

@@ -65,6 +65,9 @@ func (u *use) as(op *rdd.Op) rdd.Call {
 	return c
 }
 
+// carry makes a value travel with the operator: what the call says beside rows.
+func (u *use) carry(v value) { u.c = v.at(u.s, u.c) }
+
 func (u *use) wide(op *rdd.Op, w rdd.Wide, others ...*rdd.Node) *rdd.Node {
 	return u.n.Wide(op, u.as(op), w, others...)
 }
@@ -74,6 +77,13 @@ func (u *use) distinct(op *rdd.Op, opts []ShuffleOption) *rdd.Node {
 	w := combined(opts)
 	w.Keep = false
 	return u.wide(op, w)
+}
+
+// sets is wide for operators over the rows of two sides.
+func (u *use) sets(op *rdd.Op, o *rdd.Node, opts []ShuffleOption) *rdd.Node {
+	w := combined(opts)
+	w.Sinks, w.Pre, w.Keep = []string{"left", "right"}, "key", false
+	return u.wide(op, w, o)
 }
 
 func (u *use) sort(op *rdd.Op, opts []SortOption, pre string) *rdd.Node {

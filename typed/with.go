@@ -1,6 +1,7 @@
 package typed
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/gordd-project/gordd/rdd"
@@ -36,7 +37,7 @@ func encode[E any](env E) value {
 // the value's bytes for itself.
 func (v value) at(s *Session, c rdd.Call) rdd.Call {
 	if v.err != nil {
-		c.Err = fmt.Errorf("With (%s): %w", c.Site, v.err)
+		c.Err = cmp.Or(c.Err, fmt.Errorf("With (%s): %w", c.Site, v.err))
 		return c
 	}
 	if s == nil { // the zero value of an RDD; its node says so

@@ -44,6 +44,14 @@ func (w RDDWith[E, T]) MapPartitions[U any](f func(E, *Task, iter.Seq[T]) iter.S
 	return RDD[U]{w.r.s, w.r.n.Narrow(op, w.env.at(w.r.s, call()), false)}
 }
 
+// MapPartitionsWithIndex is RDD.MapPartitionsWithIndex.
+func (w RDDWith[E, T]) MapPartitionsWithIndex[U any](f func(E, int, iter.Seq[T]) iter.Seq[U]) RDD[U] {
+	op := rdd.WithOp(f, func(e E) *rdd.Op {
+		return rdd.MapPartitionsWithIndexOp(func(i int, rows iter.Seq[T]) iter.Seq[U] { return f(e, i, rows) })
+	})
+	return RDD[U]{w.r.s, w.r.n.Narrow(op, w.env.at(w.r.s, call()), false)}
+}
+
 // MapToPair is RDD.MapToPair.
 func (w RDDWith[E, T]) MapToPair[K comparable, V any](f func(E, T) (K, V)) PairRDD[K, V] {
 	op := rdd.WithOp(f, func(e E) *rdd.Op { return rdd.MapToPairOp(func(x T) (K, V) { return f(e, x) }) })
@@ -104,6 +112,14 @@ func (w PairWith[E, K, V]) TryFlatMap[U any](f func(E, K, V) (iter.Seq[U], error
 func (w PairWith[E, K, V]) MapPartitions[U any](f func(E, *Task, iter.Seq2[K, V]) iter.Seq[U]) RDD[U] {
 	op := rdd.WithOp(f, func(e E) *rdd.Op {
 		return rdd.PairMapPartitionsOp(func(t *Task, pairs iter.Seq2[K, V]) iter.Seq[U] { return f(e, t, pairs) })
+	})
+	return RDD[U]{w.p.s, w.p.n.Narrow(op, w.env.at(w.p.s, call()), false)}
+}
+
+// MapPartitionsWithIndex is PairRDD.MapPartitionsWithIndex.
+func (w PairWith[E, K, V]) MapPartitionsWithIndex[U any](f func(E, int, iter.Seq2[K, V]) iter.Seq[U]) RDD[U] {
+	op := rdd.WithOp(f, func(e E) *rdd.Op {
+		return rdd.PairMapPartitionsWithIndexOp(func(i int, rows iter.Seq2[K, V]) iter.Seq[U] { return f(e, i, rows) })
 	})
 	return RDD[U]{w.p.s, w.p.n.Narrow(op, w.env.at(w.p.s, call()), false)}
 }

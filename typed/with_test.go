@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -117,6 +118,18 @@ func TestWithRDD(t *testing.T) {
 			func() result {
 				return list(x.MapPartitions(func(task *typed.Task, rows iter.Seq[int]) iter.Seq[int] {
 					return twice(len(slices.Collect(rows)) + task.Partition()*e.N)
+				}))
+			},
+		},
+		"MapPartitionsWithIndex": {
+			func() result {
+				return list(w.MapPartitionsWithIndex(func(e env, i int, rows iter.Seq[int]) iter.Seq[int] {
+					return twice(len(slices.Collect(rows)) + i*e.N)
+				}))
+			},
+			func() result {
+				return list(x.MapPartitionsWithIndex(func(i int, rows iter.Seq[int]) iter.Seq[int] {
+					return twice(len(slices.Collect(rows)) + i*e.N)
 				}))
 			},
 		},
@@ -287,6 +300,18 @@ func TestWithPairs(t *testing.T) {
 				}))
 			},
 			func() result { return list(x.Map(func(k, v int) int { return k*e.N + v })) },
+		},
+		"MapPartitionsWithIndex": {
+			func() result {
+				return list(w.MapPartitionsWithIndex(func(e env, i int, pairs iter.Seq2[int, int]) iter.Seq[int] {
+					return twice(len(maps.Collect(pairs)) + i*e.N)
+				}))
+			},
+			func() result {
+				return list(x.MapPartitionsWithIndex(func(i int, pairs iter.Seq2[int, int]) iter.Seq[int] {
+					return twice(len(maps.Collect(pairs)) + i*e.N)
+				}))
+			},
 		},
 		"MapToPair": {
 			func() result {

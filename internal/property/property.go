@@ -50,7 +50,8 @@ type Case struct {
 func Cases() []Case {
 	return slices.Concat(
 		sourceCases(), narrowCases(), pairCases(), combineCases(), groupCases(), joinCases(), sortCases(), placeCases(),
-		actionCases(), saveCases(), effectCases(), withCases(), withPairCases(), withActionCases(), keyCases(), chainCases(), placedCases(),
+		actionCases(), saveCases(), effectCases(), withCases(), withPairCases(), withActionCases(), keyCases(), chainCases(), placedCases(), drawCases(),
+		numberCases(), indexCases(), setCases(),
 	)
 }
 

@@ -34,6 +34,9 @@ var pipelinesNarrowSource string
 //go:embed pipelines_placed.go
 var pipelinesPlacedSource string
 
+//go:embed pipelines_sample.go
+var pipelinesSampleSource string
+
 //go:embed pipelines_source.go
 var pipelinesSourceSource string
 
@@ -70,6 +73,10 @@ func init() {
 	p.Source("pipelines_placed.go", pipelinesPlacedSource,
 		"553f3af5b3a7ef752fe6a6e42e7e723bc0c034fe631cffa6bf5b4c09aa531647",
 		"5af2bb1eb23d85f6cfe1c444968fec5a5994156caad32a52d88c36c9060cf464",
+	)
+	p.Source("pipelines_sample.go", pipelinesSampleSource,
+		"d4d46ea25fdf6ec886b676bccdb3da44a0f5603d7c03b400824f1acb5893c37f",
+		"c06647e70bbb47319bb855f8003bf1189968af28e5c60b62b91408f307055c06",
 	)
 	p.Source("pipelines_source.go", pipelinesSourceSource,
 		"a5758933bb9cd74bface96cb991acaee98715a4fa4c7dd2695247371c5853115",
@@ -465,6 +472,77 @@ func init() {
 	p.Op("3d1ee8c62539", "pipelines_placed.go", 90, 1678, rdd.ReduceByKeyOp[string](addInts, placedCasesReduceByKeyBatch7))
 	p.Op("b57e0e13cdac", "pipelines_placed.go", 90, 1685, rdd.PairMapOp(line[string, int64]))
 	p.Op("ab5764e739b0", "pipelines_placed.go", 90, 1695, rdd.CollectOp[string]())
+	p.Op("882b0a017786", "pipelines_sample.go", 33, 147, rdd.MapOp(double))
+	p.Op("3c7441e4daa6", "pipelines_sample.go", 33, 152, rdd.SampleOp[int64]())
+	p.Op("a1be3660ebc7", "pipelines_sample.go", 33, 157, rdd.CollectOp[int64]())
+	p.Op("176170a33aa7", "pipelines_sample.go", 36, 227, rdd.SampleOp[int64]())
+	p.Op("868fc5e00b6b", "pipelines_sample.go", 36, 238, rdd.CollectOp[int64]())
+	p.Op("7e84d577b21b", "pipelines_sample.go", 39, 296, rdd.SampleOp[int64]())
+	p.Op("d9afe44a9220", "pipelines_sample.go", 40, 316, rdd.CollectOp[int64]())
+	p.Op("13fdf9fb828a", "pipelines_sample.go", 44, 348, rdd.CollectOp[int64]())
+	p.Op("2d7f23a20cd2", "pipelines_sample.go", 51, 463, rdd.SampleOp[rdd.Pair[string, int64]]())
+	p.Op("20353d9a7eed", "pipelines_sample.go", 51, 468, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("d2ed266228b2", "pipelines_sample.go", 59, 617, rdd.SampleByKeyOp[string, int64]())
+	p.Op("707d160cc498", "pipelines_sample.go", 59, 622, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("50f41865f335", "pipelines_sample.go", 64, 709, rdd.SampleOp[string]().Named("RandomSplit"))
+	p.Op("9533442e7e55", "pipelines_sample.go", 65, 750, rdd.CollectOp[string]())
+	p.Op("37419d9fc07f", "pipelines_sample.go", 68, 813, rdd.TakeSampleOp[int64]())
+	p.Op("d8f8bdc1eed9", "pipelines_sample.go", 72, 932, rdd.MapOp(double))
+	p.Op("cd924d6fcf42", "pipelines_sample.go", 72, 937, rdd.TakeSampleOp[int64]())
+	p.Op("e0164594d77a", "pipelines_sample.go", 86, 1100, rdd.TakeSampleOp[string]())
+	p.Op("c70adbd17423", "pipelines_sample.go", 93, 1170, rdd.MapOp(finiteMap))
+	p.Op("b4cb95eee3b6", "pipelines_sample.go", 144, 1589, rdd.SumOp[int64]())
+	p.Op("ac98c4d1b241", "pipelines_sample.go", 144, 1600, rdd.FilterOp(even))
+	p.Op("c112f7bbe2c3", "pipelines_sample.go", 149, 1689, rdd.MaxOp[int64]())
+	p.Op("3f23b9afe8c7", "pipelines_sample.go", 152, 1767, rdd.MinOp[string]())
+	p.Op("bd3dca9b9f3b", "pipelines_sample.go", 155, 1845, rdd.StatsOp[int64]().Named("Mean"))
+	p.Op("e768dd07d2c7", "pipelines_sample.go", 158, 1912, rdd.StatsOp[int64]().Named("Variance"))
+	p.Op("544a5c425300", "pipelines_sample.go", 161, 1979, rdd.StatsOp[int64]().Named("Stdev"))
+	p.Op("fab74d748917", "pipelines_sample.go", 166, 2066, rdd.StatsOp[int64]())
+	p.Op("1b3fca45f5f9", "pipelines_sample.go", 176, 2265, rdd.HistogramOp[float64]().Named("HistogramIn"))
+	p.Op("e571b6baec0a", "pipelines_sample.go", 179, 2349, rdd.HistogramOp[int64]())
+	p.Op("2931679d60ff", "pipelines_sample.go", 197, 2560, rdd.CountByValueOp[string]())
+	p.Op("0f5f40843de8", "pipelines_sample.go", 268, 3047, rdd.MapPartitionsWithIndexOp(numberedRows))
+	p.Op("70dc2e5ae0d4", "pipelines_sample.go", 269, 3062, rdd.CollectOp[string]())
+	p.Op("eac04cdab2cc", "pipelines_sample.go", 275, 3142, rdd.PairMapPartitionsWithIndexOp(numberedPairs))
+	p.Op("fb9c700fb57b", "pipelines_sample.go", 275, 3147, rdd.CollectOp[string]())
+	p.Op("5a8b1288a5b4", "pipelines_sample.go", 278, 3224, rdd.WithOp(shifted, func(env int) *rdd.Op {
+		return rdd.MapPartitionsWithIndexOp(func(x int, x2 iter.Seq[int64]) iter.Seq[string] {
+			return shifted(env, x, x2)
+		})
+	}))
+	p.Op("ca17ffcf77b1", "pipelines_sample.go", 278, 3229, rdd.CollectOp[string]())
+	p.Op("869210122c3a", "pipelines_sample.go", 281, 3303, rdd.WithOp(shiftedPairs, func(env int) *rdd.Op {
+		return rdd.PairMapPartitionsWithIndexOp(func(x int, x2 iter.Seq2[string, int64]) iter.Seq[string] {
+			return shiftedPairs(env, x, x2)
+		})
+	}))
+	p.Op("9c142526abcf", "pipelines_sample.go", 281, 3308, rdd.CollectOp[string]())
+	p.Op("3122582615a8", "pipelines_sample.go", 284, 3375, rdd.GlomOp[int64]())
+	p.Op("bee8d12f6a65", "pipelines_sample.go", 284, 3384, rdd.MapOp(double))
+	p.Op("dc961864077b", "pipelines_sample.go", 284, 3390, rdd.CollectOp[[]int64]())
+	p.Op("50779868828d", "pipelines_sample.go", 292, 3500, rdd.ZipWithIndexOp[int64]())
+	p.Op("ad6b1656bed2", "pipelines_sample.go", 292, 3511, rdd.FlatMapOp(upTo))
+	p.Op("cfeb9255b428", "pipelines_sample.go", 296, 3533, rdd.PairMapOp(line[int64, int64]))
+	p.Op("9e910cdd2ef2", "pipelines_sample.go", 296, 3543, rdd.CollectOp[string]())
+	p.Op("152e7c122706", "pipelines_sample.go", 304, 3630, rdd.ZipWithUniqueIDOp[int64]())
+	p.Op("6b0d59a36cce", "pipelines_sample.go", 304, 3640, rdd.PairMapOp(line[int64, int64]))
+	p.Op("8a19691345c3", "pipelines_sample.go", 305, 3658, rdd.EmptyOp[string]())
+	p.Op("72fb3b5a5a39", "pipelines_sample.go", 305, 3674, rdd.CollectOp[string]())
+	p.Op("55c246e8bdeb", "pipelines_sample.go", 323, 3839, rdd.SubtractByKeyOp[string, int64, int64]())
+	p.Op("af7ef60c4539", "pipelines_sample.go", 323, 3843, rdd.MapValuesOp[string](double))
+	p.Op("79846f8e3bc1", "pipelines_sample.go", 323, 3858, rdd.PairMapOp(line[string, int64]))
+	p.Op("5458211bb81e", "pipelines_sample.go", 323, 3868, rdd.CollectOp[string]())
+	p.Op("76288382e10f", "pipelines_sample.go", 333, 3999, rdd.SubtractOp[string]())
+	p.Op("4426bad322e1", "pipelines_sample.go", 333, 4003, rdd.KeysOp[string, int64]())
+	p.Op("5e2b68137de5", "pipelines_sample.go", 333, 4023, rdd.CollectOp[string]())
+	p.Op("689d9fe4c594", "pipelines_sample.go", 340, 4132, rdd.IntersectionOp[string]())
+	p.Op("560edacc6c46", "pipelines_sample.go", 340, 4136, rdd.KeysOp[string, int64]())
+	p.Op("2081ad3196ba", "pipelines_sample.go", 340, 4156, rdd.CollectOp[string]())
+	p.Op("712ef4e74965", "pipelines_sample.go", 346, 4254, rdd.FilterOp(even))
+	p.Op("4b9fa8e8ca86", "pipelines_sample.go", 346, 4259, rdd.CollectOp[int64]().Named("IsEmpty"))
+	p.Op("1323247d0ae7", "pipelines_sample.go", 349, 4339, rdd.CollectOp[rdd.Pair[string, int64]]().Named("IsEmpty"))
+	p.Op("36f5ba18948b", "pipelines_sample.go", 352, 4414, rdd.LookupOp[string, int64]())
 	p.Op("5361a40bc6b5", "pipelines_source.go", 14, 43, rdd.DataOp[int64]())
 	p.Op("47222ce3f148", "pipelines_source.go", 15, 77, rdd.DataOp[string]())
 	p.Op("dbbc79b4a496", "pipelines_source.go", 16, 111, rdd.DataOp[float64]())
@@ -1077,6 +1155,16 @@ func init() {
 	p.Kernel(placedCasesKernel17, "ea025cff09af", "7758a5d5ea43")
 	p.Kernel(placedCasesKernel18, "0cefba390775", "3d1ee8c62539/map")
 	p.Kernel(placedCasesKernel19, "b57e0e13cdac")
+	p.Kernel(drawCasesKernel, "882b0a017786")
+	p.Kernel(drawCasesKernel2, "d8f8bdc1eed9")
+	p.Kernel(finiteKernel, "c70adbd17423")
+	p.Kernel(numberCasesKernel, "ac98c4d1b241")
+	p.Kernel(indexCasesKernel, "bee8d12f6a65")
+	p.Kernel(indexCasesKernel2, "ad6b1656bed2")
+	p.Kernel(indexCasesKernel3, "cfeb9255b428")
+	p.Kernel(indexCasesKernel4, "6b0d59a36cce")
+	p.Kernel(setCasesKernel, "79846f8e3bc1")
+	p.Kernel(setCasesKernel2, "712ef4e74965")
 	p.Kernel(keyedKernel, "9071f0568474")
 	p.Kernel(actionCasesKernel7, "9071f0568474", "69cd8b25eef9", "65e1437ef71c")
 	p.Kernel(actionCasesKernel8, "9071f0568474", "8986bb60460a/map")
@@ -1105,6 +1193,9 @@ func init() {
 	p.Kernel(pairCasesKernel13, "9071f0568474", "7fceb8fffc02", "d5bf715a0c74")
 	p.Kernel(placedCasesKernel20, "9071f0568474", "293f2a434160/map")
 	p.Kernel(placedCasesKernel21, "9071f0568474", "77156dcba951/map")
+	p.Kernel(setCasesKernel3, "9071f0568474", "af7ef60c4539")
+	p.Kernel(setCasesKernel4, "9071f0568474", "4426bad322e1")
+	p.Kernel(setCasesKernel5, "9071f0568474", "560edacc6c46")
 	p.Kernel(combineCasesKernel, "9071f0568474", "a64307e0cc13/map")
 	p.Kernel(combineCasesKernel2, "9071f0568474", "68d6329ef567/map")
 	p.Kernel(combineCasesKernel3, "9071f0568474", "481660590bfe/map")
@@ -1486,7 +1577,7 @@ func ranksKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:1490
+//line property_rdd.go:1581
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -1920,7 +2011,7 @@ func heavyKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:89
 	mapFunc := func(k string, v int64) string { return line(digest(k), v) }
-//line property_rdd.go:1924
+//line property_rdd.go:2015
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -1951,7 +2042,7 @@ func heavyKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:96
 	mapFunc := func(k string, v []int64) string { return line(digest(k), v) }
-//line property_rdd.go:1955
+//line property_rdd.go:2046
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2049,7 +2140,7 @@ func heavyKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2053
+//line property_rdd.go:2144
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2103,7 +2194,7 @@ func heavyJoinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:135
 	joinFunc := func(v, w string) string { return digest(v) + digest(w) }
-//line property_rdd.go:2107
+//line property_rdd.go:2198
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2162,7 +2253,7 @@ func heavyJoinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2166
+//line property_rdd.go:2257
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3577,6 +3668,141 @@ func placedCasesKernel19(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
+// drawCasesKernel is Map (pipelines_sample.go:33).
+func drawCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := double(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// drawCasesKernel2 is Map (pipelines_sample.go:72).
+func drawCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := double(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// finiteKernel is Map (pipelines_sample.go:93).
+func finiteKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	for i, x := range in.Rows {
+		in.Row = i
+		x2 := finiteMap(x)
+		if !out.Push(x2) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// numberCasesKernel is Filter (pipelines_sample.go:144).
+func numberCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		if !even(row) {
+			continue
+		}
+		if !out.Push(row) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// indexCasesKernel is Map (pipelines_sample.go:284).
+func indexCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := double(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// indexCasesKernel2 is FlatMap (pipelines_sample.go:292).
+func indexCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		for x := range upTo(row) {
+			if !out.Push(x) && !out.Flush() {
+				return
+			}
+		}
+	}
+}
+
+// indexCasesKernel3 is Map (pipelines_sample.go:296).
+func indexCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[int64, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := line[int64, int64](row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// indexCasesKernel4 is Map (pipelines_sample.go:304).
+func indexCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[int64, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := line[int64, int64](row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// setCasesKernel is Map (pipelines_sample.go:323).
+func setCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := line[string, int64](row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// setCasesKernel2 is Filter (pipelines_sample.go:346).
+func setCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		if !even(row) {
+			continue
+		}
+		if !out.Push(row) && !out.Flush() {
+			return
+		}
+	}
+}
+
 // keyedKernel is MapToPair (pipelines_source.go:21).
 func keyedKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
@@ -3861,7 +4087,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 		_, err := tryLine(k, v)
 		return repeat(k, v), err
 	}
-//line property_rdd.go:3865
+//line property_rdd.go:4091
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4043,6 +4269,49 @@ func placedCasesKernel21(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
+// setCasesKernel3 is MapToPair (pipelines_source.go:21), MapValues (pipelines_sample.go:323).
+func setCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		v2 := double(v)
+		if !out.Push(rdd.Pair[string, int64]{
+			Key:   k,
+			Value: v2,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// setCasesKernel4 is MapToPair (pipelines_source.go:21), Keys (pipelines_sample.go:333).
+func setCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, _ := KV.Pair(row)
+		if !out.Push(k) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// setCasesKernel5 is MapToPair (pipelines_source.go:21), Keys (pipelines_sample.go:340).
+func setCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, _ := KV.Pair(row)
+		if !out.Push(k) && !out.Flush() {
+			return
+		}
+	}
+}
+
 // combineCasesKernel is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_wide.go:72, map side).
 func combineCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
@@ -4165,7 +4434,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:255
 	tryMapFunc := func(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
-//line property_rdd.go:4169
+//line property_rdd.go:4438
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4230,7 +4499,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	tryFlatMapFunc := func(e Env, _ string, v int64) (iter.Seq[int64], error) {
 		return e.below(v - 1), e.check(v)
 	}
-//line property_rdd.go:4234
+//line property_rdd.go:4503
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4629,7 +4898,7 @@ func groupCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	groupByKeyFunc := func(_ int64, lists iter.Seq[[]int64]) string {
 		return fmt.Sprint(slices.SortedFunc(lists, func(a, b []int64) int { return slices.Compare(a, b) }))
 	}
-//line property_rdd.go:4633
+//line property_rdd.go:4902
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4751,7 +5020,7 @@ func joinCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_wide.go:292
 	fullOuterJoinFunc := func(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
-//line property_rdd.go:4755
+//line property_rdd.go:5024
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4908,7 +5177,7 @@ func withCasesKernel3(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:119
 	tryMapFunc := func(e Env, x int64) (string, error) { return e.tagged(x), e.check(x) }
-//line property_rdd.go:4912
+//line property_rdd.go:5181
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -4963,7 +5232,7 @@ func withCasesKernel6(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:128
 	tryFlatMapFunc := func(e Env, x int64) (iter.Seq[int64], error) { return e.below(x + 1), e.check(x) }
-//line property_rdd.go:4967
+//line property_rdd.go:5236
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -4988,7 +5257,7 @@ func withCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:150
 	mapToPairFunc := func(e Env, x int64) (int64, string) { return e.residue(x), e.tagged(x) }
-//line property_rdd.go:4992
+//line property_rdd.go:5261
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -5222,7 +5491,7 @@ func envNotesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 //line pipelines_action.go:146
 func actionCasesKeyBy(r Rec) Place { return Place{r.Name, 1, [2]bool{r.OK}} }
 
-//line property_rdd.go:5226
+//line property_rdd.go:5495
 
 func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5297,7 +5566,7 @@ func ranksFlatMapToPair(_ string, shares []string) iter.Seq2[string, int64] {
 	}
 }
 
-//line property_rdd.go:5301
+//line property_rdd.go:5570
 
 func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5308,7 +5577,7 @@ func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:84
 func ranksMapValues2(v int64) int64 { return 150 + v*85/100 }
 
-//line property_rdd.go:5312
+//line property_rdd.go:5581
 
 func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5319,7 +5588,7 @@ func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:156
 func chainCasesFilter(l string, at int64) bool { return at > 0 && l != "O" }
 
-//line property_rdd.go:5323
+//line property_rdd.go:5592
 
 func chainCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5354,7 +5623,7 @@ func chainCasesMapToPair(v int64, k string) (string, int64) { return k, v }
 //line pipelines_chain.go:197
 func chainCasesSortBy2(l string) string { return l }
 
-//line property_rdd.go:5358
+//line property_rdd.go:5627
 
 func chainCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5370,7 +5639,7 @@ func chainCasesFilter2(w string) bool {
 //line pipelines_heavy.go:88
 func heavyKeyCasesMapToPair(x int64) (string, int64) { return heavyKey(x), x }
 
-//line property_rdd.go:5374
+//line property_rdd.go:5643
 
 func heavyKeyCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5430,7 +5699,7 @@ func heavyJoinCasesCoGroup(_ int64, left, right iter.Seq[string]) iter.Seq[strin
 	}
 }
 
-//line property_rdd.go:5434
+//line property_rdd.go:5703
 
 func nameOpsReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5519,7 +5788,7 @@ func pairCasesTryMapToPair(k string, v int64) (string, string, error) {
 	return l, k, err
 }
 
-//line property_rdd.go:5523
+//line property_rdd.go:5792
 
 func placedCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5533,7 +5802,7 @@ func placedCasesFilter(_ string, v int64) bool { return v%3 != 0 }
 //line pipelines_placed.go:43
 func placedCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
 
-//line property_rdd.go:5537
+//line property_rdd.go:5806
 
 func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5544,7 +5813,7 @@ func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_placed.go:44
 func placedCasesMapValues(r string) string { return r + "!" }
 
-//line property_rdd.go:5548
+//line property_rdd.go:5817
 
 func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5555,7 +5824,7 @@ func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_placed.go:65
 func placedCasesJoin(all []int64, sum int64) string { return fmt.Sprint(all, sum) }
 
-//line property_rdd.go:5559
+//line property_rdd.go:5828
 
 func placedCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5578,13 +5847,18 @@ func placedCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 //line pipelines_placed.go:89
 func placedCasesMapToPair(k string, v int64) (string, int64) { return k[:1] + k[len(k)-1:], v }
 
-//line property_rdd.go:5582
+//line property_rdd.go:5851
 
 func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	for i, s := range slots {
 		*s = addInts(*s, vals[i])
 	}
 }
+
+//line pipelines_sample.go:93
+func finiteMap(x int64) int64 { return x % 1000 }
+
+//line property_rdd.go:5862
 
 func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5595,7 +5869,7 @@ func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_source.go:111
 func sourceCasesMap(path, text string) string { return filepath.Base(path) + ": " + text }
 
-//line property_rdd.go:5599
+//line property_rdd.go:5873
 
 func combineCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5615,7 +5889,7 @@ func combineCasesMapToPair(w string) (string, int64) { return w, 1 }
 //line pipelines_wide.go:87
 func combineCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:5619
+//line property_rdd.go:5893
 
 func combineCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {

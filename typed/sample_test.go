@@ -1,0 +1,85 @@
+package typed_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gordd-project/gordd/typed"
+)
+
+// TestWhatCannotBeDrawn says what is wrong, and where, at the first action.
+func TestWhatCannotBeDrawn(t *testing.T) {
+	s := session()
+	r := s.Range(10)
+	pairs := r.KeyBy(func(x int64) int64 { return x })
+	for name, c := range map[string]struct {
+		err  error
+		want string
+	}{
+		"fraction":    {r.Sample(1.5).Err(), "Sample (sample_test.go:23): fraction 1.5"},
+		"nan":         {pairs.Sample(math.NaN()).Err(), "Sample (sample_test.go:24): fraction NaN"},
+		"by key":      {pairs.SampleByKey(map[int64]float64{3: -1}).Err(), "SampleByKey (sample_test.go:25): fraction -1"},
+		"weights":     {r.RandomSplit([]float64{1, -2})[0].Err(), "RandomSplit (sample_test.go:26): weights [1 -2]"},
+		"all zero":    {r.RandomSplit([]float64{0, 0})[1].Err(), "weights [0 0]"},
+		"replacement": {r.Sample(3, typed.WithReplacement()).Err(), ""},
+	} {
+		if c.want == "" && c.err != nil || c.want != "" && (c.err == nil || !strings.Contains(c.err.Error(), c.want)) {
+			t.Errorf("%s: %v, want %q", name, c.err, c.want)
+		}
+	}
+}
+
+func TestWhatHasNoStatistics(t *testing.T) {
+	ctx, s := context.Background(), session()
+	none := s.Range(0)
+	if _, err := typed.Mean(ctx, none); !errors.Is(err, typed.ErrEmpty) || !strings.HasPrefix(err.Error(), "Mean (sample_test.go:") {
+		t.Error(err)
+	}
+	if _, err := typed.Max(ctx, none); !errors.Is(err, typed.ErrEmpty) || !strings.HasPrefix(err.Error(), "Max (") {
+		t.Error(err)
+	}
+	if _, _, err := typed.Histogram(ctx, none, 3); !errors.Is(err, typed.ErrEmpty) {
+		t.Error(err)
+	}
+	if sum, err := typed.Sum(ctx, none); sum != 0 || err != nil {
+		t.Error(sum, err)
+	}
+	if _, _, err := typed.Histogram(ctx, s.Parallelize([]float64{1, math.Inf(1)}, 2), 3); err == nil || !strings.Contains(err.Error(), "HistogramIn") {
+		t.Error(err)
+	}
+	if _, err := typed.HistogramIn(ctx, none, []float64{1, 1}); err == nil || !strings.Contains(err.Error(), "each greater") {
+		t.Error(err)
+	}
+	if _, _, err := typed.Histogram(ctx, none, 0); err == nil || !strings.Contains(err.Error(), "0 buckets") {
+		t.Error(err)
+	}
+}
+
+// TestTakeSampleIsFair draws one row of ten many times: each is as likely as any
+// other, wherever it lies (within five standard errors).
+func TestTakeSampleIsFair(t *testing.T) {
+	ctx, s := context.Background(), session()
+	r, counts := s.Range(10, typed.Partitions(3)), make([]float64, 10)
+	const n = 600
+	for i := range n {
+		rows, err := r.TakeSample(ctx, 2, typed.Seed(uint64(i)))
+		if err != nil || len(rows) != 2 || rows[0] == rows[1] {
+			t.Fatal(rows, err)
+		}
+		counts[rows[0]]++ // the first of two says that their order is fair too
+	}
+	for row, c := range counts {
+		if math.Abs(c-n/10) > 5*math.Sqrt(n*0.1*0.9) {
+			t.Errorf("row %d was drawn %v times of %d", row, c, n)
+		}
+	}
+	a, err := r.TakeSample(ctx, 5, typed.Seed(1))
+	b, err2 := r.TakeSample(ctx, 5, typed.Seed(1))
+	if !slices.Equal(a, b) || err != nil || err2 != nil {
+		t.Error(a, b, err, err2)
+	}
+}
