@@ -128,6 +128,14 @@ func (b *builder) pipe(n *Node) (plan.Pipe, error) {
 		return plan.Pipe{Source: src}, nil
 	case narrowNode:
 		return b.then(b.pipes[n.parents[0]], ref), nil
+	case cachedNode:
+		pipe := b.pipes[n.parents[0]]
+		if n.spent.Load() {
+			return pipe, nil
+		}
+		return plan.Pipe{Source: plan.Source{
+			Op: ref, Wide: []plan.Input{{Pipe: &pipe}}, Cached: &plan.Cached{Key: n.cacheKey(), Level: n.level},
+		}}, nil
 	}
 	return b.widePipe(n, ref)
 }
@@ -203,6 +211,9 @@ func (b *builder) widePipe(n *Node, ref plan.Op) (plan.Pipe, error) {
 // them twice. A stage runs the pipe and keeps its rows where they are.
 func (b *builder) kept(n *Node, ref plan.Op, rows plan.Pipe) plan.Pipe {
 	wide := false
+	if rows.Source.Cached != nil {
+		return rows
+	}
 	eachPipe(&rows, func(p *plan.Pipe) { wide = wide || p.Source.Wide != nil })
 	if !wide {
 		return rows
@@ -318,6 +329,9 @@ func pipeNames(p *plan.Pipe) []string {
 			names = append(names, commonOps(p.Source.Union)...)
 		}
 		return names
+	}
+	if p.Source.Cached != nil && len(p.Source.Wide) > 0 {
+		names = pipeNames(p.Source.Wide[0].Pipe)
 	}
 	names = append(names, p.Source.Op.Name)
 	for _, op := range p.Ops {

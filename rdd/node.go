@@ -69,6 +69,7 @@ const (
 	narrowNode
 	unionNode
 	wideNode
+	cachedNode
 )
 
 // Node is an RDD without its type: an operator and the nodes it reads. A node
@@ -86,6 +87,8 @@ type Node struct {
 	err     error
 
 	source plan.Source // of source nodes
+	level  plan.StorageLevel
+	spent  atomic.Bool // of a cached node: it is not to be kept any more
 	wide   Wide        // of wide nodes
 	wants  *placement  // how a wide node wants its parents placed
 	// placed is how the rows are known to be placed, nil when they are not;
@@ -237,6 +240,27 @@ func (n *Node) Union(c Call, others ...*Node) *Node {
 	return n.graph.node(unionNode, &Op{Name: "Union"}, c, append([]*Node{n}, others...)...)
 }
 
+// Cached makes a node of the same rows that keeps them once they were computed.
+//
+//go:noinline
+func (n *Node) Cached(op *Op, c Call, level plan.StorageLevel) *Node {
+	n = n.known()
+	m := n.graph.node(cachedNode, op, c, n)
+	m.placed, m.level = n.placed, level
+	if release := n.graph.o.Release; release != nil {
+		runtime.AddCleanup(m, release, m.cacheKey())
+	}
+	return m
+}
+
+// Uncache lets go of the rows that a cached node keeps, and keeps none any more.
+func (n *Node) Uncache() {
+	n = n.known()
+	if release := n.graph.o.Release; n.kind == cachedNode && !n.spent.Swap(true) && release != nil {
+		release(n.cacheKey())
+	}
+}
+
 // Wide makes a node that reads its parents through a shuffle, where they are
 // not already placed as it needs them.
 func (n *Node) Wide(op *Op, c Call, w Wide, others ...*Node) *Node {
@@ -306,6 +330,7 @@ func (n *Node) stageKeys() []plan.StageKey {
 	return keys
 }
 
+func (n *Node) cacheKey() plan.StageKey  { return plan.StageKey(fmt.Sprintf("c%d", n.id)) }
 func (n *Node) rowsKey() plan.StageKey   { return plan.StageKey(fmt.Sprintf("s%d.rows", n.id)) }
 func (n *Node) sampleKey() plan.StageKey { return plan.StageKey(fmt.Sprintf("s%d.sample", n.id)) }
 func (n *Node) boundsKey() plan.StageKey { return plan.StageKey(fmt.Sprintf("s%d.bounds", n.id)) }

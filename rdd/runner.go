@@ -41,6 +41,7 @@ type Runner struct {
 
 	envs    envs
 	outputs outputs
+	blocks  *blocks
 
 	mu    sync.Mutex
 	cover map[coverKey][]segment
@@ -48,12 +49,15 @@ type Runner struct {
 
 // NewRunner makes a runner.
 func NewRunner(o RunnerOptions) *Runner {
-	return &Runner{o: o, cover: map[coverKey][]segment{}}
+	return &Runner{o: o, blocks: newBlocks(o.Memory), cover: map[coverKey][]segment{}}
 }
 
-// Forget says that no RDD needs a shuffle any more. A task that still reads it
-// does not mind.
-func (r *Runner) Forget(shuffle plan.StageKey) { r.outputs.drop(shuffle) }
+// Forget says that no RDD needs a shuffle any more, or the rows of a cached RDD. A
+// task that still reads them does not mind.
+func (r *Runner) Forget(key plan.StageKey) {
+	r.outputs.drop(key)
+	r.blocks.drop(key)
+}
 
 // Run runs one attempt of a stage. It never panics for the sake of user code:
 // what that does wrong comes back as a failure that names its line.
@@ -220,6 +224,11 @@ func (t *Task) source(src *plan.Source, partition, at int) (Run, error) {
 	sp, err := part[*SourcePart](op.bound(env), src.Op)
 	if err != nil {
 		return nil, err
+	}
+	if src.Cached != nil {
+		if rows := t.runner.blocks.read(blockKey{src.Cached.Key, partition}); rows != nil {
+			return rows, nil
+		}
 	}
 	in := &Input{spec: src, partition: partition}
 	if src.Files != nil {

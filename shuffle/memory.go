@@ -14,7 +14,14 @@ type Memory struct {
 	used     int64
 	peak     int64
 	accounts int64
+
+	cached  int64 // of used
+	reclaim func(bytes int64)
 }
+
+// maxCached is the part of the budget that may be cached: tasks that find it full
+// wait for nothing, since what is cached is let go of for them.
+const maxCached = 0.75
 
 // NewMemory returns a budget of limit bytes.
 func NewMemory(limit int64) *Memory { return &Memory{limit: limit} }
@@ -34,6 +41,44 @@ func (m *Memory) Peak() int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.peak
+}
+
+// Reclaim gives the function that lets go of what is cached, as many bytes as it is
+// told, for the sake of accounts. It calls Uncache. It must be given before the
+// Memory is used.
+func (m *Memory) Reclaim(f func(bytes int64)) { m.reclaim = f }
+
+// Cache takes n bytes for what may be let go of, or reports false and takes none:
+// there is no room for them beside what accounts hold.
+func (m *Memory) Cache(n int64) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.used+n > m.limit || float64(m.cached+n) > maxCached*float64(m.limit) {
+		return false
+	}
+	m.cached += n
+	m.used += n
+	m.peak = max(m.peak, m.used)
+	return true
+}
+
+// Uncache gives back n bytes that Cache took.
+func (m *Memory) Uncache(n int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.cached -= n
+	m.used -= n
+}
+
+// lock locks m when what is cached has been let go of, where that is needed for n
+// more bytes.
+func (m *Memory) lock(n int64) {
+	m.mu.Lock()
+	if short := min(m.used+n-m.limit, m.cached); short > 0 && m.reclaim != nil {
+		m.mu.Unlock()
+		m.reclaim(short)
+		m.mu.Lock()
+	}
 }
 
 // Open returns a new account. The name is for messages.
@@ -61,7 +106,7 @@ func (a *Account) Grow(n int64) bool {
 		return true
 	}
 	m := a.m
-	m.mu.Lock()
+	m.lock(n)
 	defer m.mu.Unlock()
 	share := m.limit / max(1, m.accounts)
 	after := a.used + n
@@ -77,7 +122,7 @@ func (a *Account) Force(n int64) {
 	if a == nil {
 		return
 	}
-	a.m.mu.Lock()
+	a.m.lock(n)
 	defer a.m.mu.Unlock()
 	a.add(n)
 }

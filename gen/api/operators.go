@@ -71,6 +71,8 @@ var operators = []Operator{
 	{Recv: "RDD", Name: "KeyBy", Family: Narrow, Ctor: "KeyByOp", Step: byKey},
 	{Recv: "RDD", Name: "MapPartitions", Family: Across, Ctor: "MapPartitionsOp"},
 	{Recv: "RDD", Name: "MapPartitionsWithIndex", Family: Across, Ctor: "MapPartitionsWithIndexOp"},
+	{Recv: "RDD", Name: "Cache", Family: Across, Ctor: "CacheOp", Types: "T"},
+	{Recv: "RDD", Name: "Persist", Family: Across, Ctor: "CacheOp", Types: "T", As: "Persist"},
 	{Recv: "RDD", Name: "Sample", Family: Across, Ctor: "SampleOp", Types: "T"},
 	{Recv: "RDD", Name: "RandomSplit", Family: Across, Ctor: "SampleOp", Types: "T", As: "RandomSplit"},
 	{Name: "Glom", Family: Across, Ctor: "GlomOp", Types: "T"},
@@ -92,6 +94,8 @@ var operators = []Operator{
 	{Recv: "PairRDD", Name: "Values", Family: Narrow, Ctor: "ValuesOp", Types: "K,V", Step: model.Step{Gives: model.GivesOnlyValue}},
 	{Recv: "PairRDD", Name: "MapPartitions", Family: Across, Ctor: "PairMapPartitionsOp"},
 	{Recv: "PairRDD", Name: "MapPartitionsWithIndex", Family: Across, Ctor: "PairMapPartitionsWithIndexOp"},
+	{Recv: "PairRDD", Name: "Cache", Family: Across, Ctor: "CacheOp", Types: "Pair"},
+	{Recv: "PairRDD", Name: "Persist", Family: Across, Ctor: "CacheOp", Types: "Pair", As: "Persist"},
 	{Recv: "PairRDD", Name: "Sample", Family: Across, Ctor: "SampleOp", Types: "Pair"},
 	{Recv: "PairRDD", Name: "SampleByKey", Family: Across, Ctor: "SampleByKeyOp", Types: "K,V"},
 

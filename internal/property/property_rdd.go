@@ -19,6 +19,9 @@ import (
 //go:embed pipelines_action.go
 var pipelinesActionSource string
 
+//go:embed pipelines_cache.go
+var pipelinesCacheSource string
+
 //go:embed pipelines_chain.go
 var pipelinesChainSource string
 
@@ -53,6 +56,10 @@ func init() {
 	p.Source("pipelines_action.go", pipelinesActionSource,
 		"37e28a5a46f11ea01918026631da79c8b9e57bafc6535fab6b60c8c5e0bd04c9",
 		"9efad034e6f72543a1e0ac165ca137bae55404fe4e141fb3433967fd46eed401",
+	)
+	p.Source("pipelines_cache.go", pipelinesCacheSource,
+		"a978e66c1d60e46c3e675241d8013b330f5d663380a6a3b1e05efbf44f90aa3f",
+		"7e7d15ea920404e2a02a247449c9c8977c4f168216a247761ea97379518c4735",
 	)
 	p.Source("pipelines_chain.go", pipelinesChainSource,
 		"0a763e9c9f94cf47c802681998d759c4ccad1b57055900f887e3a604ac72892e",
@@ -140,6 +147,41 @@ func init() {
 	p.Op("16cdcbd95a5b", "pipelines_action.go", 341, 4188, rdd.PairForEachOp(effectCasesForEach2))
 	p.Op("c3f6707a3300", "pipelines_action.go", 346, 4270, rdd.MapToPairOp(noteOf))
 	p.Op("3624ed886f2c", "pipelines_action.go", 346, 4275, rdd.PairForEachPartitionOp(effectCasesForEachPartition2))
+	p.Op("7dc15a74201b", "pipelines_cache.go", 13, 51, rdd.CollectOp[Rec]())
+	p.Op("ee126954256e", "pipelines_cache.go", 13, 51, rdd.CollectOp[int64]())
+	p.Op("6f2ee677278f", "pipelines_cache.go", 13, 51, rdd.CollectOp[string]())
+	p.Op("294a3b349dc8", "pipelines_cache.go", 17, 76, rdd.CollectOp[Rec]())
+	p.Op("3fbdf1b4efef", "pipelines_cache.go", 17, 76, rdd.CollectOp[int64]())
+	p.Op("c8d4b179d3e5", "pipelines_cache.go", 17, 76, rdd.CollectOp[string]())
+	p.Op("f910d93756f5", "pipelines_cache.go", 27, 174, rdd.CacheOp[Rec]())
+	p.Op("7b0552ca651f", "pipelines_cache.go", 30, 237, rdd.MapOp(clipped))
+	p.Op("c32b3a7f87a8", "pipelines_cache.go", 30, 242, rdd.CacheOp[string]())
+	p.Op("4f4ffb4bd6b9", "pipelines_cache.go", 30, 246, rdd.FilterOp(cacheCasesFilter))
+	p.Op("4b799769c125", "pipelines_cache.go", 31, 266, rdd.MapOp(cacheCasesMap))
+	p.Op("0b0c772a6fdf", "pipelines_cache.go", 31, 282, rdd.CacheOp[string]())
+	p.Op("14fee634d718", "pipelines_cache.go", 32, 293, rdd.MapOp(cacheCasesMap2))
+	p.Op("0ced5bcd55b9", "pipelines_cache.go", 37, 400, rdd.DistinctOp[int64]())
+	p.Op("b09a1db67b65", "pipelines_cache.go", 37, 409, rdd.CacheOp[int64]().Named("Persist"))
+	p.Op("e07c6065a3ce", "pipelines_cache.go", 37, 416, rdd.FilterOp(even))
+	p.Op("632ad80a7ae2", "pipelines_cache.go", 40, 505, rdd.FlatMapOp(upTo))
+	p.Op("c91b550a39f9", "pipelines_cache.go", 40, 510, rdd.CacheOp[int64]())
+	p.Op("289986027b43", "pipelines_cache.go", 41, 521, rdd.CollectOp[int64]().Named("Take"))
+	p.Op("29510037dd8e", "pipelines_cache.go", 44, 545, rdd.CountOp[int64]())
+	p.Op("66f1b6ec501b", "pipelines_cache.go", 47, 565, rdd.CollectOp[int64]().Named("Take"))
+	p.Op("e2333ddb7334", "pipelines_cache.go", 50, 649, rdd.MapOp(double))
+	p.Op("ad37034f2ed2", "pipelines_cache.go", 50, 654, rdd.CacheOp[int64]())
+	p.Op("8b19add0d258", "pipelines_cache.go", 51, 665, rdd.CountOp[int64]())
+	p.Op("593770305931", "pipelines_cache.go", 61, 785, rdd.PartitionByOp[string, int64]())
+	p.Op("9ae3e9aa229b", "pipelines_cache.go", 61, 795, rdd.CacheOp[rdd.Pair[string, int64]]())
+	p.Op("aad0af010d39", "pipelines_cache.go", 62, 803, rdd.ReduceByKeyOp[string](addInts, cacheCasesReduceByKeyBatch))
+	p.Op("c42abf5c0f53", "pipelines_cache.go", 62, 815, rdd.CacheOp[rdd.Pair[string, int64]]())
+	p.Op("fdc3fce78401", "pipelines_cache.go", 63, 826, rdd.JoinOp[string](addInts))
+	p.Op("38dbfe4a6c17", "pipelines_cache.go", 63, 840, rdd.PairMapOp(line[string, int64]))
+	p.Op("20ff87d77358", "pipelines_cache.go", 72, 963, rdd.SortByKeyOp[string, int64]())
+	p.Op("e3e9668e5b09", "pipelines_cache.go", 72, 972, rdd.CacheOp[rdd.Pair[string, int64]]().Named("Persist"))
+	p.Op("a88023b74ab8", "pipelines_cache.go", 74, 1010, rdd.PairMapOp(line[string, int64]))
+	p.Op("742734c39a50", "pipelines_cache.go", 79, 1100, rdd.CacheOp[rdd.Pair[string, int64]]())
+	p.Op("0717774b4a0c", "pipelines_cache.go", 81, 1117, rdd.ValuesOp[string, int64]())
 	p.Op("f0b6924db363", "pipelines_chain.go", 19, 61, rdd.MapOp(stepsMap))
 	p.Op("b03547e9efa9", "pipelines_chain.go", 23, 98, rdd.FilterOp(stepsFilter))
 	p.Op("5ebab6403cb2", "pipelines_chain.go", 25, 123, rdd.FlatMapOp(upTo))
@@ -1002,6 +1044,14 @@ func init() {
 	p.Kernel(actionCasesKernel6, "da0b2cfd6b59")
 	p.Kernel(effectCasesKernel, "a8bee2076750")
 	p.Kernel(effectCasesKernel2, "c3f6707a3300")
+	p.Kernel(cacheCasesKernel, "7b0552ca651f")
+	p.Kernel(cacheCasesKernel2, "4f4ffb4bd6b9", "4b799769c125")
+	p.Kernel(cacheCasesKernel3, "14fee634d718")
+	p.Kernel(cacheCasesKernel4, "e07c6065a3ce", "0ced5bcd55b9/map")
+	p.Kernel(cacheCasesKernel5, "632ad80a7ae2")
+	p.Kernel(cacheCasesKernel6, "e2333ddb7334")
+	p.Kernel(cacheCasesKernel7, "fdc3fce78401", "38dbfe4a6c17")
+	p.Kernel(cacheCasesKernel8, "a88023b74ab8")
 	p.Kernel(stepsKernel, "f0b6924db363")
 	p.Kernel(stepsKernel2, "b03547e9efa9")
 	p.Kernel(stepsKernel3, "5ebab6403cb2")
@@ -1398,6 +1448,117 @@ func effectCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
+// cacheCasesKernel is Map (pipelines_cache.go:30).
+func cacheCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[string])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := clipped(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// cacheCasesKernel2 is Filter (pipelines_cache.go:30), Map (pipelines_cache.go:31).
+func cacheCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[string])
+	out := outAny.(*rdd.Rows[string])
+	for i, w := range in.Rows {
+		in.Row = i
+		if !cacheCasesFilter(w) {
+			continue
+		}
+		x := cacheCasesMap(w)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// cacheCasesKernel3 is Map (pipelines_cache.go:32).
+func cacheCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[string])
+	out := outAny.(*rdd.Rows[string])
+	for i, w := range in.Rows {
+		in.Row = i
+		x := cacheCasesMap2(w)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// cacheCasesKernel4 is Filter (pipelines_cache.go:37), Distinct (pipelines_cache.go:37, map side).
+func cacheCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Combiner[int64, struct{}, struct{}])
+	for i, row := range in.Rows {
+		in.Row = i
+		if !even(row) {
+			continue
+		}
+		if !out.Push(row, struct{}{}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// cacheCasesKernel5 is FlatMap (pipelines_cache.go:40).
+func cacheCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		for x := range upTo(row) {
+			if !out.Push(x) && !out.Flush() {
+				return
+			}
+		}
+	}
+}
+
+// cacheCasesKernel6 is Map (pipelines_cache.go:50).
+func cacheCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := double(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// cacheCasesKernel7 is Join (pipelines_cache.go:63, behind the shuffle), Map (pipelines_cache.go:63).
+func cacheCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := addInts(row.Left, row.Right)
+		x := line[string, int64](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// cacheCasesKernel8 is Map (pipelines_cache.go:74).
+func cacheCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := line[string, int64](row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
 // stepsKernel is Map (pipelines_chain.go:19).
 func stepsKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
@@ -1577,7 +1738,7 @@ func ranksKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:1581
+//line property_rdd.go:1742
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2011,7 +2172,7 @@ func heavyKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:89
 	mapFunc := func(k string, v int64) string { return line(digest(k), v) }
-//line property_rdd.go:2015
+//line property_rdd.go:2176
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2042,7 +2203,7 @@ func heavyKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:96
 	mapFunc := func(k string, v []int64) string { return line(digest(k), v) }
-//line property_rdd.go:2046
+//line property_rdd.go:2207
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2140,7 +2301,7 @@ func heavyKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2144
+//line property_rdd.go:2305
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2194,7 +2355,7 @@ func heavyJoinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:135
 	joinFunc := func(v, w string) string { return digest(v) + digest(w) }
-//line property_rdd.go:2198
+//line property_rdd.go:2359
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2253,7 +2414,7 @@ func heavyJoinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2257
+//line property_rdd.go:2418
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4087,7 +4248,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 		_, err := tryLine(k, v)
 		return repeat(k, v), err
 	}
-//line property_rdd.go:4091
+//line property_rdd.go:4252
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4434,7 +4595,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:255
 	tryMapFunc := func(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
-//line property_rdd.go:4438
+//line property_rdd.go:4599
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4499,7 +4660,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	tryFlatMapFunc := func(e Env, _ string, v int64) (iter.Seq[int64], error) {
 		return e.below(v - 1), e.check(v)
 	}
-//line property_rdd.go:4503
+//line property_rdd.go:4664
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4898,7 +5059,7 @@ func groupCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	groupByKeyFunc := func(_ int64, lists iter.Seq[[]int64]) string {
 		return fmt.Sprint(slices.SortedFunc(lists, func(a, b []int64) int { return slices.Compare(a, b) }))
 	}
-//line property_rdd.go:4902
+//line property_rdd.go:5063
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5020,7 +5181,7 @@ func joinCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_wide.go:292
 	fullOuterJoinFunc := func(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
-//line property_rdd.go:5024
+//line property_rdd.go:5185
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5177,7 +5338,7 @@ func withCasesKernel3(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:119
 	tryMapFunc := func(e Env, x int64) (string, error) { return e.tagged(x), e.check(x) }
-//line property_rdd.go:5181
+//line property_rdd.go:5342
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -5232,7 +5393,7 @@ func withCasesKernel6(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:128
 	tryFlatMapFunc := func(e Env, x int64) (iter.Seq[int64], error) { return e.below(x + 1), e.check(x) }
-//line property_rdd.go:5236
+//line property_rdd.go:5397
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -5257,7 +5418,7 @@ func withCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:150
 	mapToPairFunc := func(e Env, x int64) (int64, string) { return e.residue(x), e.tagged(x) }
-//line property_rdd.go:5261
+//line property_rdd.go:5422
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -5491,7 +5652,7 @@ func envNotesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 //line pipelines_action.go:146
 func actionCasesKeyBy(r Rec) Place { return Place{r.Name, 1, [2]bool{r.OK}} }
 
-//line property_rdd.go:5495
+//line property_rdd.go:5656
 
 func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5531,6 +5692,23 @@ func effectCasesForEachPartition2(t *typed.Task, rows iter.Seq2[string, int64]) 
 	return nil
 }
 
+//line pipelines_cache.go:30
+func cacheCasesFilter(w string) bool { return w != "" }
+
+//line pipelines_cache.go:31
+func cacheCasesMap(w string) string { return w + "." }
+
+//line pipelines_cache.go:32
+func cacheCasesMap2(w string) string { return w + "!" }
+
+//line property_rdd.go:5705
+
+func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
 //line pipelines_chain.go:19
 func stepsMap(x int64) int64 { return x*2 + 1 }
 
@@ -5566,7 +5744,7 @@ func ranksFlatMapToPair(_ string, shares []string) iter.Seq2[string, int64] {
 	}
 }
 
-//line property_rdd.go:5570
+//line property_rdd.go:5748
 
 func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5577,7 +5755,7 @@ func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:84
 func ranksMapValues2(v int64) int64 { return 150 + v*85/100 }
 
-//line property_rdd.go:5581
+//line property_rdd.go:5759
 
 func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5588,7 +5766,7 @@ func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:156
 func chainCasesFilter(l string, at int64) bool { return at > 0 && l != "O" }
 
-//line property_rdd.go:5592
+//line property_rdd.go:5770
 
 func chainCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5623,7 +5801,7 @@ func chainCasesMapToPair(v int64, k string) (string, int64) { return k, v }
 //line pipelines_chain.go:197
 func chainCasesSortBy2(l string) string { return l }
 
-//line property_rdd.go:5627
+//line property_rdd.go:5805
 
 func chainCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5639,7 +5817,7 @@ func chainCasesFilter2(w string) bool {
 //line pipelines_heavy.go:88
 func heavyKeyCasesMapToPair(x int64) (string, int64) { return heavyKey(x), x }
 
-//line property_rdd.go:5643
+//line property_rdd.go:5821
 
 func heavyKeyCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5699,7 +5877,7 @@ func heavyJoinCasesCoGroup(_ int64, left, right iter.Seq[string]) iter.Seq[strin
 	}
 }
 
-//line property_rdd.go:5703
+//line property_rdd.go:5881
 
 func nameOpsReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5788,7 +5966,7 @@ func pairCasesTryMapToPair(k string, v int64) (string, string, error) {
 	return l, k, err
 }
 
-//line property_rdd.go:5792
+//line property_rdd.go:5970
 
 func placedCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5802,7 +5980,7 @@ func placedCasesFilter(_ string, v int64) bool { return v%3 != 0 }
 //line pipelines_placed.go:43
 func placedCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
 
-//line property_rdd.go:5806
+//line property_rdd.go:5984
 
 func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5813,7 +5991,7 @@ func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_placed.go:44
 func placedCasesMapValues(r string) string { return r + "!" }
 
-//line property_rdd.go:5817
+//line property_rdd.go:5995
 
 func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5824,7 +6002,7 @@ func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_placed.go:65
 func placedCasesJoin(all []int64, sum int64) string { return fmt.Sprint(all, sum) }
 
-//line property_rdd.go:5828
+//line property_rdd.go:6006
 
 func placedCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5847,7 +6025,7 @@ func placedCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 //line pipelines_placed.go:89
 func placedCasesMapToPair(k string, v int64) (string, int64) { return k[:1] + k[len(k)-1:], v }
 
-//line property_rdd.go:5851
+//line property_rdd.go:6029
 
 func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5858,7 +6036,7 @@ func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 //line pipelines_sample.go:93
 func finiteMap(x int64) int64 { return x % 1000 }
 
-//line property_rdd.go:5862
+//line property_rdd.go:6040
 
 func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5869,7 +6047,7 @@ func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_source.go:111
 func sourceCasesMap(path, text string) string { return filepath.Base(path) + ": " + text }
 
-//line property_rdd.go:5873
+//line property_rdd.go:6051
 
 func combineCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5889,7 +6067,7 @@ func combineCasesMapToPair(w string) (string, int64) { return w, 1 }
 //line pipelines_wide.go:87
 func combineCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:5893
+//line property_rdd.go:6071
 
 func combineCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {

@@ -218,6 +218,9 @@ type Source struct {
 	Range *Range
 	Wide  []Input // shuffles, or pipes that are already placed as one would be
 	Union []Pipe  // the partitions of each pipe, one after another
+	// Cached says that executors keep the rows of the one pipe in Wide, and take
+	// them from there as long as they have them.
+	Cached *Cached
 	// Descending turns the order of a sort's read side around.
 	Descending bool
 }
@@ -231,6 +234,26 @@ type Input struct {
 	Own  bool
 	Pipe *Pipe
 }
+
+// Cached names an RDD whose rows are kept, partition by partition.
+type Cached struct {
+	Key   StageKey
+	Level StorageLevel
+}
+
+// StorageLevel says how the rows of an RDD are kept.
+type StorageLevel uint8
+
+// The levels.
+const (
+	MemoryOnly    StorageLevel = iota // as values
+	MemoryOnlySer                     // encoded: smaller, and slower to read
+)
+
+var storageLevels = [...]string{"memory", "memory, encoded"}
+
+// String returns the level's name.
+func (l StorageLevel) String() string { return named(storageLevels[:], int(l)) }
 
 // Files is input from storage.
 type Files struct {

@@ -1,0 +1,58 @@
+package typed
+
+import (
+	"fmt"
+
+	"github.com/gordd-project/gordd/rdd"
+	"github.com/gordd-project/gordd/rdd/plan"
+)
+
+// StorageLevel says how Persist keeps rows.
+type StorageLevel = plan.StorageLevel
+
+// The storage levels.
+const (
+	// MemoryOnly keeps rows as values: the fastest to read.
+	MemoryOnly = plan.MemoryOnly
+	// MemoryOnlySer keeps rows encoded: less memory, and time to decode them.
+	MemoryOnlySer = plan.MemoryOnlySer
+)
+
+// Cache keeps the rows once they were computed: it is Persist(MemoryOnly).
+func (r RDD[T]) Cache() RDD[T] {
+	return RDD[T]{r.s, newUse(r.s, r.n, typeOf[T]()).cached(rdd.CacheOp[T](), MemoryOnly)}
+}
+
+// Persist gives an RDD of the same rows, which are kept, partition by partition, by
+// the process that computes them, and read from there when they are needed again.
+// They share the memory of tasks: what does not fit, or is pushed out, is computed
+// again. What a Take reads of a partition in part is not kept. The rows go when no
+// RDD needs them any more, or with Unpersist. Functions must not change them.
+func (r RDD[T]) Persist(level StorageLevel) RDD[T] {
+	return RDD[T]{r.s, newUse(r.s, r.n, typeOf[T]()).cached(rdd.CacheOp[T]().Named("Persist"), level)}
+}
+
+// Unpersist lets go of the rows that Cache or Persist, which gave this RDD, keeps.
+// It can be used as before, and is computed each time.
+func (r RDD[T]) Unpersist() { r.n.Uncache() }
+
+// Cache keeps the pairs once they were computed: it is Persist(MemoryOnly).
+func (p PairRDD[K, V]) Cache() PairRDD[K, V] {
+	return PairRDD[K, V]{p.s, newUse(p.s, p.n, typeOf[Pair[K, V]]()).cached(rdd.CacheOp[Pair[K, V]](), MemoryOnly)}
+}
+
+// Persist is RDD.Persist. Pairs stay where they are: joins of what is placed alike
+// need no shuffle.
+func (p PairRDD[K, V]) Persist(level StorageLevel) PairRDD[K, V] {
+	return PairRDD[K, V]{p.s, newUse(p.s, p.n, typeOf[Pair[K, V]]()).cached(rdd.CacheOp[Pair[K, V]]().Named("Persist"), level)}
+}
+
+// Unpersist is RDD.Unpersist.
+func (p PairRDD[K, V]) Unpersist() { p.n.Uncache() }
+
+func (u *use) cached(op *rdd.Op, level StorageLevel) *rdd.Node {
+	if level > MemoryOnlySer && u.c.Err == nil {
+		u.c.Err = fmt.Errorf("%s (%s): there is no storage level %d", op.Name, u.c.Site, level)
+	}
+	return u.n.Cached(op, u.as(op), level)
+}
