@@ -19,8 +19,8 @@ func init() {
 	var _ [rdd.Generated - 1]struct{} = [0]struct{}{}
 	p := rdd.Register()
 	p.Source("main.go", mainSource,
-		"6a1c1613bc31cc48e3389ea853919cb1775534e41ab959f825a01055e7af6cb8",
-		"a364d84c62897dc5560316d4ce2bcc203f0bb55fabb4346f39e829ad5a237103",
+		"56bbb7875b26d1ac57eb42880cd90711c4f544fd54e92870cb7380c5fcc4df73",
+		"8156713b44af71dc03a3e58dc840b5441823453f533ce84447b50501c2f0e4b6",
 	)
 	p.Op("7895b401cb7c", "main.go", 88, 503, rdd.TextOp())
 	p.Op("50ae5decef19", "main.go", 89, 516, rdd.FlatMapOp(strings.FieldsSeq))
@@ -30,17 +30,17 @@ func init() {
 	p.Op("eccad45bce88", "main.go", 97, 590, rdd.FlatMapOp(rdd.Fields))
 	p.Op("71db7f66bd9e", "main.go", 98, 597, rdd.MapToPairOp(wordcountSplitMapToPair))
 	p.Op("67e604f881be", "main.go", 99, 617, rdd.ReduceByKeyOp[string](add, wordcountSplitReduceByKeyBatch))
-	p.Op("115e1102e3d5", "main.go", 105, 673, rdd.SaveAsTextFileOp[rdd.Pair[string, int64]]())
-	p.Op("5c258ce26dd5", "main.go", 122, 829, rdd.RangeOp())
-	p.Op("9bb8fc8faf7d", "main.go", 123, 834, rdd.MapOp(sumMap))
-	p.Op("7fbac498f9bf", "main.go", 124, 850, rdd.FilterOp(sumFilter))
-	p.Op("9b0c331a791d", "main.go", 125, 868, rdd.MapOp(sumMap2))
-	p.Op("45293e368c79", "main.go", 126, 886, rdd.ReduceOp(add))
-	p.Op("505f26f48b87", "main.go", 157, 1109, rdd.TextOp())
-	p.Op("b3c8ab919906", "main.go", 158, 1122, rdd.MapPartitionsOp(keptMapPartitions))
-	p.Op("523c8d3bc550", "main.go", 168, 1191, rdd.CollectOp[string]())
-	p.Op("0fd6d10a1478", "main.go", 193, 1387, rdd.RangeOp())
-	p.Op("6f8ba6d43e54", "main.go", 193, 1399, rdd.CountOp[int64]())
+	p.Op("115e1102e3d5", "main.go", 108, 692, rdd.SaveAsTextFileOp[rdd.Pair[string, int64]]())
+	p.Op("5c258ce26dd5", "main.go", 141, 921, rdd.RangeOp())
+	p.Op("9bb8fc8faf7d", "main.go", 142, 926, rdd.MapOp(sumMap))
+	p.Op("7fbac498f9bf", "main.go", 143, 942, rdd.FilterOp(sumFilter))
+	p.Op("9b0c331a791d", "main.go", 144, 960, rdd.MapOp(sumMap2))
+	p.Op("45293e368c79", "main.go", 145, 978, rdd.ReduceOp(add))
+	p.Op("505f26f48b87", "main.go", 176, 1201, rdd.TextOp())
+	p.Op("b3c8ab919906", "main.go", 177, 1214, rdd.MapPartitionsOp(keptMapPartitions))
+	p.Op("523c8d3bc550", "main.go", 187, 1283, rdd.CollectOp[string]())
+	p.Op("0fd6d10a1478", "main.go", 212, 1479, rdd.RangeOp())
+	p.Op("6f8ba6d43e54", "main.go", 212, 1491, rdd.CountOp[int64]())
 	p.Kernel(wordcountKernel, "50ae5decef19", "df32f8273c62", "5f6caa9923e4/map")
 	p.Kernel(wordcountSplitKernel, "eccad45bce88", "71db7f66bd9e", "67e604f881be/map")
 	p.Kernel(sumKernel, "9bb8fc8faf7d", "7fbac498f9bf", "9b0c331a791d", "45293e368c79")
@@ -76,7 +76,7 @@ func wordcountSplitKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// sumKernel is Map (main.go:123), Filter (main.go:124), Map (main.go:125), Reduce (main.go:126).
+// sumKernel is Map (main.go:142), Filter (main.go:143), Map (main.go:144), Reduce (main.go:145).
 func sumKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[int64])
 	out2 := outAny.(*rdd.Acc[int64])
@@ -119,16 +119,16 @@ func wordcountSplitReduceByKeyBatch(slots []*int64, vals []int64) {
 	}
 }
 
-//line main.go:123
+//line main.go:142
 func sumMap(i int64) int64 { return i * 3 }
 
-//line main.go:124
+//line main.go:143
 func sumFilter(i int64) bool { return i&1 == 0 }
 
-//line main.go:125
+//line main.go:144
 func sumMap2(i int64) int64 { return i>>1 + 7 }
 
-//line main.go:158
+//line main.go:177
 func keptMapPartitions(_ *typed.Task, lines iter.Seq[string]) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		n := 0

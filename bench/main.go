@@ -100,6 +100,9 @@ func wordcountSplit(ctx context.Context, s *typed.Session) (result, error) {
 }
 
 func saveWords(ctx context.Context, words typed.PairRDD[string, int64]) (result, error) {
+	if err := emptyOut(); err != nil {
+		return result{}, err
+	}
 	t := time.Now()
 	dir := filepath.Join(*out, "words")
 	if err := words.SaveAsTextFile(ctx, dir); err != nil {
@@ -112,6 +115,22 @@ func saveWords(ctx context.Context, words typed.PairRDD[string, int64]) (result,
 		err = errors.Join(err, os.Rename(p, filepath.Join(*out, filepath.Base(p))))
 	}
 	return r, errors.Join(err, os.RemoveAll(dir))
+}
+
+// emptyOut refuses to put part files where other files are: without -out that
+// would be the working directory.
+func emptyOut() error {
+	if *out == "" {
+		return errors.New("-out is needed: a directory for the part files")
+	}
+	files, err := os.ReadDir(*out)
+	if len(files) > 0 {
+		return fmt.Errorf("-out %s is not empty: give the name of a new directory", *out)
+	}
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 const sumRows = 200_000_000

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -187,9 +188,10 @@ func (m *Master) Workers() []status.Worker {
 		all, _ := m.engine.View(model.Workers{}).(model.WorkerList)
 		for _, v := range all {
 			w := status.Worker{ID: string(v.Worker), State: v.State.String(), Slots: v.Slots, Running: v.Running, Outputs: v.Outputs, Rack: v.Rack,
-				Excluded: v.Excluded, Address: m.peers[v.Worker].Address}
+				Excluded: v.Excluded, Address: m.peers[v.Worker].Address, Incarnation: strconv.FormatUint(uint64(v.Inc), 16)}
 			if at := m.workers[v.Worker]; at != nil {
-				w.PID, w.Drivers, w.Memory, w.OS, w.Arch, w.Attached = at.said.PID, m.detached.runs(v.Worker), at.said.Memory, at.said.OS, at.said.Arch, at.since
+				w.PID, w.Memory, w.OS, w.Arch, w.Labels, w.Version = at.said.PID, at.said.Memory, at.said.OS, at.said.Arch, at.said.Labels, at.said.Version
+				w.Drivers, w.Attached = m.detached.runs(v.Worker), at.since
 				w.LeaseAge = (time.Since(at.since) - time.Duration(at.heard.Load())).Seconds()
 			}
 			out = append(out, w)

@@ -253,3 +253,6 @@ func goodName(s string) bool {
 	}
 	return s[0] != '.'
 }
+
+// goodVersion says whether what a member calls its release can be shown.
+func goodVersion(s string) bool { return s == "" || goodName(strings.ReplaceAll(s, "+", "-")) }

@@ -47,6 +47,12 @@ func (s service) Work(st *msg.Stream) error {
 	case at.Slots > maxSlots:
 		return refuse(st, "worker %s says that it has %d slots: the most is %d", at.Worker, at.Slots, maxSlots)
 	}
+	if err := msg.CheckPlace(at.Rack, at.Labels); err != nil {
+		return refuse(st, "worker %s: %w", at.Worker, err)
+	}
+	if !goodVersion(at.Version) {
+		return refuse(st, "worker %s has version %q", at.Worker, at.Version)
+	}
 	if err := s.access.speaksFor(st.Context(), at.Worker); err != nil {
 		return refuse(st, "%w", err)
 	}

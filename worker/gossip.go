@@ -24,7 +24,7 @@ func (w *Worker) joinGossip(seeds []string) error {
 	o := *w.o.Gossip
 	o.Seeds, o.Logger = seeds, w.log
 	o.Tags = gossip.Tags{Role: gossip.Worker, ID: string(w.o.ID), Incarnation: uint64(w.inc), Data: w.o.Advertise, Slots: w.o.Slots, Memory: w.o.Memory,
-		Rack: w.o.Rack, OS: runtime.GOOS, Arch: runtime.GOARCH, Protocol: msg.Protocol, MinProtocol: msg.Protocol}
+		Rack: w.o.Rack, Labels: w.o.Labels, Version: w.o.Version, OS: runtime.GOOS, Arch: runtime.GOARCH, Protocol: msg.Protocol, MinProtocol: msg.Protocol}
 	m, err := gossip.Start(o)
 	if err == nil {
 		w.member.Store(m)

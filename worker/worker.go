@@ -51,7 +51,12 @@ type Options struct {
 	Slots  int
 	Memory int64
 	Hosts  []string
+	// Rack and Labels say where the worker is and what it has, as msg.CheckPlace wants them: tasks prefer the rack of
+	// what they read; labels are for people.
 	Rack   string
+	Labels []string
+	// Version is that of gordd, for people.
+	Version string
 	// Machine is equal for workers that see the same files, as machine.Host has it:
 	// they read each other's outputs where they are. With "" all are fetched.
 	Machine string
@@ -216,8 +221,8 @@ func (w *Worker) call(f func()) {
 
 // inventory is what the worker holds, for a new stream.
 func (w *Worker) inventory() model.Attach {
-	at := model.Attach{From: w.from, Store: w.o.Store, Addresses: []string{w.o.Advertise}, Hosts: w.o.Hosts, Rack: w.o.Rack, Machine: w.o.Machine, PID: os.Getpid(),
-		Slots: w.o.Slots, Memory: w.o.Memory, OS: runtime.GOOS, Arch: runtime.GOARCH}
+	at := model.Attach{From: w.from, Store: w.o.Store, Addresses: []string{w.o.Advertise}, Hosts: w.o.Hosts, Rack: w.o.Rack, Labels: w.o.Labels, Version: w.o.Version,
+		Machine: w.o.Machine, PID: os.Getpid(), Slots: w.o.Slots, Memory: w.o.Memory, OS: runtime.GOOS, Arch: runtime.GOARCH}
 	at.Inventory.Running = w.agent.Running()
 	for _, ev := range w.reports {
 		switch ev := ev.(type) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/gordd-project/gordd/internal/gossip"
 	"github.com/gordd-project/gordd/internal/machine"
+	"github.com/gordd-project/gordd/internal/msg"
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/internal/trust"
 	"github.com/gordd-project/gordd/rdd/plan"
@@ -24,10 +25,11 @@ import (
 // workerOptions are worker's flags.
 type workerOptions struct {
 	joiner
-	join, listen, advertise, gossip, http, dir, name string
-	slots                                            int
-	memory                                           bytesFlag
-	verbose                                          bool
+	join, listen, advertise, gossip, http, dir, name, rack string
+	labels                                                 []string
+	slots                                                  int
+	memory                                                 bytesFlag
+	verbose                                                bool
 
 	key   []byte   // of the gossip; nil: there is none
 	seeds []string // of the gossip; none: the master knows
@@ -65,6 +67,8 @@ any member by the address of its gossip. It renews its certificate by itself.`,
 	httpFlag(c, &o.http, noHTTP)
 	f.StringVar(&o.dir, "dir", "", "directory for shuffle files, programs and credentials (default a temporary one)")
 	f.StringVar(&o.name, "name", "", "its name in the cluster (default the host's with a few letters)")
+	f.StringVar(&o.rack, "rack", "", "rack or zone that it is in: tasks prefer that of what they read")
+	f.StringArrayVar(&o.labels, "label", nil, "KEY=VALUE that rddctl workers shows; may be given several times")
 	f.IntVar(&o.slots, "slots", runtime.NumCPU(), "tasks that run at a time")
 	f.Var(&o.memory, "memory", "budget of a job's process here, as in 1GiB (default 60% of memory)")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "tell what happens, on standard error")
@@ -74,6 +78,9 @@ any member by the address of its gossip. It renews its certificate by itself.`,
 func (o *workerOptions) run(ctx context.Context) (err error) {
 	if o.slots < 1 || o.slots > 4096 {
 		return fmt.Errorf("--slots %d: give a number from 1 to 4096", o.slots)
+	}
+	if err := msg.CheckPlace(o.rack, o.labels); err != nil {
+		return err
 	}
 	if o.memory == 0 {
 		o.memory = bytesFlag(machine.Memory() / 10 * 6)
@@ -90,7 +97,8 @@ func (o *workerOptions) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
-	wo := worker.Options{Master: o.join, Dir: dir, Slots: o.slots, Memory: int64(o.memory), Machine: machine.Host(), Log: memberLog(o.verbose)}
+	wo := worker.Options{Master: o.join, Dir: dir, Slots: o.slots, Memory: int64(o.memory),
+		Rack: o.rack, Labels: o.labels, Version: release(), Machine: machine.Host(), Log: memberLog(o.verbose)}
 	if err := o.identify(ctx, &wo, host); err != nil {
 		return err
 	}

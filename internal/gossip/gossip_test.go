@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,9 +20,10 @@ var key1, key2 = bytes.Repeat([]byte{1}, KeySize), bytes.Repeat([]byte{2}, KeySi
 func options(id string, seeds ...*Member) Options {
 	o := Options{
 		Cluster: "c1",
-		Tags:    Tags{Role: Worker, ID: id, Incarnation: 1, Slots: 2, RPC: "10.0.0.1:7077", Protocol: 1, MinProtocol: 1},
-		Bind:    netip.MustParseAddrPort("127.0.0.1:0"),
-		Key:     key1,
+		Tags: Tags{Role: Worker, ID: id, Incarnation: 1, Slots: 2, RPC: "10.0.0.1:7077", Rack: "r1", Labels: []string{"disk=ssd"},
+			Protocol: 1, MinProtocol: 1},
+		Bind: netip.MustParseAddrPort("127.0.0.1:0"),
+		Key:  key1,
 	}
 	for _, s := range seeds {
 		o.Seeds = append(o.Seeds, s.Addr().String())
@@ -68,7 +70,8 @@ func TestMembersFindEachOtherLeaveAndFail(t *testing.T) {
 	b := start(t, options("b", a))
 	up := expect(t, a, KindUp, "b")
 	c := start(t, options("c", a))
-	if up.Peer.Addr != b.Addr() || up.Peer.Tags.Slots != 2 || up.Peer.Tags.RPC != "10.0.0.1:7077" {
+	if up.Peer.Addr != b.Addr() || up.Peer.Tags.Slots != 2 || up.Peer.Tags.RPC != "10.0.0.1:7077" ||
+		up.Peer.Tags.Rack != "r1" || !slices.Equal(up.Peer.Tags.Labels, []string{"disk=ssd"}) {
 		t.Errorf("got %+v", up.Peer)
 	}
 	expect(t, b, KindUp, "c") // who knew only a
@@ -156,6 +159,8 @@ func TestOptionsThatAreRefused(t *testing.T) {
 		"hosts alone 601": func(o *Options) {
 			o.Tags.Hosts = []string{strings.Repeat("h", 200), strings.Repeat("h", 200), strings.Repeat("h", 198)}
 		},
+		"labels alone 520":   func(o *Options) { o.Tags.Labels = slices.Repeat([]string{"k=" + strings.Repeat("v", 62)}, 8) },
+		"a label is \"x\"":   func(o *Options) { o.Tags.Labels = []string{"x"} },
 		"role 9":             func(o *Options) { o.Tags.Role = 9 },
 		"rpc is \"nowhere\"": func(o *Options) { o.Tags.RPC = "nowhere" },
 	} {
@@ -172,7 +177,7 @@ func TestOptionsThatAreRefused(t *testing.T) {
 
 func FuzzDecodeTags(f *testing.F) {
 	tags := options("x").Tags
-	tags.Hosts = []string{"h1", "h2"}
+	tags.Hosts, tags.Labels = []string{"h1", "h2"}, []string{"disk=ssd"}
 	s, err := tags.encode("c1")
 	if err != nil {
 		f.Fatal(err)

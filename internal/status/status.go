@@ -69,21 +69,24 @@ type Attempt struct {
 
 // Worker is a worker that is or was there.
 type Worker struct {
-	ID       string    `json:"id"`
-	Address  string    `json:"address"`
-	PID      int       `json:"pid"`
-	State    string    `json:"state"` // live, suspect, draining, drained, quarantined, lost
-	Slots    int       `json:"slots"`
-	Running  int       `json:"running"`
-	Outputs  int       `json:"outputs"` // of map tasks, that it holds
-	Drivers  int       `json:"drivers"` // of detached jobs
-	Memory   int64     `json:"memory"`  // bytes, of one job
-	Rack     string    `json:"rack,omitempty"`
-	OS       string    `json:"os"`
-	Arch     string    `json:"arch"`
-	Excluded bool      `json:"excluded,omitempty"`
-	Attached time.Time `json:"attached,omitzero"`
-	LeaseAge float64   `json:"lease_age,omitzero"` // seconds since it was last heard, if it is attached
+	ID          string    `json:"id"`
+	Incarnation string    `json:"incarnation"` // drawn anew by each process of the worker, in hex
+	Address     string    `json:"address"`
+	PID         int       `json:"pid"`
+	State       string    `json:"state"` // live, suspect, draining, drained, quarantined, lost
+	Slots       int       `json:"slots"`
+	Running     int       `json:"running"`
+	Outputs     int       `json:"outputs"` // of map tasks, that it holds
+	Drivers     int       `json:"drivers"` // of detached jobs
+	Memory      int64     `json:"memory"`  // bytes, of one job
+	Rack        string    `json:"rack,omitempty"`
+	Labels      []string  `json:"labels,omitempty"` // KEY=VALUE
+	Version     string    `json:"version,omitempty"`
+	OS          string    `json:"os"`
+	Arch        string    `json:"arch"`
+	Excluded    bool      `json:"excluded,omitempty"`
+	Attached    time.Time `json:"attached,omitzero"`
+	LeaseAge    float64   `json:"lease_age,omitzero"` // seconds since it was last heard, if it is attached
 }
 
 // Event is something that happened. Seq rises without gaps as long as one master

@@ -140,6 +140,8 @@ type (
 		PID       int
 		Machine   string // equal for workers that see the same files; "": nobody does
 		Rack      string
+		Labels    []string // KEY=VALUE, for people
+		Version   string   // of gordd
 		Slots     int
 		Memory    int64
 		OS, Arch  string
