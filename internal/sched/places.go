@@ -77,6 +77,28 @@ func (s *Scheduler) placesOf(st *stage, i int) []locality.Place {
 	return out
 }
 
+// nearness returns how near worker w is to what task i of st reads.
+func (s *Scheduler) nearness(st *stage, i int, w *worker) model.Level {
+	level := model.Unplaced
+	for _, x := range s.placesOf(st, i) {
+		level = min(level, model.Anywhere)
+		if x.Name == w.place.Process || slices.Contains(w.place.Hosts, x.Name) || x.Name == w.place.Rack {
+			level = min(level, x.Level)
+		}
+	}
+	return level
+}
+
+// levelIn returns the level that the counters of a winner have.
+func levelIn(counters []model.Counter) model.Level {
+	for l := model.AtProcess; l < model.Unplaced; l++ {
+		if slices.ContainsFunc(counters, func(c model.Counter) bool { return c.Name == l.Counter() }) {
+			return l
+		}
+	}
+	return model.Unplaced
+}
+
 // settleAt notes where a worker is.
 func (s *Scheduler) settleAt(w *worker, hosts []string, rack string) {
 	w.hosts, w.rack = slices.Clone(hosts), rack
