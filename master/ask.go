@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gordd-project/gordd/internal/engine/work"
 	"github.com/gordd-project/gordd/internal/msg"
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/internal/status"
@@ -145,7 +146,7 @@ func (m *Master) Stages(id plan.JobID) []status.Stage {
 	out := []status.Stage{}
 	for _, v := range view[model.StageList](m, model.Stages{Job: id}) {
 		st := status.Stage{Key: string(v.Stage.Key), Name: v.Spec.Name, Site: v.Spec.Site, State: "waiting", Tasks: v.N, Done: v.Done, Running: v.Running,
-			Pending: v.Pending, Gen: int(v.Gen), Try: v.Try}
+			Pending: v.Pending, Gen: int(v.Gen), Try: v.Try, Locality: locality(work.CountersOf(v.Counters))}
 		switch {
 		case v.Running > 0:
 			st.State = "running"
@@ -155,6 +156,11 @@ func (m *Master) Stages(id plan.JobID) []status.Stage {
 		out = append(out, st)
 	}
 	return out
+}
+
+// locality is what counters say of where tasks ran.
+func locality(c plan.Counters) status.Locality {
+	return status.Locality{Process: c.AtProcess, Node: c.AtNode, Rack: c.AtRack, Any: c.AtAny}
 }
 
 // tasks lists the tasks of a job's stages, or of the one that is named.
@@ -167,6 +173,9 @@ func (m *Master) tasks(id plan.JobID, stage string) ([]status.Task, error) {
 		any = true
 		for _, v := range view[model.TaskList](m, model.Tasks{Stage: st.Stage}) {
 			t := status.Task{Stage: string(st.Stage.Key), Partition: v.Partition, State: v.State.String(), Failures: v.Failures}
+			if v.State == model.TaskFinished {
+				t.Level = v.Level.String()
+			}
 			for _, a := range v.Attempts {
 				t.Attempts = append(t.Attempts, status.Attempt{Worker: string(a.Worker), Level: a.Level.String(), Speculative: a.Twin, Rows: a.Rows})
 			}

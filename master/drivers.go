@@ -126,6 +126,7 @@ func (d *jobDriver) Picture(s plan.ActionStatus) { d.out.put(&s) }
 
 // End passes on how an action ended.
 func (d *jobDriver) End(s plan.ActionStatus, err error) {
+	d.m.history.actionEnded(&s)
 	d.out.put(&wire.ActionEnd{Status: s, Trouble: driver.Trouble(err)})
 }
 

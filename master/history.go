@@ -31,6 +31,7 @@ type story struct {
 	binary       plan.Digest
 	driver       plan.WorkerID
 	began, ended time.Time
+	locality     status.Locality // of its actions' tasks
 }
 
 // add adds an event.
@@ -100,6 +101,19 @@ func (h *history) jobEnded(e model.JobEnd) {
 	}
 }
 
+// actionEnded adds up where an action's tasks ran.
+func (h *history) actionEnded(a *plan.ActionStatus) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := h.jobs[a.ID.Job]
+	if s == nil {
+		return
+	}
+	for i := range a.Stages {
+		s.locality.Add(locality(a.Stages[i].Counters))
+	}
+}
+
 // tell fills in what is known of a job.
 func (h *history) tell(j *status.Job) {
 	h.mu.Lock()
@@ -108,6 +122,7 @@ func (h *history) tell(j *status.Job) {
 	if s == nil {
 		return
 	}
+	j.Locality = s.locality
 	j.Binary, j.Driver, j.Began, j.Ended = string(s.binary), string(s.driver), s.began, s.ended
 	end := s.ended
 	if end.IsZero() {

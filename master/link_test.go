@@ -78,8 +78,12 @@ type held struct {
 }
 
 func (r *road) holds(t *testing.T, id plan.WorkerID) *held {
+	return r.holdsAt(t, id, model.Attach{Hosts: []string{string(id)}, Slots: 4})
+}
+
+func (r *road) holdsAt(t *testing.T, id plan.WorkerID, at model.Attach) *held {
 	h := &held{wait: make(chan model.AttemptID, 1000)}
-	h.fakeWorker = r.worker(t, id, func(id model.AttemptID) model.Event {
+	h.fakeWorker = r.workerAt(t, id, at, func(id model.AttemptID) model.Event {
 		h.wait <- id
 		return nil
 	})

@@ -32,6 +32,7 @@ func TestRefused(t *testing.T) {
 		{msg.MethodWork, model.Attach{From: from, Store: "s", Slots: 1, Rack: "<b>"}, `worker w: rack "<b>"`},
 		{msg.MethodWork, model.Attach{From: from, Store: "s", Slots: 1, Labels: []string{"x"}}, `worker w: label "x": give KEY=VALUE`},
 		{msg.MethodWork, model.Attach{From: from, Store: "s", Slots: 1, Version: "\x1b[2J"}, "worker w has version"},
+		{msg.MethodWork, model.Attach{From: from, Store: "s", Slots: 1, Hosts: make([]string, 65)}, "its machine has 65 names: the most is 64"},
 		{msg.MethodDrive, msg.Open{Protocol: msg.Protocol + 1, Binary: d}, "speaks protocol 2, this master 1: use one release"},
 		{msg.MethodDrive, msg.Open{Protocol: msg.Protocol, Binary: d}, "the program was not uploaded"},
 		{msg.MethodDrive, msg.Open{Protocol: msg.Protocol, Binary: "../../etc/passwd"}, "the program was not uploaded"},

@@ -169,6 +169,45 @@ func (s *source) close() error {
 	return wrapError("close", s.part.Path, errors.Join(err, s.file.Close()))
 }
 
+// PartReader reads the file of a part at any place, for formats that find by themselves where
+// rows begin. It is for one goroutine.
+type PartReader struct{ s *source }
+
+// OpenPart opens the file of a part at its beginning. Close the reader. Errors are of kind Changed
+// when the file is not as it was at planning, and Invalid for one that is compressed as a whole.
+func OpenPart(ctx context.Context, p Part) (*PartReader, error) {
+	if p.Compression != "" {
+		return nil, newError("read", p.Path, Invalid, "a file compressed with %s can only be read from its beginning: decompress it", p.Compression)
+	}
+	s, err := openSource(ctx, p, 0)
+	if err != nil {
+		return nil, err
+	}
+	return &PartReader{s}, nil
+}
+
+// Read reads on from where the last Read or Seek ended. Errors have the path and the offset.
+func (r *PartReader) Read(p []byte) (int, error) {
+	n, err := r.s.raw.Read(p)
+	r.s.pos += int64(n)
+	if err != nil && err != io.EOF { //nolint:errorlint // a wrapped one may be a lost connection
+		err = r.s.fail(err)
+	}
+	return n, err
+}
+
+// Seek moves the place of the next Read.
+func (r *PartReader) Seek(offset int64, whence int) (int64, error) {
+	at, err := r.s.file.Seek(offset, whence)
+	if err == nil {
+		r.s.pos = at
+	}
+	return at, wrapError("read", r.s.part.Path, err)
+}
+
+// Close closes the file. It looks once more whether the file changed.
+func (r *PartReader) Close() error { return r.s.finish() }
+
 // ReadWhole returns the whole file of a part, uncompressed. More than limit bytes are an error of
 // kind TooLarge; the others are those of [TextReader.Next].
 func ReadWhole(ctx context.Context, p Part, limit int64) (data []byte, err error) {

@@ -170,7 +170,8 @@ func jobCommand() *cobra.Command {
 		Use:   "job ID",
 		Short: "Show one job with its actions",
 		Long: `Job shows a job and its actions. The ID is one that rddctl jobs lists, or the
-beginning of only one.
+beginning of only one. Of the tasks that would rather run where their input is it
+says how many ran in the process that has it, at its node, in its rack, or anywhere.
 
 With --follow it shows what changes until the job has ended, and ends as the job
 does: 0 done, 1 failed, 130 cancelled. Ctrl-C ends rddctl, not the job.`,
@@ -202,6 +203,9 @@ func (l *look) printJob(j *status.Job) error {
 		fmt.Printf("%s  %s  of %s, driver on %s: %s after %s\n", j.ID, oneLine(j.Name), oneLine(j.User), where, j.State, took(j.Duration))
 		if j.Cause != "" {
 			fmt.Println(j.Cause)
+		}
+		if near := j.Locality.String(); near != "" {
+			fmt.Printf("tasks near what they read: %s\n", near)
 		}
 	}
 	return l.print(j, "ACTION NAME SITE STATE DONE OF CAUSE", func(row func(...any)) {
@@ -261,9 +265,11 @@ func pause(ctx context.Context) error {
 func stagesCommand() *cobra.Command {
 	var l look
 	return l.flags(&cobra.Command{
-		Use:     "stages ID",
-		Short:   "List the stages of a job",
-		Long:    "Stages lists the stages of a job that are not forgotten yet, sources first.",
+		Use:   "stages ID",
+		Short: "List the stages of a job",
+		Long: `Stages lists the stages of a job that are not forgotten yet, sources first.
+LOCALITY counts finished tasks by how near they ran to what they read: process,
+node, rack or any; those that would rather run nowhere are left out.`,
 		Example: "  rddctl stages 20261125-101500-abcdef",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -272,9 +278,9 @@ func stagesCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return l.print(stages, "STAGE NAME SITE STATE TASKS DONE RUNNING PENDING TRIES", func(row func(...any)) {
+				return l.print(stages, "STAGE NAME SITE STATE TASKS DONE RUNNING PENDING TRIES LOCALITY", func(row func(...any)) {
 					for _, s := range stages {
-						row(s.Key, s.Name, s.Site, s.State, s.Tasks, s.Done, s.Running, s.Pending, s.Try)
+						row(s.Key, s.Name, s.Site, s.State, s.Tasks, s.Done, s.Running, s.Pending, s.Try, s.Locality)
 					}
 				})
 			})
@@ -285,9 +291,11 @@ func stagesCommand() *cobra.Command {
 func tasksCommand() *cobra.Command {
 	var l look
 	return l.flags(&cobra.Command{
-		Use:     "tasks ID [STAGE]",
-		Short:   "List the tasks of a job, or of one of its stages",
-		Long:    "Tasks lists the tasks of a job's stages, with where they run; ten thousand at most.",
+		Use:   "tasks ID [STAGE]",
+		Short: "List the tasks of a job, or of one of its stages",
+		Long: `Tasks lists the tasks of a job's stages, with where they run; ten thousand at most.
+LEVEL is how near a finished task ran to what it read: process, node, rack, any, or
+none if it would rather run nowhere.`,
 		Example: "  rddctl tasks 20261125-101500-abcdef\n  rddctl tasks 2026 -o json | jq '.[] | select(.failures > 0)'",
 		Args:    cobra.RangeArgs(1, 2),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -300,13 +308,13 @@ func tasksCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return l.print(tasks, "STAGE TASK STATE FAILURES WHERE", func(row func(...any)) {
+				return l.print(tasks, "STAGE TASK STATE FAILURES LEVEL WHERE", func(row func(...any)) {
 					for _, t := range tasks {
 						var where []string
 						for _, a := range t.Attempts {
 							where = append(where, a.Worker+" ("+a.Level+")")
 						}
-						row(t.Stage, t.Partition, t.State, t.Failures, strings.Join(where, ", "))
+						row(t.Stage, t.Partition, t.State, t.Failures, t.Level, strings.Join(where, ", "))
 					}
 				})
 			})

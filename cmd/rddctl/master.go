@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
 
 	"github.com/gordd-project/gordd/internal/msg"
+	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/internal/trust"
 	"github.com/gordd-project/gordd/master"
 )
@@ -19,6 +21,7 @@ import (
 type masterOptions struct {
 	listen, advertise, gossip, http, dir, cluster string
 	insecure, verbose                             bool
+	wait                                          time.Duration // for a slot near the input
 }
 
 func masterCommand() *cobra.Command {
@@ -49,12 +52,18 @@ certificates then, and so have those who submit.`,
 	f.StringVar(&o.cluster, "cluster", "", "directory with the secrets of a cluster")
 	f.BoolVar(&o.insecure, "insecure-listen", false, "listen for other machines without certificates: everybody in that network can run code")
 	f.StringVar(&o.dir, "dir", "", "directory of its own (default a temporary one, or in that of --cluster)")
+	f.DurationVar(&o.wait, "locality-wait", model.Defaults("", 1).WaitNode, "how long a task waits at most for a slot where its input is; 0: not at all")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "tell what happens, on standard error")
 	return c
 }
 
 func (o *masterOptions) run(ctx context.Context) (err error) {
-	mo := master.Options{Cluster: localCluster, Log: memberLog(o.verbose)}
+	if o.wait < 0 {
+		return fmt.Errorf("--locality-wait %s: give 0 or more, as in 500ms", o.wait)
+	}
+	mo := master.Options{Cluster: localCluster, Log: memberLog(o.verbose), Config: func(c *model.Config) {
+		c.WaitNode, c.WaitRack = o.wait, min(c.WaitRack, o.wait)
+	}}
 	if o.cluster != "" {
 		if mo.Trust, err = trust.Load(o.cluster); err != nil {
 			return err

@@ -19,6 +19,7 @@ type attempt struct {
 	killed   bool
 	finished bool
 	done     bool // with success
+	level    model.Level
 	counters plan.Counters
 }
 
@@ -44,7 +45,7 @@ func (e *Engine) launched(w plan.WorkerID, c model.Launch) *work.Launch {
 	now := e.loop.now()
 	made := make([]attempt, len(c.Tasks))
 	for i, t := range c.Tasks {
-		made[i] = attempt{id: t.Attempt, worker: w, exec: c.Exec, owner: first.action, stages: stages}
+		made[i] = attempt{id: t.Attempt, worker: w, exec: c.Exec, owner: first.action, stages: stages, level: t.Level}
 		e.attempts[keyOf(t.Attempt)] = &made[i]
 		first.action.tasks++
 		for _, st := range stages {
@@ -81,7 +82,8 @@ func (e *Engine) seen(ev model.Event) {
 		e.froms[ev.Worker] = ev.From
 	case model.TaskDone:
 		if t := e.attempts[keyOf(ev.Attempt)]; t != nil && !t.finished {
-			t.done, t.counters = true, work.CountersOf(ev.Counters)
+			// The scheduler will count the level of a winner too.
+			t.done, t.counters = true, work.CountersOf(append(ev.Counters, model.Counter{Name: t.level.Counter(), Value: 1}))
 			e.finished(t, false)
 		}
 	case model.TaskFailed:

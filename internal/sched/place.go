@@ -170,24 +170,24 @@ func (s *Scheduler) placeOne(st *stage) {
 		s.placeGang(st)
 		return
 	}
-	w, i, level := s.pick(st)
+	w, i := s.pick(st)
 	if w == nil {
 		st.parked = s.pass
 		st.dirty = false
 		return
 	}
-	s.launch(w, st, i, level, false)
+	s.launch(w, st, i, false)
 }
 
 // pick finds a slot for a task of st: among all free slots if the stage has
 // something new, else among the fresh ones.
-func (s *Scheduler) pick(st *stage) (best *worker, task int, level model.Level) {
+func (s *Scheduler) pick(st *stage) (best *worker, task int) {
 	try := func(w *worker) bool {
 		if w.kept == s.pass || !s.eligible(st, w) {
 			return false
 		}
-		if i, l, ok := s.taskFor(st, w); ok {
-			best, task, level = w, i, l
+		if i, ok := s.taskFor(st, w); ok {
+			best, task = w, i
 		}
 		return best != nil
 	}
@@ -197,14 +197,14 @@ func (s *Scheduler) pick(st *stage) (best *worker, task int, level model.Level) 
 				break
 			}
 		}
-		return best, task, level
+		return best, task
 	}
 	for idx := range s.slots.All {
 		if try(s.workers[idx]) {
 			break
 		}
 	}
-	return best, task, level
+	return best, task
 }
 
 // eligible is R14 but for what concerns a single task.
@@ -241,24 +241,23 @@ func (s *Scheduler) another(will func(*worker) bool) bool {
 // writes reports whether tasks of st need room on their worker's disk.
 func (st *stage) writes() bool { return st.spec.Kind == model.MapStage }
 
-// taskFor picks the task of st that worker w should run next, and how near it
-// is. A fussy task is taken at another's host only at a looser level.
-func (s *Scheduler) taskFor(st *stage, w *worker) (int, model.Level, bool) {
+// taskFor picks the task of st that worker w should run next. A fussy task is taken at another's host only at a looser level.
+func (s *Scheduler) taskFor(st *stage, w *worker) (int, bool) {
 	p := &st.pending
 	for _, i := range p.Picky() {
 		if s.suits(st, int(i), w) {
-			return int(i), model.Anywhere, true
+			return int(i), true
 		}
 	}
-	if i, level, ok := p.For(w.place, st.clock.UpTo(s.waits(st))); ok {
-		return i, level, true
+	if i, _, ok := p.For(w.place, st.clock.UpTo(s.waits(st))); ok {
+		return i, true
 	}
 	if p.Fussy() > 0 {
 		if i, ok := p.Backlog(st.pace.Median(), s.wait(st, model.AtNode), s.slotsAt); ok {
-			return i, model.Anywhere, true
+			return i, true
 		}
 	}
-	return 0, 0, false
+	return 0, false
 }
 
 // suits reports whether a task that is picky may run on w: not where it failed,

@@ -92,7 +92,7 @@ func (s *Scheduler) placeTwins() {
 		}
 		t.slow = false
 		s.emit(model.Note{Kind: model.NoteSpeculated, Job: r.st.job.id, Stage: r.st.id, Gen: r.st.gen, Partition: r.i, Worker: w.id})
-		s.launch(w, r.st, r.i, model.Anywhere, true)
+		s.launch(w, r.st, r.i, true)
 		return true
 	})
 }

@@ -146,12 +146,13 @@ func (st *stage) complete() bool { return st.sized && st.outs.Done() == st.n }
 
 type task struct {
 	state   model.TaskState
-	counted bool   // in stage.active or, if cached, demanded without
-	cached  bool   // counted without reading the parents
-	slow    bool   // it waits for a twin
-	again   bool   // it was done once: its output was lost
-	want    uint16 // readers of this output alone, and the action
-	rowSum  uint64 // of its first success in this generation
+	counted bool        // in stage.active or, if cached, demanded without
+	cached  bool        // counted without reading the parents
+	slow    bool        // it waits for a twin
+	again   bool        // it was done once: its output was lost
+	level   model.Level // of the attempt that made the output
+	want    uint16      // readers of this output alone, and the action
+	rowSum  uint64      // of its first success in this generation
 	live    [2]*attempt
 	blame   blame.Task
 }

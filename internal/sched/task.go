@@ -11,8 +11,9 @@ import (
 
 // launch starts an attempt of task i on w (R16). Launches of one pass are sent
 // together.
-func (s *Scheduler) launch(w *worker, st *stage, i int, level model.Level, twin bool) {
+func (s *Scheduler) launch(w *worker, st *stage, i int, twin bool) {
 	t := &st.tasks[i]
+	level := s.nearness(st, i, w)
 	if !twin {
 		s.withdraw(st, i)
 		t.state = model.TaskRunning
@@ -283,6 +284,9 @@ func (s *Scheduler) taskDone(w *worker, ev model.TaskDone) {
 // accept registers a success, by the kind of its stage (R18).
 func (s *Scheduler) accept(w *worker, st *stage, i int, a *attempt, ev *model.TaskDone) {
 	o := outputs.Output{Term: a.key.term, Seq: a.key.seq, Rows: ev.Rows, Bytes: ev.Bytes, Sum: ev.Sum, Sizes: ev.Sizes}
+	if a.level != model.Unplaced {
+		ev.Counters = append(slices.Clip(ev.Counters), model.Counter{Name: a.level.Counter(), Value: 1})
+	}
 	t := &st.tasks[i]
 	t.rowSum = ev.RowSum
 	t.blame.Succeeded()

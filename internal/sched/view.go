@@ -60,7 +60,10 @@ func (st *stage) view() model.StageView {
 
 func (st *stage) taskView(i int, s *Scheduler) model.TaskView {
 	t := &st.tasks[i]
-	v := model.TaskView{Partition: i, State: t.state, Failures: t.blame.Failures(), Infra: t.blame.Infra()}
+	v := model.TaskView{Partition: i, State: t.state, Failures: t.blame.Failures(), Infra: t.blame.Infra(), Level: model.Unplaced}
+	if t.state == model.TaskFinished {
+		v.Level = t.level
+	}
 	for _, a := range t.live {
 		if a != nil {
 			v.Attempts = append(v.Attempts, model.AttemptView{Attempt: a.id(), Worker: a.w.id, Level: a.level, Twin: a.twin,

@@ -3,7 +3,11 @@
 // fields stay what they are; new ones may come.
 package status
 
-import "time"
+import (
+	"strconv"
+	"strings"
+	"time"
+)
 
 // Job is one job, running or ended.
 type Job struct {
@@ -20,6 +24,38 @@ type Job struct {
 	Ended    time.Time `json:"ended,omitzero"`
 	Duration float64   `json:"seconds"`
 	Actions  []Action  `json:"actions"`
+	Locality Locality  `json:"locality"` // of the actions that have ended
+}
+
+// Locality counts finished tasks that would rather run near what they read, since
+// storage or a shuffle has much of it in one place, by how near they did.
+type Locality struct {
+	Process int64 `json:"process"` // where a cached block is
+	Node    int64 `json:"node"`    // on a host that has it
+	Rack    int64 `json:"rack"`
+	Any     int64 `json:"any"` // far away
+}
+
+// Add adds m to l.
+func (l *Locality) Add(m Locality) {
+	l.Process += m.Process
+	l.Node += m.Node
+	l.Rack += m.Rack
+	l.Any += m.Any
+}
+
+// String is the counts that are not zero, with what they count.
+func (l Locality) String() string {
+	var parts []string
+	for _, p := range []struct {
+		n    int64
+		what string
+	}{{l.Process, "process"}, {l.Node, "node"}, {l.Rack, "rack"}, {l.Any, "any"}} {
+		if p.n > 0 {
+			parts = append(parts, strconv.FormatInt(p.n, 10)+" "+p.what)
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // Over reports whether nothing of the job will change any more.
@@ -48,6 +84,8 @@ type Stage struct {
 	Pending int    `json:"pending"`
 	Gen     int    `json:"generation"`
 	Try     int    `json:"try"` // how often lost inputs held it up
+	// Locality is of its finished tasks.
+	Locality Locality `json:"locality"`
 }
 
 // Task is one task of a stage.
@@ -56,6 +94,7 @@ type Task struct {
 	Partition int       `json:"partition"`
 	State     string    `json:"state"` // idle, pending, running, done
 	Failures  int       `json:"failures"`
+	Level     string    `json:"level,omitempty"` // how near a finished one ran to what it read: process, node, rack, any; none: it did not care
 	Attempts  []Attempt `json:"attempts,omitempty"`
 }
 

@@ -152,16 +152,22 @@ type Assignment struct {
 // Level is how near an attempt runs to what it reads.
 type Level uint8
 
-// The levels, tightest first.
+// The levels, tightest first, and that of attempts that would not rather run
+// anywhere.
 const (
 	AtProcess Level = iota
 	AtNode
 	AtRack
 	Anywhere
+	Unplaced
 )
 
 // String returns the level in lower case.
-func (l Level) String() string { return name(l, "process", "node", "rack", "any") }
+func (l Level) String() string { return name(l, "process", "node", "rack", "any", "none") }
+
+// Counter names the counter by which the machine counts winners of a level, of all
+// but Unplaced.
+func (l Level) Counter() string { return name(l, "atProcess", "atNode", "atRack", "atAny", "") }
 
 type (
 	// Result passes one result on to the driver. It may come twice.

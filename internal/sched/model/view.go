@@ -98,6 +98,7 @@ type TaskView struct {
 	State     TaskState
 	Failures  int
 	Infra     int
+	Level     Level // of the attempt that made its output
 	Attempts  []AttemptView
 }
 
