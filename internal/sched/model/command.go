@@ -62,6 +62,12 @@ type (
 		Reason  string
 		Dump    bool // with the goroutines of its executor (R26)
 	}
+	// Recall asks for attempts back that wait for a slot. Each that has not started
+	// ends, and is reported as Killed; the others go on.
+	Recall struct {
+		Receiver
+		Attempts []AttemptID
+	}
 	// StartExec starts an executor of a job.
 	StartExec struct {
 		Receiver
@@ -369,6 +375,7 @@ func (Append) command()        {}
 func (Lease) command()         {}
 func (Launch) command()        {}
 func (Kill) command()          {}
+func (Recall) command()        {}
 func (StartExec) command()     {}
 func (StopExec) command()      {}
 func (Ack) command()           {}

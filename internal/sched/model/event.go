@@ -331,6 +331,7 @@ const (
 // Inventory is what a worker holds when it attaches.
 type Inventory struct {
 	Running   []AttemptID
+	Queued    []AttemptID // that wait for a slot, in their order
 	Done      []TaskDone // unacknowledged; their own envelopes do not count
 	Failed    []TaskFailed
 	Outputs   []MapOutput
