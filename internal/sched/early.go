@@ -15,7 +15,7 @@ type earlies struct {
 	capacity int         // slots of the workers that take launches
 	waiting  queue.Slots // workers by how many attempts wait there
 	roomy    queue.Slots // and by how many more may; 0 if one was declined since its last change
-	owners   []*job      // that may have attempts in wait, and not asked back
+	owners   []*stage    // that may have attempts in wait, and not asked back
 	recalls  int         // attempts that were asked back, and not answered
 }
 
@@ -60,13 +60,13 @@ func (a *attempt) waits() bool { return a.early && a.state == launching && !a.re
 
 // stand lets an attempt wait for a slot of its worker.
 func (s *Scheduler) stand(a *attempt) {
-	w, j := a.w, a.st.job
+	w, st := a.w, a.st
 	w.early = append(w.early, a)
 	s.waiting.Set(w.idx, len(w.early))
 	if a.waits() {
-		a.st.early++
-		if j.early++; !slices.Contains(s.owners, j) {
-			s.owners = append(s.owners, j)
+		st.job.early++
+		if st.early++; !slices.Contains(s.owners, st) {
+			s.owners = append(s.owners, st)
 		}
 	}
 }
@@ -244,13 +244,11 @@ func (s *Scheduler) mayWait(st *stage, w *worker) bool {
 
 // yield asks for what waits of jobs that are not entitled to the next slots.
 func (s *Scheduler) yield(c claims) {
-	s.owners = slices.DeleteFunc(s.owners, func(j *job) bool {
-		if j.early > 0 && c.before(j) {
-			for at := range s.waiting.All {
-				s.recall(s.workers[at], s.cfg.EarlyMost, func(a *attempt) bool { return a.st.job == j })
-			}
+	s.owners = slices.DeleteFunc(s.owners, func(st *stage) bool {
+		if st.early > 0 && c.before(st.job) {
+			s.recallOf(st, st.early)
 		}
-		return j.early == 0
+		return st.early == 0
 	})
 }
 
@@ -258,22 +256,25 @@ func (s *Scheduler) yield(c claims) {
 // slots are free that could run it.
 func (s *Scheduler) spread() {
 	n := s.slots.Total() - s.recalls
-	if n <= 0 || len(s.owners) == 0 {
-		return
-	}
-	var last *stage
-	can := false
-	for at := range s.waiting.All {
-		n -= s.recall(s.workers[at], n, func(a *attempt) bool {
-			if a.st != last {
-				last, can = a.st, s.couldStart(a.st)
-			}
-			return can
-		})
+	for _, st := range s.owners {
 		if n <= 0 {
 			return
 		}
+		if st.early > 0 && s.couldStart(st) {
+			n -= s.recallOf(st, n)
+		}
 	}
+}
+
+// recallOf asks for up to n attempts of st back, from the longest queues first.
+func (s *Scheduler) recallOf(st *stage, n int) (asked int) {
+	for at := range s.waiting.All {
+		if asked == n {
+			break
+		}
+		asked += s.recall(s.workers[at], n-asked, func(a *attempt) bool { return a.st == st })
+	}
+	return asked
 }
 
 // couldStart reports whether another task of st, if it were pending, could have

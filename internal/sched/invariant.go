@@ -133,7 +133,7 @@ func (c *checker) job(j *job) {
 			}
 		}
 	}
-	if running != j.running || early != j.early || early > 0 && !slices.Contains(c.s.owners, j) {
+	if running != j.running || early != j.early {
 		c.bad("I11: job %s runs %d, of which %d wait, want %d, %d", j.id, j.running, j.early, running, early)
 	}
 	if j.state.Ended() && (len(j.stages) > 0 || len(j.actions) > 0) {
@@ -151,7 +151,7 @@ func (c *checker) job(j *job) {
 }
 
 func (c *checker) stage(st *stage) {
-	done, active, live, pending := 0, 0, 0, 0
+	done, active, live, pending, early := 0, 0, 0, 0, 0
 	for i := range st.tasks {
 		t := &st.tasks[i]
 		c.task(st, i)
@@ -168,11 +168,17 @@ func (c *checker) stage(st *stage) {
 			if a != nil {
 				live++
 			}
+			if a != nil && a.waits() {
+				early++
+			}
 		}
 	}
 	if done != st.outs.Done() || active != st.active || live != st.live || pending != st.pending.Len() {
 		c.bad("I11: %s: done %d active %d live %d pending %d, want %d %d %d %d", st.id, st.outs.Done(), st.active, st.live,
 			st.pending.Len(), done, active, live, pending)
+	}
+	if early != st.early || early > 0 && !slices.Contains(c.s.owners, st) {
+		c.bad("I11: %s: %d attempts wait, want %d", st.id, st.early, early)
 	}
 	if st.asserted != (st.active > 0) {
 		c.bad("I11: %s: its parents do not know that it has %d demanded tasks", st.id, st.active)
