@@ -71,7 +71,7 @@ func (st *stage) current() []model.Read {
 
 func (s *Scheduler) batch(a *attempt) {
 	w := a.w
-	as := model.Assignment{Attempt: a.id(), Level: a.level, Twin: a.twin, Alone: a.alone, Memory: a.memory}
+	as := model.Assignment{Attempt: a.id(), Level: a.level, Twin: a.twin, Early: a.early, Alone: a.alone, Memory: a.memory}
 	if a.st.tasks[a.part].cached && a.level != model.AtProcess {
 		for _, h := range a.st.holders(a.part) {
 			as.Holders = append(as.Holders, s.workers[h].id)

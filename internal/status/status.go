@@ -45,6 +45,7 @@ type Stage struct {
 	Tasks   int    `json:"tasks"`
 	Done    int    `json:"done"`
 	Running int    `json:"running"`
+	Queued  int    `json:"queued"` // attempts that wait at their workers for a slot
 	Pending int    `json:"pending"`
 	Gen     int    `json:"generation"`
 	Try     int    `json:"try"` // how often lost inputs held it up
@@ -54,7 +55,7 @@ type Stage struct {
 type Task struct {
 	Stage     string    `json:"stage"`
 	Partition int       `json:"partition"`
-	State     string    `json:"state"` // idle, pending, running, done
+	State     string    `json:"state"` // idle, pending, queued, running, done
 	Failures  int       `json:"failures"`
 	Attempts  []Attempt `json:"attempts,omitempty"`
 }
@@ -64,6 +65,7 @@ type Attempt struct {
 	Worker      string `json:"worker"`
 	Level       string `json:"level"` // how near its input is
 	Speculative bool   `json:"speculative,omitempty"`
+	Queued      bool   `json:"queued,omitempty"` // it waits at its worker for a slot
 	Rows        int64  `json:"rows"`
 }
 
@@ -75,6 +77,7 @@ type Worker struct {
 	State    string    `json:"state"` // live, suspect, draining, drained, quarantined, lost
 	Slots    int       `json:"slots"`
 	Running  int       `json:"running"`
+	Queued   int       `json:"queued"`  // attempts that wait there for a slot
 	Outputs  int       `json:"outputs"` // of map tasks, that it holds
 	Drivers  int       `json:"drivers"` // of detached jobs
 	Memory   int64     `json:"memory"`  // bytes, of one job
@@ -119,6 +122,7 @@ type Totals struct {
 	Tasks     int    `json:"tasks"`
 	Pending   int    `json:"pending"`
 	Running   int    `json:"running"`
+	Queued    int    `json:"queued"` // attempts that wait at workers for a slot
 	Launched  int64  `json:"launched"`
 	Done      int64  `json:"done"`
 	Failed    int64  `json:"failed"`

@@ -148,6 +148,7 @@ type Assignment struct {
 	Attempt AttemptID
 	Level   Level
 	Twin    bool
+	Early   bool  // there is no slot for it yet (R16)
 	Alone   bool  // nothing else may run in its executor
 	Memory  int64 // reserved, in bytes
 	// Holders have the cached block that the task starts at, if its worker does
