@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -146,7 +147,7 @@ func (m *Master) Stages(id plan.JobID) []status.Stage {
 	out := []status.Stage{}
 	for _, v := range view[model.StageList](m, model.Stages{Job: id}) {
 		st := status.Stage{Key: string(v.Stage.Key), Name: v.Spec.Name, Site: v.Spec.Site, State: "waiting", Tasks: v.N, Done: v.Done, Running: v.Running,
-			Pending: v.Pending, Gen: int(v.Gen), Try: v.Try, Locality: locality(work.CountersOf(v.Counters))}
+			Queued: v.Queued, Pending: v.Pending, Gen: int(v.Gen), Try: v.Try, Locality: locality(work.CountersOf(v.Counters))}
 		switch {
 		case v.Running > 0:
 			st.State = "running"
@@ -177,7 +178,11 @@ func (m *Master) tasks(id plan.JobID, stage string) ([]status.Task, error) {
 				t.Level = v.Level.String()
 			}
 			for _, a := range v.Attempts {
-				t.Attempts = append(t.Attempts, status.Attempt{Worker: string(a.Worker), Level: a.Level.String(), Speculative: a.Twin, Rows: a.Rows})
+				t.Attempts = append(t.Attempts, status.Attempt{Worker: string(a.Worker), Level: a.Level.String(), Speculative: a.Twin,
+					Queued: a.Queued, Rows: a.Rows})
+			}
+			if n := len(t.Attempts); n > 0 && !slices.ContainsFunc(t.Attempts, func(a status.Attempt) bool { return !a.Queued }) {
+				t.State = "queued"
 			}
 			if out = append(out, t); len(out) == mostListed {
 				return out, nil
@@ -196,7 +201,7 @@ func (m *Master) Workers() []status.Worker {
 	m.inLoop(func() {
 		all, _ := m.engine.View(model.Workers{}).(model.WorkerList)
 		for _, v := range all {
-			w := status.Worker{ID: string(v.Worker), State: v.State.String(), Slots: v.Slots, Running: v.Running, Outputs: v.Outputs, Rack: v.Rack,
+			w := status.Worker{ID: string(v.Worker), State: v.State.String(), Slots: v.Slots, Running: v.Running, Queued: v.Queued, Outputs: v.Outputs, Rack: v.Rack,
 				Excluded: v.Excluded, Address: m.peers[v.Worker].Address, Incarnation: strconv.FormatUint(uint64(v.Inc), 16)}
 			if at := m.workers[v.Worker]; at != nil {
 				w.PID, w.Memory, w.OS, w.Arch, w.Labels, w.Version = at.said.PID, at.said.Memory, at.said.OS, at.said.Arch, at.said.Labels, at.said.Version
@@ -222,7 +227,7 @@ func (m *Master) Events(after uint64, n int) []status.Event {
 func (m *Master) Totals() status.Totals {
 	v := view[model.Sums](m, model.Totals{})
 	return status.Totals{Term: uint64(v.Term), Workers: v.Workers, Slots: v.Slots, Free: v.Free, Jobs: v.Jobs, Actions: v.Actions, Stages: v.Stages, Tasks: v.Tasks,
-		Pending: v.Pending, Running: v.Running, Launched: v.Launched, Done: v.Done, Failed: v.Failed, Lost: v.Lost, Discarded: v.Discarded, Refused: v.Refused}
+		Pending: v.Pending, Running: v.Running, Queued: v.Queued, Launched: v.Launched, Done: v.Done, Failed: v.Failed, Lost: v.Lost, Discarded: v.Discarded, Refused: v.Refused}
 }
 
 // Tell does what somebody wants to have done.

@@ -87,6 +87,7 @@ func (x *executors) start(c model.StartExec, job msg.Job) {
 		exit := p.Exit()
 		w.log.Info("executor ended", "job", string(c.Job), "no", c.No, "exit", exit.String())
 		w.call(func() {
+			w.agent.Disown(func(l *work.Launch) bool { return l.Action.Job == c.Job && l.Exec == c.No })
 			w.send(model.ExecGone{From: w.from, Job: c.Job, No: c.No, Exit: exit.Code, Signal: exit.Signal, Says: says(exit.Said())})
 		})
 	})

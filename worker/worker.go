@@ -223,7 +223,7 @@ func (w *Worker) call(f func()) {
 func (w *Worker) inventory() model.Attach {
 	at := model.Attach{From: w.from, Store: w.o.Store, Addresses: []string{w.o.Advertise}, Hosts: w.o.Hosts, Rack: w.o.Rack, Labels: w.o.Labels, Version: w.o.Version,
 		Machine: w.o.Machine, PID: os.Getpid(), Slots: w.o.Slots, Memory: w.o.Memory, OS: runtime.GOOS, Arch: runtime.GOARCH}
-	at.Inventory.Running = w.agent.Running()
+	at.Inventory.Running, at.Inventory.Queued = w.agent.Unfinished()
 	for _, ev := range w.reports {
 		switch ev := ev.(type) {
 		case model.TaskDone:
@@ -282,7 +282,7 @@ func (w *Worker) heed(m any) error {
 	case model.Drop:
 		w.drop(m)
 		w.agent.CarryOut([]model.Command{m})
-	case model.Locations, model.Kill, model.Verify:
+	case model.Locations, model.Kill, model.Recall, model.Verify:
 		w.agent.CarryOut([]model.Command{m.(model.Command)})
 	case model.Detach:
 		if m.Why == model.DetachDrained || m.Why == model.DetachLeft {

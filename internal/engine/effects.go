@@ -31,6 +31,12 @@ func (o outlet) Worker(id plan.WorkerID, cmds []model.Command) {
 			if t := e.attempts[keyOf(c.Attempt)]; t != nil {
 				t.killed = true
 			}
+		case model.Recall:
+			for _, id := range c.Attempts {
+				if t := e.attempts[keyOf(id)]; t != nil {
+					t.recalled = true
+				}
+			}
 		case model.Ack:
 			e.acknowledged(c)
 		}

@@ -282,6 +282,7 @@ const (
 	kindEnrolled
 
 	kindHandover
+	kindRecall
 )
 
 // table has the form of each message.
@@ -356,6 +357,7 @@ var table = forms.NewTable(
 	forms.Value[Enrolled](kindEnrolled, nil),
 
 	forms.Value(kindHandover, goodHandover),
+	forms.Value[model.Recall](kindRecall, nil),
 )
 
 func goodAttempt(a model.AttemptID) bool {

@@ -97,6 +97,7 @@ func (s *Scheduler) execGone(w *worker, ev model.ExecGone) {
 	}
 	crash := &model.TaskFailed{Class: model.Crash, Message: exitText(ev),
 		Signature: model.Signature{Kind: "crash", Hash: uint64(ev.Signal), Row: ev.Row, HasRow: ev.Row > 0}}
+	s.spare(w, func(a *attempt) bool { return a.exec == e })
 	for _, a := range w.of(e) {
 		switch {
 		case ev.Blamed != nil && *ev.Blamed == a.id(), ev.Blamed == nil && a.alone:
@@ -108,6 +109,19 @@ func (s *Scheduler) execGone(w *worker, ev model.ExecGone) {
 		default:
 			s.suspectTask(a)
 			s.endedByExec(a, crash)
+		}
+	}
+}
+
+// spare ends attempts that waited for a slot of w: what happened there was not
+// their doing.
+func (s *Scheduler) spare(w *worker, which func(*attempt) bool) {
+	for _, a := range slices.Clone(w.early) {
+		if a.state == launching && which(a) {
+			s.forget(a)
+			if !a.st.dead {
+				s.recountLater(a.st, a.part)
+			}
 		}
 	}
 }

@@ -31,6 +31,7 @@ type batch struct {
 
 // refresh brings a worker's free slots up to date.
 func (s *Scheduler) refresh(w *worker) {
+	s.seats(w)
 	free := 0
 	if w.takes(s.now) {
 		free = w.slots - w.busy()
@@ -96,6 +97,7 @@ func (s *Scheduler) place() {
 		}
 		s.placeOne(st)
 	}
+	s.advance()
 	s.endPass()
 }
 
@@ -209,14 +211,18 @@ func (s *Scheduler) pick(st *stage) (best *worker, task int) {
 
 // eligible is R14 but for what concerns a single task.
 func (s *Scheduler) eligible(st *stage, w *worker) bool {
+	return (w.memory == 0 || w.used+st.job.limits.Memory <= w.memory) && s.suitable(st, w)
+}
+
+// suitable is eligible whatever memory is left.
+func (s *Scheduler) suitable(st *stage, w *worker) bool {
 	j := st.job
 	switch {
 	case s.cfg.Lease > 0 && w.Left(s.now) < s.cfg.LeaseMargin,
 		s.cfg.MaxUnstarted > 0 && w.unstarted >= s.cfg.MaxUnstarted,
 		j.limits.SlotsPerWorker > 0 && w.perJob[j] >= j.limits.SlotsPerWorker,
 		w.diskFull && st.writes(),
-		s.shuns(st, w),
-		w.memory > 0 && w.used+j.limits.Memory > w.memory:
+		s.shuns(st, w):
 		return false
 	}
 	return len(s.bans) == 0 || !s.banned(st, w)

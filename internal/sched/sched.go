@@ -36,6 +36,7 @@ type Scheduler struct {
 	placer  // state of place.go
 	places  // of places.go
 	gangs   gangs
+	earlies // state of early.go
 	twins   // state of speculate.go
 	journal // state of restore.go
 	stats

@@ -47,7 +47,7 @@ func (s *Scheduler) stragglers(st *stage) {
 		return
 	}
 	for i := range st.tasks {
-		if a := st.tasks[i].live[0]; a != nil && s.now.Sub(a.launched) > limit {
+		if a := st.tasks[i].live[0]; a != nil && !a.early && s.now.Sub(a.launched) > limit {
 			s.wantTwin(st, i)
 		}
 	}

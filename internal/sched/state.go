@@ -39,7 +39,8 @@ type job struct {
 	caches   map[plan.StageKey]*cacheSet
 	runnable []*stage // with pending tasks, in the order of R9
 	listed   bool     // in its pool's jobs
-	running  int      // attempts that hold a slot
+	running  int      // attempts that hold a slot, or wait for one
+	early    int      // of them, those that wait and were not asked back
 	tasks    int
 	stuckAt  model.Instant  // since when nobody can run it
 	parked   uint64         // pass in which nothing more can be placed
@@ -128,7 +129,8 @@ type stage struct {
 
 	pending    locality.Pending
 	listed     bool // in the job's runnable
-	live       int  // attempts that hold a slot and count
+	live       int  // attempts that hold a slot, or wait for one, and count
+	early      int  // of them, those that wait and were not asked back
 	clock      locality.Clock
 	gang       *gang // of a barrier stage
 	dirty      bool  // to be offered every free slot, not only fresh ones
@@ -175,6 +177,8 @@ type attempt struct {
 	exec     *exec
 	state    attemptState
 	twin     bool
+	early    bool // it waits for a slot of its worker
+	recalled bool // and was asked back
 	alone    bool
 	stuck    bool // made no progress for too long
 	level    model.Level
@@ -225,6 +229,8 @@ type worker struct {
 	barredTo  model.Instant // left out by failures of several jobs until then (R36)
 	diskFull  bool
 	attempts  []*attempt
+	early     []*attempt          // of them, those that wait for a slot, in the order of launches
+	counted   int                 // of its slots, those in the cluster's capacity
 	zombies   map[attemptKey]bool // that run there and are not on the books: they hold slots too
 	unstarted int
 	execs     map[*job][]*exec
@@ -245,6 +251,6 @@ func (w *worker) takes(now model.Instant) bool {
 }
 
 // busy returns how many slots are taken.
-func (w *worker) busy() int { return len(w.attempts) + len(w.zombies) }
+func (w *worker) busy() int { return len(w.attempts) - len(w.early) + len(w.zombies) }
 
 func (w *worker) to() model.Receiver { return model.Receiver{Worker: w.id, Inc: w.inc} }

@@ -23,7 +23,7 @@ func (s *Scheduler) launch(w *worker, st *stage, i int, twin bool) {
 	a := &attempt{
 		key: attemptKey{s.cfg.Term, s.seq}, gen: st.gen, st: st, part: i, w: w, pos: len(w.attempts),
 		level: level, twin: twin, alone: t.blame.Alone(), reads: st.current(), launched: s.now, moved: s.now,
-		memory: st.job.limits.Memory << t.blame.Grown(),
+		memory: st.job.limits.Memory << t.blame.Grown(), early: s.slots.Free(w.idx) == 0,
 	}
 	a.exec = s.execFor(st.job, w, t.blame.Alone())
 	st.job.pool.served++
@@ -39,7 +39,11 @@ func (s *Scheduler) book(a *attempt) {
 	}
 	s.attempts[a.key] = a
 	w.attempts = append(w.attempts, a)
-	w.used += a.memory
+	if a.early {
+		s.stand(a)
+	} else {
+		w.used += a.memory
+	}
 	w.unstarted++
 	w.perJob[st.job]++
 	st.job.running++
@@ -68,7 +72,7 @@ func (st *stage) current() []model.Read {
 
 func (s *Scheduler) batch(a *attempt) {
 	w := a.w
-	as := model.Assignment{Attempt: a.id(), Level: a.level, Twin: a.twin, Alone: a.alone, Memory: a.memory}
+	as := model.Assignment{Attempt: a.id(), Level: a.level, Twin: a.twin, Early: a.early, Alone: a.alone, Memory: a.memory}
 	if a.st.tasks[a.part].cached && a.level != model.AtProcess {
 		for _, h := range a.st.holders(a.part) {
 			as.Holders = append(as.Holders, s.workers[h].id)
@@ -103,12 +107,17 @@ func (s *Scheduler) flush(b *batch) {
 func (s *Scheduler) forget(a *attempt) {
 	w, st := a.w, a.st
 	delete(s.attempts, a.key)
+	if a.early {
+		s.unstand(a)
+	} else {
+		w.used -= a.memory
+	}
+	s.answered(a)
 	last := len(w.attempts) - 1
 	w.attempts[a.pos] = w.attempts[last]
 	w.attempts[a.pos].pos = a.pos
 	w.attempts[last] = nil
 	w.attempts = w.attempts[:last]
-	w.used -= a.memory
 	if w.perJob[st.job]--; w.perJob[st.job] == 0 {
 		delete(w.perJob, st.job)
 	}
@@ -159,6 +168,7 @@ func (s *Scheduler) kill(a *attempt, reason string) {
 		a.w.unstarted--
 	}
 	a.unlink()
+	s.unwait(a)
 	a.state = killing
 	s.emit(model.Kill{Receiver: a.w.to(), Attempt: a.id(), Reason: reason, Dump: a.stuck})
 }
@@ -169,7 +179,7 @@ func (s *Scheduler) killStuck(w *worker) {
 		return
 	}
 	for _, a := range slices.Clone(w.attempts) {
-		if a.state == killing || a.st.dead || a.st.waits(a.part) || s.now.Sub(a.moved) < s.cfg.NoProgressKill {
+		if a.state == killing || a.early || a.st.dead || a.st.waits(a.part) || s.now.Sub(a.moved) < s.cfg.NoProgressKill {
 			continue
 		}
 		a.stuck = true
@@ -225,7 +235,12 @@ func (s *Scheduler) find(w *worker, id model.AttemptID) *attempt {
 
 func (s *Scheduler) taskStarted(w *worker, id model.AttemptID) {
 	if a := s.find(w, id); a != nil && a.state == launching {
+		s.unwait(a)
+		if a.early {
+			a.launched = s.now
+		}
 		a.state, a.moved = running, s.now
+		s.answered(a)
 		a.exec.seen()
 		w.unstarted--
 		if s.cfg.MaxUnstarted > 0 && w.unstarted == s.cfg.MaxUnstarted-1 {
@@ -412,9 +427,9 @@ func (s *Scheduler) taskFailed(w *worker, ev model.TaskFailed) {
 		s.bury(w, ev.Attempt)
 		return
 	}
-	was := a.state
+	ended := a.state == killing || a.recalled && ev.Class == model.Killed
 	s.forget(a)
-	if was == killing || a.st.dead {
+	if ended || a.st.dead {
 		if !a.st.dead {
 			s.recountLater(a.st, a.part)
 		}

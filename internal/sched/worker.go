@@ -172,7 +172,7 @@ func (w *worker) mute(s *Scheduler) bool {
 		return false
 	}
 	for _, a := range w.attempts {
-		if a.state == launching && s.now >= a.launched.Add(s.cfg.StartWait) {
+		if a.state == launching && !a.early && s.now >= a.launched.Add(s.cfg.StartWait) {
 			return true
 		}
 	}
@@ -279,6 +279,7 @@ func (s *Scheduler) lose(w *worker, how loss, why string) {
 	s.loseBlocks(w, nil)
 	// Outputs first: an attempt that is queued again must not find them.
 	s.loseOutputs(w)
+	s.spare(w, func(*attempt) bool { return true })
 	for len(w.attempts) > 0 {
 		a := w.attempts[len(w.attempts)-1]
 		was := a.state

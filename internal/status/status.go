@@ -81,6 +81,7 @@ type Stage struct {
 	Tasks   int    `json:"tasks"`
 	Done    int    `json:"done"`
 	Running int    `json:"running"`
+	Queued  int    `json:"queued"` // attempts that wait at their workers for a slot
 	Pending int    `json:"pending"`
 	Gen     int    `json:"generation"`
 	Try     int    `json:"try"` // how often lost inputs held it up
@@ -92,7 +93,7 @@ type Stage struct {
 type Task struct {
 	Stage     string    `json:"stage"`
 	Partition int       `json:"partition"`
-	State     string    `json:"state"` // idle, pending, running, done
+	State     string    `json:"state"` // idle, pending, queued, running, done
 	Failures  int       `json:"failures"`
 	Level     string    `json:"level,omitempty"` // how near a finished one ran to what it read: process, node, rack, any; none: it did not care
 	Attempts  []Attempt `json:"attempts,omitempty"`
@@ -103,6 +104,7 @@ type Attempt struct {
 	Worker      string `json:"worker"`
 	Level       string `json:"level"` // how near its input is
 	Speculative bool   `json:"speculative,omitempty"`
+	Queued      bool   `json:"queued,omitempty"` // it waits at its worker for a slot
 	Rows        int64  `json:"rows"`
 }
 
@@ -115,6 +117,7 @@ type Worker struct {
 	State       string    `json:"state"` // live, suspect, draining, drained, quarantined, lost
 	Slots       int       `json:"slots"`
 	Running     int       `json:"running"`
+	Queued      int       `json:"queued"`  // attempts that wait there for a slot
 	Outputs     int       `json:"outputs"` // of map tasks, that it holds
 	Drivers     int       `json:"drivers"` // of detached jobs
 	Memory      int64     `json:"memory"`  // bytes, of one job
@@ -161,6 +164,7 @@ type Totals struct {
 	Tasks     int    `json:"tasks"`
 	Pending   int    `json:"pending"`
 	Running   int    `json:"running"`
+	Queued    int    `json:"queued"` // attempts that wait at workers for a slot
 	Launched  int64  `json:"launched"`
 	Done      int64  `json:"done"`
 	Failed    int64  `json:"failed"`

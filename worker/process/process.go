@@ -258,13 +258,8 @@ var ErrGone = errors.New("its executor process ended")
 // Run runs one attempt in the process.
 func (p *Process) Run(ctx context.Context, l *work.Launch, t *plan.Task) (*plan.Result, *plan.Failure) {
 	seq, end, err := p.send(l, t)
-	if err != nil {
-		select {
-		case <-p.done:
-			return nil, p.gone()
-		default:
-			return nil, work.NewFailure(plan.FailInfra, "hand over the task: %v", err)
-		}
+	if err != nil { // it never ran, so it is not to blame for the end of the process either
+		return nil, work.NewFailure(plan.FailInfra, "hand over the task: %v", err)
 	}
 	var told <-chan time.Time
 	done := ctx.Done()

@@ -62,6 +62,12 @@ type (
 		Reason  string
 		Dump    bool // with the goroutines of its executor (R26)
 	}
+	// Recall asks for attempts back that wait for a slot. Each that has not started
+	// ends, and is reported as Killed; the others go on.
+	Recall struct {
+		Receiver
+		Attempts []AttemptID
+	}
 	// StartExec starts an executor of a job.
 	StartExec struct {
 		Receiver
@@ -142,6 +148,7 @@ type Assignment struct {
 	Attempt AttemptID
 	Level   Level
 	Twin    bool
+	Early   bool  // there is no slot for it yet (R16)
 	Alone   bool  // nothing else may run in its executor
 	Memory  int64 // reserved, in bytes
 	// Holders have the cached block that the task starts at, if its worker does
@@ -375,6 +382,7 @@ func (Append) command()        {}
 func (Lease) command()         {}
 func (Launch) command()        {}
 func (Kill) command()          {}
+func (Recall) command()        {}
 func (StartExec) command()     {}
 func (StopExec) command()      {}
 func (Ack) command()           {}

@@ -333,7 +333,8 @@ const (
 // Inventory is what a worker holds when it attaches.
 type Inventory struct {
 	Running   []AttemptID
-	Done      []TaskDone // unacknowledged; their own envelopes do not count
+	Queued    []AttemptID // that wait for a slot, in their order
+	Done      []TaskDone  // unacknowledged; their own envelopes do not count
 	Failed    []TaskFailed
 	Outputs   []MapOutput
 	Blocks    map[plan.JobID][]BlockID

@@ -34,7 +34,7 @@ type (
 	Sums struct {
 		Term                                             Term
 		Jobs, Actions, Stages, Tasks, Pending, Running   int
-		Workers, Slots, Free                             int
+		Queued, Workers, Slots, Free                     int
 		Launched, Done, Failed, Lost, Discarded, Refused int64
 	}
 )
@@ -47,7 +47,8 @@ type JobView struct {
 	Pool    string
 	State   JobState
 	Cause   *Cause
-	Running int // attempts
+	Running int // attempts that have a slot
+	Queued  int // and that wait for one at their worker (R16)
 	Actions []ActionView
 }
 
@@ -71,6 +72,7 @@ type StageView struct {
 	Done     int
 	Pending  int
 	Running  int
+	Queued   int // attempts that wait for a slot at their worker
 	Demanded int
 	Gen      Gen
 	Try      int
@@ -108,6 +110,7 @@ type AttemptView struct {
 	Worker  plan.WorkerID
 	Level   Level
 	Twin    bool
+	Queued  bool // it waits for a slot at its worker, since Started
 	Started Instant
 	Rows    int64
 }
@@ -140,6 +143,7 @@ type WorkerView struct {
 	Slots    int
 	Free     int
 	Running  int
+	Queued   int // attempts that wait for a slot there
 	Outputs  int
 	Excluded bool
 }

@@ -24,6 +24,7 @@ func options(seed uint64) Options {
 	if o.Faults == 0 {
 		o.Restarts = 0
 	}
+	o.Short = pick(7, 2) == 0
 	o.TaskFaults = pick(5, 2) == 0 && o.Faults > 0
 	return o
 }
@@ -47,7 +48,7 @@ func TestSeeds(t *testing.T) {
 		n = 50
 	}
 	sum := runSeeds(t, 1, n)
-	if sum.Done < int(n)/2 || sum.Losses == 0 || sum.Rollbacks == 0 || sum.Twins == 0 || sum.Restarts == 0 || sum.Drains == 0 {
+	if sum.Done < int(n)/2 || sum.Losses == 0 || sum.Rollbacks == 0 || sum.Twins == 0 || sum.Restarts == 0 || sum.Drains == 0 || sum.Early == 0 || sum.Recalled == 0 {
 		t.Errorf("the seeds do not reach what they are for: %+v", sum)
 	}
 }
@@ -87,6 +88,8 @@ func (r *Report) add(o Report) {
 	r.Twins += o.Twins
 	r.Restarts += o.Restarts
 	r.Drains += o.Drains
+	r.Early += o.Early
+	r.Recalled += o.Recalled
 	r.Compacted += o.Compacted
 	r.Rollbacks += o.Rollbacks
 	for k, n := range o.Ends {
