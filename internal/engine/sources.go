@@ -79,7 +79,11 @@ func (s *sources) list(ctx context.Context, f plan.Files, found map[plan.Files][
 		if err != nil {
 			return err
 		}
-		splits = storage.Splits(files, s.options(f))
+		o := s.options(f)
+		if err := tooMany(files, o); err != nil {
+			return err
+		}
+		splits = storage.Splits(files, o)
 		s.mu.Lock()
 		if first, ok := s.splits[f]; ok {
 			splits = first
@@ -100,6 +104,23 @@ func (s *sources) options(f plan.Files) storage.SplitOptions {
 		o.MinBytes = 1
 	}
 	return o
+}
+
+// tooMany refuses splits that are so small that there were too many, before any is
+// made.
+func tooMany(files []storage.Info, o storage.SplitOptions) error {
+	if o.MaxBytes == 0 || o.NoCut {
+		return nil
+	}
+	var bytes int64
+	for _, f := range files {
+		bytes += f.Size
+	}
+	if n := bytes / o.MaxBytes; n > plan.MaxPartitions {
+		return fmt.Errorf("%d bytes of input in splits of at most %d: %d partitions: %w: the most is %d", bytes, o.MaxBytes, n,
+			plan.ErrTooManyPartitions, plan.MaxPartitions)
+	}
+	return nil
 }
 
 // resolve fixes the plan's numbers. Shuffles that were planned before keep
@@ -124,9 +145,6 @@ func (s *sources) resolve(p *plan.Plan, found map[plan.Files][]storage.Split) er
 	}
 	for i := range p.Stages {
 		st := &p.Stages[i]
-		if st.Kind == plan.MapStage && st.Sink.Part == nil {
-			return fmt.Errorf("stage %s writes a shuffle and has no partitioner", st.Key)
-		}
 		if st.Sink.Part != nil {
 			s.parts[st.Key] = st.Sink.Part.N
 		}
@@ -150,7 +168,9 @@ func preferences(st *plan.Stage, found map[plan.Files][]storage.Split) [][]strin
 	prefs := make([][]string, st.N())
 	for i := range prefs {
 		for _, r := range st.Pipe.Reads(i) {
-			prefs[i] = append(prefs[i], found[*files[r.At]][r.Partition].Hosts...)
+			if of := found[*files[r.At]]; r.Partition < len(of) { // else its launch says what is wrong
+				prefs[i] = append(prefs[i], of[r.Partition].Hosts...)
+			}
 		}
 	}
 	return prefs
