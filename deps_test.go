@@ -79,6 +79,7 @@ var imports = map[string][]string{
 	"internal/show":           {"internal/tally", "internal/wire", "rdd/plan", mpb},
 	"internal/chaos":          {},
 	"internal/chaos/job":      {"typed", "rdd"}, // its generated file names rdd
+	"internal/chaos/proxy":    {"net"},
 	"internal/property":       {"typed", "rdd"}, // its generated file names rdd
 	"internal/testmod":        {},               // only tests import it
 	"internal/fault":          {"internal/embedded", "rdd/plan", "shuffle", msgpack},
