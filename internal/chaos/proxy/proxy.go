@@ -30,6 +30,16 @@ type Faults struct {
 	Chunk int
 }
 
+// With gives the same faults by other lots; nil stays nil.
+func (f *Faults) With(seed uint64) *Faults {
+	if f == nil {
+		return nil
+	}
+	g := *f
+	g.Seed = seed
+	return &g
+}
+
 // Proxy passes connections on to a server. Its methods may be called from several
 // goroutines.
 type Proxy struct {
