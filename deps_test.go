@@ -63,23 +63,25 @@ var imports = map[string][]string{
 	"internal/blob":           {"rdd/plan"},
 	"internal/scratch":        {},
 	"internal/submit":         {"internal/msg", "internal/wire", "rdd/plan", "worker/transfer", grpc},
-	"master":                  {"internal/blob", "internal/driver", "internal/engine", "internal/engine/work", "internal/gossip", "internal/msg", "internal/sched/model", "internal/status", "internal/trust", "internal/web", "internal/wire", "rdd/plan", "worker/transfer", grpc},
+	"master":                  {"internal/blob", "internal/door", "internal/driver", "internal/engine", "internal/engine/work", "internal/gossip", "internal/msg", "internal/sched/model", "internal/status", "internal/trust", "internal/web", "internal/wire", "rdd/plan", "worker/transfer", grpc},
 	"worker":                  {"internal/agent", "internal/engine/work", "internal/gossip", "internal/launch", "internal/msg", "internal/sched/model", "internal/scratch", "internal/show", "internal/submit", "internal/trust", "internal/web", "internal/wire", "rdd/plan", "shuffle", "shuffle/block", "worker/process", "worker/transfer", grpc, msgpack},
 	"worker/process":          {"internal/engine/work", "internal/wire", "rdd/plan"},
 	"internal/forms":          {"rdd/plan"},
 	"internal/machine":        {},
 	"internal/msg":            {"internal/forms", "internal/sched/model", "internal/wire", "rdd/plan", grpc},
 	"internal/wire":           {"internal/forms", "rdd/plan"},
-	"internal/gossip":         {"github.com/hashicorp/memberlist", "github.com/hashicorp/serf", "net"},
+	"internal/gossip":         {"internal/door", "github.com/hashicorp/memberlist", "github.com/hashicorp/serf", "net"},
 	"internal/trust":          {"net"}, // addresses; it opens no connection
 	"internal/size":           {},
-	"internal/web":            {"net", "net/http"},
+	"internal/web":            {"internal/door", "net", "net/http"},
+	"internal/door":           {"net"},
 	"internal/status":         {},
 	"internal/tally":          {"internal/size", "rdd/plan"},
 	"internal/launch":         {"internal/wire", "rdd/plan"},
 	"internal/show":           {"internal/tally", "internal/wire", "rdd/plan", mpb},
 	"internal/chaos":          {},
 	"internal/chaos/job":      {"typed", "rdd"}, // its generated file names rdd
+	"internal/chaos/proxy":    {"net"},
 	"internal/property":       {"typed", "rdd"}, // its generated file names rdd
 	"internal/testmod":        {},               // only tests import it
 	"internal/fault":          {"internal/embedded", "rdd/plan", "shuffle", msgpack},

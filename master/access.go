@@ -38,8 +38,6 @@ var rules = []trust.Rule{
 const (
 	// strangers is how many calls without a certificate are answered at a time.
 	strangers = 8
-	// handshake is how long one may take.
-	handshake = 10 * time.Second
 	// renewAgain is the wait after a certificate could not be renewed.
 	renewAgain = time.Minute
 )
@@ -116,7 +114,7 @@ func (a *access) close() {
 // options make a server ask for certificates.
 func (a *access) options() []grpc.ServerOption {
 	config := a.own.ServerConfig(trust.Worker, trust.Client, trust.Admin, trust.Anonymous)
-	return []grpc.ServerOption{grpc.Creds(credentials.NewTLS(config)), grpc.StreamInterceptor(a.intercept), grpc.ConnectionTimeout(handshake)}
+	return []grpc.ServerOption{grpc.Creds(credentials.NewTLS(config)), grpc.StreamInterceptor(a.intercept)}
 }
 
 // intercept lets only those calls through that the table allows. How many come

@@ -23,6 +23,7 @@ type jobDriver struct {
 	ended   chan struct{} // closed when the job has ended
 	once    sync.Once     // closes it
 	link    link
+	begun   int // the last action; of whoever serves the stream at hand
 }
 
 // check refuses what cannot be a job.
@@ -80,6 +81,10 @@ func (d *jobDriver) heed(m any) (finished bool, err error) {
 // the action's end.
 func (d *jobDriver) begin(m *wire.Begin) error {
 	id := plan.ActionID{Job: d.job, N: m.N}
+	if m.N <= d.begun { // it would take the place of one that may be under way
+		return fmt.Errorf("action %d begins after action %d", m.N, d.begun)
+	}
+	d.begun = m.N
 	p, err := plan.Decode[plan.Plan](m.Plan)
 	if err != nil {
 		return err

@@ -15,9 +15,9 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/keepalive"
 
 	"github.com/gordd-project/gordd/internal/blob"
+	"github.com/gordd-project/gordd/internal/door"
 	"github.com/gordd-project/gordd/internal/engine"
 	"github.com/gordd-project/gordd/internal/gossip"
 	"github.com/gordd-project/gordd/internal/msg"
@@ -32,6 +32,9 @@ const (
 	hello = 10 * time.Second
 	// blobMemory is how many bytes of blobs are kept in memory.
 	blobMemory = 64 << 20
+	// maxConns is how many connections a master holds, and maxConnsEach how many of
+	// one address: a worker has one, and so has a driver.
+	maxConns, maxConnsEach = 16384, 512
 )
 
 // Options are what a Master is made with.
@@ -109,14 +112,14 @@ func New(o Options) (*Master, error) {
 	m.engine = engine.New(engine.Options{Config: c, Slots: func() int { return max(int(m.slots.Load()), 1) }, Pictures: true, Log: o.Log}, effects{m})
 	m.renewals = newRenewals(m.engine.Send)
 	m.engine.Start()
-	options := append(msg.ServerOptions(), grpc.KeepaliveParams(keepalive.ServerParameters{Time: 10 * time.Second, Timeout: 10 * time.Second}))
+	options := msg.ServerOptions()
 	if m.access != nil {
 		options = append(options, m.access.options()...)
 	}
 	m.server = grpc.NewServer(append(options, o.Server...)...)
 	msg.Register(m.server, service{m})
 	m.calls.Go(func() {
-		if err := m.server.Serve(o.Listener); err != nil {
+		if err := m.server.Serve(door.New(maxConns, maxConnsEach).Listener(o.Listener)); err != nil {
 			m.fail(fmt.Errorf("serve %s: %w", o.Listener.Addr(), err))
 		}
 	})

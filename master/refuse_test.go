@@ -1,11 +1,15 @@
 package master
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/gordd-project/gordd/internal/msg"
 	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/internal/wire"
 	"github.com/gordd-project/gordd/rdd/plan"
 )
 
@@ -48,4 +52,95 @@ func TestRefused(t *testing.T) {
 	}
 	w.attach("good")
 	w.submit("good")
+}
+
+// counting is a plan of one stage that counts numbers.
+func counting(partitions int) plan.Stage {
+	return plan.Stage{Key: "r", Kind: plan.ResultStage, Pipe: plan.Pipe{Source: plan.Source{Range: &plan.Range{Step: 1, Count: 1, N: partitions}}}}
+}
+
+// of is a map stage that reads another one.
+func of(key, reads plan.StageKey) plan.Stage {
+	return plan.Stage{Key: key, Pipe: plan.Pipe{Source: plan.Source{Wide: []plan.Input{{Shuffle: reads}}}}, Parents: []plan.Parent{{Key: reads}},
+		Sink: plan.Sink{Part: &plan.Partitioner{N: 2}}}
+}
+
+// nested is a pipe within a pipe, and so on.
+func nested(depth int) plan.Stage {
+	st := counting(1)
+	for range depth {
+		st.Pipe = plan.Pipe{Source: plan.Source{Union: []plan.Pipe{st.Pipe}}}
+	}
+	return st
+}
+
+// What no program of ours sends ends its own action or job, and says why. Another
+// job goes on beside it.
+func TestHostilePlans(t *testing.T) {
+	encoded := func(stages ...plan.Stage) []byte {
+		b, err := plan.Encode(&plan.Plan{Action: "Test", Target: "r", Stages: stages})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	many := []plan.Stage{counting(1)}
+	for i := range 20_000 {
+		many = append(many, plan.Stage{Key: plan.StageKey(fmt.Sprint(i)), Sink: plan.Sink{Part: &plan.Partitioner{}}})
+	}
+	reader := of("r", "a")
+	reader.Kind = plan.ResultStage
+	kind := counting(1)
+	kind.Kind = 255
+	for name, c := range map[string]struct {
+		plan []byte
+		want string // of the action's end; "": the job ends
+	}{
+		"cycle":          {encoded(of("a", "b"), of("b", "a"), reader), "has a cycle"},
+		"itself":         {encoded(of("a", "a"), reader), "has a cycle"},
+		"partitions":     {encoded(counting(2_000_000)), "2000000 partitions: too many partitions: the most is 1000000"},
+		"below zero":     {encoded(counting(-1)), "-1 partitions"},
+		"no such kind":   {encoded(kind), "it is of kind 255"},
+		"no target":      {encoded(), "no target stage"},
+		"many stages":    {encoded(many...), "20001 stages: the most is 10000"},
+		"deep":           {encoded(nested(2000)), "done"},
+		"too deep":       {encoded(nested(5000)), ""},
+		"garbage":        {[]byte("garbage"), ""},
+		"huge count":     {[]byte{0xdd, 0x7f, 0xff, 0xff, 0xff}, ""},
+		"begun twice":    {nil, ""},
+		"nothing at all": {[]byte{}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				_, workers, drivers := startMaster(t)
+				w := workers.holds(t, "w1")
+				good, bad := drivers.drives(t), drivers.drives(t)
+				good.begin(1, 2)
+				if c.plan == nil {
+					bad.begin(1, 2)
+					bad.begin(1, 3)
+				} else {
+					bad.job.Heed(&wire.Begin{N: 1, Plan: c.plan})
+				}
+				time.Sleep(40 * time.Second)
+				got := ""
+				if ends := heard[*wire.ActionEnd](bad); len(ends) > 0 && ends[0].Trouble != nil {
+					got = ends[0].Trouble.Text
+				}
+				jobEnds := heard[*wire.JobEnd](bad)
+				switch {
+				case c.want == "done":
+					if got != "" || len(jobEnds) > 0 {
+						t.Errorf("got %q, %v", got, jobEnds)
+					}
+				case c.want == "" && len(jobEnds) == 0, !strings.Contains(got, c.want):
+					t.Errorf("got %q, want %q; %v", got, c.want, jobEnds)
+				}
+				w.end(2)
+				if ends := heard[*wire.ActionEnd](good); len(ends) != 1 || ends[0].Status.State != plan.ActionDone {
+					t.Errorf("the other job: %+v", ends)
+				}
+			})
+		})
+	}
 }

@@ -130,6 +130,36 @@ func (b *blobs) find(ctx context.Context, job plan.JobID, d plan.Digest) (string
 	return x.path, x.err
 }
 
+// program is find for what is to be run. The file may be another build by now: what it
+// is when it starts counts, and one that is not what the job is named by never runs.
+func (b *blobs) program(ctx context.Context, job plan.JobID, d plan.Digest) (string, error) {
+	path, err := b.find(ctx, job, d)
+	if err != nil {
+		return "", err
+	}
+	got, err := digestOf(path)
+	if err == nil && got == d {
+		return path, nil
+	}
+	b.mu.Lock()
+	delete(b.all, d) // who asks next fetches it
+	b.mu.Unlock()
+	if err != nil {
+		return "", fmt.Errorf("program %.12s: %w", d, err)
+	}
+	return "", fmt.Errorf("program %.12s is another build in %s, %.12s: it is not run, and will be fetched again", d, path, got)
+}
+
+func digestOf(path string) (plan.Digest, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	h := plan.NewHash()
+	_, err = io.Copy(h, f)
+	return plan.HashDigest(h), errors.Join(err, f.Close())
+}
+
 // get fetches a blob into a file that has its name only when it is whole. Programs
 // are blobs too, so all can be run.
 func (b *blobs) get(ctx context.Context, job plan.JobID, d plan.Digest) (path string, size int64, err error) {

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -130,5 +131,36 @@ func TestBlobThatNobodyHas(t *testing.T) {
 		if left, err := os.ReadDir(w.blobs.dir); err != nil || len(left) > 0 {
 			t.Errorf("left: %v, %v", left, err)
 		}
+	})
+}
+
+// A program whose file is another build is not run, and the next one who asks has the
+// right one.
+func TestAnotherBuildIsNotRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := startMaster(t)
+		w, _ := f.startWorker("w1", nil)
+		f.stream().welcome(1)
+		d := f.has("a program")
+		path := f.finds(w, "j", d)
+		for _, other := range [][]byte{[]byte("another build"), nil} {
+			if err := os.WriteFile(path, other, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			_, err := w.blobs.program(t.Context(), "j", d)
+			if got := plan.DigestOf(other); err == nil || !strings.Contains(err.Error(), string(d[:12])) || !strings.Contains(err.Error(), string(got[:12])) {
+				t.Errorf("got %v, want both digests", err)
+			}
+			if got, err := w.blobs.program(t.Context(), "j", d); err != nil || got != path {
+				t.Errorf("then: %s, %v", got, err)
+			}
+		}
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.blobs.program(t.Context(), "j", d); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("of a file that is gone: %v", err)
+		}
+		f.finds(w, "j", d)
 	})
 }

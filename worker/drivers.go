@@ -64,7 +64,7 @@ func (x *drivers) close() {
 // is shown of its progress in one log.
 func (x *drivers) run(m msg.StartDriver, interrupts <-chan os.Signal) (code int, tail string, err error) {
 	w, open := x.w, m.Detach.Open
-	path, err := w.blobs.find(w.ctx, m.Job, open.Binary)
+	path, err := w.blobs.program(w.ctx, m.Job, open.Binary)
 	if err != nil {
 		return 0, "", err
 	}

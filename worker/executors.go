@@ -110,7 +110,7 @@ func (x *executors) run(ref model.ExecutorRef, job msg.Job) (running, error) {
 	if w.o.executor != nil {
 		return w.o.executor(ref), nil
 	}
-	path, err := w.blobs.find(w.ctx, ref.Job, job.Binary)
+	path, err := w.blobs.program(w.ctx, ref.Job, job.Binary)
 	if err != nil {
 		return nil, err
 	}

@@ -4,9 +4,14 @@ package chaos
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gordd-project/gordd/internal/chaos/proxy"
 )
 
 var (
@@ -19,31 +24,53 @@ var (
 type trial struct {
 	*cluster
 	*figures
+	shots []shot
+}
+
+// shot is the end of a worker's process.
+type shot struct {
+	worker string
+	at     time.Time
+	events int // that were there before
 }
 
 // failures are what happens to clusters, and what must come of it.
 var failures = []struct {
-	name string
-	run  func(tr *trial)
+	name   string
+	run    func(tr *trial)
+	faults *proxy.Faults // between workers
 }{
-	{"worker-in-map-stage", func(tr *trial) { tr.killed(1, 0, 3*time.Second) }},
-	{"worker-in-reduce-stage", func(tr *trial) { tr.killed(0, 0, time.Second) }},
-	{"executor", (*trial).executor},
-	{"all-but-one-worker", (*trial).allButOne},
-	{"all-workers", (*trial).allWorkers},
-	{"zombie", (*trial).zombie},
-	{"flapping-worker", (*trial).flapping},
-	{"missing-block", func(tr *trial) { tr.damaged(remove) }},
-	{"corrupt-block", func(tr *trial) { tr.damaged(flip) }},
-	{"truncated-block", func(tr *trial) { tr.damaged(cut) }},
-	{"swapped-blocks", func(tr *trial) { tr.damaged(swap) }},
-	{"partition", (*trial).partition},
-	{"blinks", (*trial).blinks},
-	{"fatal-exit", func(tr *trial) { tr.fatal("exit", "exited with 3") }},
-	{"fatal-map-write", func(tr *trial) { tr.fatal("map", "concurrent map writes") }},
-	{"fatal-stack", func(tr *trial) { tr.fatal("stack", "stack overflow") }},
-	{"cancel", func(tr *trial) { tr.cancelled(syscall.SIGINT) }},
-	{"client", func(tr *trial) { tr.cancelled(syscall.SIGKILL) }},
+	{name: "worker-in-map-stage", run: func(tr *trial) { tr.killed(1, 0, 3*time.Second) }},
+	{name: "worker-in-reduce-stage", run: func(tr *trial) { tr.killed(0, 0, time.Second) }},
+	{name: "executor", run: (*trial).executor},
+	{name: "all-but-one-worker", run: (*trial).allButOne},
+	{name: "all-workers", run: (*trial).allWorkers},
+	{name: "zombie", run: (*trial).zombie},
+	{name: "flapping-worker", run: (*trial).flapping},
+	{name: "missing-block", run: func(tr *trial) { tr.spoiled(1, remove) }},
+	{name: "corrupt-block", run: func(tr *trial) { tr.spoiled(1, flip) }},
+	{name: "truncated-block", run: func(tr *trial) { tr.spoiled(1, cut) }},
+	{name: "swapped-blocks", run: func(tr *trial) { tr.spoiled(2, swap) }},
+	{name: "partition", run: (*trial).partition},
+	{name: "blinks", run: (*trial).blinks},
+	{name: "transient-fetches", run: (*trial).transient, faults: unsteady},
+	{name: "gossip-partition", run: (*trial).gossipCut},
+	{name: "fatal-exit", run: func(tr *trial) { tr.fatal("exit", "exited with 3") }},
+	{name: "fatal-map-write", run: func(tr *trial) { tr.fatal("map", "concurrent map writes") }},
+	{name: "fatal-stack", run: func(tr *trial) { tr.fatal("stack", "stack overflow") }},
+	{name: "fatal-fault", run: func(tr *trial) { tr.fatal("fault", "fatal error: fault") }},
+	{name: "fatal-mutex", run: func(tr *trial) { tr.fatal("mutex", "unlock of unlocked mutex") }},
+	{name: "fatal-memory", run: func(tr *trial) { tr.fatal("memory", "out of memory") }},
+	{name: "fatal-kill", run: func(tr *trial) { tr.fatal("kill", "ended by signal 9") }},
+	{name: "panic", run: func(tr *trial) { tr.fatal("panic", "poison") }},
+	{name: "cancel-at-start", run: func(tr *trial) { tr.cancelled(syscall.SIGINT, atStart) }},
+	{name: "cancel-in-map-stage", run: func(tr *trial) { tr.cancelled(syscall.SIGINT, inStage(1)) }},
+	{name: "cancel-in-reduce-stage", run: func(tr *trial) { tr.cancelled(syscall.SIGTERM, inStage(0)) }},
+	{name: "cancel-at-commit", run: func(tr *trial) { tr.cancelled(syscall.SIGINT, atCommit) }},
+	{name: "client", run: func(tr *trial) { tr.cancelled(syscall.SIGKILL, anyTime) }},
+	{name: "client-of-detached-job", run: (*trial).detached},
+	{name: "other-release", run: (*trial).otherRelease},
+	{name: "other-build", run: (*trial).otherBuild},
 }
 
 func TestFailures(t *testing.T) {
@@ -51,16 +78,17 @@ func TestFailures(t *testing.T) {
 		t.Run(f.name, func(t *testing.T) {
 			for seed := *first; seed < *first+uint64(*seeds); seed++ {
 				t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
-					c := newCluster(t, seed)
+					c := newCluster(t, seed, f.faults.With(seed))
 					defer func() {
 						if t.Failed() {
 							t.Logf("again: go test -v ./internal/chaos -run TestFailures/%s -seed %d", f.name, seed)
 						}
 					}()
-					tr := &trial{c, of(f.name)}
+					tr := &trial{cluster: c, figures: of(f.name)}
 					tr.trials++
 					f.run(tr)
 					tr.nothingLeft()
+					tr.noticed()
 				})
 			}
 		})
@@ -102,9 +130,39 @@ func (tr *trial) reach(j *job, fromLast int, more time.Duration) {
 
 // shot kills a worker, and counts what is lost with it.
 func (tr *trial) shot(i int) {
+	w := tr.workers[i]
+	if w.times(0, "READY worker=") > 0 { // else the master need not know it
+		tr.shots = append(tr.shots, shot{w.name, time.Now(), tr.events.count()})
+	}
 	tr.kill(i)
 	tr.kills++
 	tr.lost += len(tr.outputs(i))
+}
+
+// noticed measures when the master took note of each shot: that a stream broke, and
+// that nobody answers where the worker was.
+func (tr *trial) noticed() {
+	for _, s := range tr.shots {
+		_, _ = tr.events.says(s.events, 5*time.Second, `"kind":"worker lost"`, strconv.Quote(s.worker))
+		seen, lost := false, false
+		for _, e := range tr.happened(s.events) {
+			if e.Worker != s.worker || e.Time.Before(s.at) {
+				continue
+			}
+			if !seen && (e.Kind == "worker suspect" || e.Kind == "worker lost") {
+				seen = true
+				tr.measure("kill seen after", e.Time.Sub(s.at))
+			}
+			if e.Kind == "worker lost" {
+				lost = true
+				tr.measure("lost after", e.Time.Sub(s.at))
+				break
+			}
+		}
+		if !lost {
+			tr.t.Errorf("%s was killed, and the master has not noticed", s.worker)
+		}
+	}
 }
 
 // bounded says that no more ran again than was lost.
@@ -265,11 +323,32 @@ func (tr *trial) fatal(how, complaint string) {
 // driverLease is how long a master waits for a driver whose connection broke.
 const driverLease = 30 * time.Second
 
-// cancelled ends the submitting process at any time. Soon nothing of its job is
+// Moments at which a job is cancelled.
+func atStart(tr *trial, _ *job) { pass(tr.between(0, time.Second)) }
+
+func anyTime(tr *trial, _ *job) { pass(tr.between(0, 6*time.Second)) }
+
+func inStage(fromLast int) func(*trial, *job) {
+	return func(tr *trial, j *job) { tr.reach(j, fromLast, tr.between(0, time.Second)) }
+}
+
+// atCommit is about when all parts of the output are there, and nothing of it shows.
+func atCommit(tr *trial, j *job) {
+	tr.reach(j, 0, 0)
+	_, err := until("all parts are staged, or the job has ended", patience, func() bool {
+		staged, _ := filepath.Glob(filepath.Join(filepath.Dir(j.out), "_temporary", "*", "*", "*"))
+		return len(staged) >= j.spec.reduces-1 || j.ended(0)
+	})
+	tr.must(err)
+	pass(tr.between(0, 300*time.Millisecond))
+}
+
+// cancelled ends the submitting process at some time. Soon nothing of its job is
 // left, but for the result of one that was faster.
-func (tr *trial) cancelled(s syscall.Signal) {
+func (tr *trial) cancelled(s syscall.Signal, when func(*trial, *job)) {
 	j := tr.submit(tr.job())
-	if !j.ended(tr.between(0, 6*time.Second)) {
+	when(tr, j)
+	if !j.ended(0) {
 		tr.kills++
 	}
 	j.signal(s)
@@ -284,12 +363,39 @@ func (tr *trial) cancelled(s syscall.Signal) {
 	if err != nil {
 		tr.t.Error(err)
 	}
-	tr.t.Logf("free %s after the client's end", took.Round(time.Millisecond))
+	tr.measure("free after", took)
 	if s != syscall.SIGKILL {
 		if left := tr.left(); len(left) > 0 {
 			tr.t.Errorf("left behind: %q", left)
 		}
 	}
 	tr.unpublished(j)
+	tr.right(tr.submit(quick))
+}
+
+// detached ends the client of a job that needs none. The job is not there, or it is
+// right.
+func (tr *trial) detached() {
+	s := tr.job()
+	s.detached = true
+	j := tr.submit(s)
+	pass(tr.between(0, time.Second))
+	if !j.ended(0) {
+		tr.kills++
+	}
+	j.kill()
+	tr.must(tr.over())
+	_, err := os.Stat(j.out)
+	switch {
+	case err == nil:
+		tr.figures.jobs++
+		if err := j.checked(); err != nil {
+			tr.wrong++
+			tr.t.Error(err)
+		}
+	case j.cmd.ProcessState.ExitCode() == 0:
+		tr.failed++
+		tr.t.Errorf("the job was accepted, and its output is not there: %v", err)
+	}
 	tr.right(tr.submit(quick))
 }

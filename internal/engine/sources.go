@@ -80,7 +80,11 @@ func (s *sources) list(ctx context.Context, f plan.Files, found map[plan.Files][
 		if err != nil {
 			return err
 		}
-		splits = storage.Splits(files, s.options(f))
+		o := s.options(f)
+		if err := tooMany(files, o); err != nil {
+			return err
+		}
+		splits = storage.Splits(files, o)
 		s.mu.Lock()
 		if first, ok := s.splits[f]; ok {
 			splits = first
@@ -101,6 +105,23 @@ func (s *sources) options(f plan.Files) storage.SplitOptions {
 		o.MinBytes = 1
 	}
 	return o
+}
+
+// tooMany refuses splits that are so small that there were too many, before any is
+// made.
+func tooMany(files []storage.Info, o storage.SplitOptions) error {
+	if o.MaxBytes == 0 || o.NoCut {
+		return nil
+	}
+	var bytes int64
+	for _, f := range files {
+		bytes += f.Size
+	}
+	if n := bytes / o.MaxBytes; n > plan.MaxPartitions {
+		return fmt.Errorf("%d bytes of input in splits of at most %d: %d partitions: %w: the most is %d", bytes, o.MaxBytes, n,
+			plan.ErrTooManyPartitions, plan.MaxPartitions)
+	}
+	return nil
 }
 
 // resolve fixes the plan's numbers. Shuffles that were planned before keep
@@ -125,9 +146,6 @@ func (s *sources) resolve(p *plan.Plan, found map[plan.Files][]storage.Split) er
 	}
 	for i := range p.Stages {
 		st := &p.Stages[i]
-		if st.Kind == plan.MapStage && st.Sink.Part == nil {
-			return fmt.Errorf("stage %s writes a shuffle and has no partitioner", st.Key)
-		}
 		if st.Sink.Part != nil {
 			s.parts[st.Key] = st.Sink.Part.N
 		}
@@ -152,7 +170,11 @@ func preferences(st *plan.Stage, found map[plan.Files][]storage.Split) (prefs []
 	racks = map[string]string{}
 	for i := range prefs {
 		for _, r := range st.Pipe.Reads(i) {
-			sp := &found[*files[r.At]][r.Partition]
+			of := found[*files[r.At]]
+			if r.Partition >= len(of) {
+				continue // its launch says what is wrong
+			}
+			sp := &of[r.Partition]
 			prefs[i] = append(prefs[i], sp.Hosts...)
 			for k, rack := range sp.Racks {
 				racks[sp.Hosts[k]] = rack

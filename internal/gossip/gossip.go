@@ -108,8 +108,13 @@ func Start(o Options) (*Member, error) {
 		out:     make(chan Event),
 		joined:  make(chan struct{}),
 	}
-	if m.serf, err = serf.Create(conf); err != nil {
+	t, err := newTransport(o.Bind, conf.MemberlistConfig.Logger)
+	if err != nil {
 		return nil, fmt.Errorf("start gossip on %s: %w", o.Bind, err)
+	}
+	o.use(t, conf.MemberlistConfig)
+	if m.serf, err = serf.Create(conf); err != nil {
+		return nil, errors.Join(fmt.Errorf("start gossip on %s: %w", o.Bind, err), t.Shutdown())
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	m.stop = stop
@@ -188,14 +193,23 @@ func (o Options) config(in chan<- serf.Event) (*serf.Config, error) {
 	l.PushPullInterval = 10 * time.Second
 	l.SuspicionMaxTimeoutMult = 3
 	l.TCPTimeout = 5 * time.Second
-	l.BindAddr, l.BindPort = o.Bind.Addr().String(), int(o.Bind.Port())
-	l.AdvertiseAddr, l.AdvertisePort = o.Advertise.Addr().String(), int(o.Advertise.Port())
 	l.Label = o.Cluster
 	l.Keyring = keyring
 	l.CIDRsAllowed = o.networks()
 	l.LogOutput, l.Logger = nil, logger
 	c.MemberlistConfig = l
 	return c, nil
+}
+
+// use makes a transport that listens already what memberlist listens by.
+func (o Options) use(t *transport, l *memberlist.Config) {
+	port := t.GetAutoBindPort()
+	l.Transport = t
+	l.BindAddr, l.BindPort = o.Bind.Addr().String(), port
+	l.AdvertiseAddr, l.AdvertisePort = o.Advertise.Addr().String(), port
+	if p := o.Advertise.Port(); p != 0 {
+		l.AdvertisePort = int(p)
+	}
 }
 
 func (o Options) networks() (nets []net.IPNet) {

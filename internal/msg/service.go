@@ -50,18 +50,33 @@ type Server interface {
 	Renew(*Stream) error
 }
 
-// ServerOptions are those that every server of the service has.
-func ServerOptions() []grpc.ServerOption {
-	return []grpc.ServerOption{grpc.ForceServerCodec(codec{}), grpc.MaxRecvMsgSize(MaxFrame), grpc.MaxSendMsgSize(MaxFrame),
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingEvery / 2, PermitWithoutStream: true})}
-}
-
 const (
-	// pingEvery is after how long of silence a client asks whether the server is
-	// still there, and pingWait how long that may take to answer.
-	pingEvery = 10 * time.Second
-	pingWait  = 5 * time.Second
+	// maxCalls is how many calls a connection may have under way. Clients wait with
+	// those above.
+	maxCalls = 256
+	// maxHeaders is the most bytes of a call's headers.
+	maxHeaders = 16 << 10
+	// handshake is how long a connection may take until it can be used.
+	handshake = 10 * time.Second
+	// idle is how long one without a call stays open.
+	idle = time.Minute
+	// pingEvery is after how long of silence either end asks whether the other is
+	// still there, and pingWait and serverPingWait how long that may take to answer.
+	pingEvery      = 10 * time.Second
+	pingWait       = 5 * time.Second
+	serverPingWait = 10 * time.Second
 )
+
+// ServerOptions are those that every server of the service has: they bound what a
+// caller can hold that nobody knows yet.
+func ServerOptions() []grpc.ServerOption {
+	return []grpc.ServerOption{
+		grpc.ForceServerCodec(codec{}), grpc.MaxRecvMsgSize(MaxFrame), grpc.MaxSendMsgSize(MaxFrame),
+		grpc.MaxConcurrentStreams(maxCalls), grpc.MaxHeaderListSize(maxHeaders), grpc.ConnectionTimeout(handshake),
+		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: idle, Time: pingEvery, Timeout: serverPingWait}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingEvery / 2, PermitWithoutStream: true}),
+	}
+}
 
 // DialOptions are those that every client of the service has: one whose server
 // does not answer any more notices it, and one that cannot connect tries again

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/gordd-project/gordd/internal/door"
 )
 
 const (
@@ -16,6 +18,8 @@ const (
 	maxHeader = 16 << 10
 	// most is how many requests are answered at a time.
 	most = 32
+	// maxConns is how many connections are held.
+	maxConns = 128
 )
 
 // Server serves a handler.
@@ -28,7 +32,7 @@ type Server struct {
 func Serve(l net.Listener, h http.Handler) *Server {
 	s := &Server{done: make(chan error, 1)}
 	s.server = http.Server{Handler: guard(h, make(chan struct{}, most)), ReadTimeout: slow, WriteTimeout: slow, IdleTimeout: time.Minute, MaxHeaderBytes: maxHeader}
-	go func() { s.done <- s.server.Serve(l) }()
+	go func() { s.done <- s.server.Serve(door.New(maxConns, maxConns).Listener(l)) }()
 	return s
 }
 

@@ -8,6 +8,8 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"github.com/gordd-project/gordd/internal/chaos/proxy"
 )
 
 // TestConnectionsThatAreResetCostNothingButTime cuts one chunk in twenty.
@@ -19,7 +21,7 @@ func TestConnectionsThatAreResetCostNothingButTime(t *testing.T) {
 		for i := range w.sources {
 			to := w.sources[i].Addr
 			if p[to] == "" {
-				_, p[to] = through(t, to, faults{seed: seed, reset: 0.05, chunk: 16 << 10})
+				_, p[to] = through(t, to, proxy.Faults{Seed: seed, Reset: 0.05, Chunk: 16 << 10})
 			}
 			w.sources[i].Addr = p[to]
 		}
@@ -44,7 +46,7 @@ func TestNoFaultMakesWrongBytes(t *testing.T) {
 	for seed := range uint64(12) {
 		store := newStore()
 		addr := serve(t, "127.0.0.1", ServerOptions{Store: store})
-		p, by := through(t, addr, faults{seed: seed, reset: 0.003, flip: 0.003, drop: 0.001, twice: 0.001, stall: 0.0005, chunk: 2000})
+		p, by := through(t, addr, proxy.Faults{Seed: seed, Reset: 0.003, Flip: 0.003, Drop: 0.001, Twice: 0.001, Stall: 0.0005, Chunk: 2000})
 		var outputs []*Output
 		var sources []Source
 		dir := t.TempDir()
@@ -73,7 +75,7 @@ func TestNoFaultMakesWrongBytes(t *testing.T) {
 				t.Fatalf("seed %d, output %d: %d bytes, %v", seed, i, len(got), err)
 			}
 		}
-		hurt += p.hurt.Load()
+		hurt += p.Hurt()
 	}
 	t.Logf("%d faults: %d outputs right, errors %v", hurt, right, kinds)
 	if right == 0 || hurt == 0 {
@@ -159,11 +161,11 @@ func TestABrokenTransferGoesOnWhereItStopped(t *testing.T) {
 	store := newStore()
 	o := store.make(t, t.TempDir(), shape{mapTask: 0, segments: 3, reduces: 1, row: 100_000, rows: 20})
 	size := o.source("", s).Size
-	p, addr := through(t, serve(t, "127.0.0.1", ServerOptions{Store: store}), faults{cut: size / 5})
+	p, addr := through(t, serve(t, "127.0.0.1", ServerOptions{Store: store}), proxy.Faults{After: size / 5})
 	x := start(t, fetcher(t, Options{Retries: -1}), s, o.source(addr, s))
 	// Without a try: each connection brings something, so none of them counts.
 	mustGet(t, x, 0, o, s)
-	if sent := p.sent.Load(); sent > size*11/10 {
+	if sent := p.Sent(); sent > size*11/10 {
 		t.Errorf("%d bytes were sent for %d", sent, size)
 	}
 }
@@ -173,7 +175,7 @@ func TestATransferThatStallsIsGivenUp(t *testing.T) {
 	for _, small := range []int64{1, 1 << 20} {
 		store := newStore()
 		o := store.make(t, t.TempDir(), shape{mapTask: 0, segments: 1, reduces: 1, row: 5000, rows: 20})
-		_, addr := through(t, serve(t, "127.0.0.1", ServerOptions{Store: store}), faults{stall: 1})
+		_, addr := through(t, serve(t, "127.0.0.1", ServerOptions{Store: store}), proxy.Faults{Stall: 1})
 		x := start(t, fetcher(t, Options{Stall: 20 * time.Millisecond, Retries: 2, Small: small}), s, o.source(addr, s))
 		if e := mustFail(t, x, 0, TimedOut, 1); e.Tries != 3 || !errors.Is(e, errStalled) {
 			t.Errorf("%d tries: %v", e.Tries, e)

@@ -19,35 +19,35 @@ func init() {
 	var _ [rdd.Generated - 1]struct{} = [0]struct{}{}
 	p := rdd.Register()
 	p.Source("main.go", mainSource,
-		"a6bebb8d8a270312d4f984ecbeab23e354def8b07bc4b362ec545136fed443fd",
-		"22b994ff43ddb0da7a5ccb5c82ecaf60e1fe0b54c4c2ab7f1c7f66266dc360f9",
+		"22644137d8727e47924923183ef4a6eeaa7073f931af29f3d1cba9451efeec4d",
+		"6173312967a1942d7ab8e07ca647606c11e492a0bfed10080ff27a8f22799069",
 	)
-	p.Op("ec931847cb35", "main.go", 29, 93, rdd.TextOp())
-	p.Op("cd164980ad2c", "main.go", 29, 116, rdd.WithOp(slowly, func(env work) *rdd.Op {
+	p.Op("ec931847cb35", "main.go", 40, 126, rdd.TextOp())
+	p.Op("cd164980ad2c", "main.go", 40, 149, rdd.WithOp(slowly, func(env work) *rdd.Op {
 		return rdd.MapPartitionsOp(func(x *rdd.Task, x2 iter.Seq[string]) iter.Seq[string] {
 			return slowly(env, x, x2)
 		})
 	}))
-	p.Op("f31d36938343", "main.go", 31, 130, rdd.SortByOp(strings.Clone))
-	p.Op("0fcfd4ee3168", "main.go", 32, 163, rdd.WithOp(slowly, func(env work) *rdd.Op {
+	p.Op("f31d36938343", "main.go", 42, 163, rdd.SortByOp(strings.Clone))
+	p.Op("0fcfd4ee3168", "main.go", 43, 196, rdd.WithOp(slowly, func(env work) *rdd.Op {
 		return rdd.MapPartitionsOp(func(x *rdd.Task, x2 iter.Seq[string]) iter.Seq[string] {
 			return slowly(env, x, x2)
 		})
 	}))
-	p.Op("51f2936e9e8e", "main.go", 32, 168, rdd.SaveAsTextFileOp[string]())
-	p.Op("6ecf1804efae", "main.go", 35, 182, rdd.FlatMapOp(strings.FieldsSeq))
-	p.Op("20648cef3562", "main.go", 36, 189, rdd.MapToPairOp(runMapToPair))
-	p.Op("8cdaead468c0", "main.go", 37, 209, rdd.ReduceByKeyOp[string](runReduceByKey, runReduceByKeyBatch))
-	p.Op("ba0ccdc58c0c", "main.go", 38, 248, rdd.WithOp(written, func(env time.Duration) *rdd.Op {
+	p.Op("51f2936e9e8e", "main.go", 43, 201, rdd.SaveAsTextFileOp[string]())
+	p.Op("6ecf1804efae", "main.go", 46, 215, rdd.FlatMapOp(strings.FieldsSeq))
+	p.Op("20648cef3562", "main.go", 47, 222, rdd.MapToPairOp(runMapToPair))
+	p.Op("8cdaead468c0", "main.go", 48, 242, rdd.ReduceByKeyOp[string](runReduceByKey, runReduceByKeyBatch))
+	p.Op("ba0ccdc58c0c", "main.go", 49, 281, rdd.WithOp(written, func(env time.Duration) *rdd.Op {
 		return rdd.PairMapPartitionsOp(func(x *rdd.Task, x2 iter.Seq2[string, int64]) iter.Seq[string] {
 			return written(env, x, x2)
 		})
 	}))
-	p.Op("b26d7151cc72", "main.go", 38, 253, rdd.SaveAsTextFileOp[string]())
+	p.Op("b26d7151cc72", "main.go", 49, 286, rdd.SaveAsTextFileOp[string]())
 	p.Kernel(runKernel, "6ecf1804efae", "20648cef3562", "8cdaead468c0/map")
 }
 
-// runKernel is FlatMap (main.go:35), MapToPair (main.go:36), ReduceByKey (main.go:37, map side).
+// runKernel is FlatMap (main.go:46), MapToPair (main.go:47), ReduceByKey (main.go:48, map side).
 func runKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -62,10 +62,10 @@ func runKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-//line main.go:36
+//line main.go:47
 func runMapToPair(word string) (string, int64) { return word, 1 }
 
-//line main.go:37
+//line main.go:48
 func runReduceByKey(a, b int64) int64 { return a + b }
 
 //line job_rdd.go:72

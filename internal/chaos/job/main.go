@@ -12,12 +12,23 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
+	"unsafe"
 
 	"github.com/gordd-project/gordd/typed"
 )
 
 //go:generate go tool rddgen
+
+// trace is where another build leaves a file when it is run.
+var trace string
+
+func init() {
+	if trace != "" {
+		_ = os.WriteFile(trace, nil, 0o600)
+	}
+}
 
 func main() { typed.Main(run) }
 
@@ -81,7 +92,7 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// die ends the process in one of the ways that nothing recovers from.
+// die ends the process in one of the ways that nothing recovers from, or the task.
 func die(how string) {
 	switch how {
 	case "exit":
@@ -99,6 +110,20 @@ func die(how string) {
 	case "stack":
 		debug.SetMaxStack(16 << 20)
 		os.Exit(deep(new(int)))
+	case "fault": // an address where nothing is
+		os.Exit(int(*(*byte)(unsafe.Add(unsafe.Pointer(new(byte)), 1<<44))))
+	case "mutex":
+		new(sync.Mutex).Unlock()
+	case "memory":
+		n := 1 << 47 // as much as there are addresses
+		os.Exit(len(make([]byte, n)))
+	case "kill": // as the kernel does when memory is short
+		if p, err := os.FindProcess(os.Getpid()); err == nil {
+			_ = p.Kill()
+		}
+		select {}
+	case "panic":
+		panic("poison")
 	}
 }
 
@@ -126,7 +151,7 @@ func parse(line []string) (a arguments, err error) {
 	fs.IntVar(&a.maps, "maps", 16, "`number` of parts of the text")
 	fs.IntVar(&a.reduces, "reduces", 8, "`number` of parts of the result")
 	fs.DurationVar(&a.work.Pause, "pause", 0, "`time` that each task waits")
-	fs.StringVar(&a.work.Fatal, "fatal", "", "`way` in which a task ends its process: exit, map or stack")
+	fs.StringVar(&a.work.Fatal, "fatal", "", "`way` in which a task ends its process: exit, map, stack, fault, mutex, memory, kill, panic")
 	if err = fs.Parse(line); err == nil && (a.in == "" || a.out == "") {
 		err = errors.New("give -in and -out")
 	}
