@@ -189,7 +189,8 @@ func (m *Master) Workers() []status.Worker {
 			w := status.Worker{ID: string(v.Worker), State: v.State.String(), Slots: v.Slots, Running: v.Running, Outputs: v.Outputs, Rack: v.Rack,
 				Excluded: v.Excluded, Address: m.peers[v.Worker].Address}
 			if at := m.workers[v.Worker]; at != nil {
-				w.PID, w.Drivers, w.Memory, w.OS, w.Arch, w.Attached = at.said.PID, m.detached.runs(v.Worker), at.said.Memory, at.said.OS, at.said.Arch, at.since
+				w.PID, w.Drivers, w.Memory, w.Limits = at.said.PID, m.detached.runs(v.Worker), at.said.Memory, at.said.Limits
+				w.OS, w.Arch, w.Attached = at.said.OS, at.said.Arch, at.since
 				w.LeaseAge = (time.Since(at.since) - time.Duration(at.heard.Load())).Seconds()
 			}
 			out = append(out, w)

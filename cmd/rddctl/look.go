@@ -321,7 +321,8 @@ func workersCommand() *cobra.Command {
 		Short: "List the workers of a cluster",
 		Long: `Workers lists the workers that are or were there. A state is what the master's
 lease says: live; suspect, which gets no new tasks until it is heard again;
-draining and drained; quarantined, since it came and went; lost.`,
+draining and drained; quarantined, since it came and went; lost. Limits are what
+bounds its executors: memory+cpu, or less where a worker may not make control groups.`,
 		Example: "  rddctl workers\n  rddctl workers -o json\n  rddctl workers drain worker-1",
 		Args:    noCommand,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -330,9 +331,9 @@ draining and drained; quarantined, since it came and went; lost.`,
 				if err != nil {
 					return err
 				}
-				return l.print(workers, "ID ADDRESS PID STATE SLOTS RUNNING OUTPUTS MEMORY RACK PLATFORM LEASE", func(row func(...any)) {
+				return l.print(workers, "ID ADDRESS PID STATE SLOTS RUNNING OUTPUTS MEMORY LIMITS RACK PLATFORM LEASE", func(row func(...any)) {
 					for _, w := range workers {
-						row(w.ID, w.Address, w.PID, w.State, w.Slots, w.Running, w.Outputs, size.String(w.Memory), w.Rack, w.OS+"/"+w.Arch, age(w.LeaseAge))
+						row(w.ID, w.Address, w.PID, w.State, w.Slots, w.Running, w.Outputs, size.String(w.Memory), w.Limits, w.Rack, w.OS+"/"+w.Arch, age(w.LeaseAge))
 					}
 				})
 			})

@@ -50,7 +50,7 @@ func child(t *testing.T, kind string) *exec.Cmd {
 // open gives a tree, where there can be one.
 func open(t *testing.T) *Tree {
 	t.Helper()
-	tree, err := Open(2)
+	tree, err := Open(2, 4<<30)
 	if err != nil {
 		t.Skipf("no groups here: %v", err)
 	}
@@ -73,10 +73,26 @@ func newGroup(t *testing.T, tree *Tree, name string, memory int64) *Group {
 
 func TestLimit(t *testing.T) {
 	tree := open(t)
+	grow(t, tree, 64<<20)
+}
+
+// All of a worker's groups together have a limit too.
+func TestLimitOfAll(t *testing.T) {
+	tree := open(t)
+	r := tree.roots[0]
+	if err := r.home.limit(r.path, 64<<20); err != nil {
+		t.Fatal(err)
+	}
+	grow(t, tree, 1<<30)
+}
+
+// grow runs a process that wants more than it may have.
+func grow(t *testing.T, tree *Tree, limit int64) {
+	t.Helper()
 	if !strings.HasPrefix(tree.String(), "memory") {
 		t.Errorf("bounded is %q", tree)
 	}
-	g := newGroup(t, tree, "j-1", 64<<20)
+	g := newGroup(t, tree, "j-1", limit)
 	cmd := child(t, "grows")
 	if err := g.Start(cmd); err != nil {
 		t.Fatal(err)
@@ -177,7 +193,7 @@ func TestRemove(t *testing.T) {
 func TestLeftovers(t *testing.T) {
 	tree := open(t)
 	newGroup(t, tree, "j-1", 1<<30)
-	gone, err := Open(1)
+	gone, err := Open(1, 4<<30)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -255,7 +271,7 @@ func TestSecondVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = r.lock.Close() }()
-	if err := r.share(3); err != nil {
+	if err := errors.Join(h.share(r.path, 3), h.limit(r.path, 7<<20)); err != nil {
 		t.Fatal(err)
 	}
 	tree := &Tree{roots: []*root{r}}
@@ -270,6 +286,7 @@ func TestSecondVersion(t *testing.T) {
 		{read(t, h.path, "cgroup.subtree_control"), "+memory +cpu"},
 		{read(t, r.path, "cgroup.subtree_control"), "+memory +cpu"},
 		{read(t, r.path, "cpu.weight"), "300"},
+		{read(t, r.path, "memory.max"), "7340032"},
 		{read(t, group, "memory.max"), "5242880"},
 		{read(t, group, "memory.swap.max"), "0"},
 		{read(t, group, "memory.oom.group"), "1"},

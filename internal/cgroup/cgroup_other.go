@@ -14,7 +14,7 @@ type Tree struct{}
 type Group struct{}
 
 // Open says that there are no control groups here.
-func Open(int) (*Tree, error) { return nil, errors.New("this system has no control groups") }
+func Open(int, int64) (*Tree, error) { return nil, errors.New("this system has no control groups") }
 
 // String says that nothing is bounded.
 func (t *Tree) String() string { return "none" }

@@ -44,7 +44,8 @@ func (t *Tree) New(name string, memory int64) (*Group, error) {
 		if err == nil {
 			g.dirs = append(g.dirs, d)
 			if r.home.has("memory") {
-				err = d.limit(memory)
+				_ = write(d.path, "memory.oom.group", 1) // of the second version: all or nothing
+				err = r.home.limit(d.path, memory)
 			}
 		}
 		if err != nil {
@@ -52,19 +53,6 @@ func (t *Tree) New(name string, memory int64) (*Group, error) {
 		}
 	}
 	return g, nil
-}
-
-// limit bounds the memory of a group. Whether swapping can be bounded depends on
-// the system.
-func (d dir) limit(memory int64) error {
-	if d.home.v2 {
-		_ = write(d.path, "memory.swap.max", 0)
-		_ = write(d.path, "memory.oom.group", 1)
-		return write(d.path, "memory.max", memory)
-	}
-	err := write(d.path, "memory.limit_in_bytes", memory)
-	_ = write(d.path, "memory.memsw.limit_in_bytes", memory)
-	return err
 }
 
 // Start starts a command in the group.

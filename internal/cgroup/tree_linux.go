@@ -29,8 +29,9 @@ type root struct {
 
 // Open makes the directories for a worker's groups, and removes what workers that
 // are gone have left beside them. slots is what executors together are worth of CPU
-// time. The error says why memory cannot be bounded here.
-func Open(slots int) (*Tree, error) {
+// time, memory the most bytes that they have together. The error says why memory
+// cannot be bounded here.
+func Open(slots int, memory int64) (*Tree, error) {
 	at, err := find("/proc/self/cgroup", "/proc/self/mountinfo")
 	if err != nil {
 		return nil, err
@@ -38,8 +39,11 @@ func Open(slots int) (*Tree, error) {
 	t := &Tree{}
 	for _, h := range at {
 		r, err := h.open()
+		if err == nil && h.has("memory") {
+			err = h.limit(r.path, memory)
+		}
 		if err == nil && h.has("cpu") {
-			err = r.share(slots)
+			err = h.share(r.path, slots)
 		}
 		switch {
 		case err == nil:
@@ -169,13 +173,25 @@ const (
 	mostV1, mostV2 = 1 << 18, 10_000
 )
 
-// share says what the groups are worth of CPU time together: as much as slots
-// threads of nobody's group, of which the worker itself is one.
-func (r *root) share(slots int) error {
-	if r.home.v2 {
-		return write(r.path, "cpu.weight", min(int64(slots)*weightV2, mostV2))
+// share says what a group is worth of CPU time: as much as slots threads of the
+// worker's own group.
+func (h hierarchy) share(path string, slots int) error {
+	if h.v2 {
+		return write(path, "cpu.weight", min(int64(slots)*weightV2, mostV2))
 	}
-	return write(r.path, "cpu.shares", min(int64(slots)*weightV1, mostV1))
+	return write(path, "cpu.shares", min(int64(slots)*weightV1, mostV1))
+}
+
+// limit bounds the memory of a group. Whether swapping can be bounded depends on
+// the system.
+func (h hierarchy) limit(path string, memory int64) error {
+	if h.v2 {
+		_ = write(path, "memory.swap.max", 0)
+		return write(path, "memory.max", memory)
+	}
+	err := write(path, "memory.limit_in_bytes", memory)
+	_ = write(path, "memory.memsw.limit_in_bytes", memory)
+	return err
 }
 
 func write(dir, name string, n int64) error {

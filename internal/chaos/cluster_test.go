@@ -153,19 +153,22 @@ func (c *cluster) workerCommand(w *worker) []string {
 	return append(command, "--token", token)
 }
 
-func (c *cluster) submitCommand(args ...string) []string {
-	command := []string{built.rddctl, "submit", "--master", c.at}
+func (c *cluster) submitCommand(args ...string) []string { return c.clientCommand("submit", args...) }
+
+func (c *cluster) clientCommand(name string, args ...string) []string {
+	command := []string{built.rddctl, name, "--master", c.at}
 	if c.secrets != "" {
 		command = append(command, "--credentials", filepath.Join(c.secrets, "admin"))
 	}
 	return append(command, args...)
 }
 
-// start starts a command where a member is.
+// start starts a command where a member is. It sees the machine's control groups
+// there, as it would not by ip netns exec.
 func (c *cluster) start(member string, command ...string) *process {
 	c.t.Helper()
 	if c.net != nil {
-		command = append([]string{"ip", "netns", "exec", c.net.name(member)}, command...)
+		command = append([]string{"nsenter", "--net=" + filepath.Join(namespaces, c.net.name(member))}, command...)
 	}
 	p, err := start(member, c.dir, c.env, command...)
 	if err != nil {
@@ -282,6 +285,8 @@ type spec struct {
 	maps, reduces int
 	pause         time.Duration
 	fatal         string
+	once          bool   // only the first task that would be fatal is
+	memory        string // budget of an executor; "": its worker's
 }
 
 func (s spec) kind() string {
@@ -311,13 +316,20 @@ func (c *cluster) submit(s spec) *job {
 	c.jobs++
 	n := strconv.Itoa(c.jobs)
 	j := &job{c: c, spec: s, begun: time.Now(), out: c.path("out" + n), summary: c.path("summary" + n)}
-	args := c.submitCommand("--summary", j.summary, "--name", s.kind()+n, built.job, "--", "-in", x.path, "-out", j.out,
+	flags := []string{"--summary", j.summary, "--name", s.kind() + n}
+	if s.memory != "" {
+		flags = append(flags, "--memory", s.memory)
+	}
+	args := append(c.submitCommand(flags...), built.job, "--", "-in", x.path, "-out", j.out,
 		"-maps", strconv.Itoa(s.maps), "-reduces", strconv.Itoa(s.reduces), "-pause", s.pause.String())
 	if s.sort {
 		args = append(args, "-sort")
 	}
 	if s.fatal != "" {
 		args = append(args, "-fatal", s.fatal)
+	}
+	if s.once {
+		args = append(args, "-once", c.path("once"+n))
 	}
 	j.process = c.start("client", args...)
 	return j

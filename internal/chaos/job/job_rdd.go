@@ -19,35 +19,35 @@ func init() {
 	var _ [rdd.Generated - 1]struct{} = [0]struct{}{}
 	p := rdd.Register()
 	p.Source("main.go", mainSource,
-		"a6bebb8d8a270312d4f984ecbeab23e354def8b07bc4b362ec545136fed443fd",
-		"22b994ff43ddb0da7a5ccb5c82ecaf60e1fe0b54c4c2ab7f1c7f66266dc360f9",
+		"583a51659fa025cd7167d9350ac19d63c372fa71486529d21654202fb51a65c8",
+		"e6e36e06dc10498e3a9659aa28c4f05cc375edd765850dc70364a978330ca80f",
 	)
-	p.Op("ec931847cb35", "main.go", 29, 93, rdd.TextOp())
-	p.Op("cd164980ad2c", "main.go", 29, 116, rdd.WithOp(slowly, func(env work) *rdd.Op {
+	p.Op("ec931847cb35", "main.go", 30, 95, rdd.TextOp())
+	p.Op("cd164980ad2c", "main.go", 30, 118, rdd.WithOp(slowly, func(env work) *rdd.Op {
 		return rdd.MapPartitionsOp(func(x *rdd.Task, x2 iter.Seq[string]) iter.Seq[string] {
 			return slowly(env, x, x2)
 		})
 	}))
-	p.Op("f31d36938343", "main.go", 31, 130, rdd.SortByOp(strings.Clone))
-	p.Op("0fcfd4ee3168", "main.go", 32, 163, rdd.WithOp(slowly, func(env work) *rdd.Op {
+	p.Op("f31d36938343", "main.go", 32, 132, rdd.SortByOp(strings.Clone))
+	p.Op("0fcfd4ee3168", "main.go", 33, 165, rdd.WithOp(slowly, func(env work) *rdd.Op {
 		return rdd.MapPartitionsOp(func(x *rdd.Task, x2 iter.Seq[string]) iter.Seq[string] {
 			return slowly(env, x, x2)
 		})
 	}))
-	p.Op("51f2936e9e8e", "main.go", 32, 168, rdd.SaveAsTextFileOp[string]())
-	p.Op("6ecf1804efae", "main.go", 35, 182, rdd.FlatMapOp(strings.FieldsSeq))
-	p.Op("20648cef3562", "main.go", 36, 189, rdd.MapToPairOp(runMapToPair))
-	p.Op("8cdaead468c0", "main.go", 37, 209, rdd.ReduceByKeyOp[string](runReduceByKey, runReduceByKeyBatch))
-	p.Op("ba0ccdc58c0c", "main.go", 38, 248, rdd.WithOp(written, func(env time.Duration) *rdd.Op {
+	p.Op("51f2936e9e8e", "main.go", 33, 170, rdd.SaveAsTextFileOp[string]())
+	p.Op("6ecf1804efae", "main.go", 36, 184, rdd.FlatMapOp(strings.FieldsSeq))
+	p.Op("20648cef3562", "main.go", 37, 191, rdd.MapToPairOp(runMapToPair))
+	p.Op("8cdaead468c0", "main.go", 38, 211, rdd.ReduceByKeyOp[string](runReduceByKey, runReduceByKeyBatch))
+	p.Op("ba0ccdc58c0c", "main.go", 39, 250, rdd.WithOp(written, func(env time.Duration) *rdd.Op {
 		return rdd.PairMapPartitionsOp(func(x *rdd.Task, x2 iter.Seq2[string, int64]) iter.Seq[string] {
 			return written(env, x, x2)
 		})
 	}))
-	p.Op("b26d7151cc72", "main.go", 38, 253, rdd.SaveAsTextFileOp[string]())
+	p.Op("b26d7151cc72", "main.go", 39, 255, rdd.SaveAsTextFileOp[string]())
 	p.Kernel(runKernel, "6ecf1804efae", "20648cef3562", "8cdaead468c0/map")
 }
 
-// runKernel is FlatMap (main.go:35), MapToPair (main.go:36), ReduceByKey (main.go:37, map side).
+// runKernel is FlatMap (main.go:36), MapToPair (main.go:37), ReduceByKey (main.go:38, map side).
 func runKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -62,10 +62,10 @@ func runKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-//line main.go:36
+//line main.go:37
 func runMapToPair(word string) (string, int64) { return word, 1 }
 
-//line main.go:37
+//line main.go:38
 func runReduceByKey(a, b int64) int64 { return a + b }
 
 //line job_rdd.go:72
