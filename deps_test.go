@@ -44,7 +44,7 @@ var imports = map[string][]string{
 	"shuffle/weight": {},
 	"storage":        {compress},
 
-	"internal/sched":          {"internal/sched/blame", "internal/sched/graph", "internal/sched/health", "internal/sched/locality", "internal/sched/model", "internal/sched/outputs", "internal/sched/pace", "internal/sched/queue", "rdd/plan"},
+	"internal/sched":          {"internal/sched/blame", "internal/sched/graph", "internal/sched/health", "internal/sched/locality", "internal/sched/model", "internal/sched/outputs", "internal/sched/pace", "internal/sched/queue", "internal/size", "rdd/plan"},
 	"internal/sched/blame":    {"internal/sched/model", "rdd/plan"},
 	"internal/sched/graph":    {"internal/sched/model", "rdd/plan"},
 	"internal/sched/health":   {"internal/sched/model"},
@@ -64,8 +64,8 @@ var imports = map[string][]string{
 	"internal/scratch":        {},
 	"internal/submit":         {"internal/msg", "internal/wire", "rdd/plan", "worker/transfer", grpc},
 	"master":                  {"internal/blob", "internal/door", "internal/driver", "internal/engine", "internal/engine/work", "internal/gossip", "internal/msg", "internal/sched/model", "internal/status", "internal/trust", "internal/web", "internal/wire", "rdd/plan", "worker/transfer", grpc},
-	"worker":                  {"internal/agent", "internal/engine/work", "internal/gossip", "internal/launch", "internal/msg", "internal/sched/model", "internal/scratch", "internal/show", "internal/submit", "internal/trust", "internal/web", "internal/wire", "rdd/plan", "shuffle", "shuffle/block", "worker/process", "worker/transfer", grpc, msgpack},
-	"worker/process":          {"internal/engine/work", "internal/wire", "rdd/plan"},
+	"worker":                  {"internal/agent", "internal/cgroup", "internal/engine/work", "internal/gossip", "internal/launch", "internal/msg", "internal/sched/model", "internal/scratch", "internal/show", "internal/submit", "internal/trust", "internal/web", "internal/wire", "rdd/plan", "shuffle", "shuffle/block", "worker/process", "worker/transfer", grpc, msgpack},
+	"worker/process":          {"internal/cgroup", "internal/engine/work", "internal/wire", "rdd/plan"},
 	"internal/forms":          {"rdd/plan"},
 	"internal/machine":        {},
 	"internal/msg":            {"internal/forms", "internal/sched/model", "internal/wire", "rdd/plan", grpc},
@@ -79,6 +79,7 @@ var imports = map[string][]string{
 	"internal/tally":          {"internal/size", "rdd/plan"},
 	"internal/launch":         {"internal/wire", "rdd/plan"},
 	"internal/show":           {"internal/tally", "internal/wire", "rdd/plan", mpb},
+	"internal/cgroup":         {},
 	"internal/chaos":          {},
 	"internal/chaos/job":      {"typed", "rdd"}, // its generated file names rdd
 	"internal/chaos/proxy":    {"net"},

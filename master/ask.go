@@ -204,7 +204,7 @@ func (m *Master) Workers() []status.Worker {
 			w := status.Worker{ID: string(v.Worker), State: v.State.String(), Slots: v.Slots, Running: v.Running, Queued: v.Queued, Outputs: v.Outputs, Rack: v.Rack,
 				Excluded: v.Excluded, Address: m.peers[v.Worker].Address, Incarnation: strconv.FormatUint(uint64(v.Inc), 16)}
 			if at := m.workers[v.Worker]; at != nil {
-				w.PID, w.Memory, w.OS, w.Arch, w.Labels, w.Version = at.said.PID, at.said.Memory, at.said.OS, at.said.Arch, at.said.Labels, at.said.Version
+				w.PID, w.Memory, w.Limits, w.OS, w.Arch, w.Labels, w.Version = at.said.PID, at.said.Memory, at.said.Limits, at.said.OS, at.said.Arch, at.said.Labels, at.said.Version
 				w.Drivers, w.Attached = m.detached.runs(v.Worker), at.since
 				w.LeaseAge = (time.Since(at.since) - time.Duration(at.heard.Load())).Seconds()
 			}

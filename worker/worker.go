@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/gordd-project/gordd/internal/agent"
+	"github.com/gordd-project/gordd/internal/cgroup"
 	"github.com/gordd-project/gordd/internal/engine/work"
 	"github.com/gordd-project/gordd/internal/gossip"
 	"github.com/gordd-project/gordd/internal/msg"
@@ -46,10 +47,14 @@ type Options struct {
 	// HTTP is where metrics are served; nil: nowhere. The worker closes it.
 	HTTP net.Listener
 	// Dir is the worker's own directory.
-	Dir    string
-	owner  *os.File // of Dir; nil: there are no locks
-	Slots  int
+	Dir   string
+	owner *os.File // of Dir; nil: there are no locks
+	Slots int
+	// Memory is the budget of a job's process in bytes, of which the process is
+	// told; a job may ask for less.
 	Memory int64
+	// Groups bound what executors take; nil: nothing does. The worker closes it.
+	Groups *cgroup.Tree
 	Hosts  []string
 	// Rack and Labels say where the worker is and what it has, as msg.CheckPlace wants them: tasks prefer the rack of
 	// what they read; labels are for people.
@@ -190,6 +195,7 @@ func (w *Worker) Close() error {
 	w.stop()
 	err = errors.Join(err, w.server.Close(), w.conn.Close(), w.web.Close())
 	w.tasks.Wait()
+	err = errors.Join(err, w.o.Groups.Close())
 	w.fetch.Close()
 	w.near.Close()
 	return errors.Join(err, w.closeGossip())
@@ -222,7 +228,7 @@ func (w *Worker) call(f func()) {
 // inventory is what the worker holds, for a new stream.
 func (w *Worker) inventory() model.Attach {
 	at := model.Attach{From: w.from, Store: w.o.Store, Addresses: []string{w.o.Advertise}, Hosts: w.o.Hosts, Rack: w.o.Rack, Labels: w.o.Labels, Version: w.o.Version,
-		Machine: w.o.Machine, PID: os.Getpid(), Slots: w.o.Slots, Memory: w.o.Memory, OS: runtime.GOOS, Arch: runtime.GOARCH}
+		Machine: w.o.Machine, PID: os.Getpid(), Slots: w.o.Slots, Memory: w.o.Memory, Limits: w.o.Groups.String(), OS: runtime.GOOS, Arch: runtime.GOARCH}
 	at.Inventory.Running, at.Inventory.Queued = w.agent.Unfinished()
 	for _, ev := range w.reports {
 		switch ev := ev.(type) {

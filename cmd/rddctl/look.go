@@ -329,8 +329,10 @@ func workersCommand() *cobra.Command {
 		Short: "List the workers of a cluster",
 		Long: `Workers lists the workers that are or were there. A state is what the master's
 lease says: live; suspect, which gets no new tasks until it is heard again;
-draining and drained; quarantined, since it came and went; lost. With -o json there
-is more, such as the incarnation, which each process of a worker draws anew.`,
+draining and drained; quarantined, since it came and went; lost. Limits are what
+bounds its executors: memory+cpu, or less where a worker may not make control groups.
+With -o json there is more, such as the incarnation, which each process of a worker
+draws anew.`,
 		Example: "  rddctl workers\n  rddctl workers -o json\n  rddctl workers drain worker-1",
 		Args:    noCommand,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -339,9 +341,9 @@ is more, such as the incarnation, which each process of a worker draws anew.`,
 				if err != nil {
 					return err
 				}
-				return l.print(workers, "ID ADDRESS PID STATE SLOTS RUNNING OUTPUTS MEMORY RACK LABELS PLATFORM VERSION LEASE", func(row func(...any)) {
+				return l.print(workers, "ID ADDRESS PID STATE SLOTS RUNNING OUTPUTS MEMORY LIMITS RACK LABELS PLATFORM VERSION LEASE", func(row func(...any)) {
 					for _, w := range workers {
-						row(w.ID, w.Address, w.PID, w.State, w.Slots, w.Running, w.Outputs, size.String(w.Memory), w.Rack, strings.Join(w.Labels, ","), w.OS+"/"+w.Arch, w.Version, age(w.LeaseAge))
+						row(w.ID, w.Address, w.PID, w.State, w.Slots, w.Running, w.Outputs, size.String(w.Memory), w.Limits, w.Rack, strings.Join(w.Labels, ","), w.OS+"/"+w.Arch, w.Version, age(w.LeaseAge))
 					}
 				})
 			})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gordd-project/gordd/internal/cgroup"
 	"github.com/gordd-project/gordd/internal/gossip"
 	"github.com/gordd-project/gordd/internal/machine"
 	"github.com/gordd-project/gordd/internal/msg"
@@ -118,10 +120,11 @@ func (o *workerOptions) run(ctx context.Context) (err error) {
 	if wo.HTTP, err = listenHTTP(o.http); err != nil {
 		return errors.Join(err, wo.Data.Close())
 	}
+	wo.Groups = o.openGroups(wo.Log)
 	wo.Attached = func() { fmt.Printf("READY worker=%s%s\n", o.name, readyHTTP(wo.HTTP)) }
 	w, err := worker.New(wo)
 	if err != nil {
-		return errors.Join(err, closed(wo.Data.Close()), closeHTTP(wo.HTTP))
+		return errors.Join(err, closed(wo.Data.Close()), closeHTTP(wo.HTTP), wo.Groups.Close())
 	}
 	ctx, letGo := context.WithCancel(ctx)
 	defer letGo()
@@ -135,6 +138,20 @@ func (o *workerOptions) run(ctx context.Context) (err error) {
 	err = untilSignal(ctx, nil)
 	w.Leave()
 	return errors.Join(err, w.Close())
+}
+
+// openGroups makes the control groups for a worker's executors. They leave the
+// machine something for itself and the worker.
+func (o *workerOptions) openGroups(log *slog.Logger) *cgroup.Tree {
+	g, err := cgroup.Open(o.slots, machine.Memory()/10*9)
+	if err != nil {
+		level := slog.LevelInfo
+		if !trust.IsLoopback(o.listen) { // on a machine of one user that is as usual
+			level = slog.LevelWarn
+		}
+		log.Log(context.Background(), level, "nothing but their budget bounds what executors take", "why", err)
+	}
+	return g
 }
 
 // identify gives the worker its name and what it proves that with.

@@ -197,11 +197,12 @@ func (c *cluster) clientCommand(name string, args ...string) []string {
 	return append(command, args...)
 }
 
-// start starts a command where a member is.
+// start starts a command where a member is. It sees the machine's control groups
+// there, as it would not by ip netns exec.
 func (c *cluster) start(member string, command ...string) *process {
 	c.t.Helper()
 	if c.net != nil {
-		command = append([]string{"ip", "netns", "exec", c.net.name(member)}, command...)
+		command = append([]string{"nsenter", "--net=" + filepath.Join(namespaces, c.net.name(member))}, command...)
 	}
 	p, err := start(member, c.dir, c.env, command...)
 	if err != nil {
@@ -328,6 +329,8 @@ type spec struct {
 	pause         time.Duration
 	fatal         string
 	detached      bool
+	once          bool   // only the first task that would be fatal is
+	memory        string // budget of an executor; "": its worker's
 }
 
 func (s spec) kind() string {
@@ -361,6 +364,9 @@ func (c *cluster) submit(s spec) *job {
 	if s.detached {
 		how = []string{"--detach"}
 	}
+	if s.memory != "" {
+		how = append(how, "--memory", s.memory)
+	}
 	args := c.clientCommand("submit", append(how, "--name", s.kind()+n, built.job, "--", "-in", x.path, "-out", j.out,
 		"-maps", strconv.Itoa(s.maps), "-reduces", strconv.Itoa(s.reduces), "-pause", s.pause.String())...)
 	if s.sort {
@@ -368,6 +374,9 @@ func (c *cluster) submit(s spec) *job {
 	}
 	if s.fatal != "" {
 		args = append(args, "-fatal", s.fatal)
+	}
+	if s.once {
+		args = append(args, "-once", c.path("once"+n))
 	}
 	j.process = c.start("client", args...)
 	return j

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gordd-project/gordd/internal/cgroup"
 	"github.com/gordd-project/gordd/internal/chaos/proxy"
 )
 
@@ -63,6 +64,8 @@ var failures = []struct {
 	{name: "fatal-memory", run: func(tr *trial) { tr.fatal("memory", "out of memory") }},
 	{name: "fatal-kill", run: func(tr *trial) { tr.fatal("kill", "ended by signal 9") }},
 	{name: "panic", run: func(tr *trial) { tr.fatal("panic", "poison") }},
+	{name: "out-of-memory", run: (*trial).outOfMemory},
+	{name: "out-of-memory-once", run: (*trial).outOfMemoryOnce},
 	{name: "cancel-at-start", run: func(tr *trial) { tr.cancelled(syscall.SIGINT, atStart) }},
 	{name: "cancel-in-map-stage", run: func(tr *trial) { tr.cancelled(syscall.SIGINT, inStage(1)) }},
 	{name: "cancel-in-reduce-stage", run: func(tr *trial) { tr.cancelled(syscall.SIGTERM, inStage(0)) }},
@@ -304,20 +307,71 @@ func (tr *trial) nothingLeft() {
 
 // fatal runs a program that ends its executors beside one that is innocent.
 func (tr *trial) fatal(how, complaint string) {
-	innocent := tr.submit(tr.job())
-	tr.reach(innocent, 1, 0)
 	s := quick
 	s.fatal = how
+	tr.guilty(s, complaint)
+}
+
+func (tr *trial) guilty(s spec, complaint string) {
+	innocent := tr.submit(tr.job())
+	tr.reach(innocent, 1, 0)
 	bad := tr.submit(s)
 	if o := bad.end(); o.code != 1 || !bad.said(complaint) {
 		tr.t.Errorf("exit code %d, %v; %q is not in\n%s", o.code, o.err, complaint, bad.tail(20))
 	}
 	tr.right(innocent)
+	tr.allThere()
+}
+
+// allThere says that no worker has ended.
+func (tr *trial) allThere() {
+	tr.t.Helper()
 	for _, w := range tr.workers {
 		if w.ended(0) {
 			tr.t.Errorf("%s has ended:\n%s", w.name, w.tail(20))
 		}
 	}
+}
+
+const (
+	// tight is a budget for executors, whose control groups have as much again at
+	// first, and in the end what the budget of their worker is good for.
+	tight  = "128MiB"
+	scarce = "ran out of memory: limit 256 MiB, peak"
+	most   = "ran out of memory: limit 384 MiB, peak"
+)
+
+// bounds leaves out a trial where executors have no control groups.
+func (tr *trial) bounds() {
+	tr.t.Helper()
+	g, err := cgroup.Open(1, 1<<30)
+	if err != nil {
+		tr.t.Skipf("executors have no limits here: %v", err)
+	}
+	tr.must(g.Close())
+}
+
+// outOfMemory runs a program that takes more memory than there is for it, wherever
+// it runs.
+func (tr *trial) outOfMemory() {
+	tr.bounds()
+	s := quick
+	s.fatal, s.memory = "fill", tight
+	tr.guilty(s, most)
+}
+
+// outOfMemoryOnce runs one that does so once: its task runs again.
+func (tr *trial) outOfMemoryOnce() {
+	tr.bounds()
+	s := tr.job()
+	s.fatal, s.memory, s.once = "fill", tight, true
+	tr.bounded(tr.right(tr.submit(s)), 0)
+	tr.kills++
+	events := tr.start("client", tr.clientCommand("events")...)
+	if !events.said(scarce) {
+		tr.t.Errorf("%q is not in\n%s", scarce, events.tail(50))
+	}
+	tr.allThere()
 }
 
 // driverLease is how long a master waits for a driver whose connection broke.

@@ -369,7 +369,7 @@ func goodDone(m *model.TaskDone) bool {
 }
 
 func goodFailed(m *model.TaskFailed) bool {
-	return goodAttempt(m.Attempt) && m.Class <= model.Refused && m.Peak >= 0 && (m.Source == nil || m.Source.Map >= 0)
+	return goodAttempt(m.Attempt) && m.Class <= model.Refused && (m.Source == nil || m.Source.Map >= 0)
 }
 
 func goodOutput(o *model.MapOutput) bool {

@@ -649,10 +649,55 @@ func TestR25MemoryDoublesTwice(t *testing.T) {
 		if a.Memory != want {
 			t.Errorf("reserved %d, want %d", a.Memory, want)
 		}
-		r.fail(a.Attempt, model.TaskFailed{Class: model.Resource, Peak: 77})
+		r.fail(a.Attempt, model.TaskFailed{Class: model.Resource, Message: "77 bytes"})
 	}
-	if e := r.ended(1); e.Cause.Kind != model.CauseResource || !strings.Contains(e.Cause.Message, "77") {
+	if e := r.ended(1); e.Cause.Kind != model.CauseResource || !strings.Contains(e.Cause.Message, "77 bytes") {
 		t.Errorf("%+v", e)
+	}
+}
+
+// A process that is killed at its limit of memory is nobody's fault while it has
+// several tasks. One that has the process to itself gets twice the memory, twice.
+func TestR25OutOfMemory(t *testing.T) {
+	r := newRig(t, nil)
+	r.attach(2, "w1", "w2")
+	r.action(1, model.Sink{}, map[plan.StageKey]int{"r": 1}, result("r"))
+	var grown []int
+	for len(r.runs) > 0 {
+		a, start := r.runs[0], model.StartExec{}
+		for _, c := range r.all {
+			if c, ok := c.(model.StartExec); ok {
+				start = c // the last one
+			}
+		}
+		if grown = append(grown, start.Grown); len(grown) > 9 {
+			t.Fatal("it never ends")
+		}
+		if alone := len(grown) > 2; a.Alone != alone {
+			t.Errorf("run %d alone: %t", len(grown), a.Alone)
+		}
+		r.drop(a.Attempt)
+		r.step(model.ExecGone{From: r.from(r.on[a.Attempt.Seq]), Job: "j", No: start.No, Signal: 9, OOM: true, Limit: 256 << 20, Peak: 255 << 20})
+	}
+	if want := []int{0, 0, 0, 1, 2}; !slices.Equal(grown, want) {
+		t.Errorf("grown %v, want %v", grown, want)
+	}
+	e := r.ended(1)
+	if e.Cause.Kind != model.CauseResource {
+		t.Errorf("%+v", e.Cause)
+	}
+	const why = "the executor of job j on worker w"
+	for _, part := range []string{"stage r, partition 0: needs more memory", why, "limit 256 MiB, peak 255 MiB"} {
+		if !strings.Contains(e.Cause.Message, part) {
+			t.Errorf("%q is not in %q", part, e.Cause.Message)
+		}
+	}
+	n, _ := find[model.Note](slices.DeleteFunc(r.all, func(c model.Command) bool {
+		n, ok := c.(model.Note)
+		return !ok || n.Kind != model.NoteExecutorGone
+	}))
+	if !strings.HasPrefix(n.Text, why) || !strings.HasSuffix(n.Text, "peak 255 MiB, running stage r, partition 0") {
+		t.Errorf("noted %q", n.Text)
 	}
 }
 

@@ -25,7 +25,7 @@ func (s *Scheduler) launch(w *worker, st *stage, i int, twin bool) {
 		level: level, twin: twin, alone: t.blame.Alone(), reads: st.current(), launched: s.now, moved: s.now,
 		memory: st.job.limits.Memory << t.blame.Grown(), early: s.slots.Free(w.idx) == 0,
 	}
-	a.exec = s.execFor(st.job, w, t.blame.Alone())
+	a.exec = s.execFor(st.job, w, t.blame)
 	st.job.pool.served++
 	s.book(a)
 	s.batch(a)

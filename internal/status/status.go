@@ -121,6 +121,7 @@ type Worker struct {
 	Outputs     int       `json:"outputs"` // of map tasks, that it holds
 	Drivers     int       `json:"drivers"` // of detached jobs
 	Memory      int64     `json:"memory"`  // bytes, of one job
+	Limits      string    `json:"limits"`  // what bounds its executors: memory+cpu, memory or none
 	Rack        string    `json:"rack,omitempty"`
 	Labels      []string  `json:"labels,omitempty"` // KEY=VALUE
 	Version     string    `json:"version,omitempty"`

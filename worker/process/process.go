@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/gordd-project/gordd/internal/cgroup"
 	"github.com/gordd-project/gordd/internal/engine/work"
 	"github.com/gordd-project/gordd/internal/wire"
 	"github.com/gordd-project/gordd/rdd/plan"
@@ -40,22 +41,28 @@ type Options struct {
 	// Log takes what the process writes to standard output and error, and is
 	// closed with its end; nil discards it.
 	Log *os.File
+	// Group bounds what the process takes, and is removed with its end; nil: nothing
+	// does.
+	Group *cgroup.Group
 	// Blob gives the file that holds a blob. It is called from several
 	// goroutines, and may take its time.
 	Blob func(ctx context.Context, d plan.Digest) (path string, err error)
 }
 
 func (o *Options) close() error {
-	if o.Log == nil {
-		return nil
+	err := o.Group.Remove()
+	if o.Log != nil {
+		err = errors.Join(err, o.Log.Close())
 	}
-	return o.Log.Close()
+	return err
 }
 
 // Exit is how a process ended.
 type Exit struct {
 	Code   int
 	Signal int    // that killed it, 0: none
+	OOM    bool   // it was killed because its group had no memory left
+	Peak   int64  // bytes of memory that its group had at most; 0: not known
 	Tail   string // what it wrote last to standard error
 	Fatal  string // the line in which Go names what ended it; "": there is none
 }
@@ -96,7 +103,7 @@ func Start(ctx context.Context, o Options) (*Process, error) {
 	if o.Log != nil {
 		p.cmd.Stdout = o.Log
 	}
-	err = errors.Join(p.cmd.Start(), theirs.Close())
+	err = errors.Join(o.Group.Start(p.cmd), theirs.Close())
 	if err != nil {
 		p.stop()
 		return nil, errors.Join(fmt.Errorf("start executor %s: %w", filepath.Base(o.Path), err), conn.Close(), o.close())
@@ -127,7 +134,10 @@ func Start(ctx context.Context, o Options) (*Process, error) {
 // String says it in words.
 func (e Exit) String() string {
 	text := fmt.Sprintf("exit code %d", e.Code)
-	if e.Signal != 0 {
+	switch {
+	case e.OOM:
+		text = "killed because its group had no memory left"
+	case e.Signal != 0:
 		text = fmt.Sprintf("killed by signal %d", e.Signal)
 	}
 	if e.Tail != "" {
@@ -153,6 +163,8 @@ func (p *Process) await() {
 	if ws, ok := st.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
 		p.exit.Signal = int(ws.Signal())
 	}
+	used := p.o.Group.Usage()
+	p.exit.Peak, p.exit.OOM = used.Peak, used.Killed && p.exit.Signal == int(syscall.SIGKILL)
 	_ = p.conn.Close()
 	_ = p.o.close()
 	p.stop()

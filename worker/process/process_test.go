@@ -1,6 +1,7 @@
 package process
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/gordd-project/gordd/internal/cgroup"
 	"github.com/gordd-project/gordd/internal/engine/work"
 	"github.com/gordd-project/gordd/internal/executor"
 	"github.com/gordd-project/gordd/internal/sched/model"
@@ -101,6 +103,10 @@ func (r runner) Run(ctx context.Context, p *plan.Plan, st *plan.Stage, t *plan.T
 	case "fatal":
 		_, _ = fmt.Fprintln(os.Stderr, "fatal error: as tests have it")
 		os.Exit(2)
+	case "grow":
+		for all := [][]byte{}; len(all) < 1<<10; {
+			all = append(all, bytes.Repeat([]byte{1}, 1<<20))
+		}
 	case "killed":
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		forever()
@@ -213,6 +219,49 @@ func TestDeath(t *testing.T) {
 		if got := <-other; got != want {
 			t.Errorf("the other task: %s", got)
 		}
+	}
+}
+
+// A process that wants more memory than its group has is killed, and the group goes
+// with it.
+func TestOutOfMemory(t *testing.T) {
+	tree, err := cgroup.Open(1, 1<<30)
+	if err != nil {
+		t.Skipf("no groups here: %v", err)
+	}
+	defer func() {
+		if err := tree.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := func() *Process {
+		t.Helper()
+		g, err := tree.New("x", 64<<20) // there is none of the name
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := Start(t.Context(), Options{Path: path, Env: append(os.Environ(), kindVar+"=serves"), Group: g})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	p := start()
+	if got, want := p.do(t.Context(), "grow"), "4 its executor process ended: killed because its group had no memory left"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if e := p.Exit(); !e.OOM || e.Signal != 9 || e.Peak < 32<<20 {
+		t.Errorf("got %+v", e)
+	}
+	p = start()
+	p.Kill()
+	<-p.Done()
+	if e := p.Exit(); e.OOM || e.Signal != 9 {
+		t.Errorf("killed by somebody: %+v", e)
 	}
 }
 

@@ -19,35 +19,35 @@ func init() {
 	var _ [rdd.Generated - 1]struct{} = [0]struct{}{}
 	p := rdd.Register()
 	p.Source("main.go", mainSource,
-		"22644137d8727e47924923183ef4a6eeaa7073f931af29f3d1cba9451efeec4d",
-		"6173312967a1942d7ab8e07ca647606c11e492a0bfed10080ff27a8f22799069",
+		"7fa4a829817961f60757c8c0d9aee933a97f241f3cf7be6bfba308593f88c9e3",
+		"be3bbf86d4fa471e57f216697b1d0d612d23bb844ff8c039a65399cee82eaea8",
 	)
-	p.Op("ec931847cb35", "main.go", 40, 126, rdd.TextOp())
-	p.Op("cd164980ad2c", "main.go", 40, 149, rdd.WithOp(slowly, func(env work) *rdd.Op {
+	p.Op("ec931847cb35", "main.go", 41, 128, rdd.TextOp())
+	p.Op("cd164980ad2c", "main.go", 41, 151, rdd.WithOp(slowly, func(env work) *rdd.Op {
 		return rdd.MapPartitionsOp(func(x *rdd.Task, x2 iter.Seq[string]) iter.Seq[string] {
 			return slowly(env, x, x2)
 		})
 	}))
-	p.Op("f31d36938343", "main.go", 42, 163, rdd.SortByOp(strings.Clone))
-	p.Op("0fcfd4ee3168", "main.go", 43, 196, rdd.WithOp(slowly, func(env work) *rdd.Op {
+	p.Op("f31d36938343", "main.go", 43, 165, rdd.SortByOp(strings.Clone))
+	p.Op("0fcfd4ee3168", "main.go", 44, 198, rdd.WithOp(slowly, func(env work) *rdd.Op {
 		return rdd.MapPartitionsOp(func(x *rdd.Task, x2 iter.Seq[string]) iter.Seq[string] {
 			return slowly(env, x, x2)
 		})
 	}))
-	p.Op("51f2936e9e8e", "main.go", 43, 201, rdd.SaveAsTextFileOp[string]())
-	p.Op("6ecf1804efae", "main.go", 46, 215, rdd.FlatMapOp(strings.FieldsSeq))
-	p.Op("20648cef3562", "main.go", 47, 222, rdd.MapToPairOp(runMapToPair))
-	p.Op("8cdaead468c0", "main.go", 48, 242, rdd.ReduceByKeyOp[string](runReduceByKey, runReduceByKeyBatch))
-	p.Op("ba0ccdc58c0c", "main.go", 49, 281, rdd.WithOp(written, func(env time.Duration) *rdd.Op {
+	p.Op("51f2936e9e8e", "main.go", 44, 203, rdd.SaveAsTextFileOp[string]())
+	p.Op("6ecf1804efae", "main.go", 47, 217, rdd.FlatMapOp(strings.FieldsSeq))
+	p.Op("20648cef3562", "main.go", 48, 224, rdd.MapToPairOp(runMapToPair))
+	p.Op("8cdaead468c0", "main.go", 49, 244, rdd.ReduceByKeyOp[string](runReduceByKey, runReduceByKeyBatch))
+	p.Op("ba0ccdc58c0c", "main.go", 50, 283, rdd.WithOp(written, func(env time.Duration) *rdd.Op {
 		return rdd.PairMapPartitionsOp(func(x *rdd.Task, x2 iter.Seq2[string, int64]) iter.Seq[string] {
 			return written(env, x, x2)
 		})
 	}))
-	p.Op("b26d7151cc72", "main.go", 49, 286, rdd.SaveAsTextFileOp[string]())
+	p.Op("b26d7151cc72", "main.go", 50, 288, rdd.SaveAsTextFileOp[string]())
 	p.Kernel(runKernel, "6ecf1804efae", "20648cef3562", "8cdaead468c0/map")
 }
 
-// runKernel is FlatMap (main.go:46), MapToPair (main.go:47), ReduceByKey (main.go:48, map side).
+// runKernel is FlatMap (main.go:47), MapToPair (main.go:48), ReduceByKey (main.go:49, map side).
 func runKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -62,10 +62,10 @@ func runKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-//line main.go:47
+//line main.go:48
 func runMapToPair(word string) (string, int64) { return word, 1 }
 
-//line main.go:48
+//line main.go:49
 func runReduceByKey(a, b int64) int64 { return a + b }
 
 //line job_rdd.go:72

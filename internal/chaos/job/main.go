@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -53,6 +54,7 @@ func run(ctx context.Context, s *typed.Session) error {
 type work struct {
 	Pause time.Duration // before its first row
 	Fatal string        // how the task of partition 1 ends its process; "": it does not
+	Once  string        // the file that such a task makes, so that others do not; "": all do
 }
 
 // slowly passes rows on after a pause.
@@ -60,7 +62,7 @@ func slowly(w work, t *typed.Task, rows iter.Seq[string]) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		pause(t, w.Pause)
 		if t.Partition() == 1 {
-			die(w.Fatal)
+			w.die()
 		}
 		for row := range rows {
 			if !yield(row) {
@@ -93,8 +95,15 @@ func pause(ctx context.Context, d time.Duration) {
 }
 
 // die ends the process in one of the ways that nothing recovers from, or the task.
-func die(how string) {
-	switch how {
+func (w work) die() {
+	if w.Once != "" {
+		f, err := os.OpenFile(w.Once, os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil {
+			return
+		}
+		_ = f.Close()
+	}
+	switch w.Fatal {
 	case "exit":
 		os.Exit(3)
 	case "map":
@@ -124,6 +133,10 @@ func die(how string) {
 		select {}
 	case "panic":
 		panic("poison")
+	case "fill":
+		for all := [][]byte{}; len(all) < 1<<10; { // more than it may have, and not what the machine has
+			all = append(all, bytes.Repeat([]byte{1}, 1<<20))
+		}
 	}
 }
 
@@ -151,7 +164,8 @@ func parse(line []string) (a arguments, err error) {
 	fs.IntVar(&a.maps, "maps", 16, "`number` of parts of the text")
 	fs.IntVar(&a.reduces, "reduces", 8, "`number` of parts of the result")
 	fs.DurationVar(&a.work.Pause, "pause", 0, "`time` that each task waits")
-	fs.StringVar(&a.work.Fatal, "fatal", "", "`way` in which a task ends its process: exit, map, stack, fault, mutex, memory, kill, panic")
+	fs.StringVar(&a.work.Fatal, "fatal", "", "`way` in which a task ends its process: exit, map, stack, fault, mutex, memory, fill, kill, panic")
+	fs.StringVar(&a.work.Once, "once", "", "`file` that such a task makes, and does so only if it was not there")
 	if err = fs.Parse(line); err == nil && (a.in == "" || a.out == "") {
 		err = errors.New("give -in and -out")
 	}

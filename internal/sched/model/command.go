@@ -71,8 +71,9 @@ type (
 	// StartExec starts an executor of a job.
 	StartExec struct {
 		Receiver
-		Job plan.JobID
-		No  int
+		Job   plan.JobID
+		No    int
+		Grown int // how often the job's memory is doubled for it, where there is more
 	}
 	// StopExec stops one. Attempts that still run in it are reported as Killed.
 	StopExec struct {
@@ -349,13 +350,14 @@ const (
 	NoteExcluded
 	NoteSpeculated
 	NoteGossip
+	NoteExecutorGone // it ended by itself, with tasks
 )
 
 // String returns the kind in lower case.
 func (k NoteKind) String() string {
 	return name(k, "stage submitted", "stage skipped", "stage complete", "task failed", "task retry",
 		"worker attached", "worker suspect", "worker lost", "output lost", "rollback", "class changed",
-		"refused", "excluded", "speculated", "gossip")
+		"refused", "excluded", "speculated", "gossip", "executor gone")
 }
 
 // Manifest lists the winners of one generation of a Files sink.

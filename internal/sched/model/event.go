@@ -144,6 +144,7 @@ type (
 		Version   string   // of gordd
 		Slots     int
 		Memory    int64
+		Limits    string // what bounds executors, for people: memory+cpu, memory or none
 		OS, Arch  string
 		Inventory Inventory
 	}
@@ -203,7 +204,6 @@ type (
 		Source    *FetchSource // of Fetch
 		Disk      bool         // of Resource: disk, not memory
 		Path      string       // of Resource
-		Peak      int64        // of Resource: bytes used
 	}
 	// ExecUp says that a job's executor runs.
 	ExecUp struct {
@@ -218,7 +218,9 @@ type (
 		No     int
 		Exit   int
 		Signal int
-		OOM    bool
+		OOM    bool       // it was killed at its limit of memory
+		Limit  int64      // of OOM: bytes that it might have
+		Peak   int64      // of OOM: bytes that it had, 0: not known
 		Blamed *AttemptID // named by its dump
 		Row    int64      // last row batch of the blamed one
 		Says   string     // a line of what it wrote in the end

@@ -598,7 +598,7 @@ func (x *worker) crash(w *World, no int) {
 			delete(x.blocks, b)
 		}
 	}
-	x.send(w, model.ExecGone{From: x.from(), Job: job, No: no, Signal: 9})
+	x.send(w, model.ExecGone{From: x.from(), Job: job, No: no, Signal: 9, OOM: w.chance("memory", 0.3)})
 	x.next(w)
 }
 
