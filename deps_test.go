@@ -69,6 +69,7 @@ var imports = map[string][]string{
 	"internal/machine":        {},
 	"internal/msg":            {"internal/forms", "internal/sched/model", "internal/wire", "rdd/plan", grpc},
 	"internal/wire":           {"internal/forms", "rdd/plan"},
+	"internal/hdfslab":        {"net", "net/http"}, // only tests import it
 	"internal/gossip":         {"github.com/hashicorp/memberlist", "github.com/hashicorp/serf", "net"},
 	"internal/trust":          {"net"}, // addresses; it opens no connection
 	"internal/size":           {},
