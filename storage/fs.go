@@ -72,6 +72,7 @@ type Info struct {
 	Regular bool    // a regular file: not a directory, socket, pipe or device
 	Link    bool    // reached through a symbolic link
 	Blocks  []Block // where the bytes are, when the store knows
+	ID      uint64  // of the file, which another under its name does not have; 0 when the store has none
 }
 
 // Block is a range of a file and the hosts that hold it.
