@@ -122,7 +122,19 @@ func (w *writer) put(p []byte) error {
 	if err == nil && w.c.broken() {
 		return errCut
 	}
-	return libraryError(err, w.site.user)
+	return w.pipelineError(err)
+}
+
+// pipelineError says of an error that is not the name node's that it came from the data nodes, of
+// which the library does not name the one that failed.
+func (w *writer) pipelineError(err error) error {
+	if err = libraryError(err, w.site.user); err == nil || kindOf(err) != storage.Other {
+		return err
+	}
+	if _, e := remote(err); e != nil {
+		return err
+	}
+	return fmt.Errorf("a data node that the block was sent to failed: %w", err)
 }
 
 // rewrite makes the file anew with what is remembered, since any data node may be to blame and the
@@ -189,7 +201,7 @@ func (w *writer) complete() error {
 	if troubles := w.c.forget(); err != nil && troubles != nil {
 		return troubles
 	}
-	return libraryError(err, w.site.user)
+	return w.pipelineError(err)
 }
 
 // Close completes the file. When it returns an error the file has been removed.

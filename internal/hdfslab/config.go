@@ -49,7 +49,7 @@ func (l *Lab) common() settings {
 	return settings{
 		"fs.defaultFS":                             "hdfs://" + l.Namenode(),
 		"dfs.namenode.rpc-address":                 l.Namenode(),
-		"dfs.namenode.http-address":                l.http,
+		"dfs.namenode.http-address":                l.Name.http,
 		"dfs.replication":                          strconv.Itoa(l.o.Replication),
 		"dfs.blocksize":                            strconv.FormatInt(l.o.BlockSize, 10),
 		"dfs.permissions.enabled":                  "true",
@@ -92,6 +92,7 @@ func (l *Lab) configure() error {
 		if portErr != nil {
 			return portErr
 		}
+		d.http = ports[1]
 		err = l.common().with(settings{
 			"lab.source.address":                        ip,
 			"hadoop.rpc.socket.factory.class.default":   "lab.BoundSocketFactory",

@@ -3,14 +3,18 @@
 package hdfslab
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // Daemon is one process of a lab: the name node or a data node. Its methods are for one goroutine
@@ -18,9 +22,12 @@ import (
 type Daemon struct {
 	role, conf, log, data string
 	classes               string
+	http                  string // the address of the management interface
 
 	cmd  *exec.Cmd
 	done chan struct{} // closed when the process has ended
+
+	paused bool
 }
 
 // heap is the memory that a daemon's JVM may use.
@@ -49,7 +56,7 @@ func (d *Daemon) Start() error {
 		return err
 	}
 	done := make(chan struct{})
-	d.cmd, d.done = cmd, done
+	d.cmd, d.done, d.paused = cmd, done, false
 	go func() {
 		_ = cmd.Wait() // how it ended is in its log
 		close(done)
@@ -82,10 +89,16 @@ func (d *Daemon) Kill() error {
 }
 
 // Pause stops the daemon without ending it (SIGSTOP): its connections stay open and hang.
-func (d *Daemon) Pause() error { return d.signal(syscall.SIGSTOP) }
+func (d *Daemon) Pause() error {
+	d.paused = true
+	return d.signal(syscall.SIGSTOP)
+}
 
 // Resume lets a paused daemon go on.
-func (d *Daemon) Resume() error { return d.signal(syscall.SIGCONT) }
+func (d *Daemon) Resume() error {
+	d.paused = false
+	return d.signal(syscall.SIGCONT)
+}
 
 func (d *Daemon) signal(s syscall.Signal) error {
 	if !d.running() {
@@ -120,4 +133,28 @@ func (d *Daemon) tail() string {
 	}
 	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
 	return strings.Join(lines[max(0, len(lines)-20):], "\n")
+}
+
+// ask reads a bean of the daemon's management interface, one of those that are not cached for ten
+// seconds.
+func (d *Daemon) ask(ctx context.Context, bean string, into any) error {
+	ctx, stop := context.WithTimeout(ctx, 10*time.Second)
+	defer stop()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.http+"/jmx?qry=Hadoop:service="+bean, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var answer struct{ Beans []json.RawMessage }
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
+		return err
+	}
+	if len(answer.Beans) != 1 {
+		return fmt.Errorf("%s has just begun", d.role)
+	}
+	return json.Unmarshal(answer.Beans[0], into)
 }

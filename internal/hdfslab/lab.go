@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -48,9 +47,9 @@ type Lab struct {
 	// Data are the data nodes; that of index i has the address [Lab.Address](i).
 	Data []*Daemon
 
-	o         Options
-	dir       string
-	rpc, http string // addresses of the name node
+	o   Options
+	dir string
+	rpc string // the address of the name node
 }
 
 // Start starts a lab with nothing in it and waits until it takes writes. Errors of a machine that
@@ -77,8 +76,9 @@ func (l *Lab) start(ctx context.Context, classes string) error {
 	if err != nil {
 		return err
 	}
-	l.rpc, l.http = ports[0], ports[1]
+	l.rpc = ports[0]
 	l.Name = l.daemon("namenode", "namenode", classes)
+	l.Name.http = ports[1]
 	for i := range l.o.Datanodes {
 		l.Data = append(l.Data, l.daemon("datanode", fmt.Sprintf("datanode%d", i), classes))
 	}
@@ -120,11 +120,12 @@ func (l *Lab) URL(path string) string { return "hdfs://" + l.rpc + path }
 // Address returns the IP address of data node i, which is its host name too.
 func (l *Lab) Address(i int) string { return fmt.Sprintf("127.0.0.%d", 11+i) }
 
-// Wait waits until the name node serves, counts live data nodes, and misses no block. The error
-// says what was amiss when ctx ended, or shows the log of a daemon that ended by itself.
+// Wait waits until the name node serves, counts live data nodes, and misses no block, and until
+// all data nodes that run have registered there. The error says what was amiss when ctx ended, or
+// shows the log of a daemon that ended by itself.
 func (l *Lab) Wait(ctx context.Context, live int) error {
 	for {
-		amiss := l.look(ctx, live)
+		amiss := l.amiss(ctx, live)
 		if amiss == nil {
 			return nil
 		}
@@ -136,45 +137,38 @@ func (l *Lab) Wait(ctx context.Context, live int) error {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("HDFS is not ready: %w; the name node's log ends with\n%s", errors.Join(amiss, ctx.Err()), l.Name.tail())
-		case <-time.After(50 * time.Millisecond): // it can only be asked
+		case <-time.After(100 * time.Millisecond): // it can only be asked
 		}
 	}
 }
 
-// look asks the name node's management interface whether anything is amiss. The bean is one of
-// those that are not cached for ten seconds.
-func (l *Lab) look(ctx context.Context, live int) error {
-	ctx, stop := context.WithTimeout(ctx, 2*time.Second)
-	defer stop()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+l.http+"/jmx?qry=Hadoop:service=NameNode,name=NameNodeInfo", nil)
-	if err != nil {
+func (l *Lab) amiss(ctx context.Context, live int) error {
+	var name struct {
+		Safemode              string
+		LiveNodes             string // JSON
+		NumberOfMissingBlocks int
+	}
+	if err := l.Name.ask(ctx, "NameNode,name=NameNodeInfo", &name); err != nil {
 		return err
 	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	var answer struct {
-		Beans []struct {
-			Safemode              string
-			LiveNodes             string // JSON
-			NumberOfMissingBlocks int
-		}
-	}
-	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
-		return err
-	}
-	if len(answer.Beans) == 0 {
-		return errors.New("the name node has just begun")
-	}
-	b := answer.Beans[0]
 	nodes := map[string]any{}
-	if err := json.Unmarshal([]byte(b.LiveNodes), &nodes); err != nil {
+	if err := json.Unmarshal([]byte(name.LiveNodes), &nodes); err != nil {
 		return err
 	}
-	if b.Safemode != "" || len(nodes) != live || b.NumberOfMissingBlocks != 0 {
-		return fmt.Errorf("%d data nodes live, %d blocks missing, safe mode %q", len(nodes), b.NumberOfMissingBlocks, b.Safemode)
+	if name.Safemode != "" || len(nodes) != live || name.NumberOfMissingBlocks != 0 {
+		return fmt.Errorf("%d data nodes live, %d blocks missing, safe mode %q", len(nodes), name.NumberOfMissingBlocks, name.Safemode)
+	}
+	for i, d := range l.Data {
+		if !d.running() || d.paused {
+			continue
+		}
+		var data struct{ BPServiceActorInfo string } // JSON
+		if err := d.ask(ctx, "DataNode,name=DataNodeInfo", &data); err != nil {
+			return err
+		}
+		if !strings.Contains(data.BPServiceActorInfo, `"ActorState":"RUNNING"`) {
+			return fmt.Errorf("data node %s has not registered: %s", l.Address(i), data.BPServiceActorInfo)
+		}
 	}
 	return nil
 }
