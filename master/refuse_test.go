@@ -29,6 +29,7 @@ func TestRefused(t *testing.T) {
 		{msg.MethodWork, model.Attach{From: foreign, Store: "s", Slots: 1}, "belongs to cluster another"},
 		{msg.MethodWork, model.Attach{From: path, Store: "s", Slots: 1}, `"../w" is no name`},
 		{msg.MethodWork, model.Attach{From: from, Store: "s", Slots: 1_000_000_000}, "says that it has 1000000000 slots: the most is 4096"},
+		{msg.MethodWork, model.Attach{From: from, Store: "s", Slots: 1, Hosts: make([]string, 65)}, "its machine has 65 names: the most is 64"},
 		{msg.MethodDrive, msg.Open{Protocol: msg.Protocol + 1, Binary: d}, "speaks protocol 2, this master 1: use one release"},
 		{msg.MethodDrive, msg.Open{Protocol: msg.Protocol, Binary: d}, "the program was not uploaded"},
 		{msg.MethodDrive, msg.Open{Protocol: msg.Protocol, Binary: "../../etc/passwd"}, "the program was not uploaded"},

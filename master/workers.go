@@ -28,8 +28,12 @@ type worker struct {
 	jobs  map[plan.JobID]bool
 }
 
-// maxSlots is the most that a worker may have.
-const maxSlots = 4096
+const (
+	// maxSlots is the most that a worker may have.
+	maxSlots = 4096
+	// maxNames is how many names its machine may have.
+	maxNames = 64
+)
 
 // Work is the stream of a worker.
 func (s service) Work(st *msg.Stream) error {
@@ -44,6 +48,8 @@ func (s service) Work(st *msg.Stream) error {
 		return refuse(st, "worker %s belongs to cluster %s, this is %s", at.Worker, at.Cluster, s.o.Cluster)
 	case !goodName(string(at.Worker)) || !goodName(string(at.Store)):
 		return refuse(st, "%q is no name for a worker or store", at.Worker)
+	case len(at.Hosts) > maxNames:
+		return refuse(st, "worker %s says that its machine has %d names: the most is %d", at.Worker, len(at.Hosts), maxNames)
 	case at.Slots > maxSlots:
 		return refuse(st, "worker %s says that it has %d slots: the most is %d", at.Worker, at.Slots, maxSlots)
 	}

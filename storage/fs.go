@@ -75,10 +75,15 @@ type Info struct {
 	ID      uint64  // of the file, which another under its name does not have; 0 when the store has none
 }
 
-// Block is a range of a file and the hosts that hold it.
+// Block is a range of a file and the hosts that hold it. Blocks are in the order of their offsets.
 type Block struct {
 	Offset, Length int64
-	Hosts          []string
+	// Hosts are names and addresses of those that hold it, in any order; one host may be there
+	// by its name and by its address. Workers are matched with them by what they say of
+	// themselves.
+	Hosts []string
+	// Racks are those of Hosts, "" where one is not known; it may be nil.
+	Racks []string
 }
 
 // stores is filled by init functions of imported packages and only read afterwards.

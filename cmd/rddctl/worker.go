@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,6 +26,7 @@ import (
 type workerOptions struct {
 	joiner
 	join, listen, advertise, gossip, http, dir, name string
+	hosts                                            []string // more names of its machine
 	slots                                            int
 	memory                                           bytesFlag
 	verbose                                          bool
@@ -64,6 +66,7 @@ any member by the address of its gossip. It renews its certificate by itself.`,
 	gossipFlag(c, &o.gossip)
 	httpFlag(c, &o.http, noHTTP)
 	f.StringVar(&o.dir, "dir", "", "directory for shuffle files, programs and credentials (default a temporary one)")
+	f.StringArrayVar(&o.hosts, "host", nil, "a name or address that storage has for this machine, beside its own and --advertise (may be given again)")
 	f.StringVar(&o.name, "name", "", "its name in the cluster (default the host's with a few letters)")
 	f.IntVar(&o.slots, "slots", runtime.NumCPU(), "tasks that run at a time")
 	f.Var(&o.memory, "memory", "budget of a job's process here, as in 1GiB (default 60% of memory)")
@@ -103,7 +106,7 @@ func (o *workerOptions) run(ctx context.Context) (err error) {
 	if wo.Gossip, err = o.gossipOptions(ctx, &wo); err != nil {
 		return errors.Join(err, wo.Data.Close())
 	}
-	wo.Hosts = hosts(host, wo.Advertise)
+	wo.Hosts = hosts(host, wo.Advertise, o.hosts)
 	if wo.HTTP, err = listenHTTP(o.http); err != nil {
 		return errors.Join(err, wo.Data.Close())
 	}
@@ -185,14 +188,22 @@ func (o *workerOptions) gossipOptions(ctx context.Context, wo *worker.Options) (
 	return g, err
 }
 
-// hosts are the names under which storage may know a worker's machine.
-func hosts(name, address string) []string {
-	all := []string{name}
-	if trust.IsLoopback(address) {
-		return append(all, "localhost")
+// hosts are the names and addresses under which storage may know a worker's
+// machine: what the user says, the machine's own name, and where others reach it.
+func hosts(name, address string, more []string) []string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		host = address
 	}
-	if host, _, err := net.SplitHostPort(address); err == nil && host != name {
-		all = append(all, host)
+	names := append([]string{name, host}, more...)
+	if ip := net.ParseIP(host); ip.Equal(net.IPv4(127, 0, 0, 1)) || ip.Equal(net.IPv6loopback) {
+		names = append(names, "localhost")
+	}
+	var all []string
+	for _, n := range names {
+		if !slices.Contains(all, n) {
+			all = append(all, n)
+		}
 	}
 	return all
 }

@@ -43,7 +43,8 @@ func (s *sources) plan(ctx context.Context, p *plan.Plan) ([]model.StageSize, ma
 	sizes := make([]model.StageSize, len(p.Stages))
 	for i := range p.Stages {
 		st := &p.Stages[i]
-		sizes[i] = model.StageSize{Key: st.Key, N: st.N(), Prefs: preferences(st, found)}
+		sizes[i] = model.StageSize{Key: st.Key, N: st.N()}
+		sizes[i].Prefs, sizes[i].Racks = preferences(st, found)
 		if st.Kind == plan.MapStage {
 			sizes[i].Reduces = st.Sink.Part.N
 		}
@@ -134,9 +135,9 @@ func (s *sources) resolve(p *plan.Plan, found map[plan.Files][]storage.Split) er
 	return nil
 }
 
-// preferences lists for each task the hosts of its splits; nil where none is
-// known, as with local files.
-func preferences(st *plan.Stage, found map[plan.Files][]storage.Split) [][]string {
+// preferences lists for each task the hosts of its splits, and the racks of those
+// hosts; nil where none is known, as with local files.
+func preferences(st *plan.Stage, found map[plan.Files][]storage.Split) (prefs [][]string, racks map[string]string) {
 	files := st.Pipe.FileSources()
 	known := false
 	for _, f := range files {
@@ -145,13 +146,18 @@ func preferences(st *plan.Stage, found map[plan.Files][]storage.Split) [][]strin
 		}
 	}
 	if !known {
-		return nil
+		return nil, nil
 	}
-	prefs := make([][]string, st.N())
+	prefs = make([][]string, st.N())
+	racks = map[string]string{}
 	for i := range prefs {
 		for _, r := range st.Pipe.Reads(i) {
-			prefs[i] = append(prefs[i], found[*files[r.At]][r.Partition].Hosts...)
+			sp := &found[*files[r.At]][r.Partition]
+			prefs[i] = append(prefs[i], sp.Hosts...)
+			for k, rack := range sp.Racks {
+				racks[sp.Hosts[k]] = rack
+			}
 		}
 	}
-	return prefs
+	return prefs, racks
 }

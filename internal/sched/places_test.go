@@ -63,6 +63,29 @@ func TestR10ARackServesForAHostThatIsGone(t *testing.T) {
 	}
 }
 
+// Storage may know the rack of a host on which no worker is.
+func TestR10ARackThatStorageKnows(t *testing.T) {
+	r := newRig(t, waitsOf)
+	r.attachAt("a", 1, "r1")
+	r.attachAt("b", 1, "r2")
+	id := plan.ActionID{Job: "j", N: 1}
+	r.step(model.SubmitAction{Action: id, Graph: []model.StageSpec{result("r")}, Target: "r"})
+	r.step(model.SplitsReady{Action: id, Sizes: []model.StageSize{{Key: "r", N: 2, Prefs: [][]string{{"X", "y"}, {"A"}},
+		Racks: map[string]string{"X": "/r2", "y": "", "A": "/r2"}}}})
+	if len(r.runs) != 2 {
+		t.Fatalf("%+v", r.runs)
+	}
+	for _, a := range r.runs {
+		want := [...]struct {
+			w plan.WorkerID
+			l model.Level
+		}{{"b", model.AtRack}, {"a", model.AtNode}}[a.Attempt.Partition]
+		if got := r.on[a.Attempt.Seq]; got != want.w || a.Level != want.l {
+			t.Errorf("task %d on %s at %s, want %s at %s", a.Attempt.Partition, got, a.Level, want.w, want.l)
+		}
+	}
+}
+
 func TestR10ANewHostGetsItsTasks(t *testing.T) {
 	r := newRig(t, waitsOf)
 	r.attachAt("a", 1, "")

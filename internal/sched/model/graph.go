@@ -71,6 +71,8 @@ type StageSize struct {
 	// Prefs lists for each task the hosts that hold its input. It may be nil,
 	// and shorter than N; so may each entry.
 	Prefs [][]string
+	// Racks are those of hosts in Prefs, as far as storage knows them.
+	Racks map[string]string
 }
 
 // SizeByte codes a number of bytes in one, rising: what MapOutput.Sizes has for
