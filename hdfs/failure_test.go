@@ -37,8 +37,8 @@ func whole(t *testing.T, l *hdfslab.Lab) {
 	}
 }
 
-// replicas finds the files in which data nodes have the only block of a file with these bytes.
-func replicas(t *testing.T, l *hdfslab.Lab, data []byte) (files []string) {
+// replicaFiles finds the files in which data nodes have the only block of a file with these bytes.
+func replicaFiles(t *testing.T, l *hdfslab.Lab, data []byte) (files []string) {
 	t.Helper()
 	for _, d := range l.Data {
 		blocks, err := d.Blocks()
@@ -71,7 +71,7 @@ func TestCorruptReplicaIsNotRead(t *testing.T) {
 	l, store, dir := start(t)
 	path, data := storage.Join(dir, "f"), text(300_001)
 	write(t, store, path, data)
-	files := replicas(t, l, data)
+	files := replicaFiles(t, l, data)
 	if len(files) != 3 {
 		t.Fatalf("%d replicas, not 3", len(files))
 	}
@@ -97,7 +97,7 @@ func TestOnlyReplicaCorrupt(t *testing.T) {
 	store := other(t, l, map[string]string{keyReplication: "1"})
 	path, data := storage.Join(dir, "f"), text(200_003)
 	write(t, store, path, data)
-	files := replicas(t, l, data)
+	files := replicaFiles(t, l, data)
 	if len(files) != 1 {
 		t.Fatalf("%d replicas, not 1", len(files))
 	}

@@ -40,8 +40,8 @@ func wantBlocks(t *testing.T, info storage.Info) {
 	t.Helper()
 	var at int64
 	for _, b := range info.Blocks {
-		if b.Offset != at || len(b.Hosts) != 3 {
-			t.Errorf("%s: block %+v begins not at %d, or is not on three hosts", info.Path, b, at)
+		if b.Offset != at || len(b.Hosts) != 3 || !slices.Equal(b.Racks, []string{"/rack1", "/rack1", "/rack1"}) {
+			t.Errorf("%s: block %+v begins not at %d, or is not on three hosts of a rack", info.Path, b, at)
 		}
 		at += b.Length
 	}

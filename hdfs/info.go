@@ -25,34 +25,37 @@ func infoOf(url string, st *lib.FileStatus, known hosts) storage.Info {
 		return info
 	}
 	info.Blocks = make([]storage.Block, len(blocks))
-	var names [16]string
 	for i, b := range blocks {
-		all := names[:0]
+		var at replicas
 		for _, l := range b.GetLocs() {
-			all = append(all, l.GetId().GetIpAddr())
+			at.add(l.GetId().GetIpAddr(), l.GetLocation())
 			if name := l.GetId().GetHostName(); name != l.GetId().GetIpAddr() {
-				all = append(all, name)
+				at.add(name, l.GetLocation())
 			}
 		}
-		info.Blocks[i] = storage.Block{Offset: int64(b.GetOffset()), Length: int64(b.GetB().GetNumBytes()), Hosts: known.list(all)}
+		at = known.once(at)
+		info.Blocks[i] = storage.Block{Offset: int64(b.GetOffset()), Length: int64(b.GetB().GetNumBytes()), Hosts: at.hosts, Racks: at.racks}
 	}
 	return info
 }
 
-// hosts keeps each list of hosts once: there are few, and many blocks.
-type hosts map[string][]string
+// replicas are where a block is: addresses and names of data nodes, and the rack of each.
+type replicas struct{ hosts, racks []string }
 
-func (h hosts) list(names []string) []string {
-	key := strings.Join(names, " ")
-	if list, ok := h[key]; ok {
-		return list
+func (r *replicas) add(host, rack string) {
+	r.hosts = append(r.hosts, host)
+	r.racks = append(r.racks, rack)
+}
+
+// hosts keeps each list of replicas once: there are many blocks, and few that differ in this.
+type hosts map[string]replicas
+
+func (h hosts) once(r replicas) replicas {
+	key := strings.Join(r.hosts, " ") // racks are those of the hosts
+	if _, ok := h[key]; !ok {
+		h[key] = r
 	}
-	list := strings.Split(key, " ")
-	if key == "" {
-		list = nil
-	}
-	h[key] = list
-	return list
+	return h[key]
 }
 
 // readable refuses files whose bytes the library would not decode.
