@@ -10,6 +10,8 @@ import (
 	"time"
 
 	lib "github.com/colinmarc/hdfs/v2"
+
+	"github.com/gordd-project/gordd/storage"
 )
 
 // connectTime bounds the making of a connection.
@@ -57,7 +59,7 @@ func newClient(s *site, addresses []string) (*client, error) {
 		}
 		return conn, err
 	}
-	if err := authenticate(&o); err != nil {
+	if err := s.tickets.authenticate(&o, storage.ServesOthers()); err != nil {
 		return nil, err
 	}
 	var err error

@@ -43,9 +43,6 @@ func newCluster(s *site, authority string) (*cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := allowed(s, authority); err != nil {
-		return nil, err
-	}
 	return &cluster{site: s, authority: authority, calls: make(chan struct{}, maxCalls), addresses: addresses}, nil
 }
 
@@ -149,6 +146,9 @@ func wait(ctx context.Context, d time.Duration) error {
 func (cl *cluster) judge(err error) error {
 	var known *knownError
 	_, answer := remote(err)
+	if errors.Is(err, errCredentials) {
+		return err
+	}
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	if err == nil || answer != nil || errors.As(err, &known) {
@@ -187,7 +187,7 @@ func transient(err error) bool {
 	switch name, e := remote(err); {
 	case e != nil:
 		return name == "StandbyException" || name == "RetriableException" || name == "SafeModeException"
-	case errors.As(err, &dns) && dns.IsNotFound, errors.Is(err, errCredentials):
+	case errors.As(err, &dns) && dns.IsNotFound:
 		return false
 	// The library keeps only the text of what went wrong in a handshake.
 	case err != nil && strings.Contains(err.Error(), "SASL handshake"):

@@ -85,8 +85,11 @@ func kindOf(err error) storage.Kind {
 	if errors.As(explain(err), &known) {
 		return known.kind
 	}
-	if errors.Is(err, errCorrupt) {
+	switch {
+	case errors.Is(err, errCorrupt):
 		return storage.Corrupt
+	case errors.Is(err, errCredentials):
+		return storage.Permission
 	}
 	return storage.KindOf(err)
 }

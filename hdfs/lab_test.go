@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"sync"
 	"testing"
@@ -70,20 +69,6 @@ func other(t testing.TB, l *hdfslab.Lab, settings map[string]string) *fileSystem
 		conf[k] = v
 	}
 	return newFileSystem(func() (*site, error) { return newSite(conf, "the test", "root") })
-}
-
-// text makes n bytes that are the same for the same n.
-func text(n int) []byte {
-	b := make([]byte, n)
-	r := rand.NewChaCha8([32]byte{byte(n), byte(n >> 8), byte(n >> 16)})
-	_, _ = r.Read(b)
-	for i := range b {
-		b[i] = 'a' + b[i]%26
-		if i%61 == 60 {
-			b[i] = '\n'
-		}
-	}
-	return b
 }
 
 func write(t testing.TB, store storage.FileSystem, path string, data []byte) {

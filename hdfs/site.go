@@ -38,6 +38,7 @@ type site struct {
 	replication int           // of new files; 0: the cluster's
 	blockSize   int64         // of new files, bytes; 0: the cluster's
 	local       net.Addr      // that connections leave from, or nil
+	tickets     tickets
 }
 
 // loadSite reads the configuration of this process's environment.

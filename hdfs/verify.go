@@ -78,7 +78,7 @@ func (v *verifier) answer() error {
 	v.buf = binary.AppendUvarint(v.buf[:0], n)
 	from := len(v.buf)
 	v.buf = append(v.buf, make([]byte, n)...)
-	if _, err := io.ReadFull(v.r, v.buf[from:]); err != nil {
+	if err := v.rest(v.buf[from:]); err != nil {
 		return err
 	}
 	m := message("BlockOpResponseProto", nil)
@@ -121,7 +121,7 @@ func (v *verifier) packet() error {
 	}
 	v.buf = v.buf[:size]
 	copy(v.buf, lengths[:])
-	if _, err := io.ReadFull(v.r, v.buf[len(lengths):]); err != nil {
+	if err := v.rest(v.buf[len(lengths):]); err != nil {
 		return err
 	}
 	if err := proto.Unmarshal(v.buf[len(lengths):len(lengths)+head], v.head.Interface()); err != nil {
@@ -132,6 +132,15 @@ func (v *verifier) packet() error {
 	}
 	v.ready = v.buf
 	return nil
+}
+
+// rest fills p with the rest of what was begun: its end is no end.
+func (v *verifier) rest(p []byte) error {
+	_, err := io.ReadFull(v.r, p)
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }
 
 // verify checks the body of a packet: checksums, and so many bytes of data.

@@ -13,6 +13,7 @@ import (
 	"github.com/gordd-project/gordd/internal/msg"
 	"github.com/gordd-project/gordd/internal/trust"
 	"github.com/gordd-project/gordd/master"
+	"github.com/gordd-project/gordd/storage"
 )
 
 // masterOptions are master's flags.
@@ -54,6 +55,7 @@ certificates then, and so have those who submit.`,
 }
 
 func (o *masterOptions) run(ctx context.Context) (err error) {
+	storage.ServeOthers()
 	mo := master.Options{Cluster: localCluster, Log: memberLog(o.verbose)}
 	if o.cluster != "" {
 		if mo.Trust, err = trust.Load(o.cluster); err != nil {

@@ -38,7 +38,7 @@ func (o Options) withDefaults() Options {
 }
 
 // startTime is how long a lab may take to be ready on a busy machine.
-const startTime = 3 * time.Minute
+const startTime = 5 * time.Minute
 
 // Lab is a running HDFS.
 type Lab struct {
