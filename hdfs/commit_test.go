@@ -102,16 +102,37 @@ func prepare(t *testing.T, out storage.Output) error {
 }
 
 func TestReplicationAndBlockSizeOfOutputs(t *testing.T) {
-	l, _, dir := start(t)
-	store := other(t, l, map[string]string{keyReplication: "2", keyBlockSize: "64k"})
+	l, store, dir := start(t)
 	path := storage.Join(dir, "f")
-	write(t, store, path, text(200_000))
+	write(t, other(t, l, map[string]string{keyReplication: "2", keyBlockSize: "64k"}), path, text(200_000))
+	wantKept(t, store, path, 2, 64<<10)
+
+	ctx := t.Context()
+	s, err := typed.NewSession(ctx, typed.Options{Cores: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	out := storage.Join(dir, "out")
+	err = s.Range(20_000, typed.Partitions(1)).SaveAsTextFile(ctx, out, typed.Replication(1), typed.BlockSize(4096))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantKept(t, store, storage.Join(out, "part-00000"), 1, 4096)
+	err = s.Range(2).SaveAsTextFile(ctx, out+"2", typed.BlockSize(1000))
+	if err == nil || !strings.Contains(err.Error(), "multiple of 512") {
+		t.Errorf("a block size of 1000: %v", err)
+	}
+}
+
+func wantKept(t *testing.T, store storage.FileSystem, path string, replication int, blockSize int64) {
+	t.Helper()
 	info, err := store.Stat(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(info.Blocks) != 4 || len(info.Blocks[0].Hosts) != 2 || info.Blocks[0].Length != 64<<10 {
-		t.Errorf("blocks %+v, want 4 of 64 KiB on 2 hosts each", info.Blocks)
+	if b := info.Blocks; len(b) < 2 || len(b[0].Hosts) != replication || b[0].Length != blockSize {
+		t.Errorf("%s has blocks %+v, want several of %d bytes on %d hosts each", path, b, blockSize, replication)
 	}
 }
 

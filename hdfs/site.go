@@ -85,13 +85,13 @@ func newSite(conf hadoopconf.HadoopConf, from, user string) (*site, error) {
 	}
 	if v := conf[keyReplication]; v != "" {
 		var err error
-		if s.replication, err = strconv.Atoi(v); err != nil || s.replication < 1 || s.replication > 512 {
+		if s.replication, err = strconv.Atoi(v); err != nil || s.replication < 1 || s.replication > maxReplication {
 			return nil, bad(keyReplication, "a number of replicas")
 		}
 	}
 	if v := conf[keyBlockSize]; v != "" {
 		var ok bool
-		if s.blockSize, ok = parseSize(v); !ok || s.blockSize < 512 {
+		if s.blockSize, ok = parseSize(v); !ok || s.blockSize%bytesPerChecksum != 0 {
 			return nil, bad(keyBlockSize, "a size such as 134217728 or 128m")
 		}
 	}

@@ -20,6 +20,9 @@ const (
 	// maxHead is how many bytes a writer remembers: a file that is not longer survives the loss
 	// of data nodes and of the name node's connection, by being written again.
 	maxHead = 1 << 20
+	// What HDFS takes: copies of a block, and of what its size is a multiple.
+	maxReplication   = 512
+	bytesPerChecksum = 512
 	// endTime bounds the wait for the last replicas of a file, and its removal.
 	endTime = 30 * time.Second
 )
@@ -27,12 +30,21 @@ const (
 // Create makes a new file in an existing directory, with the site's replication and block size or
 // else the cluster's.
 func (fs *fileSystem) Create(ctx context.Context, url string) (storage.Writer, error) {
+	return fs.CreateWith(ctx, url, storage.FileOptions{})
+}
+
+// CreateWith makes a new file with the replication and block size given.
+func (fs *fileSystem) CreateWith(ctx context.Context, url string, opt storage.FileOptions) (storage.Writer, error) {
 	p, err := fs.at("create", url)
 	if err != nil {
 		return nil, err
 	}
+	if opt.Replication < 0 || opt.Replication > maxReplication || opt.BlockSize < 0 || opt.BlockSize%bytesPerChecksum != 0 {
+		return nil, pathError("create", url, &knownError{storage.Invalid, fmt.Sprintf(
+			"replication %d and block size %d: at most %d copies, and blocks of a multiple of %d bytes", opt.Replication, opt.BlockSize, maxReplication, bytesPerChecksum), nil})
+	}
 	w := &writer{place: p}
-	w.again = func() error { return w.create(ctx) }
+	w.again = func() error { return w.create(ctx, opt) }
 	w.delete = func() error { return w.remove(ctx) }
 	w.wait = func(d time.Duration) error { return wait(ctx, d) }
 	if err := w.again(); err != nil {
@@ -58,14 +70,15 @@ type writer struct {
 
 // create makes the file with a new client. The parent is not made: a writer that is late finds its
 // directory gone.
-func (w *writer) create(ctx context.Context) error {
+func (w *writer) create(ctx context.Context, opt storage.FileOptions) error {
 	return w.retry(ctx, func() error {
 		c, err := w.take()
 		if err != nil {
 			return err
 		}
-		replication := cmp.Or(w.site.replication, c.defaults.Replication)
-		f, err := c.lib.CreateFile(w.path, replication, cmp.Or(w.site.blockSize, c.defaults.BlockSize), fileMode)
+		replication := cmp.Or(opt.Replication, w.site.replication, c.defaults.Replication)
+		blockSize := cmp.Or(opt.BlockSize, w.site.blockSize, c.defaults.BlockSize)
+		f, err := c.lib.CreateFile(w.path, replication, blockSize, fileMode)
 		if err = w.judge(libraryError(err, w.site.user)); err != nil {
 			if lost(err) {
 				c.cut()
