@@ -15,6 +15,7 @@ func PartOf(f Info) Part {
 		Length:      f.Size,
 		FileSize:    f.Size,
 		ModTime:     f.ModTime.UnixNano(),
+		FileID:      f.ID,
 		Compression: compressionOf(f.Path),
 	}
 }
@@ -37,10 +38,15 @@ func (p Part) valid() error {
 // unchanged compares the file with what planning saw.
 func (p Part) unchanged(f File) error {
 	now, err := f.Stat()
+	if KindOf(err) == NotFound {
+		return newError("read", p.Path, Changed, "input changed since planning: it is not there any more")
+	}
 	if err != nil {
 		return err
 	}
 	switch {
+	case now.ID != p.FileID:
+		return newError("read", p.Path, Changed, "input changed since planning: another file has its name")
 	case now.Size != p.FileSize:
 		return newError("read", p.Path, Changed, "input changed since planning: %d bytes, was %d", now.Size, p.FileSize)
 	case now.ModTime.UnixNano() != p.ModTime:
