@@ -86,7 +86,7 @@ func (x *drivers) run(m msg.StartDriver, interrupts <-chan os.Signal) (code int,
 	r := launch.Run{Cluster: job, Args: open.Args, Stdout: log, Stderr: log, Watcher: watch,
 		Dir: dir, Env: append(environment(), open.Env...), Attributes: process.Attributes(), Interrupts: interrupts,
 		Options: wire.Options{MaxResult: m.Detach.MaxResult, Scratch: scratch, Fresh: true}}
-	out, err := r.Do(w.ctx, &launch.Program{Path: path, Name: open.Name})
+	out, err := r.Do(w.ctx, path)
 	if watch.Sum().Actions > 0 {
 		_, _ = fmt.Fprintln(log, watch.Sum().Summary())
 	}

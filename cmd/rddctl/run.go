@@ -63,12 +63,16 @@ func (o *runOptions) run(c *cobra.Command, arg string, args []string) (err error
 		return err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
+	path, err := p.Here()
+	if err != nil {
+		return err
+	}
 	w := show.NewWatch(o.progress(os.Stderr))
 	r := launch.Run{
 		Args: args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Watcher: w,
 		Options: wire.Options{Cores: o.cores, Memory: int64(o.memory), MaxResult: int64(o.maxResult), Scratch: o.scratch, Fresh: true},
 	}
-	out, err := r.Do(c.Context(), p)
+	out, err := r.Do(c.Context(), path)
 	w.Close()
 	if err == nil {
 		err = o.sum(w, out)

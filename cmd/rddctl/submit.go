@@ -86,8 +86,11 @@ func (o *submitOptions) run(c *cobra.Command, arg string, args []string) (err er
 		return err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
-	if err := p.Check(!o.detach); err != nil {
-		return err
+	path := p.Binaries[0].Path
+	if !o.detach {
+		if path, err = p.Here(); err != nil {
+			return err
+		}
 	}
 	if o.name == "" {
 		o.name = p.Name
@@ -105,7 +108,7 @@ func (o *submitOptions) run(c *cobra.Command, arg string, args []string) (err er
 	tickets := new(transfer.JobTickets)
 	fetch := transfer.NewFetcher(transfer.Options{Scratch: scratch, Tickets: tickets, TLS: to.fetch})
 	defer fetch.Close()
-	so := submit.Options{Conn: conn, Program: p.Path, Scratch: scratch, Fetch: fetch, Tickets: tickets,
+	so := submit.Options{Conn: conn, Program: path, Scratch: scratch, Fetch: fetch, Tickets: tickets,
 		Open: msg.Open{Name: o.name, User: userName(), Args: args, Env: env, Memory: int64(o.memory),
 			Pool: o.limits.pool, Priority: o.limits.priority, Slots: o.limits.slots, Failures: o.limits.failures}}
 	if o.detach {
@@ -118,7 +121,7 @@ func (o *submitOptions) run(c *cobra.Command, arg string, args []string) (err er
 		Cluster: job, Args: args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Watcher: w,
 		Options: wire.Options{MaxResult: int64(o.maxResult), Fresh: true},
 	}
-	out, err := r.Do(c.Context(), p)
+	out, err := r.Do(c.Context(), path)
 	w.Close()
 	if err != nil {
 		return clusterError(err)
