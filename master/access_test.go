@@ -19,6 +19,7 @@ import (
 	"github.com/gordd-project/gordd/internal/msg"
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/internal/trust"
+	"github.com/gordd-project/gordd/rdd/plan"
 )
 
 // secured is a master with certificates, and its cluster.
@@ -241,7 +242,7 @@ func TestWorkersAreWhoTheyAre(t *testing.T) {
 	s, _ := startSecured(t, newCluster(t), t.TempDir())
 	attach := func(name string) any {
 		t.Helper()
-		at := model.Attach{From: model.From{Protocol: msg.Protocol, Worker: "w1", Inc: 1}, Store: "s1", Slots: 1}
+		at := model.Attach{From: model.From{Protocol: msg.Protocol, Worker: "w1", Inc: 1}, Store: "s1", Slots: 1, Platform: plan.Here}
 		got, err := s.ask(s.member(trust.Worker, name).ClientConfig(trust.Master), msg.MethodWork, at)
 		if err != nil {
 			t.Fatal(err)

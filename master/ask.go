@@ -98,6 +98,12 @@ func (m *Master) Jobs() []status.Job {
 	for _, v := range view[model.JobList](m, model.Jobs{}) {
 		j := status.Job{ID: string(v.Job), Name: v.Name, User: v.User, Pool: v.Pool, State: v.State.String(), Running: v.Running, Actions: []status.Action{}}
 		j.Cause = causeText(v.Cause)
+		for _, p := range v.Programs {
+			j.Programs = append(j.Programs, status.Program{Platform: string(p.Platform), Binary: string(p.Binary)})
+		}
+		for _, p := range v.LeftOut {
+			j.LeftOut = append(j.LeftOut, string(p))
+		}
 		for _, a := range v.Actions {
 			j.Actions = append(j.Actions, status.Action{N: a.Action.N, Name: a.Name, Site: a.Site, State: a.State.String(), Done: a.Done, Of: a.Wanted,
 				Cause: causeText(a.Cause)})
@@ -189,7 +195,8 @@ func (m *Master) Workers() []status.Worker {
 			w := status.Worker{ID: string(v.Worker), State: v.State.String(), Slots: v.Slots, Running: v.Running, Outputs: v.Outputs, Rack: v.Rack,
 				Excluded: v.Excluded, Address: m.peers[v.Worker].Address}
 			if at := m.workers[v.Worker]; at != nil {
-				w.PID, w.Drivers, w.Memory, w.OS, w.Arch, w.Attached = at.said.PID, m.detached.runs(v.Worker), at.said.Memory, at.said.OS, at.said.Arch, at.since
+				w.PID, w.Drivers, w.Memory, w.Attached = at.said.PID, m.detached.runs(v.Worker), at.said.Memory, at.since
+				w.OS, w.Arch = at.said.Platform.Of()
 				w.LeaseAge = (time.Since(at.since) - time.Duration(at.heard.Load())).Seconds()
 			}
 			out = append(out, w)

@@ -145,19 +145,23 @@ func (s service) Detach(st *msg.Stream) error {
 	return refuse(st, "%w", err)
 }
 
-// assign tells a worker to start a driver: the one that runs fewest.
+// assign tells a worker to start a driver: of those that have a program the one that
+// runs fewest.
 func (s service) assign(key string, start *starting, d msg.Detach) error {
 	chosen := make(chan error, 1)
 	s.engine.Call(func() model.Event {
 		var w *worker
 		fewest := 0
 		for _, other := range s.workers {
+			if !d.Open.For(other.said.Platform) {
+				continue
+			}
 			if n := s.detached.runs(other.id); w == nil || n < fewest || n == fewest && other.id < w.id {
 				w, fewest = other, n
 			}
 		}
 		if w == nil {
-			chosen <- errors.New("no worker is there that could run the driver")
+			chosen <- errors.New("no worker is there that could run the driver: one of the program's platform has to come first")
 			return nil
 		}
 		start.worker = w.id

@@ -114,7 +114,7 @@ func (r *road) worker(t *testing.T, id plan.WorkerID, do func(model.AttemptID) m
 		t.Fatal(err)
 	}
 	w := &fakeWorker{t: t, st: st, from: model.From{Protocol: msg.Protocol, Worker: id, Inc: 1, Term: 1}, cancel: cancel, do: do, ended: make(chan error, 1)}
-	w.send(model.Attach{From: w.from, Store: model.StoreID("s-" + id), Hosts: []string{string(id)}, Slots: 4, Memory: 1 << 30})
+	w.send(model.Attach{From: w.from, Store: model.StoreID("s-" + id), Hosts: []string{string(id)}, Slots: 4, Memory: 1 << 30, Platform: plan.Here})
 	go w.listen()
 	synctest.Wait()
 	return w

@@ -94,6 +94,9 @@ func (s service) Drive(st *msg.Stream) error {
 	if err := s.check(&open); err != nil {
 		return refuse(st, "%w", err)
 	}
+	if !open.Code.Valid() {
+		return refuse(st, "the driver does not say what code it has: use one release of gordd for all")
+	}
 	if detached {
 		s.detached.drives(by, id)
 	} else {
@@ -113,7 +116,8 @@ func (s service) begin(open *msg.Open, id plan.JobID, by plan.WorkerID) (*jobDri
 	detached := by != ""
 	d := &jobDriver{m: s.Master, job: id, session: model.Session(s.sessions.Add(1)), out: newOutbox(), ended: make(chan struct{}),
 		link: link{again: rand.Text(), parted: make(chan struct{})}}
-	if err := s.blobs.open(msg.Job{ID: d.job, Name: open.Name, Binary: open.Binary, Args: open.Args, Env: open.Env, Memory: open.Memory}); err != nil {
+	spec := msg.Job{ID: d.job, Name: open.Name, Code: open.Code, Files: open.Files, Args: open.Args, Env: open.Env, Memory: open.Memory}
+	if err := s.blobs.open(spec, open.Programs); err != nil {
 		return nil, err
 	}
 	accepted := make(chan *model.Cause, 1)

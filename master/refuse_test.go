@@ -6,6 +6,7 @@ import (
 
 	"github.com/gordd-project/gordd/internal/msg"
 	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/internal/wire"
 	"github.com/gordd-project/gordd/rdd/plan"
 )
 
@@ -20,6 +21,10 @@ func TestRefused(t *testing.T) {
 	path := from
 	path.Worker = "../w"
 	d := plan.DigestOf([]byte("nobody uploaded it"))
+	there := w.put("a program")
+	files := func(fs ...msg.File) msg.Open {
+		return msg.Open{Protocol: msg.Protocol, Programs: forHere(there), Files: fs, Code: there}
+	}
 	for _, c := range []struct {
 		method string
 		says   any
@@ -28,11 +33,21 @@ func TestRefused(t *testing.T) {
 		{msg.MethodWork, model.Attach{From: old, Store: "s", Slots: 1}, "speaks protocol 0, this master 1: use one release"},
 		{msg.MethodWork, model.Attach{From: foreign, Store: "s", Slots: 1}, "belongs to cluster another"},
 		{msg.MethodWork, model.Attach{From: path, Store: "s", Slots: 1}, `"../w" is no name`},
-		{msg.MethodWork, model.Attach{From: from, Store: "s", Slots: 1_000_000_000}, "says that it has 1000000000 slots: the most is 4096"},
-		{msg.MethodDrive, msg.Open{Protocol: msg.Protocol + 1, Binary: d}, "speaks protocol 2, this master 1: use one release"},
-		{msg.MethodDrive, msg.Open{Protocol: msg.Protocol, Binary: d}, "the program was not uploaded"},
-		{msg.MethodDrive, msg.Open{Protocol: msg.Protocol, Binary: "../../etc/passwd"}, "the program was not uploaded"},
-		{msg.MethodDetach, msg.Detach{Open: msg.Open{Protocol: msg.Protocol, Binary: d}}, "the program was not uploaded"},
+		{msg.MethodWork, model.Attach{From: from, Store: "s", Slots: 1, Platform: "<script>/x"}, `runs on "<script>/x", which is no platform`},
+		{msg.MethodWork, model.Attach{From: from, Store: "s", Platform: plan.Here, Slots: 1_000_000_000}, "says that it has 1000000000 slots: the most is 4096"},
+		{msg.MethodDrive, msg.Open{Protocol: msg.Protocol + 1, Programs: forHere(d)}, "speaks protocol 2, this master 1: use one release"},
+		{msg.MethodDrive, msg.Open{Protocol: msg.Protocol}, "programs for 0 platforms"},
+		{msg.MethodDrive, msg.Open{Protocol: msg.Protocol, Programs: forHere(d)}, "the program for " + string(plan.Here) + " was not uploaded"},
+		{msg.MethodDrive, msg.Open{Protocol: msg.Protocol, Programs: forHere("../../etc/passwd")}, "was not uploaded"},
+		{msg.MethodDrive, msg.Open{Protocol: msg.Protocol, Programs: []model.Program{{Platform: "../x", Binary: d}}}, `"../x" is no platform`},
+		{msg.MethodDrive, msg.Open{Protocol: msg.Protocol, Programs: append(forHere(there), forHere(there)...)}, "two programs for " + string(plan.Here)},
+		{msg.MethodDrive, msg.Open{Protocol: msg.Protocol, Programs: forHere(there)}, "does not say what code it has"},
+		{msg.MethodDrive, files(msg.File{Name: "f", Digest: d}), `file "f" was not uploaded`},
+		{msg.MethodDrive, files(msg.File{Name: "../f", Digest: there}), `file "../f": give it a plain name`},
+		{msg.MethodDrive, files(msg.File{Name: "f", Digest: there}, msg.File{Name: "f", Digest: there}), `two files are named "f"`},
+		{msg.MethodDrive, files(make([]msg.File, wire.MaxFiles+1)...), "was not uploaded"},
+		{msg.MethodDetach, msg.Detach{Open: msg.Open{Protocol: msg.Protocol, Programs: forHere(d)}}, "was not uploaded"},
+		{msg.MethodDetach, msg.Detach{Open: msg.Open{Protocol: msg.Protocol, Programs: forHere(there)}}, "no worker is there that could run the driver"},
 	} {
 		_, m := w.open(c.method, c.says)
 		if r, ok := m.(msg.Refused); !ok || !strings.Contains(r.Why, c.want) {

@@ -147,7 +147,8 @@ func (p *program) handshake(o *Options) error {
 		return Usagef("talk to what started the program: got %T first", m)
 	}
 	fromWire(o, w)
-	if err := p.wire.Send(&wire.Started{Program: p.name, PID: os.Getpid()}); err != nil {
+	shipped.Store(&w.Files)
+	if err := p.wire.Send(&wire.Started{Program: p.name, PID: os.Getpid(), Code: rdd.Code()}); err != nil {
 		return Usagef("talk to what started the program: %w", err)
 	}
 	o.Observe = both(o.Observe, p.report)

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -75,7 +76,12 @@ func (x *executors) start(c model.StartExec, job msg.Job) {
 		close(e.up)
 		if err != nil {
 			w.log.Error("executor did not start", "job", string(c.Job), "err", err)
-			w.call(func() { w.send(model.ExecGone{From: w.from, Job: c.Job, No: c.No, Exit: -1, Says: says(err.Error())}) })
+			refused := (*process.CodeError)(nil)
+			gone := model.ExecGone{Job: c.Job, No: c.No, Exit: -1, Says: says(err.Error()), Refused: errors.As(err, &refused)}
+			w.call(func() {
+				gone.From = w.from
+				w.send(gone)
+			})
 			return
 		}
 		w.log.Info("executor started", "job", string(c.Job), "no", c.No, "pid", p.PID())
@@ -109,7 +115,11 @@ func (x *executors) run(ref model.ExecutorRef, job msg.Job) (running, error) {
 	if w.o.executor != nil {
 		return w.o.executor(ref), nil
 	}
-	path, err := w.blobs.find(w.ctx, ref.Job, job.Binary)
+	path, err := w.blobs.program(w.ctx, ref.Job, job.Binary)
+	if err != nil {
+		return nil, err
+	}
+	files, err := w.blobs.files(w.ctx, ref.Job, job.Files)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +136,7 @@ func (x *executors) run(ref model.ExecutorRef, job msg.Job) (running, error) {
 		memory = w.o.Memory
 	}
 	p, err := process.Start(w.ctx, process.Options{Path: path, Args: job.Args, Dir: dir, Env: append(environment(), job.Env...), Log: log,
-		Wire: wire.Options{Cores: w.o.Slots, Memory: memory, Fresh: true, Executor: true},
+		Code: job.Code, Wire: wire.Options{Cores: w.o.Slots, Memory: memory, Fresh: true, Files: files, Executor: true},
 		Blob: func(ctx context.Context, d plan.Digest) (string, error) { return w.blobs.find(ctx, ref.Job, d) }})
 	if err != nil {
 		return nil, err

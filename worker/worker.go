@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -217,7 +216,7 @@ func (w *Worker) call(f func()) {
 // inventory is what the worker holds, for a new stream.
 func (w *Worker) inventory() model.Attach {
 	at := model.Attach{From: w.from, Store: w.o.Store, Addresses: []string{w.o.Advertise}, Hosts: w.o.Hosts, Rack: w.o.Rack, Machine: w.o.Machine, PID: os.Getpid(),
-		Slots: w.o.Slots, Memory: w.o.Memory, OS: runtime.GOOS, Arch: runtime.GOARCH}
+		Slots: w.o.Slots, Memory: w.o.Memory, Platform: plan.Here}
 	at.Inventory.Running = w.agent.Running()
 	for _, ev := range w.reports {
 		switch ev := ev.(type) {

@@ -30,9 +30,9 @@ type Watcher interface {
 
 // Cluster is a job of a cluster that a program drives.
 type Cluster interface {
-	// Join is called once, when the program has answered. What it sends goes to
+	// Join is called once, when the program has answered so. What it sends goes to
 	// the program, also later.
-	Join(send func(wire.Message) error) error
+	Join(s *wire.Started, send func(wire.Message) error) error
 	// Heed takes what the program says to its cluster; other messages are none of
 	// its own.
 	Heed(m wire.Message)
@@ -201,7 +201,7 @@ func (c *child) heed(m wire.Message) {
 	case *wire.Started:
 		c.name.Store(&m.Program)
 		if c.run.Cluster != nil {
-			if err := c.run.Cluster.Join(c.conn.Send); err != nil {
+			if err := c.run.Cluster.Join(m, c.conn.Send); err != nil {
 				c.refused = err
 				_ = c.conn.Send(&wire.JobEnd{Why: err.Error()})
 			}

@@ -14,12 +14,19 @@ type Job struct {
 	State    string    `json:"state"` // queued, running, ending, done, failed, cancelled
 	Cause    string    `json:"cause,omitempty"`
 	Driver   string    `json:"driver,omitempty"` // the worker that runs it; none: somebody's rddctl
-	Binary   string    `json:"binary,omitempty"` // its digest
 	Running  int       `json:"running"`          // tasks, at the moment
 	Began    time.Time `json:"began,omitzero"`
 	Ended    time.Time `json:"ended,omitzero"`
 	Duration float64   `json:"seconds"`
 	Actions  []Action  `json:"actions"`
+	Programs []Program `json:"programs,omitempty"`
+	LeftOut  []string  `json:"left_out,omitempty"` // platforms of workers that have none of these, and no tasks of the job
+}
+
+// Program is a job's program for one platform.
+type Program struct {
+	Platform string `json:"platform"` // as in linux/amd64
+	Binary   string `json:"binary"`   // its digest
 }
 
 // Over reports whether nothing of the job will change any more.

@@ -80,6 +80,15 @@ type Platform string
 // Here is the platform of this process.
 const Here = Platform(runtime.GOOS + "/" + runtime.GOARCH)
 
+// Valid says whether p can be a platform: two words of lower case and digits.
+func (p Platform) Valid() bool {
+	goos, goarch := p.Of()
+	word := func(s string) bool {
+		return s != "" && len(s) <= 16 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789") == ""
+	}
+	return word(goos) && word(goarch)
+}
+
 // Of gives the two parts of a platform.
 func (p Platform) Of() (goos, goarch string) {
 	goos, goarch, _ = strings.Cut(string(p), "/")

@@ -33,7 +33,7 @@ type (
 		Priority int
 		Group    string
 		Tags     []string
-		Binary   plan.Digest
+		Programs []Program // none: its tasks run on every worker
 		Limits   Limits
 		Detached bool
 		Session  Session
@@ -123,6 +123,12 @@ type (
 	Readmit struct{ Worker plan.WorkerID }
 )
 
+// Program is a job's program for one platform, by the digest of its binary.
+type Program struct {
+	Platform plan.Platform
+	Binary   plan.Digest
+}
+
 // ResultRef names one delivered result.
 type ResultRef struct {
 	Action    plan.ActionID
@@ -142,7 +148,7 @@ type (
 		Rack      string
 		Slots     int
 		Memory    int64
-		OS, Arch  string
+		Platform  plan.Platform
 		Inventory Inventory
 	}
 	// Renewed carries workers' renewals, batched by the stream layer.
@@ -220,6 +226,8 @@ type (
 		Blamed *AttemptID // named by its dump
 		Row    int64      // last row batch of the blamed one
 		Says   string     // a line of what it wrote in the end
+		// Refused says that it ran nothing: its code is not the driver's.
+		Refused bool
 	}
 	// BlocksChanged says which cached blocks came and went.
 	BlocksChanged struct {

@@ -49,6 +49,10 @@ type JobView struct {
 	Cause   *Cause
 	Running int // attempts
 	Actions []ActionView
+	// Programs are the job's, and LeftOut the platforms of workers that have none
+	// of them, and so none of its tasks.
+	Programs []Program
+	LeftOut  []plan.Platform
 }
 
 // ActionView is one action that has not been forgotten.
