@@ -99,7 +99,9 @@ func (p *program) main(run func(context.Context, *Session) error, options []Opti
 	defer p.watch()()
 	// Deferred too, for a panic in run.
 	defer func() { _ = p.session.Close() }()
-	err = run(ctx, p.session)
+	if err = run(ctx, p.session); err != nil && p.session.remote != nil {
+		p.session.remote.Failed(err)
+	}
 	closed := p.session.Close()
 	if cause := context.Cause(ctx); cause != nil && err != nil {
 		return p.end(cause)

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/gordd-project/gordd/rdd/plan"
 )
 
 func TestMain(m *testing.M) {
@@ -73,6 +75,7 @@ func setup(env *testscript.Env, programs map[string]string) error {
 	env.Setenv("RDD_SCRATCH", scratch)
 	env.Setenv("SCRATCH", scratch)
 	env.Setenv("ROOT", root)
+	env.Setenv("PLATFORM", string(plan.Here))
 	for name, path := range programs {
 		env.Setenv(name, path)
 	}
@@ -85,6 +88,8 @@ func condition(name string) (bool, error) {
 		return os.Geteuid() == 0, nil
 	case "tmpfs":
 		return canMount(), nil
+	case "linux/amd64":
+		return plan.Here == "linux/amd64", nil
 	}
 	return false, fmt.Errorf("unknown condition %q", name)
 }
@@ -270,6 +275,7 @@ func cluster(ts *testscript.TestScript, neg bool, args []string) {
 	for _, name := range []string{"PATH", "TMPDIR", "HOME"} {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 	}
+	cmd.Env = append(cmd.Env, "WORKERS_SECRET=not for jobs")
 	var complaints strings.Builder
 	cmd.Stderr = &complaints
 	out, err := cmd.StdoutPipe()
