@@ -1,11 +1,14 @@
 package master
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
+
+	grpcstatus "google.golang.org/grpc/status"
 
 	"github.com/gordd-project/gordd/internal/msg"
 	"github.com/gordd-project/gordd/internal/sched/model"
@@ -96,7 +99,7 @@ func (m *Master) inLoop(f func()) {
 func (m *Master) Jobs() []status.Job {
 	out := []status.Job{}
 	for _, v := range view[model.JobList](m, model.Jobs{}) {
-		j := status.Job{ID: string(v.Job), Name: v.Name, User: v.User, Pool: v.Pool, State: v.State.String(), Running: v.Running, Actions: []status.Action{}}
+		j := status.Job{ID: string(v.Job), Name: v.Name, User: v.User, Owner: v.Owner, Pool: v.Pool, State: v.State.String(), Running: v.Running, Actions: []status.Action{}}
 		j.Cause = causeText(v.Cause)
 		for _, p := range v.Programs {
 			j.Programs = append(j.Programs, status.Program{Platform: string(p.Platform), Binary: string(p.Binary)})
@@ -227,46 +230,61 @@ func (s service) Tell(st *msg.Stream) error {
 	if err != nil {
 		return err
 	}
-	if t.Drain != "" || t.Undrain != "" {
-		if err := s.access.administers(st.Context()); err != nil {
-			return err
-		}
-	}
-	if err := s.obey(&t); err != nil {
-		return st.Send(msg.Answer{Error: err.Error()})
-	}
-	return st.Send(msg.Answer{})
-}
-
-func (s service) obey(t *msg.Tell) error {
 	switch {
 	case t.Cancel != "":
-		id, err := s.find(t.Cancel)
-		if err != nil {
+		err = s.cancel(st.Context(), &t)
+	case t.Drain != "" || t.Undrain != "":
+		if err = s.access.administers(st.Context()); err == nil {
+			err = s.drain(&t)
+		}
+	default:
+		err = errors.New("this master does not know what is wanted")
+	}
+	switch _, denied := grpcstatus.FromError(err); {
+	case err == nil:
+		return st.Send(msg.Answer{})
+	case denied:
+		return err
+	}
+	return st.Send(msg.Answer{Error: err.Error()})
+}
+
+// cancel ends a job for who may.
+func (s service) cancel(ctx context.Context, t *msg.Tell) error {
+	id, err := s.find(t.Cancel)
+	if err != nil {
+		return err
+	}
+	for _, j := range s.Jobs() {
+		if j.ID != string(id) {
+			continue
+		}
+		if err := s.access.ends(ctx, id, j.Owner); err != nil {
 			return err
 		}
-		for _, j := range s.Jobs() {
-			if j.ID == string(id) && j.Over() {
-				return fmt.Errorf("job %s has ended already: %s", id, j.State)
-			}
+		if j.Over() {
+			return fmt.Errorf("job %s has ended already: %s", id, j.State)
 		}
 		s.engine.Send(model.Cancel{Job: id, Reason: t.Reason})
 		return nil
-	case t.Drain != "" || t.Undrain != "":
-		id := t.Drain + t.Undrain
-		var names []string
-		for _, w := range s.Workers() {
-			if w.ID == string(id) && w.State != "lost" {
-				if t.Drain != "" {
-					s.engine.Send(model.Drain{Worker: id, Force: t.Force})
-				} else {
-					s.engine.Send(model.Undrain{Worker: id})
-				}
-				return nil
-			}
-			names = append(names, w.ID)
-		}
-		return fmt.Errorf("there is no worker %s; there are %s", id, strings.Join(names, ", "))
 	}
-	return errors.New("this master does not know what is wanted")
+	return fmt.Errorf("job %s is forgotten", id)
+}
+
+// drain takes a worker out of use, or into it again.
+func (s service) drain(t *msg.Tell) error {
+	id := t.Drain + t.Undrain
+	var names []string
+	for _, w := range s.Workers() {
+		if w.ID == string(id) && w.State != "lost" {
+			if t.Drain != "" {
+				s.engine.Send(model.Drain{Worker: id, Force: t.Force})
+			} else {
+				s.engine.Send(model.Undrain{Worker: id})
+			}
+			return nil
+		}
+		names = append(names, w.ID)
+	}
+	return fmt.Errorf("there is no worker %s; there are %s", id, strings.Join(names, ", "))
 }

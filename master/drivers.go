@@ -19,6 +19,7 @@ import (
 type jobDriver struct {
 	m       *Master
 	job     plan.JobID
+	owner   string // who submitted it, by certificate; "": there are none
 	session model.Session
 	out     *outbox
 	ended   chan struct{} // closed when the job has ended
@@ -68,7 +69,7 @@ func (s service) checkFiles(files []msg.File) error {
 func (d *jobDriver) accept(accepted chan *model.Cause, o *msg.Open, detached bool) {
 	d.m.engine.Call(func() model.Event {
 		d.m.drivers[d.job] = &driverOf{jobDriver: d, accepted: accepted}
-		return model.SubmitJob{Request: 1, Job: d.job, Key: string(d.job), Name: o.Name, User: o.User, Pool: o.Pool, Priority: o.Priority,
+		return model.SubmitJob{Request: 1, Job: d.job, Key: string(d.job), Name: o.Name, User: o.User, Owner: d.owner, Pool: o.Pool, Priority: o.Priority,
 			Programs: o.Programs, Session: d.session, Detached: detached,
 			Limits: model.Limits{Slots: o.Slots, MaxFailures: o.Failures}}
 	})

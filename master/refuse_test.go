@@ -16,8 +16,8 @@ func TestRefused(t *testing.T) {
 	from := model.From{Protocol: msg.Protocol, Worker: "w", Inc: 1}
 	old := from
 	old.Protocol = msg.Protocol - 1
-	foreign := from
-	foreign.Cluster = "another"
+	elsewhere := from
+	elsewhere.Cluster = "another"
 	path := from
 	path.Worker = "../w"
 	d := plan.DigestOf([]byte("nobody uploaded it"))
@@ -31,7 +31,7 @@ func TestRefused(t *testing.T) {
 		want   string
 	}{
 		{msg.MethodWork, model.Attach{From: old, Store: "s", Slots: 1}, "speaks protocol 0, this master 1: use one release"},
-		{msg.MethodWork, model.Attach{From: foreign, Store: "s", Slots: 1}, "belongs to cluster another"},
+		{msg.MethodWork, model.Attach{From: elsewhere, Store: "s", Slots: 1}, "belongs to cluster another"},
 		{msg.MethodWork, model.Attach{From: path, Store: "s", Slots: 1}, `"../w" is no name`},
 		{msg.MethodWork, model.Attach{From: from, Store: "s", Slots: 1, Platform: "<script>/x"}, `runs on "<script>/x", which is no platform`},
 		{msg.MethodWork, model.Attach{From: from, Store: "s", Platform: plan.Here, Slots: 1_000_000_000}, "says that it has 1000000000 slots: the most is 4096"},
@@ -59,4 +59,18 @@ func TestRefused(t *testing.T) {
 	}
 	w.attach("good")
 	w.submit("good")
+	foreign := msg.Open{Protocol: msg.Protocol, Programs: []model.Program{{Platform: "plan9/arm", Binary: there}}, Code: there}
+	for _, c := range []struct {
+		method string
+		says   any
+		want   string
+	}{
+		{msg.MethodDrive, foreign, "its program is for plan9/arm, and the workers here are " + string(plan.Here)},
+		{msg.MethodDetach, msg.Detach{Open: foreign}, "no worker is there that could run the driver"},
+	} {
+		_, m := w.open(c.method, c.says)
+		if r, ok := m.(msg.Refused); !ok || !strings.Contains(r.Why, c.want) {
+			t.Errorf("%s of a program for others: %+v", c.method, m)
+		}
+	}
 }

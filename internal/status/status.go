@@ -9,7 +9,8 @@ import "time"
 type Job struct {
 	ID       string    `json:"id"`
 	Name     string    `json:"name"`
-	User     string    `json:"user"`
+	User     string    `json:"user"`            // as who submitted it is called there
+	Owner    string    `json:"owner,omitempty"` // the role and name in their certificate, where there are certificates
 	Pool     string    `json:"pool"`
 	State    string    `json:"state"` // queued, running, ending, done, failed, cancelled
 	Cause    string    `json:"cause,omitempty"`

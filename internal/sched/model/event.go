@@ -28,6 +28,7 @@ type (
 		Key      string
 		Digest   plan.Digest
 		User     string
+		Owner    string // who may end it, beside administrators: opaque here
 		Name     string
 		Pool     string
 		Priority int

@@ -44,6 +44,7 @@ type JobView struct {
 	Job     plan.JobID
 	Name    string
 	User    string
+	Owner   string
 	Pool    string
 	State   JobState
 	Cause   *Cause
