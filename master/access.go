@@ -193,6 +193,27 @@ func (a *access) administers(ctx context.Context) error {
 	return nil
 }
 
+// owner is who calls, as a job remembers who submitted it; "" without certificates.
+func (a *access) owner(ctx context.Context) string {
+	if a == nil {
+		return ""
+	}
+	id, err := caller(ctx)
+	if err != nil {
+		return "" // whom no call is allowed
+	}
+	return string(id.Role) + "/" + id.Name
+}
+
+// ends says whether a caller may end somebody's job: its owner and administrators
+// may. Without certificates all are the one user who started the cluster.
+func (a *access) ends(ctx context.Context, job plan.JobID, owner string) error {
+	if a == nil || a.owner(ctx) == owner || a.administers(ctx) == nil {
+		return nil
+	}
+	return status.Error(codes.PermissionDenied, fmt.Sprintf("%v: job %s is that of %s: only its owner and administrators may cancel it", trust.ErrDenied, job, owner))
+}
+
 // toWorkers is how the data ports of workers are reached; nil: without TLS.
 func (a *access) toWorkers() *tls.Config {
 	if a == nil {

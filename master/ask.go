@@ -1,6 +1,7 @@
 package master
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	grpcstatus "google.golang.org/grpc/status"
 
 	"github.com/gordd-project/gordd/internal/engine/work"
 	"github.com/gordd-project/gordd/internal/msg"
@@ -99,8 +102,14 @@ func (m *Master) inLoop(f func()) {
 func (m *Master) Jobs() []status.Job {
 	out := []status.Job{}
 	for _, v := range view[model.JobList](m, model.Jobs{}) {
-		j := status.Job{ID: string(v.Job), Name: v.Name, User: v.User, Pool: v.Pool, State: v.State.String(), Running: v.Running, Actions: []status.Action{}}
+		j := status.Job{ID: string(v.Job), Name: v.Name, User: v.User, Owner: v.Owner, Pool: v.Pool, State: v.State.String(), Running: v.Running, Actions: []status.Action{}}
 		j.Cause = causeText(v.Cause)
+		for _, p := range v.Programs {
+			j.Programs = append(j.Programs, status.Program{Platform: string(p.Platform), Binary: string(p.Binary)})
+		}
+		for _, p := range v.LeftOut {
+			j.LeftOut = append(j.LeftOut, string(p))
+		}
 		for _, a := range v.Actions {
 			j.Actions = append(j.Actions, status.Action{N: a.Action.N, Name: a.Name, Site: a.Site, State: a.State.String(), Done: a.Done, Of: a.Wanted,
 				Cause: causeText(a.Cause)})
@@ -204,7 +213,8 @@ func (m *Master) Workers() []status.Worker {
 			w := status.Worker{ID: string(v.Worker), State: v.State.String(), Slots: v.Slots, Running: v.Running, Queued: v.Queued, Outputs: v.Outputs, Rack: v.Rack,
 				Excluded: v.Excluded, Address: m.peers[v.Worker].Address, Incarnation: strconv.FormatUint(uint64(v.Inc), 16)}
 			if at := m.workers[v.Worker]; at != nil {
-				w.PID, w.Memory, w.Limits, w.OS, w.Arch, w.Labels, w.Version = at.said.PID, at.said.Memory, at.said.Limits, at.said.OS, at.said.Arch, at.said.Labels, at.said.Version
+				w.PID, w.Memory, w.Limits, w.Labels, w.Version = at.said.PID, at.said.Memory, at.said.Limits, at.said.Labels, at.said.Version
+				w.OS, w.Arch = at.said.Platform.Of()
 				w.Drivers, w.Attached = m.detached.runs(v.Worker), at.since
 				w.LeaseAge = (time.Since(at.since) - time.Duration(at.heard.Load())).Seconds()
 			}
@@ -236,46 +246,61 @@ func (s service) Tell(st *msg.Stream) error {
 	if err != nil {
 		return err
 	}
-	if t.Drain != "" || t.Undrain != "" {
-		if err := s.access.administers(st.Context()); err != nil {
-			return err
-		}
-	}
-	if err := s.obey(&t); err != nil {
-		return st.Send(msg.Answer{Error: err.Error()})
-	}
-	return st.Send(msg.Answer{})
-}
-
-func (s service) obey(t *msg.Tell) error {
 	switch {
 	case t.Cancel != "":
-		id, err := s.find(t.Cancel)
-		if err != nil {
+		err = s.cancel(st.Context(), &t)
+	case t.Drain != "" || t.Undrain != "":
+		if err = s.access.administers(st.Context()); err == nil {
+			err = s.drain(&t)
+		}
+	default:
+		err = errors.New("this master does not know what is wanted")
+	}
+	switch _, denied := grpcstatus.FromError(err); {
+	case err == nil:
+		return st.Send(msg.Answer{})
+	case denied:
+		return err
+	}
+	return st.Send(msg.Answer{Error: err.Error()})
+}
+
+// cancel ends a job for who may.
+func (s service) cancel(ctx context.Context, t *msg.Tell) error {
+	id, err := s.find(t.Cancel)
+	if err != nil {
+		return err
+	}
+	for _, j := range s.Jobs() {
+		if j.ID != string(id) {
+			continue
+		}
+		if err := s.access.ends(ctx, id, j.Owner); err != nil {
 			return err
 		}
-		for _, j := range s.Jobs() {
-			if j.ID == string(id) && j.Over() {
-				return fmt.Errorf("job %s has ended already: %s", id, j.State)
-			}
+		if j.Over() {
+			return fmt.Errorf("job %s has ended already: %s", id, j.State)
 		}
 		s.engine.Send(model.Cancel{Job: id, Reason: t.Reason})
 		return nil
-	case t.Drain != "" || t.Undrain != "":
-		id := t.Drain + t.Undrain
-		var names []string
-		for _, w := range s.Workers() {
-			if w.ID == string(id) && w.State != "lost" {
-				if t.Drain != "" {
-					s.engine.Send(model.Drain{Worker: id, Force: t.Force})
-				} else {
-					s.engine.Send(model.Undrain{Worker: id})
-				}
-				return nil
-			}
-			names = append(names, w.ID)
-		}
-		return fmt.Errorf("there is no worker %s; there are %s", id, strings.Join(names, ", "))
 	}
-	return errors.New("this master does not know what is wanted")
+	return fmt.Errorf("job %s is forgotten", id)
+}
+
+// drain takes a worker out of use, or into it again.
+func (s service) drain(t *msg.Tell) error {
+	id := t.Drain + t.Undrain
+	var names []string
+	for _, w := range s.Workers() {
+		if w.ID == string(id) && w.State != "lost" {
+			if t.Drain != "" {
+				s.engine.Send(model.Drain{Worker: id, Force: t.Force})
+			} else {
+				s.engine.Send(model.Undrain{Worker: id})
+			}
+			return nil
+		}
+		names = append(names, w.ID)
+	}
+	return fmt.Errorf("there is no worker %s; there are %s", id, strings.Join(names, ", "))
 }

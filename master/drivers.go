@@ -3,6 +3,7 @@ package master
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/gordd-project/gordd/internal/driver"
@@ -18,6 +19,7 @@ import (
 type jobDriver struct {
 	m       *Master
 	job     plan.JobID
+	owner   string // who submitted it, by certificate; "": there are none
 	session model.Session
 	out     *outbox
 	ended   chan struct{} // closed when the job has ended
@@ -26,25 +28,50 @@ type jobDriver struct {
 	begun   int // the last action; of whoever serves the stream at hand
 }
 
+// maxPlatforms is for how many platforms a job may have programs.
+const maxPlatforms = 16
+
 // check refuses what cannot be a job.
 func (s service) check(o *msg.Open) error {
 	switch {
 	case o.Protocol != msg.Protocol:
 		return fmt.Errorf("the driver speaks protocol %d, this master %d: use one release of gordd for both", o.Protocol, msg.Protocol)
-	case !o.Binary.Valid() || !s.blobs.store.Has(o.Binary):
-		return errors.New("the program was not uploaded")
+	case len(o.Programs) == 0 || len(o.Programs) > maxPlatforms:
+		return fmt.Errorf("programs for %d platforms: give at least one, and at most %d", len(o.Programs), maxPlatforms)
 	case o.Memory < 0 || o.Slots < 0 || o.Failures < 0:
 		return errors.New("limits below zero")
 	}
-	return nil
+	for i, p := range o.Programs {
+		switch {
+		case !p.Platform.Valid():
+			return fmt.Errorf("%q is no platform", p.Platform)
+		case slices.ContainsFunc(o.Programs[:i], func(q model.Program) bool { return q.Platform == p.Platform }):
+			return fmt.Errorf("two programs for %s", p.Platform)
+		case !p.Binary.Valid() || !s.blobs.store.Has(p.Binary):
+			return fmt.Errorf("the program for %s was not uploaded", p.Platform)
+		}
+	}
+	return s.checkFiles(o.Files)
+}
+
+// checkFiles refuses files that cannot be a job's.
+func (s service) checkFiles(files []msg.File) error {
+	var names []string
+	for _, f := range files {
+		if !f.Digest.Valid() || !s.blobs.store.Has(f.Digest) {
+			return fmt.Errorf("file %q was not uploaded", f.Name)
+		}
+		names = append(names, f.Name)
+	}
+	return wire.CheckFiles(names)
 }
 
 // accept hands the job to the scheduler, whose answer comes to Replied.
 func (d *jobDriver) accept(accepted chan *model.Cause, o *msg.Open, detached bool) {
 	d.m.engine.Call(func() model.Event {
 		d.m.drivers[d.job] = &driverOf{jobDriver: d, accepted: accepted}
-		return model.SubmitJob{Request: 1, Job: d.job, Key: string(d.job), Name: o.Name, User: o.User, Pool: o.Pool, Priority: o.Priority,
-			Binary: o.Binary, Session: d.session, Detached: detached,
+		return model.SubmitJob{Request: 1, Job: d.job, Key: string(d.job), Name: o.Name, User: o.User, Owner: d.owner, Pool: o.Pool, Priority: o.Priority,
+			Programs: o.Programs, Session: d.session, Detached: detached,
 			Limits: model.Limits{Slots: o.Slots, MaxFailures: o.Failures}}
 	})
 }

@@ -126,6 +126,7 @@ func (r *road) workerAt(t *testing.T, id plan.WorkerID, at model.Attach, do func
 	}
 	w := &fakeWorker{t: t, st: st, from: model.From{Protocol: msg.Protocol, Worker: id, Inc: 1, Term: 1}, cancel: cancel, do: do, ended: make(chan error, 1)}
 	at.From, at.Store, at.Memory = w.from, model.StoreID("s-"+id), 1<<30
+	at.Platform = plan.Here
 	w.send(at)
 	go w.listen()
 	synctest.Wait()

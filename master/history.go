@@ -28,7 +28,6 @@ type history struct {
 
 // story is what the scheduler does not keep of a job.
 type story struct {
-	binary       plan.Digest
 	driver       plan.WorkerID
 	began, ended time.Time
 	locality     status.Locality // of its actions' tasks
@@ -81,7 +80,7 @@ func (h *history) jobBegan(id plan.JobID, o *msg.Open, driver plan.WorkerID) {
 	if h.jobs == nil {
 		h.jobs = map[plan.JobID]*story{}
 	}
-	h.jobs[id] = &story{binary: o.Binary, driver: driver, began: time.Now()}
+	h.jobs[id] = &story{driver: driver, began: time.Now()}
 	if h.order = append(h.order, id); len(h.order) > keptStories {
 		delete(h.jobs, h.order[0])
 		h.order = h.order[1:]
@@ -123,7 +122,7 @@ func (h *history) tell(j *status.Job) {
 		return
 	}
 	j.Locality = s.locality
-	j.Binary, j.Driver, j.Began, j.Ended = string(s.binary), string(s.driver), s.began, s.ended
+	j.Driver, j.Began, j.Ended = string(s.driver), s.began, s.ended
 	end := s.ended
 	if end.IsZero() {
 		end = time.Now()

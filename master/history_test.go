@@ -59,14 +59,14 @@ func TestEvents(t *testing.T) {
 func TestStoriesAreBounded(t *testing.T) {
 	var h history
 	for i := range keptStories + 10 {
-		h.jobBegan(plan.JobID(fmt.Sprint("j", i)), &msg.Open{Name: "n", Binary: "b"}, "w")
+		h.jobBegan(plan.JobID(fmt.Sprint("j", i)), &msg.Open{Name: "n", User: "u"}, "w")
 	}
 	if len(h.jobs) != keptStories || len(h.order) != keptStories {
 		t.Errorf("%d and %d", len(h.jobs), len(h.order))
 	}
 	last := plan.JobID(fmt.Sprint("j", keptStories))
 	j := status.Job{ID: string(last)}
-	if h.tell(&j); j.Driver != "w" || j.Binary != "b" || j.Began.IsZero() || !j.Ended.IsZero() || j.Duration < 0 {
+	if h.tell(&j); j.Driver != "w" || j.Began.IsZero() || !j.Ended.IsZero() || j.Duration < 0 {
 		t.Errorf("a running job: %+v", j)
 	}
 	h.jobEnded(model.JobEnd{Job: last, State: model.JobDone})

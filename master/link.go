@@ -13,7 +13,6 @@ import (
 
 	"github.com/gordd-project/gordd/internal/msg"
 	"github.com/gordd-project/gordd/internal/sched/model"
-	"github.com/gordd-project/gordd/rdd/plan"
 )
 
 const (
@@ -87,19 +86,24 @@ func (s service) Drive(st *msg.Stream) error {
 		s.log.Info("driver attached again", "job", string(d.job))
 		return s.serve(d, st, open.Got)
 	}
-	id, by, detached := s.detached.claim(open.Key)
-	if err := s.access.submits(st.Context(), by); err != nil {
+	start := s.detached.claim(open.Key)
+	detached := start != nil
+	if !detached {
+		start = &starting{job: newJobID(), owner: s.access.owner(st.Context())}
+	}
+	if err := s.access.submits(st.Context(), start.worker); err != nil {
 		return err
 	}
 	if err := s.check(&open); err != nil {
 		return refuse(st, "%w", err)
 	}
-	if detached {
-		s.detached.drives(by, id)
-	} else {
-		id = newJobID()
+	if !open.Code.Valid() {
+		return refuse(st, "the driver does not say what code it has: use one release of gordd for all")
 	}
-	d, err := s.begin(&open, id, by)
+	if detached {
+		s.detached.drives(start.worker, start.job)
+	}
+	d, err := s.begin(&open, start)
 	if err != nil {
 		return refuse(st, "%w", err)
 	}
@@ -109,11 +113,12 @@ func (s service) Drive(st *msg.Stream) error {
 }
 
 // begin makes a job of what a driver wants, if the scheduler takes it.
-func (s service) begin(open *msg.Open, id plan.JobID, by plan.WorkerID) (*jobDriver, error) {
-	detached := by != ""
-	d := &jobDriver{m: s.Master, job: id, session: model.Session(s.sessions.Add(1)), out: newOutbox(), ended: make(chan struct{}),
+func (s service) begin(open *msg.Open, start *starting) (*jobDriver, error) {
+	detached := start.worker != ""
+	d := &jobDriver{m: s.Master, job: start.job, owner: start.owner, session: model.Session(s.sessions.Add(1)), out: newOutbox(), ended: make(chan struct{}),
 		link: link{again: rand.Text(), parted: make(chan struct{})}}
-	if err := s.blobs.open(msg.Job{ID: d.job, Name: open.Name, Binary: open.Binary, Args: open.Args, Env: open.Env, Memory: open.Memory}); err != nil {
+	spec := msg.Job{ID: d.job, Name: open.Name, Code: open.Code, Files: open.Files, Args: open.Args, Env: open.Env, Memory: open.Memory}
+	if err := s.blobs.open(spec, open.Programs); err != nil {
 		return nil, err
 	}
 	accepted := make(chan *model.Cause, 1)
@@ -122,7 +127,7 @@ func (s service) begin(open *msg.Open, id plan.JobID, by plan.WorkerID) (*jobDri
 		s.leave(d)
 		return nil, cause
 	}
-	s.history.jobBegan(d.job, open, by)
+	s.history.jobBegan(d.job, open, start.worker)
 	if detached {
 		s.detached.opened(open.Key, msg.Opened{Job: d.job, Slots: int(s.slots.Load())})
 	}

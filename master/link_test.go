@@ -33,8 +33,8 @@ func (r *road) drives(t *testing.T) *program {
 	if err := os.WriteFile(path, []byte("a program"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	p := &program{t: t, job: submit.New(t.Context(), submit.Options{Conn: r.conn(t), Program: path, Scratch: t.TempDir(), Open: msg.Open{Name: "test", User: "u"}})}
-	if err := p.job.Join(p.take); err != nil {
+	p := &program{t: t, job: submit.New(t.Context(), submit.Options{Conn: r.conn(t), Programs: map[plan.Platform]string{plan.Here: path}, Scratch: t.TempDir(), Open: msg.Open{Name: "test", User: "u"}})}
+	if err := p.job.Join(&wire.Started{Code: plan.DigestOf([]byte("code"))}, p.take); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.job.Close)

@@ -19,28 +19,42 @@ func TestRefused(t *testing.T) {
 	from := model.From{Protocol: msg.Protocol, Worker: "w", Inc: 1}
 	old := from
 	old.Protocol = msg.Protocol - 1
-	foreign := from
-	foreign.Cluster = "another"
+	elsewhere := from
+	elsewhere.Cluster = "another"
 	path := from
 	path.Worker = "../w"
 	d := plan.DigestOf([]byte("nobody uploaded it"))
+	there := w.put("a program")
+	files := func(fs ...msg.File) msg.Open {
+		return msg.Open{Protocol: msg.Protocol, Programs: forHere(there), Files: fs, Code: there}
+	}
 	for _, c := range []struct {
 		method string
 		says   any
 		want   string
 	}{
 		{msg.MethodWork, model.Attach{From: old, Store: "s", Slots: 1}, "speaks protocol 0, this master 1: use one release"},
-		{msg.MethodWork, model.Attach{From: foreign, Store: "s", Slots: 1}, "belongs to cluster another"},
+		{msg.MethodWork, model.Attach{From: elsewhere, Store: "s", Slots: 1}, "belongs to cluster another"},
 		{msg.MethodWork, model.Attach{From: path, Store: "s", Slots: 1}, `"../w" is no name`},
-		{msg.MethodWork, model.Attach{From: from, Store: "s", Slots: 1_000_000_000}, "says that it has 1000000000 slots: the most is 4096"},
-		{msg.MethodWork, model.Attach{From: from, Store: "s", Slots: 1, Rack: "<b>"}, `worker w: rack "<b>"`},
-		{msg.MethodWork, model.Attach{From: from, Store: "s", Slots: 1, Labels: []string{"x"}}, `worker w: label "x": give KEY=VALUE`},
-		{msg.MethodWork, model.Attach{From: from, Store: "s", Slots: 1, Version: "\x1b[2J"}, "worker w has version"},
-		{msg.MethodWork, model.Attach{From: from, Store: "s", Slots: 1, Hosts: make([]string, 65)}, "its machine has 65 names: the most is 64"},
-		{msg.MethodDrive, msg.Open{Protocol: msg.Protocol + 1, Binary: d}, "speaks protocol 2, this master 1: use one release"},
-		{msg.MethodDrive, msg.Open{Protocol: msg.Protocol, Binary: d}, "the program was not uploaded"},
-		{msg.MethodDrive, msg.Open{Protocol: msg.Protocol, Binary: "../../etc/passwd"}, "the program was not uploaded"},
-		{msg.MethodDetach, msg.Detach{Open: msg.Open{Protocol: msg.Protocol, Binary: d}}, "the program was not uploaded"},
+		{msg.MethodWork, model.Attach{From: from, Store: "s", Platform: plan.Here, Slots: 1, Rack: "<b>"}, `worker w: rack "<b>"`},
+		{msg.MethodWork, model.Attach{From: from, Store: "s", Platform: plan.Here, Slots: 1, Labels: []string{"x"}}, `worker w: label "x": give KEY=VALUE`},
+		{msg.MethodWork, model.Attach{From: from, Store: "s", Platform: plan.Here, Slots: 1, Version: "\x1b[2J"}, "worker w has version"},
+		{msg.MethodWork, model.Attach{From: from, Store: "s", Platform: plan.Here, Slots: 1, Hosts: make([]string, 65)}, "its machine has 65 names: the most is 64"},
+		{msg.MethodWork, model.Attach{From: from, Store: "s", Slots: 1, Platform: "<script>/x"}, `runs on "<script>/x", which is no platform`},
+		{msg.MethodWork, model.Attach{From: from, Store: "s", Platform: plan.Here, Slots: 1_000_000_000}, "says that it has 1000000000 slots: the most is 4096"},
+		{msg.MethodDrive, msg.Open{Protocol: msg.Protocol + 1, Programs: forHere(d)}, "speaks protocol 2, this master 1: use one release"},
+		{msg.MethodDrive, msg.Open{Protocol: msg.Protocol}, "programs for 0 platforms"},
+		{msg.MethodDrive, msg.Open{Protocol: msg.Protocol, Programs: forHere(d)}, "the program for " + string(plan.Here) + " was not uploaded"},
+		{msg.MethodDrive, msg.Open{Protocol: msg.Protocol, Programs: forHere("../../etc/passwd")}, "was not uploaded"},
+		{msg.MethodDrive, msg.Open{Protocol: msg.Protocol, Programs: []model.Program{{Platform: "../x", Binary: d}}}, `"../x" is no platform`},
+		{msg.MethodDrive, msg.Open{Protocol: msg.Protocol, Programs: append(forHere(there), forHere(there)...)}, "two programs for " + string(plan.Here)},
+		{msg.MethodDrive, msg.Open{Protocol: msg.Protocol, Programs: forHere(there)}, "does not say what code it has"},
+		{msg.MethodDrive, files(msg.File{Name: "f", Digest: d}), `file "f" was not uploaded`},
+		{msg.MethodDrive, files(msg.File{Name: "../f", Digest: there}), `file "../f": give it a plain name`},
+		{msg.MethodDrive, files(msg.File{Name: "f", Digest: there}, msg.File{Name: "f", Digest: there}), `two files are named "f"`},
+		{msg.MethodDrive, files(make([]msg.File, wire.MaxFiles+1)...), "was not uploaded"},
+		{msg.MethodDetach, msg.Detach{Open: msg.Open{Protocol: msg.Protocol, Programs: forHere(d)}}, "was not uploaded"},
+		{msg.MethodDetach, msg.Detach{Open: msg.Open{Protocol: msg.Protocol, Programs: forHere(there)}}, "no worker is there that could run the driver"},
 	} {
 		_, m := w.open(c.method, c.says)
 		if r, ok := m.(msg.Refused); !ok || !strings.Contains(r.Why, c.want) {
@@ -52,6 +66,20 @@ func TestRefused(t *testing.T) {
 	}
 	w.attach("good")
 	w.submit("good")
+	foreign := msg.Open{Protocol: msg.Protocol, Programs: []model.Program{{Platform: "plan9/arm", Binary: there}}, Code: there}
+	for _, c := range []struct {
+		method string
+		says   any
+		want   string
+	}{
+		{msg.MethodDrive, foreign, "its program is for plan9/arm, and the workers here are " + string(plan.Here)},
+		{msg.MethodDetach, msg.Detach{Open: foreign}, "no worker is there that could run the driver"},
+	} {
+		_, m := w.open(c.method, c.says)
+		if r, ok := m.(msg.Refused); !ok || !strings.Contains(r.Why, c.want) {
+			t.Errorf("%s of a program for others: %+v", c.method, m)
+		}
+	}
 }
 
 // counting is a plan of one stage that counts numbers.

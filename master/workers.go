@@ -50,6 +50,8 @@ func (s service) Work(st *msg.Stream) error {
 		return refuse(st, "%q is no name for a worker or store", at.Worker)
 	case len(at.Hosts) > maxNames:
 		return refuse(st, "worker %s says that its machine has %d names: the most is %d", at.Worker, len(at.Hosts), maxNames)
+	case !at.Platform.Valid():
+		return refuse(st, "worker %s says that it runs on %q, which is no platform", at.Worker, at.Platform)
 	case at.Slots > maxSlots:
 		return refuse(st, "worker %s says that it has %d slots: the most is %d", at.Worker, at.Slots, maxSlots)
 	}
@@ -232,7 +234,7 @@ func (s service) ofJob(w *worker, id plan.JobID, m any) []any {
 		return []any{m}
 	}
 	w.jobs[id] = true
-	if j, ok := s.blobs.job(id, w.id); ok {
+	if j, ok := s.blobs.job(id, w.id, w.said.Platform); ok {
 		j.Key = s.ticketKey(id)
 		return []any{j, m}
 	}

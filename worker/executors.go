@@ -77,7 +77,12 @@ func (x *executors) start(c model.StartExec, job msg.Job) {
 		close(e.up)
 		if err != nil {
 			w.log.Error("executor did not start", "job", string(c.Job), "err", err)
-			w.call(func() { w.send(model.ExecGone{From: w.from, Job: c.Job, No: c.No, Exit: -1, Says: says(err.Error())}) })
+			refused := (*process.CodeError)(nil)
+			gone := model.ExecGone{Job: c.Job, No: c.No, Exit: -1, Says: says(err.Error()), Refused: errors.As(err, &refused)}
+			w.call(func() {
+				gone.From = w.from
+				w.send(gone)
+			})
 			return
 		}
 		w.log.Info("executor started", "job", string(c.Job), "no", c.No, "pid", p.PID())
@@ -134,6 +139,10 @@ func (x *executors) run(ref model.ExecutorRef, job msg.Job, budget int64) (runni
 	if err != nil {
 		return nil, err
 	}
+	files, err := w.blobs.files(w.ctx, ref.Job, job.Files)
+	if err != nil {
+		return nil, err
+	}
 	dir := filepath.Join(w.o.Dir, "jobs", string(ref.Job)+"-"+strconv.Itoa(ref.No))
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -147,7 +156,8 @@ func (x *executors) run(ref model.ExecutorRef, job msg.Job, budget int64) (runni
 		return nil, errors.Join(err, log.Close())
 	}
 	p, err := process.Start(w.ctx, process.Options{Path: path, Args: job.Args, Dir: dir, Env: append(environment(), job.Env...), Log: log, Group: group,
-		Wire: wire.Options{Cores: w.o.Slots, Memory: budget, Fresh: true, Executor: true},
+		Code: job.Code,
+		Wire: wire.Options{Cores: w.o.Slots, Memory: budget, Fresh: true, Files: files, Executor: true},
 		Blob: func(ctx context.Context, d plan.Digest) (string, error) { return w.blobs.find(ctx, ref.Job, d) }})
 	if err != nil {
 		return nil, err

@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -228,7 +227,7 @@ func (w *Worker) call(f func()) {
 // inventory is what the worker holds, for a new stream.
 func (w *Worker) inventory() model.Attach {
 	at := model.Attach{From: w.from, Store: w.o.Store, Addresses: []string{w.o.Advertise}, Hosts: w.o.Hosts, Rack: w.o.Rack, Labels: w.o.Labels, Version: w.o.Version,
-		Machine: w.o.Machine, PID: os.Getpid(), Slots: w.o.Slots, Memory: w.o.Memory, Limits: w.o.Groups.String(), OS: runtime.GOOS, Arch: runtime.GOARCH}
+		Machine: w.o.Machine, PID: os.Getpid(), Slots: w.o.Slots, Memory: w.o.Memory, Limits: w.o.Groups.String(), Platform: plan.Here}
 	at.Inventory.Running, at.Inventory.Queued = w.agent.Unfinished()
 	for _, ev := range w.reports {
 		switch ev := ev.(type) {

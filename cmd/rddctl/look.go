@@ -118,6 +118,31 @@ func (l *look) print(v any, head string, rows func(row func(...any))) error {
 	return w.Flush()
 }
 
+// list makes a command of c that asks one question and prints the answer's values as
+// rows under a head.
+func list[T any](c *cobra.Command, head string, question func(args []string) msg.Ask, cells func(T) []any) *cobra.Command {
+	var l look
+	c.RunE = func(c *cobra.Command, args []string) error {
+		return l.with(c.Context(), func(ctx context.Context) error {
+			all, err := ask[[]T](ctx, &l, question(args))
+			if err != nil {
+				return err
+			}
+			return l.print(all, head, func(row func(...any)) {
+				for _, v := range all {
+					row(cells(v)...)
+				}
+			})
+		})
+	}
+	return l.flags(c, true)
+}
+
+// about is the question of a command without arguments.
+func about(a msg.About) func([]string) msg.Ask {
+	return func([]string) msg.Ask { return msg.Ask{About: a} }
+}
+
 // oneLine keeps what others wrote from looking like something else.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
@@ -129,27 +154,15 @@ func oneLine(s string) string {
 }
 
 func jobsCommand() *cobra.Command {
-	var l look
-	return l.flags(&cobra.Command{
+	return list(&cobra.Command{
 		Use:     "jobs",
 		Short:   "List the jobs of a cluster",
 		Long:    "Jobs lists the jobs that a master runs, and those of the last thousand that have ended.",
 		Example: "  rddctl jobs\n  rddctl jobs -o json | jq '.[] | select(.state == \"running\") | .id'",
 		Args:    cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			return l.with(c.Context(), func(ctx context.Context) error {
-				jobs, err := ask[[]status.Job](ctx, &l, msg.Ask{About: msg.AboutJobs})
-				if err != nil {
-					return err
-				}
-				return l.print(jobs, "ID NAME USER STATE TASKS TIME CAUSE", func(row func(...any)) {
-					for _, j := range jobs {
-						row(j.ID, j.Name, j.User, j.State, j.Running, took(j.Duration), j.Cause)
-					}
-				})
-			})
-		},
-	}, true)
+	}, "ID NAME USER STATE TASKS TIME CAUSE", about(msg.AboutJobs), func(j status.Job) []any {
+		return []any{j.ID, j.Name, j.User, j.State, j.Running, took(j.Duration), j.Cause}
+	})
 }
 
 func took(seconds float64) string {
@@ -200,7 +213,14 @@ func (l *look) printJob(j *status.Job) error {
 		if j.Driver != "" {
 			where = "worker " + j.Driver
 		}
-		fmt.Printf("%s  %s  of %s, driver on %s: %s after %s\n", j.ID, oneLine(j.Name), oneLine(j.User), where, j.State, took(j.Duration))
+		owner := ""
+		if j.Owner != "" {
+			owner = " (" + j.Owner + ")"
+		}
+		fmt.Printf("%s  %s  of %s%s, driver on %s: %s after %s\n", j.ID, oneLine(j.Name), oneLine(j.User), owner, where, j.State, took(j.Duration))
+		if len(j.LeftOut) > 0 {
+			fmt.Println(leftOut(j))
+		}
 		if j.Cause != "" {
 			fmt.Println(j.Cause)
 		}
@@ -213,6 +233,15 @@ func (l *look) printJob(j *status.Job) error {
 			row(a.N, a.Name, a.Site, a.State, a.Done, a.Of, a.Cause)
 		}
 	})
+}
+
+// leftOut says which workers get no tasks of a job.
+func leftOut(j *status.Job) string {
+	var built []string
+	for _, p := range j.Programs {
+		built = append(built, p.Platform)
+	}
+	return fmt.Sprintf("its program is for %s: workers of %s get no tasks of it", strings.Join(built, ", "), strings.Join(j.LeftOut, ", "))
 }
 
 // followJob shows what a job does, a line for each change.
@@ -263,8 +292,7 @@ func pause(ctx context.Context) error {
 }
 
 func stagesCommand() *cobra.Command {
-	var l look
-	return l.flags(&cobra.Command{
+	return list(&cobra.Command{
 		Use:   "stages ID",
 		Short: "List the stages of a job",
 		Long: `Stages lists the stages of a job that are not forgotten yet, sources first.
@@ -272,25 +300,15 @@ LOCALITY counts finished tasks by how near they ran to what they read: process,
 node, rack or any; those that would rather run nowhere are left out.`,
 		Example: "  rddctl stages 20261125-101500-abcdef",
 		Args:    cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return l.with(c.Context(), func(ctx context.Context) error {
-				stages, err := ask[[]status.Stage](ctx, &l, msg.Ask{About: msg.AboutStages, Job: plan.JobID(args[0])})
-				if err != nil {
-					return err
-				}
-				return l.print(stages, "STAGE NAME SITE STATE TASKS DONE RUNNING PENDING TRIES LOCALITY", func(row func(...any)) {
-					for _, s := range stages {
-						row(s.Key, s.Name, s.Site, s.State, s.Tasks, s.Done, s.Running, s.Pending, s.Try, s.Locality)
-					}
-				})
-			})
-		},
-	}, true)
+	}, "STAGE NAME SITE STATE TASKS DONE RUNNING PENDING TRIES LOCALITY", func(args []string) msg.Ask {
+		return msg.Ask{About: msg.AboutStages, Job: plan.JobID(args[0])}
+	}, func(s status.Stage) []any {
+		return []any{s.Key, s.Name, s.Site, s.State, s.Tasks, s.Done, s.Running, s.Pending, s.Try, s.Locality}
+	})
 }
 
 func tasksCommand() *cobra.Command {
-	var l look
-	return l.flags(&cobra.Command{
+	return list(&cobra.Command{
 		Use:   "tasks ID [STAGE]",
 		Short: "List the tasks of a job, or of one of its stages",
 		Long: `Tasks lists the tasks of a job's stages, with where they run; ten thousand at most.
@@ -298,33 +316,19 @@ LEVEL is how near a finished task ran to what it read: process, node, rack, any,
 none if it would rather run nowhere.`,
 		Example: "  rddctl tasks 20261125-101500-abcdef\n  rddctl tasks 2026 -o json | jq '.[] | select(.failures > 0)'",
 		Args:    cobra.RangeArgs(1, 2),
-		RunE: func(c *cobra.Command, args []string) error {
-			return l.with(c.Context(), func(ctx context.Context) error {
-				q := msg.Ask{About: msg.AboutTasks, Job: plan.JobID(args[0])}
-				if len(args) > 1 {
-					q.Stage = args[1]
-				}
-				tasks, err := ask[[]status.Task](ctx, &l, q)
-				if err != nil {
-					return err
-				}
-				return l.print(tasks, "STAGE TASK STATE FAILURES LEVEL WHERE", func(row func(...any)) {
-					for _, t := range tasks {
-						var where []string
-						for _, a := range t.Attempts {
-							where = append(where, a.Worker+" ("+a.Level+")")
-						}
-						row(t.Stage, t.Partition, t.State, t.Failures, t.Level, strings.Join(where, ", "))
-					}
-				})
-			})
-		},
-	}, true)
+	}, "STAGE TASK STATE FAILURES LEVEL WHERE", func(args []string) msg.Ask {
+		return msg.Ask{About: msg.AboutTasks, Job: plan.JobID(args[0]), Stage: strings.Join(args[1:], "")}
+	}, func(t status.Task) []any {
+		var where []string
+		for _, a := range t.Attempts {
+			where = append(where, a.Worker+" ("+a.Level+")")
+		}
+		return []any{t.Stage, t.Partition, t.State, t.Failures, t.Level, strings.Join(where, ", ")}
+	})
 }
 
 func workersCommand() *cobra.Command {
-	var l look
-	c := l.flags(&cobra.Command{
+	c := list(&cobra.Command{
 		Use:   "workers",
 		Short: "List the workers of a cluster",
 		Long: `Workers lists the workers that are or were there. A state is what the master's
@@ -335,20 +339,9 @@ With -o json there is more, such as the incarnation, which each process of a wor
 draws anew.`,
 		Example: "  rddctl workers\n  rddctl workers -o json\n  rddctl workers drain worker-1",
 		Args:    noCommand,
-		RunE: func(c *cobra.Command, _ []string) error {
-			return l.with(c.Context(), func(ctx context.Context) error {
-				workers, err := ask[[]status.Worker](ctx, &l, msg.Ask{About: msg.AboutWorkers})
-				if err != nil {
-					return err
-				}
-				return l.print(workers, "ID ADDRESS PID STATE SLOTS RUNNING OUTPUTS MEMORY LIMITS RACK LABELS PLATFORM VERSION LEASE", func(row func(...any)) {
-					for _, w := range workers {
-						row(w.ID, w.Address, w.PID, w.State, w.Slots, w.Running, w.Outputs, size.String(w.Memory), w.Limits, w.Rack, strings.Join(w.Labels, ","), w.OS+"/"+w.Arch, w.Version, age(w.LeaseAge))
-					}
-				})
-			})
-		},
-	}, true)
+	}, "ID ADDRESS PID STATE SLOTS RUNNING OUTPUTS MEMORY LIMITS RACK LABELS PLATFORM VERSION LEASE", about(msg.AboutWorkers), func(w status.Worker) []any {
+		return []any{w.ID, w.Address, w.PID, w.State, w.Slots, w.Running, w.Outputs, size.String(w.Memory), w.Limits, w.Rack, strings.Join(w.Labels, ","), w.OS + "/" + w.Arch, w.Version, age(w.LeaseAge)}
+	})
 	var force bool
 	drain := tellCommand("drain ID", "Take a worker out of use",
 		"Drain gives a worker no new tasks, lets those it runs end, and has other workers\ntake over what it holds. Then its process ends. The last worker is drained only\nwith --force.",

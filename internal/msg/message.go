@@ -2,6 +2,7 @@ package msg
 
 import (
 	"reflect"
+	"slices"
 
 	"github.com/gordd-project/gordd/internal/forms"
 	"github.com/gordd-project/gordd/internal/sched/model"
@@ -31,7 +32,9 @@ type (
 	Job struct {
 		ID     plan.JobID
 		Name   string
-		Binary plan.Digest
+		Binary plan.Digest // for the worker's platform
+		Code   plan.Digest // of the driver: an executor of other code is refused
+		Files  []File
 		Args   []string
 		Env    []string
 		Memory int64  // budget of one executor, 0: the worker's own
@@ -39,6 +42,12 @@ type (
 		// Owners are a few workers that were told earlier, and may have the binary
 		// and what programs name by digest.
 		Owners []plan.WorkerID
+	}
+	// File is a file that is shipped with a job, by the name that its program knows.
+	File struct {
+		Name   string
+		Digest plan.Digest
+		Size   int64
 	}
 	// Launch is a launch with what its attempts need. Splits has, for each of its
 	// tasks, what it reads from files.
@@ -84,7 +93,9 @@ type (
 		User     string
 		Pool     string
 		Priority int
-		Binary   plan.Digest
+		Programs []model.Program // one for each platform that it can run on
+		Code     plan.Digest     // the driver's, as rdd.Code has it
+		Files    []File
 		Args     []string
 		Env      []string
 		Memory   int64
@@ -193,6 +204,11 @@ type (
 		Gossip []byte // the key of the gossip
 	}
 )
+
+// For reports whether there is a program for a platform.
+func (o *Open) For(p plan.Platform) bool {
+	return slices.ContainsFunc(o.Programs, func(q model.Program) bool { return q.Platform == p })
+}
 
 // About is what a question is about.
 type About string

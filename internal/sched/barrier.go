@@ -158,7 +158,7 @@ func (s *Scheduler) gangDue(st *stage) {
 func (s *Scheduler) couldGet(st *stage) int {
 	l, n := st.job.limits, 0
 	for _, w := range s.workers {
-		if !w.takes(s.now) || w.diskFull && st.writes() || s.shuns(st, w) || s.banned(st, w) {
+		if !w.takes(s.now) || !st.job.fits(w) || w.diskFull && st.writes() || s.shuns(st, w) || s.banned(st, w) {
 			continue
 		}
 		here := w.slots

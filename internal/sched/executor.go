@@ -100,6 +100,10 @@ func (s *Scheduler) execGone(w *worker, ev model.ExecGone) {
 		return
 	}
 	e.state = execGone
+	if ev.Refused {
+		s.refuseExec(w, j, e, ev.Says)
+		return
+	}
 	if !e.alone {
 		s.loseBlocks(w, j)
 	}
@@ -143,6 +147,15 @@ func (s *Scheduler) spare(w *worker, which func(*attempt) bool) {
 			}
 		}
 	}
+}
+
+// refuseExec ends a job whose programs are not of one code: what one of them made
+// could not be put together with what another one did.
+func (s *Scheduler) refuseExec(w *worker, j *job, e *exec, why string) {
+	for _, a := range w.of(e) {
+		s.endedByExec(a, &model.TaskFailed{Class: model.Infra, Message: why})
+	}
+	s.endJob(j, model.JobFailed, refusal("worker %s: %s", w.id, why))
 }
 
 func exitText(ev model.ExecGone) string {

@@ -46,6 +46,9 @@ func (c *checker) worker(w *worker) {
 		if a.pos != k || a.w != w || c.s.attempts[a.key] != a {
 			c.bad("I11: attempt %s is not where it says on %s", a.id(), w.id)
 		}
+		if !a.st.job.fits(w) {
+			c.bad("R14: attempt %s is on %s, a worker of %s", a.id(), w.id, w.platform)
+		}
 		if !a.early {
 			used += a.memory
 		}

@@ -42,18 +42,25 @@ func (s *Scheduler) submitJob(ev model.SubmitJob) {
 	if ev.Job == "" {
 		ev.Job = plan.JobID(fmt.Sprintf("job-%d.%d", s.cfg.Term, s.jobSeq))
 	}
-	if err := s.admit(&ev); err != nil {
-		s.reply(ev.Request, ev.Job, 0, err)
-		return
-	}
+	err := s.admit(&ev)
 	j := &job{
 		id: ev.Job, submit: ev, seq: s.jobSeq, pool: s.pool(ev.Pool), limits: s.limits(ev.Limits),
 		state: model.JobRunning, session: ev.Session, shared: map[plan.StageKey]*stage{},
+	}
+	if why := s.unfit(j); err == nil && why != "" {
+		err = refusal("no worker could run it: %s: build it for one of them", why)
+	}
+	if err != nil {
+		s.reply(ev.Request, ev.Job, 0, err)
+		return
 	}
 	s.jobs[j.id] = j
 	s.order = append(s.order, j)
 	s.record(model.JobAccepted{Submit: ev}, true)
 	s.reply(ev.Request, j.id, 0, nil)
+	for _, w := range s.workers {
+		s.leaveOut(j, w)
+	}
 	s.driverHeard(j)
 }
 

@@ -222,6 +222,7 @@ func (s *Scheduler) suitable(st *stage, w *worker) bool {
 		s.cfg.MaxUnstarted > 0 && w.unstarted >= s.cfg.MaxUnstarted,
 		j.limits.SlotsPerWorker > 0 && w.perJob[j] >= j.limits.SlotsPerWorker,
 		w.diskFull && st.writes(),
+		!j.fits(w),
 		s.shuns(st, w):
 		return false
 	}
@@ -231,7 +232,7 @@ func (s *Scheduler) suitable(st *stage, w *worker) bool {
 // shuns reports whether st keeps away from w. When others went, it may be needed
 // after all.
 func (s *Scheduler) shuns(st *stage, w *worker) bool {
-	return st.blame.Shuns(w.idx) && s.another(func(o *worker) bool { return !st.blame.Shuns(o.idx) })
+	return st.blame.Shuns(w.idx) && s.another(func(o *worker) bool { return st.job.fits(o) && !st.blame.Shuns(o.idx) })
 }
 
 // another reports whether some worker that takes launches will do.
@@ -273,7 +274,7 @@ func (s *Scheduler) suits(st *stage, i int, w *worker) bool {
 	if w.memory > 0 && w.used+st.job.limits.Memory<<t.blame.Grown() > w.memory && len(w.attempts) > 0 {
 		return false
 	}
-	return !t.blame.Avoids(w.idx, s.now) || !s.another(func(o *worker) bool { return !t.blame.FailedOn(o.idx) })
+	return !t.blame.Avoids(w.idx, s.now) || !s.another(func(o *worker) bool { return st.job.fits(o) && !t.blame.FailedOn(o.idx) })
 }
 
 // wait is how long st waits at a level, if anybody serves it (R10, R11). A rebuild

@@ -42,10 +42,11 @@ type job struct {
 	running  int      // attempts that hold a slot, or wait for one
 	early    int      // of them, those that wait and were not asked back
 	tasks    int
-	stuckAt  model.Instant  // since when nobody can run it
-	parked   uint64         // pass in which nothing more can be placed
-	then     model.JobState // after Ending
-	finished bool           // told by the driver
+	leftOut  []plan.Platform // of workers that it has no program for
+	stuckAt  model.Instant   // since when nobody can run it
+	parked   uint64          // pass in which nothing more can be placed
+	then     model.JobState  // after Ending
+	finished bool            // told by the driver
 }
 
 // endedAction is what is kept of an action: enough to repeat its end.
@@ -211,18 +212,19 @@ type exec struct {
 type worker struct {
 	health.State
 
-	id      plan.WorkerID
-	idx     int
-	inc     model.Inc
-	session model.Session
-	store   model.StoreID
-	hosts   []string
-	place   locality.Worker
-	rack    string
-	slots   int
-	memory  int64
-	used    int64         // memory reserved
-	reports []fetchReport // that wait for the probe
+	id       plan.WorkerID
+	idx      int
+	inc      model.Inc
+	session  model.Session
+	store    model.StoreID
+	hosts    []string
+	place    locality.Worker
+	rack     string
+	platform plan.Platform
+	slots    int
+	memory   int64
+	used     int64         // memory reserved
+	reports  []fetchReport // that wait for the probe
 
 	excluded  bool          // by a person
 	drain     *drain        // it is taken out of use

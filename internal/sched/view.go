@@ -1,6 +1,8 @@
 package sched
 
 import (
+	"slices"
+
 	"github.com/gordd-project/gordd/internal/sched/model"
 )
 
@@ -43,8 +45,8 @@ func (s *Scheduler) View(q model.Query) model.Answer {
 }
 
 func (j *job) view() model.JobView {
-	v := model.JobView{Job: j.id, Name: j.submit.Name, User: j.submit.User, Pool: j.pool.Name, State: j.state, Cause: j.cause,
-		Running: j.running - j.early, Queued: j.early}
+	v := model.JobView{Job: j.id, Name: j.submit.Name, User: j.submit.User, Owner: j.submit.Owner, Pool: j.pool.Name, State: j.state, Cause: j.cause,
+		Running: j.running - j.early, Queued: j.early, Programs: j.submit.Programs, LeftOut: slices.Clone(j.leftOut)}
 	for _, e := range j.ended {
 		v.Actions = append(v.Actions, model.ActionView{Action: e.end.Action, State: e.end.State, Cause: e.end.Cause})
 	}

@@ -43,6 +43,9 @@ func (s *Scheduler) attach(ev model.Attach) {
 	s.arm(w)
 	s.record(model.WorkerSeen{Worker: w.id, Inc: w.inc, Store: w.store}, false)
 	s.emit(model.Note{Kind: model.NoteWorkerAttached, Worker: w.id, Count: w.slots})
+	for _, j := range s.order {
+		s.leaveOut(j, w)
+	}
 	s.grantLease(w, 0)
 	s.reconcile(w, &ev.Inventory)
 	s.drainAgain(w)
@@ -70,7 +73,7 @@ func (s *Scheduler) ownerOf(id model.StoreID) *worker {
 
 // describe takes in what a worker says of itself.
 func (s *Scheduler) describe(w *worker, ev *model.Attach) {
-	w.inc, w.session, w.store, w.memory = ev.Inc, ev.Session, ev.Store, ev.Memory
+	w.inc, w.session, w.store, w.memory, w.platform = ev.Inc, ev.Session, ev.Store, ev.Memory, ev.Platform
 	w.sent = map[*stage]uint64{}
 	slots := max(min(ev.Slots, s.cfg.MaxSlots), 0)
 	if slots == w.slots && slices.Equal(w.hosts, ev.Hosts) && w.rack == ev.Rack {

@@ -13,18 +13,26 @@ import (
 type Job struct {
 	ID       string    `json:"id"`
 	Name     string    `json:"name"`
-	User     string    `json:"user"`
+	User     string    `json:"user"`            // as who submitted it is called there
+	Owner    string    `json:"owner,omitempty"` // the role and name in their certificate, where there are certificates
 	Pool     string    `json:"pool"`
 	State    string    `json:"state"` // queued, running, ending, done, failed, cancelled
 	Cause    string    `json:"cause,omitempty"`
 	Driver   string    `json:"driver,omitempty"` // the worker that runs it; none: somebody's rddctl
-	Binary   string    `json:"binary,omitempty"` // its digest
 	Running  int       `json:"running"`          // tasks, at the moment
 	Began    time.Time `json:"began,omitzero"`
 	Ended    time.Time `json:"ended,omitzero"`
 	Duration float64   `json:"seconds"`
 	Actions  []Action  `json:"actions"`
 	Locality Locality  `json:"locality"` // of the actions that have ended
+	Programs []Program `json:"programs,omitempty"`
+	LeftOut  []string  `json:"left_out,omitempty"` // platforms of workers that have none of these, and no tasks of the job
+}
+
+// Program is a job's program for one platform.
+type Program struct {
+	Platform string `json:"platform"` // as in linux/amd64
+	Binary   string `json:"binary"`   // its digest
 }
 
 // Locality counts finished tasks that would rather run near what they read, since

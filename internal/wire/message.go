@@ -19,15 +19,24 @@ type Options struct {
 	// Cluster says that Joined follows: the child's session drives a job of a
 	// cluster, over this wire.
 	Cluster bool
+	// Files are those that were shipped with the job.
+	Files []File
 	// Executor makes the child run the tasks that it is sent rather than the
 	// program's own run function.
 	Executor bool
+}
+
+// File is a file that was shipped with a job, at a path of this machine.
+type File struct {
+	Name string
+	Path string
 }
 
 // Started is the child's first message.
 type Started struct {
 	Program string
 	PID     int
+	Code    plan.Digest // equal for the builds of one program, as rdd.Code has it
 }
 
 // Notice is something the user should know once.

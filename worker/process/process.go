@@ -38,6 +38,8 @@ type Options struct {
 	Dir  string   // in which it runs
 	Env  []string
 	Wire wire.Options
+	// Code is the driver's: a process that says it has other code is not let in.
+	Code plan.Digest
 	// Log takes what the process writes to standard output and error, and is
 	// closed with its end; nil discards it.
 	Log *os.File
@@ -78,6 +80,7 @@ type Process struct {
 	stop context.CancelFunc
 	done chan struct{} // closed when the process has ended
 	exit Exit          // once done
+	code plan.Digest   // once it has answered
 
 	mu    sync.Mutex
 	seq   uint64
@@ -85,7 +88,17 @@ type Process struct {
 	plans map[plan.Digest]bool // that it was sent
 }
 
-// Start starts an executor and waits until it has answered.
+// CodeError says that a process has other code than the driver of its job: what
+// they compute could not be put together.
+type CodeError struct{ Want, Got plan.Digest }
+
+// Error names both, and what to do.
+func (e *CodeError) Error() string {
+	return fmt.Sprintf("the program for %s has code %.12s, and the driver has %.12s: build both from the same sources and submit them again", plan.Here, e.Got, e.Want)
+}
+
+// Start starts an executor and waits until it has answered. The error is a
+// *CodeError when it was answered by other code than the driver's.
 func Start(ctx context.Context, o Options) (*Process, error) {
 	conn, theirs, err := wire.Pair()
 	if err != nil {
@@ -118,7 +131,10 @@ func Start(ctx context.Context, o Options) (*Process, error) {
 	defer late.Stop()
 	select {
 	case <-started:
-		return p, nil
+		if p.code == o.Code {
+			return p, nil
+		}
+		err = &CodeError{Want: o.Code, Got: p.code}
 	case <-p.done:
 		return nil, fmt.Errorf("executor %s ended at its start: %s", filepath.Base(o.Path), p.exit)
 	case <-late.C:
@@ -183,6 +199,7 @@ func (p *Process) listen(started chan<- struct{}) {
 		switch m := m.(type) {
 		case *wire.Started:
 			if started != nil {
+				p.code = m.Code
 				close(started)
 				started = nil
 			}

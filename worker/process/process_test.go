@@ -22,7 +22,10 @@ import (
 	"github.com/gordd-project/gordd/rdd/plan"
 )
 
-const kindVar = "PROCESS_TEST"
+const (
+	kindVar = "PROCESS_TEST"
+	codeVar = "PROCESS_TEST_CODE"
+)
 
 func TestMain(m *testing.M) {
 	if kind := os.Getenv(kindVar); kind != "" {
@@ -54,7 +57,7 @@ func child(kind string) int {
 	if _, err := conn.Receive(); err != nil {
 		return 91
 	}
-	if err := conn.Send(&wire.Started{PID: os.Getpid()}); err != nil {
+	if err := conn.Send(&wire.Started{PID: os.Getpid(), Code: code(os.Getenv(codeVar))}); err != nil {
 		return 92
 	}
 	if kind == "babbles" {
@@ -67,6 +70,9 @@ func child(kind string) int {
 	}
 	return 0
 }
+
+// code is that of a build of tests.
+func code(build string) plan.Digest { return plan.DigestOf([]byte(build)) }
 
 // forever waits without what the run time would call a deadlock.
 func forever() {
@@ -129,7 +135,7 @@ func start(t *testing.T, kind string, b blobs) (*Process, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := Start(t.Context(), Options{Path: path, Env: append(os.Environ(), kindVar+"="+kind), Blob: b.find})
+	p, err := Start(t.Context(), Options{Path: path, Env: append(os.Environ(), kindVar+"="+kind), Code: code(""), Blob: b.find})
 	if err == nil {
 		t.Cleanup(p.Stop)
 	}
@@ -285,6 +291,24 @@ func TestStart(t *testing.T) {
 		<-p.Done()
 		if p.Exit().Signal != 9 {
 			t.Errorf("a process that babbles: %s", p.Exit())
+		}
+	}
+}
+
+// A process of another build than the driver's is not let in, and ends.
+func TestOtherCode(t *testing.T) {
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := Start(t.Context(), Options{Path: path, Env: append(os.Environ(), kindVar+"=serves", codeVar+"=other"), Code: code("")})
+	var bad *CodeError
+	if p != nil || !errors.As(err, &bad) || bad.Want != code("") || bad.Got != code("other") {
+		t.Fatalf("got %v, %v", p, err)
+	}
+	for _, d := range []plan.Digest{bad.Want, bad.Got} {
+		if !strings.Contains(err.Error(), string(d[:12])) {
+			t.Errorf("%q does not name %s", err, d)
 		}
 	}
 }

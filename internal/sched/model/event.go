@@ -28,12 +28,13 @@ type (
 		Key      string
 		Digest   plan.Digest
 		User     string
+		Owner    string // who may end it, beside administrators: opaque here
 		Name     string
 		Pool     string
 		Priority int
 		Group    string
 		Tags     []string
-		Binary   plan.Digest
+		Programs []Program // none: its tasks run on every worker
 		Limits   Limits
 		Detached bool
 		Session  Session
@@ -123,6 +124,12 @@ type (
 	Readmit struct{ Worker plan.WorkerID }
 )
 
+// Program is a job's program for one platform, by the digest of its binary.
+type Program struct {
+	Platform plan.Platform
+	Binary   plan.Digest
+}
+
 // ResultRef names one delivered result.
 type ResultRef struct {
 	Action    plan.ActionID
@@ -145,7 +152,7 @@ type (
 		Slots     int
 		Memory    int64
 		Limits    string // what bounds executors, for people: memory+cpu, memory or none
-		OS, Arch  string
+		Platform  plan.Platform
 		Inventory Inventory
 	}
 	// Renewed carries workers' renewals, batched by the stream layer.
@@ -224,6 +231,8 @@ type (
 		Blamed *AttemptID // named by its dump
 		Row    int64      // last row batch of the blamed one
 		Says   string     // a line of what it wrote in the end
+		// Refused says that it ran nothing: its code is not the driver's.
+		Refused bool
 	}
 	// BlocksChanged says which cached blocks came and went.
 	BlocksChanged struct {

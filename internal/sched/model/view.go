@@ -44,12 +44,17 @@ type JobView struct {
 	Job     plan.JobID
 	Name    string
 	User    string
+	Owner   string
 	Pool    string
 	State   JobState
 	Cause   *Cause
 	Running int // attempts that have a slot
 	Queued  int // and that wait for one at their worker (R16)
 	Actions []ActionView
+	// Programs are the job's, and LeftOut the platforms of workers that have none
+	// of them, and so none of its tasks.
+	Programs []Program
+	LeftOut  []plan.Platform
 }
 
 // ActionView is one action that has not been forgotten.
