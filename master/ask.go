@@ -1,6 +1,7 @@
 package master
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -222,19 +223,21 @@ func (s service) Tell(st *msg.Stream) error {
 	if err != nil {
 		return err
 	}
-	if t.Drain != "" || t.Undrain != "" {
+	if t != (msg.Tell{Cancel: t.Cancel, Reason: t.Reason}) { // to cancel, who submits may
 		if err := s.access.administers(st.Context()); err != nil {
 			return err
 		}
 	}
-	if err := s.obey(&t); err != nil {
+	if err := s.obey(st.Context(), &t); err != nil {
 		return st.Send(msg.Answer{Error: err.Error()})
 	}
 	return st.Send(msg.Answer{})
 }
 
-func (s service) obey(t *msg.Tell) error {
+func (s service) obey(ctx context.Context, t *msg.Tell) error {
 	switch {
+	case t.RotateGossip:
+		return s.rotateGossip(ctx)
 	case t.Cancel != "":
 		id, err := s.find(t.Cancel)
 		if err != nil {

@@ -26,7 +26,7 @@ func (s service) Enrol(st *msg.Stream) error {
 		return refuse(st, "%w", err)
 	}
 	s.log.Info("worker enrolled", "worker", ask.Name)
-	return st.Send(msg.Enrolled{Chain: chain, Gossip: s.access.cluster.GossipKey})
+	return st.Send(msg.Enrolled{Chain: chain, Gossip: s.gossipKey()})
 }
 
 // enrol uses a token up, and makes the certificate that it is good for. What can
@@ -99,5 +99,5 @@ func (s service) Renew(st *msg.Stream) error {
 		return refuse(st, "%w", err)
 	}
 	s.log.Info("certificate renewed", "worker", id.Name)
-	return st.Send(msg.Enrolled{Chain: chain, Gossip: a.cluster.GossipKey})
+	return st.Send(msg.Enrolled{Chain: chain, Gossip: s.gossipKey()})
 }

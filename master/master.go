@@ -79,6 +79,7 @@ type Master struct {
 	detached detached
 	history  history
 	asked    asked
+	rotation rotation
 	slots    atomic.Int64 // of the workers that are attached
 	calls    sync.WaitGroup
 	failed   chan error    // why the master cannot go on

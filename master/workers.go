@@ -66,7 +66,7 @@ func (s service) Work(st *msg.Stream) error {
 	}
 	from := model.From{Cluster: s.o.Cluster, Protocol: msg.Protocol, Term: at.Term, Worker: w.id, Inc: w.inc, Session: w.session}
 	at.From = from
-	w.out.put(msg.Welcome{Cluster: s.o.Cluster, Term: 1, Session: w.session, Gossip: s.seeds()})
+	w.out.put(msg.Welcome{Cluster: s.o.Cluster, Term: 1, Session: w.session, Gossip: s.seeds(), Key: s.gossipKey()})
 	s.engine.Call(func() model.Event {
 		if old := s.workers[w.id]; old != nil {
 			old.out.close()

@@ -142,7 +142,7 @@ func New(o Options) (*Worker, error) {
 		return nil, err
 	}
 	if o.Gossip != nil {
-		if err := w.joinGossip(o.Gossip.Seeds); err != nil {
+		if err := w.joinGossip(o.Gossip.Seeds, nil); err != nil {
 			return nil, errors.Join(err, w.conn.Close())
 		}
 	}
@@ -243,7 +243,7 @@ func (w *Worker) heed(m any) error {
 	case msg.Welcome:
 		w.from.Cluster, w.from.Term, w.from.Session = m.Cluster, max(m.Term, w.from.Term), m.Session
 		w.agent.SetFrom(w.from)
-		if err := w.joinGossip(m.Gossip); err != nil {
+		if err := w.joinGossip(m.Gossip, m.Key); err != nil {
 			w.log.Warn("the worker is not in the gossip", "err", err) // it does without
 		}
 	case msg.Refused:

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
 
+	"github.com/gordd-project/gordd/internal/gossip"
 	"github.com/gordd-project/gordd/internal/msg"
 	"github.com/gordd-project/gordd/internal/trust"
 	"github.com/gordd-project/gordd/master"
@@ -84,6 +85,9 @@ func (o *masterOptions) run(ctx context.Context) (err error) {
 	}
 	if mo.Gossip, err = gossipOptions(ctx, o.gossip, mo.Listener, mo.Advertise, mo.Cluster, key); err != nil {
 		return errors.Join(err, mo.Listener.Close())
+	}
+	if mo.Gossip != nil && mo.Trust != nil {
+		mo.Gossip.KeyringFile = filepath.Join(o.cluster, gossip.KeyringName)
 	}
 	return o.serve(ctx, mo)
 }

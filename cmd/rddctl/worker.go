@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -189,6 +190,9 @@ func (o *workerOptions) gossipOptions(ctx context.Context, wo *worker.Options) (
 	g, err := gossipOptions(ctx, o.gossip, wo.Data, wo.Advertise, cluster, o.key)
 	if g != nil {
 		g.Seeds = o.seeds
+		if wo.Credentials != nil {
+			g.KeyringFile = filepath.Join(o.credentials, gossip.KeyringName)
+		}
 	}
 	return g, err
 }

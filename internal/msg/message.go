@@ -54,6 +54,7 @@ type (
 		Term    model.Term
 		Session model.Session
 		Gossip  []string // where it can be joined
+		Key     []byte   // of the gossip, at the moment; none: there is no gossip
 	}
 	// Peer says where another worker serves what it has, and where its files are.
 	Peer struct {
@@ -141,6 +142,8 @@ type (
 		Drain   plan.WorkerID
 		Force   bool // of Drain: even the last worker
 		Undrain plan.WorkerID
+		// RotateGossip has all members change to a new key of the gossip.
+		RotateGossip bool
 	}
 	// WantLog asks a worker for the names of a job's logs, or for a piece of one.
 	WantLog struct {
