@@ -236,6 +236,8 @@ func (s service) Tell(st *msg.Stream) error {
 
 func (s service) obey(ctx context.Context, t *msg.Tell) error {
 	switch {
+	case t.Revoke != "":
+		return s.revoke(ctx, t.Revoke)
 	case t.RotateGossip:
 		return s.rotateGossip(ctx)
 	case t.Cancel != "":

@@ -47,6 +47,9 @@ func (s service) enrol(ask *msg.Enrol) ([]byte, error) {
 	if t.Role != trust.Worker {
 		return nil, fmt.Errorf("%w: it is for a %s, not for a worker", trust.ErrToken, t.Role)
 	}
+	if err := a.cluster.Revoked.Check(id); err != nil {
+		return nil, fmt.Errorf("%w: choose another --name, and get another token", err)
+	}
 	// Only who has a token learns which workers there are.
 	if s.attached(plan.WorkerID(ask.Name)) {
 		return nil, fmt.Errorf("a worker %s is attached already: choose another --name, and get another token", ask.Name)

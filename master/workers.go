@@ -105,9 +105,12 @@ func (s service) Work(st *msg.Stream) error {
 	return err
 }
 
-// introduce tells the workers of each other. It is called from the loop.
+// introduce tells the workers of each other, and a new one whom to refuse. It is called from the loop.
 func (m *Master) introduce(w *worker) {
 	m.workers[w.id], m.peers[w.id] = w, w.peer
+	if m.access != nil {
+		w.out.put(m.access.revoked())
+	}
 	for _, peer := range m.peers {
 		w.out.put(peer)
 	}

@@ -154,7 +154,7 @@ func New(o Options) (*Worker, error) {
 	w.execs.init(w)
 	w.drivers.w, w.drivers.all = w, map[string]chan os.Signal{}
 	w.peers.m = map[plan.WorkerID]msg.Peer{}
-	w.server = transfer.NewServer(transfer.ServerOptions{Store: w.store, Tickets: &w.tickets, TLS: server, Inc: w.inc, Logger: o.Log})
+	w.server = transfer.NewServer(transfer.ServerOptions{Store: w.store, Tickets: &w.tickets, TLS: server, Recheck: o.recheck(), Inc: w.inc, Logger: o.Log})
 	fo := transfer.Options{Scratch: filepath.Join(o.Dir, "fetched"), Tickets: &w.tickets, TLS: fetch, Dial: o.dial, Logger: o.Log}
 	w.fetch = transfer.NewFetcher(fo)
 	fo.Retries, fo.Connect, fo.Stall, fo.Busy = -1, time.Second, 5*time.Second, time.Second
@@ -246,6 +246,8 @@ func (w *Worker) heed(m any) error {
 		if err := w.joinGossip(m.Gossip, m.Key); err != nil {
 			w.log.Warn("the worker is not in the gossip", "err", err) // it does without
 		}
+	case msg.Revoked:
+		return w.refuse(m)
 	case msg.Refused:
 		return errors.New(m.Why)
 	case model.Lease:

@@ -19,15 +19,15 @@ func clusterCommand() *cobra.Command {
 		Short: "Make and change the secrets of a cluster of several machines",
 		Long: `Cluster makes what the members of a cluster of several machines know each other
 by: a certificate authority of its own, a key for the gossip, tokens with which
-workers join, and credentials of those who may submit. It changes the key of the
-gossip while the cluster works.`,
+workers join, and credentials of those who may submit. While the cluster works it
+revokes certificates and changes the key of the gossip.`,
 		Example: `  rddctl cluster init --dir words.cluster
   rddctl cluster token --dir words.cluster --ttl 10m
   rddctl cluster credentials --dir words.cluster --name alice --out alice`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(clusterInitCommand(), clusterTokenCommand(), clusterCredentialsCommand(), clusterRotateCommand())
+	c.AddCommand(clusterInitCommand(), clusterTokenCommand(), clusterCredentialsCommand(), clusterRevokeCommand(), clusterRotateCommand())
 	return c
 }
 
@@ -125,7 +125,11 @@ cluster itself.`,
 			if err != nil {
 				return err
 			}
-			made, err := cl.Authority.Credentials(trust.Request{Identity: trust.Identity{Cluster: cl.ID, Role: trust.Role(role), Name: name}, Life: life})
+			id := trust.Identity{Cluster: cl.ID, Role: trust.Role(role), Name: name}
+			if err := cl.Revoked.Check(id); err != nil {
+				return denied(fmt.Errorf("%w: choose another --name", err))
+			}
+			made, err := cl.Authority.Credentials(trust.Request{Identity: id, Life: life})
 			if err != nil {
 				return err
 			}
@@ -141,6 +145,18 @@ cluster itself.`,
 	_ = c.MarkFlagRequired("name")
 	_ = c.MarkFlagRequired("out")
 	return c
+}
+
+func clusterRevokeCommand() *cobra.Command {
+	return tellCommand("revoke ROLE/NAME", "Refuse somebody's certificates from now on",
+		`Revoke has a running cluster refuse the certificates of a worker, client or
+administrator, however long they have to go. The master cuts the connections that
+are there, and remembers it in the cluster's directory; workers are told. It is for
+good: who is to come back gets another name. Of a client whose job runs the job is
+cancelled, a worker's tasks run elsewhere. It takes the credentials of another
+administrator.`,
+		"  rddctl cluster revoke client/alice --master 10.0.0.1:7077 --credentials words.cluster/admin",
+		func(who string) msg.Tell { return msg.Tell{Revoke: who} })
 }
 
 // rotateWait is how long a change of the gossip's key may take, with all that is

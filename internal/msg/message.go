@@ -56,6 +56,11 @@ type (
 		Gossip  []string // where it can be joined
 		Key     []byte   // of the gossip, at the moment; none: there is no gossip
 	}
+	// Revoked tells a worker whose certificates are good no more: all of them, as
+	// URIs.
+	Revoked struct {
+		Identities []string
+	}
 	// Peer says where another worker serves what it has, and where its files are.
 	Peer struct {
 		Worker  plan.WorkerID
@@ -142,6 +147,8 @@ type (
 		Drain   plan.WorkerID
 		Force   bool // of Drain: even the last worker
 		Undrain plan.WorkerID
+		// Revoke has the certificates of ROLE/NAME refused for good.
+		Revoke string
 		// RotateGossip has all members change to a new key of the gossip.
 		RotateGossip bool
 	}
@@ -285,6 +292,7 @@ const (
 	kindEnrolled
 
 	kindHandover
+	kindRevoked
 )
 
 // table has the form of each message.
@@ -322,6 +330,7 @@ var table = forms.NewTable(
 	forms.Value[model.Detach](kindDetach, nil),
 	forms.Value[model.NewerTerm](kindNewerTerm, nil),
 	forms.Value[Peer](kindPeer, nil),
+	forms.Value[Revoked](kindRevoked, nil),
 
 	forms.Value[Open](kindOpen, nil),
 	forms.Value[Opened](kindOpened, nil),
