@@ -54,6 +54,8 @@ type Options struct {
 	Gossip *gossip.Options
 	// HTTP is where pages and metrics are served; nil: nowhere. The master closes it.
 	HTTP net.Listener
+	// HTTPToken is what who reads there must have.
+	HTTPToken string
 	// Server are options of the gRPC server, such as the demand for a token.
 	Server []grpc.ServerOption
 	// Config changes the scheduler's configuration; nil leaves the defaults.
@@ -125,7 +127,7 @@ func New(o Options) (*Master, error) {
 		m.calls.Go(m.hearGossip)
 	}
 	if o.HTTP != nil {
-		m.web = web.Serve(o.HTTP, m.pages())
+		m.web = web.Serve(o.HTTP, o.HTTPToken, m.pages())
 	}
 	return m, nil
 }

@@ -45,6 +45,8 @@ type Options struct {
 	Advertise string
 	// HTTP is where metrics are served; nil: nowhere. The worker closes it.
 	HTTP net.Listener
+	// HTTPToken is what who reads there must have.
+	HTTPToken string
 	// Dir is the worker's own directory.
 	Dir    string
 	owner  *os.File // of Dir; nil: there are no locks
@@ -163,7 +165,7 @@ func New(o Options) (*Worker, error) {
 	w.agent = agent.New(agent.Options{Slots: o.Slots, Dir: o.Dir, From: w.from, Executor: &w.execs, Upstream: upstream{w},
 		Starts: true, May: w.may, Inputs: w.inputs, Check: w.store.verify, Call: w.call, Background: func(f func()) { w.tasks.Go(f) }, Log: o.Log})
 	if o.HTTP != nil {
-		w.web = web.Serve(o.HTTP, w.pages())
+		w.web = web.Serve(o.HTTP, o.HTTPToken, w.pages())
 	}
 	w.tasks.Go(w.loop)
 	w.tasks.Go(w.attach)

@@ -32,6 +32,8 @@ to run. It ends with Ctrl-C or SIGTERM. Once it listens it prints one line:
 
   READY master=HOST:PORT http=URL
 
+A browser that opens the URL, with its token, shows what the cluster does.
+
 On a loopback address only the user who started it can talk to it: its token is in
 a file that only that user can read, and is found by the address. On others it
 needs the secrets of a cluster, of rddctl cluster init: all members have
@@ -100,14 +102,17 @@ func (o *masterOptions) serve(ctx context.Context, mo master.Options) (err error
 	}
 	defer func() { err = errors.Join(err, remove()) }()
 	mo.Dir = dir
-	if mo.HTTP, err = listenHTTP(o.http); err != nil {
+	page, err := openHTTP(o.http)
+	if err != nil {
 		return errors.Join(err, mo.Listener.Close())
 	}
+	defer func() { err = errors.Join(err, page.close()) }()
+	mo.HTTP, mo.HTTPToken = page.listener, page.secret()
 	m, err := master.New(mo)
 	if err != nil {
-		return errors.Join(err, closed(mo.Listener.Close()), closeHTTP(mo.HTTP))
+		return errors.Join(err, closed(mo.Listener.Close()))
 	}
-	fmt.Printf("READY master=%s%s\n", mo.Advertise, readyHTTP(mo.HTTP))
+	fmt.Printf("READY master=%s%s\n", mo.Advertise, page.ready())
 	err = untilSignal(ctx, m.Failed())
 	return errors.Join(err, m.Close())
 }

@@ -113,13 +113,16 @@ func (o *workerOptions) run(ctx context.Context) (err error) {
 		return errors.Join(err, wo.Data.Close())
 	}
 	wo.Hosts = hosts(host, wo.Advertise)
-	if wo.HTTP, err = listenHTTP(o.http); err != nil {
+	page, err := openHTTP(o.http)
+	if err != nil {
 		return errors.Join(err, wo.Data.Close())
 	}
-	wo.Attached = func() { fmt.Printf("READY worker=%s%s\n", o.name, readyHTTP(wo.HTTP)) }
+	defer func() { err = errors.Join(err, page.close()) }()
+	wo.HTTP, wo.HTTPToken = page.listener, page.secret()
+	wo.Attached = func() { fmt.Printf("READY worker=%s%s\n", o.name, page.ready()) }
 	w, err := worker.New(wo)
 	if err != nil {
-		return errors.Join(err, closed(wo.Data.Close()), closeHTTP(wo.HTTP))
+		return errors.Join(err, closed(wo.Data.Close()))
 	}
 	ctx, letGo := context.WithCancel(ctx)
 	defer letGo()
