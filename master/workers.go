@@ -37,21 +37,8 @@ func (s service) Work(st *msg.Stream) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case at.Protocol != msg.Protocol:
-		return refuse(st, "worker %s speaks protocol %d, this master %d: use one release of gordd for both", at.Worker, at.Protocol, msg.Protocol)
-	case at.Cluster != "" && at.Cluster != s.o.Cluster:
-		return refuse(st, "worker %s belongs to cluster %s, this is %s", at.Worker, at.Cluster, s.o.Cluster)
-	case !goodName(string(at.Worker)) || !goodName(string(at.Store)):
-		return refuse(st, "%q is no name for a worker or store", at.Worker)
-	case at.Slots > maxSlots:
-		return refuse(st, "worker %s says that it has %d slots: the most is %d", at.Worker, at.Slots, maxSlots)
-	}
-	if err := msg.CheckPlace(at.Rack, at.Labels); err != nil {
-		return refuse(st, "worker %s: %w", at.Worker, err)
-	}
-	if !goodVersion(at.Version) {
-		return refuse(st, "worker %s has version %q", at.Worker, at.Version)
+	if err := s.fits(&at); err != nil {
+		return refuse(st, "%w", err)
 	}
 	if err := s.access.speaksFor(st.Context(), at.Worker); err != nil {
 		return refuse(st, "%w", err)
@@ -105,7 +92,28 @@ func (s service) Work(st *msg.Stream) error {
 	return err
 }
 
-// introduce tells the workers of each other, and a new one whom to refuse. It is called from the loop.
+// fits says whether a worker can be one of this cluster, by what it says of itself.
+func (m *Master) fits(at *model.Attach) error {
+	switch {
+	case at.Protocol != msg.Protocol:
+		return fmt.Errorf("worker %s speaks protocol %d, this master %d: use one release of gordd for both", at.Worker, at.Protocol, msg.Protocol)
+	case at.Cluster != "" && at.Cluster != m.o.Cluster:
+		return fmt.Errorf("worker %s belongs to cluster %s, this is %s", at.Worker, at.Cluster, m.o.Cluster)
+	case !goodName(string(at.Worker)) || !goodName(string(at.Store)):
+		return fmt.Errorf("%q is no name for a worker or store", at.Worker)
+	case at.Slots > maxSlots:
+		return fmt.Errorf("worker %s says that it has %d slots: the most is %d", at.Worker, at.Slots, maxSlots)
+	case !goodVersion(at.Version):
+		return fmt.Errorf("worker %s has version %q", at.Worker, at.Version)
+	}
+	if err := msg.CheckPlace(at.Rack, at.Labels); err != nil {
+		return fmt.Errorf("worker %s: %w", at.Worker, err)
+	}
+	return nil
+}
+
+// introduce tells the workers of each other, and a new one whom to refuse. It is
+// called from the loop.
 func (m *Master) introduce(w *worker) {
 	m.workers[w.id], m.peers[w.id] = w, w.peer
 	if m.access != nil {

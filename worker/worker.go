@@ -239,15 +239,20 @@ func (w *Worker) inventory() model.Attach {
 	return at
 }
 
+// welcomed begins a stream that the master has taken.
+func (w *Worker) welcomed(m *msg.Welcome) {
+	w.from.Cluster, w.from.Term, w.from.Session = m.Cluster, max(m.Term, w.from.Term), m.Session
+	w.agent.SetFrom(w.from)
+	if err := w.joinGossip(m.Gossip, m.Key); err != nil {
+		w.log.Warn("the worker is not in the gossip", "err", err) // it does without
+	}
+}
+
 // heed does what the master says.
 func (w *Worker) heed(m any) error {
 	switch m := m.(type) {
 	case msg.Welcome:
-		w.from.Cluster, w.from.Term, w.from.Session = m.Cluster, max(m.Term, w.from.Term), m.Session
-		w.agent.SetFrom(w.from)
-		if err := w.joinGossip(m.Gossip, m.Key); err != nil {
-			w.log.Warn("the worker is not in the gossip", "err", err) // it does without
-		}
+		w.welcomed(&m)
 	case msg.Revoked:
 		return w.refuse(m)
 	case msg.Refused:

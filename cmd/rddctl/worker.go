@@ -77,17 +77,11 @@ any member by the address of its gossip. It renews its certificate by itself.`,
 }
 
 func (o *workerOptions) run(ctx context.Context) (err error) {
-	if o.slots < 1 || o.slots > 4096 {
-		return fmt.Errorf("--slots %d: give a number from 1 to 4096", o.slots)
-	}
-	if err := msg.CheckPlace(o.rack, o.labels); err != nil {
+	if err := o.check(); err != nil {
 		return err
 	}
 	if o.memory == 0 {
 		o.memory = bytesFlag(machine.Memory() / 10 * 6)
-	}
-	if !trust.IsLoopback(o.join) && trust.IsLoopback(o.listen) {
-		return fmt.Errorf("--listen %s: workers of other machines could not fetch there: give an address of this machine that they reach", o.listen)
 	}
 	host, err := os.Hostname()
 	if err != nil {
@@ -136,6 +130,16 @@ func (o *workerOptions) run(ctx context.Context) (err error) {
 	err = untilSignal(ctx, nil)
 	w.Leave()
 	return errors.Join(err, w.Close())
+}
+
+func (o *workerOptions) check() error {
+	switch {
+	case o.slots < 1 || o.slots > 4096:
+		return fmt.Errorf("--slots %d: give a number from 1 to 4096", o.slots)
+	case !trust.IsLoopback(o.join) && trust.IsLoopback(o.listen):
+		return fmt.Errorf("--listen %s: workers of other machines could not fetch there: give an address of this machine that they reach", o.listen)
+	}
+	return msg.CheckPlace(o.rack, o.labels)
 }
 
 // identify gives the worker its name and what it proves that with.
