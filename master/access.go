@@ -50,6 +50,7 @@ type access struct {
 	dir       string
 	log       *slog.Logger
 	table     *trust.Authorizer
+	keeper    *keeper
 	strangers chan struct{} // has a token for each of their calls
 
 	enrolling sync.Mutex // held from a token's use until that is on disk
@@ -71,6 +72,7 @@ func newAccess(o Options) (*access, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.keeper = newKeeper(credentials.NewTLS(a.own.ServerConfig(trust.Worker, trust.Client, trust.Admin, trust.Anonymous)))
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -113,8 +115,7 @@ func (a *access) close() {
 
 // options make a server ask for certificates.
 func (a *access) options() []grpc.ServerOption {
-	config := a.own.ServerConfig(trust.Worker, trust.Client, trust.Admin, trust.Anonymous)
-	return []grpc.ServerOption{grpc.Creds(credentials.NewTLS(config)), grpc.StreamInterceptor(a.intercept)}
+	return []grpc.ServerOption{grpc.Creds(a.keeper), grpc.StreamInterceptor(a.intercept)}
 }
 
 // intercept lets only those calls through that the table allows. How many come
@@ -123,6 +124,9 @@ func (a *access) intercept(srv any, st grpc.ServerStream, info *grpc.StreamServe
 	id, err := caller(st.Context())
 	if err == nil {
 		err = a.table.Allow(info.FullMethod, id)
+	}
+	if err == nil {
+		err = a.cluster.Revoked.Check(id)
 	}
 	if err != nil {
 		a.log.Warn("call refused", "method", info.FullMethod, "caller", id.String(), "err", err)

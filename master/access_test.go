@@ -132,7 +132,7 @@ func (s *secured) put(config *tls.Config, b []byte) {
 var harmless = map[string]any{
 	msg.MethodWork: model.Attach{}, msg.MethodDrive: msg.Open{}, msg.MethodPutBlob: msg.BlobHead{}, msg.MethodGetBlob: msg.BlobHead{Look: true},
 	msg.MethodDetach: msg.Detach{},
-	msg.MethodAsk:    msg.Ask{}, msg.MethodTell: msg.Tell{},
+	msg.MethodAsk:    msg.Ask{}, msg.MethodTell: msg.Tell{Cancel: "nobody"},
 	msg.MethodEnrol: msg.Enrol{Name: "x"}, msg.MethodRenew: msg.Renew{},
 }
 
@@ -224,7 +224,7 @@ func TestWorkersDriveWhatTheyAreGiven(t *testing.T) {
 func TestAdministrators(t *testing.T) {
 	s, _ := startSecured(t, newCluster(t), t.TempDir())
 	for role, want := range map[trust.Role]codes.Code{trust.Client: codes.PermissionDenied, trust.Admin: codes.OK} {
-		for _, m := range []msg.Tell{{Drain: "w1"}, {Undrain: "w1"}} {
+		for _, m := range []msg.Tell{{Drain: "w1"}, {Undrain: "w1"}, {RotateGossip: true}, {Cancel: "j", RotateGossip: true}} {
 			if _, err := s.ask(s.member(role, "x").ClientConfig(trust.Master), msg.MethodTell, m); status.Code(err) != want {
 				t.Errorf("%+v by a %s: %v", m, role, err)
 			}

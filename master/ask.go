@@ -246,16 +246,7 @@ func (s service) Tell(st *msg.Stream) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case t.Cancel != "":
-		err = s.cancel(st.Context(), &t)
-	case t.Drain != "" || t.Undrain != "":
-		if err = s.access.administers(st.Context()); err == nil {
-			err = s.drain(&t)
-		}
-	default:
-		err = errors.New("this master does not know what is wanted")
-	}
+	err = s.obey(st.Context(), &t)
 	switch _, denied := grpcstatus.FromError(err); {
 	case err == nil:
 		return st.Send(msg.Answer{})
@@ -263,6 +254,25 @@ func (s service) Tell(st *msg.Stream) error {
 		return err
 	}
 	return st.Send(msg.Answer{Error: err.Error()})
+}
+
+// obey does it for who may: all but to cancel is for administrators.
+func (s service) obey(ctx context.Context, t *msg.Tell) error {
+	if *t == (msg.Tell{Cancel: t.Cancel, Reason: t.Reason}) && t.Cancel != "" {
+		return s.cancel(ctx, t)
+	}
+	if err := s.access.administers(ctx); err != nil {
+		return err
+	}
+	switch {
+	case t.Revoke != "":
+		return s.revoke(ctx, t.Revoke)
+	case t.RotateGossip:
+		return s.rotateGossip(ctx)
+	case t.Drain != "" || t.Undrain != "":
+		return s.drain(t)
+	}
+	return errors.New("this master does not know what is wanted")
 }
 
 // cancel ends a job for who may.

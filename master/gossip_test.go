@@ -58,7 +58,10 @@ func TestMasterInTheGossip(t *testing.T) {
 		t.Error(err)
 	}
 	for e := range peer.Events() {
-		if e.Kind == gossip.KindLeft {
+		if e.Kind == gossip.KindFailed { // and no further news will come
+			t.Error("it was missed, and took no leave")
+		}
+		if e.Kind != gossip.KindUp {
 			break
 		}
 	}

@@ -57,6 +57,8 @@ type Options struct {
 	Gossip *gossip.Options
 	// HTTP is where pages and metrics are served; nil: nowhere. The master closes it.
 	HTTP net.Listener
+	// HTTPToken is what who reads there must have.
+	HTTPToken string
 	// Server are options of the gRPC server, such as the demand for a token.
 	Server []grpc.ServerOption
 	// Config changes the scheduler's configuration; nil leaves the defaults.
@@ -82,6 +84,7 @@ type Master struct {
 	detached detached
 	history  history
 	asked    asked
+	rotation rotation
 	slots    atomic.Int64 // of the workers that are attached
 	calls    sync.WaitGroup
 	failed   chan error    // why the master cannot go on
@@ -127,7 +130,7 @@ func New(o Options) (*Master, error) {
 		m.calls.Go(m.hearGossip)
 	}
 	if o.HTTP != nil {
-		m.web = web.Serve(o.HTTP, m.pages())
+		m.web = web.Serve(o.HTTP, o.HTTPToken, m.pages())
 	}
 	return m, nil
 }

@@ -36,7 +36,7 @@ func watch(t *testing.T) *watched {
 			t.Fatal(err)
 		}
 	}
-	m, err := New(Options{Cluster: "test", Dir: t.TempDir(), Listener: ls[0], HTTP: ls[1]})
+	m, err := New(Options{Cluster: "test", Dir: t.TempDir(), Listener: ls[0], HTTP: ls[1], HTTPToken: "token"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,6 +96,7 @@ func (w *watched) get(path string, code int) string {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	r.Header.Set("Authorization", "Bearer token")
 	r.Close = true
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {

@@ -41,25 +41,8 @@ func (s service) Work(st *msg.Stream) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case at.Protocol != msg.Protocol:
-		return refuse(st, "worker %s speaks protocol %d, this master %d: use one release of gordd for both", at.Worker, at.Protocol, msg.Protocol)
-	case at.Cluster != "" && at.Cluster != s.o.Cluster:
-		return refuse(st, "worker %s belongs to cluster %s, this is %s", at.Worker, at.Cluster, s.o.Cluster)
-	case !goodName(string(at.Worker)) || !goodName(string(at.Store)):
-		return refuse(st, "%q is no name for a worker or store", at.Worker)
-	case len(at.Hosts) > maxNames:
-		return refuse(st, "worker %s says that its machine has %d names: the most is %d", at.Worker, len(at.Hosts), maxNames)
-	case !at.Platform.Valid():
-		return refuse(st, "worker %s says that it runs on %q, which is no platform", at.Worker, at.Platform)
-	case at.Slots > maxSlots:
-		return refuse(st, "worker %s says that it has %d slots: the most is %d", at.Worker, at.Slots, maxSlots)
-	}
-	if err := msg.CheckPlace(at.Rack, at.Labels); err != nil {
-		return refuse(st, "worker %s: %w", at.Worker, err)
-	}
-	if !goodVersion(at.Version) {
-		return refuse(st, "worker %s has version %q", at.Worker, at.Version)
+	if err := s.fits(&at); err != nil {
+		return refuse(st, "%w", err)
 	}
 	if err := s.access.speaksFor(st.Context(), at.Worker); err != nil {
 		return refuse(st, "%w", err)
@@ -74,7 +57,7 @@ func (s service) Work(st *msg.Stream) error {
 	}
 	from := model.From{Cluster: s.o.Cluster, Protocol: msg.Protocol, Term: at.Term, Worker: w.id, Inc: w.inc, Session: w.session}
 	at.From = from
-	w.out.put(msg.Welcome{Cluster: s.o.Cluster, Term: 1, Session: w.session, Gossip: s.seeds()})
+	w.out.put(msg.Welcome{Cluster: s.o.Cluster, Term: 1, Session: w.session, Gossip: s.seeds(), Key: s.gossipKey()})
 	s.engine.Call(func() model.Event {
 		if old := s.workers[w.id]; old != nil {
 			old.out.close()
@@ -113,9 +96,37 @@ func (s service) Work(st *msg.Stream) error {
 	return err
 }
 
-// introduce tells the workers of each other. It is called from the loop.
+// fits says whether a worker can be one of this cluster, by what it says of itself.
+func (m *Master) fits(at *model.Attach) error {
+	switch {
+	case at.Protocol != msg.Protocol:
+		return fmt.Errorf("worker %s speaks protocol %d, this master %d: use one release of gordd for both", at.Worker, at.Protocol, msg.Protocol)
+	case at.Cluster != "" && at.Cluster != m.o.Cluster:
+		return fmt.Errorf("worker %s belongs to cluster %s, this is %s", at.Worker, at.Cluster, m.o.Cluster)
+	case !goodName(string(at.Worker)) || !goodName(string(at.Store)):
+		return fmt.Errorf("%q is no name for a worker or store", at.Worker)
+	case len(at.Hosts) > maxNames:
+		return fmt.Errorf("worker %s says that its machine has %d names: the most is %d", at.Worker, len(at.Hosts), maxNames)
+	case !at.Platform.Valid():
+		return fmt.Errorf("worker %s says that it runs on %q, which is no platform", at.Worker, at.Platform)
+	case at.Slots > maxSlots:
+		return fmt.Errorf("worker %s says that it has %d slots: the most is %d", at.Worker, at.Slots, maxSlots)
+	case !goodVersion(at.Version):
+		return fmt.Errorf("worker %s has version %q", at.Worker, at.Version)
+	}
+	if err := msg.CheckPlace(at.Rack, at.Labels); err != nil {
+		return fmt.Errorf("worker %s: %w", at.Worker, err)
+	}
+	return nil
+}
+
+// introduce tells the workers of each other, and a new one whom to refuse. It is
+// called from the loop.
 func (m *Master) introduce(w *worker) {
 	m.workers[w.id], m.peers[w.id] = w, w.peer
+	if m.access != nil {
+		w.out.put(m.access.revoked())
+	}
 	for _, peer := range m.peers {
 		w.out.put(peer)
 	}

@@ -45,6 +45,8 @@ type Options struct {
 	Advertise string
 	// HTTP is where metrics are served; nil: nowhere. The worker closes it.
 	HTTP net.Listener
+	// HTTPToken is what who reads there must have.
+	HTTPToken string
 	// Dir is the worker's own directory.
 	Dir   string
 	owner *os.File // of Dir; nil: there are no locks
@@ -146,7 +148,7 @@ func New(o Options) (*Worker, error) {
 		return nil, err
 	}
 	if o.Gossip != nil {
-		if err := w.joinGossip(o.Gossip.Seeds); err != nil {
+		if err := w.joinGossip(o.Gossip.Seeds, nil); err != nil {
 			return nil, errors.Join(err, w.conn.Close())
 		}
 	}
@@ -158,7 +160,7 @@ func New(o Options) (*Worker, error) {
 	w.execs.init(w)
 	w.drivers.w, w.drivers.all = w, map[string]chan os.Signal{}
 	w.peers.m = map[plan.WorkerID]msg.Peer{}
-	w.server = transfer.NewServer(transfer.ServerOptions{Store: w.store, Tickets: &w.tickets, TLS: server, Inc: w.inc, Logger: o.Log})
+	w.server = transfer.NewServer(transfer.ServerOptions{Store: w.store, Tickets: &w.tickets, TLS: server, Recheck: o.recheck(), Inc: w.inc, Logger: o.Log})
 	fo := transfer.Options{Scratch: filepath.Join(o.Dir, "fetched"), Tickets: &w.tickets, TLS: fetch, Dial: o.dial, Logger: o.Log}
 	w.fetch = transfer.NewFetcher(fo)
 	fo.Retries, fo.Connect, fo.Stall, fo.Busy = -1, time.Second, 5*time.Second, time.Second
@@ -167,7 +169,7 @@ func New(o Options) (*Worker, error) {
 	w.agent = agent.New(agent.Options{Slots: o.Slots, Dir: o.Dir, From: w.from, Executor: &w.execs, Upstream: upstream{w},
 		Starts: true, May: w.may, Inputs: w.inputs, Check: w.store.verify, Call: w.call, Background: func(f func()) { w.tasks.Go(f) }, Log: o.Log})
 	if o.HTTP != nil {
-		w.web = web.Serve(o.HTTP, w.pages())
+		w.web = web.Serve(o.HTTP, o.HTTPToken, w.pages())
 	}
 	w.tasks.Go(w.loop)
 	w.tasks.Go(w.attach)
@@ -242,15 +244,22 @@ func (w *Worker) inventory() model.Attach {
 	return at
 }
 
+// welcomed begins a stream that the master has taken.
+func (w *Worker) welcomed(m *msg.Welcome) {
+	w.from.Cluster, w.from.Term, w.from.Session = m.Cluster, max(m.Term, w.from.Term), m.Session
+	w.agent.SetFrom(w.from)
+	if err := w.joinGossip(m.Gossip, m.Key); err != nil {
+		w.log.Warn("the worker is not in the gossip", "err", err) // it does without
+	}
+}
+
 // heed does what the master says.
 func (w *Worker) heed(m any) error {
 	switch m := m.(type) {
 	case msg.Welcome:
-		w.from.Cluster, w.from.Term, w.from.Session = m.Cluster, max(m.Term, w.from.Term), m.Session
-		w.agent.SetFrom(w.from)
-		if err := w.joinGossip(m.Gossip); err != nil {
-			w.log.Warn("the worker is not in the gossip", "err", err) // it does without
-		}
+		w.welcomed(&m)
+	case msg.Revoked:
+		return w.refuse(m)
 	case msg.Refused:
 		return errors.New(m.Why)
 	case model.Lease:

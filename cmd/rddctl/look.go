@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -31,6 +32,7 @@ type look struct {
 	access
 	master, output string
 	follow         bool
+	wait           time.Duration // for an answer; the default is 10 s
 	conn           *grpc.ClientConn
 }
 
@@ -68,7 +70,7 @@ func (l *look) with(ctx context.Context, f func(context.Context) error) (err err
 // call sends one message and takes the answer. What a master refuses is wrong
 // usage: a name that it does not know.
 func (l *look) call(ctx context.Context, method string, q any) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(l.wait, 10*time.Second))
 	defer cancel()
 	var m any
 	st, err := msg.Dial(ctx, l.conn, method)

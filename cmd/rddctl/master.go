@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
 
+	"github.com/gordd-project/gordd/internal/gossip"
 	"github.com/gordd-project/gordd/internal/msg"
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/internal/trust"
@@ -34,6 +35,8 @@ func masterCommand() *cobra.Command {
 to run. It ends with Ctrl-C or SIGTERM. Once it listens it prints one line:
 
   READY master=HOST:PORT http=URL
+
+A browser that opens the URL, with its token, shows what the cluster does.
 
 On a loopback address only the user who started it can talk to it: its token is in
 a file that only that user can read, and is found by the address. On others it
@@ -96,6 +99,9 @@ func (o *masterOptions) run(ctx context.Context) (err error) {
 	if mo.Gossip, err = gossipOptions(ctx, o.gossip, mo.Listener, mo.Advertise, mo.Cluster, key); err != nil {
 		return errors.Join(err, mo.Listener.Close())
 	}
+	if mo.Gossip != nil && mo.Trust != nil {
+		mo.Gossip.KeyringFile = filepath.Join(o.cluster, gossip.KeyringName)
+	}
 	return o.serve(ctx, mo)
 }
 
@@ -107,14 +113,17 @@ func (o *masterOptions) serve(ctx context.Context, mo master.Options) (err error
 	}
 	defer func() { err = errors.Join(err, remove()) }()
 	mo.Dir = dir
-	if mo.HTTP, err = listenHTTP(o.http); err != nil {
+	page, err := openHTTP(o.http)
+	if err != nil {
 		return errors.Join(err, mo.Listener.Close())
 	}
+	defer func() { err = errors.Join(err, page.close()) }()
+	mo.HTTP, mo.HTTPToken = page.listener, page.secret()
 	m, err := master.New(mo)
 	if err != nil {
-		return errors.Join(err, closed(mo.Listener.Close()), closeHTTP(mo.HTTP))
+		return errors.Join(err, closed(mo.Listener.Close()))
 	}
-	fmt.Printf("READY master=%s%s\n", mo.Advertise, readyHTTP(mo.HTTP))
+	fmt.Printf("READY master=%s%s\n", mo.Advertise, page.ready())
 	err = untilSignal(ctx, m.Failed())
 	return errors.Join(err, m.Close())
 }

@@ -294,7 +294,9 @@ func cluster(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	address, url, _ := strings.Cut(address, " http=")
 	ts.Setenv("RDD_MASTER", address)
+	url, token, _ := strings.Cut(url, "/?token=")
 	ts.Setenv("HTTP", url)
+	ts.Setenv("HTTP_TOKEN", token)
 }
 
 // begun FILE waits until a process has written a line to a file.

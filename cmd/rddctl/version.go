@@ -53,10 +53,10 @@ func built() (v, revision string, dirty bool) {
 			v = info.Main.Version
 		}
 		for _, s := range info.Settings {
-			switch {
-			case s.Key == "vcs.revision":
+			switch s.Key {
+			case "vcs.revision":
 				revision = s.Value[:min(12, len(s.Value))]
-			case s.Key == "vcs.modified":
+			case "vcs.modified":
 				dirty = s.Value == "true"
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -83,17 +84,11 @@ any member by the address of its gossip. It renews its certificate by itself.`,
 
 func (o *workerOptions) run(ctx context.Context) (err error) {
 	storage.ServeOthers()
-	if o.slots < 1 || o.slots > 4096 {
-		return fmt.Errorf("--slots %d: give a number from 1 to 4096", o.slots)
-	}
-	if err := msg.CheckPlace(o.rack, o.labels); err != nil {
+	if err := o.check(); err != nil {
 		return err
 	}
 	if o.memory == 0 {
 		o.memory = bytesFlag(machine.Memory() / 10 * 6)
-	}
-	if !trust.IsLoopback(o.join) && trust.IsLoopback(o.listen) {
-		return fmt.Errorf("--listen %s: workers of other machines could not fetch there: give an address of this machine that they reach", o.listen)
 	}
 	host, err := os.Hostname()
 	if err != nil {
@@ -119,14 +114,17 @@ func (o *workerOptions) run(ctx context.Context) (err error) {
 		return errors.Join(err, wo.Data.Close())
 	}
 	wo.Hosts = hosts(host, wo.Advertise, o.hosts)
-	if wo.HTTP, err = listenHTTP(o.http); err != nil {
+	page, err := openHTTP(o.http)
+	if err != nil {
 		return errors.Join(err, wo.Data.Close())
 	}
+	defer func() { err = errors.Join(err, page.close()) }()
+	wo.HTTP, wo.HTTPToken = page.listener, page.secret()
 	wo.Groups = o.openGroups(wo.Log)
-	wo.Attached = func() { fmt.Printf("READY worker=%s%s\n", o.name, readyHTTP(wo.HTTP)) }
+	wo.Attached = func() { fmt.Printf("READY worker=%s%s\n", o.name, page.ready()) }
 	w, err := worker.New(wo)
 	if err != nil {
-		return errors.Join(err, closed(wo.Data.Close()), closeHTTP(wo.HTTP), wo.Groups.Close())
+		return errors.Join(err, closed(wo.Data.Close()), wo.Groups.Close())
 	}
 	ctx, letGo := context.WithCancel(ctx)
 	defer letGo()
@@ -140,6 +138,16 @@ func (o *workerOptions) run(ctx context.Context) (err error) {
 	err = untilSignal(ctx, nil)
 	w.Leave()
 	return errors.Join(err, w.Close())
+}
+
+func (o *workerOptions) check() error {
+	switch {
+	case o.slots < 1 || o.slots > 4096:
+		return fmt.Errorf("--slots %d: give a number from 1 to 4096", o.slots)
+	case !trust.IsLoopback(o.join) && trust.IsLoopback(o.listen):
+		return fmt.Errorf("--listen %s: workers of other machines could not fetch there: give an address of this machine that they reach", o.listen)
+	}
+	return msg.CheckPlace(o.rack, o.labels)
 }
 
 // openGroups makes the control groups for a worker's executors. They leave the
@@ -211,6 +219,9 @@ func (o *workerOptions) gossipOptions(ctx context.Context, wo *worker.Options) (
 	g, err := gossipOptions(ctx, o.gossip, wo.Data, wo.Advertise, cluster, o.key)
 	if g != nil {
 		g.Seeds = o.seeds
+		if wo.Credentials != nil {
+			g.KeyringFile = filepath.Join(o.credentials, gossip.KeyringName)
+		}
 	}
 	return g, err
 }

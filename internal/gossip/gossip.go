@@ -56,6 +56,9 @@ type Options struct {
 	// KeyringFile keeps the keys over a rotation. If it is there it counts, and
 	// Key does not. The default keeps nothing.
 	KeyringFile string
+	// KeyIsCurrent says that Key is the one that is in use now: a KeyringFile
+	// without it has missed a rotation, and is written anew.
+	KeyIsCurrent bool
 	// Seeds are addresses (host:port) of members, tried until one answers, and
 	// again whenever no other member is left.
 	Seeds []string
@@ -74,6 +77,7 @@ type Member struct {
 	log     *slog.Logger
 	roster  *roster
 	keyring *memberlist.Keyring // nil without encryption
+	keyFile string              // "": it is kept nowhere
 	out     chan Event
 	joined  chan struct{} // closed when another member is known
 	stop    context.CancelFunc
@@ -105,6 +109,7 @@ func Start(o Options) (*Member, error) {
 		log:     o.Logger,
 		roster:  newRoster(conf.NodeName, o.Cluster),
 		keyring: conf.MemberlistConfig.Keyring,
+		keyFile: o.KeyringFile,
 		out:     make(chan Event),
 		joined:  make(chan struct{}),
 	}

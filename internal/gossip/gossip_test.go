@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -131,21 +132,77 @@ func TestStrangersDoNotJoin(t *testing.T) {
 	}
 }
 
-func TestKeysAreRotated(t *testing.T) {
-	a := start(t, options("a"))
-	b := start(t, options("b", a))
-	expect(t, a, KindUp, "b")
-	if err := b.Joined(deadline(t, 10*time.Second)); err != nil {
-		t.Fatal(err)
+// kept are options of a member that keeps its keys.
+func kept(t *testing.T, id string, seeds ...*Member) Options {
+	o := options(id, seeds...)
+	o.KeyringFile = filepath.Join(t.TempDir(), KeyringName)
+	return o
+}
+
+// has demands that a member has one key, and has kept it.
+func hasOnly(t *testing.T, m *Member, key []byte) {
+	t.Helper()
+	if keys := m.keyring.GetKeys(); len(keys) != 1 || !bytes.Equal(m.Key(), key) {
+		t.Errorf("%s has %d keys", m.name, len(keys))
 	}
+	if keys, err := readKeyring(m.keyFile); err != nil || len(keys) != 1 || !bytes.Equal(keys[0], key) {
+		t.Errorf("%s has kept %d keys: %v", m.name, len(keys), err)
+	}
+}
+
+// TestKeysAreRotated: three members change their key, and are found again after a
+// restart, with the file that each has kept.
+func TestKeysAreRotated(t *testing.T) {
+	a := start(t, kept(t, "a"))
+	ob, oc := kept(t, "b", a), kept(t, "c", a)
+	b, c := start(t, ob), start(t, oc)
+	expect(t, a, KindUp, "b")
+	expect(t, b, KindUp, "c")
+	expect(t, c, KindUp, "b")
 	if err := a.Rotate(deadline(t, 60*time.Second), key2); err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range []*Member{a, b} {
-		if keys := m.keyring.GetKeys(); len(keys) != 1 || !bytes.Equal(keys[0], key2) {
-			t.Errorf("got %d keys", len(keys))
-		}
+	for _, m := range []*Member{a, b, c} {
+		hasOnly(t, m, key2)
 	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	oc.Tags.Incarnation = 2 // with the key of before, and the file
+	c = start(t, oc)
+	if err := c.Joined(deadline(t, 10*time.Second)); err != nil {
+		t.Error(err)
+	}
+	hasOnly(t, c, key2)
+}
+
+// TestWhoMissedARotationAdoptsTheKey: by a restart that is told of it, and without.
+func TestWhoMissedARotationAdoptsTheKey(t *testing.T) {
+	o := options("a")
+	o.Key = key2
+	a := start(t, o)
+	ob := kept(t, "b", a)
+	b := start(t, ob)
+	if err := b.Joined(deadline(t, time.Second)); err == nil {
+		t.Fatal("it joined with the key of before")
+	}
+	if err := b.Adopt(key2); err != nil {
+		t.Fatal(err)
+	}
+	hasOnly(t, b, key2)
+	expect(t, a, KindUp, "b")
+	if err := b.Adopt(key2); err != nil { // it has it
+		t.Error(err)
+	}
+
+	oc := kept(t, "c", a)
+	if err := writeKeyring(oc.KeyringFile, key1); err != nil {
+		t.Fatal(err)
+	}
+	oc.Key, oc.KeyIsCurrent = key2, true
+	c := start(t, oc)
+	hasOnly(t, c, key2)
+	expect(t, a, KindUp, "c")
 }
 
 func TestOptionsThatAreRefused(t *testing.T) {

@@ -63,6 +63,12 @@ type (
 		Term    model.Term
 		Session model.Session
 		Gossip  []string // where it can be joined
+		Key     []byte   // of the gossip, at the moment; none: there is no gossip
+	}
+	// Revoked tells a worker whose certificates are good no more: all of them, as
+	// URIs.
+	Revoked struct {
+		Identities []string
 	}
 	// Peer says where another worker serves what it has, and where its files are.
 	Peer struct {
@@ -152,6 +158,10 @@ type (
 		Drain   plan.WorkerID
 		Force   bool // of Drain: even the last worker
 		Undrain plan.WorkerID
+		// Revoke has the certificates of ROLE/NAME refused for good.
+		Revoke string
+		// RotateGossip has all members change to a new key of the gossip.
+		RotateGossip bool
 	}
 	// WantLog asks a worker for the names of a job's logs, or for a piece of one.
 	WantLog struct {
@@ -299,6 +309,7 @@ const (
 
 	kindHandover
 	kindRecall
+	kindRevoked
 )
 
 // table has the form of each message.
@@ -336,6 +347,7 @@ var table = forms.NewTable(
 	forms.Value[model.Detach](kindDetach, nil),
 	forms.Value[model.NewerTerm](kindNewerTerm, nil),
 	forms.Value[Peer](kindPeer, nil),
+	forms.Value[Revoked](kindRevoked, nil),
 
 	forms.Value[Open](kindOpen, nil),
 	forms.Value[Opened](kindOpened, nil),

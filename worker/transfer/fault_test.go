@@ -2,10 +2,13 @@ package transfer
 
 import (
 	"bytes"
+	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -214,6 +217,30 @@ func TestCertificatesOfOthersAreForbidden(t *testing.T) {
 	}
 	if n := store.count(1); n != 0 {
 		t.Errorf("the store was asked %d times", n)
+	}
+}
+
+// TestWhoMayNotBeThereAnyMore is refused on the connection that it has.
+func TestWhoMayNotBeThereAnyMore(t *testing.T) {
+	ca, s, store := newAuthority(t), span{0, 1}, newStore()
+	o := store.make(t, t.TempDir(), shape{mapTask: 0, segments: 1, reduces: 1, row: 500, rows: 20})
+	var out atomic.Bool
+	addr := serve(t, "127.0.0.1", ServerOptions{Store: store, TLS: ca.config(t), Recheck: func(c tls.ConnectionState) error {
+		if len(c.PeerCertificates) != 1 || out.Load() {
+			return errors.New("revoked")
+		}
+		return nil
+	}})
+	var dials atomic.Int32
+	f := fetcher(t, Options{TLS: ca.config(t), Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		dials.Add(1)
+		return new(net.Dialer).DialContext(ctx, network, addr)
+	}})
+	mustGet(t, start(t, f, s, o.source(addr, s)), 0, o, s)
+	out.Store(true)
+	_ = mustFail(t, start(t, f, s, o.source(addr, s)), 0, Forbidden, 1)
+	if n := dials.Load(); n != 1 {
+		t.Errorf("%d connections", n)
 	}
 }
 
