@@ -146,8 +146,9 @@ func (x *executors) run(ref model.ExecutorRef, job msg.Job, budget int64) (runni
 		return nil, errors.Join(err, log.Close())
 	}
 	p, err := process.Start(w.ctx, process.Options{Path: path, Args: job.Args, Dir: dir, Env: append(environment(), job.Env...), Log: log, Group: group,
-		Wire: wire.Options{Cores: w.o.Slots, Memory: budget, Fresh: true, Executor: true},
-		Blob: func(ctx context.Context, d plan.Digest) (string, error) { return w.blobs.find(ctx, ref.Job, d) }})
+		Wire:     wire.Options{Cores: w.o.Slots, Memory: budget, Fresh: true, Executor: true},
+		Blob:     func(ctx context.Context, d plan.Digest) (string, error) { return w.blobs.find(ctx, ref.Job, d) },
+		Progress: func(all []plan.Progress) { w.call(func() { w.agent.Progress(all) }) }})
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package agent
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -127,7 +126,8 @@ type run struct {
 	// Of the owner.
 	killed   bool
 	finished bool
-	won      bool // it ended with a result
+	won      bool  // it ended with a result
+	moves    int64 // how often it was heard to get on
 }
 
 // place is a directory that the attempts of a stage share, and what is known to
@@ -273,7 +273,27 @@ func (a *Agent) kill(c model.Kill) {
 		return
 	}
 	r.killed = true
-	r.cancel(errors.New(cmp.Or(c.Reason, "killed")))
+	r.cancel(&work.Killed{Reason: cmp.Or(c.Reason, "killed"), Dump: c.Dump})
+}
+
+// Progress passes on how far attempts are that have got on since it was told last.
+func (a *Agent) Progress(all []plan.Progress) {
+	named := make(map[string]*run, len(a.runs))
+	for _, r := range a.runs {
+		if !r.finished {
+			named[r.name] = r
+		}
+	}
+	ev := model.TaskProgress{From: a.o.From}
+	for _, p := range all {
+		if r := named[p.Attempt]; r != nil {
+			r.moves++
+			ev.Progress = append(ev.Progress, model.Progress{Attempt: r.id, Rows: p.Rows, Fraction: p.Fraction, Moves: r.moves})
+		}
+	}
+	if len(ev.Progress) > 0 {
+		a.o.Upstream.Report(ev)
+	}
 }
 
 // done hears that an attempt has ended, and reports it. Of one that ended with

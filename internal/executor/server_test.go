@@ -21,6 +21,15 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type runner struct {
 	run    func(ctx context.Context, t *plan.Task) (*plan.Result, *plan.Failure)
 	forgot chan plan.StageKey
+	// progress is what Progress gives; nil: nothing.
+	progress func() []plan.Progress
+}
+
+func (r runner) Progress() []plan.Progress {
+	if r.progress == nil {
+		return nil
+	}
+	return r.progress()
 }
 
 func (r runner) Forget(key plan.StageKey) { r.forgot <- key }

@@ -290,7 +290,7 @@ var table = forms.NewTable(
 	forms.Value[Renewal](kindRenewal, nil),
 	forms.Value[model.Leaving](kindLeaving, nil),
 	forms.Value(kindTaskStarted, func(m *model.TaskStarted) bool { return goodAttempt(m.Attempt) }),
-	forms.Value[model.TaskProgress](kindTaskProgress, nil),
+	forms.Value(kindTaskProgress, goodProgress),
 	forms.Value(kindTaskDone, goodDone),
 	forms.Value(kindTaskFailed, goodFailed),
 	forms.Value[model.ExecUp](kindExecUp, nil),
@@ -360,6 +360,16 @@ var table = forms.NewTable(
 
 func goodAttempt(a model.AttemptID) bool {
 	return a.Partition >= 0 && a.Gen >= 0 && a.Stage.Action >= 0
+}
+
+func goodProgress(m *model.TaskProgress) bool {
+	for i := range m.Progress {
+		p := &m.Progress[i]
+		if !goodAttempt(p.Attempt) || p.Rows < 0 || p.Moves < 0 || !(p.Fraction >= 0 && p.Fraction <= 1) {
+			return false
+		}
+	}
+	return true
 }
 
 func goodDone(m *model.TaskDone) bool {

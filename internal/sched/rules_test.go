@@ -552,7 +552,7 @@ func TestR26NoProgress(t *testing.T) {
 	first := r.run("r", 0)
 	for k := range 12 {
 		r.pass(time.Minute, "w1", "w2")
-		r.step(model.TaskProgress{From: r.from(r.on[first.Seq]), Progress: []model.Progress{{Attempt: first, Rows: int64(k + 1)}}})
+		r.step(model.TaskProgress{From: r.from(r.on[first.Seq]), Progress: []model.Progress{{Attempt: first, Moves: int64(k + 1)}}})
 	}
 	if len(r.runs) != 1 {
 		t.Fatal("an attempt that gets on was killed")

@@ -183,6 +183,7 @@ type attempt struct {
 	memory   int64
 	rows     int64
 	fraction float64
+	moves    int64
 }
 
 func (a *attempt) id() model.AttemptID {

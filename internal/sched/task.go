@@ -236,11 +236,11 @@ func (s *Scheduler) taskStarted(w *worker, id model.AttemptID) {
 func (s *Scheduler) taskProgress(w *worker, ev model.TaskProgress) {
 	for _, p := range ev.Progress {
 		a := s.find(w, p.Attempt)
-		if a == nil || p.Rows <= a.rows && p.Fraction <= a.fraction {
+		if a == nil || p.Moves <= a.moves {
 			continue
 		}
 		s.taskStarted(w, p.Attempt)
-		a.rows, a.fraction, a.moved = max(a.rows, p.Rows), max(a.fraction, p.Fraction), s.now
+		a.rows, a.fraction, a.moves, a.moved = max(a.rows, p.Rows), max(a.fraction, p.Fraction), p.Moves, s.now
 		s.watchRate(a)
 	}
 }

@@ -47,6 +47,8 @@ type Options struct {
 	// Blob gives the file that holds a blob. It is called from several
 	// goroutines, and may take its time.
 	Blob func(ctx context.Context, d plan.Digest) (path string, err error)
+	// Progress is told how far attempts are; nil: nobody wants to know.
+	Progress func([]plan.Progress)
 }
 
 func (o *Options) close() error {
@@ -190,6 +192,10 @@ func (p *Process) listen(started chan<- struct{}) {
 			p.ended(m)
 		case *wire.WantBlob:
 			go p.find(m.Digest)
+		case *wire.Progress:
+			if p.o.Progress != nil {
+				p.o.Progress(m.Tasks)
+			}
 		case *wire.Notice, *wire.Ended:
 		default:
 			p.Kill()
@@ -288,7 +294,9 @@ func (p *Process) Run(ctx context.Context, l *work.Launch, t *plan.Task) (*plan.
 			return nil, p.gone()
 		case <-done:
 			done = nil
-			_ = p.conn.Send(&wire.KillTask{Seq: seq, Reason: context.Cause(ctx).Error()})
+			why := context.Cause(ctx)
+			var k *work.Killed
+			_ = p.conn.Send(&wire.KillTask{Seq: seq, Reason: why.Error(), Dump: errors.As(why, &k) && k.Dump})
 			late := time.NewTimer(grace)
 			defer late.Stop()
 			told = late.C

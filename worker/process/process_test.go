@@ -78,7 +78,8 @@ func forever() {
 // runner does what the attempts' names say.
 type runner struct{ *executor.Server }
 
-func (runner) Forget(plan.StageKey) {}
+func (runner) Forget(plan.StageKey)      {}
+func (runner) Progress() []plan.Progress { return nil }
 
 func (r runner) Run(ctx context.Context, p *plan.Plan, st *plan.Stage, t *plan.Task) (*plan.Result, *plan.Failure) {
 	do, arg, _ := strings.Cut(t.Attempt, " ")
