@@ -90,7 +90,7 @@ func (x *executors) start(c model.StartExec, job msg.Job) {
 		w.log.Info("executor ended", "job", string(c.Job), "no", c.No, "exit", exit.String(), "peak", exit.Peak)
 		w.call(func() {
 			w.send(model.ExecGone{From: w.from, Job: c.Job, No: c.No, Exit: exit.Code, Signal: exit.Signal,
-				OOM: exit.OOM, Limit: limit(budget), Peak: exit.Peak, Says: says(exit.Said())})
+				OOM: exit.OOM, Limit: limit(budget), Peak: exit.Peak, Blamed: exit.Blamed, Says: says(exit.Said())})
 		})
 	})
 }

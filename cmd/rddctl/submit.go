@@ -107,7 +107,8 @@ func (o *submitOptions) run(c *cobra.Command, arg string, args []string) (err er
 	defer fetch.Close()
 	so := submit.Options{Conn: conn, Program: p.Path, Scratch: scratch, Fetch: fetch, Tickets: tickets,
 		Open: msg.Open{Name: o.name, User: userName(), Args: args, Env: env, Memory: int64(o.memory),
-			Pool: o.limits.pool, Priority: o.limits.priority, Slots: o.limits.slots, Failures: o.limits.failures}}
+			Pool: o.limits.pool, Priority: o.limits.priority, Slots: o.limits.slots, Failures: o.limits.failures,
+			Stuck: o.limits.stuck}}
 	if o.detach {
 		return o.leave(c.Context(), so)
 	}

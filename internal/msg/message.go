@@ -2,6 +2,7 @@ package msg
 
 import (
 	"reflect"
+	"time"
 
 	"github.com/gordd-project/gordd/internal/forms"
 	"github.com/gordd-project/gordd/internal/sched/model"
@@ -90,6 +91,8 @@ type (
 		Memory   int64
 		Slots    int
 		Failures int // attempts of a task
+		// Stuck is how long a task may stand still; 0: the master's default.
+		Stuck time.Duration
 	}
 	// Opened answers Open.
 	Opened struct {

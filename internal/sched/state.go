@@ -224,6 +224,7 @@ type worker struct {
 	drain     *drain        // it is taken out of use
 	barredTo  model.Instant // left out by failures of several jobs until then (R36)
 	diskFull  bool
+	stuckAt   model.Instant // when the next attempt may have stood still for too long; 0: there is none
 	attempts  []*attempt
 	zombies   map[attemptKey]bool // that run there and are not on the books: they hold slots too
 	unstarted int

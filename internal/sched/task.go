@@ -49,6 +49,7 @@ func (s *Scheduler) book(a *attempt) {
 	} else {
 		t.live[1] = a
 	}
+	s.watchStuck(a)
 	s.refresh(w)
 }
 
@@ -160,24 +161,6 @@ func (s *Scheduler) kill(a *attempt, reason string) {
 	a.unlink()
 	a.state = killing
 	s.emit(model.Kill{Receiver: a.w.to(), Attempt: a.id(), Reason: reason, Dump: a.stuck})
-}
-
-// killStuck is R26: an attempt whose counters stand still is ended, and blamed.
-func (s *Scheduler) killStuck(w *worker) {
-	if s.cfg.NoProgressKill == 0 {
-		return
-	}
-	for _, a := range slices.Clone(w.attempts) {
-		if a.state == killing || a.st.dead || a.st.waits(a.part) || s.now.Sub(a.moved) < s.cfg.NoProgressKill {
-			continue
-		}
-		a.stuck = true
-		s.kill(a, "no progress for "+s.cfg.NoProgressKill.String())
-		s.ownFault(a, &model.TaskFailed{Message: "made no progress for " + s.cfg.NoProgressKill.String()})
-		if !a.st.dead {
-			s.recountLater(a.st, a.part)
-		}
-	}
 }
 
 // shun keeps a stage away from a worker on which several of its tasks failed

@@ -15,6 +15,7 @@ import (
 
 	"github.com/gordd-project/gordd/internal/cgroup"
 	"github.com/gordd-project/gordd/internal/engine/work"
+	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/internal/wire"
 	"github.com/gordd-project/gordd/rdd/plan"
 )
@@ -67,6 +68,9 @@ type Exit struct {
 	Peak   int64  // bytes of memory that its group had at most; 0: not known
 	Tail   string // what it wrote last to standard error
 	Fatal  string // the line in which Go names what ended it; "": there is none
+	// Blamed is an attempt that did not heed its end, for which the process was
+	// killed; nil: it was not.
+	Blamed *model.AttemptID
 }
 
 // Process is a running executor. Its methods may be called from several
@@ -85,6 +89,8 @@ type Process struct {
 	seq   uint64
 	ends  map[uint64]chan *wire.TaskEnded
 	plans map[plan.Digest]bool // that it was sent
+	// blamed is what the exit says.
+	blamed *model.AttemptID
 }
 
 // Start starts an executor and waits until it has answered.
@@ -151,6 +157,9 @@ func (e Exit) String() string {
 // Said gives the line of what it wrote that says most about its end: that of a
 // fatal error or panic, or else the last one.
 func (e Exit) Said() string {
+	if e.Blamed != nil {
+		return "one of its tasks did not end when it was told to"
+	}
 	if e.Fatal != "" {
 		return e.Fatal
 	}
@@ -167,6 +176,9 @@ func (p *Process) await() {
 	}
 	used := p.o.Group.Usage()
 	p.exit.Peak, p.exit.OOM = used.Peak, used.Killed && p.exit.Signal == int(syscall.SIGKILL)
+	p.mu.Lock()
+	p.exit.Blamed = p.blamed
+	p.mu.Unlock()
 	_ = p.conn.Close()
 	_ = p.o.close()
 	p.stop()
@@ -301,7 +313,19 @@ func (p *Process) Run(ctx context.Context, l *work.Launch, t *plan.Task) (*plan.
 			defer late.Stop()
 			told = late.C
 		case <-told:
+			p.blame(l, t)
 			p.Kill()
+		}
+	}
+}
+
+// blame takes note of whose fault it is that the process is killed: the first one's.
+func (p *Process) blame(l *work.Launch, t *plan.Task) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range l.Tasks {
+		if id := l.Tasks[i].Attempt; id.Partition == t.Partition && p.blamed == nil {
+			p.blamed = &id
 		}
 	}
 }
