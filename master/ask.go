@@ -144,7 +144,7 @@ func (m *Master) Stages(id plan.JobID) []status.Stage {
 	out := []status.Stage{}
 	for _, v := range view[model.StageList](m, model.Stages{Job: id}) {
 		st := status.Stage{Key: string(v.Stage.Key), Name: v.Spec.Name, Site: v.Spec.Site, State: "waiting", Tasks: v.N, Done: v.Done, Running: v.Running,
-			Pending: v.Pending, Gen: int(v.Gen), Try: v.Try}
+			Pending: v.Pending, Gen: int(v.Gen), Try: v.Try, Fraction: v.Fraction}
 		switch {
 		case v.Running > 0:
 			st.State = "running"
@@ -167,7 +167,7 @@ func (m *Master) tasks(id plan.JobID, stage string) ([]status.Task, error) {
 		for _, v := range view[model.TaskList](m, model.Tasks{Stage: st.Stage}) {
 			t := status.Task{Stage: string(st.Stage.Key), Partition: v.Partition, State: v.State.String(), Failures: v.Failures}
 			for _, a := range v.Attempts {
-				t.Attempts = append(t.Attempts, status.Attempt{Worker: string(a.Worker), Level: a.Level.String(), Speculative: a.Twin, Rows: a.Rows})
+				t.Attempts = append(t.Attempts, status.Attempt{Worker: string(a.Worker), Level: a.Level.String(), Speculative: a.Twin, Rows: a.Rows, Fraction: a.Fraction})
 			}
 			if out = append(out, t); len(out) == mostListed {
 				return out, nil

@@ -31,11 +31,15 @@ type sample struct {
 	at         int // rows in hand, and in batches that are filled
 }
 
+// batchesSeen is how many of a task's batches are looked at, the last ones: a pipe
+// that is run again and again has others each time.
+const batchesSeen = 16
+
 // fills says that a batch is one that a kernel of the task fills.
 func (p *progress) fills(r *rawRows) {
 	all := []*rawRows{r}
 	if old := p.batches.Load(); old != nil {
-		all = append(slices.Clip(*old), r)
+		all = append(slices.Clone((*old)[max(0, len(*old)+1-batchesSeen):]), r)
 	}
 	p.batches.Store(&all)
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -232,7 +233,7 @@ func (l *look) followJob(ctx context.Context, id plan.JobID) error {
 			return err
 		}
 		for _, st := range stages {
-			tell("stage %s: %d of %d tasks", oneLine(st.Name), st.Done, st.Tasks)
+			tell("stage %s: %d of %d tasks, %d%%", oneLine(st.Name), st.Done, st.Tasks, tens(st.Fraction))
 		}
 		for _, a := range j.Actions {
 			tell("action %d: %s", a.N, a.State)
@@ -248,6 +249,9 @@ func (l *look) followJob(ctx context.Context, id plan.JobID) error {
 		}
 	}
 }
+
+// tens gives per cent, in tens: a part is not the whole.
+func tens(fraction float64) int { return int(fraction*10) * 10 }
 
 func pause(ctx context.Context) error {
 	select {
@@ -287,7 +291,7 @@ func tasksCommand() *cobra.Command {
 	return l.flags(&cobra.Command{
 		Use:     "tasks ID [STAGE]",
 		Short:   "List the tasks of a job, or of one of its stages",
-		Long:    "Tasks lists the tasks of a job's stages, with where they run; ten thousand at most.",
+		Long:    "Tasks lists the tasks of a job's stages, with where they run and how far\nthey are: rows of their input that they have begun with, and the part of it that they\nare done with where that is known. It lists ten thousand at most.",
 		Example: "  rddctl tasks 20261125-101500-abcdef\n  rddctl tasks 2026 -o json | jq '.[] | select(.failures > 0)'",
 		Args:    cobra.RangeArgs(1, 2),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -300,18 +304,28 @@ func tasksCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return l.print(tasks, "STAGE TASK STATE FAILURES WHERE", func(row func(...any)) {
+				return l.print(tasks, "STAGE TASK STATE FAILURES PROGRESS WHERE", func(row func(...any)) {
 					for _, t := range tasks {
-						var where []string
+						var where, far []string
 						for _, a := range t.Attempts {
 							where = append(where, a.Worker+" ("+a.Level+")")
+							far = append(far, progress(&a))
 						}
-						row(t.Stage, t.Partition, t.State, t.Failures, strings.Join(where, ", "))
+						row(t.Stage, t.Partition, t.State, t.Failures, strings.Join(far, ", "), strings.Join(where, ", "))
 					}
 				})
 			})
 		},
 	}, true)
+}
+
+// progress says how far an attempt is.
+func progress(a *status.Attempt) string {
+	text := strconv.FormatInt(a.Rows, 10) + " rows"
+	if a.Fraction > 0 {
+		text += fmt.Sprintf(" (%d%%)", int(a.Fraction*100))
+	}
+	return text
 }
 
 func workersCommand() *cobra.Command {

@@ -48,6 +48,8 @@ type Stage struct {
 	Pending int    `json:"pending"`
 	Gen     int    `json:"generation"`
 	Try     int    `json:"try"` // how often lost inputs held it up
+	// Fraction is how much is done, from 0 to 1: of running tasks as far as is known.
+	Fraction float64 `json:"fraction"`
 }
 
 // Task is one task of a stage.
@@ -64,7 +66,10 @@ type Attempt struct {
 	Worker      string `json:"worker"`
 	Level       string `json:"level"` // how near its input is
 	Speculative bool   `json:"speculative,omitempty"`
-	Rows        int64  `json:"rows"`
+	Rows        int64  `json:"rows"` // of its input, that it has begun with
+	// Fraction is the part of its input that it is done with, from 0 to 1; none where
+	// that is not known.
+	Fraction float64 `json:"fraction,omitzero"`
 }
 
 // Worker is a worker that is or was there.
