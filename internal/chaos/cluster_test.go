@@ -287,6 +287,7 @@ type spec struct {
 	fatal         string
 	once          bool   // only the first task that would be fatal is
 	memory        string // budget of an executor; "": its worker's
+	stuck         string // how long a task may stand still; "": long
 }
 
 func (s spec) kind() string {
@@ -319,6 +320,9 @@ func (c *cluster) submit(s spec) *job {
 	flags := []string{"--summary", j.summary, "--name", s.kind() + n}
 	if s.memory != "" {
 		flags = append(flags, "--memory", s.memory)
+	}
+	if s.stuck != "" {
+		flags = append(flags, "--stuck-after", s.stuck)
 	}
 	args := append(c.submitCommand(flags...), built.job, "--", "-in", x.path, "-out", j.out,
 		"-maps", strconv.Itoa(s.maps), "-reduces", strconv.Itoa(s.reduces), "-pause", s.pause.String())

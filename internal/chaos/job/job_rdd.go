@@ -19,8 +19,8 @@ func init() {
 	var _ [rdd.Generated - 1]struct{} = [0]struct{}{}
 	p := rdd.Register()
 	p.Source("main.go", mainSource,
-		"583a51659fa025cd7167d9350ac19d63c372fa71486529d21654202fb51a65c8",
-		"e6e36e06dc10498e3a9659aa28c4f05cc375edd765850dc70364a978330ca80f",
+		"69328f79ea74370a76be851251a76d6384c7b446947d97947d34d8616c10d870",
+		"2e1d8ba6977c256388ae0d3a1d14e97ccb87305f96f397a5cf1f365e1402d218",
 	)
 	p.Op("ec931847cb35", "main.go", 30, 95, rdd.TextOp())
 	p.Op("cd164980ad2c", "main.go", 30, 118, rdd.WithOp(slowly, func(env work) *rdd.Op {

@@ -108,6 +108,8 @@ func (w work) die() {
 	case "stack":
 		debug.SetMaxStack(16 << 20)
 		os.Exit(deep(new(int)))
+	case "hang":
+		select {}
 	case "memory":
 		for all := [][]byte{}; len(all) < 1<<10; { // more than it may have, and not what the machine has
 			all = append(all, bytes.Repeat([]byte{1}, 1<<20))
@@ -139,7 +141,7 @@ func parse(line []string) (a arguments, err error) {
 	fs.IntVar(&a.maps, "maps", 16, "`number` of parts of the text")
 	fs.IntVar(&a.reduces, "reduces", 8, "`number` of parts of the result")
 	fs.DurationVar(&a.work.Pause, "pause", 0, "`time` that each task waits")
-	fs.StringVar(&a.work.Fatal, "fatal", "", "`way` in which a task ends its process: exit, map, stack or memory")
+	fs.StringVar(&a.work.Fatal, "fatal", "", "`way` in which a task ends its process: exit, map, stack, memory or hang")
 	fs.StringVar(&a.work.Once, "once", "", "`file` that such a task makes, and does so only if it was not there")
 	if err = fs.Parse(line); err == nil && (a.in == "" || a.out == "") {
 		err = errors.New("give -in and -out")
