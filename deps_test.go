@@ -67,7 +67,7 @@ var imports = map[string][]string{
 	"internal/submit":         {"internal/msg", "internal/sched/model", "internal/wire", "rdd/plan", "worker/transfer", grpc},
 	"master":                  {"internal/blob", "internal/door", "internal/driver", "internal/engine", "internal/engine/work", "internal/gossip", "internal/msg", "internal/sched/model", "internal/status", "internal/trust", "internal/web", "internal/wire", "rdd/plan", "worker/transfer", grpc},
 	"worker":                  {"internal/agent", "internal/cgroup", "internal/engine/work", "internal/gossip", "internal/launch", "internal/msg", "internal/sched/model", "internal/scratch", "internal/show", "internal/submit", "internal/trust", "internal/web", "internal/wire", "rdd/plan", "shuffle", "shuffle/block", "worker/process", "worker/transfer", grpc, msgpack},
-	"worker/process":          {"internal/cgroup", "internal/engine/work", "internal/wire", "rdd/plan"},
+	"worker/process":          {"internal/cgroup", "internal/engine/work", "internal/sched/model", "internal/wire", "rdd/plan"},
 	"internal/forms":          {"rdd/plan"},
 	"internal/machine":        {},
 	"internal/msg":            {"internal/forms", "internal/sched/model", "internal/wire", "rdd/plan", grpc},

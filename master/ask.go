@@ -156,7 +156,7 @@ func (m *Master) Stages(id plan.JobID) []status.Stage {
 	out := []status.Stage{}
 	for _, v := range view[model.StageList](m, model.Stages{Job: id}) {
 		st := status.Stage{Key: string(v.Stage.Key), Name: v.Spec.Name, Site: v.Spec.Site, State: "waiting", Tasks: v.N, Done: v.Done, Running: v.Running,
-			Queued: v.Queued, Pending: v.Pending, Gen: int(v.Gen), Try: v.Try, Locality: locality(work.CountersOf(v.Counters))}
+			Queued: v.Queued, Pending: v.Pending, Gen: int(v.Gen), Try: v.Try, Locality: locality(work.CountersOf(v.Counters)), Fraction: v.Fraction}
 		switch {
 		case v.Running > 0:
 			st.State = "running"
@@ -188,7 +188,7 @@ func (m *Master) tasks(id plan.JobID, stage string) ([]status.Task, error) {
 			}
 			for _, a := range v.Attempts {
 				t.Attempts = append(t.Attempts, status.Attempt{Worker: string(a.Worker), Level: a.Level.String(), Speculative: a.Twin,
-					Queued: a.Queued, Rows: a.Rows})
+					Queued: a.Queued, Rows: a.Rows, Fraction: a.Fraction})
 			}
 			if n := len(t.Attempts); n > 0 && !slices.ContainsFunc(t.Attempts, func(a status.Attempt) bool { return !a.Queued }) {
 				t.State = "queued"

@@ -38,7 +38,7 @@ func (s service) check(o *msg.Open) error {
 		return fmt.Errorf("the driver speaks protocol %d, this master %d: use one release of gordd for both", o.Protocol, msg.Protocol)
 	case len(o.Programs) == 0 || len(o.Programs) > maxPlatforms:
 		return fmt.Errorf("programs for %d platforms: give at least one, and at most %d", len(o.Programs), maxPlatforms)
-	case o.Memory < 0 || o.Slots < 0 || o.Failures < 0:
+	case o.Memory < 0 || o.Slots < 0 || o.Failures < 0 || o.Stuck < 0:
 		return errors.New("limits below zero")
 	}
 	for i, p := range o.Programs {
@@ -72,7 +72,7 @@ func (d *jobDriver) accept(accepted chan *model.Cause, o *msg.Open, detached boo
 		d.m.drivers[d.job] = &driverOf{jobDriver: d, accepted: accepted}
 		return model.SubmitJob{Request: 1, Job: d.job, Key: string(d.job), Name: o.Name, User: o.User, Owner: d.owner, Pool: o.Pool, Priority: o.Priority,
 			Programs: o.Programs, Session: d.session, Detached: detached,
-			Limits: model.Limits{Slots: o.Slots, MaxFailures: o.Failures}}
+			Limits: model.Limits{Slots: o.Slots, MaxFailures: o.Failures, NoProgress: o.Stuck}}
 	})
 }
 

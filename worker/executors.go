@@ -96,7 +96,7 @@ func (x *executors) start(c model.StartExec, job msg.Job) {
 		w.call(func() {
 			w.agent.Disown(func(l *work.Launch) bool { return l.Action.Job == c.Job && l.Exec == c.No })
 			w.send(model.ExecGone{From: w.from, Job: c.Job, No: c.No, Exit: exit.Code, Signal: exit.Signal,
-				OOM: exit.OOM, Limit: limit(budget), Peak: exit.Peak, Says: says(exit.Said())})
+				OOM: exit.OOM, Limit: limit(budget), Peak: exit.Peak, Blamed: exit.Blamed, Says: says(exit.Said())})
 		})
 	})
 }
@@ -156,9 +156,10 @@ func (x *executors) run(ref model.ExecutorRef, job msg.Job, budget int64) (runni
 		return nil, errors.Join(err, log.Close())
 	}
 	p, err := process.Start(w.ctx, process.Options{Path: path, Args: job.Args, Dir: dir, Env: append(environment(), job.Env...), Log: log, Group: group,
-		Code: job.Code,
-		Wire: wire.Options{Cores: w.o.Slots, Memory: budget, Fresh: true, Files: files, Executor: true},
-		Blob: func(ctx context.Context, d plan.Digest) (string, error) { return w.blobs.find(ctx, ref.Job, d) }})
+		Code:     job.Code,
+		Wire:     wire.Options{Cores: w.o.Slots, Memory: budget, Fresh: true, Files: files, Executor: true},
+		Blob:     func(ctx context.Context, d plan.Digest) (string, error) { return w.blobs.find(ctx, ref.Job, d) },
+		Progress: func(all []plan.Progress) { w.call(func() { w.agent.Progress(all) }) }})
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -267,7 +268,7 @@ func (l *look) followJob(ctx context.Context, id plan.JobID) error {
 			return err
 		}
 		for _, st := range stages {
-			tell("stage %s: %d of %d tasks", oneLine(st.Name), st.Done, st.Tasks)
+			tell("stage %s: %d of %d tasks, %d%%", oneLine(st.Name), st.Done, st.Tasks, tens(st.Fraction))
 		}
 		for _, a := range j.Actions {
 			tell("action %d: %s", a.N, a.State)
@@ -283,6 +284,9 @@ func (l *look) followJob(ctx context.Context, id plan.JobID) error {
 		}
 	}
 }
+
+// tens gives per cent, in tens: a part is not the whole.
+func tens(fraction float64) int { return int(fraction*10) * 10 }
 
 func pause(ctx context.Context) error {
 	select {
@@ -314,19 +318,30 @@ func tasksCommand() *cobra.Command {
 		Use:   "tasks ID [STAGE]",
 		Short: "List the tasks of a job, or of one of its stages",
 		Long: `Tasks lists the tasks of a job's stages, with where they run; ten thousand at most.
-LEVEL is how near a finished task ran to what it read: process, node, rack, any, or
-none if it would rather run nowhere.`,
+PROGRESS is the rows of its input that it has begun with, and the part of it that it is
+done with where that is known. LEVEL is how near a finished task ran to what it read:
+process, node, rack, any, or none if it would rather run nowhere.`,
 		Example: "  rddctl tasks 20261125-101500-abcdef\n  rddctl tasks 2026 -o json | jq '.[] | select(.failures > 0)'",
 		Args:    cobra.RangeArgs(1, 2),
-	}, "STAGE TASK STATE FAILURES LEVEL WHERE", func(args []string) msg.Ask {
+	}, "STAGE TASK STATE FAILURES PROGRESS LEVEL WHERE", func(args []string) msg.Ask {
 		return msg.Ask{About: msg.AboutTasks, Job: plan.JobID(args[0]), Stage: strings.Join(args[1:], "")}
 	}, func(t status.Task) []any {
-		var where []string
+		var where, far []string
 		for _, a := range t.Attempts {
 			where = append(where, a.Worker+" ("+a.Level+")")
+			far = append(far, progress(&a))
 		}
-		return []any{t.Stage, t.Partition, t.State, t.Failures, t.Level, strings.Join(where, ", ")}
+		return []any{t.Stage, t.Partition, t.State, t.Failures, strings.Join(far, ", "), t.Level, strings.Join(where, ", ")}
 	})
+}
+
+// progress says how far an attempt is.
+func progress(a *status.Attempt) string {
+	text := strconv.FormatInt(a.Rows, 10) + " rows"
+	if a.Fraction > 0 {
+		text += fmt.Sprintf(" (%d%%)", int(a.Fraction*100))
+	}
+	return text
 }
 
 func workersCommand() *cobra.Command {

@@ -68,7 +68,7 @@ or whose code changed since, is refused.`,
 	f.StringArrayVar(&o.env, "env", nil, "a variable of the environment that executors get, NAME or NAME=VALUE")
 	o.limits.flags(f)
 	f.BoolVarP(&o.detach, "detach", "d", false, "have a worker run the program, and print the job's id once it is open")
-	f.Var(&o.memory, "memory", "budget of the job's process in each worker (default the worker's)")
+	f.Var(&o.memory, "memory", "budget of the job's process in each worker (default the worker's, which is the most)")
 	f.Var(&o.maxResult, "max-result", "the most that an action brings to the program (default 1GiB)")
 	f.BoolVar(&o.generate, "generate", false, "generate the package's code first, as rddgen does")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "show neither progress nor summary")
@@ -119,7 +119,8 @@ func (o *submitOptions) run(c *cobra.Command, arg string, args []string) (err er
 	defer fetch.Close()
 	so := submit.Options{Conn: conn, Files: files, Scratch: scratch, Fetch: fetch, Tickets: tickets,
 		Open: msg.Open{Name: o.name, User: userName(), Args: args, Env: env, Memory: int64(o.memory),
-			Pool: o.limits.pool, Priority: o.limits.priority, Slots: o.limits.slots, Failures: o.limits.failures}}
+			Pool: o.limits.pool, Priority: o.limits.priority, Slots: o.limits.slots, Failures: o.limits.failures,
+			Stuck: o.limits.stuck}}
 	if so.Programs, err = fitting(p, workers); err != nil {
 		return err
 	}

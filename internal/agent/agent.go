@@ -127,7 +127,8 @@ type run struct {
 	// Of the owner.
 	killed   bool
 	finished bool
-	won      bool // it ended with a result
+	won      bool  // it ended with a result
+	moves    int64 // how often it was heard to get on
 }
 
 // place is a directory that the attempts of a stage share, and what is known to
@@ -271,7 +272,7 @@ func (a *Agent) Place(id model.AttemptID) (string, error) {
 
 func (a *Agent) kill(c model.Kill) {
 	if r := a.runs[keyOf(c.Attempt)]; r != nil && !r.finished {
-		a.end(r, errors.New(cmp.Or(c.Reason, "killed")))
+		a.end(r, &work.Killed{Reason: cmp.Or(c.Reason, "killed"), Dump: c.Dump})
 	}
 }
 
@@ -311,6 +312,26 @@ func (a *Agent) Disown(which func(*work.Launch) bool) {
 			r.cancel(nil)
 			delete(a.runs, keyOf(r.id))
 		}
+	}
+}
+
+// Progress passes on how far attempts are that have got on since it was told last.
+func (a *Agent) Progress(all []plan.Progress) {
+	named := make(map[string]*run, len(a.runs))
+	for _, r := range a.runs {
+		if !r.finished {
+			named[r.name] = r
+		}
+	}
+	ev := model.TaskProgress{From: a.o.From}
+	for _, p := range all {
+		if r := named[p.Attempt]; r != nil {
+			r.moves++
+			ev.Progress = append(ev.Progress, model.Progress{Attempt: r.id, Rows: p.Rows, Fraction: p.Fraction, Moves: r.moves})
+		}
+	}
+	if len(ev.Progress) > 0 {
+		a.o.Upstream.Report(ev)
 	}
 }
 

@@ -203,3 +203,27 @@ func TestLocations(t *testing.T) {
 		t.Errorf("what attempts were given changed to %s", got)
 	}
 }
+
+// heard keeps what an agent reports.
+type heard struct{ events []model.Event }
+
+func (h *heard) Report(ev model.Event)             { h.events = append(h.events, ev) }
+func (h *heard) Done(model.TaskDone, *plan.Result) {}
+
+func TestProgress(t *testing.T) {
+	up := &heard{}
+	a := New(Options{Upstream: up})
+	one, ended := model.AttemptID{Partition: 3, Seq: 7}, model.AttemptID{Partition: 4, Seq: 8}
+	a.runs[keyOf(one)] = &run{id: one, name: nameOf(one)}
+	a.runs[keyOf(ended)] = &run{id: ended, name: nameOf(ended), finished: true}
+	for range 2 {
+		a.Progress([]plan.Progress{{Attempt: nameOf(ended)}, {Attempt: "0.99"}, {Attempt: nameOf(one), Rows: 5, Fraction: 0.5, Moves: 1}})
+	}
+	a.Progress([]plan.Progress{{Attempt: nameOf(ended)}})
+	if got, want := fmt.Sprintf("%+v", up.events), fmt.Sprintf("%+v", []model.Event{
+		model.TaskProgress{Progress: []model.Progress{{Attempt: one, Rows: 5, Fraction: 0.5, Moves: 1}}},
+		model.TaskProgress{Progress: []model.Progress{{Attempt: one, Rows: 5, Fraction: 0.5, Moves: 2}}},
+	}); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}

@@ -85,11 +85,17 @@ func (g *Group) start(cmd *exec.Cmd) error {
 		defer func() { _ = f.Close() }()
 		cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = true, int(f.Fd())
 	}
-	return errors.Join(cmd.Start(), g.back(tid))
+	err := cmd.Start()
+	lost := g.back(tid)
+	if err == nil && lost != nil {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}
+	return errors.Join(err, lost)
 }
 
 // back takes the thread to where it came from. One that cannot go ends with its
-// goroutine, and by that what it has started.
+// goroutine.
 func (g *Group) back(tid int64) (err error) {
 	for _, d := range g.dirs {
 		if !d.home.v2 {

@@ -331,6 +331,7 @@ type spec struct {
 	detached      bool
 	once          bool   // only the first task that would be fatal is
 	memory        string // budget of an executor; "": its worker's
+	stuck         string // how long a task may stand still; "": long
 }
 
 func (s spec) kind() string {
@@ -366,6 +367,9 @@ func (c *cluster) submit(s spec) *job {
 	}
 	if s.memory != "" {
 		how = append(how, "--memory", s.memory)
+	}
+	if s.stuck != "" {
+		how = append(how, "--stuck-after", s.stuck)
 	}
 	args := c.clientCommand("submit", append(how, "--name", s.kind()+n, built.job, "--", "-in", x.path, "-out", j.out,
 		"-maps", strconv.Itoa(s.maps), "-reduces", strconv.Itoa(s.reduces), "-pause", s.pause.String())...)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -66,6 +67,8 @@ var failures = []struct {
 	{name: "panic", run: func(tr *trial) { tr.fatal("panic", "poison") }},
 	{name: "out-of-memory", run: (*trial).outOfMemory},
 	{name: "out-of-memory-once", run: (*trial).outOfMemoryOnce},
+	{name: "hung-task", run: (*trial).hung},
+	{name: "slow-worker", run: (*trial).slow},
 	{name: "cancel-at-start", run: func(tr *trial) { tr.cancelled(syscall.SIGINT, atStart) }},
 	{name: "cancel-in-map-stage", run: func(tr *trial) { tr.cancelled(syscall.SIGINT, inStage(1)) }},
 	{name: "cancel-in-reduce-stage", run: func(tr *trial) { tr.cancelled(syscall.SIGTERM, inStage(0)) }},
@@ -330,6 +333,50 @@ func (tr *trial) allThere() {
 		if w.ended(0) {
 			tr.t.Errorf("%s has ended:\n%s", w.name, w.tail(20))
 		}
+	}
+}
+
+// hung runs a program one of whose tasks waits for ever, once. It is ended, and its
+// worker's log says where it was.
+func (tr *trial) hung() {
+	s := quick
+	s.maps = 2 // half of a stage is too few for a second attempt to come first
+	s.fatal, s.once, s.stuck = "hang", true, "5s"
+	j := tr.submit(s)
+	tr.right(j)
+	tr.kills++
+	var logs []byte
+	for _, w := range tr.workers {
+		all, _ := filepath.Glob(filepath.Join(w.dir, "jobs", "*", "log"))
+		for _, path := range all {
+			b, err := os.ReadFile(path)
+			tr.must(err)
+			logs = append(logs, b...)
+		}
+	}
+	if where := "select (no cases)"; !strings.Contains(string(logs), where) || !strings.Contains(string(logs), "job/main.go:") {
+		tr.t.Errorf("%q is not in the logs of executors:\n%s", where, logs)
+	}
+	tr.allThere()
+}
+
+// slow gives the executors of a worker a hundredth of a CPU. Another one does their
+// last tasks too, and is first.
+func (tr *trial) slow() {
+	tr.bounds()
+	s := words
+	s.maps, s.reduces = 8, 4
+	cleanTimes[s] = tr.clean(s).took
+	j := tr.submit(s)
+	i := tr.any()
+	var pids []int
+	_, err := until("a worker has an executor", patience, func() bool { pids = tr.executors(i); return len(pids) > 0 })
+	tr.must(err)
+	tr.must(throttle(pids[0], 1))
+	tr.bounded(tr.right(j), 0)
+	events := tr.start("client", tr.clientCommand("events")...)
+	if !events.said("speculated") {
+		tr.t.Errorf("nobody ran a slow task twice:\n%s", events.tail(50))
 	}
 }
 

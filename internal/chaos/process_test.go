@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -265,4 +266,26 @@ func TestProcess(t *testing.T) {
 func alive(pid int) bool {
 	b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
 	return err == nil && !strings.Contains(string(b), ") Z ")
+}
+
+// throttle leaves a process, and what its worker starts later, so many per cent of
+// a CPU's time.
+func throttle(pid, percent int) error {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+	if err != nil {
+		return err
+	}
+	const period = 100_000 // microseconds
+	quota := strconv.Itoa(percent * period / 100)
+	for line := range strings.Lines(string(b)) {
+		f := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		all := filepath.Dir(f[2]) // the groups of its worker
+		switch {
+		case slices.Contains(strings.Split(f[1], ","), "cpu"):
+			return os.WriteFile(filepath.Join("/sys/fs/cgroup/cpu", all, "cpu.cfs_quota_us"), []byte(quota), 0o600)
+		case f[0] == "0" && strings.Contains(all, "gordd-"):
+			return os.WriteFile(filepath.Join("/sys/fs/cgroup", all, "cpu.max"), []byte(quota), 0o600)
+		}
+	}
+	return fmt.Errorf("process %d has no group with CPU time", pid)
 }

@@ -3,6 +3,7 @@ package msg
 import (
 	"reflect"
 	"slices"
+	"time"
 
 	"github.com/gordd-project/gordd/internal/forms"
 	"github.com/gordd-project/gordd/internal/sched/model"
@@ -107,6 +108,8 @@ type (
 		Memory   int64
 		Slots    int
 		Failures int // attempts of a task
+		// Stuck is how long a task may stand still; 0: the master's default.
+		Stuck time.Duration
 	}
 	// Opened answers Open.
 	Opened struct {
@@ -318,7 +321,7 @@ var table = forms.NewTable(
 	forms.Value[Renewal](kindRenewal, nil),
 	forms.Value[model.Leaving](kindLeaving, nil),
 	forms.Value(kindTaskStarted, func(m *model.TaskStarted) bool { return goodAttempt(m.Attempt) }),
-	forms.Value[model.TaskProgress](kindTaskProgress, nil),
+	forms.Value(kindTaskProgress, goodProgress),
 	forms.Value(kindTaskDone, goodDone),
 	forms.Value(kindTaskFailed, goodFailed),
 	forms.Value[model.ExecUp](kindExecUp, nil),
@@ -390,6 +393,16 @@ var table = forms.NewTable(
 
 func goodAttempt(a model.AttemptID) bool {
 	return a.Partition >= 0 && a.Gen >= 0 && a.Stage.Action >= 0
+}
+
+func goodProgress(m *model.TaskProgress) bool {
+	for i := range m.Progress {
+		p := &m.Progress[i]
+		if !goodAttempt(p.Attempt) || p.Rows < 0 || p.Moves < 0 || !(p.Fraction >= 0 && p.Fraction <= 1) {
+			return false
+		}
+	}
+	return true
 }
 
 func goodDone(m *model.TaskDone) bool {

@@ -323,11 +323,6 @@ func (s *Scheduler) leftWaiting(st *stage) {
 	}
 }
 
-// waits reports whether a task waits for others at a barrier.
-func (st *stage) waits(i int) bool {
-	return st.gang != nil && st.gang.data != nil && st.gang.data[i] != nil
-}
-
 // roundDue fails the first task that others have waited for too long.
 func (s *Scheduler) roundDue(st *stage, round int) {
 	g := st.gang

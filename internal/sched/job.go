@@ -96,7 +96,7 @@ func (s *Scheduler) admit(ev *model.SubmitJob) *model.Cause {
 		return refusal("%d jobs are open, which is the limit", open)
 	case s.pool(ev.Pool) == nil:
 		return refusal("there is no pool %q", ev.Pool)
-	case l.MaxFailures < 0 || l.MaxFailures > 200, l.Slots < 0, l.SlotsPerWorker < 0, l.Memory < 0, l.ResultBytes < 0:
+	case l.MaxFailures < 0 || l.MaxFailures > 200, l.Slots < 0, l.SlotsPerWorker < 0, l.Memory < 0, l.ResultBytes < 0, l.NoProgress < 0:
 		return refusal("limits out of range: %+v", l)
 	}
 	return nil
@@ -108,6 +108,9 @@ func (s *Scheduler) limits(l model.Limits) model.Limits {
 	}
 	if l.ResultBytes == 0 {
 		l.ResultBytes = s.cfg.ResultBytes
+	}
+	if l.NoProgress == 0 {
+		l.NoProgress = s.cfg.NoProgressKill
 	}
 	return l
 }

@@ -331,6 +331,7 @@ func (s *Scheduler) begin() {
 		s.arm(w)
 		for _, a := range w.attempts {
 			a.launched, a.moved = s.now, s.now
+			s.watchStuck(a)
 		}
 	}
 	for _, c := range s.uncollected {

@@ -552,7 +552,7 @@ func TestR26NoProgress(t *testing.T) {
 	first := r.run("r", 0)
 	for k := range 12 {
 		r.pass(time.Minute, "w1", "w2")
-		r.step(model.TaskProgress{From: r.from(r.on[first.Seq]), Progress: []model.Progress{{Attempt: first, Rows: int64(k + 1)}}})
+		r.step(model.TaskProgress{From: r.from(r.on[first.Seq]), Progress: []model.Progress{{Attempt: first, Moves: int64(k + 1)}}})
 	}
 	if len(r.runs) != 1 {
 		t.Fatal("an attempt that gets on was killed")
@@ -569,6 +569,38 @@ func TestR26NoProgress(t *testing.T) {
 	r.pass(11*time.Minute, "w1", "w2")
 	if e := r.ended(1); e.Cause.Kind != model.CauseTask || !strings.Contains(e.Cause.Message, "no progress") {
 		t.Errorf("%+v", e)
+	}
+}
+
+// An attempt that stands still is ended when its time is over, by the limit of its
+// job, and one that moves is not.
+func TestR26LimitOfAJob(t *testing.T) {
+	r := newRig(t, func(c *model.Config) { c.Speculation = false })
+	r.s.jobs["j"].limits.NoProgress = 5 * time.Second
+	r.attach(2, "w1", "w2")
+	r.action(1, model.Sink{}, map[plan.StageKey]int{"r": 2}, result("r"))
+	still, moves := r.run("r", 0), r.run("r", 1)
+	r.pass(3*time.Second, "w1", "w2")
+	r.step(model.TaskProgress{From: r.from(r.on[moves.Seq]), Progress: []model.Progress{{Attempt: moves, Moves: 1}}})
+	ended := func() (ids []model.AttemptID) {
+		for _, c := range r.all {
+			if k, ok := c.(model.Kill); ok {
+				ids = append(ids, k.Attempt)
+			}
+		}
+		return ids
+	}
+	r.pass(1900*time.Millisecond, "w1", "w2")
+	if ids := ended(); len(ids) > 0 {
+		t.Errorf("ended before its time: %v", ids)
+	}
+	r.pass(200*time.Millisecond, "w1", "w2")
+	if ids := ended(); !slices.Equal(ids, []model.AttemptID{still}) {
+		t.Errorf("ended %v, want %v", ids, still)
+	}
+	r.pass(4*time.Second, "w1", "w2")
+	if ids := ended(); !slices.Contains(ids, moves) {
+		t.Errorf("ended %v: not %v, which stood still later", ids, moves)
 	}
 }
 

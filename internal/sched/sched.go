@@ -288,6 +288,7 @@ const (
 	timerRound                    // a round of a barrier
 	timerDrain                    // a draining worker is looked after
 	timerBarred                   // a worker that was left out is let in again
+	timerStuck                    // an attempt may have stood still for too long
 )
 
 func (s *Scheduler) after(at model.Instant, t timer) {
@@ -332,6 +333,8 @@ func (s *Scheduler) expire(t timer) {
 		s.roundDue(t.st, t.i)
 	case timerDrain:
 		s.drainDue(t.w, t.i)
+	case timerStuck:
+		s.stuckDue(t.w)
 	case timerBarred:
 		s.refresh(t.w)
 		s.wakeAll()

@@ -189,6 +189,7 @@ type attempt struct {
 	memory   int64
 	rows     int64
 	fraction float64
+	moves    int64
 }
 
 func (a *attempt) id() model.AttemptID {
@@ -230,6 +231,7 @@ type worker struct {
 	drain     *drain        // it is taken out of use
 	barredTo  model.Instant // left out by failures of several jobs until then (R36)
 	diskFull  bool
+	stuckAt   model.Instant // when the next attempt may have stood still for too long; 0: there is none
 	attempts  []*attempt
 	early     []*attempt          // of them, those that wait for a slot, in the order of launches
 	counted   int                 // of its slots, those in the cluster's capacity

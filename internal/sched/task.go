@@ -54,6 +54,7 @@ func (s *Scheduler) book(a *attempt) {
 	} else {
 		t.live[1] = a
 	}
+	s.watchStuck(a)
 	s.refresh(w)
 }
 
@@ -173,24 +174,6 @@ func (s *Scheduler) kill(a *attempt, reason string) {
 	s.emit(model.Kill{Receiver: a.w.to(), Attempt: a.id(), Reason: reason, Dump: a.stuck})
 }
 
-// killStuck is R26: an attempt whose counters stand still is ended, and blamed.
-func (s *Scheduler) killStuck(w *worker) {
-	if s.cfg.NoProgressKill == 0 {
-		return
-	}
-	for _, a := range slices.Clone(w.attempts) {
-		if a.state == killing || a.early || a.st.dead || a.st.waits(a.part) || s.now.Sub(a.moved) < s.cfg.NoProgressKill {
-			continue
-		}
-		a.stuck = true
-		s.kill(a, "no progress for "+s.cfg.NoProgressKill.String())
-		s.ownFault(a, &model.TaskFailed{Message: "made no progress for " + s.cfg.NoProgressKill.String()})
-		if !a.st.dead {
-			s.recountLater(a.st, a.part)
-		}
-	}
-}
-
 // shun keeps a stage away from a worker on which several of its tasks failed
 // while others succeed, and everybody if those of several jobs do (R36).
 func (s *Scheduler) shun(st *stage, w *worker) {
@@ -252,11 +235,11 @@ func (s *Scheduler) taskStarted(w *worker, id model.AttemptID) {
 func (s *Scheduler) taskProgress(w *worker, ev model.TaskProgress) {
 	for _, p := range ev.Progress {
 		a := s.find(w, p.Attempt)
-		if a == nil || p.Rows <= a.rows && p.Fraction <= a.fraction {
+		if a == nil || p.Moves <= a.moves {
 			continue
 		}
 		s.taskStarted(w, p.Attempt)
-		a.rows, a.fraction, a.moved = max(a.rows, p.Rows), max(a.fraction, p.Fraction), s.now
+		a.rows, a.fraction, a.moves, a.moved = max(a.rows, p.Rows), max(a.fraction, p.Fraction), p.Moves, s.now
 		s.watchRate(a)
 	}
 }

@@ -58,7 +58,25 @@ func (j *job) view() model.JobView {
 
 func (st *stage) view() model.StageView {
 	return model.StageView{Stage: st.id, Spec: st.spec, Sized: st.sized, N: st.n, Done: st.outs.Done(), Pending: st.pending.Len(),
-		Running: st.live - st.early, Queued: st.early, Demanded: st.active, Gen: st.gen, Try: st.try, Epoch: st.epoch, Counters: st.outs.Sums()}
+		Running: st.live - st.early, Queued: st.early, Demanded: st.active, Gen: st.gen, Try: st.try, Epoch: st.epoch, Counters: st.outs.Sums(), Fraction: st.fraction()}
+}
+
+// fraction is how much of a stage is done.
+func (st *stage) fraction() float64 {
+	if st.n == 0 || st.live == 0 {
+		return float64(st.outs.Done()) / float64(max(st.n, 1))
+	}
+	sum := float64(st.outs.Done())
+	for i := range st.tasks {
+		best := 0.0
+		for _, a := range st.tasks[i].live {
+			if a != nil {
+				best = max(best, a.fraction)
+			}
+		}
+		sum += best
+	}
+	return sum / float64(st.n)
 }
 
 func (st *stage) taskView(i int, s *Scheduler) model.TaskView {
@@ -70,7 +88,7 @@ func (st *stage) taskView(i int, s *Scheduler) model.TaskView {
 	for _, a := range t.live {
 		if a != nil {
 			v.Attempts = append(v.Attempts, model.AttemptView{Attempt: a.id(), Worker: a.w.id, Level: a.level, Twin: a.twin,
-				Queued: a.early, Started: a.launched, Rows: a.rows})
+				Queued: a.early, Started: a.launched, Rows: a.rows, Fraction: a.fraction})
 		}
 	}
 	return v

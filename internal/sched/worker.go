@@ -187,7 +187,6 @@ func (s *Scheduler) workerDue(w *worker) {
 	if !w.Due(s.now) {
 		return
 	}
-	s.killStuck(w)
 	switch v, why := w.Look(&s.cfg, s.now, w.mute(s)); v {
 	case health.Silent:
 		s.lose(w, silent, why)

@@ -95,6 +95,8 @@ type Stage struct {
 	Try     int    `json:"try"` // how often lost inputs held it up
 	// Locality is of its finished tasks.
 	Locality Locality `json:"locality"`
+	// Fraction is how much is done, from 0 to 1: of running tasks as far as is known.
+	Fraction float64 `json:"fraction"`
 }
 
 // Task is one task of a stage.
@@ -113,7 +115,10 @@ type Attempt struct {
 	Level       string `json:"level"` // how near its input is
 	Speculative bool   `json:"speculative,omitempty"`
 	Queued      bool   `json:"queued,omitempty"` // it waits at its worker for a slot
-	Rows        int64  `json:"rows"`
+	Rows        int64  `json:"rows"`             // of its input, that it has begun with
+	// Fraction is the part of its input that it is done with, from 0 to 1; none where
+	// that is not known.
+	Fraction float64 `json:"fraction,omitzero"`
 }
 
 // Worker is a worker that is or was there.

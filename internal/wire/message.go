@@ -97,6 +97,8 @@ type RunTask struct {
 type KillTask struct {
 	Seq    uint64
 	Reason string
+	// Dump has the executor write first what its goroutines do.
+	Dump bool
 }
 
 // TaskEnded is an executor's report: either a result or a failure.
@@ -104,6 +106,11 @@ type TaskEnded struct {
 	Seq     uint64
 	Result  *plan.Result
 	Failure *plan.Failure
+}
+
+// Progress tells how far the tasks of an executor are.
+type Progress struct {
+	Tasks []plan.Progress
 }
 
 // WantBlob asks for a blob that a plan names.
@@ -157,6 +164,7 @@ const (
 	kindQuiet
 	kindJobEnd
 	kindBlobPut
+	kindProgress
 )
 
 // table has the form of each message.
@@ -194,12 +202,22 @@ var table = forms.NewTable(
 	forms.Of[Quiet](kindQuiet, nil),
 	forms.Of[JobEnd](kindJobEnd, nil),
 	forms.Of[BlobPut](kindBlobPut, nil),
+	forms.Of(kindProgress, goodProgress),
 )
 
 func goodExplained(x *Explained) bool {
 	for _, st := range x.Stages {
 		part := st.Stage.Sink.Part
 		if st.Stage.Kind > plan.ValueStage || part != nil && part.Kind > plan.SinglePartitioner {
+			return false
+		}
+	}
+	return true
+}
+
+func goodProgress(m *Progress) bool {
+	for i := range m.Tasks {
+		if !m.Tasks[i].Good() {
 			return false
 		}
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/gordd-project/gordd/internal/cgroup"
 	"github.com/gordd-project/gordd/internal/engine/work"
+	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/internal/wire"
 	"github.com/gordd-project/gordd/rdd/plan"
 )
@@ -49,6 +50,8 @@ type Options struct {
 	// Blob gives the file that holds a blob. It is called from several
 	// goroutines, and may take its time.
 	Blob func(ctx context.Context, d plan.Digest) (path string, err error)
+	// Progress is told how far attempts are; nil: nobody wants to know.
+	Progress func([]plan.Progress)
 }
 
 func (o *Options) close() error {
@@ -67,6 +70,9 @@ type Exit struct {
 	Peak   int64  // bytes of memory that its group had at most; 0: not known
 	Tail   string // what it wrote last to standard error
 	Fatal  string // the line in which Go names what ended it; "": there is none
+	// Blamed is an attempt that did not heed its end, for which the process was
+	// killed; nil: it was not.
+	Blamed *model.AttemptID
 }
 
 // Process is a running executor. Its methods may be called from several
@@ -86,6 +92,8 @@ type Process struct {
 	seq   uint64
 	ends  map[uint64]chan *wire.TaskEnded
 	plans map[plan.Digest]bool // that it was sent
+	// blamed is what the exit says.
+	blamed *model.AttemptID
 }
 
 // CodeError says that a process has other code than the driver of its job: what
@@ -165,6 +173,9 @@ func (e Exit) String() string {
 // Said gives the line of what it wrote that says most about its end: that of a
 // fatal error or panic, or else the last one.
 func (e Exit) Said() string {
+	if e.Blamed != nil {
+		return "one of its tasks did not end when it was told to"
+	}
 	if e.Fatal != "" {
 		return e.Fatal
 	}
@@ -181,6 +192,9 @@ func (p *Process) await() {
 	}
 	used := p.o.Group.Usage()
 	p.exit.Peak, p.exit.OOM = used.Peak, used.Killed && p.exit.Signal == int(syscall.SIGKILL)
+	p.mu.Lock()
+	p.exit.Blamed = p.blamed
+	p.mu.Unlock()
 	_ = p.conn.Close()
 	_ = p.o.close()
 	p.stop()
@@ -207,6 +221,10 @@ func (p *Process) listen(started chan<- struct{}) {
 			p.ended(m)
 		case *wire.WantBlob:
 			go p.find(m.Digest)
+		case *wire.Progress:
+			if p.o.Progress != nil {
+				p.o.Progress(m.Tasks)
+			}
 		case *wire.Notice, *wire.Ended:
 		default:
 			p.Kill()
@@ -300,12 +318,26 @@ func (p *Process) Run(ctx context.Context, l *work.Launch, t *plan.Task) (*plan.
 			return nil, p.gone()
 		case <-done:
 			done = nil
-			_ = p.conn.Send(&wire.KillTask{Seq: seq, Reason: context.Cause(ctx).Error()})
+			why := context.Cause(ctx)
+			var k *work.Killed
+			_ = p.conn.Send(&wire.KillTask{Seq: seq, Reason: why.Error(), Dump: errors.As(why, &k) && k.Dump})
 			late := time.NewTimer(grace)
 			defer late.Stop()
 			told = late.C
 		case <-told:
+			p.blame(l, t)
 			p.Kill()
+		}
+	}
+}
+
+// blame takes note of whose fault it is that the process is killed: the first one's.
+func (p *Process) blame(l *work.Launch, t *plan.Task) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range l.Tasks {
+		if id := l.Tasks[i].Attempt; id.Partition == t.Partition && p.blamed == nil {
+			p.blamed = &id
 		}
 	}
 }

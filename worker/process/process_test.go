@@ -84,7 +84,8 @@ func forever() {
 // runner does what the attempts' names say.
 type runner struct{ *executor.Server }
 
-func (runner) Forget(plan.StageKey) {}
+func (runner) Forget(plan.StageKey)      {}
+func (runner) Progress() []plan.Progress { return nil }
 
 func (r runner) Run(ctx context.Context, p *plan.Plan, st *plan.Stage, t *plan.Task) (*plan.Result, *plan.Failure) {
 	do, arg, _ := strings.Cut(t.Attempt, " ")
@@ -193,15 +194,25 @@ func TestKill(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer func() {
+		if got := string(p.tail.last); !strings.Contains(got, "process.forever") {
+			t.Errorf("what it did is not in\n%s", got)
+		}
+	}()
 	ctx, cancel := context.WithCancelCause(context.Background())
 	time.AfterFunc(10*time.Millisecond, func() { cancel(errors.New("enough")) })
 	if got := p.do(ctx, "wait"); got != "7 enough" {
 		t.Errorf("got %s", got)
 	}
 	ctx, cancel = context.WithCancelCause(context.Background())
-	cancel(errors.New("at once"))
-	if got := p.do(ctx, "stubborn"); got != "4 its executor process ended: killed by signal 9" {
-		t.Errorf("got %s", got)
+	cancel(&work.Killed{Reason: "at once", Dump: true})
+	hangs := *launch
+	hangs.Tasks = []model.Assignment{{Attempt: model.AttemptID{Partition: 3, Seq: 8}}, {Attempt: model.AttemptID{Partition: 4, Seq: 9}}}
+	if _, f := p.Run(ctx, &hangs, &plan.Task{Attempt: "stubborn", Partition: 4}); !strings.HasPrefix(f.Message, "its executor process ended: killed by signal 9: gordd: a task is ended") {
+		t.Errorf("got %s", f.Message)
+	}
+	if e := p.Exit(); e.Blamed == nil || *e.Blamed != hangs.Tasks[1].Attempt || e.Said() != "one of its tasks did not end when it was told to" {
+		t.Errorf("blamed is %v: %q", e.Blamed, e.Said())
 	}
 	if got := p.do(t.Context(), "echo"); !strings.HasPrefix(got, "5 hand over the task: ") {
 		t.Errorf("afterwards: %s", got)

@@ -19,8 +19,8 @@ func init() {
 	var _ [rdd.Generated - 1]struct{} = [0]struct{}{}
 	p := rdd.Register()
 	p.Source("main.go", mainSource,
-		"7fa4a829817961f60757c8c0d9aee933a97f241f3cf7be6bfba308593f88c9e3",
-		"be3bbf86d4fa471e57f216697b1d0d612d23bb844ff8c039a65399cee82eaea8",
+		"0cb2c39a6ba40c649c5a995a18e2e9a487db233775733eff1127756ea9c07a06",
+		"3db2c6ce29117fc7ef0a55ded788a0b72ad00e0577ad1f3f4bdedc6d7017a536",
 	)
 	p.Op("ec931847cb35", "main.go", 41, 128, rdd.TextOp())
 	p.Op("cd164980ad2c", "main.go", 41, 151, rdd.WithOp(slowly, func(env work) *rdd.Op {

@@ -123,6 +123,8 @@ func (w work) die() {
 		os.Exit(int(*(*byte)(unsafe.Add(unsafe.Pointer(new(byte)), 1<<44))))
 	case "mutex":
 		new(sync.Mutex).Unlock()
+	case "hang":
+		select {}
 	case "memory":
 		n := 1 << 47 // as much as there are addresses
 		os.Exit(len(make([]byte, n)))
@@ -164,7 +166,7 @@ func parse(line []string) (a arguments, err error) {
 	fs.IntVar(&a.maps, "maps", 16, "`number` of parts of the text")
 	fs.IntVar(&a.reduces, "reduces", 8, "`number` of parts of the result")
 	fs.DurationVar(&a.work.Pause, "pause", 0, "`time` that each task waits")
-	fs.StringVar(&a.work.Fatal, "fatal", "", "`way` in which a task ends its process: exit, map, stack, fault, mutex, memory, fill, kill, panic")
+	fs.StringVar(&a.work.Fatal, "fatal", "", "`way` in which a task ends its process: exit, map, stack, fault, mutex, memory, fill, hang, kill, panic")
 	fs.StringVar(&a.work.Once, "once", "", "`file` that such a task makes, and does so only if it was not there")
 	if err = fs.Parse(line); err == nil && (a.in == "" || a.out == "") {
 		err = errors.New("give -in and -out")

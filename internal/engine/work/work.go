@@ -135,3 +135,12 @@ func CountersOf(list []model.Counter) (c plan.Counters) {
 func NewFailure(class plan.FailureClass, format string, args ...any) *plan.Failure {
 	return &plan.Failure{Class: class, Row: -1, Offset: -1, Message: fmt.Sprintf(format, args...)}
 }
+
+// Killed is the cause with which the context of an attempt ends that is to end.
+type Killed struct {
+	Reason string
+	Dump   bool // what its executor does is of interest: it hangs
+}
+
+// Error gives the reason.
+func (k *Killed) Error() string { return k.Reason }

@@ -309,7 +309,8 @@ type Renewal struct {
 type Progress struct {
 	Attempt  AttemptID
 	Rows     int64
-	Fraction float64
+	Fraction float64 // of its input; 0 where that is not known
+	Moves    int64   // rises while it does anything
 }
 
 // MovedOutput is one output that now lies in another store.

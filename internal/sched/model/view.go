@@ -83,6 +83,8 @@ type StageView struct {
 	Try      int
 	Epoch    uint64
 	Counters []Counter // sums over winners, by name
+	// Fraction is how much is done, of running tasks as far as that is known.
+	Fraction float64
 }
 
 // TaskState is where a task is.
@@ -118,6 +120,9 @@ type AttemptView struct {
 	Queued  bool // it waits for a slot at its worker, since Started
 	Started Instant
 	Rows    int64
+	// Fraction is the part of its input that it is done with; 0 where that is not
+	// known.
+	Fraction float64
 }
 
 // WorkerState is where a worker is.

@@ -420,7 +420,7 @@ func (x *worker) run(w *World, l model.Launch, t model.Assignment) {
 	})
 	w.after(work/2+200*time.Millisecond, func() {
 		if there() {
-			x.send(w, model.TaskProgress{From: x.from(), Progress: []model.Progress{{Attempt: a.id, Rows: 1, Fraction: 0.5}}})
+			x.send(w, model.TaskProgress{From: x.from(), Progress: []model.Progress{{Attempt: a.id, Rows: 1, Fraction: 0.5, Moves: 1}}})
 		}
 	})
 }
