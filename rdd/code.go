@@ -11,11 +11,15 @@ import (
 	"github.com/gordd-project/gordd/rdd/plan"
 )
 
+// ownModule is the module of this package.
+const ownModule = "github.com/gordd-project/gordd"
+
 // Code is the digest of what a program can do for others of its kind: the
 // operators and kernels that it registered, the sources that they were made from,
-// and the versions of Go and of the modules that it was built with. What differs
-// between platforms does not count, but for the size of int, on which results may
-// depend. So all builds of one program have the same.
+// and the versions of Go, of the program and of gordd. What differs between platforms
+// does not count, such as other modules, of which some are linked on a few platforms
+// only, but for the size of int, on which results may depend. So all builds of one
+// program have the same.
 func Code() plan.Digest {
 	h := plan.NewHash()
 	_, _ = fmt.Fprintln(h, "int", strconv.IntSize, "generation", Generated)
@@ -33,7 +37,9 @@ func writeBuild(h hash.Hash, info *debug.BuildInfo) {
 	_, _ = fmt.Fprintln(h, info.GoVersion, info.Path)
 	writeModule(h, &info.Main)
 	for _, m := range info.Deps {
-		writeModule(h, m)
+		if m.Path == ownModule {
+			writeModule(h, m)
+		}
 	}
 	for _, s := range info.Settings {
 		switch s.Key {

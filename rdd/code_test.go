@@ -26,12 +26,17 @@ func TestCode(t *testing.T) {
 			t.Errorf("%+v is another program", same.Settings)
 		}
 	}
+	elsewhere := setting("", "")
+	elsewhere.Deps = []*debug.Module{{Path: "linked/on/some/platforms", Version: "v1"}}
+	if build(elsewhere) != plain {
+		t.Error("a module that is linked on some platforms only makes another program")
+	}
 	other := setting("", "")
 	other.GoVersion = "go1.28"
 	replaced := setting("", "")
-	replaced.Deps = []*debug.Module{{Path: "d", Version: "v1", Replace: &debug.Module{Path: "e", Version: "v1"}}}
+	replaced.Deps = []*debug.Module{{Path: ownModule, Version: "v1", Replace: &debug.Module{Path: "e", Version: "v1"}}}
 	require := setting("", "")
-	require.Deps = []*debug.Module{{Path: "d", Version: "v1"}}
+	require.Deps = []*debug.Module{{Path: ownModule, Version: "v1"}}
 	seen := []plan.Digest{plain}
 	for _, differs := range []debug.BuildInfo{setting("vcs.revision", "a"), setting("vcs.revision", "b"), setting("vcs.modified", "true"), setting("-tags", "x"), other, replaced, require} {
 		d := build(differs)

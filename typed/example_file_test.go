@@ -15,7 +15,7 @@ func ExampleFile() {
 		fmt.Println(err)
 		return
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	stop := map[string]bool{}
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		stop[lines.Text()] = true

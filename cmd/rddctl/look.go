@@ -372,7 +372,7 @@ draws anew.`,
 func cancelCommand() *cobra.Command {
 	var reason string
 	c := tellCommand("cancel ID", "Cancel a job",
-		"Cancel ends a job: its tasks are stopped, and what it staged is removed. The ID is one\nthat rddctl jobs lists, or the beginning of only one.",
+		"Cancel ends a job: its tasks are stopped, and what it staged is removed. The ID is one\nthat rddctl jobs lists, or the beginning of only one. Where there are certificates, a\nclient's cancels only jobs that were submitted with the same name.",
 		"  rddctl cancel 20261125-101500-abcdef --reason 'wrong input'",
 		func(id string) msg.Tell { return msg.Tell{Cancel: plan.JobID(id), Reason: reason} })
 	c.Flags().StringVar(&reason, "reason", "cancelled by "+userName(), "what the job's driver is told")

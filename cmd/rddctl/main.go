@@ -54,8 +54,8 @@ program.
 
 Exit codes: the program's own; 1 the job failed, 2 wrong usage or configuration,
 3 no cluster reached, 4 not allowed (certificate, token),
-5 code refused (it does not compile, or changed since go generate), 6 a path
-that cannot be read or written, 130 cancelled.`,
+5 code refused (it does not compile, changed since go generate, is no program, or
+is for another platform), 6 a path that cannot be read or written, 130 cancelled.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          noCommand,
