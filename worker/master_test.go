@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
@@ -163,9 +164,10 @@ func (w *workStream) answer() (n int) {
 	}
 }
 
-// next gives what the worker has said, but for renewals.
+// next gives what the worker says, but for renewals.
 func next[T any](w *workStream) T {
 	w.t.Helper()
+	time.Sleep(2 * time.Millisecond) // what can wait may be gathered
 	synctest.Wait()
 	select {
 	case m := <-w.came:
