@@ -167,8 +167,10 @@ func (w *workStream) answer() (n int) {
 // next gives what the worker says, but for renewals.
 func next[T any](w *workStream) T {
 	w.t.Helper()
-	time.Sleep(2 * time.Millisecond) // what can wait may be gathered
-	synctest.Wait()
+	if synctest.Wait(); len(w.came) == 0 {
+		time.Sleep(2 * time.Millisecond) // it may be gathered
+		synctest.Wait()
+	}
 	select {
 	case m := <-w.came:
 		got, ok := m.(T)

@@ -32,7 +32,7 @@ type Watcher interface {
 type Cluster interface {
 	// Join is called once, when the program has answered. What it sends goes to
 	// the program, also later.
-	Join(send func(wire.Message) error) error
+	Join(send func(...wire.Message) error) error
 	// Heed takes what the program says to its cluster; other messages are none of
 	// its own.
 	Heed(m wire.Message)

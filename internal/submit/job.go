@@ -38,7 +38,7 @@ type Job struct {
 	o      Options
 	ctx    context.Context
 	cancel context.CancelFunc
-	send   func(wire.Message) error // to the program
+	send   func(...wire.Message) error // to the program
 	work   sync.WaitGroup
 
 	link link
@@ -78,7 +78,7 @@ func (j *Job) Close() {
 }
 
 // Join uploads the program where that is new to the cluster, and opens the job.
-func (j *Job) Join(send func(wire.Message) error) error {
+func (j *Job) Join(send func(...wire.Message) error) error {
 	j.send = send
 	digest, err := j.upload()
 	if err != nil {
