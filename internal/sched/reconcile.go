@@ -80,7 +80,10 @@ func (s *Scheduler) queuedThere(w *worker, id model.AttemptID) {
 	} else {
 		w.used -= a.memory
 	}
-	s.answered(a)
+	if a.recalled {
+		s.answered(a)
+		s.wake = true // whether it is asked for again
+	}
 	a.early = true
 	s.stand(a)
 }
