@@ -103,6 +103,7 @@ func (s *Scheduler) answered(a *attempt) {
 	if a.recalled {
 		a.recalled = false
 		s.recalls--
+		s.wake = true // another one may be asked for in its place
 	}
 }
 

@@ -80,10 +80,7 @@ func (s *Scheduler) queuedThere(w *worker, id model.AttemptID) {
 	} else {
 		w.used -= a.memory
 	}
-	if a.recalled {
-		s.answered(a)
-		s.wake = true // whether it is asked for again
-	}
+	s.answered(a)
 	a.early = true
 	s.stand(a)
 }
