@@ -103,7 +103,7 @@ type Worker struct {
 	// Of the loop.
 	from     model.From
 	tenure   tenure
-	out      *msg.Outbox              // of the stream at hand; nil: there is none
+	out      *msg.Outbox             // of the stream at hand; nil: there is none
 	sentAt   time.Time               // of its attach
 	cut      context.CancelCauseFunc // ends it
 	answered func()                  // says that its attach was answered

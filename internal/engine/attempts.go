@@ -16,7 +16,7 @@ type attempt struct {
 	exec     int      // number of the executor that runs it
 	owner    *action  // that waits for its end
 	stages   []*stage // in all actions that follow the stage
-	begun    bool // it has, or had, a slot
+	begun    bool     // it has, or had, a slot
 	killed   bool
 	recalled bool // it may end without having begun
 	finished bool

@@ -228,8 +228,8 @@ type worker struct {
 	barredTo  model.Instant // left out by failures of several jobs until then (R36)
 	diskFull  bool
 	attempts  []*attempt
-	early     []*attempt // of them, those that wait for a slot, in the order of launches
-	counted   int        // of its slots, those in the cluster's capacity
+	early     []*attempt          // of them, those that wait for a slot, in the order of launches
+	counted   int                 // of its slots, those in the cluster's capacity
 	zombies   map[attemptKey]bool // that run there and are not on the books: they hold slots too
 	unstarted int
 	execs     map[*job][]*exec

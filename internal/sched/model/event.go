@@ -332,7 +332,7 @@ const (
 type Inventory struct {
 	Running   []AttemptID
 	Queued    []AttemptID // that wait for a slot, in their order
-	Done      []TaskDone // unacknowledged; their own envelopes do not count
+	Done      []TaskDone  // unacknowledged; their own envelopes do not count
 	Failed    []TaskFailed
 	Outputs   []MapOutput
 	Blocks    map[plan.JobID][]BlockID

@@ -27,7 +27,7 @@ type worker struct {
 	out     model.Instant // last message on its way to the master
 	in      model.Instant // and from there
 	running map[uint64]*attempt
-	waiting []waiting            // for a slot, in the order of their launches
+	waiting []waiting              // for a slot, in the order of their launches
 	reports map[uint64]model.Event // not acknowledged, by attempt
 	store   map[model.AttemptID]model.MapOutput
 	results map[model.AttemptID]uint64
