@@ -2,6 +2,7 @@ package sched
 
 import (
 	"slices"
+	"time"
 
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/internal/sched/queue"
@@ -38,7 +39,7 @@ func (s *Scheduler) seats(w *worker) {
 	}
 	room := 0
 	if takes && !w.OnProbation() && w.busy() >= w.slots {
-		room = max(s.mostEarly(w)-len(w.early), 0)
+		room = max(s.mostEarly()-len(w.early), 0)
 	}
 	if room > s.roomy.Free(w.idx) {
 		s.wake = true
@@ -46,12 +47,19 @@ func (s *Scheduler) seats(w *worker) {
 	s.roomy.Set(w.idx, room)
 }
 
-// mostEarly returns how many attempts may wait at a worker.
-func (s *Scheduler) mostEarly(w *worker) int {
+// mostEarly returns how many attempts may wait at a worker, of whatever stage.
+func (s *Scheduler) mostEarly() int {
 	if s.cfg.EarlyBelow == 0 {
 		return 0
 	}
-	return min(s.cfg.EarlyPerSlot*w.slots, s.cfg.EarlyMost)
+	return s.cfg.EarlyMost
+}
+
+// depth returns how many attempts may wait at a worker where one of st is the
+// last: a few for each slot, and more of those that are over in no time.
+func (s *Scheduler) depth(st *stage, w *worker) int {
+	n := max(s.cfg.EarlyPerSlot, int(s.cfg.EarlyWait/max(st.pace.Median(), time.Microsecond)))
+	return min(n, s.mostEarly()) * w.slots
 }
 
 // waits reports whether an attempt waits for a slot, for all that is known, and
@@ -237,7 +245,7 @@ func (s *Scheduler) pickEarly(st *stage) (w *worker, task int, level model.Level
 // memory.
 func (s *Scheduler) mayWait(st *stage, w *worker) bool {
 	j := st.job
-	if !s.suitable(st, w) || w.memory > 0 && j.limits.Memory > 0 && w.perJob[j] < len(w.attempts) {
+	if len(w.early) >= s.depth(st, w) || !s.suitable(st, w) || w.memory > 0 && j.limits.Memory > 0 && w.perJob[j] < len(w.attempts) {
 		return false
 	}
 	return slices.ContainsFunc(w.execs[j], func(e *exec) bool { return !e.alone && e.state == execUp })

@@ -67,7 +67,7 @@ func (r *rig) giveBack(parts ...int) {
 func TestR16ShortTasksComeEarly(t *testing.T) {
 	r := newRig(t, nil)
 	r.attach(2, "w")
-	r.short(12, time.Millisecond)
+	r.short(12, 10*time.Millisecond)
 	r.parts("run or wait", r.runs1("r"), 4, 5, 6, 7, 8, 9)
 	r.parts("wait", r.queued(), 6, 7, 8, 9)
 	w := r.s.View(model.Workers{}).(model.WorkerList)[0]
@@ -87,7 +87,7 @@ func TestR16ShortTasksComeEarly(t *testing.T) {
 func TestR16LongTasksDoNot(t *testing.T) {
 	r := newRig(t, nil)
 	r.attach(2, "w")
-	r.short(40, 60*time.Millisecond)
+	r.short(40, 60*10*time.Millisecond)
 	r.parts("run", r.runs1("r"), 4, 5)
 	r.finish("r") // at once, so that the median falls
 	if e := r.ended(1); e.State != model.ActionDone {
@@ -99,9 +99,16 @@ func TestR16LongTasksDoNot(t *testing.T) {
 func TestR16Bounds(t *testing.T) {
 	r := newRig(t, nil)
 	r.attach(20, "w")
-	r.short(100, time.Millisecond)
+	r.short(100, 10*time.Millisecond)
 	if got := len(r.queued()); got != 16 {
 		t.Errorf("%d wait at one worker", got)
+	}
+
+	r = newRig(t, nil)
+	r.attach(1, "w")
+	r.short(100, 3*time.Millisecond)
+	if got := len(r.queued()); got != 3 {
+		t.Errorf("%d wait of those that take 3 ms", got)
 	}
 
 	r = newRig(t, nil)
@@ -123,7 +130,7 @@ func TestR16Bounds(t *testing.T) {
 func TestR16FreeSlots(t *testing.T) {
 	r := newRig(t, nil)
 	r.attach(1, "w")
-	r.short(8, time.Millisecond)
+	r.short(8, 10*time.Millisecond)
 	r.parts("wait", r.queued(), 5, 6)
 	r.attach(1, "v")
 	r.parts("the free slot takes a pending one", r.recalled())
@@ -159,7 +166,7 @@ func TestR16Others(t *testing.T) {
 	} {
 		r := newRig(t, func(c *model.Config) { c.Pools = append(c.Pools, model.Pool{Name: "b"}) })
 		r.attach(1, "w")
-		r.short(20, time.Millisecond)
+		r.short(20, 10*time.Millisecond)
 		r.step(c.job)
 		id := plan.ActionID{Job: "k", N: 2}
 		r.step(model.SubmitAction{Action: id, Graph: []model.StageSpec{result("q")}, Target: "q"})
@@ -183,7 +190,7 @@ func TestR16Others(t *testing.T) {
 func TestR16Drain(t *testing.T) {
 	r := newRig(t, nil)
 	r.attach(1, "w", "v")
-	r.short(20, time.Millisecond)
+	r.short(20, 10*time.Millisecond)
 	before := r.queued()
 	r.step(model.Drain{Worker: "w"})
 	got := r.recalled()
@@ -202,7 +209,7 @@ func TestR16Drain(t *testing.T) {
 func TestR16NobodyIsBlamed(t *testing.T) {
 	r := newRig(t, nil)
 	r.attach(1, "w")
-	r.short(20, time.Millisecond)
+	r.short(20, 10*time.Millisecond)
 	for no := 1; no <= 3; no++ {
 		wait := r.queued()
 		if len(wait) != 2 {
@@ -224,7 +231,7 @@ func TestR16NobodyIsBlamed(t *testing.T) {
 func TestR16Attach(t *testing.T) {
 	r := newRig(t, nil)
 	r.attach(1, "w")
-	r.short(6, time.Millisecond)
+	r.short(6, 10*time.Millisecond)
 	r.parts("wait", r.queued(), 5)
 	inv := model.Inventory{Running: []model.AttemptID{r.run("r", 4)}, Queued: []model.AttemptID{r.run("r", 5)},
 		Executors: []model.ExecutorRef{{Job: "j", No: 1}}}
