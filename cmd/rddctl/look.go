@@ -285,8 +285,8 @@ func stagesCommand() *cobra.Command {
 func tasksCommand() *cobra.Command {
 	var l look
 	return l.flags(&cobra.Command{
-		Use:     "tasks ID [STAGE]",
-		Short:   "List the tasks of a job, or of one of its stages",
+		Use:   "tasks ID [STAGE]",
+		Short: "List the tasks of a job, or of one of its stages",
 		Long: "Tasks lists the tasks of a job's stages, with where they run; ten thousand at most. One that\n" +
 			"is queued waits at a worker for a slot that is about to be free.",
 		Example: "  rddctl tasks 20261125-101500-abcdef\n  rddctl tasks 2026 -o json | jq '.[] | select(.failures > 0)'",

@@ -8,11 +8,11 @@ import (
 	"github.com/gordd-project/gordd/internal/sched/queue"
 )
 
-// earlies are attempts that were launched before there is a slot for them, so
+// advances are attempts that were launched before there is a slot for them, so
 // that a worker need not ask after each of many short tasks (R16). They wait at
 // their worker, and are asked back when somebody else should have what they wait
 // for, or could run them at once.
-type earlies struct {
+type advances struct {
 	capacity int         // slots of the workers that take launches
 	waiting  queue.Slots // workers by how many attempts wait there
 	roomy    queue.Slots // and by how many more may; 0 if one was declined since its last change
