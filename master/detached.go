@@ -164,7 +164,7 @@ func (s service) assign(key string, start *starting, d msg.Detach) error {
 		}
 		start.worker = w.id
 		s.detached.add(key, start)
-		w.out.put(msg.StartDriver{Key: key, Job: start.job, Detach: d})
+		w.out.Put(msg.StartDriver{Key: key, Job: start.job, Detach: d})
 		chosen <- nil
 		return nil
 	})

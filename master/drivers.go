@@ -21,7 +21,7 @@ type jobDriver struct {
 	job     plan.JobID
 	owner   string // who submitted it, by certificate; "": there are none
 	session model.Session
-	out     *outbox
+	out     *msg.Outbox
 	ended   chan struct{} // closed when the job has ended
 	once    sync.Once     // closes it
 	link    link
@@ -145,28 +145,28 @@ func (d *driverOf) Replied(r model.Reply) {
 
 // Result passes on where a result is.
 func (d *jobDriver) Result(r model.Result) {
-	d.out.put(&wire.Result{N: r.Action.N, Gen: int(r.Gen), Partition: r.Partition, Bytes: r.Bytes, Address: r.Address})
+	d.out.Later(&wire.Result{N: r.Action.N, Gen: int(r.Gen), Partition: r.Partition, Bytes: r.Bytes, Address: r.Address})
 }
 
 // Reset voids results.
 func (d *jobDriver) Reset(r model.ResultReset) {
-	d.out.put(&wire.Reset{N: r.Action.N, Gen: int(r.Gen)})
+	d.out.Put(&wire.Reset{N: r.Action.N, Gen: int(r.Gen)})
 }
 
 // Picture passes on how far an action is.
-func (d *jobDriver) Picture(s plan.ActionStatus) { d.out.put(&s) }
+func (d *jobDriver) Picture(s plan.ActionStatus) { d.out.Put(&s) }
 
 // End passes on how an action ended.
 func (d *jobDriver) End(s plan.ActionStatus, err error) {
 	d.m.history.actionEnded(&s)
-	d.out.put(&wire.ActionEnd{Status: s, Trouble: driver.Trouble(err)})
+	d.out.Put(&wire.ActionEnd{Status: s, Trouble: driver.Trouble(err)})
 }
 
 // Quiet passes on that nothing works for an action any more.
-func (d *jobDriver) Quiet(id plan.ActionID) { d.out.put(&wire.Quiet{N: id.N}) }
+func (d *jobDriver) Quiet(id plan.ActionID) { d.out.Put(&wire.Quiet{N: id.N}) }
 
 // Notice passes on a line for the user.
-func (d *jobDriver) Notice(text string) { d.out.put(&wire.Notice{Text: text}) }
+func (d *jobDriver) Notice(text string) { d.out.Put(&wire.Notice{Text: text}) }
 
 // JobEnd is the end of the job.
 func (d *jobDriver) JobEnd(e model.JobEnd) {
@@ -174,7 +174,7 @@ func (d *jobDriver) JobEnd(e model.JobEnd) {
 	if e.Cause != nil {
 		why = e.Cause.Error()
 	}
-	d.out.put(&wire.JobEnd{Why: why})
+	d.out.Put(&wire.JobEnd{Why: why})
 	d.m.history.jobEnded(e)
 	d.m.log.Info("job ended", "job", string(d.job), "state", e.State.String())
 	d.once.Do(func() { close(d.ended) })

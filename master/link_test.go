@@ -41,10 +41,10 @@ func (r *road) drives(t *testing.T) *program {
 	return p
 }
 
-func (p *program) take(m wire.Message) error {
+func (p *program) take(ms ...wire.Message) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.got = append(p.got, m)
+	p.got = append(p.got, ms...)
 	return nil
 }
 
@@ -120,6 +120,7 @@ func (h *held) end(n int) {
 			h.t.Fatal("nothing runs")
 		}
 	}
+	time.Sleep(2 * time.Millisecond) // results are gathered
 	synctest.Wait()
 }
 

@@ -1,7 +1,6 @@
 package master
 
 import (
-	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -113,7 +112,7 @@ func New(o Options) (*Master, error) {
 		o.Config(&c)
 	}
 	m.engine = engine.New(engine.Options{Config: c, Slots: func() int { return max(int(m.slots.Load()), 1) }, Pictures: true, Log: o.Log}, effects{m})
-	m.renewals = newRenewals(m.engine.Send)
+	m.renewals = newRenewals(func(ev model.Event) { m.engine.Send(ev) })
 	m.engine.Start()
 	options := msg.ServerOptions()
 	if m.access != nil {
@@ -215,29 +214,14 @@ func refuse(s *msg.Stream, format string, args ...any) error {
 	return errors.Join(s.Send(msg.Refused{Why: err.Error()}), err)
 }
 
-// drain sends what is put into an outbox until it is closed and empty, or the
-// stream ends.
-func drain(ctx context.Context, s *msg.Stream, o *outbox, before func(any) []any) {
-	for {
-		ms, ok := o.take()
-		if !ok {
-			return
-		}
-		if len(ms) == 0 {
-			select {
-			case <-o.some:
-			case <-ctx.Done():
-				return
-			}
-			continue
-		}
+// sender gives a function that sends messages, each with what is to go before it.
+func sender(s *msg.Stream, before func(any) []any) func(...any) error {
+	return func(ms ...any) error {
 		all := make([]any, 0, len(ms))
 		for _, m := range ms {
 			all = append(all, before(m)...)
 		}
-		if err := s.Send(all...); err != nil {
-			return
-		}
+		return s.Send(all...)
 	}
 }
 

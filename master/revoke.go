@@ -33,7 +33,7 @@ func (m *Master) revoke(ctx context.Context, who string) error {
 	cut := m.access.keeper.cut(id)
 	m.engine.Call(func() model.Event {
 		for _, w := range m.workers {
-			w.out.put(m.access.revoked())
+			w.out.Put(m.access.revoked())
 		}
 		return nil
 	})

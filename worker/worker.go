@@ -114,7 +114,7 @@ type Worker struct {
 	// Of the loop.
 	from     model.From
 	tenure   tenure
-	out      *outbox                 // of the stream at hand; nil: there is none
+	out      *msg.Outbox             // of the stream at hand; nil: there is none
 	sentAt   time.Time               // of its attach
 	cut      context.CancelCauseFunc // ends it
 	answered func()                  // says that its attach was answered
@@ -340,13 +340,24 @@ func (w *Worker) launch(m msg.Launch) {
 // has arrived.
 func (w *Worker) report(id model.AttemptID, ev model.Event) {
 	w.reports[id] = ev
+	if _, done := ev.(model.TaskDone); done && w.agent.Waiting() > 0 {
+		w.later(ev) // the master's answer is not what the slots wait for
+		return
+	}
 	w.send(ev)
+}
+
+// later is send for what can wait a little for others to go with.
+func (w *Worker) later(m any) {
+	if w.out != nil {
+		w.out.Later(m)
+	}
 }
 
 // send passes something on to the master, if there is a stream to it.
 func (w *Worker) send(m any) {
 	if w.out != nil {
-		w.out.put(m)
+		w.out.Put(m)
 	}
 }
 

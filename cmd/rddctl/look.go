@@ -318,6 +318,7 @@ func tasksCommand() *cobra.Command {
 		Use:   "tasks ID [STAGE]",
 		Short: "List the tasks of a job, or of one of its stages",
 		Long: `Tasks lists the tasks of a job's stages, with where they run; ten thousand at most.
+One that is queued waits at a worker for a slot that is about to be free.
 PROGRESS is the rows of its input that it has begun with, and the part of it that it is
 done with where that is known. LEVEL is how near a finished task ran to what it read:
 process, node, rack, any, or none if it would rather run nowhere.`,

@@ -551,6 +551,9 @@ func (a *Agent) From() model.From { return a.o.From }
 // SetFrom changes it, for a new session or term.
 func (a *Agent) SetFrom(f model.From) { a.o.From = f }
 
+// Waiting counts the attempts that no slot has taken up.
+func (a *Agent) Waiting() int { return a.queue.len() }
+
 // Unfinished lists the attempts that have not ended: those that a slot has taken
 // up, and those that wait for one, in their order.
 func (a *Agent) Unfinished() (running, queued []model.AttemptID) {

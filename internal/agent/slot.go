@@ -64,6 +64,12 @@ func (q *queue[T]) remove(x T) bool {
 	return true
 }
 
+func (q *queue[T]) len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.items) - q.next
+}
+
 // list gives the items that nobody has taken, the oldest first.
 func (q *queue[T]) list() []T {
 	q.mu.Lock()

@@ -66,6 +66,30 @@ func TestQueueKeepsOrder(t *testing.T) {
 	}
 }
 
+func TestQueueGivesBack(t *testing.T) {
+	var q queue[int]
+	q.init()
+	for x := range 5 {
+		q.put(x)
+	}
+	if got, _ := q.take(); got != 0 {
+		t.Errorf("took %d", got)
+	}
+	for x, want := range map[int]bool{0: false, 2: true, 7: false} {
+		if q.remove(x) != want {
+			t.Errorf("item %d: removed %v", x, !want)
+		}
+	}
+	if got := q.list(); q.len() != 3 || !slices.Equal(got, []int{1, 3, 4}) {
+		t.Errorf("%d are left: %v", q.len(), got)
+	}
+	for _, want := range []int{1, 3, 4} {
+		if got, _ := q.take(); got != want {
+			t.Errorf("took %d, want %d", got, want)
+		}
+	}
+}
+
 // A scratch directory serves the next attempt unless somebody used it.
 func TestScratch(t *testing.T) {
 	s := &scratch{base: filepath.Join(t.TempDir(), "tasks"), slot: 3}

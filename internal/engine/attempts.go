@@ -106,7 +106,7 @@ func (e *Engine) seen(ev model.Event) {
 		}
 	case model.TaskFailed:
 		if t := e.attempts[keyOf(ev.Attempt)]; t != nil && !t.finished {
-			e.finished(t, !t.killed && !(t.recalled && ev.Class == model.Killed))
+			e.finished(t, !t.killed && (!t.recalled || ev.Class != model.Killed))
 		}
 	case model.ExecGone:
 		e.executorLost(ev)

@@ -32,7 +32,7 @@ type Watcher interface {
 type Cluster interface {
 	// Join is called once, when the program has answered so. What it sends goes to
 	// the program, also later.
-	Join(s *wire.Started, send func(wire.Message) error) error
+	Join(s *wire.Started, send func(...wire.Message) error) error
 	// Heed takes what the program says to its cluster; other messages are none of
 	// its own.
 	Heed(m wire.Message)

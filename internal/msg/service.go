@@ -180,20 +180,35 @@ func (s *Stream) Send(ms ...any) error {
 // Receive gives the next message. The error is io.EOF when the other end has
 // closed its side.
 func (s *Stream) Receive() (any, error) {
-	for len(s.left) == 0 {
+	ms, err := s.receive()
+	if err != nil {
+		return nil, err
+	}
+	m := ms[0]
+	ms[0] = nil
+	s.left = ms[1:]
+	return m, nil
+}
+
+// ReceiveAll gives the messages that came together, one at least.
+func (s *Stream) ReceiveAll() ([]any, error) {
+	ms, err := s.receive()
+	s.left = nil
+	return ms, err
+}
+
+// receive gives the messages that are there, or else those of the next frame.
+func (s *Stream) receive() (ms []any, err error) {
+	for ms = s.left; len(ms) == 0; {
 		var frame []byte
 		if err := s.s.RecvMsg(&frame); err != nil {
 			return nil, err
 		}
-		var err error
-		if s.left, err = split(frame); err != nil {
+		if ms, err = split(frame); err != nil {
 			return nil, err
 		}
 	}
-	m := s.left[0]
-	s.left[0] = nil
-	s.left = s.left[1:]
-	return m, nil
+	return ms, nil
 }
 
 var errFrame = errors.New("frame is none of ours")

@@ -2,16 +2,17 @@ package sched
 
 import (
 	"slices"
+	"time"
 
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/internal/sched/queue"
 )
 
-// earlies are attempts that were launched before there is a slot for them, so
+// advances are attempts that were launched before there is a slot for them, so
 // that a worker need not ask after each of many short tasks (R16). They wait at
 // their worker, and are asked back when somebody else should have what they wait
 // for, or could run them at once.
-type earlies struct {
+type advances struct {
 	capacity int         // slots of the workers that take launches
 	waiting  queue.Slots // workers by how many attempts wait there
 	roomy    queue.Slots // and by how many more may; 0 if one was declined since its last change
@@ -38,7 +39,7 @@ func (s *Scheduler) seats(w *worker) {
 	}
 	room := 0
 	if takes && !w.OnProbation() && w.busy() >= w.slots {
-		room = max(s.mostEarly(w)-len(w.early), 0)
+		room = max(s.mostEarly()-len(w.early), 0)
 	}
 	if room > s.roomy.Free(w.idx) {
 		s.wake = true
@@ -46,12 +47,19 @@ func (s *Scheduler) seats(w *worker) {
 	s.roomy.Set(w.idx, room)
 }
 
-// mostEarly returns how many attempts may wait at a worker.
-func (s *Scheduler) mostEarly(w *worker) int {
+// mostEarly returns how many attempts may wait at a worker, of whatever stage.
+func (s *Scheduler) mostEarly() int {
 	if s.cfg.EarlyBelow == 0 {
 		return 0
 	}
-	return min(s.cfg.EarlyPerSlot*w.slots, s.cfg.EarlyMost)
+	return s.cfg.EarlyMost
+}
+
+// depth returns how many attempts may wait at a worker where one of st is the
+// last: a few for each slot, and more of those that are over in no time.
+func (s *Scheduler) depth(st *stage, w *worker) int {
+	n := max(s.cfg.EarlyPerSlot, int(s.cfg.EarlyWait/max(st.pace.Median(), time.Microsecond)))
+	return min(n, s.mostEarly()) * w.slots
 }
 
 // waits reports whether an attempt waits for a slot, for all that is known, and
@@ -103,6 +111,7 @@ func (s *Scheduler) answered(a *attempt) {
 	if a.recalled {
 		a.recalled = false
 		s.recalls--
+		s.wake = true // another one may be asked for in its place
 	}
 }
 
@@ -236,7 +245,7 @@ func (s *Scheduler) pickEarly(st *stage) (w *worker, task int) {
 // memory.
 func (s *Scheduler) mayWait(st *stage, w *worker) bool {
 	j := st.job
-	if !s.suitable(st, w) || w.memory > 0 && j.limits.Memory > 0 && w.perJob[j] < len(w.attempts) {
+	if len(w.early) >= s.depth(st, w) || !s.suitable(st, w) || w.memory > 0 && j.limits.Memory > 0 && w.perJob[j] < len(w.attempts) {
 		return false
 	}
 	return slices.ContainsFunc(w.execs[j], func(e *exec) bool { return !e.alone && e.state == execUp })

@@ -86,7 +86,7 @@ func (c *checker) early(w *worker) {
 	if w.Is() == model.WorkerLive && len(w.attempts)-len(w.early) > w.slots {
 		c.bad("I5: %s runs %d attempts in %d slots", w.id, len(w.attempts)-len(w.early), w.slots)
 	}
-	if n := len(w.early); n > s.mostEarly(w) || n > 0 && w.busy() < w.slots || s.waiting.Free(w.idx) != n {
+	if n := len(w.early); n > s.mostEarly() || n > 0 && w.busy() < w.slots || s.waiting.Free(w.idx) != n {
 		c.bad("I5: %d attempts wait at %s for %d slots, of which %d are taken", n, w.id, w.slots, w.busy())
 	}
 	claims := s.claimants()

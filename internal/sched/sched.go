@@ -32,13 +32,13 @@ type Scheduler struct {
 	drains   int // begun so far
 	timers   queue.Timers[timer]
 
-	demand  // worklists of stage.go
-	placer  // state of place.go
-	places  // of places.go
-	gangs   gangs
-	earlies // state of early.go
-	twins   // state of speculate.go
-	journal // state of restore.go
+	demand   // worklists of stage.go
+	placer   // state of place.go
+	places   // of places.go
+	gangs    gangs
+	advances // state of early.go
+	twins    // state of speculate.go
+	journal  // state of restore.go
 	stats
 }
 

@@ -45,7 +45,7 @@ type Job struct {
 	o      Options
 	ctx    context.Context
 	cancel context.CancelFunc
-	send   func(wire.Message) error // to the program
+	send   func(...wire.Message) error // to the program
 	work   sync.WaitGroup
 
 	link link
@@ -86,7 +86,7 @@ func (j *Job) Close() {
 
 // Join uploads what is new to the cluster, and opens the job for a driver that has
 // answered so.
-func (j *Job) Join(s *wire.Started, send func(wire.Message) error) error {
+func (j *Job) Join(s *wire.Started, send func(...wire.Message) error) error {
 	j.send = send
 	if err := j.upload(); err != nil {
 		return err

@@ -53,8 +53,9 @@ type Config struct {
 	ExcludeFor       time.Duration // how long at first, and within which they count
 	ExcludeMost      time.Duration
 	EarlyBelow       time.Duration // tasks are launched before there is a slot if they take less (R16); 0: never
-	EarlyPerSlot     int           // so many for each slot of a worker
-	EarlyMost        int           // and no more in all
+	EarlyPerSlot     int           // so many for each slot of a worker,
+	EarlyWait        time.Duration // or as many as take so long,
+	EarlyMost        int           // and no more at one worker
 	Speculation      bool
 	SpecRate         float64
 	SpecQuantile     float64
@@ -122,7 +123,7 @@ func Defaults(cluster string, term Term) Config {
 		Ending: 30 * time.Second, DriverLease: 30 * time.Second, NoWorker: 10 * time.Minute,
 		DrainDeadline: 5 * time.Minute,
 		ExcludeStage:  3, ExcludeCluster: 5, ExcludeFor: 5 * time.Minute, ExcludeMost: time.Hour,
-		EarlyBelow: 50 * time.Millisecond, EarlyPerSlot: 2, EarlyMost: 16,
+		EarlyBelow: 50 * time.Millisecond, EarlyPerSlot: 2, EarlyWait: 10 * time.Millisecond, EarlyMost: 16,
 		Speculation: true, SpecRate: 0.3, SpecQuantile: 0.75, SpecMultiple: 2,
 		SpecMin: 500 * time.Millisecond, SpecShare: 0.05,
 		BarrierSlots: time.Minute, BarrierRound: 10 * time.Minute,

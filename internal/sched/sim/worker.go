@@ -213,7 +213,7 @@ func (x *worker) obey(w *World, c model.WorkerCommand) {
 				w.rep.Early++
 			}
 		}
-		if cfg := w.config(); len(x.running)+len(x.waiting) > x.slots+min(cfg.EarlyPerSlot*x.slots, cfg.EarlyMost) {
+		if len(x.running)+len(x.waiting) > x.slots+w.config().EarlyMost {
 			w.fail("I5: %s runs %d attempts in %d slots, and %d wait", x.id, len(x.running), x.slots, len(x.waiting))
 		}
 		x.next(w)
