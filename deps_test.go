@@ -43,6 +43,8 @@ var imports = map[string][]string{
 	"shuffle/table":  {"rdd/codec", "shuffle/weight"},
 	"shuffle/weight": {},
 	"storage":        {compress},
+	// Only programs that import it link it: the library needs net/http, by way of its Kerberos.
+	"hdfs": {"storage", "github.com/colinmarc/hdfs/v2", "github.com/jcmturner/gokrb5/v8", "google.golang.org/protobuf", "net"},
 
 	"internal/sched":          {"internal/sched/blame", "internal/sched/graph", "internal/sched/health", "internal/sched/locality", "internal/sched/model", "internal/sched/outputs", "internal/sched/pace", "internal/sched/queue", "rdd/plan"},
 	"internal/sched/blame":    {"internal/sched/model", "rdd/plan"},
@@ -70,6 +72,7 @@ var imports = map[string][]string{
 	"internal/machine":        {},
 	"internal/msg":            {"internal/forms", "internal/sched/model", "internal/wire", "rdd/plan", grpc},
 	"internal/wire":           {"internal/forms", "rdd/plan"},
+	"internal/hdfslab":        {"net", "net/http"}, // only tests import it
 	"internal/gossip":         {"github.com/hashicorp/memberlist", "github.com/hashicorp/serf", "net"},
 	"internal/trust":          {"net"}, // addresses; it opens no connection
 	"internal/size":           {},

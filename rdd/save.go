@@ -52,15 +52,15 @@ func createStaged(t *Task) (storage.Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := fs.Create(t, path)
+	var out plan.Output
+	if t.plan.Output != nil {
+		out = *t.plan.Output
+	}
+	w, err := storage.CreateWith(t, fs, path, storage.FileOptions{Replication: out.Replication, BlockSize: out.BlockSize})
 	if err != nil {
 		return nil, err
 	}
-	compression := ""
-	if t.plan.Output != nil {
-		compression = t.plan.Output.Compression
-	}
-	return storage.Compress(w, compression)
+	return storage.Compress(w, out.Compression)
 }
 
 // staged is what sinks have that write an attempt's output file.

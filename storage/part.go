@@ -15,6 +15,7 @@ func PartOf(f Info) Part {
 		Length:      f.Size,
 		FileSize:    f.Size,
 		ModTime:     f.ModTime.UnixNano(),
+		FileID:      f.ID,
 		Compression: compressionOf(f.Path),
 	}
 }
@@ -37,10 +38,15 @@ func (p Part) valid() error {
 // unchanged compares the file with what planning saw.
 func (p Part) unchanged(f File) error {
 	now, err := f.Stat()
+	if KindOf(err) == NotFound {
+		return newError("read", p.Path, Changed, "input changed since planning: it is not there any more")
+	}
 	if err != nil {
 		return err
 	}
 	switch {
+	case now.ID != p.FileID:
+		return newError("read", p.Path, Changed, "input changed since planning: another file has its name")
 	case now.Size != p.FileSize:
 		return newError("read", p.Path, Changed, "input changed since planning: %d bytes, was %d", now.Size, p.FileSize)
 	case now.ModTime.UnixNano() != p.ModTime:
@@ -176,7 +182,8 @@ type PartReader struct{ s *source }
 // OpenPart opens the file of a part at its beginning, whatever the part's range is. Close the
 // reader. Errors are those of [TextReader.Next].
 func OpenPart(ctx context.Context, p Part) (*PartReader, error) {
-	s, err := openSource(ctx, Part{Path: p.Path, Length: p.FileSize, FileSize: p.FileSize, ModTime: p.ModTime, Compression: p.Compression}, 0)
+	p.Offset, p.Length = 0, p.FileSize
+	s, err := openSource(ctx, p, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ type Part struct {
 	Length      int64
 	FileSize    int64
 	ModTime     int64  // nanoseconds of Unix time
+	FileID      uint64 // of the file, 0 where the store has none
 	Compression string // "", or the name of what the whole file is compressed with
 }
 
@@ -209,6 +210,7 @@ func (p *planner) add(f Info, from, to int64, begin float64) {
 		Length:      to - from,
 		FileSize:    f.Size,
 		ModTime:     f.ModTime.UnixNano(),
+		FileID:      f.ID,
 		Compression: compressionOf(f.Path),
 	})
 	p.held.add(f.Blocks, from, to)

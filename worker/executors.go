@@ -203,7 +203,7 @@ func (x *executors) Run(ctx context.Context, l *work.Launch, t *plan.Task) (*pla
 
 // environment is what an executor has of the agent's own.
 func environment() (env []string) {
-	for _, name := range []string{"PATH", "HOME", "TMPDIR", "TZ", "LANG", "LC_ALL"} {
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "TZ", "LANG", "LC_ALL", "HADOOP_CONF_DIR", "HADOOP_HOME", "HADOOP_USER_NAME"} {
 		if v, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+v)
 		}

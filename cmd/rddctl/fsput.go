@@ -16,7 +16,9 @@ import (
 
 // putOptions are put's flags.
 type putOptions struct {
-	overwrite bool
+	overwrite   bool
+	replication int
+	blockSize   bytesFlag
 }
 
 func fsPut() *cobra.Command {
@@ -36,7 +38,10 @@ left alone and is an error, unless --overwrite is given.`,
 			})
 		},
 	}
-	c.Flags().BoolVar(&o.overwrite, "overwrite", false, "replace files that are there")
+	f := c.Flags()
+	f.BoolVar(&o.overwrite, "overwrite", false, "replace files that are there")
+	f.IntVar(&o.replication, "replication", 0, "copies of each block, in a store that keeps blocks (default the store's)")
+	f.Var(&o.blockSize, "block-size", "bytes of a block there, as in 128MiB (default the store's)")
 	return c
 }
 
@@ -102,7 +107,7 @@ func (o *putOptions) putOne(ctx context.Context, fs storage.FileSystem, from, to
 	}
 	there := err == nil
 	aside := storage.Join(to, "..", "_put."+rand.Text())
-	w, err := fs.Create(ctx, aside)
+	w, err := storage.CreateWith(ctx, fs, aside, storage.FileOptions{Replication: o.replication, BlockSize: int64(o.blockSize)})
 	if err != nil {
 		return err
 	}

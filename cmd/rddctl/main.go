@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	_ "github.com/gordd-project/gordd/hdfs" // masters list inputs and publish outputs there
 	"github.com/gordd-project/gordd/internal/launch"
 )
 

@@ -15,6 +15,7 @@ import (
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/internal/trust"
 	"github.com/gordd-project/gordd/master"
+	"github.com/gordd-project/gordd/storage"
 )
 
 // masterOptions are master's flags.
@@ -61,6 +62,7 @@ func (o *masterOptions) run(ctx context.Context) (err error) {
 	if o.wait < 0 {
 		return fmt.Errorf("--locality-wait %s: give 0 or more, as in 500ms", o.wait)
 	}
+	storage.ServeOthers()
 	mo := master.Options{Cluster: localCluster, Log: memberLog(o.verbose), Config: func(c *model.Config) {
 		c.WaitNode, c.WaitRack = o.wait, min(c.WaitRack, o.wait)
 	}}

@@ -19,6 +19,7 @@ import (
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/internal/trust"
 	"github.com/gordd-project/gordd/rdd/plan"
+	"github.com/gordd-project/gordd/storage"
 	"github.com/gordd-project/gordd/worker"
 )
 
@@ -75,6 +76,7 @@ any member by the address of its gossip. It renews its certificate by itself.`,
 }
 
 func (o *workerOptions) run(ctx context.Context) (err error) {
+	storage.ServeOthers()
 	if o.slots < 1 || o.slots > 4096 {
 		return fmt.Errorf("--slots %d: give a number from 1 to 4096", o.slots)
 	}
