@@ -7,7 +7,7 @@ RACE = ./internal/agent/... ./internal/blob/... ./internal/driver/... ./internal
 
 GOROOT = $(shell go env GOROOT)
 
-.PHONY: run test race random chaos chaos-killer vet lint generate bench check
+.PHONY: run hdfs-demo test race random chaos chaos-killer vet lint generate bench check
 
 # Word count over the sources of Go itself, ninety megabytes of text: all its
 # regular files, those with names that a * alone leaves out (.x, _x) too. The
@@ -16,6 +16,11 @@ run:
 	@out=$$(mktemp -d "$${TMPDIR:-/tmp}/wordcount.XXXXXX")/counts && \
 	go run ./cmd/rddctl run ./examples/wordcount -- -in '$(GOROOT)/src/**/{*,.*,_*,_*/**/*}.go' -out "$$out" -top 20 && \
 	echo "the counts of all words are in $$out"
+
+# A real HDFS, and a cluster with a worker at the address of each data node: where
+# the tasks of a word count run. It needs a JDK and Maven, and leaves nothing.
+hdfs-demo:
+	go run ./internal/hdfsdemo
 
 test: vet
 	go test ./...
