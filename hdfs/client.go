@@ -45,9 +45,11 @@ const (
 	toData
 )
 
-// newClient makes a client and its connection to the first name node that takes one.
-func newClient(s *site, addresses []string) (*client, error) {
+// newClient makes a client and its connection to the first name node that takes one. It outlives
+// ctx.
+func newClient(ctx context.Context, s *site, addresses []string) (*client, error) {
 	c := &client{site: s, open: map[io.Closer]link{}}
+	defer context.AfterFunc(ctx, c.cut)()
 	o := s.options(addresses)
 	o.NamenodeDialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		return c.dial(ctx, toName, addr)

@@ -72,7 +72,7 @@ type writer struct {
 // directory gone.
 func (w *writer) create(ctx context.Context, opt storage.FileOptions) error {
 	return w.retry(ctx, func() error {
-		c, err := w.take()
+		c, err := w.take(ctx)
 		if err != nil {
 			return err
 		}
