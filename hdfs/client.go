@@ -1,6 +1,7 @@
 package hdfs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,6 +36,7 @@ type client struct {
 	gone     bool               // no connection may be made any more
 	open     map[io.Closer]link // connections, and dialling
 	troubles []error            // of data nodes since the last call of forget
+	lost     error              // what ended the connection to the name node
 }
 
 // link is what a connection leads to.
@@ -194,6 +196,20 @@ func (c *client) trouble(addr string, err error) {
 		}
 		c.troubles = append(c.troubles, err)
 	}
+}
+
+// nameless notes that the connection to the name node has ended.
+func (c *client) nameless(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lost = cmp.Or(c.lost, err)
+}
+
+// nameLost returns what ended the connection to the name node, or nil.
+func (c *client) nameLost() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lost
 }
 
 // forget returns the errors noted since it was called before.

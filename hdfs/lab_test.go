@@ -31,8 +31,9 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// opTime is the deadline of operations on connections in tests.
-const opTime = 2 * time.Second
+// opTime is the deadline of operations on connections in tests: long for a busy machine, short for
+// a node that hangs.
+const opTime = 5 * time.Second
 
 // environment makes the store of hdfs:// that of the lab. It is read once.
 var environment sync.Once
