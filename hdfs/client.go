@@ -73,6 +73,7 @@ func newClient(ctx context.Context, s *site, addresses []string) (*client, error
 	if c.namenode, err = executorOf(c.lib); err == nil {
 		// The library would ask later, without a lock, when several goroutines may be at it.
 		c.defaults, err = c.lib.ServerDefaults()
+		err = refused(err, o)
 	}
 	if err != nil {
 		c.close()
