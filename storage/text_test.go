@@ -387,6 +387,13 @@ func TestChangedInput(t *testing.T) {
 			})
 		}
 	}
+	t.Run("another file of the same length and time", func(t *testing.T) {
+		path := write(t, filepath.Join(t.TempDir(), "f"), line)
+		splits := Splits(expand(t, path), SplitOptions{})
+		splits[0].Parts[0].FileID = 7 // a disk's files have none
+		_, err := readRows(splits, TextOptions{})
+		wantKind(t, err, Changed, path, "another file has its name")
+	})
 	t.Run("removed", func(t *testing.T) {
 		path := write(t, filepath.Join(t.TempDir(), "f"), line)
 		splits := Splits(expand(t, path), SplitOptions{})
