@@ -72,7 +72,9 @@ var imports = map[string][]string{
 	"internal/machine":        {},
 	"internal/msg":            {"internal/forms", "internal/sched/model", "internal/wire", "rdd/plan", grpc},
 	"internal/wire":           {"internal/forms", "rdd/plan"},
-	"internal/hdfslab":        {"net", "net/http"}, // only tests import it
+	"internal/hdfslab":        {"net", "net/http"}, // tests and the demo import it
+	"internal/hdfsdemo":       {"internal/hdfslab"},
+	"internal/hdfsdemo/words": {"hdfs", "typed", "rdd"}, // its generated file names rdd
 	"internal/gossip":         {"internal/door", "github.com/hashicorp/memberlist", "github.com/hashicorp/serf", "net"},
 	"internal/trust":          {"net"}, // addresses; it opens no connection
 	"internal/size":           {},

@@ -1,6 +1,7 @@
 package hdfs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,6 +36,7 @@ type client struct {
 	gone     bool               // no connection may be made any more
 	open     map[io.Closer]link // connections, and dialling
 	troubles []error            // of data nodes since the last call of forget
+	lost     error              // what ended the connection to the name node
 }
 
 // link is what a connection leads to.
@@ -45,9 +47,11 @@ const (
 	toData
 )
 
-// newClient makes a client and its connection to the first name node that takes one.
-func newClient(s *site, addresses []string) (*client, error) {
+// newClient makes a client and its connection to the first name node that takes one. It outlives
+// ctx.
+func newClient(ctx context.Context, s *site, addresses []string) (*client, error) {
 	c := &client{site: s, open: map[io.Closer]link{}}
+	defer context.AfterFunc(ctx, c.cut)()
 	o := s.options(addresses)
 	o.NamenodeDialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		return c.dial(ctx, toName, addr)
@@ -69,6 +73,7 @@ func newClient(s *site, addresses []string) (*client, error) {
 	if c.namenode, err = executorOf(c.lib); err == nil {
 		// The library would ask later, without a lock, when several goroutines may be at it.
 		c.defaults, err = c.lib.ServerDefaults()
+		err = refused(err, o)
 	}
 	if err != nil {
 		c.close()
@@ -192,6 +197,20 @@ func (c *client) trouble(addr string, err error) {
 		}
 		c.troubles = append(c.troubles, err)
 	}
+}
+
+// nameless notes that the connection to the name node has ended.
+func (c *client) nameless(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lost = cmp.Or(c.lost, err)
+}
+
+// nameLost returns what ended the connection to the name node, or nil.
+func (c *client) nameLost() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lost
 }
 
 // forget returns the errors noted since it was called before.

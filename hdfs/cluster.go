@@ -48,7 +48,7 @@ func newCluster(s *site, authority string) (*cluster, error) {
 
 // take returns a client for the caller alone: to call, to read one file, or to write one. It goes
 // back with give.
-func (cl *cluster) take() (*client, error) {
+func (cl *cluster) take(ctx context.Context) (*client, error) {
 	cl.mu.Lock()
 	if n := len(cl.idle); n > 0 {
 		c := cl.idle[n-1]
@@ -59,7 +59,7 @@ func (cl *cluster) take() (*client, error) {
 	}
 	addresses := slices.Clone(cl.addresses)
 	cl.mu.Unlock()
-	c, err := newClient(cl.site, addresses)
+	c, err := newClient(ctx, cl.site, addresses)
 	return c, cl.judge(err)
 }
 
@@ -91,7 +91,7 @@ func (cl *cluster) expire(c *client) {
 // call lends f a client, and again as long as the cluster may yet answer.
 func (cl *cluster) call(ctx context.Context, f func(*client) error) error {
 	return cl.retry(ctx, func() error {
-		c, err := cl.take()
+		c, err := cl.take(ctx)
 		if err != nil {
 			return err
 		}

@@ -47,7 +47,7 @@ func (c *conn) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// fail closes the connection and notes what a data node is blamed for.
+// fail closes the connection and notes who is to blame.
 func (c *conn) fail(err error) error {
 	var late net.Error
 	if errors.As(err, &late) && late.Timeout() {
@@ -56,7 +56,10 @@ func (c *conn) fail(err error) error {
 	if errors.Is(err, io.EOF) {
 		err = fmt.Errorf("it closed the connection: %w", io.ErrUnexpectedEOF)
 	}
-	if c.to == toData && !errors.Is(err, net.ErrClosed) {
+	switch {
+	case c.to == toName:
+		c.client.nameless(err)
+	case !errors.Is(err, net.ErrClosed):
 		c.client.trouble(c.addr, err)
 	}
 	_ = c.Close()

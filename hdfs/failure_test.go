@@ -299,7 +299,7 @@ func TestNameNodeHangs(t *testing.T) {
 	}
 	resumed := make(chan error)
 	go func() {
-		time.Sleep(3 * opTime) // longer than a call's deadline: that is what is tested
+		time.Sleep(2 * opTime) // longer than a call's deadline: that is what is tested
 		resumed <- l.Name.Resume()
 	}()
 	wantFile(t, store, path, text(10))

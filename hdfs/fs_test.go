@@ -35,13 +35,15 @@ func TestFilesComeBackAsWritten(t *testing.T) {
 	}
 }
 
-// wantBlocks looks whether blocks cover a file, each on three hosts.
+// wantBlocks looks whether blocks cover a file, each on hosts of the lab's rack. Of three replicas
+// some may not have been reported yet.
 func wantBlocks(t *testing.T, info storage.Info) {
 	t.Helper()
 	var at int64
 	for _, b := range info.Blocks {
-		if b.Offset != at || len(b.Hosts) != 3 || !slices.Equal(b.Racks, []string{"/rack1", "/rack1", "/rack1"}) {
-			t.Errorf("%s: block %+v begins not at %d, or is not on three hosts of a rack", info.Path, b, at)
+		racks := slices.Repeat([]string{"/rack1"}, len(b.Hosts))
+		if b.Offset != at || len(b.Hosts) < 1 || len(b.Hosts) > 3 || !slices.Equal(b.Racks, racks) {
+			t.Errorf("%s: block %+v begins not at %d, or is not on hosts of a rack", info.Path, b, at)
 		}
 		at += b.Length
 	}
@@ -137,7 +139,7 @@ func second[T any](_ T, err error) error { return err }
 
 func TestListInManyPieces(t *testing.T) {
 	_, store, dir := start(t)
-	const n = 700 // three replicas each: more than the name node puts into one answer
+	const n = 400 // three replicas each: more than the name node puts into one answer
 	var want []string
 	for i := range n {
 		path := storage.Join(dir, strings.Repeat(string(rune('a'+i%26)), 1+i/26))

@@ -45,6 +45,15 @@ func (t *tickets) authenticate(o *lib.ClientOptions, others bool) error {
 	return nil
 }
 
+// refused makes a sentence of what the library says of the first answer of a name node that lets
+// nobody in without Kerberos: it answers no call, but to the connection as such.
+func refused(err error, o lib.ClientOptions) error {
+	if o.KerberosClient == nil && err != nil && strings.Contains(err.Error(), "unexpected sequence number") {
+		return fmt.Errorf("%w, it seems, and the Hadoop configuration does not say so: set HADOOP_CONF_DIR", errCredentials)
+	}
+	return err
+}
+
 func (t *tickets) get() (*krb.Client, error) {
 	path, err := ticketFile()
 	if err != nil {
@@ -71,7 +80,7 @@ func (t *tickets) get() (*krb.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
-	client, err := krb.NewFromCCache(cache, realms, krb.DisablePAFXFAST(true))
+	client, err := krb.NewFromCCache(cache, realms)
 	if err != nil {
 		return nil, fmt.Errorf("tickets of %s: %w", path, err)
 	}

@@ -31,8 +31,9 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// opTime is the deadline of operations on connections in tests.
-const opTime = 2 * time.Second
+// opTime is the deadline of operations on connections in tests: long for a busy machine, short for
+// a node that hangs.
+const opTime = 5 * time.Second
 
 // environment makes the store of hdfs:// that of the lab. It is read once.
 var environment sync.Once
@@ -71,21 +72,34 @@ func other(t testing.TB, l *hdfslab.Lab, settings map[string]string) *fileSystem
 	return newFileSystem(func() (*site, error) { return newSite(conf, "the test", "root") })
 }
 
+// write makes a file, in as many attempts as a task has: on a busy machine a data node may not
+// answer in time.
 func write(t testing.TB, store storage.FileSystem, path string, data []byte) {
 	t.Helper()
-	w, err := store.Create(t.Context(), path)
+	var err error
+	for range 4 {
+		if err = writeOnce(t.Context(), store, path, data); err == nil {
+			return
+		}
+	}
+	t.Fatal(err)
+}
+
+func writeOnce(ctx context.Context, store storage.FileSystem, path string, data []byte) error {
+	w, err := store.Create(ctx, path)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	if _, err := w.Write(data); err != nil {
-		t.Fatal(err)
+		return err
 	}
 	if err := w.Close(); err != nil {
-		t.Fatal(err)
+		return err
 	}
 	if w.Size() != int64(len(data)) {
-		t.Fatalf("Size is %d, %d were written", w.Size(), len(data))
+		return fmt.Errorf("Size is %d, %d were written", w.Size(), len(data)) //nolint:staticcheck // a name
 	}
+	return nil
 }
 
 func read(ctx context.Context, store storage.FileSystem, path string) ([]byte, error) {

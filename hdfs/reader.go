@@ -51,7 +51,7 @@ type reader struct {
 // open opens the file with a new client. Later times make sure that it is the same file.
 func (r *reader) open(ctx context.Context) error {
 	return r.retry(ctx, func() error {
-		c, err := r.take()
+		c, err := r.take(ctx)
 		if err != nil {
 			return err
 		}
@@ -91,7 +91,7 @@ func (r *reader) release(broken bool) {
 	if r.c == nil {
 		return
 	}
-	if broken || !r.stop() {
+	if ended := !r.stop(); broken || ended {
 		r.c.cut()
 	}
 	_ = r.f.Close() // it closes the connection, which give does

@@ -73,6 +73,9 @@ func loadSite() (*site, error) {
 // newSite checks the settings that are heeded.
 func newSite(conf hadoopconf.HadoopConf, from, user string) (*site, error) {
 	s := &site{conf: conf, from: from, user: user, timeout: 15 * time.Second}
+	for k, v := range conf {
+		conf[k] = strings.TrimSpace(v)
+	}
 	bad := func(key, want string) error {
 		return fmt.Errorf("Hadoop configuration in %s: %s is %q, not %s", from, key, conf[key], want) //nolint:staticcheck // a name
 	}

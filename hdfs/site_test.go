@@ -1,6 +1,9 @@
 package hdfs
 
 import (
+	"encoding/binary"
+	"math"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +13,7 @@ import (
 	lib "github.com/colinmarc/hdfs/v2"
 	"github.com/colinmarc/hdfs/v2/hadoopconf"
 	krb "github.com/jcmturner/gokrb5/v8/client"
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/gordd-project/gordd/storage"
 )
@@ -146,5 +150,35 @@ func TestCredentialsOfOthersAreNotLent(t *testing.T) {
 	o = plain.options([]string{"nn:8020"})
 	if err := plain.tickets.authenticate(&o, true); err != nil {
 		t.Errorf("without Kerberos: %v", err)
+	}
+}
+
+// A name node that wants Kerberos answers to the connection, with call -1, and to no call.
+func TestKerberosIsWantedAndNotConfigured(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ln.Close() }()
+	const callID, status, fatal = 1, 2, 2
+	header := protowire.AppendTag(nil, callID, protowire.VarintType)
+	header = protowire.AppendVarint(header, math.MaxUint32)
+	header = protowire.AppendTag(header, status, protowire.VarintType)
+	header = protowire.AppendVarint(header, fatal)
+	header = append(binary.AppendUvarint(nil, uint64(len(header))), header...)
+	go func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(header))), header...))
+			defer func() { _ = c.Close() }()
+		}
+	}()
+	store := newFileSystem(func() (*site, error) { return newSite(nil, "", "me") })
+	_, err = store.Stat(t.Context(), "hdfs://"+ln.Addr().String()+"/f")
+	if storage.KindOf(err) != storage.Permission || !strings.Contains(err.Error(), "Kerberos") {
+		t.Errorf("error %v of kind %v", err, storage.KindOf(err))
 	}
 }

@@ -23,8 +23,10 @@ const (
 	// What HDFS takes: copies of a block, and of what its size is a multiple.
 	maxReplication   = 512
 	bytesPerChecksum = 512
-	// endTime bounds the wait for the last replicas of a file, and its removal.
-	endTime = 30 * time.Second
+	// endTime bounds the wait for the last replicas of a file, and how long it is written again and
+	// again. A restart of the name node may take most of it: there are some tries in any case.
+	endTime  = 30 * time.Second
+	minTries = 4
 )
 
 // Create makes a new file in an existing directory, with the site's replication and block size or
@@ -72,7 +74,7 @@ type writer struct {
 // directory gone.
 func (w *writer) create(ctx context.Context, opt storage.FileOptions) error {
 	return w.retry(ctx, func() error {
-		c, err := w.take()
+		c, err := w.take(ctx)
 		if err != nil {
 			return err
 		}
@@ -138,8 +140,8 @@ func (w *writer) put(p []byte) error {
 	return w.pipelineError(err)
 }
 
-// pipelineError says of an error that is not the name node's that it came from the data nodes, of
-// which the library does not name the one that failed.
+// pipelineError says whose an error is: the name node's, or that of data nodes, of which the
+// library does not name the one that failed.
 func (w *writer) pipelineError(err error) error {
 	if err = libraryError(err, w.site.user); err == nil || kindOf(err) != storage.Other {
 		return err
@@ -147,17 +149,22 @@ func (w *writer) pipelineError(err error) error {
 	if _, e := remote(err); e != nil {
 		return err
 	}
+	if e := w.c.nameLost(); e != nil {
+		return w.judge(e)
+	}
 	return fmt.Errorf("a data node that the block was sent to failed: %w", err)
 }
 
 // rewrite makes the file anew with what is remembered, since any data node may be to blame and the
 // library does not change them: the name node chooses others, after a while surely.
 func (w *writer) rewrite(err error, end bool) error {
-	for began, pause := time.Now(), 200*time.Millisecond; time.Since(began) < endTime; pause = min(2*pause, maxPause) {
+	began, pause := time.Now(), 200*time.Millisecond
+	for try := 0; try < minTries || time.Since(began) < endTime; try++ {
 		w.leave()
 		if e := w.wait(pause); e != nil {
 			return e
 		}
+		pause = min(2*pause, maxPause)
 		if e := w.delete(); e != nil {
 			return errors.Join(err, e)
 		}
@@ -252,7 +259,7 @@ func (w *writer) Size() int64 { return w.written }
 
 // remove deletes the file, also when the context has ended.
 func (w *writer) remove(ctx context.Context) error {
-	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), endTime)
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer stop()
 	return w.do(ctx, "remove", func(c *client) error {
 		_, err := c.remove(w.path, false)

@@ -175,16 +175,14 @@ func (s *source) close() error {
 	return wrapError("close", s.part.Path, errors.Join(err, s.file.Close()))
 }
 
-// PartReader reads the file of a part at any place, for formats that find by themselves where
-// rows begin. It is for one goroutine.
+// PartReader reads the file of a part as bytes, decompressed, for formats that find by themselves
+// where rows begin. It is for one goroutine.
 type PartReader struct{ s *source }
 
-// OpenPart opens the file of a part at its beginning. Close the reader. Errors are of kind Changed
-// when the file is not as it was at planning, and Invalid for one that is compressed as a whole.
+// OpenPart opens the file of a part at its beginning, whatever the part's range is. Close the
+// reader. Errors are those of [TextReader.Next].
 func OpenPart(ctx context.Context, p Part) (*PartReader, error) {
-	if p.Compression != "" {
-		return nil, newError("read", p.Path, Invalid, "a file compressed with %s can only be read from its beginning: decompress it", p.Compression)
-	}
+	p.Offset, p.Length = 0, p.FileSize
 	s, err := openSource(ctx, p, 0)
 	if err != nil {
 		return nil, err
@@ -194,7 +192,7 @@ func OpenPart(ctx context.Context, p Part) (*PartReader, error) {
 
 // Read reads on from where the last Read or Seek ended. Errors have the path and the offset.
 func (r *PartReader) Read(p []byte) (int, error) {
-	n, err := r.s.raw.Read(p)
+	n, err := r.s.data.Read(p)
 	r.s.pos += int64(n)
 	if err != nil && err != io.EOF { //nolint:errorlint // a wrapped one may be a lost connection
 		err = r.s.fail(err)
@@ -202,8 +200,12 @@ func (r *PartReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Seek moves the place of the next Read.
+// Seek moves the place of the next Read. In a file that is compressed as a whole that is an error
+// of kind Invalid.
 func (r *PartReader) Seek(offset int64, whence int) (int64, error) {
+	if r.s.zip != nil {
+		return 0, newError("read", r.s.part.Path, Invalid, "a file compressed with %s can only be read from its beginning: decompress it", r.s.part.Compression)
+	}
 	at, err := r.s.file.Seek(offset, whence)
 	if err == nil {
 		r.s.pos = at

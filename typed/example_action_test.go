@@ -167,6 +167,21 @@ func ExampleCompress() {
 	// [0 1 2] <nil>
 }
 
+func ExampleReplication() {
+	dir, remove := folder(nil)
+	defer remove()
+	// HDFS keeps two copies of each block, a disk has but one.
+	fmt.Println(session().Range(3).SaveAsTextFile(ctx, dir+"/out", typed.Replication(2)))
+	// Output: <nil>
+}
+
+func ExampleBlockSize() {
+	dir, remove := folder(nil)
+	defer remove()
+	fmt.Println(session().Range(3).SaveAsTextFile(ctx, dir+"/out", typed.BlockSize(64<<20)))
+	// Output: <nil>
+}
+
 func ExamplePairRDD_Collect() {
 	fmt.Println(pairs(session()).Collect(ctx))
 	// Output: [{a 1} {b 2} {a 3}] <nil>

@@ -17,6 +17,7 @@
 //	rddctl events
 //	rddctl cluster init|token|credentials --dir DIR
 //	rddctl doctor
+//	rddctl fs ls|cat|head|put|stat|locations PATH
 //	rddctl version
 //
 // Run builds a program and runs it on the embedded engine, with progress and a
