@@ -18,7 +18,7 @@ import (
 )
 
 // labTime bounds the wait for the lab to be whole again.
-const labTime = 2 * time.Minute
+const labTime = 5 * time.Minute
 
 // whole brings a lab back to what other tests expect.
 func whole(t *testing.T, l *hdfslab.Lab) {
