@@ -18,7 +18,7 @@ import (
 )
 
 // labTime bounds the wait for the lab to be whole again.
-const labTime = 2 * time.Minute
+const labTime = 5 * time.Minute
 
 // whole brings a lab back to what other tests expect.
 func whole(t *testing.T, l *hdfslab.Lab) {
@@ -370,7 +370,6 @@ func TestNobodyAnswers(t *testing.T) {
 	if took := time.Since(began); took > patience {
 		t.Errorf("a wrong address was tried for %v", took)
 	}
-	began = time.Now()
 	_, err = store.Stat(ctx, "hdfs://no-such-host.invalid/f")
 	if err == nil || !strings.Contains(err.Error(), "no-such-host.invalid") {
 		t.Errorf("error does not name the host: %v", err)

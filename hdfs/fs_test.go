@@ -65,7 +65,7 @@ func TestReadAnywhere(t *testing.T) {
 		buf := make([]byte, 900)
 		n, err := f.ReadAt(buf, at)
 		want := data[at:min(at+900, int64(len(data)))]
-		if string(buf[:n]) != string(want) || (err != nil) != (len(want) < 900) || err != nil && err != io.EOF {
+		if string(buf[:n]) != string(want) || (err != nil) != (len(want) < 900) || err != nil && !errors.Is(err, io.EOF) {
 			t.Errorf("ReadAt %d: %d bytes, %v", at, n, err)
 		}
 	}

@@ -97,7 +97,7 @@ func writeOnce(ctx context.Context, store storage.FileSystem, path string, data 
 		return err
 	}
 	if w.Size() != int64(len(data)) {
-		return fmt.Errorf("Size is %d, %d were written", w.Size(), len(data)) //nolint:staticcheck // a name
+		return fmt.Errorf("%d bytes were written, and Size says %d", len(data), w.Size())
 	}
 	return nil
 }

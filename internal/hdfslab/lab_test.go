@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 
 func TestDaemonsDieAndComeBack(t *testing.T) {
 	l := lab.Get(t)
-	ctx, stop := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, stop := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer stop()
 	if err := l.Data[1].Kill(); err != nil {
 		t.Fatal(err)
