@@ -1,14 +1,20 @@
 package master
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/metadata"
+
 	"github.com/gordd-project/gordd/internal/msg"
 	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/internal/status"
 	"github.com/gordd-project/gordd/internal/wire"
 	"github.com/gordd-project/gordd/rdd/plan"
 )
@@ -139,4 +145,67 @@ func TestHostilePlans(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Who connects and says nothing is let go of, and so is who has no call under way.
+func TestSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, r, _ := startMaster(t)
+		silent, err := r.dial(t.Context(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		begun := time.Now()
+		if _, err := io.Copy(io.Discard, silent); err != nil {
+			t.Error(err)
+		}
+		if d := time.Since(begun); d > 15*time.Second {
+			t.Errorf("it may be silent for %s", d)
+		}
+		conn := r.conn(t)
+		conn.Connect()
+		synctest.Wait()
+		if s := conn.GetState(); s != connectivity.Ready {
+			t.Fatalf("the connection is %s", s)
+		}
+		time.Sleep(3 * time.Minute)
+		if s := conn.GetState(); s != connectivity.Idle {
+			t.Errorf("a connection without a call is %s", s)
+		}
+	})
+}
+
+// A call's headers, and how many calls a connection has, are bounded.
+func TestCallsAreBounded(t *testing.T) {
+	w := watch(t)
+	long := metadata.AppendToOutgoingContext(t.Context(), "x", strings.Repeat("x", 100<<10))
+	if st, err := msg.Dial(long, w.conn, msg.MethodAsk); err == nil {
+		if _, err := st.Ask(msg.Ask{About: msg.AboutTotals}); err == nil {
+			t.Error("a call with headers of 100 KiB is answered")
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	opened := make(chan *msg.Stream)
+	go func() {
+		defer close(opened)
+		for {
+			st, err := msg.Dial(ctx, w.conn, msg.MethodWork)
+			if err != nil {
+				return
+			}
+			opened <- st
+		}
+	}()
+	for range 256 {
+		<-opened
+	}
+	select {
+	case <-opened:
+		t.Error("a connection has 257 calls")
+	case <-time.After(100 * time.Millisecond):
+	}
+	cancel()
+	for range opened {
+	}
+	w.answer(msg.MethodAsk, msg.Ask{About: msg.AboutTotals}, new(status.Totals))
 }

@@ -32,6 +32,7 @@ type cluster struct {
 	net     *network // nil: all on 127.0.0.1
 	secrets string   // directory of what cluster init makes; "": there is none
 	at      string   // where the master listens
+	page    string   // and where it has its page
 	master  *process
 	events  *process // writes what the master tells of itself
 	workers [workers]*worker
@@ -61,7 +62,7 @@ func newCluster(t *testing.T, seed uint64, faults *proxy.Faults) *cluster {
 	if c.at = c.ready(c.master, "READY master="); c.at == "" {
 		t.Fatalf("the master does not start:\n%s", c.master.tail(20))
 	}
-	c.at, _, _ = strings.Cut(c.at, " ")
+	c.at, c.page, _ = strings.Cut(c.at, " http=http://")
 	c.events = c.start("client", c.clientCommand("events", "--follow", "--output", "json")...)
 	for i, w := range c.workers {
 		if c.faults != nil {

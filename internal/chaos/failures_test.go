@@ -71,6 +71,7 @@ var failures = []struct {
 	{name: "client-of-detached-job", run: (*trial).detached},
 	{name: "other-release", run: (*trial).otherRelease},
 	{name: "other-build", run: (*trial).otherBuild},
+	{name: "garbage", run: (*trial).garbage},
 }
 
 func TestFailures(t *testing.T) {

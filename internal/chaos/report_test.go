@@ -23,6 +23,7 @@ type figures struct {
 	damaged, found      int // files
 	cut                 int // connections, and chunks that came late
 	took, clean         time.Duration
+	memory, files       int // bytes and open files more than before, at most
 	measured            []measure
 }
 
@@ -87,6 +88,9 @@ func (f *figures) String() string {
 	}
 	if f.cut > 0 {
 		s += fmt.Sprintf("  %d faults on the wire", f.cut)
+	}
+	if f.files > 0 {
+		s += fmt.Sprintf("  %d MiB and %d files more", f.memory>>20, f.files)
 	}
 	for _, m := range f.measured {
 		s += "  " + m.String()
