@@ -58,7 +58,10 @@ func TestMasterInTheGossip(t *testing.T) {
 		t.Error(err)
 	}
 	for e := range peer.Events() {
-		if e.Kind == gossip.KindLeft {
+		if e.Kind == gossip.KindFailed {
+			t.Error("the master left without a word")
+		}
+		if e.Kind != gossip.KindUp && e.Kind != gossip.KindChanged {
 			break
 		}
 	}
