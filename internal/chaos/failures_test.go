@@ -62,7 +62,7 @@ var failures = []struct {
 	{name: "fatal-mutex", run: func(tr *trial) { tr.fatal("mutex", "unlock of unlocked mutex") }},
 	{name: "fatal-memory", run: func(tr *trial) { tr.fatal("memory", "out of memory") }},
 	{name: "fatal-kill", run: func(tr *trial) { tr.fatal("kill", "ended by signal 9") }},
-	{name: "panic", run: func(tr *trial) { tr.fatal("panic", "poison") }},
+	{name: "poisoned-row", run: func(tr *trial) { tr.fatal("panic", "partition 1, row "+strconv.Itoa(poisoned-1)+" (") }},
 	{name: "cancel-at-start", run: func(tr *trial) { tr.cancelled(syscall.SIGINT, atStart) }},
 	{name: "cancel-in-map-stage", run: func(tr *trial) { tr.cancelled(syscall.SIGINT, inStage(1)) }},
 	{name: "cancel-in-reduce-stage", run: func(tr *trial) { tr.cancelled(syscall.SIGTERM, inStage(0)) }},
@@ -302,6 +302,9 @@ func (tr *trial) nothingLeft() {
 		tr.t.Error(err)
 	}
 }
+
+// poisoned is the row at which the task of a job of package job dies.
+const poisoned = 100
 
 // fatal runs a program that ends its executors beside one that is innocent.
 func (tr *trial) fatal(how, complaint string) {

@@ -19,8 +19,8 @@ func init() {
 	var _ [rdd.Generated - 1]struct{} = [0]struct{}{}
 	p := rdd.Register()
 	p.Source("main.go", mainSource,
-		"22644137d8727e47924923183ef4a6eeaa7073f931af29f3d1cba9451efeec4d",
-		"6173312967a1942d7ab8e07ca647606c11e492a0bfed10080ff27a8f22799069",
+		"e53ac8c3c95c2874a09c58b94b3cb6cd7be7f35cbee46ac8d8cd2c0265c54ac2",
+		"4562aa2065c1e9d46d7571305b2d4c419d4daf640d1f95d353c41e51cac39bdb",
 	)
 	p.Op("ec931847cb35", "main.go", 40, 126, rdd.TextOp())
 	p.Op("cd164980ad2c", "main.go", 40, 149, rdd.WithOp(slowly, func(env work) *rdd.Op {
