@@ -3,6 +3,7 @@ package master
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/gordd-project/gordd/internal/driver"
@@ -26,11 +27,27 @@ type jobDriver struct {
 	begun   int // the last action; of whoever serves the stream at hand
 }
 
+const (
+	// maxName is the most bytes of a name that a driver gives: those are remembered.
+	maxName = 256
+	// maxArguments is the most bytes of a program's arguments and environment, about
+	// what Linux can start one with.
+	maxArguments = 2 << 20
+)
+
 // check refuses what cannot be a job.
 func (s service) check(o *msg.Open) error {
-	switch {
+	n := 0
+	for _, text := range slices.Concat(o.Args, o.Env) {
+		n += len(text) + 1
+	}
+	switch name := max(len(o.Name), len(o.User), len(o.Pool)); {
 	case o.Protocol != msg.Protocol:
 		return fmt.Errorf("the driver speaks protocol %d, this master %d: use one release of gordd for both", o.Protocol, msg.Protocol)
+	case name > maxName:
+		return fmt.Errorf("a name of %d bytes: the most is %d", name, maxName)
+	case n > maxArguments:
+		return fmt.Errorf("arguments and environment of %d bytes: the most is %d", n, maxArguments)
 	case !o.Binary.Valid() || !s.blobs.store.Has(o.Binary):
 		return errors.New("the program was not uploaded")
 	case o.Memory < 0 || o.Slots < 0 || o.Failures < 0:

@@ -42,11 +42,13 @@ func TestRefused(t *testing.T) {
 		{msg.MethodDrive, msg.Open{Protocol: msg.Protocol + 1, Binary: d}, "speaks protocol 2, this master 1: use one release"},
 		{msg.MethodDrive, msg.Open{Protocol: msg.Protocol, Binary: d}, "the program was not uploaded"},
 		{msg.MethodDrive, msg.Open{Protocol: msg.Protocol, Binary: "../../etc/passwd"}, "the program was not uploaded"},
+		{msg.MethodDrive, msg.Open{Protocol: msg.Protocol, Binary: d, Name: strings.Repeat("n", 1000)}, "a name of 1000 bytes: the most is 256"},
+		{msg.MethodDrive, msg.Open{Protocol: msg.Protocol, Binary: d, Args: []string{strings.Repeat("a", 2<<20)}}, "arguments and environment of 2097153 bytes: the most is 2097152"},
 		{msg.MethodDetach, msg.Detach{Open: msg.Open{Protocol: msg.Protocol, Binary: d}}, "the program was not uploaded"},
 	} {
 		_, m := w.open(c.method, c.says)
 		if r, ok := m.(msg.Refused); !ok || !strings.Contains(r.Why, c.want) {
-			t.Errorf("%s, %+v: %+v", c.method, c.says, m)
+			t.Errorf("%s, %.200v: %+v", c.method, c.says, m)
 		}
 	}
 	if got := len(w.m.Workers()); got != 0 {
