@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gordd-project/gordd/internal/chaos/proxy"
+	"github.com/gordd-project/gordd/internal/status"
 )
 
 var (
@@ -145,24 +146,38 @@ func (tr *trial) shot(i int) {
 func (tr *trial) noticed() {
 	for _, s := range tr.shots {
 		_, _ = tr.events.says(s.events, 5*time.Second, `"kind":"worker lost"`, strconv.Quote(s.worker))
-		seen, lost := false, false
-		for _, e := range tr.happened(s.events) {
-			if e.Worker != s.worker || e.Time.Before(s.at) {
-				continue
-			}
-			if !seen && (e.Kind == "worker suspect" || e.Kind == "worker lost") {
-				seen = true
-				tr.measure("kill seen after", e.Time.Sub(s.at))
-			}
-			if e.Kind == "worker lost" {
-				lost = true
-				tr.measure("lost after", e.Time.Sub(s.at))
-				break
+	}
+	all := map[string][]status.Event{}
+	for _, e := range tr.happened(0) {
+		all[e.Worker] = append(all[e.Worker], e)
+	}
+	for _, s := range tr.shots {
+		there, seen, lost := false, time.Duration(0), time.Duration(0)
+		for _, e := range all[s.worker] {
+			since := e.Time.Sub(s.at)
+			switch {
+			case e.Kind == "worker attached" && since < 0:
+				there = true
+			case e.Kind == "worker lost" && since < 0: // on a busy machine for no other reason
+				there = false
+			case e.Kind == "worker suspect" && since > 0 && seen == 0:
+				seen = since
+			case e.Kind == "worker lost" && lost == 0:
+				lost = since
 			}
 		}
-		if !lost {
-			tr.t.Errorf("%s was killed, and the master has not noticed", s.worker)
+		if !there {
+			continue
 		}
+		if lost == 0 {
+			tr.t.Errorf("%s was killed at %s, and the master has not noticed: %+v", s.worker, s.at.Format(time.RFC3339Nano), all[s.worker])
+			continue
+		}
+		if seen == 0 || seen > lost {
+			seen = lost
+		}
+		tr.measure("kill seen after", seen)
+		tr.measure("lost after", lost)
 	}
 }
 
