@@ -31,7 +31,7 @@ random:
 
 # Real clusters that are broken while they work: every failure with so many
 # seeds, and workers killed for two minutes. As root each member has a network of
-# its own. make test has one seed of each, in about two minutes.
+# its own. make test has one seed of each, in about four minutes.
 SEEDS = 20
 chaos:
 	go test -timeout 0 -v ./internal/chaos -seeds $(SEEDS) -killer 2m

@@ -78,9 +78,12 @@ func nested(depth int) plan.Stage {
 	return st
 }
 
-// What no program of ours sends ends its own action or job, and says why. Another
-// job goes on beside it.
-func TestHostilePlans(t *testing.T) {
+// hostile are plans that no program of ours sends, with what the action's end must
+// say; "" means that the job ends, and "done" that the action may run.
+func hostile(t *testing.T) map[string]struct {
+	plan []byte
+	want string
+} {
 	encoded := func(stages ...plan.Stage) []byte {
 		b, err := plan.Encode(&plan.Plan{Action: "Test", Target: "r", Stages: stages})
 		if err != nil {
@@ -96,9 +99,9 @@ func TestHostilePlans(t *testing.T) {
 	reader.Kind = plan.ResultStage
 	kind := counting(1)
 	kind.Kind = 255
-	for name, c := range map[string]struct {
+	return map[string]struct {
 		plan []byte
-		want string // of the action's end; "": the job ends
+		want string
 	}{
 		"cycle":          {encoded(of("a", "b"), of("b", "a"), reader), "has a cycle"},
 		"itself":         {encoded(of("a", "a"), reader), "has a cycle"},
@@ -113,7 +116,13 @@ func TestHostilePlans(t *testing.T) {
 		"huge count":     {[]byte{0xdd, 0x7f, 0xff, 0xff, 0xff}, ""},
 		"begun twice":    {nil, ""},
 		"nothing at all": {[]byte{}, ""},
-	} {
+	}
+}
+
+// What no program of ours sends ends its own action or job, and says why. Another
+// job goes on beside it.
+func TestHostilePlans(t *testing.T) {
+	for name, c := range hostile(t) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				_, workers, drivers := startMaster(t)

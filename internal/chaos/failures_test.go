@@ -57,14 +57,7 @@ var failures = []struct {
 	{name: "blinks", run: (*trial).blinks},
 	{name: "transient-fetches", run: (*trial).transient, faults: unsteady},
 	{name: "gossip-partition", run: (*trial).gossipCut},
-	{name: "fatal-exit", run: func(tr *trial) { tr.fatal("exit", "exited with 3") }},
-	{name: "fatal-map-write", run: func(tr *trial) { tr.fatal("map", "concurrent map writes") }},
-	{name: "fatal-stack", run: func(tr *trial) { tr.fatal("stack", "stack overflow") }},
-	{name: "fatal-fault", run: func(tr *trial) { tr.fatal("fault", "fatal error: fault") }},
-	{name: "fatal-mutex", run: func(tr *trial) { tr.fatal("mutex", "unlock of unlocked mutex") }},
-	{name: "fatal-memory", run: func(tr *trial) { tr.fatal("memory", "out of memory") }},
-	{name: "fatal-kill", run: func(tr *trial) { tr.fatal("kill", "ended by signal 9") }},
-	{name: "poisoned-row", run: func(tr *trial) { tr.fatal("panic", "partition 1, row "+strconv.Itoa(poisoned-1)+" (") }},
+	{name: "fatal", run: (*trial).fatal},
 	{name: "cancel-at-start", run: func(tr *trial) { tr.cancelled(syscall.SIGINT, atStart) }},
 	{name: "cancel-in-map-stage", run: func(tr *trial) { tr.cancelled(syscall.SIGINT, inStage(1)) }},
 	{name: "cancel-in-reduce-stage", run: func(tr *trial) { tr.cancelled(syscall.SIGTERM, inStage(0)) }},
@@ -322,15 +315,29 @@ func (tr *trial) nothingLeft() {
 // poisoned is the row at which the task of a job of package job dies.
 const poisoned = 100
 
-// fatal runs a program that ends its executors beside one that is innocent.
-func (tr *trial) fatal(how, complaint string) {
-	innocent := tr.submit(tr.job())
+// deaths are the ways in which tasks of package job end, and what their job's error
+// says then.
+var deaths = []struct{ how, complaint string }{
+	{"exit", "exited with 3"}, {"map", "concurrent map writes"}, {"stack", "stack overflow"}, {"fault", "fatal error: fault"},
+	{"mutex", "unlock of unlocked mutex"}, {"memory", "out of memory"}, {"kill", "ended by signal 9"},
+	{"panic", "partition 1, row " + strconv.Itoa(poisoned-1) + " ("},
+}
+
+// fatal runs programs that end their executors, or their tasks, beside one that is
+// innocent.
+func (tr *trial) fatal() {
+	s := tr.job()
+	s.pause *= 4
+	innocent := tr.submit(s)
 	tr.reach(innocent, 1, 0)
-	s := quick
-	s.fatal = how
-	bad := tr.submit(s)
-	if o := bad.end(); o.code != 1 || !bad.said(complaint) {
-		tr.t.Errorf("exit code %d, %v; %q is not in\n%s", o.code, o.err, complaint, bad.tail(20))
+	for _, i := range tr.rng.Perm(len(deaths)) {
+		s := quick
+		s.fatal = deaths[i].how
+		bad := tr.submit(s)
+		if o := bad.end(); o.code != 1 || !bad.said(deaths[i].complaint) {
+			tr.t.Errorf("%s: exit code %d, %v; %q is not in\n%s", s.fatal, o.code, o.err, deaths[i].complaint, bad.tail(20))
+		}
+		tr.kills++
 	}
 	tr.right(innocent)
 	for _, w := range tr.workers {
