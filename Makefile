@@ -3,7 +3,7 @@
 export GOTOOLCHAIN = auto
 
 # Packages with goroutines of their own: those the race detector is for.
-RACE = ./internal/agent/... ./internal/blob/... ./internal/driver/... ./internal/embedded/... ./internal/engine/... ./internal/executor/... ./internal/gossip/... ./internal/launch/... ./internal/msg/... ./internal/scratch/... ./internal/show/... ./internal/submit/... ./internal/trust/... ./internal/web/... ./internal/wire/... ./master/... ./rdd/... ./shuffle/... ./storage/... ./typed/... ./worker/...
+RACE = ./internal/agent/... ./internal/blob/... ./internal/chaos/proxy/... ./internal/door/... ./internal/driver/... ./internal/embedded/... ./internal/engine/... ./internal/executor/... ./internal/gossip/... ./internal/launch/... ./internal/msg/... ./internal/scratch/... ./internal/show/... ./internal/submit/... ./internal/trust/... ./internal/web/... ./internal/wire/... ./master/... ./rdd/... ./shuffle/... ./storage/... ./typed/... ./worker/...
 
 GOROOT = $(shell go env GOROOT)
 

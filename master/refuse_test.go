@@ -129,6 +129,7 @@ func TestHostilePlans(t *testing.T) {
 				w := workers.holds(t, "w1")
 				good, bad := drivers.drives(t), drivers.drives(t)
 				good.begin(1, 2)
+				synctest.Wait() // its attempts are the first that end below
 				if c.plan == nil {
 					bad.begin(1, 2)
 					bad.begin(1, 3)
