@@ -48,7 +48,7 @@ type worker struct {
 }
 
 // newCluster starts a cluster, and ends it with the test. Its workers fetch through
-// proxies with faults, if there are any.
+// proxies with faults, if there are any, and namespaces.
 func newCluster(t *testing.T, seed uint64, faults *proxy.Faults) *cluster {
 	t.Helper()
 	c := &cluster{t: t, faults: faults, rng: rand.New(rand.NewPCG(seed, 1)), dir: t.TempDir()}
@@ -65,7 +65,7 @@ func newCluster(t *testing.T, seed uint64, faults *proxy.Faults) *cluster {
 	c.at, c.page, _ = strings.Cut(c.at, " http=http://")
 	c.events = c.start("client", c.clientCommand("events", "--follow", "--output", "json")...)
 	for i, w := range c.workers {
-		if c.faults != nil {
+		if c.faults != nil && c.net != nil {
 			w.proxy = c.startProxy(w)
 		}
 		w.process = c.startWorker(i)
