@@ -3,7 +3,7 @@
 export GOTOOLCHAIN = auto
 
 # Packages with goroutines of their own: those the race detector is for.
-RACE = ./hdfs/... ./internal/agent/... ./internal/blob/... ./internal/driver/... ./internal/embedded/... ./internal/engine/... ./internal/executor/... ./internal/gossip/... ./internal/hdfslab/... ./internal/launch/... ./internal/msg/... ./internal/scratch/... ./internal/show/... ./internal/submit/... ./internal/trust/... ./internal/web/... ./internal/wire/... ./master/... ./rdd/... ./shuffle/... ./storage/... ./typed/... ./worker/...
+RACE = ./hdfs/... ./internal/agent/... ./internal/blob/... ./internal/chaos/proxy/... ./internal/door/... ./internal/driver/... ./internal/embedded/... ./internal/engine/... ./internal/executor/... ./internal/gossip/... ./internal/hdfslab/... ./internal/launch/... ./internal/msg/... ./internal/scratch/... ./internal/show/... ./internal/submit/... ./internal/trust/... ./internal/web/... ./internal/wire/... ./master/... ./rdd/... ./shuffle/... ./storage/... ./typed/... ./worker/...
 
 GOROOT = $(shell go env GOROOT)
 
@@ -36,7 +36,7 @@ random:
 
 # Real clusters that are broken while they work: every failure with so many
 # seeds, and workers killed for two minutes. As root each member has a network of
-# its own. make test has one seed of each, in about two minutes.
+# its own. make test has one seed of each, in about four minutes.
 SEEDS = 20
 chaos:
 	go test -timeout 0 -v ./internal/chaos -seeds $(SEEDS) -killer 2m

@@ -28,14 +28,29 @@ type jobDriver struct {
 	begun   int // the last action; of whoever serves the stream at hand
 }
 
-// maxPlatforms is for how many platforms a job may have programs.
-const maxPlatforms = 16
+const (
+	// maxPlatforms is for how many platforms a job may have programs.
+	maxPlatforms = 16
+	// maxName is the most bytes of a name that a driver gives: those are remembered.
+	maxName = 256
+	// maxArguments is the most bytes of a program's arguments and environment, about
+	// what Linux can start one with.
+	maxArguments = 2 << 20
+)
 
 // check refuses what cannot be a job.
 func (s service) check(o *msg.Open) error {
-	switch {
+	n := 0
+	for _, text := range slices.Concat(o.Args, o.Env) {
+		n += len(text) + 1
+	}
+	switch name := max(len(o.Name), len(o.User), len(o.Pool)); {
 	case o.Protocol != msg.Protocol:
 		return fmt.Errorf("the driver speaks protocol %d, this master %d: use one release of gordd for both", o.Protocol, msg.Protocol)
+	case name > maxName:
+		return fmt.Errorf("a name of %d bytes: the most is %d", name, maxName)
+	case n > maxArguments:
+		return fmt.Errorf("arguments and environment of %d bytes: the most is %d", n, maxArguments)
 	case len(o.Programs) == 0 || len(o.Programs) > maxPlatforms:
 		return fmt.Errorf("programs for %d platforms: give at least one, and at most %d", len(o.Programs), maxPlatforms)
 	case o.Memory < 0 || o.Slots < 0 || o.Failures < 0 || o.Stuck < 0:

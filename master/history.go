@@ -1,6 +1,7 @@
 package master
 
 import (
+	"strings"
 	"sync"
 	"time"
 
@@ -15,6 +16,8 @@ const (
 	keptEvents = 4096
 	// keptStories is how many jobs are remembered with their times.
 	keptStories = 1000
+	// keptText is how much is kept of what an event says.
+	keptText = 4 << 10
 )
 
 // history is what happened lately, for people. It is safe for concurrent use.
@@ -35,6 +38,9 @@ type story struct {
 
 // add adds an event.
 func (h *history) add(e status.Event) {
+	if len(e.Text) > keptText {
+		e.Text = strings.ToValidUTF8(e.Text[:keptText], "") + "…"
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.seq++

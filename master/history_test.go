@@ -2,7 +2,9 @@ package master
 
 import (
 	"fmt"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/gordd-project/gordd/internal/msg"
 	"github.com/gordd-project/gordd/internal/sched/model"
@@ -53,6 +55,10 @@ func TestEvents(t *testing.T) {
 	}
 	if es := h.after(all, 5); len(es) != 0 {
 		t.Errorf("behind the last one: %v", es)
+	}
+	h.add(status.Event{Text: strings.Repeat("é", keptText)})
+	if text := h.after(0, 1)[0].Text; len(text) > keptText+3 || !utf8.ValidString(text) {
+		t.Errorf("%d bytes are kept of one that says much", len(text))
 	}
 }
 

@@ -1,14 +1,20 @@
 package master
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/metadata"
+
 	"github.com/gordd-project/gordd/internal/msg"
 	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/internal/status"
 	"github.com/gordd-project/gordd/internal/wire"
 	"github.com/gordd-project/gordd/rdd/plan"
 )
@@ -55,10 +61,12 @@ func TestRefused(t *testing.T) {
 		{msg.MethodDrive, files(make([]msg.File, wire.MaxFiles+1)...), "was not uploaded"},
 		{msg.MethodDetach, msg.Detach{Open: msg.Open{Protocol: msg.Protocol, Programs: forHere(d)}}, "was not uploaded"},
 		{msg.MethodDetach, msg.Detach{Open: msg.Open{Protocol: msg.Protocol, Programs: forHere(there)}}, "no worker is there that could run the driver"},
+		{msg.MethodDrive, msg.Open{Protocol: msg.Protocol, Programs: forHere(d), Name: strings.Repeat("n", 1000)}, "a name of 1000 bytes: the most is 256"},
+		{msg.MethodDrive, msg.Open{Protocol: msg.Protocol, Programs: forHere(d), Args: []string{strings.Repeat("a", 2<<20)}}, "arguments and environment of 2097153 bytes: the most is 2097152"},
 	} {
 		_, m := w.open(c.method, c.says)
 		if r, ok := m.(msg.Refused); !ok || !strings.Contains(r.Why, c.want) {
-			t.Errorf("%s, %+v: %+v", c.method, c.says, m)
+			t.Errorf("%s, %.200v: %+v", c.method, c.says, m)
 		}
 	}
 	if got := len(w.m.Workers()); got != 0 {
@@ -102,9 +110,12 @@ func nested(depth int) plan.Stage {
 	return st
 }
 
-// What no program of ours sends ends its own action or job, and says why. Another
-// job goes on beside it.
-func TestHostilePlans(t *testing.T) {
+// hostile are plans that no program of ours sends, with what the action's end must
+// say; "" means that the job ends, and "done" that the action may run.
+func hostile(t *testing.T) map[string]struct {
+	plan []byte
+	want string
+} {
 	encoded := func(stages ...plan.Stage) []byte {
 		b, err := plan.Encode(&plan.Plan{Action: "Test", Target: "r", Stages: stages})
 		if err != nil {
@@ -120,9 +131,9 @@ func TestHostilePlans(t *testing.T) {
 	reader.Kind = plan.ResultStage
 	kind := counting(1)
 	kind.Kind = 255
-	for name, c := range map[string]struct {
+	return map[string]struct {
 		plan []byte
-		want string // of the action's end; "": the job ends
+		want string
 	}{
 		"cycle":          {encoded(of("a", "b"), of("b", "a"), reader), "has a cycle"},
 		"itself":         {encoded(of("a", "a"), reader), "has a cycle"},
@@ -137,13 +148,20 @@ func TestHostilePlans(t *testing.T) {
 		"huge count":     {[]byte{0xdd, 0x7f, 0xff, 0xff, 0xff}, ""},
 		"begun twice":    {nil, ""},
 		"nothing at all": {[]byte{}, ""},
-	} {
+	}
+}
+
+// What no program of ours sends ends its own action or job, and says why. Another
+// job goes on beside it.
+func TestHostilePlans(t *testing.T) {
+	for name, c := range hostile(t) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				_, workers, drivers := startMaster(t)
 				w := workers.holds(t, "w1")
 				good, bad := drivers.drives(t), drivers.drives(t)
 				good.begin(1, 2)
+				synctest.Wait() // its attempts are the first that end below
 				if c.plan == nil {
 					bad.begin(1, 2)
 					bad.begin(1, 3)
@@ -171,4 +189,67 @@ func TestHostilePlans(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Who connects and says nothing is let go of, and so is who has no call under way.
+func TestSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, r, _ := startMaster(t)
+		silent, err := r.dial(t.Context(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		begun := time.Now()
+		if _, err := io.Copy(io.Discard, silent); err != nil {
+			t.Error(err)
+		}
+		if d := time.Since(begun); d > 15*time.Second {
+			t.Errorf("it may be silent for %s", d)
+		}
+		conn := r.conn(t)
+		conn.Connect()
+		synctest.Wait()
+		if s := conn.GetState(); s != connectivity.Ready {
+			t.Fatalf("the connection is %s", s)
+		}
+		time.Sleep(3 * time.Minute)
+		if s := conn.GetState(); s != connectivity.Idle {
+			t.Errorf("a connection without a call is %s", s)
+		}
+	})
+}
+
+// A call's headers, and how many calls a connection has, are bounded.
+func TestCallsAreBounded(t *testing.T) {
+	w := watch(t)
+	long := metadata.AppendToOutgoingContext(t.Context(), "x", strings.Repeat("x", 100<<10))
+	if st, err := msg.Dial(long, w.conn, msg.MethodAsk); err == nil {
+		if _, err := st.Ask(msg.Ask{About: msg.AboutTotals}); err == nil {
+			t.Error("a call with headers of 100 KiB is answered")
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	opened := make(chan *msg.Stream)
+	go func() {
+		defer close(opened)
+		for {
+			st, err := msg.Dial(ctx, w.conn, msg.MethodWork)
+			if err != nil {
+				return
+			}
+			opened <- st
+		}
+	}()
+	for range 256 {
+		<-opened
+	}
+	select {
+	case <-opened:
+		t.Error("a connection has 257 calls")
+	case <-time.After(100 * time.Millisecond):
+	}
+	cancel()
+	for range opened {
+	}
+	w.answer(msg.MethodAsk, msg.Ask{About: msg.AboutTotals}, new(status.Totals))
 }

@@ -32,6 +32,7 @@ type cluster struct {
 	net     *network // nil: all on 127.0.0.1
 	secrets string   // directory of what cluster init makes; "": there is none
 	at      string   // where the master listens
+	page    string   // and where it has its page
 	master  *process
 	events  *process // writes what the master tells of itself
 	workers [workers]*worker
@@ -47,7 +48,7 @@ type worker struct {
 }
 
 // newCluster starts a cluster, and ends it with the test. Its workers fetch through
-// proxies with faults, if there are any.
+// proxies with faults, if there are any, and namespaces.
 func newCluster(t *testing.T, seed uint64, faults *proxy.Faults) *cluster {
 	t.Helper()
 	c := &cluster{t: t, faults: faults, rng: rand.New(rand.NewPCG(seed, 1)), dir: t.TempDir()}
@@ -61,10 +62,10 @@ func newCluster(t *testing.T, seed uint64, faults *proxy.Faults) *cluster {
 	if c.at = c.ready(c.master, "READY master="); c.at == "" {
 		t.Fatalf("the master does not start:\n%s", c.master.tail(20))
 	}
-	c.at, _, _ = strings.Cut(c.at, " ")
+	c.at, c.page, _ = strings.Cut(c.at, " http=http://")
 	c.events = c.start("client", c.clientCommand("events", "--follow", "--output", "json")...)
 	for i, w := range c.workers {
-		if c.faults != nil {
+		if c.faults != nil && c.net != nil {
 			w.proxy = c.startProxy(w)
 		}
 		w.process = c.startWorker(i)

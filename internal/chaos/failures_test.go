@@ -14,6 +14,7 @@ import (
 
 	"github.com/gordd-project/gordd/internal/cgroup"
 	"github.com/gordd-project/gordd/internal/chaos/proxy"
+	"github.com/gordd-project/gordd/internal/status"
 )
 
 var (
@@ -57,14 +58,7 @@ var failures = []struct {
 	{name: "blinks", run: (*trial).blinks},
 	{name: "transient-fetches", run: (*trial).transient, faults: unsteady},
 	{name: "gossip-partition", run: (*trial).gossipCut},
-	{name: "fatal-exit", run: func(tr *trial) { tr.fatal("exit", "exited with 3") }},
-	{name: "fatal-map-write", run: func(tr *trial) { tr.fatal("map", "concurrent map writes") }},
-	{name: "fatal-stack", run: func(tr *trial) { tr.fatal("stack", "stack overflow") }},
-	{name: "fatal-fault", run: func(tr *trial) { tr.fatal("fault", "fatal error: fault") }},
-	{name: "fatal-mutex", run: func(tr *trial) { tr.fatal("mutex", "unlock of unlocked mutex") }},
-	{name: "fatal-memory", run: func(tr *trial) { tr.fatal("memory", "out of memory") }},
-	{name: "fatal-kill", run: func(tr *trial) { tr.fatal("kill", "ended by signal 9") }},
-	{name: "panic", run: func(tr *trial) { tr.fatal("panic", "poison") }},
+	{name: "fatal", run: (*trial).fatal},
 	{name: "out-of-memory", run: (*trial).outOfMemory},
 	{name: "out-of-memory-once", run: (*trial).outOfMemoryOnce},
 	{name: "hung-task", run: (*trial).hung},
@@ -77,6 +71,7 @@ var failures = []struct {
 	{name: "client-of-detached-job", run: (*trial).detached},
 	{name: "other-release", run: (*trial).otherRelease},
 	{name: "other-build", run: (*trial).otherBuild},
+	{name: "garbage", run: (*trial).garbage},
 }
 
 func TestFailures(t *testing.T) {
@@ -150,24 +145,38 @@ func (tr *trial) shot(i int) {
 func (tr *trial) noticed() {
 	for _, s := range tr.shots {
 		_, _ = tr.events.says(s.events, 5*time.Second, `"kind":"worker lost"`, strconv.Quote(s.worker))
-		seen, lost := false, false
-		for _, e := range tr.happened(s.events) {
-			if e.Worker != s.worker || e.Time.Before(s.at) {
-				continue
-			}
-			if !seen && (e.Kind == "worker suspect" || e.Kind == "worker lost") {
-				seen = true
-				tr.measure("kill seen after", e.Time.Sub(s.at))
-			}
-			if e.Kind == "worker lost" {
-				lost = true
-				tr.measure("lost after", e.Time.Sub(s.at))
-				break
+	}
+	all := map[string][]status.Event{}
+	for _, e := range tr.happened(0) {
+		all[e.Worker] = append(all[e.Worker], e)
+	}
+	for _, s := range tr.shots {
+		there, seen, lost := false, time.Duration(0), time.Duration(0)
+		for _, e := range all[s.worker] {
+			since := e.Time.Sub(s.at)
+			switch {
+			case e.Kind == "worker attached" && since < 0:
+				there = true
+			case e.Kind == "worker lost" && since < 0: // on a busy machine for no other reason
+				there = false
+			case e.Kind == "worker suspect" && since > 0 && seen == 0:
+				seen = since
+			case e.Kind == "worker lost" && lost == 0:
+				lost = since
 			}
 		}
-		if !lost {
-			tr.t.Errorf("%s was killed, and the master has not noticed", s.worker)
+		if !there {
+			continue
 		}
+		if lost == 0 {
+			tr.t.Errorf("%s was killed at %s, and the master has not noticed: %+v", s.worker, s.at.Format(time.RFC3339Nano), all[s.worker])
+			continue
+		}
+		if seen == 0 || seen > lost {
+			seen = lost
+		}
+		tr.measure("kill seen after", seen)
+		tr.measure("lost after", lost)
 	}
 }
 
@@ -308,11 +317,35 @@ func (tr *trial) nothingLeft() {
 	}
 }
 
-// fatal runs a program that ends its executors beside one that is innocent.
-func (tr *trial) fatal(how, complaint string) {
-	s := quick
-	s.fatal = how
-	tr.guilty(s, complaint)
+// poisoned is the row at which the task of a job of package job dies.
+const poisoned = 100
+
+// deaths are the ways in which tasks of package job end, and what their job's error
+// says then.
+var deaths = []struct{ how, complaint string }{
+	{"exit", "exited with 3"}, {"map", "concurrent map writes"}, {"stack", "stack overflow"}, {"fault", "fatal error: fault"},
+	{"mutex", "unlock of unlocked mutex"}, {"memory", "out of memory"}, {"kill", "ended by signal 9"},
+	{"panic", "partition 1, row " + strconv.Itoa(poisoned-1) + " ("},
+}
+
+// fatal runs programs that end their executors, or their tasks, beside one that is
+// innocent.
+func (tr *trial) fatal() {
+	s := tr.job()
+	s.pause *= 4
+	innocent := tr.submit(s)
+	tr.reach(innocent, 1, 0)
+	for _, i := range tr.rng.Perm(len(deaths)) {
+		s := quick
+		s.fatal = deaths[i].how
+		bad := tr.submit(s)
+		if o := bad.end(); o.code != 1 || !bad.said(deaths[i].complaint) {
+			tr.t.Errorf("%s: exit code %d, %v; %q is not in\n%s", s.fatal, o.code, o.err, deaths[i].complaint, bad.tail(20))
+		}
+		tr.kills++
+	}
+	tr.right(innocent)
+	tr.allThere()
 }
 
 func (tr *trial) guilty(s spec, complaint string) {
@@ -485,7 +518,13 @@ func (tr *trial) detached() {
 		tr.kills++
 	}
 	j.kill()
-	tr.must(tr.over())
+	if l, ok := tr.master.says(0, 2*time.Second, `msg="driver starts"`); ok {
+		_, id, _ := strings.Cut(l.text, " job=")
+		id, _, _ = strings.Cut(id, " ")
+		if _, ok := tr.master.says(0, patience, `msg="job ended"`, id); !ok {
+			tr.t.Errorf("job %s does not end", id)
+		}
+	}
 	_, err := os.Stat(j.out)
 	switch {
 	case err == nil:

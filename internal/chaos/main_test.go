@@ -24,6 +24,7 @@ var (
 	killer = flag.Duration("killer", 16*time.Second, "how long TestKiller goes on")
 	jobs   = flag.Int("jobs", 0, "how many jobs TestKiller runs, however long that takes")
 	stand  = flag.String("between", "", "be a proxy, as tests start it")
+	raid   = flag.String("attack", "", "attack a cluster, as tests have it")
 	loop   = flag.Bool("loopback", false, "run the cluster on 127.0.0.1, where namespaces could be had too")
 )
 
@@ -38,14 +39,16 @@ var built struct {
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if *stand != "" {
-		if err := standBetween(*stand); err != nil {
-			_, _ = fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
+	var code int
+	var err error
+	switch {
+	case *stand != "":
+		err = standBetween(*stand)
+	case *raid != "":
+		err = garble(*raid)
+	default:
+		code, err = run(m)
 	}
-	code, err := run(m)
 	if err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, "chaos:", err)
 		code = 1

@@ -122,24 +122,6 @@ func (c *cluster) ask(to any, name string, args ...string) error {
 	return json.Unmarshal([]byte(out), to)
 }
 
-// over waits until all jobs have ended.
-func (c *cluster) over() error {
-	var failed error
-	_, err := until("all jobs have ended", patience, func() bool {
-		var all []status.Job
-		if failed = c.ask(&all, "jobs"); failed != nil {
-			return true
-		}
-		for _, j := range all {
-			if !j.Over() {
-				return false
-			}
-		}
-		return true
-	})
-	return errors.Join(err, failed)
-}
-
 // otherRelease starts members of a release with an older protocol. They are told so,
 // and have no part in anything.
 func (tr *trial) otherRelease() {

@@ -23,6 +23,7 @@ type figures struct {
 	damaged, found      int // files
 	cut                 int // connections, and chunks that came late
 	took, clean         time.Duration
+	memory, files       int // bytes and open files more than before, at most
 	measured            []measure
 }
 
@@ -79,14 +80,17 @@ func (f *figures) String() string {
 	if f.clean > 0 {
 		s += fmt.Sprintf("  time ÷ clean %.2f", float64(f.took)/float64(f.clean))
 	}
-	if f.recomputed+f.lost > 0 {
-		s += fmt.Sprintf("  recomputed ÷ lost %d ÷ %d", f.recomputed, f.lost)
+	if f.lost > 0 { // of which not all may be needed again
+		s += fmt.Sprintf("  recomputed ÷ lost %d ÷ %d = %.2f", f.recomputed, f.lost, float64(f.recomputed)/float64(f.lost))
 	}
 	if f.damaged > 0 {
 		s += fmt.Sprintf("  found %d of %d", f.found, f.damaged)
 	}
 	if f.cut > 0 {
 		s += fmt.Sprintf("  %d faults on the wire", f.cut)
+	}
+	if f.files > 0 {
+		s += fmt.Sprintf("  %d MiB and %d files more", f.memory>>20, f.files)
 	}
 	for _, m := range f.measured {
 		s += "  " + m.String()
@@ -186,7 +190,7 @@ func TestFigures(t *testing.T) {
 	for _, d := range []time.Duration{3, 1, 2} {
 		f.measure("seen after", d*time.Second)
 	}
-	want := "x                          1 trials    2 kills    3 jobs   0 wrong   0 failed  time ÷ clean 1.50  recomputed ÷ lost 4 ÷ 5" +
+	want := "x                          1 trials    2 kills    3 jobs   0 wrong   0 failed  time ÷ clean 1.50  recomputed ÷ lost 4 ÷ 5 = 0.80" +
 		"  found 6 of 7  seen after 2.000s, 3.000s at most"
 	if got := f.String(); got != want {
 		t.Errorf("got  %q\nwant %q", got, want)

@@ -53,18 +53,22 @@ func run(ctx context.Context, s *typed.Session) error {
 // work is what a task does beside its work.
 type work struct {
 	Pause time.Duration // before its first row
-	Fatal string        // how the task of partition 1 ends its process; "": it does not
+	Fatal string        // how the task of partition 1 ends its process at a row; "": it does not
 	Once  string        // the file that such a task makes, so that others do not; "": all do
 }
+
+// poisoned is the row at which a task dies that is to.
+const poisoned = 100
 
 // slowly passes rows on after a pause.
 func slowly(w work, t *typed.Task, rows iter.Seq[string]) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		pause(t, w.Pause)
-		if t.Partition() == 1 {
-			w.die()
-		}
+		n := 0
 		for row := range rows {
+			if n++; n == poisoned && t.Partition() == 1 {
+				w.die()
+			}
 			if !yield(row) {
 				return
 			}

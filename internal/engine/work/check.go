@@ -7,8 +7,8 @@ import (
 	"github.com/gordd-project/gordd/rdd/plan"
 )
 
-// MaxStages is the largest number of stages of one plan. A lineage gets so long
-// by thousands of rounds of a loop, and is cut by a checkpoint.
+// MaxStages is the largest number of stages of one plan. A lineage gets so long by
+// thousands of rounds of a loop.
 const MaxStages = 10_000
 
 // Check refuses a plan that no engine can run, whatever the world is like. After
@@ -22,7 +22,7 @@ func Check(p *plan.Plan) error {
 	case target.Sink.Staged != (p.Output != nil):
 		return errors.New("plan writes files and names no output, or the other way round")
 	case len(p.Stages) > MaxStages:
-		return fmt.Errorf("plan has %d stages: the most is %d: cut the lineage by a checkpoint", len(p.Stages), MaxStages)
+		return fmt.Errorf("plan has %d stages: the most is %d: save an RDD to files on the way, and go on from those", len(p.Stages), MaxStages)
 	case p.Policy.Rows > plan.AsideRows:
 		return fmt.Errorf("plan has the policy %d for rows, which is none", p.Policy.Rows)
 	}
