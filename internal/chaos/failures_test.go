@@ -418,7 +418,7 @@ const (
 	// first, and in the end what the budget of their worker is good for.
 	tight  = "128MiB"
 	scarce = "ran out of memory: limit 256 MiB, peak"
-	most   = "ran out of memory: limit 384 MiB, peak"
+	spent  = "ran out of memory: limit 384 MiB, peak"
 )
 
 // bounds leaves out a trial where executors have no control groups.
@@ -437,7 +437,7 @@ func (tr *trial) outOfMemory() {
 	tr.bounds()
 	s := quick
 	s.fatal, s.memory = "fill", tight
-	tr.guilty(s, most)
+	tr.guilty(s, spent)
 }
 
 // outOfMemoryOnce runs one that does so once: its task runs again.

@@ -19,8 +19,8 @@ func init() {
 	var _ [rdd.Generated - 1]struct{} = [0]struct{}{}
 	p := rdd.Register()
 	p.Source("main.go", mainSource,
-		"0cb2c39a6ba40c649c5a995a18e2e9a487db233775733eff1127756ea9c07a06",
-		"3db2c6ce29117fc7ef0a55ded788a0b72ad00e0577ad1f3f4bdedc6d7017a536",
+		"964d08f28103164e1a551ed3a7b5520e84c25458224ec968744a1fd0af022c91",
+		"712de8be7d993eae77213a4b847713dfc734b263c3755efc035cc4a6c5257e3e",
 	)
 	p.Op("ec931847cb35", "main.go", 41, 128, rdd.TextOp())
 	p.Op("cd164980ad2c", "main.go", 41, 151, rdd.WithOp(slowly, func(env work) *rdd.Op {
