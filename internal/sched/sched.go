@@ -143,6 +143,10 @@ func (s *Scheduler) handle(ev model.Event) {
 		s.resultAck(ev)
 	case model.Release:
 		s.release(ev)
+	case model.HoldBlob:
+		if j := s.jobs[ev.Job]; j != nil && !j.state.Ended() {
+			s.record(model.BlobHeld(ev), false)
+		}
 	case model.SetPool:
 		s.setPool(ev.Pool)
 		s.record(model.PoolSet(ev), true)

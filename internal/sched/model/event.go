@@ -37,6 +37,7 @@ type (
 		Limits   Limits
 		Detached bool
 		Session  Session
+		Data     []byte // opaque: what else a later master must know of it
 	}
 	// SubmitAction asks to run one plan. The same id with the same Plan gets the
 	// same answer again.
@@ -44,6 +45,7 @@ type (
 		Request Request
 		Action  plan.ActionID
 		Plan    plan.Digest
+		Encoded []byte      // opaque: the plan, for a later master
 		Graph   []StageSpec // in any order
 		Target  plan.StageKey
 		// Partitions are those of the target that are wanted, rising, of which
@@ -103,6 +105,11 @@ type (
 	Release struct {
 		Job  plan.JobID
 		Keys []plan.StageKey
+	}
+	// HoldBlob says that a job holds a blob, which a later master must know.
+	HoldBlob struct {
+		Job    plan.JobID
+		Digest plan.Digest
 	}
 	// SetPool makes or changes a pool.
 	SetPool struct{ Pool Pool }
@@ -347,9 +354,10 @@ type ExecutorRef struct {
 type (
 	// SplitsReady answers PlanSplits.
 	SplitsReady struct {
-		Action plan.ActionID
-		Sizes  []StageSize
-		Err    *Problem
+		Action   plan.ActionID
+		Sizes    []StageSize
+		Resolved []byte // opaque: what was found, for a later master
+		Err      *Problem
 	}
 	// OutputPrepared answers PrepareOutput.
 	OutputPrepared struct {
@@ -384,6 +392,7 @@ func (DriverRenewed) event()  {}
 func (DriverGone) event()     {}
 func (ResultAck) event()      {}
 func (Release) event()        {}
+func (HoldBlob) event()       {}
 func (SetPool) event()        {}
 func (Drain) event()          {}
 func (Undrain) event()        {}
