@@ -11,7 +11,7 @@ import (
 // effects are where the engine's decisions go.
 type effects struct{ *Master }
 
-func (e effects) Journal(model.Append) error { return nil }
+func (e effects) Journal([]model.Append) (bool, error) { return true, nil }
 
 func (e effects) Worker(id plan.WorkerID, cmds []model.Command) {
 	w := e.workers[id]

@@ -14,7 +14,7 @@ import (
 // outlet is where the loop's commands become the engine's effects.
 type outlet struct{ e *Engine }
 
-func (o outlet) Journal(a model.Append) error { return o.e.effects.Journal(a) }
+func (o outlet) Journal(recs []model.Append) (bool, error) { return o.e.effects.Journal(recs) }
 
 // Worker dresses launches and takes note of what becomes of attempts.
 func (o outlet) Worker(id plan.WorkerID, cmds []model.Command) {

@@ -15,12 +15,15 @@ import (
 const closeGrace = 2 * time.Second
 
 // Effects is where an engine's decisions go. All methods are called from the
-// loop's goroutine: they may not block, and reach the engine by Reply rather
-// than Send.
+// loop's goroutine: but for Journal they may not block, and they reach the engine
+// by Reply rather than Send.
 type Effects interface {
-	// Journal keeps a record. When it returns nil, a record that asks for it is
-	// durable, and so are all before it.
-	Journal(model.Append) error
+	// Journal keeps records, in their order. It may wait for the disk: events queue
+	// meanwhile, and what they want kept is the next call's. When it returns without
+	// an error, and one of the records asks for it, all are durable, and so are all
+	// before them. Durable says so; if it is false, Engine.Durable is called later.
+	// After an error there are no more calls.
+	Journal([]model.Append) (durable bool, err error)
 	// Worker passes commands on to one worker, in order. A launch comes as a
 	// *work.Launch.
 	Worker(plan.WorkerID, []model.Command)
@@ -102,8 +105,21 @@ func New(o Options, effects Effects) *Engine {
 	return e
 }
 
-// Start begins to take events.
-func (e *Engine) Start() { go e.loop.run() }
+// Start begins to take events. The scheduler's first decisions, and so the term of
+// this engine, are in the journal when it returns.
+func (e *Engine) Start() {
+	e.loop.turn(message{event: model.Tick{}})
+	go e.loop.run()
+}
+
+// Durable says that the first records that Effects.Journal was ever given are
+// durable, so many of them.
+func (e *Engine) Durable(records uint64) {
+	e.Call(func() model.Event {
+		e.loop.durable = max(e.loop.durable, records)
+		return nil
+	})
+}
 
 // Send gives the engine an event. It may wait for the loop, but not for one
 // that has ended.

@@ -29,7 +29,7 @@ type world struct {
 	results chan model.Result
 }
 
-func (w *world) Journal(model.Append) error { return w.broken }
+func (w *world) Journal([]model.Append) (bool, error) { return true, w.broken }
 
 func (w *world) Worker(_ plan.WorkerID, cmds []model.Command) {
 	for _, c := range cmds {
