@@ -10,6 +10,7 @@ import (
 
 	"github.com/gordd-project/gordd/internal/blob"
 	"github.com/gordd-project/gordd/internal/msg"
+	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/rdd/plan"
 )
 
@@ -48,6 +49,25 @@ func (b *blobs) open(spec msg.Job) error {
 	defer b.mu.Unlock()
 	b.jobs[spec.ID] = &holder{spec: spec, refs: map[plan.Digest]int{spec.Binary: 1}}
 	return nil
+}
+
+// reopen gives a job its place under a master that has started again. A value that
+// was held and is not there any more was released.
+func (b *blobs) reopen(spec msg.Job, held []plan.Digest) error {
+	err := b.store.Adopt(spec.Binary)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	h := &holder{spec: spec, refs: map[plan.Digest]int{}}
+	b.jobs[spec.ID] = h
+	if err == nil {
+		h.refs[spec.Binary] = 1
+	}
+	for _, d := range held {
+		if h.refs[d] == 0 && b.store.Adopt(d) == nil {
+			h.refs[d] = 1
+		}
+	}
+	return err
 }
 
 // maxTold is how many workers that know a job are remembered, and maxOwners how many
@@ -172,12 +192,38 @@ func (s service) take(st *msg.Stream, head msg.BlobHead) error {
 		s.blobs.store.Release(d)
 		return fmt.Errorf("blob has digest %s instead of %s", d, head.Digest)
 	}
+	if err := s.blobs.store.Persist(d); err != nil {
+		s.blobs.store.Release(d)
+		return err
+	}
 	if head.Job == "" {
 		s.blobs.program(d)
-	} else {
-		s.blobs.hold(head.Job, d)
+		return nil
 	}
-	return nil
+	s.blobs.hold(head.Job, d)
+	return s.holds(head.Job, d)
+}
+
+// holds notes that a job holds a blob, for a later master.
+func (s service) holds(id plan.JobID, d plan.Digest) error {
+	noted := make(chan *model.Cause, 1)
+	s.engine.Call(func() model.Event {
+		of := s.drivers[id]
+		if of == nil {
+			noted <- &model.Cause{Message: fmt.Sprintf("job %s is not here", id)}
+			return nil
+		}
+		return model.HoldBlob{Request: of.expect(noted), Job: id, Digest: d}
+	})
+	select {
+	case cause := <-noted:
+		if cause != nil {
+			return cause
+		}
+		return nil
+	case <-s.engine.Done():
+		return errors.New("the master ends")
+	}
 }
 
 // errNoBlob is the answer for what the master does not have.

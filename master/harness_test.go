@@ -31,12 +31,12 @@ type road struct {
 
 func (r *road) dial(ctx context.Context, _ string) (net.Conn, error) {
 	r.mu.Lock()
-	closed := r.closed
+	closed, l := r.closed, r.l
 	r.mu.Unlock()
 	if closed {
 		return nil, errors.New("the road is closed")
 	}
-	c, err := r.l.DialContext(ctx)
+	c, err := l.DialContext(ctx)
 	if err == nil {
 		r.mu.Lock()
 		r.conns = append(r.conns, c)
@@ -77,18 +77,33 @@ func (r *road) conn(t *testing.T) *grpc.ClientConn {
 // second.
 func startMaster(t *testing.T) (m *Master, workers, drivers *road) {
 	t.Helper()
-	workers, drivers = &road{l: bufconn.Listen(1 << 20)}, &road{}
-	drivers.l = workers.l
-	m, err := New(Options{Cluster: "c", Dir: t.TempDir(), Listener: workers.l})
+	workers, drivers = &road{}, &road{}
+	m = masterIn(t, t.TempDir(), workers, drivers)
+	t.Cleanup(func() { end(t, m) })
+	return m, workers, drivers
+}
+
+// masterIn starts a master in a directory, to which roads lead from now on.
+func masterIn(t *testing.T, dir string, roads ...*road) *Master {
+	t.Helper()
+	l := bufconn.Listen(1 << 20)
+	m, err := New(Options{Cluster: "c", Dir: dir, Listener: l})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := m.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return m, workers, drivers
+	for _, r := range roads {
+		r.mu.Lock()
+		r.l = l
+		r.mu.Unlock()
+	}
+	return m
+}
+
+func end(t *testing.T, m *Master) {
+	t.Helper()
+	if err := m.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 // fakeWorker is a worker's stream, from its side. It answers launches as tests say.
@@ -107,6 +122,12 @@ type fakeWorker struct {
 
 func (r *road) worker(t *testing.T, id plan.WorkerID, do func(model.AttemptID) model.Event) *fakeWorker {
 	t.Helper()
+	return r.comesBack(t, id, model.Inventory{}, do)
+}
+
+// comesBack is worker for one that has something.
+func (r *road) comesBack(t *testing.T, id plan.WorkerID, inv model.Inventory, do func(model.AttemptID) model.Event) *fakeWorker {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
 	st, err := msg.Dial(ctx, r.conn(t), msg.MethodWork)
@@ -114,7 +135,7 @@ func (r *road) worker(t *testing.T, id plan.WorkerID, do func(model.AttemptID) m
 		t.Fatal(err)
 	}
 	w := &fakeWorker{t: t, st: st, from: model.From{Protocol: msg.Protocol, Worker: id, Inc: 1, Term: 1}, cancel: cancel, do: do, ended: make(chan error, 1)}
-	w.send(model.Attach{From: w.from, Store: model.StoreID("s-" + id), Hosts: []string{string(id)}, Slots: 4, Memory: 1 << 30})
+	w.send(model.Attach{From: w.from, Store: model.StoreID("s-" + id), Hosts: []string{string(id)}, Slots: 4, Memory: 1 << 30, Inventory: inv})
 	go w.listen()
 	synctest.Wait()
 	return w

@@ -83,6 +83,12 @@ func (r *road) holds(t *testing.T, id plan.WorkerID) *held {
 		h.wait <- id
 		return nil
 	})
+	h.renews(t)
+	return h
+}
+
+// renews renews the worker's lease until the test ends.
+func (h *held) renews(t *testing.T) {
 	renew := time.NewTicker(2 * time.Second)
 	quit := make(chan struct{})
 	var done sync.WaitGroup
@@ -101,7 +107,6 @@ func (r *road) holds(t *testing.T, id plan.WorkerID) *held {
 		close(quit)
 		done.Wait()
 	})
-	return h
 }
 
 // end ends so many attempts with success.

@@ -41,18 +41,21 @@ func (e *Engine) launched(w plan.WorkerID, c model.Launch) *work.Launch {
 		return nil
 	}
 	first := stages[0]
-	now := e.loop.now()
-	made := make([]attempt, len(c.Tasks))
-	for i, t := range c.Tasks {
-		made[i] = attempt{id: t.Attempt, worker: w, exec: c.Exec, owner: first.action, stages: stages}
-		e.attempts[keyOf(t.Attempt)] = &made[i]
-		first.action.tasks++
-		for _, st := range stages {
-			st.started(now)
-		}
+	for _, t := range c.Tasks {
+		e.follow(attempt{id: t.Attempt, worker: w, exec: c.Exec, owner: first.action, stages: stages})
 	}
 	return &work.Launch{Launch: c, Action: first.action.id, Plan: first.action.plan, Stage: first.plan,
 		Files: first.files, Found: first.action.found}
+}
+
+// follow follows an attempt that runs now.
+func (e *Engine) follow(t attempt) {
+	e.attempts[keyOf(t.id)] = &t
+	t.owner.tasks++
+	now := e.loop.now()
+	for _, st := range t.stages {
+		st.started(now)
+	}
 }
 
 // following finds a stage in the actions that are under way, the oldest first.
@@ -79,6 +82,7 @@ func (e *Engine) seen(ev model.Event) {
 	switch ev := ev.(type) {
 	case model.Attach:
 		e.froms[ev.Worker] = ev.From
+		e.attached(&ev)
 	case model.TaskDone:
 		if t := e.attempts[keyOf(ev.Attempt)]; t != nil && !t.finished {
 			t.done, t.counters = true, work.CountersOf(ev.Counters)
@@ -122,8 +126,13 @@ func (e *Engine) acknowledged(c model.Ack) {
 
 // workerLost forgets the attempts of a worker, of which nobody will hear.
 func (e *Engine) workerLost(w plan.WorkerID) {
+	e.drop(func(t *attempt) bool { return t.worker == w })
+}
+
+// drop forgets attempts of which nothing will be heard any more.
+func (e *Engine) drop(gone func(*attempt) bool) {
 	for key, t := range e.attempts {
-		if t.worker != w {
+		if !gone(t) {
 			continue
 		}
 		delete(e.attempts, key)

@@ -71,6 +71,7 @@ type Engine struct {
 	o       Options
 	log     *slog.Logger
 	effects Effects
+	sched   *sched.Scheduler
 	loop    *loop
 	storage sync.WaitGroup // goroutines that work on storage
 	ctx     context.Context
@@ -93,11 +94,11 @@ type job struct {
 // New makes an engine. Nothing happens before Start.
 func New(o Options, effects Effects) *Engine {
 	e := &Engine{
-		o: o, log: o.Log, effects: effects, jobs: map[plan.JobID]*job{},
+		o: o, log: o.Log, effects: effects, sched: sched.New(o.Config), jobs: map[plan.JobID]*job{},
 		attempts: map[attemptKey]*attempt{}, froms: map[plan.WorkerID]model.From{},
 	}
 	e.ctx, e.stop = context.WithCancel(context.Background())
-	e.loop = newLoop(sched.New(o.Config), outlet{e})
+	e.loop = newLoop(e.sched, outlet{e})
 	e.loop.seen = e.seen
 	if o.Pictures {
 		e.loop.idle = e.pictures
@@ -202,7 +203,7 @@ func (e *Engine) Load() Load {
 }
 
 // View asks the scheduler what it knows. It is called from the loop's goroutine.
-func (e *Engine) View(q model.Query) model.Answer { return e.loop.machine.View(q) }
+func (e *Engine) View(q model.Query) model.Answer { return e.sched.View(q) }
 
 // Settle waits for the work on storage that is under way.
 func (e *Engine) Settle() { e.storage.Wait() }

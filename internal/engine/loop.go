@@ -22,7 +22,6 @@ type outlets interface {
 type machine interface {
 	Step(now model.Instant, ev model.Event) []model.Command
 	Next() (model.Instant, bool)
-	View(model.Query) model.Answer
 }
 
 // batch is the most events of one turn: enough that a burst costs one pass over

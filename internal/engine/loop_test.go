@@ -46,8 +46,6 @@ func (s *script) Step(now model.Instant, ev model.Event) []model.Command {
 
 func (s *script) Next() (model.Instant, bool) { return s.due, s.due != 0 }
 
-func (s *script) View(model.Query) model.Answer { return nil }
-
 func (s *script) Journal(recs []model.Append) (durable bool, err error) {
 	s.log = append(s.log, fmt.Sprint("journal: ", len(recs)))
 	for _, r := range recs {

@@ -20,7 +20,7 @@ type LockedError struct {
 
 // Error names the holder.
 func (e *LockedError) Error() string {
-	return fmt.Sprintf("directory %s belongs to another master, %s: give this one its own", e.Dir, e.Holder)
+	return fmt.Sprintf("the journal of %s is held by %s: end that first, or use another directory", e.Dir, e.Holder)
 }
 
 // errHeld is a lock that another process has.

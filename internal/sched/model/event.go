@@ -60,6 +60,7 @@ type (
 		Tags    []string
 		Name    string
 		Site    string
+		Began   time.Time // by the wall clock, for people
 	}
 	// FinishJob is the driver's own end of its job: nothing more will be
 	// submitted. A Reason means that it ends as failed.
@@ -108,8 +109,9 @@ type (
 	}
 	// HoldBlob says that a job holds a blob, which a later master must know.
 	HoldBlob struct {
-		Job    plan.JobID
-		Digest plan.Digest
+		Request Request
+		Job     plan.JobID
+		Digest  plan.Digest
 	}
 	// SetPool makes or changes a pool.
 	SetPool struct{ Pool Pool }
