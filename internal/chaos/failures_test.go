@@ -42,6 +42,11 @@ var failures = []struct {
 	{"fatal-exit", func(tr *trial) { tr.fatal("exit", "exited with 3") }},
 	{"fatal-map-write", func(tr *trial) { tr.fatal("map", "concurrent map writes") }},
 	{"fatal-stack", func(tr *trial) { tr.fatal("stack", "stack overflow") }},
+	{"master-idle", (*trial).masterIdle},
+	{"master-in-map-stage", func(tr *trial) { tr.masterIn(1) }},
+	{"master-in-reduce-stage", func(tr *trial) { tr.masterIn(0) }},
+	{"master-in-commit", (*trial).masterInCommit},
+	{"master-and-worker", (*trial).masterAndWorker},
 	{"cancel", func(tr *trial) { tr.cancelled(syscall.SIGINT) }},
 	{"client", func(tr *trial) { tr.cancelled(syscall.SIGKILL) }},
 }
