@@ -116,6 +116,43 @@ func TestRestartWhileTheDriverIsAway(t *testing.T) {
 	})
 }
 
+// An action that runs only so far ahead of its driver goes on: the driver has taken
+// values that are made again, and says so.
+func TestRestartOfPacedAction(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir, workers, drivers := t.TempDir(), &road{}, &road{}
+		m := masterIn(t, dir, workers, drivers)
+		w := workers.holds(t, "w1")
+		p := drivers.drives(t)
+		p.beginAhead(1, 6, 2)
+		w.end(2)
+		p.job.Heed(&wire.Taken{N: 1, Partitions: []int{0}})
+		p.job.Heed(&wire.Taken{N: 1, Partitions: []int{1}})
+		synctest.Wait()
+		end(t, m)
+		m = masterIn(t, dir, workers, drivers)
+		defer func() { end(t, m) }()
+		w = w.again(t, workers, 2, w.running())
+		time.Sleep(5 * time.Second)
+		for taken := 2; taken < 6; {
+			got := slices.Compact(partitions(p))
+			runs := w.running()
+			if len(got) == taken && len(runs) == 0 {
+				t.Fatalf("it stands still: the driver has %v, and nothing runs", got)
+			}
+			for _, id := range runs {
+				w.send(model.TaskDone{From: w.from, Attempt: id, Rows: 1, Result: []byte("x")})
+			}
+			for ; taken < len(got); taken++ {
+				p.job.Heed(&wire.Taken{N: 1, Partitions: []int{got[taken]}})
+			}
+		}
+		if ends := heard[*wire.ActionEnd](p); len(ends) != 1 || ends[0].Status.State != plan.ActionDone {
+			t.Errorf("ends %+v", ends)
+		}
+	})
+}
+
 // An action that ends before its driver is back ends once.
 func TestRestartEndsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
