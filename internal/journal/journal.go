@@ -3,6 +3,7 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
@@ -167,6 +168,10 @@ func (j *Journal) Append(recs []model.Append) (durable bool, err error) {
 
 // fail keeps the first error.
 func (j *Journal) fail(err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) { // whose name may be the one that the file had first
+		err = at.Err
+	}
 	if j.failed == nil {
 		j.failed = fmt.Errorf("write journal %s: %w", j.path, err)
 	}
