@@ -7,6 +7,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -53,7 +54,9 @@ type Journal struct {
 	buf      []byte
 	waiting  bool // records wait for the flusher
 
-	sync sync.Mutex // held during syncs that run without mu, and while file changes
+	// sync is taken before mu, and held during syncs and while file changes: of two
+	// syncs at a time only one would hear of an error.
+	sync sync.Mutex
 	wake chan struct{}
 	quit chan struct{}
 	done sync.WaitGroup
@@ -133,25 +136,29 @@ func (j *Journal) Entries() iter.Seq2[Entry, error] {
 // durable, which it says. After an error nothing is written any more, and the
 // error is that of each later call too.
 func (j *Journal) Append(recs []model.Append) (durable bool, err error) {
+	mustSync := slices.ContainsFunc(recs, func(r model.Append) bool { return r.Sync })
+	if mustSync {
+		j.sync.Lock()
+		defer j.sync.Unlock()
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.failed != nil {
 		return false, j.failed
 	}
-	now, sync := time.Now(), false
+	now := time.Now()
 	j.buf = j.buf[:0]
 	for _, r := range recs {
 		if j.buf, err = appendFrame(j.buf, Entry{At: now, Record: r.Record}); err != nil {
 			return false, j.fail(err)
 		}
-		sync = sync || r.Sync
 	}
 	if _, err := j.file.WriteAt(j.buf, j.end); err != nil {
 		return false, j.fail(err)
 	}
 	j.end += int64(len(j.buf))
 	j.appended += uint64(len(recs))
-	if !sync {
+	if !mustSync {
 		j.waiting = j.waiting || len(recs) > 0
 		select {
 		case j.wake <- struct{}{}:
