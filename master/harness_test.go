@@ -31,12 +31,12 @@ type road struct {
 
 func (r *road) dial(ctx context.Context, _ string) (net.Conn, error) {
 	r.mu.Lock()
-	closed := r.closed
+	closed, l := r.closed, r.l
 	r.mu.Unlock()
 	if closed {
 		return nil, errors.New("the road is closed")
 	}
-	c, err := r.l.DialContext(ctx)
+	c, err := l.DialContext(ctx)
 	if err == nil {
 		r.mu.Lock()
 		r.conns = append(r.conns, c)
@@ -82,18 +82,39 @@ func startMaster(t *testing.T) (m *Master, workers, drivers *road) {
 
 func startConfigured(t *testing.T, config func(*model.Config)) (m *Master, workers, drivers *road) {
 	t.Helper()
-	workers, drivers = &road{l: bufconn.Listen(1 << 20)}, &road{}
-	drivers.l = workers.l
-	m, err := New(Options{Cluster: "c", Dir: t.TempDir(), Listener: workers.l, Config: config})
+	workers, drivers = &road{}, &road{}
+	m = started(t, Options{Dir: t.TempDir(), Config: config}, workers, drivers)
+	t.Cleanup(func() { end(t, m) })
+	return m, workers, drivers
+}
+
+// masterIn starts a master in a directory, to which roads lead from now on.
+func masterIn(t *testing.T, dir string, roads ...*road) *Master {
+	t.Helper()
+	return started(t, Options{Dir: dir}, roads...)
+}
+
+func started(t *testing.T, o Options, roads ...*road) *Master {
+	t.Helper()
+	l := bufconn.Listen(1 << 20)
+	o.Cluster, o.Listener = "c", l
+	m, err := New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := m.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return m, workers, drivers
+	for _, r := range roads {
+		r.mu.Lock()
+		r.l = l
+		r.mu.Unlock()
+	}
+	return m
+}
+
+func end(t *testing.T, m *Master) {
+	t.Helper()
+	if err := m.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 // fakeWorker is a worker's stream, from its side. It answers launches as tests say.
@@ -113,6 +134,12 @@ type fakeWorker struct {
 func (r *road) worker(t *testing.T, id plan.WorkerID, do func(model.AttemptID) model.Event) *fakeWorker {
 	t.Helper()
 	return r.workerAt(t, id, model.Attach{Hosts: []string{string(id)}, Slots: 4}, do)
+}
+
+// comesBack is worker for one that has something.
+func (r *road) comesBack(t *testing.T, id plan.WorkerID, inv model.Inventory, do func(model.AttemptID) model.Event) *fakeWorker {
+	t.Helper()
+	return r.workerAt(t, id, model.Attach{Hosts: []string{string(id)}, Slots: 4, Inventory: inv}, do)
 }
 
 // workerAt is a worker that says of itself what at has.
