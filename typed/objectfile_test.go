@@ -1,6 +1,8 @@
 package typed_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -68,7 +70,12 @@ func TestObjectFileErrors(t *testing.T) {
 	}
 	damaged := slices.Clone(b)
 	damaged[50] ^= 1
-	for name, text := range map[string][]byte{"damaged": damaged, "short": b[:len(b)-1], "text": []byte(strings.Repeat("some text\n", 9)), "zipped.gz": b} {
+	var zipped bytes.Buffer
+	z := gzip.NewWriter(&zipped)
+	if _, err := z.Write(b); err != nil || z.Close() != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string][]byte{"damaged": damaged, "short": b[:len(b)-1], "text": []byte(strings.Repeat("some text\n", 9)), "zipped.gz": zipped.Bytes()} {
 		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
 			t.Fatal(err)
 		}
