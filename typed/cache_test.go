@@ -90,7 +90,7 @@ func TestCacheGivesWay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
+	defer func() { _ = s.Close() }()
 	const n = 200_000 // of more than 100 bytes: twice what there is
 	r, ran := counted(t, s, n, 40)
 	kept := r.Cache()
@@ -125,7 +125,7 @@ func TestCacheOfNobodyGoes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
+	defer func() { _ = s.Close() }()
 	for range 20 {
 		r, ran := counted(t, s, 30_000, 4)
 		kept := r.Cache()

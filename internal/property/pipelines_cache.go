@@ -16,7 +16,7 @@ func sameTwice[T any](ctx context.Context, r typed.RDD[T]) ([]string, error) {
 	}
 	again, err := show(r.Collect(ctx))
 	if err == nil && !slices.Equal(once, again) {
-		err = fmt.Errorf("the rows that were kept are others: %v", differ(again, once))
+		err = fmt.Errorf("the rows that were kept are others: %w", differ(again, once))
 	}
 	return again, err
 }

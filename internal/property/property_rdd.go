@@ -58,8 +58,8 @@ func init() {
 		"a66890d2e0bf5aff826fff1355f90db9c9ca3367b3e9f4d600793cfc2ff96556",
 	)
 	p.Source("pipelines_cache.go", pipelinesCacheSource,
-		"a978e66c1d60e46c3e675241d8013b330f5d663380a6a3b1e05efbf44f90aa3f",
-		"7e7d15ea920404e2a02a247449c9c8977c4f168216a247761ea97379518c4735",
+		"d769fd6e325b5f1d25c14b4df38d0a6ca00da27a1778620bec7455fe9886053d",
+		"337d34e2c7b5df8bbb5ca655ec425d9651ede5ec802912399481c711f2e7f928",
 	)
 	p.Source("pipelines_chain.go", pipelinesChainSource,
 		"0a763e9c9f94cf47c802681998d759c4ccad1b57055900f887e3a604ac72892e",
