@@ -3,11 +3,11 @@
 export GOTOOLCHAIN = auto
 
 # Packages with goroutines of their own: those the race detector is for.
-RACE = ./internal/agent/... ./internal/blob/... ./internal/driver/... ./internal/embedded/... ./internal/engine/... ./internal/executor/... ./internal/gossip/... ./internal/launch/... ./internal/msg/... ./internal/scratch/... ./internal/show/... ./internal/submit/... ./internal/trust/... ./internal/web/... ./internal/wire/... ./master/... ./rdd/... ./shuffle/... ./storage/... ./typed/... ./worker/...
+RACE = ./hdfs/... ./internal/agent/... ./internal/blob/... ./internal/chaos/proxy/... ./internal/door/... ./internal/driver/... ./internal/embedded/... ./internal/engine/... ./internal/executor/... ./internal/gossip/... ./internal/hdfslab/... ./internal/launch/... ./internal/msg/... ./internal/scratch/... ./internal/show/... ./internal/submit/... ./internal/trust/... ./internal/web/... ./internal/wire/... ./master/... ./rdd/... ./shuffle/... ./storage/... ./typed/... ./worker/...
 
 GOROOT = $(shell go env GOROOT)
 
-.PHONY: run test race random chaos chaos-killer vet lint generate bench check
+.PHONY: run hdfs-demo test race random chaos chaos-killer chaos-200 vet lint generate bench check
 
 # Word count over the sources of Go itself, ninety megabytes of text: all its
 # regular files, those with names that a * alone leaves out (.x, _x) too. The
@@ -16,6 +16,11 @@ run:
 	@out=$$(mktemp -d "$${TMPDIR:-/tmp}/wordcount.XXXXXX")/counts && \
 	go run ./cmd/rddctl run ./examples/wordcount -- -in '$(GOROOT)/src/**/{*,.*,_*,_*/**/*}.go' -out "$$out" -top 20 && \
 	echo "the counts of all words are in $$out"
+
+# A real HDFS, and a cluster with a worker at the address of each data node: where
+# the tasks of a word count run. It needs a JDK and Maven, and leaves nothing.
+hdfs-demo:
+	go run ./internal/hdfsdemo
 
 test: vet
 	go test ./...
@@ -31,15 +36,20 @@ random:
 
 # Real clusters that are broken while they work: every failure with so many
 # seeds, and workers killed for two minutes. As root each member has a network of
-# its own. make test has one seed of each, in about two minutes.
+# its own. make test has one seed of each, in about four minutes.
 SEEDS = 20
 chaos:
 	go test -timeout 0 -v ./internal/chaos -seeds $(SEEDS) -killer 2m
 
-# Word counts and sorts while a worker is killed every ten seconds for two
-# minutes, each back after five: none may be wrong, none may fail.
+# Word counts and sorts while a worker is killed every ten seconds on average, for
+# two minutes, each back after five: none may be wrong, none may fail.
 chaos-killer:
 	go test -timeout 20m -v ./internal/chaos -run TestKiller -killer 2m
+
+# The same until 200 small jobs have ended, in a quarter of an hour or so. CI does
+# not run it.
+chaos-200:
+	go test -timeout 0 -v ./internal/chaos -run TestKiller -jobs 200
 
 vet:
 	go vet ./...

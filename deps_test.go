@@ -33,17 +33,20 @@ var imports = map[string][]string{
 	"typed":           {"rdd", "rdd/plan", "rdd/codec", "shuffle", "storage", "internal/driver", "internal/embedded", "internal/executor", "internal/machine", "internal/scratch", "internal/wire", "internal/size", "internal/tally"},
 	"typed/typedtest": {"typed", "internal/embedded", "internal/fault", "internal/deep"},
 
-	"rdd":       {"rdd/plan", "rdd/codec", "shuffle", "shuffle/weight", "storage", msgpack, xxh3},
-	"rdd/plan":  {msgpack},
-	"rdd/codec": {xxh3},
+	"rdd":         {"rdd/plan", "rdd/codec", "rdd/objects", "shuffle", "shuffle/weight", "storage", msgpack, xxh3},
+	"rdd/plan":    {msgpack},
+	"rdd/codec":   {xxh3},
+	"rdd/objects": {"rdd/codec", "shuffle/block", xxh3}, // files of blocks, as shuffles write them
 
 	"shuffle":        {"rdd/codec", "shuffle/block", "shuffle/table", "shuffle/weight", xxh3},
 	"shuffle/block":  {"rdd/codec", "shuffle/weight", compress, xxh3},
 	"shuffle/table":  {"rdd/codec", "shuffle/weight"},
 	"shuffle/weight": {},
 	"storage":        {compress},
+	// Only programs that import it link it: the library needs net/http, by way of its Kerberos.
+	"hdfs": {"storage", "github.com/colinmarc/hdfs/v2", "github.com/jcmturner/gokrb5/v8", "google.golang.org/protobuf", "net"},
 
-	"internal/sched":          {"internal/sched/blame", "internal/sched/graph", "internal/sched/health", "internal/sched/locality", "internal/sched/model", "internal/sched/outputs", "internal/sched/pace", "internal/sched/queue", "rdd/plan"},
+	"internal/sched":          {"internal/sched/blame", "internal/sched/graph", "internal/sched/health", "internal/sched/locality", "internal/sched/model", "internal/sched/outputs", "internal/sched/pace", "internal/sched/queue", "internal/size", "rdd/plan"},
 	"internal/sched/blame":    {"internal/sched/model", "rdd/plan"},
 	"internal/sched/graph":    {"internal/sched/model", "rdd/plan"},
 	"internal/sched/health":   {"internal/sched/model"},
@@ -61,24 +64,30 @@ var imports = map[string][]string{
 	"internal/embedded":       {"internal/agent", "internal/blob", "internal/driver", "internal/engine", "internal/engine/work", "internal/sched/model", "rdd/plan"},
 	"internal/blob":           {"rdd/plan"},
 	"internal/scratch":        {},
-	"internal/submit":         {"internal/msg", "internal/wire", "rdd/plan", "worker/transfer", grpc},
-	"master":                  {"internal/blob", "internal/driver", "internal/engine", "internal/engine/work", "internal/gossip", "internal/msg", "internal/sched/model", "internal/status", "internal/trust", "internal/web", "internal/wire", "rdd/plan", "worker/transfer", grpc},
-	"worker":                  {"internal/agent", "internal/engine/work", "internal/gossip", "internal/launch", "internal/msg", "internal/sched/model", "internal/scratch", "internal/show", "internal/submit", "internal/trust", "internal/web", "internal/wire", "rdd/plan", "shuffle", "shuffle/block", "worker/process", "worker/transfer", grpc, msgpack},
-	"worker/process":          {"internal/engine/work", "internal/wire", "rdd/plan"},
+	"internal/submit":         {"internal/msg", "internal/sched/model", "internal/wire", "rdd/plan", "worker/transfer", grpc},
+	"master":                  {"internal/blob", "internal/door", "internal/driver", "internal/engine", "internal/engine/work", "internal/gossip", "internal/msg", "internal/sched/model", "internal/status", "internal/trust", "internal/web", "internal/wire", "rdd/plan", "worker/transfer", grpc},
+	"worker":                  {"internal/agent", "internal/cgroup", "internal/engine/work", "internal/gossip", "internal/launch", "internal/msg", "internal/sched/model", "internal/scratch", "internal/show", "internal/submit", "internal/trust", "internal/web", "internal/wire", "rdd/plan", "shuffle", "shuffle/block", "worker/process", "worker/transfer", grpc, msgpack},
+	"worker/process":          {"internal/cgroup", "internal/engine/work", "internal/sched/model", "internal/wire", "rdd/plan"},
 	"internal/forms":          {"rdd/plan"},
 	"internal/machine":        {},
 	"internal/msg":            {"internal/forms", "internal/sched/model", "internal/wire", "rdd/plan", grpc},
 	"internal/wire":           {"internal/forms", "rdd/plan"},
-	"internal/gossip":         {"github.com/hashicorp/memberlist", "github.com/hashicorp/serf", "net"},
+	"internal/hdfslab":        {"net", "net/http"}, // tests and the demo import it
+	"internal/hdfsdemo":       {"internal/hdfslab"},
+	"internal/hdfsdemo/words": {"hdfs", "typed", "rdd"}, // its generated file names rdd
+	"internal/gossip":         {"internal/door", "github.com/hashicorp/memberlist", "github.com/hashicorp/serf", "net"},
 	"internal/trust":          {"net"}, // addresses; it opens no connection
 	"internal/size":           {},
-	"internal/web":            {"net", "net/http"},
+	"internal/web":            {"internal/door", "net", "net/http"},
+	"internal/door":           {"net"},
 	"internal/status":         {},
 	"internal/tally":          {"internal/size", "rdd/plan"},
 	"internal/launch":         {"internal/wire", "rdd/plan"},
 	"internal/show":           {"internal/tally", "internal/wire", "rdd/plan", mpb},
+	"internal/cgroup":         {},
 	"internal/chaos":          {},
 	"internal/chaos/job":      {"typed", "rdd"}, // its generated file names rdd
+	"internal/chaos/proxy":    {"net"},
 	"internal/property":       {"typed", "rdd"}, // its generated file names rdd
 	"internal/testmod":        {},               // only tests import it
 	"internal/fault":          {"internal/embedded", "rdd/plan", "shuffle", msgpack},

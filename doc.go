@@ -8,6 +8,7 @@
 //	rdd/codec          rows as bytes, by column
 //	shuffle            combining, sorting, spilling, merging; block format. No network
 //	storage            files: listing, splits, text, output that is committed once
+//	hdfs               the store of hdfs:// paths, joined by an import
 //	gen                the generator: load, scan, check, model, emit
 //	internal/sched     the scheduler, a pure state machine
 //	internal/engine    the loop that turns the scheduler's commands into effects
@@ -29,6 +30,7 @@
 //	internal/launch    building a program and running it over the wire
 //	internal/show      progress and plans, for people
 //	internal/tally     what actions did, added up
+//	internal/hdfslab   a real HDFS for tests
 //	internal/size      numbers of bytes, as people write them
 //	cmd/rddgen         the generator's command
 //	cmd/rddctl         run, explain, submit, and the members of a cluster

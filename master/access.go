@@ -38,8 +38,6 @@ var rules = []trust.Rule{
 const (
 	// strangers is how many calls without a certificate are answered at a time.
 	strangers = 8
-	// handshake is how long one may take.
-	handshake = 10 * time.Second
 	// renewAgain is the wait after a certificate could not be renewed.
 	renewAgain = time.Minute
 )
@@ -52,6 +50,7 @@ type access struct {
 	dir       string
 	log       *slog.Logger
 	table     *trust.Authorizer
+	keeper    *keeper
 	strangers chan struct{} // has a token for each of their calls
 
 	enrolling sync.Mutex // held from a token's use until that is on disk
@@ -73,6 +72,7 @@ func newAccess(o Options) (*access, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.keeper = newKeeper(credentials.NewTLS(a.own.ServerConfig(trust.Worker, trust.Client, trust.Admin, trust.Anonymous)))
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -115,8 +115,7 @@ func (a *access) close() {
 
 // options make a server ask for certificates.
 func (a *access) options() []grpc.ServerOption {
-	config := a.own.ServerConfig(trust.Worker, trust.Client, trust.Admin, trust.Anonymous)
-	return []grpc.ServerOption{grpc.Creds(credentials.NewTLS(config)), grpc.StreamInterceptor(a.intercept), grpc.ConnectionTimeout(handshake)}
+	return []grpc.ServerOption{grpc.Creds(a.keeper), grpc.StreamInterceptor(a.intercept)}
 }
 
 // intercept lets only those calls through that the table allows. How many come
@@ -125,6 +124,9 @@ func (a *access) intercept(srv any, st grpc.ServerStream, info *grpc.StreamServe
 	id, err := caller(st.Context())
 	if err == nil {
 		err = a.table.Allow(info.FullMethod, id)
+	}
+	if err == nil {
+		err = a.cluster.Revoked.Check(id)
 	}
 	if err != nil {
 		a.log.Warn("call refused", "method", info.FullMethod, "caller", id.String(), "err", err)
@@ -193,6 +195,27 @@ func (a *access) administers(ctx context.Context) error {
 		return status.Error(codes.PermissionDenied, err.Error())
 	}
 	return nil
+}
+
+// owner is who calls, as a job remembers who submitted it; "" without certificates.
+func (a *access) owner(ctx context.Context) string {
+	if a == nil {
+		return ""
+	}
+	id, err := caller(ctx)
+	if err != nil {
+		return "" // whom no call is allowed
+	}
+	return string(id.Role) + "/" + id.Name
+}
+
+// ends says whether a caller may end somebody's job: its owner and administrators
+// may. Without certificates all are the one user who started the cluster.
+func (a *access) ends(ctx context.Context, job plan.JobID, owner string) error {
+	if a == nil || a.owner(ctx) == owner || a.administers(ctx) == nil {
+		return nil
+	}
+	return status.Error(codes.PermissionDenied, fmt.Sprintf("%v: job %s is that of %s: only its owner and administrators may cancel it", trust.ErrDenied, job, owner))
 }
 
 // toWorkers is how the data ports of workers are reached; nil: without TLS.

@@ -1,6 +1,7 @@
 package master
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"log/slog"
@@ -19,6 +20,7 @@ import (
 	"github.com/gordd-project/gordd/internal/msg"
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/internal/trust"
+	"github.com/gordd-project/gordd/rdd/plan"
 )
 
 // secured is a master with certificates, and its cluster.
@@ -108,12 +110,29 @@ func (s *secured) ask(config *tls.Config, method string, m any) (any, error) {
 	return st.Ask(m)
 }
 
+// put uploads a program.
+func (s *secured) put(config *tls.Config, b []byte) {
+	s.t.Helper()
+	conn, err := grpc.NewClient(s.address, grpc.WithTransportCredentials(credentials.NewTLS(config)))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	st, err := msg.Dial(s.t.Context(), conn, msg.MethodPutBlob)
+	if err == nil {
+		err = st.Put("", plan.DigestOf(b), int64(len(b)), bytes.NewReader(b))
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // harmless is a first message that each method knows to be wrong or refuses, so that
 // only the table decides whether it is heard.
 var harmless = map[string]any{
 	msg.MethodWork: model.Attach{}, msg.MethodDrive: msg.Open{}, msg.MethodPutBlob: msg.BlobHead{}, msg.MethodGetBlob: msg.BlobHead{Look: true},
 	msg.MethodDetach: msg.Detach{},
-	msg.MethodAsk:    msg.Ask{}, msg.MethodTell: msg.Tell{},
+	msg.MethodAsk:    msg.Ask{}, msg.MethodTell: msg.Tell{Cancel: "nobody"},
 	msg.MethodEnrol: msg.Enrol{Name: "x"}, msg.MethodRenew: msg.Renew{},
 }
 
@@ -205,10 +224,59 @@ func TestWorkersDriveWhatTheyAreGiven(t *testing.T) {
 func TestAdministrators(t *testing.T) {
 	s, _ := startSecured(t, newCluster(t), t.TempDir())
 	for role, want := range map[trust.Role]codes.Code{trust.Client: codes.PermissionDenied, trust.Admin: codes.OK} {
-		for _, m := range []msg.Tell{{Drain: "w1"}, {Undrain: "w1"}} {
+		for _, m := range []msg.Tell{{Drain: "w1"}, {Undrain: "w1"}, {RotateGossip: true}, {Cancel: "j", RotateGossip: true}} {
 			if _, err := s.ask(s.member(role, "x").ClientConfig(trust.Master), msg.MethodTell, m); status.Code(err) != want {
 				t.Errorf("%+v by a %s: %v", m, role, err)
 			}
+		}
+	}
+}
+
+// A job is its submitter's to end, and the administrators'.
+func TestWhoMayCancel(t *testing.T) {
+	s, _ := startSecured(t, newCluster(t), t.TempDir())
+	program := []byte("a program")
+	alice := s.member(trust.Client, "alice").ClientConfig(trust.Master)
+	open := func(name string, config *tls.Config) plan.JobID {
+		t.Helper()
+		s.put(config, program)
+		got, err := s.ask(config, msg.MethodDrive, msg.Open{Protocol: msg.Protocol, Name: name, User: "root", Programs: forHere(plan.DigestOf(program)), Code: plan.DigestOf(nil)})
+		opened, ok := got.(msg.Opened)
+		if err != nil || !ok {
+			t.Fatalf("got %+v, %v", got, err)
+		}
+		return opened.Job
+	}
+	hers := open("hers", alice)
+	adminNamed := s.member(trust.Admin, "bob").ClientConfig(trust.Master)
+	others := open("others", adminNamed)
+	// The driver of a detached job is a worker: whoever asked for it owns it.
+	s.m.detached.add("key", &starting{job: "detached", worker: "w1", owner: "client/alice", opened: make(chan any, 1)})
+	got, err := s.ask(s.member(trust.Worker, "w1").ClientConfig(trust.Master), msg.MethodDrive, msg.Open{Protocol: msg.Protocol, Key: "key", Programs: forHere(plan.DigestOf(program)), Code: plan.DigestOf(nil)})
+	if opened, ok := got.(msg.Opened); err != nil || !ok || opened.Job != "detached" {
+		t.Fatalf("got %+v, %v", got, err)
+	}
+	for _, c := range []struct {
+		role trust.Role
+		name string
+		job  plan.JobID
+		want codes.Code
+	}{
+		{trust.Client, "bob", hers, codes.PermissionDenied}, {trust.Client, "bob", others, codes.PermissionDenied},
+		{trust.Client, "alice", others, codes.PermissionDenied}, {trust.Client, "bob", "detached", codes.PermissionDenied},
+		{trust.Client, "alice", hers, codes.OK}, {trust.Client, "alice", "detached", codes.OK}, {trust.Admin, "carol", others, codes.OK},
+	} {
+		got, err := s.ask(s.member(c.role, c.name).ClientConfig(trust.Master), msg.MethodTell, msg.Tell{Cancel: c.job})
+		if a, ok := got.(msg.Answer); c.want == codes.OK && (!ok || a.Error != "") {
+			t.Errorf("%s %s cancels %s: %+v", c.role, c.name, c.job, got)
+		}
+		if status.Code(err) != c.want || c.want != codes.OK && !strings.Contains(err.Error(), "only its owner and administrators may cancel it") {
+			t.Errorf("%s %s cancels %s: %v", c.role, c.name, c.job, err)
+		}
+	}
+	for _, j := range s.m.Jobs() {
+		if want := map[string]string{string(others): "admin/bob"}[j.ID]; j.Owner != want && j.Owner != "client/alice" || j.User == "client/alice" {
+			t.Errorf("got %+v", j)
 		}
 	}
 }
@@ -241,7 +309,7 @@ func TestWorkersAreWhoTheyAre(t *testing.T) {
 	s, _ := startSecured(t, newCluster(t), t.TempDir())
 	attach := func(name string) any {
 		t.Helper()
-		at := model.Attach{From: model.From{Protocol: msg.Protocol, Worker: "w1", Inc: 1}, Store: "s1", Slots: 1}
+		at := model.Attach{From: model.From{Protocol: msg.Protocol, Worker: "w1", Inc: 1}, Store: "s1", Slots: 1, Platform: plan.Here}
 		got, err := s.ask(s.member(trust.Worker, name).ClientConfig(trust.Master), msg.MethodWork, at)
 		if err != nil {
 			t.Fatal(err)

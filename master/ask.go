@@ -1,12 +1,18 @@
 package master
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	grpcstatus "google.golang.org/grpc/status"
+
+	"github.com/gordd-project/gordd/internal/engine/work"
 	"github.com/gordd-project/gordd/internal/msg"
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/internal/status"
@@ -96,8 +102,14 @@ func (m *Master) inLoop(f func()) {
 func (m *Master) Jobs() []status.Job {
 	out := []status.Job{}
 	for _, v := range view[model.JobList](m, model.Jobs{}) {
-		j := status.Job{ID: string(v.Job), Name: v.Name, User: v.User, Pool: v.Pool, State: v.State.String(), Running: v.Running, Actions: []status.Action{}}
+		j := status.Job{ID: string(v.Job), Name: v.Name, User: v.User, Owner: v.Owner, Pool: v.Pool, State: v.State.String(), Running: v.Running, Actions: []status.Action{}}
 		j.Cause = causeText(v.Cause)
+		for _, p := range v.Programs {
+			j.Programs = append(j.Programs, status.Program{Platform: string(p.Platform), Binary: string(p.Binary)})
+		}
+		for _, p := range v.LeftOut {
+			j.LeftOut = append(j.LeftOut, string(p))
+		}
 		for _, a := range v.Actions {
 			j.Actions = append(j.Actions, status.Action{N: a.Action.N, Name: a.Name, Site: a.Site, State: a.State.String(), Done: a.Done, Of: a.Wanted,
 				Cause: causeText(a.Cause)})
@@ -144,7 +156,7 @@ func (m *Master) Stages(id plan.JobID) []status.Stage {
 	out := []status.Stage{}
 	for _, v := range view[model.StageList](m, model.Stages{Job: id}) {
 		st := status.Stage{Key: string(v.Stage.Key), Name: v.Spec.Name, Site: v.Spec.Site, State: "waiting", Tasks: v.N, Done: v.Done, Running: v.Running,
-			Pending: v.Pending, Gen: int(v.Gen), Try: v.Try}
+			Queued: v.Queued, Pending: v.Pending, Gen: int(v.Gen), Try: v.Try, Locality: locality(work.CountersOf(v.Counters)), Fraction: v.Fraction}
 		switch {
 		case v.Running > 0:
 			st.State = "running"
@@ -154,6 +166,11 @@ func (m *Master) Stages(id plan.JobID) []status.Stage {
 		out = append(out, st)
 	}
 	return out
+}
+
+// locality is what counters say of where tasks ran.
+func locality(c plan.Counters) status.Locality {
+	return status.Locality{Process: c.AtProcess, Node: c.AtNode, Rack: c.AtRack, Any: c.AtAny}
 }
 
 // tasks lists the tasks of a job's stages, or of the one that is named.
@@ -166,8 +183,15 @@ func (m *Master) tasks(id plan.JobID, stage string) ([]status.Task, error) {
 		any = true
 		for _, v := range view[model.TaskList](m, model.Tasks{Stage: st.Stage}) {
 			t := status.Task{Stage: string(st.Stage.Key), Partition: v.Partition, State: v.State.String(), Failures: v.Failures}
+			if v.State == model.TaskFinished {
+				t.Level = v.Level.String()
+			}
 			for _, a := range v.Attempts {
-				t.Attempts = append(t.Attempts, status.Attempt{Worker: string(a.Worker), Level: a.Level.String(), Speculative: a.Twin, Rows: a.Rows})
+				t.Attempts = append(t.Attempts, status.Attempt{Worker: string(a.Worker), Level: a.Level.String(), Speculative: a.Twin,
+					Queued: a.Queued, Rows: a.Rows, Fraction: a.Fraction})
+			}
+			if n := len(t.Attempts); n > 0 && !slices.ContainsFunc(t.Attempts, func(a status.Attempt) bool { return !a.Queued }) {
+				t.State = "queued"
 			}
 			if out = append(out, t); len(out) == mostListed {
 				return out, nil
@@ -186,10 +210,12 @@ func (m *Master) Workers() []status.Worker {
 	m.inLoop(func() {
 		all, _ := m.engine.View(model.Workers{}).(model.WorkerList)
 		for _, v := range all {
-			w := status.Worker{ID: string(v.Worker), State: v.State.String(), Slots: v.Slots, Running: v.Running, Outputs: v.Outputs, Rack: v.Rack,
-				Excluded: v.Excluded, Address: m.peers[v.Worker].Address}
+			w := status.Worker{ID: string(v.Worker), State: v.State.String(), Slots: v.Slots, Running: v.Running, Queued: v.Queued, Outputs: v.Outputs, Rack: v.Rack,
+				Excluded: v.Excluded, Address: m.peers[v.Worker].Address, Incarnation: strconv.FormatUint(uint64(v.Inc), 16)}
 			if at := m.workers[v.Worker]; at != nil {
-				w.PID, w.Drivers, w.Memory, w.OS, w.Arch, w.Attached = at.said.PID, m.detached.runs(v.Worker), at.said.Memory, at.said.OS, at.said.Arch, at.since
+				w.PID, w.Memory, w.Limits, w.Labels, w.Version = at.said.PID, at.said.Memory, at.said.Limits, at.said.Labels, at.said.Version
+				w.OS, w.Arch = at.said.Platform.Of()
+				w.Drivers, w.Attached = m.detached.runs(v.Worker), at.since
 				w.LeaseAge = (time.Since(at.since) - time.Duration(at.heard.Load())).Seconds()
 			}
 			out = append(out, w)
@@ -211,7 +237,7 @@ func (m *Master) Events(after uint64, n int) []status.Event {
 func (m *Master) Totals() status.Totals {
 	v := view[model.Sums](m, model.Totals{})
 	return status.Totals{Term: uint64(v.Term), Workers: v.Workers, Slots: v.Slots, Free: v.Free, Jobs: v.Jobs, Actions: v.Actions, Stages: v.Stages, Tasks: v.Tasks,
-		Pending: v.Pending, Running: v.Running, Launched: v.Launched, Done: v.Done, Failed: v.Failed, Lost: v.Lost, Discarded: v.Discarded, Refused: v.Refused}
+		Pending: v.Pending, Running: v.Running, Queued: v.Queued, Launched: v.Launched, Done: v.Done, Failed: v.Failed, Lost: v.Lost, Discarded: v.Discarded, Refused: v.Refused}
 }
 
 // Tell does what somebody wants to have done.
@@ -220,46 +246,71 @@ func (s service) Tell(st *msg.Stream) error {
 	if err != nil {
 		return err
 	}
-	if t.Drain != "" || t.Undrain != "" {
-		if err := s.access.administers(st.Context()); err != nil {
-			return err
-		}
+	err = s.obey(st.Context(), &t)
+	switch _, denied := grpcstatus.FromError(err); {
+	case err == nil:
+		return st.Send(msg.Answer{})
+	case denied:
+		return err
 	}
-	if err := s.obey(&t); err != nil {
-		return st.Send(msg.Answer{Error: err.Error()})
-	}
-	return st.Send(msg.Answer{})
+	return st.Send(msg.Answer{Error: err.Error()})
 }
 
-func (s service) obey(t *msg.Tell) error {
+// obey does it for who may: all but to cancel is for administrators.
+func (s service) obey(ctx context.Context, t *msg.Tell) error {
+	if *t == (msg.Tell{Cancel: t.Cancel, Reason: t.Reason}) && t.Cancel != "" {
+		return s.cancel(ctx, t)
+	}
+	if err := s.access.administers(ctx); err != nil {
+		return err
+	}
 	switch {
-	case t.Cancel != "":
-		id, err := s.find(t.Cancel)
-		if err != nil {
+	case t.Revoke != "":
+		return s.revoke(ctx, t.Revoke)
+	case t.RotateGossip:
+		return s.rotateGossip(ctx)
+	case t.Drain != "" || t.Undrain != "":
+		return s.drain(t)
+	}
+	return errors.New("this master does not know what is wanted")
+}
+
+// cancel ends a job for who may.
+func (s service) cancel(ctx context.Context, t *msg.Tell) error {
+	id, err := s.find(t.Cancel)
+	if err != nil {
+		return err
+	}
+	for _, j := range s.Jobs() {
+		if j.ID != string(id) {
+			continue
+		}
+		if err := s.access.ends(ctx, id, j.Owner); err != nil {
 			return err
 		}
-		for _, j := range s.Jobs() {
-			if j.ID == string(id) && j.Over() {
-				return fmt.Errorf("job %s has ended already: %s", id, j.State)
-			}
+		if j.Over() {
+			return fmt.Errorf("job %s has ended already: %s", id, j.State)
 		}
 		s.engine.Send(model.Cancel{Job: id, Reason: t.Reason})
 		return nil
-	case t.Drain != "" || t.Undrain != "":
-		id := t.Drain + t.Undrain
-		var names []string
-		for _, w := range s.Workers() {
-			if w.ID == string(id) && w.State != "lost" {
-				if t.Drain != "" {
-					s.engine.Send(model.Drain{Worker: id, Force: t.Force})
-				} else {
-					s.engine.Send(model.Undrain{Worker: id})
-				}
-				return nil
-			}
-			names = append(names, w.ID)
-		}
-		return fmt.Errorf("there is no worker %s; there are %s", id, strings.Join(names, ", "))
 	}
-	return errors.New("this master does not know what is wanted")
+	return fmt.Errorf("job %s is forgotten", id)
+}
+
+// drain takes a worker out of use, or into it again.
+func (s service) drain(t *msg.Tell) error {
+	id := t.Drain + t.Undrain
+	var names []string
+	for _, w := range s.Workers() {
+		if w.ID == string(id) && w.State != "lost" {
+			if t.Drain != "" {
+				s.engine.Send(model.Drain{Worker: id, Force: t.Force})
+			} else {
+				s.engine.Send(model.Undrain{Worker: id})
+			}
+			return nil
+		}
+		names = append(names, w.ID)
+	}
+	return fmt.Errorf("there is no worker %s; there are %s", id, strings.Join(names, ", "))
 }

@@ -10,56 +10,80 @@ import (
 
 	"github.com/gordd-project/gordd/internal/blob"
 	"github.com/gordd-project/gordd/internal/msg"
+	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/rdd/plan"
 )
 
 const (
 	// maxBlob is the largest blob that is taken.
 	maxBlob = 8 << 30
-	// maxPrograms is how many programs are kept for jobs to come.
-	maxPrograms = 32
+	// keptBlobs is how many programs and files are kept for jobs to come, and
+	// keptBytes how many bytes of them.
+	keptBlobs = 256
+	keptBytes = 4 * maxBlob
 )
 
-// blobs are the bytes that jobs name by digest, and the programs of jobs.
+// blobs are the bytes that jobs name by digest, and the programs and files that
+// jobs come with.
 type blobs struct {
 	store *blob.Store
 
-	mu       sync.Mutex
-	jobs     map[plan.JobID]*holder
-	programs []plan.Digest // least recently used first
+	mu   sync.Mutex
+	jobs map[plan.JobID]*holder
+	kept []kept // for jobs to come, least recently used first
+	sum  int64  // bytes of them
+}
+
+// kept is a blob that is kept although no job may hold it.
+type kept struct {
+	digest plan.Digest
+	size   int64
 }
 
 // holder is what a job holds.
 type holder struct {
-	spec msg.Job
-	refs map[plan.Digest]int
-	told []plan.WorkerID // the last workers that know the job
+	spec     msg.Job
+	programs []model.Program
+	refs     map[plan.Digest]int
+	told     map[plan.Platform][]plan.WorkerID // the last workers that know the job
 }
 
 func newBlobs(s *blob.Store) *blobs { return &blobs{store: s, jobs: map[plan.JobID]*holder{}} }
 
-// open gives a job its place, and holds its program, which others may push out of
-// those that are kept.
-func (b *blobs) open(spec msg.Job) error {
-	if err := b.store.Hold([]plan.Digest{spec.Binary}); err != nil {
-		return fmt.Errorf("the program is not there any more: submit it again: %w", err)
+// open gives a job its place, and holds its programs and files, which others may
+// push out of those that are kept.
+func (b *blobs) open(spec msg.Job, programs []model.Program) error {
+	var all []plan.Digest
+	for _, p := range programs {
+		all = append(all, p.Binary)
+	}
+	for _, f := range spec.Files {
+		all = append(all, f.Digest)
+	}
+	if err := b.store.Hold(all); err != nil {
+		return fmt.Errorf("a program or file is not there any more: submit it again: %w", err)
+	}
+	h := &holder{spec: spec, programs: programs, refs: map[plan.Digest]int{}, told: map[plan.Platform][]plan.WorkerID{}}
+	for _, d := range all {
+		h.refs[d]++
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.jobs[spec.ID] = &holder{spec: spec, refs: map[plan.Digest]int{spec.Binary: 1}}
+	b.jobs[spec.ID] = h
 	return nil
 }
 
-// maxTold is how many workers that know a job are remembered, and maxOwners how many
-// of them others hear of.
+// maxTold is how many workers of a platform that know a job are remembered, and
+// maxOwners how many of them others hear of.
 const (
 	maxTold   = 32
 	maxOwners = 3
 )
 
-// job gives what executors of a job are to a worker, and which others have it
-// already.
-func (b *blobs) job(id plan.JobID, to plan.WorkerID) (msg.Job, bool) {
+// job gives what executors of a job are to a worker of a platform, and which others
+// have it already. There is no binary for a platform that the job does not run on:
+// such a worker may still keep outputs of others.
+func (b *blobs) job(id plan.JobID, to plan.WorkerID, at plan.Platform) (msg.Job, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	h := b.jobs[id]
@@ -67,15 +91,21 @@ func (b *blobs) job(id plan.JobID, to plan.WorkerID) (msg.Job, bool) {
 		return msg.Job{}, false
 	}
 	j := h.spec
-	h.told = slices.DeleteFunc(h.told, func(w plan.WorkerID) bool { return w == to })
-	for _, i := range rand.Perm(len(h.told)) {
-		if len(j.Owners) < maxOwners {
-			j.Owners = append(j.Owners, h.told[i])
+	for _, p := range h.programs {
+		if p.Platform == at {
+			j.Binary = p.Binary
 		}
 	}
-	if h.told = append(h.told, to); len(h.told) > maxTold {
-		h.told = h.told[1:]
+	told := slices.DeleteFunc(h.told[at], func(w plan.WorkerID) bool { return w == to })
+	for _, i := range rand.Perm(len(told)) {
+		if len(j.Owners) < maxOwners {
+			j.Owners = append(j.Owners, told[i])
+		}
 	}
+	if told = append(told, to); len(told) > maxTold {
+		told = told[1:]
+	}
+	h.told[at] = told
 	return j, true
 }
 
@@ -124,19 +154,30 @@ func (b *blobs) release(id plan.JobID, d plan.Digest) {
 	}
 }
 
-// program keeps a program, and forgets the one that was not used for longest
+// keep keeps a program or file, and forgets those that were not used for longest
 // when there are too many.
-func (b *blobs) program(d plan.Digest) {
+func (b *blobs) keep(d plan.Digest, size int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.programs = append(b.programs, d)
-	if len(b.programs) > maxPrograms {
-		b.store.Release(b.programs[0])
-		b.programs = b.programs[1:]
+	b.kept, b.sum = append(b.kept, kept{d, size}), b.sum+size
+	for len(b.kept) > keptBlobs || b.sum > keptBytes {
+		b.store.Release(b.kept[0].digest)
+		b.sum -= b.kept[0].size
+		b.kept = b.kept[1:]
 	}
 }
 
-// PutBlob takes a blob: a job's, or a program.
+// used puts off that a program or file is forgotten.
+func (b *blobs) used(d plan.Digest) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if i := slices.IndexFunc(b.kept, func(k kept) bool { return k.digest == d }); i >= 0 {
+		k := b.kept[i]
+		b.kept = append(slices.Delete(b.kept, i, i+1), k)
+	}
+}
+
+// PutBlob takes a blob: a job's, or a program or file that a job will come with.
 func (s service) PutBlob(st *msg.Stream) error {
 	head, err := first[msg.BlobHead](st)
 	if err != nil {
@@ -173,7 +214,7 @@ func (s service) take(st *msg.Stream, head msg.BlobHead) error {
 		return fmt.Errorf("blob has digest %s instead of %s", d, head.Digest)
 	}
 	if head.Job == "" {
-		s.blobs.program(d)
+		s.blobs.keep(d, head.Size)
 	} else {
 		s.blobs.hold(head.Job, d)
 	}
@@ -194,6 +235,7 @@ func (s service) GetBlob(st *msg.Stream) error {
 		return st.Give(head.Digest, 0, nil, errNoBlob)
 	}
 	if head.Look {
+		s.blobs.used(head.Digest)
 		return st.Send(msg.BlobHead{Digest: head.Digest, Size: size})
 	}
 	r, err := s.blobs.store.Part(head.Digest, 0, size)

@@ -28,6 +28,7 @@ type detached struct {
 type starting struct {
 	job    plan.JobID
 	worker plan.WorkerID
+	owner  string   // who asked for it
 	opened chan any // takes msg.Opened, or an error
 }
 
@@ -40,15 +41,12 @@ func (d *detached) add(key string, s *starting) {
 	d.all[key] = s
 }
 
-// claim gives the job that a driver may open by its key, and the worker that was
-// told to run that driver.
-func (d *detached) claim(key string) (plan.JobID, plan.WorkerID, bool) {
+// claim gives the job that a driver may open by its key, with the worker that was told
+// to run that driver and who wanted it; nil: none may.
+func (d *detached) claim(key string) *starting {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if s := d.all[key]; s != nil {
-		return s.job, s.worker, true
-	}
-	return "", "", false
+	return d.all[key]
 }
 
 // drives notes that a worker drives a job, until left.
@@ -124,7 +122,7 @@ func (s service) Detach(st *msg.Stream) error {
 		return refuse(st, "%w", err)
 	}
 	key := rand.Text()
-	start := &starting{job: newJobID(), opened: make(chan any, 1)}
+	start := &starting{job: newJobID(), owner: s.access.owner(st.Context()), opened: make(chan any, 1)}
 	if err := s.assign(key, start, d); err != nil {
 		return refuse(st, "%w", err)
 	}
@@ -145,24 +143,28 @@ func (s service) Detach(st *msg.Stream) error {
 	return refuse(st, "%w", err)
 }
 
-// assign tells a worker to start a driver: the one that runs fewest.
+// assign tells a worker to start a driver: of those that have a program the one that
+// runs fewest.
 func (s service) assign(key string, start *starting, d msg.Detach) error {
 	chosen := make(chan error, 1)
 	s.engine.Call(func() model.Event {
 		var w *worker
 		fewest := 0
 		for _, other := range s.workers {
+			if !d.Open.For(other.said.Platform) {
+				continue
+			}
 			if n := s.detached.runs(other.id); w == nil || n < fewest || n == fewest && other.id < w.id {
 				w, fewest = other, n
 			}
 		}
 		if w == nil {
-			chosen <- errors.New("no worker is there that could run the driver")
+			chosen <- errors.New("no worker is there that could run the driver: one of the program's platform has to come first")
 			return nil
 		}
 		start.worker = w.id
 		s.detached.add(key, start)
-		w.out.put(msg.StartDriver{Key: key, Job: start.job, Detach: d})
+		w.out.Put(msg.StartDriver{Key: key, Job: start.job, Detach: d})
 		chosen <- nil
 		return nil
 	})

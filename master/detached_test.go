@@ -12,7 +12,7 @@ import (
 // the loss of its worker.
 func TestDetached(t *testing.T) {
 	var d detached
-	if _, _, ok := d.claim(""); ok {
+	if d.claim("") != nil {
 		t.Error("a driver without a key was taken for a detached one")
 	}
 	a, b, c := &starting{job: "ja", worker: "w1", opened: make(chan any, 1)}, &starting{job: "jb", worker: "w1", opened: make(chan any, 1)},
@@ -20,22 +20,22 @@ func TestDetached(t *testing.T) {
 	d.add("a", a)
 	d.add("b", b)
 	d.add("c", c)
-	if job, by, ok := d.claim("a"); !ok || job != "ja" || by != "w1" {
-		t.Errorf("key a opens %q by %s, %v", job, by, ok)
+	if got := d.claim("a"); got != a {
+		t.Errorf("key a opens %+v", got)
 	}
 	d.opened("a", msg.Opened{Job: "ja"})
 	d.opened("a", errors.New("late"))
 	if got, _ := (<-a.opened).(msg.Opened); got.Job != "ja" {
 		t.Errorf("a became %v", got)
 	}
-	if _, _, ok := d.claim("a"); ok {
+	if d.claim("a") != nil {
 		t.Error("key a opens a second job")
 	}
 	d.workerGone("w1")
 	if err, _ := (<-b.opened).(error); err == nil || !strings.Contains(err.Error(), "worker w1") {
 		t.Errorf("b became %v", err)
 	}
-	if _, _, ok := d.claim("c"); !ok {
+	if d.claim("c") != c {
 		t.Error("c was lost with another worker")
 	}
 	d.drives("w2", "jd")

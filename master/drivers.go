@@ -3,6 +3,7 @@ package master
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/gordd-project/gordd/internal/driver"
@@ -18,33 +19,75 @@ import (
 type jobDriver struct {
 	m       *Master
 	job     plan.JobID
+	owner   string // who submitted it, by certificate; "": there are none
 	session model.Session
-	out     *outbox
+	out     *msg.Outbox
 	ended   chan struct{} // closed when the job has ended
 	once    sync.Once     // closes it
 	link    link
+	begun   int // the last action; of whoever serves the stream at hand
 }
+
+const (
+	// maxPlatforms is for how many platforms a job may have programs.
+	maxPlatforms = 16
+	// maxName is the most bytes of a name that a driver gives: those are remembered.
+	maxName = 256
+	// maxArguments is the most bytes of a program's arguments and environment, about
+	// what Linux can start one with.
+	maxArguments = 2 << 20
+)
 
 // check refuses what cannot be a job.
 func (s service) check(o *msg.Open) error {
-	switch {
+	n := 0
+	for _, text := range slices.Concat(o.Args, o.Env) {
+		n += len(text) + 1
+	}
+	switch name := max(len(o.Name), len(o.User), len(o.Pool)); {
 	case o.Protocol != msg.Protocol:
 		return fmt.Errorf("the driver speaks protocol %d, this master %d: use one release of gordd for both", o.Protocol, msg.Protocol)
-	case !o.Binary.Valid() || !s.blobs.store.Has(o.Binary):
-		return errors.New("the program was not uploaded")
-	case o.Memory < 0 || o.Slots < 0 || o.Failures < 0:
+	case name > maxName:
+		return fmt.Errorf("a name of %d bytes: the most is %d", name, maxName)
+	case n > maxArguments:
+		return fmt.Errorf("arguments and environment of %d bytes: the most is %d", n, maxArguments)
+	case len(o.Programs) == 0 || len(o.Programs) > maxPlatforms:
+		return fmt.Errorf("programs for %d platforms: give at least one, and at most %d", len(o.Programs), maxPlatforms)
+	case o.Memory < 0 || o.Slots < 0 || o.Failures < 0 || o.Stuck < 0:
 		return errors.New("limits below zero")
 	}
-	return nil
+	for i, p := range o.Programs {
+		switch {
+		case !p.Platform.Valid():
+			return fmt.Errorf("%q is no platform", p.Platform)
+		case slices.ContainsFunc(o.Programs[:i], func(q model.Program) bool { return q.Platform == p.Platform }):
+			return fmt.Errorf("two programs for %s", p.Platform)
+		case !p.Binary.Valid() || !s.blobs.store.Has(p.Binary):
+			return fmt.Errorf("the program for %s was not uploaded", p.Platform)
+		}
+	}
+	return s.checkFiles(o.Files)
+}
+
+// checkFiles refuses files that cannot be a job's.
+func (s service) checkFiles(files []msg.File) error {
+	var names []string
+	for _, f := range files {
+		if !f.Digest.Valid() || !s.blobs.store.Has(f.Digest) {
+			return fmt.Errorf("file %q was not uploaded", f.Name)
+		}
+		names = append(names, f.Name)
+	}
+	return wire.CheckFiles(names)
 }
 
 // accept hands the job to the scheduler, whose answer comes to Replied.
 func (d *jobDriver) accept(accepted chan *model.Cause, o *msg.Open, detached bool) {
 	d.m.engine.Call(func() model.Event {
 		d.m.drivers[d.job] = &driverOf{jobDriver: d, accepted: accepted}
-		return model.SubmitJob{Request: 1, Job: d.job, Key: string(d.job), Name: o.Name, User: o.User, Pool: o.Pool, Priority: o.Priority,
-			Binary: o.Binary, Session: d.session, Detached: detached,
-			Limits: model.Limits{Slots: o.Slots, MaxFailures: o.Failures}}
+		return model.SubmitJob{Request: 1, Job: d.job, Key: string(d.job), Name: o.Name, User: o.User, Owner: d.owner, Pool: o.Pool, Priority: o.Priority,
+			Programs: o.Programs, Session: d.session, Detached: detached,
+			Limits: model.Limits{Slots: o.Slots, MaxFailures: o.Failures, NoProgress: o.Stuck}}
 	})
 }
 
@@ -80,6 +123,10 @@ func (d *jobDriver) heed(m any) (finished bool, err error) {
 // the action's end.
 func (d *jobDriver) begin(m *wire.Begin) error {
 	id := plan.ActionID{Job: d.job, N: m.N}
+	if m.N <= d.begun { // it would take the place of one that may be under way
+		return fmt.Errorf("action %d begins after action %d", m.N, d.begun)
+	}
+	d.begun = m.N
 	p, err := plan.Decode[plan.Plan](m.Plan)
 	if err != nil {
 		return err
@@ -113,27 +160,28 @@ func (d *driverOf) Replied(r model.Reply) {
 
 // Result passes on where a result is.
 func (d *jobDriver) Result(r model.Result) {
-	d.out.put(&wire.Result{N: r.Action.N, Gen: int(r.Gen), Partition: r.Partition, Bytes: r.Bytes, Address: r.Address})
+	d.out.Later(&wire.Result{N: r.Action.N, Gen: int(r.Gen), Partition: r.Partition, Bytes: r.Bytes, Address: r.Address})
 }
 
 // Reset voids results.
 func (d *jobDriver) Reset(r model.ResultReset) {
-	d.out.put(&wire.Reset{N: r.Action.N, Gen: int(r.Gen)})
+	d.out.Put(&wire.Reset{N: r.Action.N, Gen: int(r.Gen)})
 }
 
 // Picture passes on how far an action is.
-func (d *jobDriver) Picture(s plan.ActionStatus) { d.out.put(&s) }
+func (d *jobDriver) Picture(s plan.ActionStatus) { d.out.Put(&s) }
 
 // End passes on how an action ended.
 func (d *jobDriver) End(s plan.ActionStatus, err error) {
-	d.out.put(&wire.ActionEnd{Status: s, Trouble: driver.Trouble(err)})
+	d.m.history.actionEnded(&s)
+	d.out.Put(&wire.ActionEnd{Status: s, Trouble: driver.Trouble(err)})
 }
 
 // Quiet passes on that nothing works for an action any more.
-func (d *jobDriver) Quiet(id plan.ActionID) { d.out.put(&wire.Quiet{N: id.N}) }
+func (d *jobDriver) Quiet(id plan.ActionID) { d.out.Put(&wire.Quiet{N: id.N}) }
 
 // Notice passes on a line for the user.
-func (d *jobDriver) Notice(text string) { d.out.put(&wire.Notice{Text: text}) }
+func (d *jobDriver) Notice(text string) { d.out.Put(&wire.Notice{Text: text}) }
 
 // JobEnd is the end of the job.
 func (d *jobDriver) JobEnd(e model.JobEnd) {
@@ -141,7 +189,7 @@ func (d *jobDriver) JobEnd(e model.JobEnd) {
 	if e.Cause != nil {
 		why = e.Cause.Error()
 	}
-	d.out.put(&wire.JobEnd{Why: why})
+	d.out.Put(&wire.JobEnd{Why: why})
 	d.m.history.jobEnded(e)
 	d.m.log.Info("job ended", "job", string(d.job), "state", e.State.String())
 	d.once.Do(func() { close(d.ended) })

@@ -22,7 +22,11 @@ func (e effects) Worker(id plan.WorkerID, cmds []model.Command) {
 		if d, ok := c.(model.Detach); ok && d.Session == w.session && (d.Why == model.DetachLeft || d.Why == model.DetachDrained) {
 			w.leaves = true
 		}
-		w.out.put(c)
+		if ack, ok := c.(model.Ack); ok {
+			w.out.Later(ack)
+			continue
+		}
+		w.out.Put(c)
 	}
 }
 
@@ -39,7 +43,7 @@ func (e effects) Other(c model.Command) {
 		e.probe(c)
 	case model.NewerTerm:
 		if w := e.workers[c.Worker]; w != nil {
-			w.out.put(c)
+			w.out.Put(c)
 		}
 	case model.StepDown:
 		e.fail(errors.New("this master has stepped down: " + c.Why))

@@ -26,7 +26,7 @@ func (s service) Enrol(st *msg.Stream) error {
 		return refuse(st, "%w", err)
 	}
 	s.log.Info("worker enrolled", "worker", ask.Name)
-	return st.Send(msg.Enrolled{Chain: chain, Gossip: s.access.cluster.GossipKey})
+	return st.Send(msg.Enrolled{Chain: chain, Gossip: s.gossipKey()})
 }
 
 // enrol uses a token up, and makes the certificate that it is good for. What can
@@ -46,6 +46,9 @@ func (s service) enrol(ask *msg.Enrol) ([]byte, error) {
 	}
 	if t.Role != trust.Worker {
 		return nil, fmt.Errorf("%w: it is for a %s, not for a worker", trust.ErrToken, t.Role)
+	}
+	if err := a.cluster.Revoked.Check(id); err != nil {
+		return nil, fmt.Errorf("%w: choose another --name, and get another token", err)
 	}
 	// Only who has a token learns which workers there are.
 	if s.attached(plan.WorkerID(ask.Name)) {
@@ -99,5 +102,5 @@ func (s service) Renew(st *msg.Stream) error {
 		return refuse(st, "%w", err)
 	}
 	s.log.Info("certificate renewed", "worker", id.Name)
-	return st.Send(msg.Enrolled{Chain: chain, Gossip: a.cluster.GossipKey})
+	return st.Send(msg.Enrolled{Chain: chain, Gossip: s.gossipKey()})
 }

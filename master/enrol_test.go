@@ -94,7 +94,7 @@ func TestEnrolmentsRefused(t *testing.T) {
 		t.Errorf("got %v, %v", m, err)
 	}
 	s.m.engine.Call(func() model.Event {
-		s.m.workers["w3"] = &worker{id: "w3", out: newOutbox()}
+		s.m.workers["w3"] = &worker{id: "w3", out: msg.NewOutbox()}
 		return nil
 	})
 	refused(s.token(trust.Worker), "w3", csr, "attached already")

@@ -2,8 +2,12 @@ package master
 
 import (
 	"context"
+	crand "crypto/rand"
+	"errors"
+	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/gordd-project/gordd/internal/gossip"
@@ -54,6 +58,51 @@ func hint(e gossip.Event) model.Event {
 	case gossip.KindChanged:
 		return model.TagsChanged{Worker: id, Inc: inc}
 	}
+	return nil
+}
+
+// gossipKey is the key of the gossip, for who is let in: the one that is in use.
+func (m *Master) gossipKey() []byte {
+	switch {
+	case m.member != nil:
+		return m.member.Key()
+	case m.access != nil:
+		return m.access.cluster.GossipKey
+	}
+	return nil
+}
+
+// rotation is a change of the gossip's key. What did not come to its end goes on
+// with the same key, so that members do not collect them.
+type rotation struct {
+	mu  sync.Mutex
+	key []byte // nil: none is under way
+}
+
+// rotateWait is how long all members may take to change their key.
+const rotateWait = time.Minute
+
+// rotateGossip has all members change to a new key.
+func (m *Master) rotateGossip(ctx context.Context) error {
+	switch {
+	case m.access == nil:
+		return errors.New("this cluster has no key of its own for the gossip: rddctl cluster init makes those that have")
+	case m.member == nil:
+		return errors.New("there is no gossip: the master was started with --gossip off")
+	}
+	m.rotation.mu.Lock()
+	defer m.rotation.mu.Unlock()
+	if m.rotation.key == nil {
+		m.rotation.key = make([]byte, gossip.KeySize)
+		_, _ = crand.Read(m.rotation.key)
+	}
+	ctx, cancel := context.WithTimeout(ctx, rotateWait)
+	defer cancel()
+	if err := m.member.Rotate(ctx, m.rotation.key); err != nil {
+		return fmt.Errorf("%w: both keys are good until it is done again", err)
+	}
+	m.rotation.key = nil
+	m.log.Info("the key of the gossip has changed", "members", len(m.member.Members())+1)
 	return nil
 }
 

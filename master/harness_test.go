@@ -77,9 +77,14 @@ func (r *road) conn(t *testing.T) *grpc.ClientConn {
 // second.
 func startMaster(t *testing.T) (m *Master, workers, drivers *road) {
 	t.Helper()
+	return startConfigured(t, nil)
+}
+
+func startConfigured(t *testing.T, config func(*model.Config)) (m *Master, workers, drivers *road) {
+	t.Helper()
 	workers, drivers = &road{l: bufconn.Listen(1 << 20)}, &road{}
 	drivers.l = workers.l
-	m, err := New(Options{Cluster: "c", Dir: t.TempDir(), Listener: workers.l})
+	m, err := New(Options{Cluster: "c", Dir: t.TempDir(), Listener: workers.l, Config: config})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,6 +112,12 @@ type fakeWorker struct {
 
 func (r *road) worker(t *testing.T, id plan.WorkerID, do func(model.AttemptID) model.Event) *fakeWorker {
 	t.Helper()
+	return r.workerAt(t, id, model.Attach{Hosts: []string{string(id)}, Slots: 4}, do)
+}
+
+// workerAt is a worker that says of itself what at has.
+func (r *road) workerAt(t *testing.T, id plan.WorkerID, at model.Attach, do func(model.AttemptID) model.Event) *fakeWorker {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
 	st, err := msg.Dial(ctx, r.conn(t), msg.MethodWork)
@@ -114,7 +125,9 @@ func (r *road) worker(t *testing.T, id plan.WorkerID, do func(model.AttemptID) m
 		t.Fatal(err)
 	}
 	w := &fakeWorker{t: t, st: st, from: model.From{Protocol: msg.Protocol, Worker: id, Inc: 1, Term: 1}, cancel: cancel, do: do, ended: make(chan error, 1)}
-	w.send(model.Attach{From: w.from, Store: model.StoreID("s-" + id), Hosts: []string{string(id)}, Slots: 4, Memory: 1 << 30})
+	at.From, at.Store, at.Memory = w.from, model.StoreID("s-"+id), 1<<30
+	at.Platform = plan.Here
+	w.send(at)
 	go w.listen()
 	synctest.Wait()
 	return w

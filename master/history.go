@@ -1,6 +1,7 @@
 package master
 
 import (
+	"strings"
 	"sync"
 	"time"
 
@@ -15,6 +16,8 @@ const (
 	keptEvents = 4096
 	// keptStories is how many jobs are remembered with their times.
 	keptStories = 1000
+	// keptText is how much is kept of what an event says.
+	keptText = 4 << 10
 )
 
 // history is what happened lately, for people. It is safe for concurrent use.
@@ -28,13 +31,16 @@ type history struct {
 
 // story is what the scheduler does not keep of a job.
 type story struct {
-	binary       plan.Digest
 	driver       plan.WorkerID
 	began, ended time.Time
+	locality     status.Locality // of its actions' tasks
 }
 
 // add adds an event.
 func (h *history) add(e status.Event) {
+	if len(e.Text) > keptText {
+		e.Text = strings.ToValidUTF8(e.Text[:keptText], "") + "…"
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.seq++
@@ -80,7 +86,7 @@ func (h *history) jobBegan(id plan.JobID, o *msg.Open, driver plan.WorkerID) {
 	if h.jobs == nil {
 		h.jobs = map[plan.JobID]*story{}
 	}
-	h.jobs[id] = &story{binary: o.Binary, driver: driver, began: time.Now()}
+	h.jobs[id] = &story{driver: driver, began: time.Now()}
 	if h.order = append(h.order, id); len(h.order) > keptStories {
 		delete(h.jobs, h.order[0])
 		h.order = h.order[1:]
@@ -100,6 +106,19 @@ func (h *history) jobEnded(e model.JobEnd) {
 	}
 }
 
+// actionEnded adds up where an action's tasks ran.
+func (h *history) actionEnded(a *plan.ActionStatus) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := h.jobs[a.ID.Job]
+	if s == nil {
+		return
+	}
+	for i := range a.Stages {
+		s.locality.Add(locality(a.Stages[i].Counters))
+	}
+}
+
 // tell fills in what is known of a job.
 func (h *history) tell(j *status.Job) {
 	h.mu.Lock()
@@ -108,7 +127,8 @@ func (h *history) tell(j *status.Job) {
 	if s == nil {
 		return
 	}
-	j.Binary, j.Driver, j.Began, j.Ended = string(s.binary), string(s.driver), s.began, s.ended
+	j.Locality = s.locality
+	j.Driver, j.Began, j.Ended = string(s.driver), s.began, s.ended
 	end := s.ended
 	if end.IsZero() {
 		end = time.Now()

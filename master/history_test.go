@@ -2,7 +2,9 @@ package master
 
 import (
 	"fmt"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/gordd-project/gordd/internal/msg"
 	"github.com/gordd-project/gordd/internal/sched/model"
@@ -54,19 +56,23 @@ func TestEvents(t *testing.T) {
 	if es := h.after(all, 5); len(es) != 0 {
 		t.Errorf("behind the last one: %v", es)
 	}
+	h.add(status.Event{Text: strings.Repeat("é", keptText)})
+	if text := h.after(0, 1)[0].Text; len(text) > keptText+3 || !utf8.ValidString(text) {
+		t.Errorf("%d bytes are kept of one that says much", len(text))
+	}
 }
 
 func TestStoriesAreBounded(t *testing.T) {
 	var h history
 	for i := range keptStories + 10 {
-		h.jobBegan(plan.JobID(fmt.Sprint("j", i)), &msg.Open{Name: "n", Binary: "b"}, "w")
+		h.jobBegan(plan.JobID(fmt.Sprint("j", i)), &msg.Open{Name: "n", User: "u"}, "w")
 	}
 	if len(h.jobs) != keptStories || len(h.order) != keptStories {
 		t.Errorf("%d and %d", len(h.jobs), len(h.order))
 	}
 	last := plan.JobID(fmt.Sprint("j", keptStories))
 	j := status.Job{ID: string(last)}
-	if h.tell(&j); j.Driver != "w" || j.Binary != "b" || j.Began.IsZero() || !j.Ended.IsZero() || j.Duration < 0 {
+	if h.tell(&j); j.Driver != "w" || j.Began.IsZero() || !j.Ended.IsZero() || j.Duration < 0 {
 		t.Errorf("a running job: %+v", j)
 	}
 	h.jobEnded(model.JobEnd{Job: last, State: model.JobDone})

@@ -13,7 +13,6 @@ import (
 
 	"github.com/gordd-project/gordd/internal/msg"
 	"github.com/gordd-project/gordd/internal/sched/model"
-	"github.com/gordd-project/gordd/rdd/plan"
 )
 
 const (
@@ -87,19 +86,24 @@ func (s service) Drive(st *msg.Stream) error {
 		s.log.Info("driver attached again", "job", string(d.job))
 		return s.serve(d, st, open.Got)
 	}
-	id, by, detached := s.detached.claim(open.Key)
-	if err := s.access.submits(st.Context(), by); err != nil {
+	start := s.detached.claim(open.Key)
+	detached := start != nil
+	if !detached {
+		start = &starting{job: newJobID(), owner: s.access.owner(st.Context())}
+	}
+	if err := s.access.submits(st.Context(), start.worker); err != nil {
 		return err
 	}
 	if err := s.check(&open); err != nil {
 		return refuse(st, "%w", err)
 	}
-	if detached {
-		s.detached.drives(by, id)
-	} else {
-		id = newJobID()
+	if !open.Code.Valid() {
+		return refuse(st, "the driver does not say what code it has: use one release of gordd for all")
 	}
-	d, err := s.begin(&open, id, by)
+	if detached {
+		s.detached.drives(start.worker, start.job)
+	}
+	d, err := s.begin(&open, start)
 	if err != nil {
 		return refuse(st, "%w", err)
 	}
@@ -109,11 +113,12 @@ func (s service) Drive(st *msg.Stream) error {
 }
 
 // begin makes a job of what a driver wants, if the scheduler takes it.
-func (s service) begin(open *msg.Open, id plan.JobID, by plan.WorkerID) (*jobDriver, error) {
-	detached := by != ""
-	d := &jobDriver{m: s.Master, job: id, session: model.Session(s.sessions.Add(1)), out: newOutbox(), ended: make(chan struct{}),
+func (s service) begin(open *msg.Open, start *starting) (*jobDriver, error) {
+	detached := start.worker != ""
+	d := &jobDriver{m: s.Master, job: start.job, owner: start.owner, session: model.Session(s.sessions.Add(1)), out: msg.NewOutbox(), ended: make(chan struct{}),
 		link: link{again: rand.Text(), parted: make(chan struct{})}}
-	if err := s.blobs.open(msg.Job{ID: d.job, Name: open.Name, Binary: open.Binary, Args: open.Args, Env: open.Env, Memory: open.Memory}); err != nil {
+	spec := msg.Job{ID: d.job, Name: open.Name, Code: open.Code, Files: open.Files, Args: open.Args, Env: open.Env, Memory: open.Memory}
+	if err := s.blobs.open(spec, open.Programs); err != nil {
 		return nil, err
 	}
 	accepted := make(chan *model.Cause, 1)
@@ -122,7 +127,7 @@ func (s service) begin(open *msg.Open, id plan.JobID, by plan.WorkerID) (*jobDri
 		s.leave(d)
 		return nil, cause
 	}
-	s.history.jobBegan(d.job, open, by)
+	s.history.jobBegan(d.job, open, start.worker)
 	if detached {
 		s.detached.opened(open.Key, msg.Opened{Job: d.job, Slots: int(s.slots.Load())})
 	}
@@ -173,7 +178,7 @@ func (s service) serve(d *jobDriver, st *msg.Stream, got uint64) error {
 	sent, heard := make(chan struct{}), make(chan error, 1)
 	work.Go(func() {
 		defer close(sent)
-		drain(ctx, st, d.out, l.keep)
+		d.out.Drain(ctx, sender(st, l.keep))
 	})
 	work.Go(func() { heard <- d.hear(st) })
 	// What waits for the driver's next word ends when this call has returned.
@@ -191,7 +196,7 @@ func (s service) serve(d *jobDriver, st *msg.Stream, got uint64) error {
 		case <-ctx.Done():
 		case <-time.After(farewell):
 		}
-		d.out.close()
+		d.out.Close()
 		<-sent
 	}
 	d.broken(err)
@@ -205,7 +210,7 @@ func (d *jobDriver) broken(err error) {
 	var bad *violation
 	switch {
 	case l.isFinished():
-	case d.out.overflowed():
+	case d.out.Overflowed():
 		err = errors.New("it does not take what it is sent")
 	case errors.Is(err, io.EOF):
 		err = errors.New("the driver left")
@@ -234,7 +239,7 @@ func (s service) part(d *jobDriver) {
 	case <-late.C:
 	case <-s.quit:
 	}
-	d.out.close()
+	d.out.Close()
 	s.leave(d)
 }
 
@@ -270,7 +275,7 @@ func (d *jobDriver) hear(st *msg.Stream) error {
 				return &violation{err}
 			}
 			d.m.engine.Send(model.DriverRenewed{Job: d.job, Session: d.session})
-			d.out.put(msg.Renewal{Got: l.got.Load()})
+			d.out.Put(msg.Renewal{Got: l.got.Load()})
 			continue
 		}
 		done, err := d.heed(m)
@@ -278,13 +283,13 @@ func (d *jobDriver) hear(st *msg.Stream) error {
 			return &violation{err}
 		}
 		if n := l.got.Add(1); n%msg.AckEvery == 0 {
-			d.out.put(msg.Renewal{Got: n})
+			d.out.Put(msg.Renewal{Got: n})
 		}
 		if done {
 			l.finish()
 			return nil
 		}
-		if l.kept.Len() > outboxLimit {
+		if l.kept.Len() > msg.OutboxLimit {
 			return &violation{errors.New("it does not say that anything arrives")}
 		}
 	}

@@ -33,18 +33,18 @@ func (r *road) drives(t *testing.T) *program {
 	if err := os.WriteFile(path, []byte("a program"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	p := &program{t: t, job: submit.New(t.Context(), submit.Options{Conn: r.conn(t), Program: path, Scratch: t.TempDir(), Open: msg.Open{Name: "test", User: "u"}})}
-	if err := p.job.Join(p.take); err != nil {
+	p := &program{t: t, job: submit.New(t.Context(), submit.Options{Conn: r.conn(t), Programs: map[plan.Platform]string{plan.Here: path}, Scratch: t.TempDir(), Open: msg.Open{Name: "test", User: "u"}})}
+	if err := p.job.Join(&wire.Started{Code: plan.DigestOf([]byte("code"))}, p.take); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.job.Close)
 	return p
 }
 
-func (p *program) take(m wire.Message) error {
+func (p *program) take(ms ...wire.Message) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.got = append(p.got, m)
+	p.got = append(p.got, ms...)
 	return nil
 }
 
@@ -78,8 +78,12 @@ type held struct {
 }
 
 func (r *road) holds(t *testing.T, id plan.WorkerID) *held {
+	return r.holdsAt(t, id, model.Attach{Hosts: []string{string(id)}, Slots: 4})
+}
+
+func (r *road) holdsAt(t *testing.T, id plan.WorkerID, at model.Attach) *held {
 	h := &held{wait: make(chan model.AttemptID, 1000)}
-	h.fakeWorker = r.worker(t, id, func(id model.AttemptID) model.Event {
+	h.fakeWorker = r.workerAt(t, id, at, func(id model.AttemptID) model.Event {
 		h.wait <- id
 		return nil
 	})
@@ -116,6 +120,7 @@ func (h *held) end(n int) {
 			h.t.Fatal("nothing runs")
 		}
 	}
+	time.Sleep(2 * time.Millisecond) // results are gathered
 	synctest.Wait()
 }
 

@@ -91,7 +91,7 @@ func (m *Master) askLog(w *worker, q msg.WantLog) (msg.LogPart, error) {
 	no, answer, forget := m.asked.ask()
 	defer forget()
 	q.No = no
-	w.out.put(q)
+	w.out.Put(q)
 	late := time.NewTimer(logWait)
 	defer late.Stop()
 	select {

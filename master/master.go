@@ -1,7 +1,6 @@
 package master
 
 import (
-	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -15,9 +14,9 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/keepalive"
 
 	"github.com/gordd-project/gordd/internal/blob"
+	"github.com/gordd-project/gordd/internal/door"
 	"github.com/gordd-project/gordd/internal/engine"
 	"github.com/gordd-project/gordd/internal/gossip"
 	"github.com/gordd-project/gordd/internal/msg"
@@ -32,6 +31,9 @@ const (
 	hello = 10 * time.Second
 	// blobMemory is how many bytes of blobs are kept in memory.
 	blobMemory = 64 << 20
+	// maxConns is how many connections a master holds, and maxConnsEach how many of
+	// one address: a worker has one, and so has a driver.
+	maxConns, maxConnsEach = 16384, 512
 )
 
 // Options are what a Master is made with.
@@ -54,6 +56,8 @@ type Options struct {
 	Gossip *gossip.Options
 	// HTTP is where pages and metrics are served; nil: nowhere. The master closes it.
 	HTTP net.Listener
+	// HTTPToken is what who reads there must have.
+	HTTPToken string
 	// Server are options of the gRPC server, such as the demand for a token.
 	Server []grpc.ServerOption
 	// Config changes the scheduler's configuration; nil leaves the defaults.
@@ -79,6 +83,7 @@ type Master struct {
 	detached detached
 	history  history
 	asked    asked
+	rotation rotation
 	slots    atomic.Int64 // of the workers that are attached
 	calls    sync.WaitGroup
 	failed   chan error    // why the master cannot go on
@@ -107,16 +112,16 @@ func New(o Options) (*Master, error) {
 		o.Config(&c)
 	}
 	m.engine = engine.New(engine.Options{Config: c, Slots: func() int { return max(int(m.slots.Load()), 1) }, Pictures: true, Log: o.Log}, effects{m})
-	m.renewals = newRenewals(m.engine.Send)
+	m.renewals = newRenewals(func(ev model.Event) { m.engine.Send(ev) })
 	m.engine.Start()
-	options := append(msg.ServerOptions(), grpc.KeepaliveParams(keepalive.ServerParameters{Time: 10 * time.Second, Timeout: 10 * time.Second}))
+	options := msg.ServerOptions()
 	if m.access != nil {
 		options = append(options, m.access.options()...)
 	}
 	m.server = grpc.NewServer(append(options, o.Server...)...)
 	msg.Register(m.server, service{m})
 	m.calls.Go(func() {
-		if err := m.server.Serve(o.Listener); err != nil {
+		if err := m.server.Serve(door.New(maxConns, maxConnsEach).Listener(o.Listener)); err != nil {
 			m.fail(fmt.Errorf("serve %s: %w", o.Listener.Addr(), err))
 		}
 	})
@@ -124,7 +129,7 @@ func New(o Options) (*Master, error) {
 		m.calls.Go(m.hearGossip)
 	}
 	if o.HTTP != nil {
-		m.web = web.Serve(o.HTTP, m.pages())
+		m.web = web.Serve(o.HTTP, o.HTTPToken, m.pages())
 	}
 	return m, nil
 }
@@ -209,29 +214,14 @@ func refuse(s *msg.Stream, format string, args ...any) error {
 	return errors.Join(s.Send(msg.Refused{Why: err.Error()}), err)
 }
 
-// drain sends what is put into an outbox until it is closed and empty, or the
-// stream ends.
-func drain(ctx context.Context, s *msg.Stream, o *outbox, before func(any) []any) {
-	for {
-		ms, ok := o.take()
-		if !ok {
-			return
-		}
-		if len(ms) == 0 {
-			select {
-			case <-o.some:
-			case <-ctx.Done():
-				return
-			}
-			continue
-		}
+// sender gives a function that sends messages, each with what is to go before it.
+func sender(s *msg.Stream, before func(any) []any) func(...any) error {
+	return func(ms ...any) error {
 		all := make([]any, 0, len(ms))
 		for _, m := range ms {
 			all = append(all, before(m)...)
 		}
-		if err := s.Send(all...); err != nil {
-			return
-		}
+		return s.Send(all...)
 	}
 }
 
@@ -253,3 +243,6 @@ func goodName(s string) bool {
 	}
 	return s[0] != '.'
 }
+
+// goodVersion says whether what a member calls its release can be shown.
+func goodVersion(s string) bool { return s == "" || goodName(strings.ReplaceAll(s, "+", "-")) }

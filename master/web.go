@@ -142,6 +142,7 @@ func (m *Master) collect(x *web.Metrics) {
 	x.Gauge("gordd_stages", "Stages of jobs that are not forgotten.", float64(t.Stages))
 	x.Gauge("gordd_tasks_pending", "Tasks that wait for a slot.", float64(t.Pending))
 	x.Gauge("gordd_tasks_running", "Attempts of tasks that run.", float64(t.Running))
+	x.Gauge("gordd_tasks_queued", "Attempts that wait at their workers for a slot.", float64(t.Queued))
 	x.Counter("gordd_task_launches_total", "Attempts of tasks that were launched.", float64(t.Launched))
 	x.Counter("gordd_tasks_done_total", "Attempts that ended well and were taken.", float64(t.Done))
 	x.Counter("gordd_tasks_failed_total", "Attempts that failed.", float64(t.Failed))

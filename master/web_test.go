@@ -1,7 +1,6 @@
 package master
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -37,7 +36,7 @@ func watch(t *testing.T) *watched {
 			t.Fatal(err)
 		}
 	}
-	m, err := New(Options{Cluster: "test", Dir: t.TempDir(), Listener: ls[0], HTTP: ls[1]})
+	m, err := New(Options{Cluster: "test", Dir: t.TempDir(), Listener: ls[0], HTTP: ls[1], HTTPToken: "token"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,6 +96,7 @@ func (w *watched) get(path string, code int) string {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	r.Header.Set("Authorization", "Bearer token")
 	r.Close = true
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
@@ -113,26 +113,32 @@ func (w *watched) get(path string, code int) string {
 func (w *watched) attach(id plan.WorkerID) *msg.Stream {
 	w.t.Helper()
 	st, m := w.open(msg.MethodWork, model.Attach{From: model.From{Protocol: msg.Protocol, Worker: id, Inc: 1}, Store: "s", Slots: 3, PID: 77,
-		Addresses: []string{"127.0.0.1:1"}, OS: "<script>alert(1)</script>", Arch: "arch"})
+		Addresses: []string{"127.0.0.1:1"}, Platform: plan.Here})
 	if _, ok := m.(msg.Welcome); !ok {
 		w.t.Fatalf("%T welcomes a worker", m)
 	}
 	return st
 }
 
-// submit opens a job.
-func (w *watched) submit(name string) (*msg.Stream, plan.JobID) {
+// put uploads a program or file.
+func (w *watched) put(text string) plan.Digest {
 	w.t.Helper()
-	program := []byte("program")
-	put, err := msg.Dial(w.t.Context(), w.conn, msg.MethodPutBlob)
+	st, err := msg.Dial(w.t.Context(), w.conn, msg.MethodPutBlob)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	digest := plan.DigestOf(program)
-	if err := put.Put("", digest, int64(len(program)), bytes.NewReader(program)); err != nil {
+	d := plan.DigestOf([]byte(text))
+	if err := st.Put("", d, int64(len(text)), strings.NewReader(text)); err != nil {
 		w.t.Fatal(err)
 	}
-	st, m := w.open(msg.MethodDrive, msg.Open{Protocol: msg.Protocol, Key: name, Name: name, User: "somebody", Binary: digest})
+	return d
+}
+
+// submit opens a job.
+func (w *watched) submit(name string) (*msg.Stream, plan.JobID) {
+	w.t.Helper()
+	digest := w.put("program")
+	st, m := w.open(msg.MethodDrive, msg.Open{Protocol: msg.Protocol, Key: name, Name: name, User: "somebody", Programs: forHere(digest), Code: digest})
 	opened, ok := m.(msg.Opened)
 	if !ok {
 		w.t.Fatalf("%+v opens a job", m)
@@ -161,7 +167,7 @@ func TestPages(t *testing.T) {
 	work := w.attach("w1")
 	drive, id := w.submit("<b>evil</b>")
 	// What others name does not become a part of the page.
-	wants(t, "a busy cluster", w.get("/", 200), "!<script", "&lt;script&gt;", "!<b>evil", "&lt;b&gt;evil", string(id), "somebody", "w1", ">77<", "worker attached")
+	wants(t, "a busy cluster", w.get("/", 200), "!<b>evil", "&lt;b&gt;evil", string(id), "somebody", "w1", ">77<", "worker attached")
 	wants(t, "its metrics", w.get("/metrics", 200), "\ngordd_slots 3\n", "gordd_slots_free 3\n", `gordd_workers{state="live"} 1`, "gordd_task_launches_total 0\n")
 	if why := w.answer(msg.MethodTell, msg.Tell{Cancel: id, Reason: "enough"}, nil); why != "" {
 		t.Fatal(why)

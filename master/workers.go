@@ -21,15 +21,19 @@ type worker struct {
 	since   time.Time
 	heard   atomic.Int64 // when it last renewed its lease, in nanoseconds behind since
 	peer    msg.Peer     // as others know it; its address is where it can be probed
-	out     *outbox
+	out     *msg.Outbox
 	leaves  bool // it may end; of the loop
 	// What the stream has sent already: of its sender alone.
 	plans map[plan.Digest]bool
 	jobs  map[plan.JobID]bool
 }
 
-// maxSlots is the most that a worker may have.
-const maxSlots = 4096
+const (
+	// maxSlots is the most that a worker may have.
+	maxSlots = 4096
+	// maxNames is how many names its machine may have.
+	maxNames = 64
+)
 
 // Work is the stream of a worker.
 func (s service) Work(st *msg.Stream) error {
@@ -37,20 +41,13 @@ func (s service) Work(st *msg.Stream) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case at.Protocol != msg.Protocol:
-		return refuse(st, "worker %s speaks protocol %d, this master %d: use one release of gordd for both", at.Worker, at.Protocol, msg.Protocol)
-	case at.Cluster != "" && at.Cluster != s.o.Cluster:
-		return refuse(st, "worker %s belongs to cluster %s, this is %s", at.Worker, at.Cluster, s.o.Cluster)
-	case !goodName(string(at.Worker)) || !goodName(string(at.Store)):
-		return refuse(st, "%q is no name for a worker or store", at.Worker)
-	case at.Slots > maxSlots:
-		return refuse(st, "worker %s says that it has %d slots: the most is %d", at.Worker, at.Slots, maxSlots)
+	if err := s.fits(&at); err != nil {
+		return refuse(st, "%w", err)
 	}
 	if err := s.access.speaksFor(st.Context(), at.Worker); err != nil {
 		return refuse(st, "%w", err)
 	}
-	w := &worker{id: at.Worker, inc: at.Inc, session: model.Session(s.sessions.Add(1)), slots: at.Slots, out: newOutbox(),
+	w := &worker{id: at.Worker, inc: at.Inc, session: model.Session(s.sessions.Add(1)), slots: at.Slots, out: msg.NewOutbox(),
 		plans: map[plan.Digest]bool{}, jobs: map[plan.JobID]bool{}}
 	w.said, w.since = at, time.Now()
 	w.said.Inventory = model.Inventory{}
@@ -60,10 +57,10 @@ func (s service) Work(st *msg.Stream) error {
 	}
 	from := model.From{Cluster: s.o.Cluster, Protocol: msg.Protocol, Term: at.Term, Worker: w.id, Inc: w.inc, Session: w.session}
 	at.From = from
-	w.out.put(msg.Welcome{Cluster: s.o.Cluster, Term: 1, Session: w.session, Gossip: s.seeds()})
+	w.out.Put(msg.Welcome{Cluster: s.o.Cluster, Term: 1, Session: w.session, Gossip: s.seeds(), Key: s.gossipKey()})
 	s.engine.Call(func() model.Event {
 		if old := s.workers[w.id]; old != nil {
-			old.out.close()
+			old.out.Close()
 			s.slots.Add(-int64(old.slots))
 		}
 		s.introduce(w)
@@ -74,13 +71,13 @@ func (s service) Work(st *msg.Stream) error {
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
-		drain(st.Context(), st, w.out, func(m any) []any { return s.toWorker(w, m) })
+		w.out.Drain(st.Context(), sender(st, func(m any) []any { return s.toWorker(w, m) }))
 	}()
 	err = s.hear(st, w, from)
 	s.ends.Add(1)
-	w.out.close()
+	w.out.Close()
 	cause := err.Error()
-	if w.out.overflowed() {
+	if w.out.Overflowed() {
 		cause = "it does not take what it is sent"
 	}
 	s.engine.Call(func() model.Event {
@@ -99,15 +96,43 @@ func (s service) Work(st *msg.Stream) error {
 	return err
 }
 
-// introduce tells the workers of each other. It is called from the loop.
+// fits says whether a worker can be one of this cluster, by what it says of itself.
+func (m *Master) fits(at *model.Attach) error {
+	switch {
+	case at.Protocol != msg.Protocol:
+		return fmt.Errorf("worker %s speaks protocol %d, this master %d: use one release of gordd for both", at.Worker, at.Protocol, msg.Protocol)
+	case at.Cluster != "" && at.Cluster != m.o.Cluster:
+		return fmt.Errorf("worker %s belongs to cluster %s, this is %s", at.Worker, at.Cluster, m.o.Cluster)
+	case !goodName(string(at.Worker)) || !goodName(string(at.Store)):
+		return fmt.Errorf("%q is no name for a worker or store", at.Worker)
+	case len(at.Hosts) > maxNames:
+		return fmt.Errorf("worker %s says that its machine has %d names: the most is %d", at.Worker, len(at.Hosts), maxNames)
+	case !at.Platform.Valid():
+		return fmt.Errorf("worker %s says that it runs on %q, which is no platform", at.Worker, at.Platform)
+	case at.Slots > maxSlots:
+		return fmt.Errorf("worker %s says that it has %d slots: the most is %d", at.Worker, at.Slots, maxSlots)
+	case !goodVersion(at.Version):
+		return fmt.Errorf("worker %s has version %q", at.Worker, at.Version)
+	}
+	if err := msg.CheckPlace(at.Rack, at.Labels); err != nil {
+		return fmt.Errorf("worker %s: %w", at.Worker, err)
+	}
+	return nil
+}
+
+// introduce tells the workers of each other, and a new one whom to refuse. It is
+// called from the loop.
 func (m *Master) introduce(w *worker) {
 	m.workers[w.id], m.peers[w.id] = w, w.peer
+	if m.access != nil {
+		w.out.Put(m.access.revoked())
+	}
 	for _, peer := range m.peers {
-		w.out.put(peer)
+		w.out.Put(peer)
 	}
 	for _, other := range m.workers {
 		if other != w {
-			other.out.put(w.peer)
+			other.out.Put(w.peer)
 		}
 	}
 }
@@ -115,33 +140,43 @@ func (m *Master) introduce(w *worker) {
 // hear takes what a worker tells until the stream ends, and says why it did.
 func (s service) hear(st *msg.Stream, w *worker, from model.From) error {
 	for {
-		m, err := st.Receive()
+		ms, err := st.ReceiveAll()
 		if err != nil {
 			return err
 		}
-		if r, ok := m.(msg.Renewal); ok {
-			w.heard.Store(int64(time.Since(w.since)))
-			s.renewals.add(model.Renewal{Worker: w.id, Inc: w.inc, Session: w.session, SentAt: r.SentAt, Heard: r.Heard})
-			continue
+		var evs []model.Event
+		for _, m := range ms {
+			if s.heed(w, m) {
+				continue
+			}
+			ev, err := stamped(m, from)
+			if err != nil {
+				return err
+			}
+			evs = append(evs, ev)
 		}
-		switch m := m.(type) {
-		case msg.DriverEnded:
-			s.driverEnded(w, m)
-			continue
-		case msg.LogPart:
-			s.asked.answered(m)
-			continue
+		if len(evs) > 0 {
+			s.engine.Send(evs...)
 		}
-		if h, ok := m.(msg.Handover); ok {
-			s.handOver(h)
-			continue
-		}
-		ev, err := stamped(m, from)
-		if err != nil {
-			return err
-		}
-		s.engine.Send(ev)
 	}
+}
+
+// heed takes what is not for the scheduler, and says whether it was.
+func (s service) heed(w *worker, m any) bool {
+	switch m := m.(type) {
+	case msg.Renewal:
+		w.heard.Store(int64(time.Since(w.since)))
+		s.renewals.add(model.Renewal{Worker: w.id, Inc: w.inc, Session: w.session, SentAt: m.SentAt, Heard: m.Heard})
+	case msg.DriverEnded:
+		s.driverEnded(w, m)
+	case msg.LogPart:
+		s.asked.answered(m)
+	case msg.Handover:
+		s.handOver(m)
+	default:
+		return false
+	}
+	return true
 }
 
 // stamped puts the stream's own envelope around an event, but for the term,
@@ -220,7 +255,7 @@ func (s service) ofJob(w *worker, id plan.JobID, m any) []any {
 		return []any{m}
 	}
 	w.jobs[id] = true
-	if j, ok := s.blobs.job(id, w.id); ok {
+	if j, ok := s.blobs.job(id, w.id, w.said.Platform); ok {
 		j.Key = s.ticketKey(id)
 		return []any{j, m}
 	}
@@ -232,7 +267,7 @@ func (s service) ofJob(w *worker, id plan.JobID, m any) []any {
 func (s service) handOver(m msg.Handover) {
 	s.engine.Call(func() model.Event {
 		if to := s.workers[m.Target]; to != nil {
-			to.out.put(m)
+			to.out.Put(m)
 		}
 		return nil
 	})

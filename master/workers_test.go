@@ -81,3 +81,41 @@ func TestR39Handover(t *testing.T) {
 		}
 	})
 }
+
+func TestPieces(t *testing.T) {
+	outputs := make([]model.MapOutput, 2*locationsAtOnce+1)
+	for i := range outputs {
+		outputs[i].Partition = i
+	}
+	ms := pieces(model.Locations{Key: "m", Full: true, Lost: []int{1}, Outputs: outputs})
+	n := 0
+	for i, m := range ms {
+		l := m.(model.Locations)
+		if l.Full != (i == 0) || (len(l.Lost) > 0) != (i == 0) || l.Key != "m" {
+			t.Errorf("piece %d: %+v", i, l)
+		}
+		for _, o := range l.Outputs {
+			if o.Partition != n {
+				t.Fatalf("output %d comes as number %d", o.Partition, n)
+			}
+			n++
+		}
+	}
+	if len(ms) != 3 || n != len(outputs) {
+		t.Errorf("%d pieces with %d outputs", len(ms), n)
+	}
+	if ms := pieces(model.Locations{Key: "m", Lost: []int{2}}); len(ms) != 1 || len(ms[0].(model.Locations).Lost) != 1 {
+		t.Errorf("got %+v", ms)
+	}
+}
+
+func TestNames(t *testing.T) {
+	for name, want := range map[string]bool{"w-1.a_B": true, "": false, "../x": false, ".x": false, "a/b": false, "a b": false, string(make([]byte, 65)): false} {
+		if goodName(name) != want {
+			t.Errorf("%q: %v", name, !want)
+		}
+	}
+	if id := newJobID(); !goodName(string(id)) || id == newJobID() {
+		t.Errorf("job id %q", id)
+	}
+}

@@ -45,11 +45,14 @@ type Runner struct {
 
 	mu    sync.Mutex
 	cover map[coverKey][]segment
+
+	tasks   sync.Mutex
+	running map[string]*progress // by attempt
 }
 
 // NewRunner makes a runner.
 func NewRunner(o RunnerOptions) *Runner {
-	return &Runner{o: o, blocks: newBlocks(o.Memory), cover: map[coverKey][]segment{}}
+	return &Runner{o: o, blocks: newBlocks(o.Memory), cover: map[coverKey][]segment{}, running: map[string]*progress{}}
 }
 
 // Forget says that no RDD needs a shuffle any more, or the rows of a cached RDD. A
@@ -88,6 +91,7 @@ func room(i int) byte {
 func (t *Task) attempt(res **plan.Result, fail **plan.Failure) {
 	t.mem = t.runner.o.Memory.Open(t.spec.Attempt)
 	defer t.mem.Close()
+	defer t.runner.runs(t.spec.Attempt, &t.seen)()
 	ended := false
 	defer func() {
 		if v := recover(); v != nil || !ended {
@@ -205,7 +209,10 @@ func (t *Task) counted(op plan.Op, run Run) Run {
 		l := &link{ops: []plan.Op{op}}
 		t.at = l
 		err := run(func(b any) bool {
-			t.counters.RowsIn += int64(len(b.(batch).raw().Rows))
+			rows := b.(batch).raw()
+			t.counters.RowsIn += int64(len(rows.Rows))
+			t.seen.rows.Store(t.counters.RowsIn)
+			t.seen.source.Store(rows)
 			ok := feed(b)
 			t.at = l
 			return ok && !t.stopped()

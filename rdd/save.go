@@ -42,7 +42,7 @@ func textPart(like batch, line textAppender) *SinkPart {
 		if err != nil {
 			return nil, err
 		}
-		return &textSink{t: t, line: line, size: row.Size(), file: w, buf: bufio.NewWriterSize(w, 256<<10)}, nil
+		return &textSink{staged: staged{t: t, file: w}, line: line, size: row.Size(), buf: bufio.NewWriterSize(w, 256<<10)}, nil
 	}}
 }
 
@@ -52,28 +52,54 @@ func createStaged(t *Task) (storage.Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := fs.Create(t, path)
+	var out plan.Output
+	if t.plan.Output != nil {
+		out = *t.plan.Output
+	}
+	w, err := storage.CreateWith(t, fs, path, storage.FileOptions{Replication: out.Replication, BlockSize: out.BlockSize})
 	if err != nil {
 		return nil, err
 	}
-	compression := ""
-	if t.plan.Output != nil {
-		compression = t.plan.Output.Compression
-	}
-	return storage.Compress(w, compression)
+	return storage.Compress(w, out.Compression)
 }
 
-// textSink writes a part file.
-type textSink struct {
+// staged is what sinks have that write an attempt's output file.
+type staged struct {
 	t    *Task
-	line textAppender
-	size uintptr // of a row
 	file storage.Writer
-	buf  *bufio.Writer
-	text []byte
-	sum  xxh3.Hasher
+	sum  xxh3.Hasher // of what was written, before compression
 	rows int64
 	err  error
+}
+
+func (s *staged) target() any { return nil }
+func (s *staged) flush() bool { return s.err == nil }
+func (s *staged) abort()      { _ = s.file.Abort() }
+
+// report completes the file, if nothing went wrong, and tells of it.
+func (s *staged) report(res *plan.Result) error {
+	if s.err != nil {
+		s.abort()
+		return s.err
+	}
+	if err := s.file.Close(); err != nil {
+		return err
+	}
+	size := s.file.Size()
+	s.t.counters.RowsOut += s.rows
+	s.t.counters.Output += size
+	res.Rows, res.Bytes, res.Sum = s.rows, size, s.sum.Sum64()
+	res.Staged = &plan.StagedFile{Path: s.t.spec.Staged, Rows: s.rows, Bytes: size, Sum: res.Sum}
+	return nil
+}
+
+// textSink writes a part file of lines.
+type textSink struct {
+	staged
+	line textAppender
+	size uintptr // of a row
+	buf  *bufio.Writer
+	text []byte
 }
 
 func (s *textSink) feed(b any) bool {
@@ -105,29 +131,12 @@ func (s *textSink) write() bool {
 	return s.err == nil
 }
 
-func (s *textSink) target() any { return nil }
-func (s *textSink) flush() bool { return s.err == nil }
-
 func (s *textSink) finish(res *plan.Result) error {
 	if s.err == nil {
 		s.err = s.buf.Flush()
 	}
-	if s.err != nil {
-		s.abort()
-		return s.err
-	}
-	if err := s.file.Close(); err != nil {
-		return err
-	}
-	size := s.file.Size()
-	s.t.counters.RowsOut += s.rows
-	s.t.counters.Output += size
-	res.Rows, res.Bytes, res.Sum = s.rows, size, s.sum.Sum64()
-	res.Staged = &plan.StagedFile{Path: s.t.spec.Staged, Rows: s.rows, Bytes: size, Sum: res.Sum}
-	return nil
+	return s.report(res)
 }
-
-func (s *textSink) abort() { _ = s.file.Abort() }
 
 // textAppender appends the text of the value at p.
 type textAppender func(dst []byte, p unsafe.Pointer) ([]byte, error)

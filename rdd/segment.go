@@ -199,6 +199,7 @@ func (t *Task) kernelFeed(s *segment, ops []plan.Op, next Feed, limit int64) Fee
 	l := &link{ops: ops[s.from:s.to]}
 	row := new(int)
 	out := newOut(s.last.out, row, t.forgetting(next))
+	t.seen.fills(out)
 	if limit > 0 {
 		out.limit(limit)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/gordd-project/gordd/rdd/codec"
 	"github.com/gordd-project/gordd/rdd/plan"
@@ -101,6 +102,7 @@ func readText[T any](t *Task, r *storage.TextReader, rows func(c *chunk, buf []T
 			return nil
 		}
 		t.fed += int64(len(next.Text))
+		t.seen.fraction.Store(math.Float64bits(min(t.progress(), 1)))
 	}
 }
 

@@ -25,6 +25,7 @@ type Task struct {
 	counters plan.Counters
 	input    int64 // bytes of text to read; 0 when that is not known
 	fed      int64 // of these, bytes whose rows have been through the pipe
+	seen     progress
 	done     <-chan struct{}
 
 	sink     sink          // once open

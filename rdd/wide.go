@@ -67,7 +67,7 @@ func stream(t *Task, in *Input, i int, typ *codec.Type) shuffle.RawStream {
 	for _, part := range s.parts {
 		t.counters.ShuffleRead += part.Bytes()
 	}
-	return shuffle.Read(t, s.parts, typ)
+	return t.seen.reading(shuffle.Read(t, s.parts, typ))
 }
 
 // runOf pushes the batches of a stream, whose rows are like those of like.

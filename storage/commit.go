@@ -127,7 +127,8 @@ func (c *Committer) Prepare(ctx context.Context) error {
 		return asSave(c.dir, err)
 	}
 	// Directories may have such names, but nobody means to make one.
-	if there, err := c.exists(ctx, dirOf(c.dir)); err == nil && !there && strings.ContainsAny(c.dir, patternChars) {
+	_, names := cutURL(c.dir)
+	if there, err := c.exists(ctx, dirOf(c.dir)); err == nil && !there && strings.ContainsAny(names, patternChars) {
 		return newError("save to", c.dir, Invalid, "output is one directory: no commas or wildcards")
 	}
 	if err := c.makeStaging(ctx); err != nil {

@@ -123,6 +123,30 @@ func TestExpand(t *testing.T) {
 	})
 }
 
+// However many files a directory has, it is listed once, and nothing is asked of
+// each: a name node answers one call at a time.
+func TestExpandAsksOnce(t *testing.T) {
+	var names []string
+	for i := range 300 {
+		names = append(names, fmt.Sprintf("d/%03d", i))
+	}
+	top := tree(t, names...)
+	for _, c := range []struct{ path, want string }{{"/d", "stat list"}, {"/d/*", "stat list"}, {"/d/1*", "stat list"}, {"/**", "stat list list"}} {
+		var ops []string
+		url := withFaults(t, top, func(op, _ string) error {
+			ops = append(ops, op)
+			return nil
+		})
+		infos, err := Expand(t.Context(), url+c.path, ExpandOptions{})
+		if err != nil || len(infos) < 100 {
+			t.Fatalf("%s: %d files, %v", c.path, len(infos), err)
+		}
+		if got := strings.Join(ops, " "); got != c.want {
+			t.Errorf("%s: got %s, want %s", c.path, got, c.want)
+		}
+	}
+}
+
 func TestExpandErrors(t *testing.T) {
 	top := tree(t, "a.txt", "empty/", "hidden/_SUCCESS", "dirs/x/", "dirs/y/", "many/f")
 	cases := []struct {

@@ -42,6 +42,29 @@ type Syncer interface {
 	Sync(ctx context.Context, path string) error
 }
 
+// Replicator is a FileSystem that keeps files in blocks, and each block several times, as the
+// writer of a file wants it.
+type Replicator interface {
+	// CreateWith is Create with options, those of which that are 0 being the store's own. Options that
+	// the store does not take are an error of kind Invalid.
+	CreateWith(ctx context.Context, path string, opt FileOptions) (Writer, error)
+}
+
+// FileOptions say how a store keeps a file.
+type FileOptions struct {
+	Replication int   // copies of each block
+	BlockSize   int64 // bytes
+}
+
+// CreateWith makes a new file in fs as Create does, with options where the store is a [Replicator];
+// others have nothing to do with them.
+func CreateWith(ctx context.Context, fs FileSystem, path string, opt FileOptions) (Writer, error) {
+	if r, ok := fs.(Replicator); ok {
+		return r.CreateWith(ctx, path, opt)
+	}
+	return fs.Create(ctx, path)
+}
+
 // File is a file open for reading. It is for one goroutine at a time.
 type File interface {
 	io.ReadSeeker
@@ -72,12 +95,18 @@ type Info struct {
 	Regular bool    // a regular file: not a directory, socket, pipe or device
 	Link    bool    // reached through a symbolic link
 	Blocks  []Block // where the bytes are, when the store knows
+	ID      uint64  // of the file, which another under its name does not have; 0 when the store has none
 }
 
-// Block is a range of a file and the hosts that hold it.
+// Block is a range of a file and the hosts that hold it. Blocks are in the order of their offsets.
 type Block struct {
 	Offset, Length int64
-	Hosts          []string
+	// Hosts are names and addresses of those that hold it, in any order; one host may be there
+	// by its name and by its address. Workers are matched with them by what they say of
+	// themselves.
+	Hosts []string
+	// Racks are those of Hosts, "" where one is not known; it may be nil.
+	Racks []string
 }
 
 // stores is filled by init functions of imported packages and only read afterwards.

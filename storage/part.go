@@ -15,6 +15,7 @@ func PartOf(f Info) Part {
 		Length:      f.Size,
 		FileSize:    f.Size,
 		ModTime:     f.ModTime.UnixNano(),
+		FileID:      f.ID,
 		Compression: compressionOf(f.Path),
 	}
 }
@@ -37,10 +38,15 @@ func (p Part) valid() error {
 // unchanged compares the file with what planning saw.
 func (p Part) unchanged(f File) error {
 	now, err := f.Stat()
+	if KindOf(err) == NotFound {
+		return newError("read", p.Path, Changed, "input changed since planning: it is not there any more")
+	}
 	if err != nil {
 		return err
 	}
 	switch {
+	case now.ID != p.FileID:
+		return newError("read", p.Path, Changed, "input changed since planning: another file has its name")
 	case now.Size != p.FileSize:
 		return newError("read", p.Path, Changed, "input changed since planning: %d bytes, was %d", now.Size, p.FileSize)
 	case now.ModTime.UnixNano() != p.ModTime:
@@ -168,6 +174,47 @@ func (s *source) close() error {
 	}
 	return wrapError("close", s.part.Path, errors.Join(err, s.file.Close()))
 }
+
+// PartReader reads the file of a part as bytes, decompressed, for formats that find by themselves
+// where rows begin. It is for one goroutine.
+type PartReader struct{ s *source }
+
+// OpenPart opens the file of a part at its beginning, whatever the part's range is. Close the
+// reader. Errors are those of [TextReader.Next].
+func OpenPart(ctx context.Context, p Part) (*PartReader, error) {
+	p.Offset, p.Length = 0, p.FileSize
+	s, err := openSource(ctx, p, 0)
+	if err != nil {
+		return nil, err
+	}
+	return &PartReader{s}, nil
+}
+
+// Read reads on from where the last Read or Seek ended. Errors have the path and the offset.
+func (r *PartReader) Read(p []byte) (int, error) {
+	n, err := r.s.data.Read(p)
+	r.s.pos += int64(n)
+	if err != nil && err != io.EOF { //nolint:errorlint // a wrapped one may be a lost connection
+		err = r.s.fail(err)
+	}
+	return n, err
+}
+
+// Seek moves the place of the next Read. In a file that is compressed as a whole that is an error
+// of kind Invalid.
+func (r *PartReader) Seek(offset int64, whence int) (int64, error) {
+	if r.s.zip != nil {
+		return 0, newError("read", r.s.part.Path, Invalid, "a file compressed with %s can only be read from its beginning: decompress it", r.s.part.Compression)
+	}
+	at, err := r.s.file.Seek(offset, whence)
+	if err == nil {
+		r.s.pos = at
+	}
+	return at, wrapError("read", r.s.part.Path, err)
+}
+
+// Close closes the file. It looks once more whether the file changed.
+func (r *PartReader) Close() error { return r.s.finish() }
 
 // ReadWhole returns the whole file of a part, uncompressed. More than limit bytes are an error of
 // kind TooLarge; the others are those of [TextReader.Next].

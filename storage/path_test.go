@@ -62,6 +62,11 @@ func TestSplitPaths(t *testing.T) {
 		"":              {""},
 		"a,":            {"a", ""},
 		`a\`:            {`a\`},
+		// Hosts of a URL are one thing.
+		"hdfs://a:1,b:2/x,/y":    {"hdfs://a:1,b:2/x", "/y"},
+		"y,hdfs://a,b/{x,y},z":   {"y", "hdfs://a,b/{x,y}", "z"},
+		"file:///a,b,/c://d,e":   {"file:///a", "b", "/c://d", "e"},
+		"hdfs:///a,hdfs://n/b,c": {"hdfs:///a", "hdfs://n/b", "c"},
 	} {
 		if got := splitPaths(in); !slices.Equal(got, want) {
 			t.Errorf("splitPaths(%q) = %q, want %q", in, got, want)
@@ -90,7 +95,7 @@ func TestEscapeRoundTrip(t *testing.T) {
 	if !escapes {
 		t.Skip("no escapes here")
 	}
-	for _, p := range []string{"plain", "a,b", `{x}[y]*?\z`, `\`, "ü,"} {
+	for _, p := range []string{"plain", "a,b", `{x}[y]*?\z`, `\`, "ü,", "hdfs://a:1,b:2/x,y*"} {
 		e := escape(p)
 		if hasMeta(e) || len(splitPaths(e)) != 1 || unescape(e) != p {
 			t.Errorf("%q escapes to %q, and back to %q", p, e, unescape(e))

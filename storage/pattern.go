@@ -15,18 +15,25 @@ const escapes = os.PathSeparator == '/'
 // patternChars are those that mean something in paths of inputs.
 const patternChars = ",*?[]{}"
 
-// splitPaths cuts at commas outside of braces.
+// splitPaths cuts at commas outside of braces. Those between the hosts of a URL are no cuts:
+// hdfs://a:8020,b:8020/path is one path.
 func splitPaths(s string) []string {
 	var paths []string
 	start := 0
 	scanPattern(s, func(i, depth int, c byte) bool {
-		if c == ',' && depth == 0 {
+		if c == ',' && depth == 0 && !inHosts(s[start:i]) {
 			paths = append(paths, s[start:i])
 			start = i + 1
 		}
 		return true
 	})
 	return append(paths, s[start:])
+}
+
+// inHosts says whether a path that goes on here is still before its first name.
+func inHosts(begun string) bool {
+	scheme, ok := schemeOf(begun)
+	return ok && scheme != "file" && !strings.Contains(begun[len(scheme)+len("://"):], "/")
 }
 
 // scanPattern calls f for each byte that is not escaped, with the depth of braces around it:
@@ -134,12 +141,14 @@ func unescape(p string) string {
 	return b.String()
 }
 
-// escape makes a pattern that matches just the path p.
+// escape makes a pattern that matches just the path p. The hosts of a URL are no pattern.
 func escape(p string) string {
+	root, p := cutURL(p)
 	if !escapes || !strings.ContainsAny(p, patternChars+`\`) {
-		return p
+		return root + p
 	}
 	var b strings.Builder
+	b.WriteString(root)
 	for i := range len(p) {
 		if strings.IndexByte(patternChars+`\`, p[i]) >= 0 {
 			b.WriteByte('\\')

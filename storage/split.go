@@ -12,14 +12,17 @@ type Part struct {
 	Length      int64
 	FileSize    int64
 	ModTime     int64  // nanoseconds of Unix time
+	FileID      uint64 // of the file, 0 where the store has none
 	Compression string // "", or the name of what the whole file is compressed with
 }
 
-// Split is the input of one task: parts in the order of the input, and the hosts that hold most
-// of their bytes, best first. It is plain data.
+// Split is the input of one task: parts in the order of the input, and the hosts that hold much
+// of their bytes, best first, as the store names them. It is plain data.
 type Split struct {
 	Parts []Part
 	Hosts []string
+	// Racks are those of Hosts, "" where the store does not know; nil when it knows none.
+	Racks []string
 }
 
 // Bytes returns the bytes of the split as they are stored.
@@ -66,7 +69,9 @@ func (o SplitOptions) wants(f Info) bool { return f.Size > 0 || o.NoCut }
 // give nothing unless NoCut is set; no bytes give no splits. It panics when an option is negative.
 //
 // The files are laid end to end and cut at equal distances; a cut too near the border of a file
-// moves to it, and one in a file with blocks moves to the border of a block where that is near.
+// moves to it. Where blocks are known a split has bytes of one block, so that one host has all of
+// it: a block larger than a split should be is cut evenly, and only blocks of less than half that
+// size are packed together. What opening costs bounds the files in a split.
 func Splits(files []Info, opt SplitOptions) []Split {
 	opt = opt.withDefaults()
 	if opt.MaxBytes < 0 || opt.MinBytes < 0 || opt.OpenCost < 0 {
@@ -78,6 +83,7 @@ func Splits(files []Info, opt SplitOptions) []Split {
 			p.file(f)
 		}
 	}
+	p.seal()
 	return p.splits
 }
 
@@ -111,16 +117,19 @@ type planner struct {
 	opt    SplitOptions
 	width  float64
 	at     float64 // where the next file begins, in bytes and opening costs laid end to end
-	bin    int     // which split the last part went to, by its place
+	bin    int     // which split the last part went to, by its place; full: to one that takes no more
 	splits []Split
-	hosts  map[string]int64 // bytes by host, of the last split
+	held   holders // of the last split
 }
+
+// full is the place of a split to which nothing is added.
+const full = -1
 
 // file places one file: whole when it is small or cannot be cut, else cut at multiples of width.
 func (p *planner) file(f Info) {
 	if p.opt.NoPack {
 		// Every file begins a split of its own.
-		p.at, p.bin = 0, -1
+		p.at, p.bin = 0, full
 	}
 	begin := p.at + float64(p.opt.OpenCost)
 	var from int64
@@ -140,21 +149,35 @@ func (p *planner) cuts(f Info, begin float64) []int64 {
 	least := max(int64(p.width/8), 1)
 	var cuts []int64
 	last := int64(0)
-	for k := floor(begin/p.width) + 1; ; k++ {
-		at := int64(k*p.width - begin)
-		if at >= f.Size {
-			return cuts
-		}
-		at = nearBlock(f.Blocks, at, int64(p.width/2))
+	cut := func(at int64) {
 		if at-last >= least && f.Size-at >= least {
 			cuts = append(cuts, at)
 			last = at
 		}
 	}
+	if len(f.Blocks) > 0 && p.large(f.Blocks[0].Length) {
+		for _, b := range f.Blocks {
+			n := max(int64(float64(b.Length)/p.width+0.5), 1)
+			for k := int64(1); k <= n; k++ {
+				cut(b.Offset + int64(float64(b.Length)*float64(k)/float64(n)))
+			}
+		}
+		return cuts
+	}
+	for k := floor(begin/p.width) + 1; ; k++ {
+		at := int64(k*p.width - begin)
+		if at >= f.Size {
+			return cuts
+		}
+		cut(nearBlock(f.Blocks, at, int64(p.width/2)))
+	}
 }
 
-// nearBlock moves a cut to the border of a block when blocks are not larger than a split: then
-// one host has the whole split.
+// large says whether bytes of one block are enough for a split.
+func (p *planner) large(bytes int64) bool { return 2*float64(bytes) >= p.width }
+
+// nearBlock moves a cut to the next border of a block, if it is in reach: then no host is asked
+// for half of a small block.
 func nearBlock(blocks []Block, at, reach int64) int64 {
 	i, _ := slices.BinarySearchFunc(blocks, at, func(b Block, at int64) int {
 		return cmp.Compare(b.Offset+b.Length, at)
@@ -168,12 +191,16 @@ func nearBlock(blocks []Block, at, reach int64) int64 {
 	return blocks[i].Offset + blocks[i].Length
 }
 
-// add puts a range into the split in whose place its middle lies.
+// add puts a range into the split in whose place its middle lies, or, if it is the better part
+// of a block, into one of its own.
 func (p *planner) add(f Info, from, to int64, begin float64) {
 	bin := int((begin + float64(from+to)/2) / p.width)
-	if len(p.splits) == 0 || bin != p.bin || p.opt.NoPack {
+	if len(f.Blocks) > 0 && p.large(to-from) {
+		bin = full
+	}
+	if len(p.splits) == 0 || bin != p.bin || bin == full || p.opt.NoPack {
+		p.seal()
 		p.splits = append(p.splits, Split{})
-		p.hosts = map[string]int64{}
 	}
 	p.bin = bin
 	s := &p.splits[len(p.splits)-1]
@@ -183,31 +210,75 @@ func (p *planner) add(f Info, from, to int64, begin float64) {
 		Length:      to - from,
 		FileSize:    f.Size,
 		ModTime:     f.ModTime.UnixNano(),
+		FileID:      f.ID,
 		Compression: compressionOf(f.Path),
 	})
-	s.Hosts = addHosts(p.hosts, f.Blocks, from, to)
+	p.held.add(f.Blocks, from, to)
 }
 
-// addHosts counts the bytes of a range by host and returns the best three.
-func addHosts(bytes map[string]int64, blocks []Block, from, to int64) []string {
+// seal gives the last split its hosts.
+func (p *planner) seal() {
+	if len(p.held) > 0 {
+		s := &p.splits[len(p.splits)-1]
+		s.Hosts, s.Racks = p.held.best(s.Bytes())
+	}
+	p.held = holders{}
+}
+
+// holder is a host that has some bytes of a split.
+type holder struct {
+	rack  string
+	bytes int64
+}
+
+// holders are the hosts of a split, by name.
+type holders map[string]holder
+
+// add counts the bytes of a range by host. A block may have a host by several names.
+func (h holders) add(blocks []Block, from, to int64) {
 	for _, b := range blocks {
 		n := min(to, b.Offset+b.Length) - max(from, b.Offset)
 		if n <= 0 {
 			continue
 		}
-		for _, h := range b.Hosts {
-			bytes[h] += n
+		for i, host := range b.Hosts {
+			x := h[host]
+			x.bytes += n
+			if i < len(b.Racks) {
+				x.rack = b.Racks[i]
+			}
+			h[host] = x
 		}
 	}
-	if len(bytes) == 0 {
-		return nil
+}
+
+const (
+	mostHosts = 8 // of a split: three replicas by address and by name, and some
+	muchOf    = 5 // a host with less than this part of a split is not worth going to
+)
+
+// best returns the hosts with most of a split's bytes, and their racks. Those that have less than
+// half of what the best one has are left out.
+func (h holders) best(bytes int64) (hosts, racks []string) {
+	most := int64(0)
+	for _, x := range h {
+		most = max(most, x.bytes)
 	}
-	hosts := make([]string, 0, len(bytes))
-	for h := range bytes {
-		hosts = append(hosts, h)
+	known := false
+	for name, x := range h {
+		if 2*x.bytes >= most && muchOf*x.bytes >= bytes {
+			hosts = append(hosts, name)
+			known = known || x.rack != ""
+		}
 	}
 	slices.SortFunc(hosts, func(a, b string) int {
-		return cmp.Or(cmp.Compare(bytes[b], bytes[a]), cmp.Compare(a, b))
+		return cmp.Or(cmp.Compare(h[b].bytes, h[a].bytes), cmp.Compare(a, b))
 	})
-	return hosts[:min(len(hosts), 3)]
+	hosts = hosts[:min(len(hosts), mostHosts)]
+	if known {
+		for _, name := range hosts {
+			racks = append(racks, h[name].rack)
+		}
+	}
+	return hosts, racks
 }

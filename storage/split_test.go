@@ -85,7 +85,7 @@ func TestSplits(t *testing.T) {
 func TestSplitsFollowBlocks(t *testing.T) {
 	f := sized("hdfs://nn/f", 1000)
 	for i := range int64(5) {
-		f.Blocks = append(f.Blocks, Block{i * 200, 200, []string{fmt.Sprint("h", i), "common"}})
+		f.Blocks = append(f.Blocks, Block{Offset: i * 200, Length: 200, Hosts: []string{fmt.Sprint("h", i), "common"}})
 	}
 	splits := Splits([]Info{f}, SplitOptions{MaxBytes: 230, MinBytes: 1, OpenCost: 1})
 	if got, want := shape(splits), "hdfs://nn/f@0+200 | hdfs://nn/f@200+200 | hdfs://nn/f@400+200 | hdfs://nn/f@600+200 | hdfs://nn/f@800+200"; got != want {
@@ -99,6 +99,83 @@ func TestSplitsFollowBlocks(t *testing.T) {
 	// Splits much smaller than blocks are cut inside of them.
 	if n := len(Splits([]Info{f}, SplitOptions{MinSplits: 20, MinBytes: 1, OpenCost: 1})); n != 20 {
 		t.Errorf("%d splits, want 20", n)
+	}
+}
+
+// blocky makes a file of blocks, each on three of five hosts, which are in two racks.
+func blocky(path string, size, block int64) Info {
+	f := sized(path, size)
+	for i := int64(0); i*block < size; i++ {
+		b := Block{Offset: i * block, Length: min(block, size-i*block)}
+		for k := range int64(3) {
+			h := (i + k) % 5
+			b.Hosts, b.Racks = append(b.Hosts, fmt.Sprint("h", h)), append(b.Racks, fmt.Sprint("/r", h%2))
+		}
+		f.Blocks = append(f.Blocks, b)
+	}
+	return f
+}
+
+func TestSplitsOfBlocks(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		files []Info
+		opt   SplitOptions
+		want  string
+	}{
+		{"a block each", []Info{blocky("a", 300, 100)}, SplitOptions{MaxBytes: 100}, "a@0+100 | a@100+100 | a@200+100"},
+		{"also blocks somewhat smaller than a split", []Info{blocky("a", 300, 60)}, SplitOptions{MaxBytes: 100},
+			"a@0+60 | a@60+60 | a@120+60 | a@180+60 | a@240+60"},
+		{"large blocks are cut evenly", []Info{blocky("a", 400, 200)}, SplitOptions{MaxBytes: 110},
+			"a@0+100 | a@100+100 | a@200+100 | a@300+100"},
+		{"small blocks are packed", []Info{blocky("a", 200, 20)}, SplitOptions{MaxBytes: 104}, "a@0+100 | a@100+100"},
+		{"a short last block goes with the one before", []Info{blocky("a", 208, 100)}, SplitOptions{MaxBytes: 100}, "a@0+100 | a@100+108"},
+		{"a longer one with small files", []Info{blocky("a", 230, 100), blocky("b", 20, 100), blocky("c", 9, 100)},
+			SplitOptions{MaxBytes: 100}, "a@0+100 | a@100+100 | a@200+30 b@0+20 c@0+9"},
+		{"files of one block", []Info{blocky("a", 90, 100), blocky("b", 80, 100), blocky("c", 8, 100)}, SplitOptions{MaxBytes: 100},
+			"a@0+90 | b@0+80 | c@0+8"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.opt.MinBytes, c.opt.OpenCost = 1, 1
+			if got := shape(Splits(c.files, c.opt)); got != c.want {
+				t.Errorf("got %s\nwant %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestSplitsKnowHostsAndRacks(t *testing.T) {
+	splits := Splits([]Info{blocky("a", 200, 100)}, SplitOptions{MaxBytes: 100, MinBytes: 1, OpenCost: 1})
+	want := []Split{{Hosts: []string{"h0", "h1", "h2"}, Racks: []string{"/r0", "/r1", "/r0"}}, {Hosts: []string{"h1", "h2", "h3"}, Racks: []string{"/r1", "/r0", "/r1"}}}
+	for i, s := range splits {
+		if s.Parts = nil; !reflect.DeepEqual(s, want[i]) {
+			t.Errorf("split %d: got %+v, want %+v", i, s, want[i])
+		}
+	}
+	// Of several small blocks only hosts with much of the split are worth a way.
+	packed := Splits([]Info{blocky("a", 120, 10)}, SplitOptions{MaxBytes: 1000, MinBytes: 1, OpenCost: 1})
+	if got := packed[0].Hosts; len(packed) != 1 || !slices.Equal(got, []string{"h1", "h2", "h0", "h3", "h4"}) {
+		t.Errorf("got %q", got)
+	}
+	many := sized("m", 1000)
+	for i := range int64(100) {
+		many.Blocks = append(many.Blocks, Block{Offset: i * 10, Length: 10, Hosts: []string{fmt.Sprint("h", i)}})
+	}
+	if got := Splits([]Info{many}, SplitOptions{MinBytes: 1, OpenCost: 1})[0]; got.Hosts != nil || got.Racks != nil {
+		t.Errorf("a hundredth of a split each: got %q", got.Hosts)
+	}
+}
+
+// What opening costs bounds the files in a split, however small they are.
+func TestSplitsBoundTheirFiles(t *testing.T) {
+	var files []Info
+	for i := range 100_000 {
+		files = append(files, sized(fmt.Sprint(i), 1))
+	}
+	for _, s := range Splits(files, SplitOptions{}) {
+		if len(s.Parts) > 9100 {
+			t.Fatalf("%d files in a split", len(s.Parts))
+		}
 	}
 }
 
@@ -125,7 +202,7 @@ func TestSplitsCoverTheInput(t *testing.T) {
 			if rapid.Bool().Draw(t, "blocks") {
 				block := rapid.Int64Range(100, 1<<20).Draw(t, "block")
 				for at := int64(0); at < size; at += block {
-					f.Blocks = append(f.Blocks, Block{at, min(block, size-at), []string{"h"}})
+					f.Blocks = append(f.Blocks, Block{Offset: at, Length: min(block, size-at), Hosts: []string{"h"}})
 				}
 			}
 			files = append(files, f)
@@ -182,7 +259,7 @@ func TestSplitsCoverTheInput(t *testing.T) {
 
 func TestSplitIsPlainData(t *testing.T) {
 	f := sized("a.gz", 10)
-	f.Blocks = []Block{{0, 10, []string{"h"}}}
+	f.Blocks = []Block{{Length: 10, Hosts: []string{"h"}, Racks: []string{"r"}}}
 	want := Splits([]Info{f}, SplitOptions{})
 	data, err := json.Marshal(want)
 	if err != nil {

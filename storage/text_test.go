@@ -387,6 +387,13 @@ func TestChangedInput(t *testing.T) {
 			})
 		}
 	}
+	t.Run("another file of the same length and time", func(t *testing.T) {
+		path := write(t, filepath.Join(t.TempDir(), "f"), line)
+		splits := Splits(expand(t, path), SplitOptions{})
+		splits[0].Parts[0].FileID = 7 // a disk's files have none
+		_, err := readRows(splits, TextOptions{})
+		wantKind(t, err, Changed, path, "another file has its name")
+	})
 	t.Run("removed", func(t *testing.T) {
 		path := write(t, filepath.Join(t.TempDir(), "f"), line)
 		splits := Splits(expand(t, path), SplitOptions{})
@@ -610,5 +617,74 @@ func BenchmarkText(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+func TestOpenPart(t *testing.T) {
+	dir := t.TempDir()
+	text := strings.Repeat("0123456789", 1000)
+	path := filepath.Join(dir, "a.txt")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	info, err := Local{}.Stat(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	part := PartOf(info)
+	part.Offset, part.Length = 5, 10 // the file is open as a whole all the same
+	r, err := OpenPart(t.Context(), part)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := io.ReadAll(r)
+	if err != nil || string(all) != text {
+		t.Errorf("%d bytes, %v", len(all), err)
+	}
+	if _, err := r.Seek(-3, io.SeekEnd); err != nil {
+		t.Error(err)
+	}
+	if end, err := io.ReadAll(r); err != nil || string(end) != "789" {
+		t.Errorf("got %q, %v", end, err)
+	}
+	if err := os.WriteFile(path, []byte(text+"more"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wantKind(t, r.Close(), Changed, path)
+	_, err = OpenPart(t.Context(), part)
+	wantKind(t, err, Changed, path)
+}
+
+// What is compressed as a whole is read from its beginning, decompressed.
+func TestOpenPartOfCompressed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.gz")
+	w, err := Local{}.Create(t.Context(), path)
+	if err == nil {
+		w, err = Compress(w, "gzip")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write([]byte("some text")); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	info, err := Local{}.Stat(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := OpenPart(t.Context(), PartOf(info))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = r.Seek(0, io.SeekStart)
+	wantKind(t, err, Invalid, "can only be read from its beginning")
+	if all, err := io.ReadAll(r); err != nil || string(all) != "some text" {
+		t.Errorf("got %q, %v", all, err)
+	}
+	if err := r.Close(); err != nil {
+		t.Error(err)
 	}
 }

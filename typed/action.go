@@ -373,7 +373,7 @@ func newSaving(opts []SaveOption) *saving {
 	return o
 }
 
-// save writes text files.
+// save writes files.
 func (u *use) save(ctx context.Context, dir string, o *saving) error {
 	o.output.Path = dir
 	if _, path, err := storage.Lookup(dir); err == nil { // others write it who work in other directories

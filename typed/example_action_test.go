@@ -167,6 +167,21 @@ func ExampleCompress() {
 	// [0 1 2] <nil>
 }
 
+func ExampleReplication() {
+	dir, remove := folder(nil)
+	defer remove()
+	// HDFS keeps two copies of each block, a disk has but one.
+	fmt.Println(session().Range(3).SaveAsTextFile(ctx, dir+"/out", typed.Replication(2)))
+	// Output: <nil>
+}
+
+func ExampleBlockSize() {
+	dir, remove := folder(nil)
+	defer remove()
+	fmt.Println(session().Range(3).SaveAsTextFile(ctx, dir+"/out", typed.BlockSize(64<<20)))
+	// Output: <nil>
+}
+
 func ExamplePairRDD_Collect() {
 	fmt.Println(pairs(session()).Collect(ctx))
 	// Output: [{a 1} {b 2} {a 3}] <nil>
@@ -231,6 +246,31 @@ func ExamplePairRDD_ForEachPartition() {
 	})
 	fmt.Println(seen.Load(), err)
 	// Output: 3 <nil>
+}
+
+func ExampleRDD_SaveAsObjectFile() {
+	dir, remove := folder(nil)
+	defer remove()
+	type point struct{ X, Y int }
+	s := session()
+	fmt.Println(s.Parallelize([]point{{1, 2}, {3, 4}}, 2).SaveAsObjectFile(ctx, dir+"/points"))
+	fmt.Println(typed.ObjectFile[point](s, dir+"/points").Map(func(p point) int { return p.X * p.Y }).Collect(ctx))
+	// Output:
+	// <nil>
+	// [2 12] <nil>
+}
+
+func ExamplePairRDD_SaveAsObjectFile() {
+	dir, remove := folder(nil)
+	defer remove()
+	s := session()
+	fmt.Println(pairs(s).SaveAsObjectFile(ctx, dir+"/pairs"))
+	again := typed.ObjectFile[typed.Pair[string, int]](s, dir+"/pairs").
+		MapToPair(func(p typed.Pair[string, int]) (string, int) { return p.Key, p.Value })
+	fmt.Println(again.ReduceByKey(func(a, b int) int { return a + b }).CollectAsMap(ctx))
+	// Output:
+	// <nil>
+	// map[a:4 b:2] <nil>
 }
 
 func ExamplePairRDD_SaveAsTextFile() {

@@ -37,6 +37,17 @@ func ExampleSession_TextFile() {
 	// [one two 4] <nil>
 }
 
+func ExampleObjectFile() {
+	dir, remove := folder(nil)
+	defer remove()
+	s := session()
+	if err := s.Range(1000).SaveAsObjectFile(ctx, dir+"/numbers"); err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println(typed.ObjectFile[int64](s, dir+"/numbers", typed.Partitions(3)).Reduce(ctx, func(a, b int64) int64 { return a + b }))
+	// Output: 499500 <nil>
+}
+
 func ExampleSession_Lines() {
 	dir, remove := folder(map[string]string{"a.txt": "one\ntwo\n"})
 	defer remove()

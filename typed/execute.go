@@ -6,12 +6,14 @@ import (
 	"github.com/gordd-project/gordd/internal/executor"
 	"github.com/gordd-project/gordd/rdd"
 	"github.com/gordd-project/gordd/shuffle"
+	"github.com/gordd-project/gordd/storage"
 )
 
 // execute makes the process an executor: it runs the tasks of another process's
 // session until the agent that started it closes the wire. Tasks that do not
 // heed that end with the process.
 func (p *program) execute(o Options) int {
+	storage.ServeOthers()
 	o = o.withDefaults()
 	server := executor.New(p.wire)
 	runner := rdd.NewRunner(rdd.RunnerOptions{

@@ -99,7 +99,9 @@ func (p *program) main(run func(context.Context, *Session) error, options []Opti
 	defer p.watch()()
 	// Deferred too, for a panic in run.
 	defer func() { _ = p.session.Close() }()
-	err = run(ctx, p.session)
+	if err = run(ctx, p.session); err != nil && p.session.remote != nil {
+		p.session.remote.Failed(err)
+	}
 	closed := p.session.Close()
 	if cause := context.Cause(ctx); cause != nil && err != nil {
 		return p.end(cause)
@@ -147,7 +149,8 @@ func (p *program) handshake(o *Options) error {
 		return Usagef("talk to what started the program: got %T first", m)
 	}
 	fromWire(o, w)
-	if err := p.wire.Send(&wire.Started{Program: p.name, PID: os.Getpid()}); err != nil {
+	shipped.Store(&w.Files)
+	if err := p.wire.Send(&wire.Started{Program: p.name, PID: os.Getpid(), Code: rdd.Code()}); err != nil {
 		return Usagef("talk to what started the program: %w", err)
 	}
 	o.Observe = both(o.Observe, p.report)

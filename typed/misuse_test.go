@@ -143,6 +143,7 @@ func TestZeroRDDs(t *testing.T) {
 			return r.ForEachPartition(ctx, func(*typed.Task, iter.Seq[int64]) error { return nil })
 		},
 		"SaveAsTextFile":   func() error { return r.SaveAsTextFile(ctx, t.TempDir()+"/out") },
+		"SaveAsObjectFile": func() error { return r.SaveAsObjectFile(ctx, t.TempDir()+"/out") },
 		"Map":              func() error { return last(r.Map(same).Count(ctx)) },
 		"Map Err":          func() error { return r.Map(same).Filter(func(int64) bool { return true }).Err() },
 		"Union zero":       func() error { return last(good.Union(r).Count(ctx)) },

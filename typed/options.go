@@ -83,6 +83,18 @@ func Compress(name string) SaveOption {
 	return saveFunc(func(o *saveOptions) { o.output.Compression = name })
 }
 
+// Replication is how many copies of each block of the part files a store such
+// as HDFS keeps. The default is the store's; others have one.
+func Replication(n int) SaveOption {
+	return saveFunc(func(o *saveOptions) { o.output.Replication = n })
+}
+
+// BlockSize is the size, in bytes, of the blocks in which a store such as HDFS
+// keeps the part files. The default is the store's.
+func BlockSize(n int64) SaveOption {
+	return saveFunc(func(o *saveOptions) { o.output.BlockSize = n })
+}
+
 // Format makes the line of each row, where rows have no text form of their
 // own. f is a function as operators take them.
 func Format[T any](f func(T) string) SaveOption {

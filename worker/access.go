@@ -82,6 +82,31 @@ func (o *Options) secure() (server, fetch *tls.Config) {
 	return c.ServerConfig(trust.Master, trust.Worker, trust.Client, trust.Admin), c.ClientConfig(trust.Worker)
 }
 
+// recheck is how it is found out whether who was let in still may be there.
+func (o *Options) recheck() func(tls.ConnectionState) error {
+	if o.Credentials == nil {
+		return nil
+	}
+	return o.Credentials.Recheck
+}
+
+// refuse heeds who was revoked.
+func (w *Worker) refuse(m msg.Revoked) error {
+	if w.o.Credentials == nil {
+		return nil
+	}
+	ids := make([]trust.Identity, len(m.Identities))
+	for i, text := range m.Identities {
+		id, err := trust.ParseIdentity(text)
+		if err != nil {
+			return err
+		}
+		ids[i] = id
+	}
+	w.o.Credentials.Refuse(ids)
+	return nil
+}
+
 // keepCertificate renews the worker's certificate as long as the worker is there.
 func (w *Worker) keepCertificate() {
 	for wait := time.Until(w.o.Credentials.RenewAt()); ; {

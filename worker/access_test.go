@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gordd-project/gordd/internal/msg"
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/internal/trust"
 	"github.com/gordd-project/gordd/master"
@@ -91,6 +92,10 @@ func (r records) await(t *testing.T, want string) {
 // A worker enrols, attaches, and asks those who fetch for certificates.
 func TestSecureWorker(t *testing.T) {
 	address, cluster := secureMaster(t, 0)
+	revoked := trust.Identity{Cluster: cluster.ID, Role: trust.Admin, Name: "x"}
+	if err := cluster.Revoked.Add(revoked); err != nil {
+		t.Fatal(err)
+	}
 	c, key, err := Enrol(t.Context(), address, token(t, cluster), "w1")
 	if err != nil {
 		t.Fatal(err)
@@ -151,6 +156,19 @@ func TestSecureWorker(t *testing.T) {
 		if err := fetch(x.config, x.tickets); (err == nil) != x.good {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+	// What the master says of who was revoked counts here too. It says so by itself, some time after the welcome.
+	if err := w.heed(msg.Revoked{Identities: []string{revoked.String()}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := fetch(member(trust.Admin, cluster), tickets); err == nil {
+		t.Error("who was revoked has fetched")
+	}
+	if err := fetch(member(trust.Worker, cluster), tickets); err != nil {
+		t.Errorf("a worker of that name: %v", err)
+	}
+	if err := w.heed(msg.Revoked{Identities: []string{"x"}}); err == nil {
+		t.Error("a bad identity was taken")
 	}
 }
 

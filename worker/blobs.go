@@ -7,9 +7,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/gordd-project/gordd/internal/msg"
+	"github.com/gordd-project/gordd/internal/wire"
 	"github.com/gordd-project/gordd/rdd/plan"
 	"github.com/gordd-project/gordd/worker/transfer"
 )
@@ -20,10 +22,14 @@ type blobs struct {
 	dir      string
 	download func(ctx context.Context, job plan.JobID, d plan.Digest, to io.Writer) error
 
-	mu   sync.Mutex
-	all  map[plan.Digest]*blob
-	jobs map[plan.JobID]*blobsOf
+	mu       sync.Mutex
+	all      map[plan.Digest]*blob
+	jobs     map[plan.JobID]*blobsOf
+	programs []plan.Digest // the last ones that were started, which stay for jobs to come
 }
+
+// keptPrograms is how many programs stay.
+const keptPrograms = 32
 
 // blobsOf is what a job has of them: nobody gets one by another job's name.
 type blobsOf struct {
@@ -70,11 +76,62 @@ func (b *blobs) owners(job plan.JobID) []plan.WorkerID {
 	return nil
 }
 
-// drop forgets a job. The files stay, for jobs to come.
+// drop forgets a job, and removes what only that had, but for programs.
 func (b *blobs) drop(job plan.JobID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	j := b.jobs[job]
 	delete(b.jobs, job)
+	if j != nil {
+		for d := range j.asked {
+			b.tidy(d)
+		}
+	}
+}
+
+// tidy removes a blob that nobody has asked for who is still there. It is called
+// with the lock.
+func (b *blobs) tidy(d plan.Digest) {
+	x := b.all[d]
+	if x == nil || !x.ready() || slices.Contains(b.programs, d) {
+		return
+	}
+	for _, j := range b.jobs {
+		if j.asked[d] {
+			return
+		}
+	}
+	delete(b.all, d)
+	_ = os.Remove(x.path) // what cannot be removed goes with the directory
+}
+
+// program is checked for a job's program, which stays for jobs to come.
+func (b *blobs) program(ctx context.Context, job plan.JobID, d plan.Digest) (string, error) {
+	path, err := b.checked(ctx, job, d)
+	if err != nil {
+		return "", fmt.Errorf("the program: %w", err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.programs = append(slices.DeleteFunc(b.programs, func(p plan.Digest) bool { return p == d }), d)
+	if len(b.programs) > keptPrograms {
+		old := b.programs[0]
+		b.programs = b.programs[1:]
+		b.tidy(old)
+	}
+	return path, nil
+}
+
+// files are find for all files of a job.
+func (b *blobs) files(ctx context.Context, job plan.JobID, files []msg.File) (found []wire.File, err error) {
+	for _, f := range files {
+		path, err := b.find(ctx, job, f.Digest)
+		if err != nil {
+			return nil, fmt.Errorf("file %s: %w", f.Name, err)
+		}
+		found = append(found, wire.File{Name: f.Name, Path: path})
+	}
+	return found, nil
 }
 
 // served gives a blob of a job to another worker, if it is here.
@@ -121,17 +178,49 @@ func (b *blobs) find(ctx context.Context, job plan.JobID, d plan.Digest) (string
 		}
 	}
 	x.path, x.size, x.err = b.get(ctx, job, d)
-	if x.err != nil {
-		b.mu.Lock()
-		delete(b.all, d)
-		b.mu.Unlock()
-	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	close(x.here)
+	if x.err != nil {
+		delete(b.all, d)
+	} else {
+		b.tidy(d) // the job may have ended meanwhile
+	}
 	return x.path, x.err
 }
 
+// checked is find for what is to be run. The file may be another build by now: what it
+// is when it starts counts, and one that is not what the job is named by never runs.
+func (b *blobs) checked(ctx context.Context, job plan.JobID, d plan.Digest) (string, error) {
+	path, err := b.find(ctx, job, d)
+	if err != nil {
+		return "", err
+	}
+	got, err := digestOf(path)
+	if err == nil && got == d {
+		return path, nil
+	}
+	b.mu.Lock()
+	delete(b.all, d) // who asks next fetches it
+	b.mu.Unlock()
+	if err != nil {
+		return "", fmt.Errorf("program %.12s: %w", d, err)
+	}
+	return "", fmt.Errorf("program %.12s is another build in %s, %.12s: it is not run, and will be fetched again", d, path, got)
+}
+
+func digestOf(path string) (plan.Digest, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	h := plan.NewHash()
+	_, err = io.Copy(h, f)
+	return plan.HashDigest(h), errors.Join(err, f.Close())
+}
+
 // get fetches a blob into a file that has its name only when it is whole. Programs
-// are blobs too, so all can be run.
+// are blobs too, so all can be run; none is changed.
 func (b *blobs) get(ctx context.Context, job plan.JobID, d plan.Digest) (path string, size int64, err error) {
 	path = filepath.Join(b.dir, string(d))
 	f, err := os.CreateTemp(b.dir, "new-*")
@@ -157,7 +246,7 @@ func (b *blobs) get(ctx context.Context, job plan.JobID, d plan.Digest) (path st
 	if size, err = f.Seek(0, io.SeekEnd); err != nil {
 		return path, 0, err
 	}
-	return path, size, f.Chmod(0o700)
+	return path, size, f.Chmod(0o500)
 }
 
 // largestBlob is the largest that is taken from another worker.

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -105,7 +106,7 @@ func TestBlobsOfOtherWorkers(t *testing.T) {
 			t.Error("a blob is served for a job that has ended")
 		}
 		if _, err := os.Stat(first); err != nil {
-			t.Errorf("a program is not kept for jobs to come: %v", err)
+			t.Errorf("what another job has asked for is gone: %v", err)
 		}
 	})
 }
@@ -129,6 +130,94 @@ func TestBlobThatNobodyHas(t *testing.T) {
 		}
 		if left, err := os.ReadDir(w.blobs.dir); err != nil || len(left) > 0 {
 			t.Errorf("left: %v, %v", left, err)
+		}
+	})
+}
+
+// A program whose file is another build is not run, and the next one who asks has the
+// right one.
+func TestAnotherBuildIsNotRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := startMaster(t)
+		w, _ := f.startWorker("w1", nil)
+		f.stream().welcome(1)
+		d := f.has("a program")
+		path := f.finds(w, "j", d)
+		for _, other := range [][]byte{[]byte("another build"), nil} {
+			if err := os.WriteFile(path, other, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			_, err := w.blobs.program(t.Context(), "j", d)
+			if got := plan.DigestOf(other); err == nil || !strings.Contains(err.Error(), string(d[:12])) || !strings.Contains(err.Error(), string(got[:12])) {
+				t.Errorf("got %v, want both digests", err)
+			}
+			if got, err := w.blobs.program(t.Context(), "j", d); err != nil || got != path {
+				t.Errorf("then: %s, %v", got, err)
+			}
+		}
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.blobs.program(t.Context(), "j", d); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("of a file that is gone: %v", err)
+		}
+		f.finds(w, "j", d)
+	})
+}
+
+// What only one job had goes with it, but for the programs that were used last.
+func TestBlobsOfEndedJobs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := startMaster(t)
+		w, _ := f.startWorker("w1", nil)
+		f.stream().welcome(1)
+		program, value, file := f.has("a program"), f.has("a value"), f.has("a file")
+		path, err := w.blobs.program(t.Context(), "j", program)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.finds(w, "j", value)
+		files, err := w.blobs.files(t.Context(), "j", []msg.File{{Name: "f", Digest: file}, {Name: "again", Digest: file}})
+		if err != nil || len(files) != 2 || files[0].Name != "f" || files[1].Name != "again" || files[0].Path != files[1].Path {
+			t.Fatalf("got %+v, %v", files, err)
+		}
+		if st, err := os.Stat(files[0].Path); err != nil || st.Mode().Perm() != 0o500 {
+			t.Errorf("the file has mode %v, %v", st.Mode(), err)
+		}
+		if n := f.asked(); n != 3 {
+			t.Errorf("the master was asked %d times for three blobs", n)
+		}
+		if _, err := w.blobs.files(t.Context(), "j", []msg.File{{Name: "gone", Digest: plan.DigestOf(nil)}}); err == nil || !strings.HasPrefix(err.Error(), "file gone: ") {
+			t.Errorf("got %v", err)
+		}
+		f.finds(w, "k", value)
+		left := func() int {
+			t.Helper()
+			all, err := os.ReadDir(w.blobs.dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(all)
+		}
+		w.blobs.drop("j")
+		if n := left(); n != 2 {
+			t.Errorf("%d blobs are left of a program and a value of another job", n)
+		}
+		w.blobs.drop("k")
+		w.blobs.drop("unknown")
+		if n := left(); n != 1 {
+			t.Errorf("%d blobs are left of a program", n)
+		}
+		for i := range keptPrograms {
+			if _, err := w.blobs.program(t.Context(), "l", f.has("program "+strings.Repeat("x", i))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := left(); n != keptPrograms {
+			t.Errorf("%d programs are left", n)
+		}
+		if _, err := os.Stat(path); err == nil {
+			t.Error("the program that was used first is left")
 		}
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/gordd-project/gordd/internal/show"
 	"github.com/gordd-project/gordd/internal/submit"
 	"github.com/gordd-project/gordd/internal/wire"
+	"github.com/gordd-project/gordd/rdd/plan"
 	"github.com/gordd-project/gordd/worker/process"
 )
 
@@ -64,7 +65,12 @@ func (x *drivers) close() {
 // is shown of its progress in one log.
 func (x *drivers) run(m msg.StartDriver, interrupts <-chan os.Signal) (code int, tail string, err error) {
 	w, open := x.w, m.Detach.Open
-	path, err := w.blobs.find(w.ctx, m.Job, open.Binary)
+	defer w.blobs.drop(m.Job)
+	path, err := x.program(m)
+	if err != nil {
+		return 0, "", err
+	}
+	files, err := w.blobs.files(w.ctx, m.Job, open.Files)
 	if err != nil {
 		return 0, "", err
 	}
@@ -80,13 +86,13 @@ func (x *drivers) run(m msg.StartDriver, interrupts <-chan os.Signal) (code int,
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
 	open.Key = m.Key
-	job := submit.New(w.ctx, submit.Options{Conn: w.conn, Program: path, Scratch: scratch, Fetch: w.fetch, Tickets: &w.tickets, Open: open})
+	job := submit.New(w.ctx, submit.Options{Conn: w.conn, Scratch: scratch, Fetch: w.fetch, Tickets: &w.tickets, Open: open})
 	defer job.Close()
 	watch := show.NewWatch(show.NewPlain(log))
 	r := launch.Run{Cluster: job, Args: open.Args, Stdout: log, Stderr: log, Watcher: watch,
 		Dir: dir, Env: append(environment(), open.Env...), Attributes: process.Attributes(), Interrupts: interrupts,
-		Options: wire.Options{MaxResult: m.Detach.MaxResult, Scratch: scratch, Fresh: true}}
-	out, err := r.Do(w.ctx, &launch.Program{Path: path, Name: open.Name})
+		Options: wire.Options{MaxResult: m.Detach.MaxResult, Scratch: scratch, Fresh: true, Files: files}}
+	out, err := r.Do(w.ctx, path)
 	if watch.Sum().Actions > 0 {
 		_, _ = fmt.Fprintln(log, watch.Sum().Summary())
 	}
@@ -94,6 +100,16 @@ func (x *drivers) run(m msg.StartDriver, interrupts <-chan os.Signal) (code int,
 		tail = lastOf(log)
 	}
 	return out.Code, tail, err
+}
+
+// program finds the one of a driver's programs that runs here.
+func (x *drivers) program(m msg.StartDriver) (string, error) {
+	for _, p := range m.Detach.Open.Programs {
+		if p.Platform == plan.Here {
+			return x.w.blobs.program(x.w.ctx, m.Job, p.Binary)
+		}
+	}
+	return "", fmt.Errorf("there is no program for %s", plan.Here)
 }
 
 // tailBytes is how much of a driver's log explains its end.

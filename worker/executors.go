@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -63,7 +64,8 @@ func (x *executors) start(c model.StartExec, job msg.Job) {
 		return
 	}
 	w.tasks.Go(func() {
-		p, err := x.run(ref, job)
+		budget := w.o.budget(job.Memory, c.Grown)
+		p, err := x.run(ref, job, budget)
 		x.mu.Lock()
 		if e.process = p; (x.closed || e.unwanted) && p != nil {
 			p.Kill()
@@ -75,7 +77,12 @@ func (x *executors) start(c model.StartExec, job msg.Job) {
 		close(e.up)
 		if err != nil {
 			w.log.Error("executor did not start", "job", string(c.Job), "err", err)
-			w.call(func() { w.send(model.ExecGone{From: w.from, Job: c.Job, No: c.No, Exit: -1, Says: says(err.Error())}) })
+			refused := (*process.CodeError)(nil)
+			gone := model.ExecGone{Job: c.Job, No: c.No, Exit: -1, Says: says(err.Error()), Refused: errors.As(err, &refused)}
+			w.call(func() {
+				gone.From = w.from
+				w.send(gone)
+			})
 			return
 		}
 		w.log.Info("executor started", "job", string(c.Job), "no", c.No, "pid", p.PID())
@@ -85,9 +92,11 @@ func (x *executors) start(c model.StartExec, job msg.Job) {
 		delete(x.all, ref)
 		x.mu.Unlock()
 		exit := p.Exit()
-		w.log.Info("executor ended", "job", string(c.Job), "no", c.No, "exit", exit.String())
+		w.log.Info("executor ended", "job", string(c.Job), "no", c.No, "exit", exit.String(), "peak", exit.Peak)
 		w.call(func() {
-			w.send(model.ExecGone{From: w.from, Job: c.Job, No: c.No, Exit: exit.Code, Signal: exit.Signal, Says: says(exit.Said())})
+			w.agent.Disown(func(l *work.Launch) bool { return l.Action.Job == c.Job && l.Exec == c.No })
+			w.send(model.ExecGone{From: w.from, Job: c.Job, No: c.No, Exit: exit.Code, Signal: exit.Signal,
+				OOM: exit.OOM, Limit: limit(budget), Peak: exit.Peak, Blamed: exit.Blamed, Says: says(exit.Said())})
 		})
 	})
 }
@@ -103,13 +112,34 @@ func says(line string) string {
 	return strings.ToValidUTF8(line, "?")
 }
 
+// budget is what a process gets of a job that wants so much: no more than the
+// worker has for one, but as much again for each time that less was too little.
+func (o *Options) budget(wants int64, grown int) int64 {
+	if wants == 0 || wants > o.Memory>>grown {
+		return o.Memory
+	}
+	return wants << grown
+}
+
+// leastHeadRoom is the least that a process may have beyond its budget.
+const leastHeadRoom = 128 << 20
+
+// limit is how much memory a process may have in all, when so much is its budget
+// for tables, buffers and the heap: rows in the hands of user code, what a garbage
+// collection has not reached, and pages of the files that it reads come on top.
+func limit(budget int64) int64 { return budget + max(budget/2, leastHeadRoom) }
+
 // run starts the process of a job's program.
-func (x *executors) run(ref model.ExecutorRef, job msg.Job) (running, error) {
+func (x *executors) run(ref model.ExecutorRef, job msg.Job, budget int64) (running, error) {
 	w := x.w
 	if w.o.executor != nil {
 		return w.o.executor(ref), nil
 	}
-	path, err := w.blobs.find(w.ctx, ref.Job, job.Binary)
+	path, err := w.blobs.program(w.ctx, ref.Job, job.Binary)
+	if err != nil {
+		return nil, err
+	}
+	files, err := w.blobs.files(w.ctx, ref.Job, job.Files)
 	if err != nil {
 		return nil, err
 	}
@@ -121,13 +151,15 @@ func (x *executors) run(ref model.ExecutorRef, job msg.Job) (running, error) {
 	if err != nil {
 		return nil, err
 	}
-	memory := job.Memory
-	if memory == 0 {
-		memory = w.o.Memory
+	group, err := w.o.Groups.New(filepath.Base(dir), limit(budget))
+	if err != nil {
+		return nil, errors.Join(err, log.Close())
 	}
-	p, err := process.Start(w.ctx, process.Options{Path: path, Args: job.Args, Dir: dir, Env: append(environment(), job.Env...), Log: log,
-		Wire: wire.Options{Cores: w.o.Slots, Memory: memory, Fresh: true, Executor: true},
-		Blob: func(ctx context.Context, d plan.Digest) (string, error) { return w.blobs.find(ctx, ref.Job, d) }})
+	p, err := process.Start(w.ctx, process.Options{Path: path, Args: job.Args, Dir: dir, Env: append(environment(), job.Env...), Log: log, Group: group,
+		Code:     job.Code,
+		Wire:     wire.Options{Cores: w.o.Slots, Memory: budget, Fresh: true, Files: files, Executor: true},
+		Blob:     func(ctx context.Context, d plan.Digest) (string, error) { return w.blobs.find(ctx, ref.Job, d) },
+		Progress: func(all []plan.Progress) { w.call(func() { w.agent.Progress(all) }) }})
 	if err != nil {
 		return nil, err
 	}
@@ -203,7 +235,7 @@ func (x *executors) Run(ctx context.Context, l *work.Launch, t *plan.Task) (*pla
 
 // environment is what an executor has of the agent's own.
 func environment() (env []string) {
-	for _, name := range []string{"PATH", "HOME", "TMPDIR", "TZ", "LANG", "LC_ALL"} {
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "TZ", "LANG", "LC_ALL", "HADOOP_CONF_DIR", "HADOOP_HOME", "HADOOP_USER_NAME"} {
 		if v, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+v)
 		}

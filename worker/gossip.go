@@ -16,15 +16,25 @@ import (
 const leaveWait = 2 * time.Second
 
 // joinGossip makes the worker a member of the gossip, where that is wanted and it
-// is none.
-func (w *Worker) joinGossip(seeds []string) error {
-	if w.o.Gossip == nil || w.member.Load() != nil || len(seeds) == 0 {
+// is none. The key is the one that a master says is in use: who was away while it
+// changed has another. With nil there is only the worker's own.
+func (w *Worker) joinGossip(seeds []string, key []byte) error {
+	if w.o.Gossip == nil || len(seeds) == 0 {
 		return nil
 	}
+	if m := w.member.Load(); m != nil {
+		if key == nil {
+			return nil
+		}
+		return m.Adopt(key)
+	}
 	o := *w.o.Gossip
+	if key != nil {
+		o.Key, o.KeyIsCurrent = key, true
+	}
 	o.Seeds, o.Logger = seeds, w.log
 	o.Tags = gossip.Tags{Role: gossip.Worker, ID: string(w.o.ID), Incarnation: uint64(w.inc), Data: w.o.Advertise, Slots: w.o.Slots, Memory: w.o.Memory,
-		Rack: w.o.Rack, OS: runtime.GOOS, Arch: runtime.GOARCH, Protocol: msg.Protocol, MinProtocol: msg.Protocol}
+		Rack: w.o.Rack, Labels: w.o.Labels, Version: w.o.Version, OS: runtime.GOOS, Arch: runtime.GOARCH, Protocol: msg.Protocol, MinProtocol: msg.Protocol}
 	m, err := gossip.Start(o)
 	if err == nil {
 		w.member.Store(m)

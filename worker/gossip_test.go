@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -97,6 +98,22 @@ func TestWorkersFindTheMaster(t *testing.T) {
 	}
 	leave()
 	await(t, w1.member.Load(), "w2", gossip.KindLeft)
+}
+
+// A worker that was away while the key changed gets it with its welcome: when it
+// starts, and when it has a place in a gossip where nobody understands it.
+func TestTheWelcomeHasTheKey(t *testing.T) {
+	_, address := gossiping(t)
+	w0, _ := join(t, "w0", address, gossipOptions())
+	for name, seeds := range map[string][]string{"starts": nil, "stayed": {w0.member.Load().Addr().String()}} {
+		g := gossipOptions(seeds...)
+		g.Key = slices.Repeat([]byte{7}, gossip.KeySize)
+		w, _ := join(t, name, address, g)
+		await(t, w.member.Load(), "master", gossip.KindUp)
+		if got := w.member.Load().Key(); !slices.Equal(got, make([]byte, gossip.KeySize)) {
+			t.Errorf("%s: its key is %x", name, got)
+		}
+	}
 }
 
 // Without gossip, or without an address to begin with, there is none.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/vmihailenco/msgpack/v5"
 
@@ -40,7 +41,7 @@ func (p *peers) get(id plan.WorkerID) msg.Peer {
 // inputs makes parts in files of this machine of what a task reads of shuffles:
 // those of workers of this machine as they are, those of others fetched.
 func (w *Worker) inputs(ctx context.Context, l *work.Launch, t *plan.Task, in []agent.Input) (done func(), f *plan.Failure) {
-	g := &gathering{w: w, job: l.Action.Job, dir: t.Scratch}
+	g := &gathering{w: w, job: l.Action.Job, attempt: t.Attempt, dir: t.Scratch, told: time.Now()}
 	t.Inputs = nil
 	for _, read := range l.Stage.Pipe.ShuffleReads(t.Partition) {
 		for _, from := range in {
@@ -66,6 +67,8 @@ func (w *Worker) inputs(ctx context.Context, l *work.Launch, t *plan.Task, in []
 type gathering struct {
 	w       *Worker
 	job     plan.JobID
+	attempt string
+	told    time.Time // that it gets on
 	dir     string
 	fetches []*transfer.Fetch
 	files   []string
@@ -168,6 +171,7 @@ func (g *gathering) collect(fetch *transfer.Fetch, in agent.Input, away []int, p
 		if err != nil {
 			return err
 		}
+		g.gotOn()
 		p.Path, p.Ranges = file.Name(), ranges(part.Lens, end)
 		end += n
 		if err := part.Close(); err != nil {
@@ -175,6 +179,15 @@ func (g *gathering) collect(fetch *transfer.Fetch, in agent.Input, away []int, p
 		}
 	}
 	return nil
+}
+
+// gotOn says now and then that the task gets on, though it has not begun with a row.
+func (g *gathering) gotOn() {
+	if time.Since(g.told) < plan.ProgressEvery {
+		return
+	}
+	g.told = time.Now()
+	g.w.call(func() { g.w.agent.Progress([]plan.Progress{{Attempt: g.attempt}}) })
 }
 
 // ranges says where the segments of a partition are that follow one another from

@@ -97,7 +97,10 @@ func TestR29Steps(t *testing.T) {
 		}
 		var running, reports int
 		look := func() {
-			w.call(func() { running, reports = len(w.agent.Running()), len(w.reports) })
+			w.call(func() {
+				at := w.inventory().Inventory
+				running, reports = len(at.Running)+len(at.Queued), len(w.reports)
+			})
 			synctest.Wait()
 		}
 		if look(); running != 0 || reports == 0 {

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
@@ -163,10 +164,13 @@ func (w *workStream) answer() (n int) {
 	}
 }
 
-// next gives what the worker has said, but for renewals.
+// next gives what the worker says, but for renewals.
 func next[T any](w *workStream) T {
 	w.t.Helper()
-	synctest.Wait()
+	if synctest.Wait(); len(w.came) == 0 {
+		time.Sleep(2 * time.Millisecond) // it may be gathered
+		synctest.Wait()
+	}
 	select {
 	case m := <-w.came:
 		got, ok := m.(T)

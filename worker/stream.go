@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc"
 
 	"github.com/gordd-project/gordd/internal/msg"
+	"github.com/gordd-project/gordd/internal/sched/model"
 )
 
 const (
@@ -68,9 +70,9 @@ func (w *Worker) stream() error {
 	if err != nil {
 		return cmp.Or(context.Cause(ctx), err)
 	}
-	out, attached := newOutbox(), make(chan struct{})
+	out, attached := msg.NewOutbox(), make(chan struct{})
 	w.call(func() {
-		out.put(w.inventory())
+		out.Put(w.inventory())
 		w.out, w.sentAt, w.cut = out, time.Now(), cancel
 		w.answered = func() { late.Stop() }
 		close(attached)
@@ -83,7 +85,8 @@ func (w *Worker) stream() error {
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
-		out.drain(ctx, st.Send)
+		out.Drain(ctx, func(ms ...any) error { return st.Send(unsaid(ms)...) })
+		out.Close()
 		cancel(nil)
 	}()
 	renewed := make(chan struct{})
@@ -106,6 +109,23 @@ func (w *Worker) stream() error {
 	return err
 }
 
+// unsaid leaves out that attempts began whose ends follow in the same breath.
+func unsaid(ms []any) []any {
+	ended := map[model.AttemptID]bool{}
+	for _, m := range ms {
+		switch m := m.(type) {
+		case model.TaskDone:
+			ended[m.Attempt] = true
+		case model.TaskFailed:
+			ended[m.Attempt] = true
+		}
+	}
+	return slices.DeleteFunc(ms, func(m any) bool {
+		started, ok := m.(model.TaskStarted)
+		return ok && ended[started.Attempt]
+	})
+}
+
 // dial makes a connection to the master.
 func (w *Worker) dial() (*grpc.ClientConn, error) {
 	conn, err := grpc.NewClient(anyMaster, append(append(msg.DialOptions(), grpc.WithContextDialer(w.dialMaster)), w.o.Dial...)...)
@@ -116,11 +136,11 @@ func (w *Worker) dial() (*grpc.ClientConn, error) {
 }
 
 // renew gives signs of life as long as the stream is there.
-func (w *Worker) renew(ctx context.Context, out *outbox) {
+func (w *Worker) renew(ctx context.Context, out *msg.Outbox) {
 	t := time.NewTicker(renewEvery)
 	defer t.Stop()
 	for {
-		out.put(msg.Renewal{SentAt: w.now(), Heard: w.leased()})
+		out.Put(msg.Renewal{SentAt: w.now(), Heard: w.leased()})
 		select {
 		case <-t.C:
 		case <-ctx.Done():
@@ -133,7 +153,7 @@ func (w *Worker) renew(ctx context.Context, out *outbox) {
 func (w *Worker) listen(ctx context.Context, st *msg.Stream) error {
 	failed := make(chan error, 1)
 	for {
-		m, err := st.Receive()
+		ms, err := st.ReceiveAll()
 		if err != nil {
 			select {
 			case why := <-failed:
@@ -143,10 +163,13 @@ func (w *Worker) listen(ctx context.Context, st *msg.Stream) error {
 			}
 		}
 		w.call(func() {
-			if err := w.heed(m); err != nil {
-				select {
-				case failed <- err:
-				default:
+			for _, m := range ms {
+				if err := w.heed(m); err != nil {
+					select {
+					case failed <- err:
+					default:
+					}
+					return
 				}
 			}
 		})

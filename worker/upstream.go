@@ -19,11 +19,14 @@ const inlineResult = 256 << 10
 type upstream struct{ *Worker }
 
 func (u upstream) Report(ev model.Event) {
-	if f, ok := ev.(model.TaskFailed); ok {
-		u.report(f.Attempt, f)
-		return
+	switch ev := ev.(type) {
+	case model.TaskFailed:
+		u.report(ev.Attempt, ev)
+	case model.TaskStarted:
+		u.later(ev)
+	default:
+		u.send(ev)
 	}
-	u.send(ev)
 }
 
 // Done keeps what a success left, so that others can have it, and reports where.

@@ -25,7 +25,7 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 	w, err := New(Options{ID: "w", Store: "s", Master: "127.0.0.1:1", Dial: []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())},
-		Data: ls[0], HTTP: ls[1], Dir: t.TempDir(), Slots: 3, Memory: 1 << 20})
+		Data: ls[0], HTTP: ls[1], HTTPToken: "token", Dir: t.TempDir(), Slots: 3, Memory: 1 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,6 +34,7 @@ func TestMetrics(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		r.Header.Set("Authorization", "Bearer token")
 		r.Close = true
 		answer, err := http.DefaultClient.Do(r)
 		if err != nil {

@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/gordd-project/gordd/internal/agent"
+	"github.com/gordd-project/gordd/internal/cgroup"
 	"github.com/gordd-project/gordd/internal/engine/work"
 	"github.com/gordd-project/gordd/internal/gossip"
 	"github.com/gordd-project/gordd/internal/msg"
@@ -45,13 +45,24 @@ type Options struct {
 	Advertise string
 	// HTTP is where metrics are served; nil: nowhere. The worker closes it.
 	HTTP net.Listener
+	// HTTPToken is what who reads there must have.
+	HTTPToken string
 	// Dir is the worker's own directory.
-	Dir    string
-	owner  *os.File // of Dir; nil: there are no locks
-	Slots  int
+	Dir   string
+	owner *os.File // of Dir; nil: there are no locks
+	Slots int
+	// Memory is the budget of a job's process in bytes, of which the process is
+	// told; a job may ask for less.
 	Memory int64
+	// Groups bound what executors take; nil: nothing does. The worker closes it.
+	Groups *cgroup.Tree
 	Hosts  []string
+	// Rack and Labels say where the worker is and what it has, as msg.CheckPlace wants them: tasks prefer the rack of
+	// what they read; labels are for people.
 	Rack   string
+	Labels []string
+	// Version is that of gordd, for people.
+	Version string
 	// Machine is equal for workers that see the same files, as machine.Host has it:
 	// they read each other's outputs where they are. With "" all are fetched.
 	Machine string
@@ -103,7 +114,7 @@ type Worker struct {
 	// Of the loop.
 	from     model.From
 	tenure   tenure
-	out      *outbox                 // of the stream at hand; nil: there is none
+	out      *msg.Outbox             // of the stream at hand; nil: there is none
 	sentAt   time.Time               // of its attach
 	cut      context.CancelCauseFunc // ends it
 	answered func()                  // says that its attach was answered
@@ -137,7 +148,7 @@ func New(o Options) (*Worker, error) {
 		return nil, err
 	}
 	if o.Gossip != nil {
-		if err := w.joinGossip(o.Gossip.Seeds); err != nil {
+		if err := w.joinGossip(o.Gossip.Seeds, nil); err != nil {
 			return nil, errors.Join(err, w.conn.Close())
 		}
 	}
@@ -149,7 +160,7 @@ func New(o Options) (*Worker, error) {
 	w.execs.init(w)
 	w.drivers.w, w.drivers.all = w, map[string]chan os.Signal{}
 	w.peers.m = map[plan.WorkerID]msg.Peer{}
-	w.server = transfer.NewServer(transfer.ServerOptions{Store: w.store, Tickets: &w.tickets, TLS: server, Inc: w.inc, Logger: o.Log})
+	w.server = transfer.NewServer(transfer.ServerOptions{Store: w.store, Tickets: &w.tickets, TLS: server, Recheck: o.recheck(), Inc: w.inc, Logger: o.Log})
 	fo := transfer.Options{Scratch: filepath.Join(o.Dir, "fetched"), Tickets: &w.tickets, TLS: fetch, Dial: o.dial, Logger: o.Log}
 	w.fetch = transfer.NewFetcher(fo)
 	fo.Retries, fo.Connect, fo.Stall, fo.Busy = -1, time.Second, 5*time.Second, time.Second
@@ -158,7 +169,7 @@ func New(o Options) (*Worker, error) {
 	w.agent = agent.New(agent.Options{Slots: o.Slots, Dir: o.Dir, From: w.from, Executor: &w.execs, Upstream: upstream{w},
 		Starts: true, May: w.may, Inputs: w.inputs, Check: w.store.verify, Call: w.call, Background: func(f func()) { w.tasks.Go(f) }, Log: o.Log})
 	if o.HTTP != nil {
-		w.web = web.Serve(o.HTTP, w.pages())
+		w.web = web.Serve(o.HTTP, o.HTTPToken, w.pages())
 	}
 	w.tasks.Go(w.loop)
 	w.tasks.Go(w.attach)
@@ -185,6 +196,7 @@ func (w *Worker) Close() error {
 	w.stop()
 	err = errors.Join(err, w.server.Close(), w.conn.Close(), w.web.Close())
 	w.tasks.Wait()
+	err = errors.Join(err, w.o.Groups.Close())
 	w.fetch.Close()
 	w.near.Close()
 	return errors.Join(err, w.closeGossip())
@@ -216,9 +228,9 @@ func (w *Worker) call(f func()) {
 
 // inventory is what the worker holds, for a new stream.
 func (w *Worker) inventory() model.Attach {
-	at := model.Attach{From: w.from, Store: w.o.Store, Addresses: []string{w.o.Advertise}, Hosts: w.o.Hosts, Rack: w.o.Rack, Machine: w.o.Machine, PID: os.Getpid(),
-		Slots: w.o.Slots, Memory: w.o.Memory, OS: runtime.GOOS, Arch: runtime.GOARCH}
-	at.Inventory.Running = w.agent.Running()
+	at := model.Attach{From: w.from, Store: w.o.Store, Addresses: []string{w.o.Advertise}, Hosts: w.o.Hosts, Rack: w.o.Rack, Labels: w.o.Labels, Version: w.o.Version,
+		Machine: w.o.Machine, PID: os.Getpid(), Slots: w.o.Slots, Memory: w.o.Memory, Limits: w.o.Groups.String(), Platform: plan.Here}
+	at.Inventory.Running, at.Inventory.Queued = w.agent.Unfinished()
 	for _, ev := range w.reports {
 		switch ev := ev.(type) {
 		case model.TaskDone:
@@ -232,15 +244,22 @@ func (w *Worker) inventory() model.Attach {
 	return at
 }
 
+// welcomed begins a stream that the master has taken.
+func (w *Worker) welcomed(m *msg.Welcome) {
+	w.from.Cluster, w.from.Term, w.from.Session = m.Cluster, max(m.Term, w.from.Term), m.Session
+	w.agent.SetFrom(w.from)
+	if err := w.joinGossip(m.Gossip, m.Key); err != nil {
+		w.log.Warn("the worker is not in the gossip", "err", err) // it does without
+	}
+}
+
 // heed does what the master says.
 func (w *Worker) heed(m any) error {
 	switch m := m.(type) {
 	case msg.Welcome:
-		w.from.Cluster, w.from.Term, w.from.Session = m.Cluster, max(m.Term, w.from.Term), m.Session
-		w.agent.SetFrom(w.from)
-		if err := w.joinGossip(m.Gossip); err != nil {
-			w.log.Warn("the worker is not in the gossip", "err", err) // it does without
-		}
+		w.welcomed(&m)
+	case msg.Revoked:
+		return w.refuse(m)
 	case msg.Refused:
 		return errors.New(m.Why)
 	case model.Lease:
@@ -277,7 +296,7 @@ func (w *Worker) heed(m any) error {
 	case model.Drop:
 		w.drop(m)
 		w.agent.CarryOut([]model.Command{m})
-	case model.Locations, model.Kill, model.Verify:
+	case model.Locations, model.Kill, model.Recall, model.Verify:
 		w.agent.CarryOut([]model.Command{m.(model.Command)})
 	case model.Detach:
 		if m.Why == model.DetachDrained || m.Why == model.DetachLeft {
@@ -321,13 +340,24 @@ func (w *Worker) launch(m msg.Launch) {
 // has arrived.
 func (w *Worker) report(id model.AttemptID, ev model.Event) {
 	w.reports[id] = ev
+	if _, done := ev.(model.TaskDone); done && w.agent.Waiting() > 0 {
+		w.later(ev) // the master's answer is not what the slots wait for
+		return
+	}
 	w.send(ev)
+}
+
+// later is send for what can wait a little for others to go with.
+func (w *Worker) later(m any) {
+	if w.out != nil {
+		w.out.Later(m)
+	}
 }
 
 // send passes something on to the master, if there is a stream to it.
 func (w *Worker) send(m any) {
 	if w.out != nil {
-		w.out.put(m)
+		w.out.Put(m)
 	}
 }
 

@@ -45,8 +45,11 @@ func TestAdvertised(t *testing.T) {
 }
 
 func TestHosts(t *testing.T) {
-	for address, want := range map[string]string{"127.0.0.1:1": "[h localhost]", "10.0.0.1:1": "[h 10.0.0.1]", "h:1": "[h]"} {
-		if got := fmt.Sprint(hosts("h", address)); got != want {
+	for address, want := range map[string]string{
+		"127.0.0.1:1": "[h 127.0.0.1 node1 localhost]", "127.0.0.11:1": "[h 127.0.0.11 node1]", "[::1]:1": "[h ::1 node1 localhost]",
+		"10.0.0.1:1": "[h 10.0.0.1 node1]", "h:1": "[h node1]",
+	} {
+		if got := fmt.Sprint(hosts("h", address, []string{"node1", "h"})); got != want {
 			t.Errorf("%s: %s, want %s", address, got, want)
 		}
 	}

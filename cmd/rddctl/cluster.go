@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -8,23 +9,25 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gordd-project/gordd/internal/msg"
 	"github.com/gordd-project/gordd/internal/trust"
 )
 
 func clusterCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "cluster",
-		Short: "Make the secrets of a cluster of several machines",
+		Short: "Make and change the secrets of a cluster of several machines",
 		Long: `Cluster makes what the members of a cluster of several machines know each other
 by: a certificate authority of its own, a key for the gossip, tokens with which
-workers join, and credentials of those who may submit.`,
+workers join, and credentials of those who may submit. While the cluster works it
+revokes certificates and changes the key of the gossip.`,
 		Example: `  rddctl cluster init --dir words.cluster
   rddctl cluster token --dir words.cluster --ttl 10m
   rddctl cluster credentials --dir words.cluster --name alice --out alice`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(clusterInitCommand(), clusterTokenCommand(), clusterCredentialsCommand())
+	c.AddCommand(clusterInitCommand(), clusterTokenCommand(), clusterCredentialsCommand(), clusterRevokeCommand(), clusterRotateCommand())
 	return c
 }
 
@@ -122,7 +125,11 @@ cluster itself.`,
 			if err != nil {
 				return err
 			}
-			made, err := cl.Authority.Credentials(trust.Request{Identity: trust.Identity{Cluster: cl.ID, Role: trust.Role(role), Name: name}, Life: life})
+			id := trust.Identity{Cluster: cl.ID, Role: trust.Role(role), Name: name}
+			if err := cl.Revoked.Check(id); err != nil {
+				return denied(fmt.Errorf("%w: choose another --name", err))
+			}
+			made, err := cl.Authority.Credentials(trust.Request{Identity: id, Life: life})
 			if err != nil {
 				return err
 			}
@@ -138,4 +145,42 @@ cluster itself.`,
 	_ = c.MarkFlagRequired("name")
 	_ = c.MarkFlagRequired("out")
 	return c
+}
+
+func clusterRevokeCommand() *cobra.Command {
+	return tellCommand("revoke ROLE/NAME", "Refuse somebody's certificates from now on",
+		`Revoke has a running cluster refuse the certificates of a worker, client or
+administrator, however long they have to go. The master cuts the connections that
+are there, and remembers it in the cluster's directory; workers are told. It is for
+good: who is to come back gets another name. Of a client whose job runs the job is
+cancelled, a worker's tasks run elsewhere. It takes the credentials of another
+administrator.`,
+		"  rddctl cluster revoke client/alice --master 10.0.0.1:7077 --credentials words.cluster/admin",
+		func(who string) msg.Tell { return msg.Tell{Revoke: who} })
+}
+
+// rotateWait is how long a change of the gossip's key may take, with all that is
+// asked twice.
+const rotateWait = 70 * time.Second
+
+func clusterRotateCommand() *cobra.Command {
+	l := look{wait: rotateWait}
+	return l.flags(&cobra.Command{
+		Use:   "rotate-gossip-key [flags]",
+		Short: "Change the key of the gossip",
+		Long: `Rotate-gossip-key has all members of a running cluster change to a new key of the
+gossip: first they get it, then they use it, then they forget the old one. Each
+keeps it with its other secrets, so that it may start again. A worker that is away
+meanwhile gets it from the master when it comes back. It takes the credentials of
+an administrator. When a member does not answer, it is done again; until then old
+and new key are good.`,
+		Example: "  rddctl cluster rotate-gossip-key --master 10.0.0.1:7077 --credentials words.cluster/admin",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return l.with(c.Context(), func(ctx context.Context) error {
+				_, err := l.call(ctx, msg.MethodTell, msg.Tell{RotateGossip: true})
+				return err
+			})
+		},
+	}, false)
 }

@@ -48,8 +48,8 @@ many machines. When all are there it prints one line:
   READY master=HOST:PORT http=URL
 
 Then rddctl submit, in another terminal, runs programs on them: it finds the master
-wherever that listens. A browser shows at the URL what they do. Ctrl-C or SIGTERM
-ends everything and leaves nothing behind.`,
+wherever that listens. A browser shows at the URL, with its token, what they do.
+Ctrl-C or SIGTERM ends everything and leaves nothing behind.`,
 		Example: "  rddctl dev\n  rddctl dev --workers 3 --slots 1",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return o.run(c.Context()) },

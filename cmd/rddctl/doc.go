@@ -1,10 +1,10 @@
 // Rddctl runs gordd programs, by themselves and on clusters, and says what they
 // do.
 //
-//	rddctl run [--memory 256MiB] [--cores N] [--generate] PKG|BINARY [-- args]
+//	rddctl run [--memory 256MiB] [--cores N] [--file PATH] [--generate] PKG|BINARY [-- args]
 //	rddctl explain PKG|BINARY [-- args]
 //	rddctl dev [--workers N] [--slots N]
-//	rddctl submit [--master HOST:PORT] [--credentials DIR] PKG|BINARY [-- args]
+//	rddctl submit [--master HOST:PORT] [--credentials DIR] [--file PATH] PKG|BINARY [-- args]
 //	rddctl master [--listen HOST:PORT] [--cluster DIR]
 //	rddctl worker [--join HOST:PORT] [--token TOKEN] [--slots N] [--memory 1GiB]
 //	rddctl jobs
@@ -17,6 +17,7 @@
 //	rddctl events
 //	rddctl cluster init|token|credentials --dir DIR
 //	rddctl doctor
+//	rddctl fs ls|cat|head|put|stat|locations PATH
 //	rddctl version
 //
 // Run builds a program and runs it on the embedded engine, with progress and a

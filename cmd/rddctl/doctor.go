@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,6 +17,7 @@ import (
 	"github.com/gordd-project/gordd/internal/msg"
 	"github.com/gordd-project/gordd/internal/size"
 	"github.com/gordd-project/gordd/internal/status"
+	"github.com/gordd-project/gordd/rdd/plan"
 )
 
 // finding is what doctor says of one thing.
@@ -141,24 +143,35 @@ func (l *look) checkCluster(ctx context.Context) (all []finding) {
 
 func checkWorkers(workers []status.Worker) (all []finding) {
 	slots, live := 0, 0
-	kinds := map[string]bool{}
+	var kinds []string
+	narrow := false
 	for _, w := range workers {
 		if w.State == "live" {
 			live++
 			slots += w.Slots
-			kinds[w.OS+"/"+w.Arch] = true
+			p := plan.Platform(w.OS + "/" + w.Arch)
+			if kinds = append(kinds, string(p)); wide(p) != wide(plan.Here) {
+				narrow = true
+			}
 			continue
 		}
 		if w.State != "lost" && w.State != "drained" {
 			all = append(all, finding{"worker " + w.ID, warning, "it is " + w.State})
 		}
 	}
+	slices.Sort(kinds)
+	kinds = slices.Compact(kinds)
 	f := finding{"workers", fine, fmt.Sprintf("%d live, with %d slots", live, slots)}
+	if len(kinds) > 0 {
+		f.Text += ", on " + strings.Join(kinds, ", ")
+	}
 	switch {
 	case live == 0:
 		f.State, f.Text = failed, "none is live: jobs wait for one; start rddctl worker"
+	case narrow:
+		f.State, f.Text = warning, f.Text+": where int has another size than here they get no tasks of what is submitted here"
 	case len(kinds) > 1:
-		f.State, f.Text = warning, f.Text+", of different platforms: a program runs only where its binary does"
+		f.Text += ": packages are built for each, a binary runs on its own only"
 	}
 	return append([]finding{f}, all...)
 }

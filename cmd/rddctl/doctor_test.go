@@ -17,10 +17,12 @@ func TestCheckWorkers(t *testing.T) {
 	}{
 		"none": {nil, []finding{{"workers", failed, "none is live: jobs wait for one; start rddctl worker"}}},
 		"well": {[]status.Worker{worker("a", "live", "amd64"), worker("b", "lost", "arm64"), worker("c", "live", "amd64")},
-			[]finding{{"workers", fine, "2 live, with 4 slots"}}},
+			[]finding{{"workers", fine, "2 live, with 4 slots, on linux/amd64"}}},
 		"mixed": {[]status.Worker{worker("a", "live", "amd64"), worker("b", "suspect", "amd64"), worker("c", "live", "arm64")},
-			[]finding{{"workers", warning, "2 live, with 4 slots, of different platforms: a program runs only where its binary does"},
+			[]finding{{"workers", fine, "2 live, with 4 slots, on linux/amd64, linux/arm64: packages are built for each, a binary runs on its own only"},
 				{"worker b", warning, "it is suspect"}}},
+		"of another size": {[]status.Worker{worker("a", "live", "amd64"), worker("b", "live", "arm")},
+			[]finding{{"workers", warning, "2 live, with 4 slots, on linux/amd64, linux/arm: where int has another size than here they get no tasks of what is submitted here"}}},
 	} {
 		got := checkWorkers(c.workers)
 		if len(got) != len(c.want) {

@@ -47,6 +47,10 @@ func explain(c *cobra.Command, arg string, args []string, generate bool) (err er
 		return err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
+	path, err := p.Here()
+	if err != nil {
+		return err
+	}
 	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	if err != nil {
 		return err
@@ -57,7 +61,7 @@ func explain(c *cobra.Command, arg string, args []string, generate bool) (err er
 		Args: args, Stdin: os.Stdin, Stdout: null, Stderr: os.Stderr, Watcher: e,
 		Options: wire.Options{Explain: true},
 	}
-	out, err := r.Do(c.Context(), p)
+	out, err := r.Do(c.Context(), path)
 	switch {
 	case err != nil:
 		return err

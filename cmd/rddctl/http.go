@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 
@@ -15,37 +16,54 @@ const noHTTP = "off"
 
 // httpFlag adds the flag that says where pages and metrics are.
 func httpFlag(c *cobra.Command, to *string, at string) {
-	c.Flags().StringVar(to, "http", at, "loopback address for pages and metrics, which every user of this machine can read, or "+noHTTP)
+	c.Flags().StringVar(to, "http", at, "loopback address for pages and metrics, or "+noHTTP)
 }
 
-// listenHTTP listens for browsers and scrapers; nil: they are not wanted. There is
-// no proof of who they are, so they must be on this machine.
-func listenHTTP(address string) (net.Listener, error) {
+// window is where a member shows something by HTTP, to who has its token.
+type window struct {
+	listener net.Listener // nil: nowhere
+	token    *trust.Local
+}
+
+// openHTTP listens for browsers and scrapers of this machine. Like the token of a
+// local master, theirs is in a file that only this user can read.
+func openHTTP(address string) (w window, err error) {
 	if address == noHTTP {
-		return nil, nil
+		return w, nil
 	}
 	if !trust.IsLoopback(address) {
-		return nil, fmt.Errorf("--http %s: whoever reaches the address can read what the cluster does: give one of this machine alone, such as 127.0.0.1:0, or %s", address, noHTTP)
+		return w, fmt.Errorf("--http %s: others on the way could read what the cluster does: give an address of this machine alone, such as 127.0.0.1:0, or %s", address, noHTTP)
 	}
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		return nil, &launch.Error{Code: codeNoCluster, Err: fmt.Errorf("--http %s: %w", address, err)}
+	if w.listener, err = net.Listen("tcp", address); err != nil {
+		return window{}, &launch.Error{Code: codeNoCluster, Err: fmt.Errorf("--http %s: %w", address, err)}
 	}
-	return l, nil
+	if w.token, err = trust.NewLocal(w.listener.Addr().String()); err != nil {
+		return window{}, errors.Join(err, w.listener.Close())
+	}
+	return w, nil
 }
 
-// readyHTTP is what a member adds to the line that says that it is ready.
-func readyHTTP(l net.Listener) string {
-	if l == nil {
+// secret is what who reads must have.
+func (w window) secret() string {
+	if w.token == nil {
 		return ""
 	}
-	return " http=http://" + l.Addr().String()
+	return w.token.Secret()
 }
 
-// closeHTTP closes what no member took over.
-func closeHTTP(l net.Listener) error {
-	if l == nil {
+// ready is what a member adds to the line that says that it is ready: an address
+// for a browser.
+func (w window) ready() string {
+	if w.listener == nil {
+		return ""
+	}
+	return " http=http://" + w.listener.Addr().String() + "/?token=" + w.secret()
+}
+
+// close removes the token, and closes what no member took over.
+func (w window) close() error {
+	if w.listener == nil {
 		return nil
 	}
-	return closed(l.Close())
+	return errors.Join(w.token.Close(), closed(w.listener.Close()))
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -31,6 +33,7 @@ type look struct {
 	access
 	master, output string
 	follow         bool
+	wait           time.Duration // for an answer; the default is 10 s
 	conn           *grpc.ClientConn
 }
 
@@ -68,7 +71,7 @@ func (l *look) with(ctx context.Context, f func(context.Context) error) (err err
 // call sends one message and takes the answer. What a master refuses is wrong
 // usage: a name that it does not know.
 func (l *look) call(ctx context.Context, method string, q any) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(l.wait, 10*time.Second))
 	defer cancel()
 	var m any
 	st, err := msg.Dial(ctx, l.conn, method)
@@ -118,6 +121,31 @@ func (l *look) print(v any, head string, rows func(row func(...any))) error {
 	return w.Flush()
 }
 
+// list makes a command of c that asks one question and prints the answer's values as
+// rows under a head.
+func list[T any](c *cobra.Command, head string, question func(args []string) msg.Ask, cells func(T) []any) *cobra.Command {
+	var l look
+	c.RunE = func(c *cobra.Command, args []string) error {
+		return l.with(c.Context(), func(ctx context.Context) error {
+			all, err := ask[[]T](ctx, &l, question(args))
+			if err != nil {
+				return err
+			}
+			return l.print(all, head, func(row func(...any)) {
+				for _, v := range all {
+					row(cells(v)...)
+				}
+			})
+		})
+	}
+	return l.flags(c, true)
+}
+
+// about is the question of a command without arguments.
+func about(a msg.About) func([]string) msg.Ask {
+	return func([]string) msg.Ask { return msg.Ask{About: a} }
+}
+
 // oneLine keeps what others wrote from looking like something else.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
@@ -129,27 +157,15 @@ func oneLine(s string) string {
 }
 
 func jobsCommand() *cobra.Command {
-	var l look
-	return l.flags(&cobra.Command{
+	return list(&cobra.Command{
 		Use:     "jobs",
 		Short:   "List the jobs of a cluster",
 		Long:    "Jobs lists the jobs that a master runs, and those of the last thousand that have ended.",
 		Example: "  rddctl jobs\n  rddctl jobs -o json | jq '.[] | select(.state == \"running\") | .id'",
 		Args:    cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			return l.with(c.Context(), func(ctx context.Context) error {
-				jobs, err := ask[[]status.Job](ctx, &l, msg.Ask{About: msg.AboutJobs})
-				if err != nil {
-					return err
-				}
-				return l.print(jobs, "ID NAME USER STATE TASKS TIME CAUSE", func(row func(...any)) {
-					for _, j := range jobs {
-						row(j.ID, j.Name, j.User, j.State, j.Running, took(j.Duration), j.Cause)
-					}
-				})
-			})
-		},
-	}, true)
+	}, "ID NAME USER STATE TASKS TIME CAUSE", about(msg.AboutJobs), func(j status.Job) []any {
+		return []any{j.ID, j.Name, j.User, j.State, j.Running, took(j.Duration), j.Cause}
+	})
 }
 
 func took(seconds float64) string {
@@ -170,7 +186,8 @@ func jobCommand() *cobra.Command {
 		Use:   "job ID",
 		Short: "Show one job with its actions",
 		Long: `Job shows a job and its actions. The ID is one that rddctl jobs lists, or the
-beginning of only one.
+beginning of only one. Of the tasks that would rather run where their input is it
+says how many ran in the process that has it, at its node, in its rack, or anywhere.
 
 With --follow it shows what changes until the job has ended, and ends as the job
 does: 0 done, 1 failed, 130 cancelled. Ctrl-C ends rddctl, not the job.`,
@@ -199,9 +216,19 @@ func (l *look) printJob(j *status.Job) error {
 		if j.Driver != "" {
 			where = "worker " + j.Driver
 		}
-		fmt.Printf("%s  %s  of %s, driver on %s: %s after %s\n", j.ID, oneLine(j.Name), oneLine(j.User), where, j.State, took(j.Duration))
+		owner := ""
+		if j.Owner != "" {
+			owner = " (" + j.Owner + ")"
+		}
+		fmt.Printf("%s  %s  of %s%s, driver on %s: %s after %s\n", j.ID, oneLine(j.Name), oneLine(j.User), owner, where, j.State, took(j.Duration))
+		if len(j.LeftOut) > 0 {
+			fmt.Println(leftOut(j))
+		}
 		if j.Cause != "" {
 			fmt.Println(j.Cause)
+		}
+		if near := j.Locality.String(); near != "" {
+			fmt.Printf("tasks near what they read: %s\n", near)
 		}
 	}
 	return l.print(j, "ACTION NAME SITE STATE DONE OF CAUSE", func(row func(...any)) {
@@ -209,6 +236,15 @@ func (l *look) printJob(j *status.Job) error {
 			row(a.N, a.Name, a.Site, a.State, a.Done, a.Of, a.Cause)
 		}
 	})
+}
+
+// leftOut says which workers get no tasks of a job.
+func leftOut(j *status.Job) string {
+	var built []string
+	for _, p := range j.Programs {
+		built = append(built, p.Platform)
+	}
+	return fmt.Sprintf("its program is for %s: workers of %s get no tasks of it", strings.Join(built, ", "), strings.Join(j.LeftOut, ", "))
 }
 
 // followJob shows what a job does, a line for each change.
@@ -232,7 +268,7 @@ func (l *look) followJob(ctx context.Context, id plan.JobID) error {
 			return err
 		}
 		for _, st := range stages {
-			tell("stage %s: %d of %d tasks", oneLine(st.Name), st.Done, st.Tasks)
+			tell("stage %s: %d of %d tasks, %d%%", oneLine(st.Name), st.Done, st.Tasks, tens(st.Fraction))
 		}
 		for _, a := range j.Actions {
 			tell("action %d: %s", a.N, a.State)
@@ -249,6 +285,9 @@ func (l *look) followJob(ctx context.Context, id plan.JobID) error {
 	}
 }
 
+// tens gives per cent, in tens: a part is not the whole.
+func tens(fraction float64) int { return int(fraction*10) * 10 }
+
 func pause(ctx context.Context) error {
 	select {
 	case <-time.After(lookAgain):
@@ -259,85 +298,68 @@ func pause(ctx context.Context) error {
 }
 
 func stagesCommand() *cobra.Command {
-	var l look
-	return l.flags(&cobra.Command{
-		Use:     "stages ID",
-		Short:   "List the stages of a job",
-		Long:    "Stages lists the stages of a job that are not forgotten yet, sources first.",
+	return list(&cobra.Command{
+		Use:   "stages ID",
+		Short: "List the stages of a job",
+		Long: `Stages lists the stages of a job that are not forgotten yet, sources first.
+LOCALITY counts finished tasks by how near they ran to what they read: process,
+node, rack or any; those that would rather run nowhere are left out.`,
 		Example: "  rddctl stages 20261125-101500-abcdef",
 		Args:    cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return l.with(c.Context(), func(ctx context.Context) error {
-				stages, err := ask[[]status.Stage](ctx, &l, msg.Ask{About: msg.AboutStages, Job: plan.JobID(args[0])})
-				if err != nil {
-					return err
-				}
-				return l.print(stages, "STAGE NAME SITE STATE TASKS DONE RUNNING PENDING TRIES", func(row func(...any)) {
-					for _, s := range stages {
-						row(s.Key, s.Name, s.Site, s.State, s.Tasks, s.Done, s.Running, s.Pending, s.Try)
-					}
-				})
-			})
-		},
-	}, true)
+	}, "STAGE NAME SITE STATE TASKS DONE RUNNING PENDING TRIES LOCALITY", func(args []string) msg.Ask {
+		return msg.Ask{About: msg.AboutStages, Job: plan.JobID(args[0])}
+	}, func(s status.Stage) []any {
+		return []any{s.Key, s.Name, s.Site, s.State, s.Tasks, s.Done, s.Running, s.Pending, s.Try, s.Locality}
+	})
 }
 
 func tasksCommand() *cobra.Command {
-	var l look
-	return l.flags(&cobra.Command{
-		Use:     "tasks ID [STAGE]",
-		Short:   "List the tasks of a job, or of one of its stages",
-		Long:    "Tasks lists the tasks of a job's stages, with where they run; ten thousand at most.",
+	return list(&cobra.Command{
+		Use:   "tasks ID [STAGE]",
+		Short: "List the tasks of a job, or of one of its stages",
+		Long: `Tasks lists the tasks of a job's stages, with where they run; ten thousand at most.
+One that is queued waits at a worker for a slot that is about to be free.
+PROGRESS is the rows of its input that it has begun with, and the part of it that it is
+done with where that is known. LEVEL is how near a finished task ran to what it read:
+process, node, rack, any, or none if it would rather run nowhere.`,
 		Example: "  rddctl tasks 20261125-101500-abcdef\n  rddctl tasks 2026 -o json | jq '.[] | select(.failures > 0)'",
 		Args:    cobra.RangeArgs(1, 2),
-		RunE: func(c *cobra.Command, args []string) error {
-			return l.with(c.Context(), func(ctx context.Context) error {
-				q := msg.Ask{About: msg.AboutTasks, Job: plan.JobID(args[0])}
-				if len(args) > 1 {
-					q.Stage = args[1]
-				}
-				tasks, err := ask[[]status.Task](ctx, &l, q)
-				if err != nil {
-					return err
-				}
-				return l.print(tasks, "STAGE TASK STATE FAILURES WHERE", func(row func(...any)) {
-					for _, t := range tasks {
-						var where []string
-						for _, a := range t.Attempts {
-							where = append(where, a.Worker+" ("+a.Level+")")
-						}
-						row(t.Stage, t.Partition, t.State, t.Failures, strings.Join(where, ", "))
-					}
-				})
-			})
-		},
-	}, true)
+	}, "STAGE TASK STATE FAILURES PROGRESS LEVEL WHERE", func(args []string) msg.Ask {
+		return msg.Ask{About: msg.AboutTasks, Job: plan.JobID(args[0]), Stage: strings.Join(args[1:], "")}
+	}, func(t status.Task) []any {
+		var where, far []string
+		for _, a := range t.Attempts {
+			where = append(where, a.Worker+" ("+a.Level+")")
+			far = append(far, progress(&a))
+		}
+		return []any{t.Stage, t.Partition, t.State, t.Failures, strings.Join(far, ", "), t.Level, strings.Join(where, ", ")}
+	})
+}
+
+// progress says how far an attempt is.
+func progress(a *status.Attempt) string {
+	text := strconv.FormatInt(a.Rows, 10) + " rows"
+	if a.Fraction > 0 {
+		text += fmt.Sprintf(" (%d%%)", int(a.Fraction*100))
+	}
+	return text
 }
 
 func workersCommand() *cobra.Command {
-	var l look
-	c := l.flags(&cobra.Command{
+	c := list(&cobra.Command{
 		Use:   "workers",
 		Short: "List the workers of a cluster",
 		Long: `Workers lists the workers that are or were there. A state is what the master's
 lease says: live; suspect, which gets no new tasks until it is heard again;
-draining and drained; quarantined, since it came and went; lost.`,
+draining and drained; quarantined, since it came and went; lost. Limits are what
+bounds its executors: memory+cpu, or less where a worker may not make control groups.
+With -o json there is more, such as the incarnation, which each process of a worker
+draws anew.`,
 		Example: "  rddctl workers\n  rddctl workers -o json\n  rddctl workers drain worker-1",
 		Args:    noCommand,
-		RunE: func(c *cobra.Command, _ []string) error {
-			return l.with(c.Context(), func(ctx context.Context) error {
-				workers, err := ask[[]status.Worker](ctx, &l, msg.Ask{About: msg.AboutWorkers})
-				if err != nil {
-					return err
-				}
-				return l.print(workers, "ID ADDRESS PID STATE SLOTS RUNNING OUTPUTS MEMORY RACK PLATFORM LEASE", func(row func(...any)) {
-					for _, w := range workers {
-						row(w.ID, w.Address, w.PID, w.State, w.Slots, w.Running, w.Outputs, size.String(w.Memory), w.Rack, w.OS+"/"+w.Arch, age(w.LeaseAge))
-					}
-				})
-			})
-		},
-	}, true)
+	}, "ID ADDRESS PID STATE SLOTS RUNNING OUTPUTS MEMORY LIMITS RACK LABELS PLATFORM VERSION LEASE", about(msg.AboutWorkers), func(w status.Worker) []any {
+		return []any{w.ID, w.Address, w.PID, w.State, w.Slots, w.Running, w.Outputs, size.String(w.Memory), w.Limits, w.Rack, strings.Join(w.Labels, ","), w.OS + "/" + w.Arch, w.Version, age(w.LeaseAge)}
+	})
 	var force bool
 	drain := tellCommand("drain ID", "Take a worker out of use",
 		"Drain gives a worker no new tasks, lets those it runs end, and has other workers\ntake over what it holds. Then its process ends. The last worker is drained only\nwith --force.",
@@ -351,7 +373,7 @@ draining and drained; quarantined, since it came and went; lost.`,
 func cancelCommand() *cobra.Command {
 	var reason string
 	c := tellCommand("cancel ID", "Cancel a job",
-		"Cancel ends a job: its tasks are stopped, and what it staged is removed. The ID is one\nthat rddctl jobs lists, or the beginning of only one.",
+		"Cancel ends a job: its tasks are stopped, and what it staged is removed. The ID is one\nthat rddctl jobs lists, or the beginning of only one. Where there are certificates, a\nclient's cancels only jobs that were submitted with the same name.",
 		"  rddctl cancel 20261125-101500-abcdef --reason 'wrong input'",
 		func(id string) msg.Tell { return msg.Tell{Cancel: plan.JobID(id), Reason: reason} })
 	c.Flags().StringVar(&reason, "reason", "cancelled by "+userName(), "what the job's driver is told")

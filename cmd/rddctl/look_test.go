@@ -69,8 +69,10 @@ func TestPrintJob(t *testing.T) {
 	if got := printed(t, func() error { return l.printJob(&j) }); got != head+table {
 		t.Errorf("got\n%s\nwant\n%s", got, head+table)
 	}
-	j.Driver, j.Cause = "w", ""
-	head = "j  a name  of u, driver on worker w: failed after 1.23s\n"
+	j.Driver, j.Cause, j.Owner, j.LeftOut = "w", "", "client/alice", []string{"linux/arm64", "darwin/arm64"}
+	j.Programs = []status.Program{{Platform: "linux/amd64"}}
+	head = "j  a name  of u (client/alice), driver on worker w: failed after 1.23s\n" +
+		"its program is for linux/amd64: workers of linux/arm64, darwin/arm64 get no tasks of it\n"
 	if got := printed(t, func() error { return l.printJob(&j) }); got != head+table {
 		t.Errorf("got\n%s\nwant\n%s", got, head+table)
 	}

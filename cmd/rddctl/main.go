@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	_ "github.com/gordd-project/gordd/hdfs" // masters list inputs and publish outputs there
 	"github.com/gordd-project/gordd/internal/launch"
 )
 
@@ -53,8 +54,8 @@ program.
 
 Exit codes: the program's own; 1 the job failed, 2 wrong usage or configuration,
 3 no cluster reached, 4 not allowed (certificate, token),
-5 code refused (it does not compile, or changed since go generate), 6 a path
-that cannot be read or written, 130 cancelled.`,
+5 code refused (it does not compile, changed since go generate, is no program, or
+is for another platform), 6 a path that cannot be read or written, 130 cancelled.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          noCommand,
@@ -65,7 +66,7 @@ that cannot be read or written, 130 cancelled.`,
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(runCommand(), explainCommand(), devCommand(), submitCommand(), masterCommand(), workerCommand(), clusterCommand(), versionCommand(),
-		jobsCommand(), jobCommand(), stagesCommand(), tasksCommand(), workersCommand(), logsCommand(), cancelCommand(), eventsCommand(), doctorCommand())
+		jobsCommand(), jobCommand(), stagesCommand(), tasksCommand(), workersCommand(), logsCommand(), cancelCommand(), eventsCommand(), doctorCommand(), fsCommand())
 	return root
 }
 

@@ -6,19 +6,24 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
 
+	"github.com/gordd-project/gordd/internal/gossip"
 	"github.com/gordd-project/gordd/internal/msg"
+	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/internal/trust"
 	"github.com/gordd-project/gordd/master"
+	"github.com/gordd-project/gordd/storage"
 )
 
 // masterOptions are master's flags.
 type masterOptions struct {
 	listen, advertise, gossip, http, dir, cluster string
 	insecure, verbose                             bool
+	wait                                          time.Duration // for a slot near the input
 }
 
 func masterCommand() *cobra.Command {
@@ -30,6 +35,8 @@ func masterCommand() *cobra.Command {
 to run. It ends with Ctrl-C or SIGTERM. Once it listens it prints one line:
 
   READY master=HOST:PORT http=URL
+
+A browser that opens the URL, with its token, shows what the cluster does.
 
 On a loopback address only the user who started it can talk to it: its token is in
 a file that only that user can read, and is found by the address. On others it
@@ -49,12 +56,19 @@ certificates then, and so have those who submit.`,
 	f.StringVar(&o.cluster, "cluster", "", "directory with the secrets of a cluster")
 	f.BoolVar(&o.insecure, "insecure-listen", false, "listen for other machines without certificates: everybody in that network can run code")
 	f.StringVar(&o.dir, "dir", "", "directory of its own (default a temporary one, or in that of --cluster)")
+	f.DurationVar(&o.wait, "locality-wait", model.Defaults("", 1).WaitNode, "how long a task waits at most for a slot where its input is; 0: not at all")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "tell what happens, on standard error")
 	return c
 }
 
 func (o *masterOptions) run(ctx context.Context) (err error) {
-	mo := master.Options{Cluster: localCluster, Log: memberLog(o.verbose)}
+	if o.wait < 0 {
+		return fmt.Errorf("--locality-wait %s: give 0 or more, as in 500ms", o.wait)
+	}
+	storage.ServeOthers()
+	mo := master.Options{Cluster: localCluster, Log: memberLog(o.verbose), Config: func(c *model.Config) {
+		c.WaitNode, c.WaitRack = o.wait, min(c.WaitRack, o.wait)
+	}}
 	if o.cluster != "" {
 		if mo.Trust, err = trust.Load(o.cluster); err != nil {
 			return err
@@ -85,6 +99,9 @@ func (o *masterOptions) run(ctx context.Context) (err error) {
 	if mo.Gossip, err = gossipOptions(ctx, o.gossip, mo.Listener, mo.Advertise, mo.Cluster, key); err != nil {
 		return errors.Join(err, mo.Listener.Close())
 	}
+	if mo.Gossip != nil && mo.Trust != nil {
+		mo.Gossip.KeyringFile = filepath.Join(o.cluster, gossip.KeyringName)
+	}
 	return o.serve(ctx, mo)
 }
 
@@ -96,14 +113,17 @@ func (o *masterOptions) serve(ctx context.Context, mo master.Options) (err error
 	}
 	defer func() { err = errors.Join(err, remove()) }()
 	mo.Dir = dir
-	if mo.HTTP, err = listenHTTP(o.http); err != nil {
+	page, err := openHTTP(o.http)
+	if err != nil {
 		return errors.Join(err, mo.Listener.Close())
 	}
+	defer func() { err = errors.Join(err, page.close()) }()
+	mo.HTTP, mo.HTTPToken = page.listener, page.secret()
 	m, err := master.New(mo)
 	if err != nil {
-		return errors.Join(err, closed(mo.Listener.Close()), closeHTTP(mo.HTTP))
+		return errors.Join(err, closed(mo.Listener.Close()))
 	}
-	fmt.Printf("READY master=%s%s\n", mo.Advertise, readyHTTP(mo.HTTP))
+	fmt.Printf("READY master=%s%s\n", mo.Advertise, page.ready())
 	err = untilSignal(ctx, m.Failed())
 	return errors.Join(err, m.Close())
 }

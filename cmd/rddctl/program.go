@@ -10,6 +10,7 @@ import (
 
 	"github.com/gordd-project/gordd/gen"
 	"github.com/gordd-project/gordd/internal/launch"
+	"github.com/gordd-project/gordd/rdd/plan"
 )
 
 // programArgs says that a command takes a program and its arguments.
@@ -24,9 +25,9 @@ func programArgs(c *cobra.Command, args []string) error {
 	return nil
 }
 
-// build makes the program of a PKG or BINARY argument, after its code was
-// generated where that is asked for.
-func build(ctx context.Context, arg string, generate bool) (*launch.Program, error) {
+// build makes the program of a PKG or BINARY argument, for this machine or for a
+// cluster's platforms, after its code was generated where that is asked for.
+func build(ctx context.Context, arg string, generate bool, platforms ...plan.Platform) (*launch.Program, error) {
 	target, err := launch.Find(arg)
 	if err != nil {
 		return nil, err
@@ -36,7 +37,7 @@ func build(ctx context.Context, arg string, generate bool) (*launch.Program, err
 			return nil, err
 		}
 	}
-	return target.Build(ctx, os.Stderr)
+	return target.Build(ctx, os.Stderr, platforms...)
 }
 
 // generateCode does what rddgen does.

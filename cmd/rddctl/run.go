@@ -22,6 +22,7 @@ type runOptions struct {
 	scratch           string
 	generate, quiet   bool
 	summary           string
+	files             []string
 }
 
 func runCommand() *cobra.Command {
@@ -47,6 +48,7 @@ first. A package that was never generated runs with plain closures.`,
 	f.Var(&o.memory, "memory", "budget for tables, buffers and sorts, as in 256MiB; beyond it tasks spill to disk (default 60% of memory)")
 	f.Var(&o.maxResult, "max-result", "the most that an action brings to the program (default 1GiB)")
 	f.IntVar(&o.cores, "cores", 0, "tasks that run at a time (default all cores)")
+	filesFlag(f, &o.files)
 	f.StringVar(&o.scratch, "scratch", "", "directory for temporary files (default the system's)")
 	f.BoolVar(&o.generate, "generate", false, "generate the package's code first, as rddgen does")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "show neither progress nor summary")
@@ -58,17 +60,25 @@ func (o *runOptions) run(c *cobra.Command, arg string, args []string) (err error
 	if c.Flags().Changed("cores") && o.cores < 1 {
 		return fmt.Errorf("--cores %d: give a number from 1 on", o.cores)
 	}
+	files, err := shippedFiles(o.files)
+	if err != nil {
+		return err
+	}
 	p, err := build(c.Context(), arg, o.generate)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
+	path, err := p.Here()
+	if err != nil {
+		return err
+	}
 	w := show.NewWatch(o.progress(os.Stderr))
 	r := launch.Run{
 		Args: args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Watcher: w,
-		Options: wire.Options{Cores: o.cores, Memory: int64(o.memory), MaxResult: int64(o.maxResult), Scratch: o.scratch, Fresh: true},
+		Options: wire.Options{Cores: o.cores, Memory: int64(o.memory), MaxResult: int64(o.maxResult), Scratch: o.scratch, Fresh: true, Files: files},
 	}
-	out, err := r.Do(c.Context(), p)
+	out, err := r.Do(c.Context(), path)
 	w.Close()
 	if err == nil {
 		err = o.sum(w, out)

@@ -17,20 +17,22 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/gordd-project/gordd/rdd/plan"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"rddctl": main, "prog": program, "untyped": untyped})
+	testscript.Main(m, map[string]func(){"rddctl": main})
 }
 
 // TestScripts runs testdata/script, where $WORDCOUNT is the example's binary,
-// $PROG and $UNTYPED are programs of this package's tests, and temporary files
-// belong into $SCRATCH.
+// $PROG and $UNTYPED are those of testdata, $TESTS is one that go test runs, and
+// temporary files belong into $SCRATCH.
 func TestScripts(t *testing.T) {
-	wordcount := buildWordcount(t)
+	programs := buildPrograms(t)
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",
-		Setup:         func(env *testscript.Env) error { return setup(env, wordcount) },
+		Setup:         func(env *testscript.Env) error { return setup(env, programs) },
 		Condition:     condition,
 		UpdateScripts: os.Getenv("UPDATE") != "",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -42,16 +44,22 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-func buildWordcount(t *testing.T) string {
+// buildPrograms builds what scripts run, and gives the paths by variable.
+func buildPrograms(t *testing.T) map[string]string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "wordcount")
-	if out, err := exec.Command("go", "build", "-o", path, "../../examples/wordcount").CombinedOutput(); err != nil {
-		t.Fatalf("build wordcount: %v\n%s", err, out)
+	dir := t.TempDir()
+	if out, err := exec.Command("go", "build", "-o", dir, "../../examples/wordcount", "./testdata/prog", "./testdata/untyped").CombinedOutput(); err != nil {
+		t.Fatalf("build programs: %v\n%s", err, out)
 	}
-	return path
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]string{"WORDCOUNT": filepath.Join(dir, "wordcount"), "PROG": filepath.Join(dir, "prog"),
+		"UNTYPED": filepath.Join(dir, "untyped"), "TESTS": self}
 }
 
-func setup(env *testscript.Env, wordcount string) error {
+func setup(env *testscript.Env, programs map[string]string) error {
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		return err
@@ -67,12 +75,8 @@ func setup(env *testscript.Env, wordcount string) error {
 	env.Setenv("RDD_SCRATCH", scratch)
 	env.Setenv("SCRATCH", scratch)
 	env.Setenv("ROOT", root)
-	env.Setenv("WORDCOUNT", wordcount)
-	for name, command := range map[string]string{"PROG": "prog", "UNTYPED": "untyped"} {
-		path, err := exec.LookPath(command)
-		if err != nil {
-			return err
-		}
+	env.Setenv("PLATFORM", string(plan.Here))
+	for name, path := range programs {
 		env.Setenv(name, path)
 	}
 	return os.Mkdir(scratch, 0o700)
@@ -84,6 +88,8 @@ func condition(name string) (bool, error) {
 		return os.Geteuid() == 0, nil
 	case "tmpfs":
 		return canMount(), nil
+	case "linux/amd64":
+		return plan.Here == "linux/amd64", nil
 	}
 	return false, fmt.Errorf("unknown condition %q", name)
 }
@@ -269,6 +275,7 @@ func cluster(ts *testscript.TestScript, neg bool, args []string) {
 	for _, name := range []string{"PATH", "TMPDIR", "HOME"} {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 	}
+	cmd.Env = append(cmd.Env, "WORKERS_SECRET=not for jobs")
 	var complaints strings.Builder
 	cmd.Stderr = &complaints
 	out, err := cmd.StdoutPipe()
@@ -287,7 +294,9 @@ func cluster(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	address, url, _ := strings.Cut(address, " http=")
 	ts.Setenv("RDD_MASTER", address)
+	url, token, _ := strings.Cut(url, "/?token=")
 	ts.Setenv("HTTP", url)
+	ts.Setenv("HTTP_TOKEN", token)
 }
 
 // begun FILE waits until a process has written a line to a file.

@@ -41,6 +41,11 @@ machine: its pipelines run on the cluster's workers. Progress and a summary are
 shown as by rddctl run; the program's own output is its own. Ctrl-C cancels the
 job.
 
+A package is built for each platform that the workers have, without cgo. A binary is
+for one platform, and workers of others get no tasks of the job: rddctl workers says
+what they are. Files that --file names are shipped beside the program, once to each
+worker, and opened by typed.File.
+
 With --detach a worker runs the program, and rddctl ends once the job is open: it
 prints its id. The program's output is in that worker's log of the job. It runs in
 a directory of its own, so give it absolute paths; when its worker ends, so does the
@@ -50,7 +55,8 @@ The workers run the code that rddgen generated: a package that was not generated
 or whose code changed since, is refused.`,
 		Example: `  rddctl submit ./examples/wordcount -- -in /usr/share/doc -out /tmp/counts
   rddctl submit --master 127.0.0.1:7077 --env TZ --name nightly . -- -day 2026-11-25
-  rddctl submit --priority 10 --slots 4 ./report -- -out /tmp/report`,
+  rddctl submit --priority 10 --slots 4 ./report -- -out /tmp/report
+  rddctl submit --file stop-words.txt --file /etc/geo.db=geo . -- -out /tmp/counts`,
 		Args: programArgs,
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args[0], args[1:]) },
 	}
@@ -58,10 +64,11 @@ or whose code changed since, is refused.`,
 	o.flags(c, "insecure")
 	f := c.Flags()
 	f.StringVar(&o.name, "name", "", "the job's name (default the program's)")
+	filesFlag(f, &o.files)
 	f.StringArrayVar(&o.env, "env", nil, "a variable of the environment that executors get, NAME or NAME=VALUE")
 	o.limits.flags(f)
 	f.BoolVarP(&o.detach, "detach", "d", false, "have a worker run the program, and print the job's id once it is open")
-	f.Var(&o.memory, "memory", "budget of the job's process in each worker (default the worker's)")
+	f.Var(&o.memory, "memory", "budget of the job's process in each worker (default the worker's, which is the most)")
 	f.Var(&o.maxResult, "max-result", "the most that an action brings to the program (default 1GiB)")
 	f.BoolVar(&o.generate, "generate", false, "generate the package's code first, as rddgen does")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "show neither progress nor summary")
@@ -77,18 +84,28 @@ func (o *submitOptions) run(c *cobra.Command, arg string, args []string) (err er
 	if err != nil {
 		return err
 	}
+	files, err := shippedFiles(o.files)
+	if err != nil {
+		return err
+	}
 	to, err := o.to(c.Context(), o.master)
 	if err != nil {
 		return err
 	}
-	p, err := build(c.Context(), arg, o.generate)
+	conn, err := grpc.NewClient(o.master, append(msg.DialOptions(), to.dial...)...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	workers, err := o.workerPlatforms(c.Context(), conn)
+	if err != nil {
+		return err
+	}
+	p, err := build(c.Context(), arg, o.generate, wanted(workers, !o.detach)...)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
-	if err := p.Check(!o.detach); err != nil {
-		return err
-	}
 	if o.name == "" {
 		o.name = p.Name
 	}
@@ -97,28 +114,36 @@ func (o *submitOptions) run(c *cobra.Command, arg string, args []string) (err er
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
-	conn, err := grpc.NewClient(o.master, append(msg.DialOptions(), to.dial...)...)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
 	tickets := new(transfer.JobTickets)
 	fetch := transfer.NewFetcher(transfer.Options{Scratch: scratch, Tickets: tickets, TLS: to.fetch})
 	defer fetch.Close()
-	so := submit.Options{Conn: conn, Program: p.Path, Scratch: scratch, Fetch: fetch, Tickets: tickets,
+	so := submit.Options{Conn: conn, Files: files, Scratch: scratch, Fetch: fetch, Tickets: tickets,
 		Open: msg.Open{Name: o.name, User: userName(), Args: args, Env: env, Memory: int64(o.memory),
-			Pool: o.limits.pool, Priority: o.limits.priority, Slots: o.limits.slots, Failures: o.limits.failures}}
+			Pool: o.limits.pool, Priority: o.limits.priority, Slots: o.limits.slots, Failures: o.limits.failures,
+			Stuck: o.limits.stuck}}
+	if so.Programs, err = fitting(p, workers); err != nil {
+		return err
+	}
 	if o.detach {
 		return o.leave(c.Context(), so)
 	}
-	job := submit.New(c.Context(), so)
+	path, err := p.Here()
+	if err != nil {
+		return err
+	}
+	return o.drive(c.Context(), so, path)
+}
+
+// drive runs the program at a path as the job's driver.
+func (o *submitOptions) drive(ctx context.Context, so submit.Options, path string) error {
+	job := submit.New(ctx, so)
 	defer job.Close()
 	w := show.NewWatch(o.progress(os.Stderr))
 	r := launch.Run{
-		Cluster: job, Args: args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Watcher: w,
-		Options: wire.Options{MaxResult: int64(o.maxResult), Fresh: true},
+		Cluster: job, Args: so.Open.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Watcher: w,
+		Options: wire.Options{MaxResult: int64(o.maxResult), Fresh: true, Files: so.Files},
 	}
-	out, err := r.Do(c.Context(), p)
+	out, err := r.Do(ctx, path)
 	w.Close()
 	if err != nil {
 		return clusterError(err)

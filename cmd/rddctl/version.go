@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -20,21 +21,45 @@ func versionCommand() *cobra.Command {
 	}
 }
 
-// version is the module's, with the revision where the build knows it.
+// version says which rddctl this is, and what it was built with.
 func version() string {
-	v, revision, dirty := "devel", "", ""
+	v, revision, dirty := built()
+	if revision != "" {
+		revision = " " + revision
+	}
+	if dirty {
+		revision += " with changes"
+	}
+	return fmt.Sprintf("rddctl %s%s %s %s/%s", v, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
+// release is the version in one word, as members of a cluster tell it.
+func release() string {
+	v, revision, dirty := built()
+	if v == "devel" && revision != "" {
+		v += "-" + revision
+	}
+	if dirty && !strings.HasSuffix(v, "+dirty") {
+		v += "+dirty"
+	}
+	return v
+}
+
+// built is the module's version, with the revision where the build knows it.
+func built() (v, revision string, dirty bool) {
+	v = "devel"
 	if info, ok := debug.ReadBuildInfo(); ok {
 		if info.Main.Version != "" && info.Main.Version != "(devel)" {
 			v = info.Main.Version
 		}
 		for _, s := range info.Settings {
-			switch {
-			case s.Key == "vcs.revision":
-				revision = " " + s.Value[:min(12, len(s.Value))]
-			case s.Key == "vcs.modified" && s.Value == "true":
-				dirty = " with changes"
+			switch s.Key {
+			case "vcs.revision":
+				revision = s.Value[:min(12, len(s.Value))]
+			case "vcs.modified":
+				dirty = s.Value == "true"
 			}
 		}
 	}
-	return fmt.Sprintf("rddctl %s%s%s %s %s/%s", v, revision, dirty, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return v, revision, dirty
 }

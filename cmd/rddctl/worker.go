@@ -4,30 +4,38 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"os"
+	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/gordd-project/gordd/internal/cgroup"
 	"github.com/gordd-project/gordd/internal/gossip"
 	"github.com/gordd-project/gordd/internal/machine"
+	"github.com/gordd-project/gordd/internal/msg"
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/internal/trust"
 	"github.com/gordd-project/gordd/rdd/plan"
+	"github.com/gordd-project/gordd/storage"
 	"github.com/gordd-project/gordd/worker"
 )
 
 // workerOptions are worker's flags.
 type workerOptions struct {
 	joiner
-	join, listen, advertise, gossip, http, dir, name string
-	slots                                            int
-	memory                                           bytesFlag
-	verbose                                          bool
+	join, listen, advertise, gossip, http, dir, name, rack string
+	hosts                                                  []string // more names of its machine
+	labels                                                 []string
+	slots                                                  int
+	memory                                                 bytesFlag
+	verbose                                                bool
 
 	key   []byte   // of the gossip; nil: there is none
 	seeds []string // of the gossip; none: the master knows
@@ -64,7 +72,10 @@ any member by the address of its gossip. It renews its certificate by itself.`,
 	gossipFlag(c, &o.gossip)
 	httpFlag(c, &o.http, noHTTP)
 	f.StringVar(&o.dir, "dir", "", "directory for shuffle files, programs and credentials (default a temporary one)")
+	f.StringArrayVar(&o.hosts, "host", nil, "a name or address that storage has for this machine, beside its own and --advertise (may be given again)")
 	f.StringVar(&o.name, "name", "", "its name in the cluster (default the host's with a few letters)")
+	f.StringVar(&o.rack, "rack", "", "rack or zone that it is in: tasks prefer that of what they read")
+	f.StringArrayVar(&o.labels, "label", nil, "KEY=VALUE that rddctl workers shows; may be given several times")
 	f.IntVar(&o.slots, "slots", runtime.NumCPU(), "tasks that run at a time")
 	f.Var(&o.memory, "memory", "budget of a job's process here, as in 1GiB (default 60% of memory)")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "tell what happens, on standard error")
@@ -72,14 +83,12 @@ any member by the address of its gossip. It renews its certificate by itself.`,
 }
 
 func (o *workerOptions) run(ctx context.Context) (err error) {
-	if o.slots < 1 || o.slots > 4096 {
-		return fmt.Errorf("--slots %d: give a number from 1 to 4096", o.slots)
+	storage.ServeOthers()
+	if err := o.check(); err != nil {
+		return err
 	}
 	if o.memory == 0 {
 		o.memory = bytesFlag(machine.Memory() / 10 * 6)
-	}
-	if !trust.IsLoopback(o.join) && trust.IsLoopback(o.listen) {
-		return fmt.Errorf("--listen %s: workers of other machines could not fetch there: give an address of this machine that they reach", o.listen)
 	}
 	host, err := os.Hostname()
 	if err != nil {
@@ -90,7 +99,8 @@ func (o *workerOptions) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
-	wo := worker.Options{Master: o.join, Dir: dir, Slots: o.slots, Memory: int64(o.memory), Machine: machine.Host(), Log: memberLog(o.verbose)}
+	wo := worker.Options{Master: o.join, Dir: dir, Slots: o.slots, Memory: int64(o.memory),
+		Rack: o.rack, Labels: o.labels, Version: release(), Machine: machine.Host(), Log: memberLog(o.verbose)}
 	if err := o.identify(ctx, &wo, host); err != nil {
 		return err
 	}
@@ -103,14 +113,18 @@ func (o *workerOptions) run(ctx context.Context) (err error) {
 	if wo.Gossip, err = o.gossipOptions(ctx, &wo); err != nil {
 		return errors.Join(err, wo.Data.Close())
 	}
-	wo.Hosts = hosts(host, wo.Advertise)
-	if wo.HTTP, err = listenHTTP(o.http); err != nil {
+	wo.Hosts = hosts(host, wo.Advertise, o.hosts)
+	page, err := openHTTP(o.http)
+	if err != nil {
 		return errors.Join(err, wo.Data.Close())
 	}
-	wo.Attached = func() { fmt.Printf("READY worker=%s%s\n", o.name, readyHTTP(wo.HTTP)) }
+	defer func() { err = errors.Join(err, page.close()) }()
+	wo.HTTP, wo.HTTPToken = page.listener, page.secret()
+	wo.Groups = o.openGroups(wo.Log)
+	wo.Attached = func() { fmt.Printf("READY worker=%s%s\n", o.name, page.ready()) }
 	w, err := worker.New(wo)
 	if err != nil {
-		return errors.Join(err, closed(wo.Data.Close()), closeHTTP(wo.HTTP))
+		return errors.Join(err, closed(wo.Data.Close()), wo.Groups.Close())
 	}
 	ctx, letGo := context.WithCancel(ctx)
 	defer letGo()
@@ -124,6 +138,30 @@ func (o *workerOptions) run(ctx context.Context) (err error) {
 	err = untilSignal(ctx, nil)
 	w.Leave()
 	return errors.Join(err, w.Close())
+}
+
+func (o *workerOptions) check() error {
+	switch {
+	case o.slots < 1 || o.slots > 4096:
+		return fmt.Errorf("--slots %d: give a number from 1 to 4096", o.slots)
+	case !trust.IsLoopback(o.join) && trust.IsLoopback(o.listen):
+		return fmt.Errorf("--listen %s: workers of other machines could not fetch there: give an address of this machine that they reach", o.listen)
+	}
+	return msg.CheckPlace(o.rack, o.labels)
+}
+
+// openGroups makes the control groups for a worker's executors. They leave the
+// machine something for itself and the worker.
+func (o *workerOptions) openGroups(log *slog.Logger) *cgroup.Tree {
+	g, err := cgroup.Open(o.slots, machine.Memory()/10*9)
+	if err != nil {
+		level := slog.LevelInfo
+		if !trust.IsLoopback(o.listen) { // on a machine of one user that is as usual
+			level = slog.LevelWarn
+		}
+		log.Log(context.Background(), level, "nothing but their budget bounds what executors take", "why", err)
+	}
+	return g
 }
 
 // identify gives the worker its name and what it proves that with.
@@ -181,18 +219,29 @@ func (o *workerOptions) gossipOptions(ctx context.Context, wo *worker.Options) (
 	g, err := gossipOptions(ctx, o.gossip, wo.Data, wo.Advertise, cluster, o.key)
 	if g != nil {
 		g.Seeds = o.seeds
+		if wo.Credentials != nil {
+			g.KeyringFile = filepath.Join(o.credentials, gossip.KeyringName)
+		}
 	}
 	return g, err
 }
 
-// hosts are the names under which storage may know a worker's machine.
-func hosts(name, address string) []string {
-	all := []string{name}
-	if trust.IsLoopback(address) {
-		return append(all, "localhost")
+// hosts are the names and addresses under which storage may know a worker's
+// machine: what the user says, the machine's own name, and where others reach it.
+func hosts(name, address string, more []string) []string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		host = address
 	}
-	if host, _, err := net.SplitHostPort(address); err == nil && host != name {
-		all = append(all, host)
+	names := append([]string{name, host}, more...)
+	if ip := net.ParseIP(host); ip.Equal(net.IPv4(127, 0, 0, 1)) || ip.Equal(net.IPv6loopback) {
+		names = append(names, "localhost")
+	}
+	var all []string
+	for _, n := range names {
+		if !slices.Contains(all, n) {
+			all = append(all, n)
+		}
 	}
 	return all
 }

@@ -56,6 +56,7 @@ var operators = []Operator{
 	{Recv: "Session", Name: "TextFile", Family: Source, Ctor: "TextOp"},
 	{Recv: "Session", Name: "Lines", Family: Source, Ctor: "LinesOp"},
 	{Recv: "Session", Name: "WholeTextFiles", Family: Source, Ctor: "WholeFilesOp"},
+	{Name: "ObjectFile", Family: Source, Ctor: "ObjectFileOp", Types: "T"},
 	{Recv: "Session", Name: "Parallelize", Family: Source, Ctor: "DataOp", Types: "T"},
 	{Recv: "Session", Name: "Range", Family: Source, Ctor: "RangeOp"},
 	{Recv: "Session", Name: "Empty", Family: Source, Ctor: "EmptyOp", Types: "T"},
@@ -155,6 +156,7 @@ var operators = []Operator{
 	{Recv: "RDD", Name: "ForEach", Family: Action, Ctor: "ForEachOp"},
 	{Recv: "RDD", Name: "ForEachPartition", Family: Action, Ctor: "ForEachPartitionOp"},
 	{Recv: "RDD", Name: "SaveAsTextFile", Family: Action, Ctor: "SaveAsTextFileOp", Types: "T"},
+	{Recv: "RDD", Name: "SaveAsObjectFile", Family: Action, Ctor: "SaveAsObjectFileOp", Types: "T"},
 	{Recv: "PairRDD", Name: "All", Family: Action, Ctor: "CollectOp", Types: "Pair", As: "All"},
 	{Recv: "PairRDD", Name: "Collect", Family: Action, Ctor: "CollectOp", Types: "Pair"},
 	{Recv: "PairRDD", Name: "CollectAsMap", Family: Action, Ctor: "CollectOp", Types: "Pair"},
@@ -165,6 +167,7 @@ var operators = []Operator{
 	{Recv: "PairRDD", Name: "ForEach", Family: Action, Ctor: "PairForEachOp"},
 	{Recv: "PairRDD", Name: "ForEachPartition", Family: Action, Ctor: "PairForEachPartitionOp"},
 	{Recv: "PairRDD", Name: "SaveAsTextFile", Family: Action, Ctor: "SaveAsTextFileOp", Types: "Pair"},
+	{Recv: "PairRDD", Name: "SaveAsObjectFile", Family: Action, Ctor: "SaveAsObjectFileOp", Types: "Pair"},
 
 	{Recv: "RDD", Name: "With", Family: Pass},
 	{Recv: "PairRDD", Name: "With", Family: Pass},

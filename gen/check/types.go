@@ -41,7 +41,7 @@ func (s *checker) travels(st *scan.Site) {
 		if st.Op.Name == "SaveAsTextFile" {
 			s.text(st)
 		}
-		if st.Op.Ctor == "CollectOp" || st.Op.End == model.EndReduce || st.Op.Name == "TakeOrdered" || st.Op.Name == "Top" {
+		if st.Op.Ctor == "CollectOp" || st.Op.Ctor == "SaveAsObjectFileOp" || st.Op.End == model.EndReduce || st.Op.Name == "TakeOrdered" || st.Op.Name == "Top" {
 			s.checkRows(at, st.SSA.Call.Args[0].Type())
 		}
 		if st.Op.End == model.EndAdd {

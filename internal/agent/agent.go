@@ -127,7 +127,8 @@ type run struct {
 	// Of the owner.
 	killed   bool
 	finished bool
-	won      bool // it ended with a result
+	won      bool  // it ended with a result
+	moves    int64 // how often it was heard to get on
 }
 
 // place is a directory that the attempts of a stage share, and what is known to
@@ -163,6 +164,8 @@ func (a *Agent) CarryOut(cmds []model.Command) {
 			a.launch(c)
 		case model.Kill:
 			a.kill(c)
+		case model.Recall:
+			a.recall(c)
 		case model.Ack:
 			a.acknowledged(c)
 		case model.Verify:
@@ -268,12 +271,68 @@ func (a *Agent) Place(id model.AttemptID) (string, error) {
 }
 
 func (a *Agent) kill(c model.Kill) {
-	r := a.runs[keyOf(c.Attempt)]
-	if r == nil || r.finished {
-		return
+	if r := a.runs[keyOf(c.Attempt)]; r != nil && !r.finished {
+		a.end(r, &work.Killed{Reason: cmp.Or(c.Reason, "killed"), Dump: c.Dump})
 	}
+}
+
+// end tells an attempt to end. One that no slot has taken up ends at once.
+func (a *Agent) end(r *run, cause error) {
 	r.killed = true
-	r.cancel(errors.New(cmp.Or(c.Reason, "killed")))
+	r.cancel(cause)
+	if a.queue.remove(r) {
+		a.gaveUp(r, cause)
+	}
+}
+
+// gaveUp reports an attempt that never began.
+func (a *Agent) gaveUp(r *run, cause error) {
+	r.killed = true
+	r.cancel(cause)
+	a.done(r, nil, work.NewFailure(plan.FailKilled, "%v", cause))
+}
+
+var errRecalled = errors.New("it was taken back before it began")
+
+// recall gives attempts back that no slot has taken up. Those that have begun go
+// on, and their ends answer.
+func (a *Agent) recall(c model.Recall) {
+	for _, id := range c.Attempts {
+		if r := a.runs[keyOf(id)]; r != nil && a.queue.remove(r) {
+			a.gaveUp(r, errRecalled)
+		}
+	}
+}
+
+// Disown forgets attempts that no slot has taken up, and that cannot begin any
+// more: the end of their executor's process is told for all of them.
+func (a *Agent) Disown(which func(*work.Launch) bool) {
+	for _, r := range a.queue.list() {
+		if which(r.launch) && a.queue.remove(r) {
+			r.cancel(nil)
+			delete(a.runs, keyOf(r.id))
+		}
+	}
+}
+
+// Progress passes on how far attempts are that have got on since it was told last.
+func (a *Agent) Progress(all []plan.Progress) {
+	named := make(map[string]*run, len(a.runs))
+	for _, r := range a.runs {
+		if !r.finished {
+			named[r.name] = r
+		}
+	}
+	ev := model.TaskProgress{From: a.o.From}
+	for _, p := range all {
+		if r := named[p.Attempt]; r != nil {
+			r.moves++
+			ev.Progress = append(ev.Progress, model.Progress{Attempt: r.id, Rows: p.Rows, Fraction: p.Fraction, Moves: r.moves})
+		}
+	}
+	if len(ev.Progress) > 0 {
+		a.o.Upstream.Report(ev)
+	}
 }
 
 // done hears that an attempt has ended, and reports it. Of one that ended with
@@ -424,8 +483,7 @@ func (a *Agent) EndAll(cause error) { a.End(cause, func(*work.Launch) bool { ret
 func (a *Agent) End(cause error, which func(*work.Launch) bool) {
 	for _, r := range a.runs {
 		if !r.finished && which(r.launch) {
-			r.killed = true
-			r.cancel(cause)
+			a.end(r, cause)
 		}
 	}
 }
@@ -493,12 +551,21 @@ func (a *Agent) From() model.From { return a.o.From }
 // SetFrom changes it, for a new session or term.
 func (a *Agent) SetFrom(f model.From) { a.o.From = f }
 
-// Running lists the attempts that have not ended.
-func (a *Agent) Running() (ids []model.AttemptID) {
+// Waiting counts the attempts that no slot has taken up.
+func (a *Agent) Waiting() int { return a.queue.len() }
+
+// Unfinished lists the attempts that have not ended: those that a slot has taken
+// up, and those that wait for one, in their order.
+func (a *Agent) Unfinished() (running, queued []model.AttemptID) {
+	wait := map[*run]bool{}
+	for _, r := range a.queue.list() {
+		wait[r] = true
+		queued = append(queued, r.id)
+	}
 	for _, r := range a.runs {
-		if !r.finished {
-			ids = append(ids, r.id)
+		if !r.finished && !wait[r] {
+			running = append(running, r.id)
 		}
 	}
-	return ids
+	return running, queued
 }

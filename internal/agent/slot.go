@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -16,7 +17,7 @@ import (
 )
 
 // queue hands items to whoever waits for one. Putting never blocks.
-type queue[T any] struct {
+type queue[T comparable] struct {
 	mu     sync.Mutex
 	some   sync.Cond
 	items  []T
@@ -49,6 +50,31 @@ func (q *queue[T]) take() (x T, ok bool) {
 	x, q.items[q.next] = q.items[q.next], zero
 	q.next++
 	return x, true
+}
+
+// remove takes an item out, if nobody has taken it.
+func (q *queue[T]) remove(x T) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	k := slices.Index(q.items[q.next:], x)
+	if k < 0 {
+		return false
+	}
+	q.items = slices.Delete(q.items, q.next+k, q.next+k+1)
+	return true
+}
+
+func (q *queue[T]) len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.items) - q.next
+}
+
+// list gives the items that nobody has taken, the oldest first.
+func (q *queue[T]) list() []T {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return slices.Clone(q.items[q.next:])
 }
 
 func (q *queue[T]) close() {

@@ -66,6 +66,30 @@ func TestQueueKeepsOrder(t *testing.T) {
 	}
 }
 
+func TestQueueGivesBack(t *testing.T) {
+	var q queue[int]
+	q.init()
+	for x := range 5 {
+		q.put(x)
+	}
+	if got, _ := q.take(); got != 0 {
+		t.Errorf("took %d", got)
+	}
+	for x, want := range map[int]bool{0: false, 2: true, 7: false} {
+		if q.remove(x) != want {
+			t.Errorf("item %d: removed %v", x, !want)
+		}
+	}
+	if got := q.list(); q.len() != 3 || !slices.Equal(got, []int{1, 3, 4}) {
+		t.Errorf("%d are left: %v", q.len(), got)
+	}
+	for _, want := range []int{1, 3, 4} {
+		if got, _ := q.take(); got != want {
+			t.Errorf("took %d, want %d", got, want)
+		}
+	}
+}
+
 // A scratch directory serves the next attempt unless somebody used it.
 func TestScratch(t *testing.T) {
 	s := &scratch{base: filepath.Join(t.TempDir(), "tasks"), slot: 3}
@@ -201,5 +225,29 @@ func TestLocations(t *testing.T) {
 	want("[z]")
 	if got := fmt.Sprintf("%s", first.encoded); got != "[a b c]" {
 		t.Errorf("what attempts were given changed to %s", got)
+	}
+}
+
+// heard keeps what an agent reports.
+type heard struct{ events []model.Event }
+
+func (h *heard) Report(ev model.Event)             { h.events = append(h.events, ev) }
+func (h *heard) Done(model.TaskDone, *plan.Result) {}
+
+func TestProgress(t *testing.T) {
+	up := &heard{}
+	a := New(Options{Upstream: up})
+	one, ended := model.AttemptID{Partition: 3, Seq: 7}, model.AttemptID{Partition: 4, Seq: 8}
+	a.runs[keyOf(one)] = &run{id: one, name: nameOf(one)}
+	a.runs[keyOf(ended)] = &run{id: ended, name: nameOf(ended), finished: true}
+	for range 2 {
+		a.Progress([]plan.Progress{{Attempt: nameOf(ended)}, {Attempt: "0.99"}, {Attempt: nameOf(one), Rows: 5, Fraction: 0.5, Moves: 1}})
+	}
+	a.Progress([]plan.Progress{{Attempt: nameOf(ended)}})
+	if got, want := fmt.Sprintf("%+v", up.events), fmt.Sprintf("%+v", []model.Event{
+		model.TaskProgress{Progress: []model.Progress{{Attempt: one, Rows: 5, Fraction: 0.5, Moves: 1}}},
+		model.TaskProgress{Progress: []model.Progress{{Attempt: one, Rows: 5, Fraction: 0.5, Moves: 2}}},
+	}); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }

@@ -3,6 +3,7 @@
 package chaos
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -14,6 +15,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gordd-project/gordd/internal/chaos/proxy"
+	"github.com/gordd-project/gordd/internal/status"
 )
 
 // workers is how many a cluster has, with a slot each.
@@ -28,21 +32,26 @@ type cluster struct {
 	net     *network // nil: all on 127.0.0.1
 	secrets string   // directory of what cluster init makes; "": there is none
 	at      string   // where the master listens
+	page    string   // and where it has its page
 	master  *process
+	events  *process // writes what the master tells of itself
 	workers [workers]*worker
+	faults  *proxy.Faults // between workers; nil: there are none
 	jobs    int
 }
 
 // worker is a place where a worker runs, one process after the other.
 type worker struct {
 	*process
+	proxy              *process // before its data port; nil: there is none
 	name, address, dir string
 }
 
-// newCluster starts a cluster, and ends it with the test.
-func newCluster(t *testing.T, seed uint64) *cluster {
+// newCluster starts a cluster, and ends it with the test. Its workers fetch through
+// proxies with faults, if there are any, and namespaces.
+func newCluster(t *testing.T, seed uint64, faults *proxy.Faults) *cluster {
 	t.Helper()
-	c := &cluster{t: t, rng: rand.New(rand.NewPCG(seed, 1)), dir: t.TempDir()}
+	c := &cluster{t: t, faults: faults, rng: rand.New(rand.NewPCG(seed, 1)), dir: t.TempDir()}
 	c.env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + c.dir, "TMPDIR=" + c.path("tmp"), "NO_COLOR=1"}
 	if err := os.Mkdir(c.path("tmp"), 0o700); err != nil {
 		t.Fatal(err)
@@ -53,9 +62,13 @@ func newCluster(t *testing.T, seed uint64) *cluster {
 	if c.at = c.ready(c.master, "READY master="); c.at == "" {
 		t.Fatalf("the master does not start:\n%s", c.master.tail(20))
 	}
-	c.at, _, _ = strings.Cut(c.at, " ")
-	for i := range c.workers {
-		c.workers[i].process = c.startWorker(i)
+	c.at, c.page, _ = strings.Cut(c.at, " http=http://")
+	c.events = c.start("client", c.clientCommand("events", "--follow", "--output", "json")...)
+	for i, w := range c.workers {
+		if c.faults != nil && c.net != nil {
+			w.proxy = c.startProxy(w)
+		}
+		w.process = c.startWorker(i)
 	}
 	for i := range c.workers {
 		c.attached(i)
@@ -98,8 +111,15 @@ func (c *cluster) connect() {
 	}
 }
 
-// masterAddress is where the master is in a network.
-const masterAddress = "10.77.0.1"
+const (
+	// masterAddress is where the master is in a network.
+	masterAddress = "10.77.0.1"
+	// gossipPort is where all members gossip, and dataPort where workers serve: in a
+	// network each has an address of its own.
+	gossipPort, dataPort = "7946", "7079"
+	// proxyPort is where others come to a worker that has a proxy.
+	proxyPort = "7080"
+)
 
 // separate says why members do not get namespaces of their own; "" when they do.
 func separate() string {
@@ -134,7 +154,7 @@ func (c *cluster) masterCommand() []string {
 	if c.secrets == "" {
 		return append(command, "--listen", "127.0.0.1:0")
 	}
-	return append(command, "--listen", masterAddress+":7077", "--cluster", c.secrets)
+	return append(command, "--listen", masterAddress+":7077", "--gossip", masterAddress+":"+gossipPort, "--cluster", c.secrets)
 }
 
 func (c *cluster) workerCommand(w *worker) []string {
@@ -142,7 +162,10 @@ func (c *cluster) workerCommand(w *worker) []string {
 	if c.secrets == "" {
 		return command
 	}
-	command = append(command, "--listen", w.address+":0")
+	command = append(command, "--listen", w.address+":"+dataPort, "--gossip", w.address+":"+gossipPort)
+	if w.proxy != nil {
+		command = append(command, "--advertise", w.address+":"+proxyPort)
+	}
 	if _, err := os.Stat(filepath.Join(w.dir, "credentials")); err == nil {
 		return command // it has enrolled before
 	}
@@ -153,19 +176,34 @@ func (c *cluster) workerCommand(w *worker) []string {
 	return append(command, "--token", token)
 }
 
-func (c *cluster) submitCommand(args ...string) []string {
-	command := []string{built.rddctl, "submit", "--master", c.at}
+// startProxy starts what stands before the data port of a worker.
+func (c *cluster) startProxy(w *worker) *process {
+	b, err := json.Marshal(between{Listen: w.address + ":" + proxyPort, To: w.address + ":" + dataPort, Faults: *c.faults})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	p := c.start(w.name, built.self, "-between", string(b))
+	if !p.said("READY") {
+		c.t.Fatalf("the proxy of %s does not start:\n%s", w.name, p.tail(5))
+	}
+	return p
+}
+
+// clientCommand is a command of rddctl that talks to the master.
+func (c *cluster) clientCommand(name string, args ...string) []string {
+	command := []string{built.rddctl, name, "--master", c.at}
 	if c.secrets != "" {
 		command = append(command, "--credentials", filepath.Join(c.secrets, "admin"))
 	}
 	return append(command, args...)
 }
 
-// start starts a command where a member is.
+// start starts a command where a member is. It sees the machine's control groups
+// there, as it would not by ip netns exec.
 func (c *cluster) start(member string, command ...string) *process {
 	c.t.Helper()
 	if c.net != nil {
-		command = append([]string{"ip", "netns", "exec", c.net.name(member)}, command...)
+		command = append([]string{"nsenter", "--net=" + filepath.Join(namespaces, c.net.name(member))}, command...)
 	}
 	p, err := start(member, c.dir, c.env, command...)
 	if err != nil {
@@ -188,15 +226,9 @@ func (c *cluster) attached(i int) {
 
 // ready waits for a line that begins so, and gives the rest of it.
 func (c *cluster) ready(p *process, text string) string {
-	if !p.said(text) {
-		return ""
-	}
-	for _, l := range p.lines {
-		if rest, ok := strings.CutPrefix(l, text); ok {
-			return rest
-		}
-	}
-	return ""
+	l, _ := p.says(0, patience, text)
+	_, rest, _ := strings.Cut(l.text, text)
+	return rest
 }
 
 // kill kills a worker's process group. Its executors end by themselves.
@@ -243,14 +275,15 @@ func (c *cluster) idle(limit time.Duration) (time.Duration, error) {
 
 // close ends everything. A member that does not end when told to is an error.
 func (c *cluster) close() {
-	all := []*process{}
+	all := []*process{c.events}
 	for _, w := range c.workers {
-		if w.process != nil {
-			all = append(all, w.process)
-		}
+		all = append(all, w.process, w.proxy)
 	}
 	all = append(all, c.master)
 	for _, p := range all {
+		if p == nil {
+			continue
+		}
 		p.signal(syscall.SIGCONT)
 		p.signal(syscall.SIGTERM)
 		if !p.ended(10 * time.Second) {
@@ -261,6 +294,20 @@ func (c *cluster) close() {
 			c.t.Logf("%s said last:\n%s", p.name, p.tail(25))
 		}
 	}
+}
+
+// happened gives the events behind the first so many that the master has told of.
+func (c *cluster) happened(from int) (es []status.Event) {
+	c.events.mu.Lock()
+	defer c.events.mu.Unlock()
+	for _, l := range c.events.lines[from:] {
+		var e status.Event
+		if err := json.Unmarshal([]byte(l.text), &e); err != nil {
+			c.t.Errorf("no event: %q: %v", l.text, err)
+		}
+		es = append(es, e)
+	}
+	return es
 }
 
 func (c *cluster) path(name string) string { return filepath.Join(c.dir, name) }
@@ -282,6 +329,10 @@ type spec struct {
 	maps, reduces int
 	pause         time.Duration
 	fatal         string
+	detached      bool
+	once          bool   // only the first task that would be fatal is
+	memory        string // budget of an executor; "": its worker's
+	stuck         string // how long a task may stand still; "": long
 }
 
 func (s spec) kind() string {
@@ -311,13 +362,26 @@ func (c *cluster) submit(s spec) *job {
 	c.jobs++
 	n := strconv.Itoa(c.jobs)
 	j := &job{c: c, spec: s, begun: time.Now(), out: c.path("out" + n), summary: c.path("summary" + n)}
-	args := c.submitCommand("--summary", j.summary, "--name", s.kind()+n, built.job, "--", "-in", x.path, "-out", j.out,
-		"-maps", strconv.Itoa(s.maps), "-reduces", strconv.Itoa(s.reduces), "-pause", s.pause.String())
+	how := []string{"--summary", j.summary}
+	if s.detached {
+		how = []string{"--detach"}
+	}
+	if s.memory != "" {
+		how = append(how, "--memory", s.memory)
+	}
+	if s.stuck != "" {
+		how = append(how, "--stuck-after", s.stuck)
+	}
+	args := c.clientCommand("submit", append(how, "--name", s.kind()+n, built.job, "--", "-in", x.path, "-out", j.out,
+		"-maps", strconv.Itoa(s.maps), "-reduces", strconv.Itoa(s.reduces), "-pause", s.pause.String())...)
 	if s.sort {
 		args = append(args, "-sort")
 	}
 	if s.fatal != "" {
 		args = append(args, "-fatal", s.fatal)
+	}
+	if s.once {
+		args = append(args, "-once", c.path("once"+n))
 	}
 	j.process = c.start("client", args...)
 	return j

@@ -4,9 +4,17 @@ package chaos
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gordd-project/gordd/internal/cgroup"
+	"github.com/gordd-project/gordd/internal/chaos/proxy"
+	"github.com/gordd-project/gordd/internal/status"
 )
 
 var (
@@ -19,31 +27,51 @@ var (
 type trial struct {
 	*cluster
 	*figures
+	shots []shot
+}
+
+// shot is the end of a worker's process.
+type shot struct {
+	worker string
+	at     time.Time
+	events int // that were there before
 }
 
 // failures are what happens to clusters, and what must come of it.
 var failures = []struct {
-	name string
-	run  func(tr *trial)
+	name   string
+	run    func(tr *trial)
+	faults *proxy.Faults // between workers
 }{
-	{"worker-in-map-stage", func(tr *trial) { tr.killed(1, 0, 3*time.Second) }},
-	{"worker-in-reduce-stage", func(tr *trial) { tr.killed(0, 0, time.Second) }},
-	{"executor", (*trial).executor},
-	{"all-but-one-worker", (*trial).allButOne},
-	{"all-workers", (*trial).allWorkers},
-	{"zombie", (*trial).zombie},
-	{"flapping-worker", (*trial).flapping},
-	{"missing-block", func(tr *trial) { tr.damaged(remove) }},
-	{"corrupt-block", func(tr *trial) { tr.damaged(flip) }},
-	{"truncated-block", func(tr *trial) { tr.damaged(cut) }},
-	{"swapped-blocks", func(tr *trial) { tr.damaged(swap) }},
-	{"partition", (*trial).partition},
-	{"blinks", (*trial).blinks},
-	{"fatal-exit", func(tr *trial) { tr.fatal("exit", "exited with 3") }},
-	{"fatal-map-write", func(tr *trial) { tr.fatal("map", "concurrent map writes") }},
-	{"fatal-stack", func(tr *trial) { tr.fatal("stack", "stack overflow") }},
-	{"cancel", func(tr *trial) { tr.cancelled(syscall.SIGINT) }},
-	{"client", func(tr *trial) { tr.cancelled(syscall.SIGKILL) }},
+	{name: "worker-in-map-stage", run: func(tr *trial) { tr.killed(1, 0, 3*time.Second) }},
+	{name: "worker-in-reduce-stage", run: func(tr *trial) { tr.killed(0, 0, time.Second) }},
+	{name: "executor", run: (*trial).executor},
+	{name: "all-but-one-worker", run: (*trial).allButOne},
+	{name: "all-workers", run: (*trial).allWorkers},
+	{name: "zombie", run: (*trial).zombie},
+	{name: "flapping-worker", run: (*trial).flapping},
+	{name: "missing-block", run: func(tr *trial) { tr.spoiled(1, remove) }},
+	{name: "corrupt-block", run: func(tr *trial) { tr.spoiled(1, flip) }},
+	{name: "truncated-block", run: func(tr *trial) { tr.spoiled(1, cut) }},
+	{name: "swapped-blocks", run: func(tr *trial) { tr.spoiled(2, swap) }},
+	{name: "partition", run: (*trial).partition},
+	{name: "blinks", run: (*trial).blinks},
+	{name: "transient-fetches", run: (*trial).transient, faults: unsteady},
+	{name: "gossip-partition", run: (*trial).gossipCut},
+	{name: "fatal", run: (*trial).fatal},
+	{name: "out-of-memory", run: (*trial).outOfMemory},
+	{name: "out-of-memory-once", run: (*trial).outOfMemoryOnce},
+	{name: "hung-task", run: (*trial).hung},
+	{name: "slow-worker", run: (*trial).slow},
+	{name: "cancel-at-start", run: func(tr *trial) { tr.cancelled(syscall.SIGINT, atStart) }},
+	{name: "cancel-in-map-stage", run: func(tr *trial) { tr.cancelled(syscall.SIGINT, inStage(1)) }},
+	{name: "cancel-in-reduce-stage", run: func(tr *trial) { tr.cancelled(syscall.SIGTERM, inStage(0)) }},
+	{name: "cancel-at-commit", run: func(tr *trial) { tr.cancelled(syscall.SIGINT, atCommit) }},
+	{name: "client", run: func(tr *trial) { tr.cancelled(syscall.SIGKILL, anyTime) }},
+	{name: "client-of-detached-job", run: (*trial).detached},
+	{name: "other-release", run: (*trial).otherRelease},
+	{name: "other-build", run: (*trial).otherBuild},
+	{name: "garbage", run: (*trial).garbage},
 }
 
 func TestFailures(t *testing.T) {
@@ -51,16 +79,17 @@ func TestFailures(t *testing.T) {
 		t.Run(f.name, func(t *testing.T) {
 			for seed := *first; seed < *first+uint64(*seeds); seed++ {
 				t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
-					c := newCluster(t, seed)
+					c := newCluster(t, seed, f.faults.With(seed))
 					defer func() {
 						if t.Failed() {
 							t.Logf("again: go test -v ./internal/chaos -run TestFailures/%s -seed %d", f.name, seed)
 						}
 					}()
-					tr := &trial{c, of(f.name)}
+					tr := &trial{cluster: c, figures: of(f.name)}
 					tr.trials++
 					f.run(tr)
 					tr.nothingLeft()
+					tr.noticed()
 				})
 			}
 		})
@@ -102,9 +131,53 @@ func (tr *trial) reach(j *job, fromLast int, more time.Duration) {
 
 // shot kills a worker, and counts what is lost with it.
 func (tr *trial) shot(i int) {
+	w := tr.workers[i]
+	if w.times(0, "READY worker=") > 0 { // else the master need not know it
+		tr.shots = append(tr.shots, shot{w.name, time.Now(), tr.events.count()})
+	}
 	tr.kill(i)
 	tr.kills++
 	tr.lost += len(tr.outputs(i))
+}
+
+// noticed measures when the master took note of each shot: that a stream broke, and
+// that nobody answers where the worker was.
+func (tr *trial) noticed() {
+	for _, s := range tr.shots {
+		_, _ = tr.events.says(s.events, 5*time.Second, `"kind":"worker lost"`, strconv.Quote(s.worker))
+	}
+	all := map[string][]status.Event{}
+	for _, e := range tr.happened(0) {
+		all[e.Worker] = append(all[e.Worker], e)
+	}
+	for _, s := range tr.shots {
+		there, seen, lost := false, time.Duration(0), time.Duration(0)
+		for _, e := range all[s.worker] {
+			since := e.Time.Sub(s.at)
+			switch {
+			case e.Kind == "worker attached" && since < 0:
+				there = true
+			case e.Kind == "worker lost" && since < 0: // on a busy machine for no other reason
+				there = false
+			case e.Kind == "worker suspect" && since > 0 && seen == 0:
+				seen = since
+			case e.Kind == "worker lost" && lost == 0:
+				lost = since
+			}
+		}
+		if !there {
+			continue
+		}
+		if lost == 0 {
+			tr.t.Errorf("%s was killed at %s, and the master has not noticed: %+v", s.worker, s.at.Format(time.RFC3339Nano), all[s.worker])
+			continue
+		}
+		if seen == 0 || seen > lost {
+			seen = lost
+		}
+		tr.measure("kill seen after", seen)
+		tr.measure("lost after", lost)
+	}
 }
 
 // bounded says that no more ran again than was lost.
@@ -244,17 +317,51 @@ func (tr *trial) nothingLeft() {
 	}
 }
 
-// fatal runs a program that ends its executors beside one that is innocent.
-func (tr *trial) fatal(how, complaint string) {
+// poisoned is the row at which the task of a job of package job dies.
+const poisoned = 100
+
+// deaths are the ways in which tasks of package job end, and what their job's error
+// says then.
+var deaths = []struct{ how, complaint string }{
+	{"exit", "exited with 3"}, {"map", "concurrent map writes"}, {"stack", "stack overflow"}, {"fault", "fatal error: fault"},
+	{"mutex", "unlock of unlocked mutex"}, {"memory", "out of memory"}, {"kill", "ended by signal 9"},
+	{"panic", "partition 1, row " + strconv.Itoa(poisoned-1) + " ("},
+}
+
+// fatal runs programs that end their executors, or their tasks, beside one that is
+// innocent.
+func (tr *trial) fatal() {
+	s := tr.job()
+	s.pause *= 4
+	innocent := tr.submit(s)
+	tr.reach(innocent, 1, 0)
+	for _, i := range tr.rng.Perm(len(deaths)) {
+		s := quick
+		s.fatal = deaths[i].how
+		bad := tr.submit(s)
+		if o := bad.end(); o.code != 1 || !bad.said(deaths[i].complaint) {
+			tr.t.Errorf("%s: exit code %d, %v; %q is not in\n%s", s.fatal, o.code, o.err, deaths[i].complaint, bad.tail(20))
+		}
+		tr.kills++
+	}
+	tr.right(innocent)
+	tr.allThere()
+}
+
+func (tr *trial) guilty(s spec, complaint string) {
 	innocent := tr.submit(tr.job())
 	tr.reach(innocent, 1, 0)
-	s := quick
-	s.fatal = how
 	bad := tr.submit(s)
 	if o := bad.end(); o.code != 1 || !bad.said(complaint) {
 		tr.t.Errorf("exit code %d, %v; %q is not in\n%s", o.code, o.err, complaint, bad.tail(20))
 	}
 	tr.right(innocent)
+	tr.allThere()
+}
+
+// allThere says that no worker has ended.
+func (tr *trial) allThere() {
+	tr.t.Helper()
 	for _, w := range tr.workers {
 		if w.ended(0) {
 			tr.t.Errorf("%s has ended:\n%s", w.name, w.tail(20))
@@ -262,14 +369,120 @@ func (tr *trial) fatal(how, complaint string) {
 	}
 }
 
+// hung runs a program one of whose tasks waits for ever, once. It is ended, and its
+// worker's log says where it was.
+func (tr *trial) hung() {
+	s := quick
+	s.maps = 2 // half of a stage is too few for a second attempt to come first
+	s.fatal, s.once, s.stuck = "hang", true, "5s"
+	j := tr.submit(s)
+	tr.right(j)
+	tr.kills++
+	var logs []byte
+	for _, w := range tr.workers {
+		all, _ := filepath.Glob(filepath.Join(w.dir, "jobs", "*", "log"))
+		for _, path := range all {
+			b, err := os.ReadFile(path)
+			tr.must(err)
+			logs = append(logs, b...)
+		}
+	}
+	if where := "select (no cases)"; !strings.Contains(string(logs), where) || !strings.Contains(string(logs), "job/main.go:") {
+		tr.t.Errorf("%q is not in the logs of executors:\n%s", where, logs)
+	}
+	tr.allThere()
+}
+
+// slow gives the executors of a worker a hundredth of a CPU. Another one does their
+// last tasks too, and is first.
+func (tr *trial) slow() {
+	tr.bounds()
+	s := words
+	s.maps, s.reduces = 8, 4
+	cleanTimes[s] = tr.clean(s).took
+	j := tr.submit(s)
+	i := tr.any()
+	var pids []int
+	_, err := until("a worker has an executor", patience, func() bool { pids = tr.executors(i); return len(pids) > 0 })
+	tr.must(err)
+	tr.must(throttle(pids[0], 1))
+	tr.bounded(tr.right(j), 0)
+	events := tr.start("client", tr.clientCommand("events")...)
+	if !events.said("speculated") {
+		tr.t.Errorf("nobody ran a slow task twice:\n%s", events.tail(50))
+	}
+}
+
+const (
+	// tight is a budget for executors, whose control groups have as much again at
+	// first, and in the end what the budget of their worker is good for.
+	tight  = "128MiB"
+	scarce = "ran out of memory: limit 256 MiB, peak"
+	spent  = "ran out of memory: limit 384 MiB, peak"
+)
+
+// bounds leaves out a trial where executors have no control groups.
+func (tr *trial) bounds() {
+	tr.t.Helper()
+	g, err := cgroup.Open(1, 1<<30)
+	if err != nil {
+		tr.t.Skipf("executors have no limits here: %v", err)
+	}
+	tr.must(g.Close())
+}
+
+// outOfMemory runs a program that takes more memory than there is for it, wherever
+// it runs.
+func (tr *trial) outOfMemory() {
+	tr.bounds()
+	s := quick
+	s.fatal, s.memory = "fill", tight
+	tr.guilty(s, spent)
+}
+
+// outOfMemoryOnce runs one that does so once: its task runs again.
+func (tr *trial) outOfMemoryOnce() {
+	tr.bounds()
+	s := tr.job()
+	s.fatal, s.memory, s.once = "fill", tight, true
+	tr.bounded(tr.right(tr.submit(s)), 0)
+	tr.kills++
+	events := tr.start("client", tr.clientCommand("events")...)
+	if !events.said(scarce) {
+		tr.t.Errorf("%q is not in\n%s", scarce, events.tail(50))
+	}
+	tr.allThere()
+}
+
 // driverLease is how long a master waits for a driver whose connection broke.
 const driverLease = 30 * time.Second
 
-// cancelled ends the submitting process at any time. Soon nothing of its job is
+// Moments at which a job is cancelled.
+func atStart(tr *trial, _ *job) { pass(tr.between(0, time.Second)) }
+
+func anyTime(tr *trial, _ *job) { pass(tr.between(0, 6*time.Second)) }
+
+func inStage(fromLast int) func(*trial, *job) {
+	return func(tr *trial, j *job) { tr.reach(j, fromLast, tr.between(0, time.Second)) }
+}
+
+// atCommit is about when all parts of the output are there, and nothing of it shows.
+func atCommit(tr *trial, j *job) {
+	tr.reach(j, 0, 0)
+	_, err := until("all parts are staged, or the job has ended", patience, func() bool {
+		staged, _ := filepath.Glob(filepath.Join(filepath.Dir(j.out), "_temporary", "*", "*", "*"))
+		return len(staged) >= j.spec.reduces-1 || j.ended(0)
+	})
+	tr.must(err)
+	pass(tr.between(0, 300*time.Millisecond))
+}
+
+// cancelled ends the submitting process at some time. Soon nothing of its job is
 // left, but for the result of one that was faster.
-func (tr *trial) cancelled(s syscall.Signal) {
+func (tr *trial) cancelled(s syscall.Signal, when func(*trial, *job)) {
 	j := tr.submit(tr.job())
-	if !j.ended(tr.between(0, 6*time.Second)) {
+	when(tr, j)
+	if !j.ended(0) {
 		tr.kills++
 	}
 	j.signal(s)
@@ -284,12 +497,45 @@ func (tr *trial) cancelled(s syscall.Signal) {
 	if err != nil {
 		tr.t.Error(err)
 	}
-	tr.t.Logf("free %s after the client's end", took.Round(time.Millisecond))
+	tr.measure("free after", took)
 	if s != syscall.SIGKILL {
 		if left := tr.left(); len(left) > 0 {
 			tr.t.Errorf("left behind: %q", left)
 		}
 	}
 	tr.unpublished(j)
+	tr.right(tr.submit(quick))
+}
+
+// detached ends the client of a job that needs none. The job is not there, or it is
+// right.
+func (tr *trial) detached() {
+	s := tr.job()
+	s.detached = true
+	j := tr.submit(s)
+	pass(tr.between(0, time.Second))
+	if !j.ended(0) {
+		tr.kills++
+	}
+	j.kill()
+	if l, ok := tr.master.says(0, 2*time.Second, `msg="driver starts"`); ok {
+		_, id, _ := strings.Cut(l.text, " job=")
+		id, _, _ = strings.Cut(id, " ")
+		if _, ok := tr.master.says(0, patience, `msg="job ended"`, id); !ok {
+			tr.t.Errorf("job %s does not end", id)
+		}
+	}
+	_, err := os.Stat(j.out)
+	switch {
+	case err == nil:
+		tr.figures.jobs++
+		if err := j.checked(); err != nil {
+			tr.wrong++
+			tr.t.Error(err)
+		}
+	case j.cmd.ProcessState.ExitCode() == 0:
+		tr.failed++
+		tr.t.Errorf("the job was accepted, and its output is not there: %v", err)
+	}
 	tr.right(tr.submit(quick))
 }

@@ -9,10 +9,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
-// damaged spoils shuffle files of a worker while they are read.
-func (tr *trial) damaged(how func(rng *rand.Rand, paths []string) error) {
+// spoiled spoils some shuffle files of a worker while they are read.
+func (tr *trial) spoiled(files int, how func(rng *rand.Rand, paths []string) error) {
 	j := tr.submit(tr.job())
 	tr.reach(j, 0, 0)
 	paths := tr.outputs(tr.any())
@@ -20,10 +21,18 @@ func (tr *trial) damaged(how func(rng *rand.Rand, paths []string) error) {
 		tr.t.Fatalf("a worker has %d shuffle files", len(paths))
 	}
 	tr.rng.Shuffle(len(paths), func(i, k int) { paths[i], paths[k] = paths[k], paths[i] })
+	from := tr.events.count()
 	tr.must(how(tr.rng, paths[:2]))
 	tr.kills++
-	tr.lost += 2
-	tr.bounded(tr.right(j), 2)
+	tr.damaged += files
+	tr.lost += files
+	tr.bounded(tr.right(j), files)
+	_, _ = tr.events.says(from, time.Second, `"kind":"output lost"`) // what was read before is not found
+	for _, e := range tr.happened(from) {
+		if e.Kind == "output lost" {
+			tr.found += e.Count
+		}
+	}
 }
 
 // remove removes a file.

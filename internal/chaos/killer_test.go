@@ -12,16 +12,24 @@ const (
 	backAfter = 5 * time.Second
 )
 
-// TestKiller kills a worker every ten seconds, each back after five, while jobs
-// follow one another, words and sorts side by side. In a shorter time it kills
-// more often.
+// small is a job of which many are run.
+var small = spec{maps: 12, reduces: 8, pause: 250 * time.Millisecond}
+
+// TestKiller kills a worker every ten seconds on average, each back after five, while
+// jobs follow one another, words and sorts side by side. In a shorter time it kills
+// more often. With -jobs it goes on until so many have ended.
 func TestKiller(t *testing.T) {
-	c, f := newCluster(t, *first), of("killer")
-	tr := &trial{c, f}
+	c, f := newCluster(t, *first, nil), of("killer")
+	tr := &trial{cluster: c, figures: f}
 	f.trials++
-	every := min(killEvery, *killer/4)
-	after := min(backAfter, every/2)
-	end := time.Now().Add(*killer)
+	kinds := []spec{words, sorted}
+	every, end := min(killEvery, *killer/4), time.Now().Add(*killer)
+	more := func() bool { return time.Now().Before(end) }
+	if *jobs > 0 {
+		every, kinds = killEvery, []spec{small, small}
+		kinds[1].sort = true
+		more = func() bool { return c.jobs < *jobs }
+	}
 	ended := make(chan *job)
 	running := 0
 	next := func(s spec) {
@@ -32,26 +40,25 @@ func TestKiller(t *testing.T) {
 			ended <- j
 		}()
 	}
-	next(words)
-	next(sorted)
-	kill := time.NewTicker(every)
-	defer kill.Stop()
-	var back <-chan time.Time
-	var down int
+	for _, s := range kinds {
+		next(s)
+	}
+	wait := func() <-chan time.Time { return time.After(time.Duration(c.rng.ExpFloat64() * float64(every))) }
+	kill, back := wait(), make(chan int, workers)
 	for running > 0 {
 		select {
-		case <-kill.C:
-			if time.Now().Before(end) {
-				down = c.any()
-				tr.shot(down)
-				back = time.After(after)
+		case <-kill:
+			kill = wait()
+			if i := c.any(); more() && !c.workers[i].ended(0) {
+				tr.shot(i)
+				time.AfterFunc(min(backAfter, every/2), func() { back <- i })
 			}
-		case <-back:
-			c.back(down)
+		case i := <-back:
+			c.back(i)
 		case j := <-ended:
 			running--
 			f.right(j)
-			if time.Now().Before(end) {
+			if more() {
 				next(j.spec)
 			}
 		case <-time.After(patience):
@@ -59,5 +66,6 @@ func TestKiller(t *testing.T) {
 		}
 	}
 	tr.nothingLeft()
+	tr.noticed()
 	t.Log(f)
 }

@@ -81,6 +81,24 @@ func (n *network) link(member, state string) error {
 	return ip("-n", n.name(hub), "link", "set", "dev", member, state)
 }
 
+// hush drops, or lets pass again, what a member sends from and to a port: all of it, or
+// what goes to one address. What others send to it arrives all the same, unless they
+// are hushed too.
+func (n *network) hush(member, port, to string, on bool) (err error) {
+	how := "delete"
+	if on {
+		how = "add"
+	}
+	for _, end := range []string{"sport", "dport"} {
+		rule := []string{"-n", n.name(member), "rule", how, "priority", "1", end, port}
+		if to != "" {
+			rule = append(rule, "to", to)
+		}
+		err = errors.Join(err, ip(append(rule, "blackhole")...))
+	}
+	return err
+}
+
 // close takes everything away.
 func (n *network) close() (err error) {
 	for _, member := range n.made {
@@ -143,7 +161,8 @@ func TestNetwork(t *testing.T) {
 			t.Errorf("left behind: %v", left)
 		}
 	})
-	if err := errors.Join(n.join("a", "10.77.0.1"), n.join("b", "10.77.0.2"), n.link("a", "down"), n.link("a", "up")); err != nil {
+	if err := errors.Join(n.join("a", "10.77.0.1"), n.join("b", "10.77.0.2"), n.link("a", "down"), n.link("a", "up"),
+		n.hush("a", "99", "", true), n.hush("a", "99", "", false), n.hush("a", "99", "10.77.0.2", true)); err != nil {
 		t.Fatal(err)
 	}
 	if err := n.join("c", "no address"); err == nil || !strings.Contains(err.Error(), "no address") {

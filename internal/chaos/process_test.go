@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,8 +27,14 @@ type process struct {
 	at   time.Time     // and when that was
 
 	mu    sync.Mutex
-	lines []string      // of its standard output and error
+	lines []line        // of its standard output and error
 	more  chan struct{} // closed when there is another one
+}
+
+// line is something that a process said, and when it came.
+type line struct {
+	text string
+	at   time.Time
 }
 
 // start starts a command. It ends with this process, however that ends.
@@ -69,7 +76,7 @@ func (p *process) read(r io.Reader) {
 	s.Buffer(nil, 1<<20)
 	for s.Scan() {
 		p.mu.Lock()
-		p.lines = append(p.lines, s.Text())
+		p.lines = append(p.lines, line{s.Text(), time.Now()})
 		close(p.more)
 		p.more = make(chan struct{})
 		p.mu.Unlock()
@@ -79,36 +86,76 @@ func (p *process) read(r io.Reader) {
 // said waits for a line with a text in it. It gives false when the process has
 // ended without one.
 func (p *process) said(text string) bool {
-	late := time.NewTimer(patience)
+	_, ok := p.says(0, patience, text)
+	return ok
+}
+
+// count gives the number of lines that it has written.
+func (p *process) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.lines)
+}
+
+// says waits for a line with all of some texts in it, behind the first so many.
+func (p *process) says(from int, limit time.Duration, texts ...string) (line, bool) {
+	late := time.NewTimer(limit)
 	defer late.Stop()
-	for at, ended := 0, false; ; {
+	for ended := false; ; {
 		p.mu.Lock()
-		lines, more := p.lines[at:], p.more
+		lines, more := p.lines[from:], p.more
 		p.mu.Unlock()
 		for _, l := range lines {
-			at++
-			if strings.Contains(l, text) {
-				return true
+			if from++; l.has(texts) {
+				return l, true
 			}
 		}
 		if ended {
-			return false
+			return line{}, false
 		}
 		select {
 		case <-more:
 		case <-p.done:
 			ended = true
 		case <-late.C:
+			return line{}, false
+		}
+	}
+}
+
+// times counts the lines with all of some texts in them, behind the first so many.
+func (p *process) times(from int, texts ...string) (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, l := range p.lines[from:] {
+		if l.has(texts) {
+			n++
+		}
+	}
+	return n
+}
+
+func (l line) has(texts []string) bool {
+	for _, t := range texts {
+		if !strings.Contains(l.text, t) {
 			return false
 		}
 	}
+	return true
 }
 
 // tail gives the last lines that it wrote.
 func (p *process) tail(n int) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return strings.Join(p.lines[max(0, len(p.lines)-n):], "\n")
+	var b strings.Builder
+	for i, l := range p.lines[max(0, len(p.lines)-n):] {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(l.text)
+	}
+	return b.String()
 }
 
 // signal sends a signal to its group.
@@ -190,6 +237,15 @@ func TestProcess(t *testing.T) {
 	if p.ended(time.Millisecond) {
 		t.Error("it has ended")
 	}
+	if n := p.times(0, "o"); n != 2 || p.count() != 2 || p.times(1, "one") != 0 {
+		t.Errorf("of %d lines %d have an o", p.count(), n)
+	}
+	if l, ok := p.says(1, time.Millisecond, "t", "o"); !ok || l.text != "two" || time.Since(l.at) > patience {
+		t.Errorf("it says %v", l)
+	}
+	if l, ok := p.says(0, time.Millisecond, "one", "two"); ok {
+		t.Errorf("it says %v", l)
+	}
 	p.kill()
 	if _, err := until("the child has ended", patience, func() bool { return !alive(kids[0]) }); err != nil {
 		t.Error(err)
@@ -210,4 +266,26 @@ func TestProcess(t *testing.T) {
 func alive(pid int) bool {
 	b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
 	return err == nil && !strings.Contains(string(b), ") Z ")
+}
+
+// throttle leaves a process, and what its worker starts later, so many per cent of
+// a CPU's time.
+func throttle(pid, percent int) error {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+	if err != nil {
+		return err
+	}
+	const period = 100_000 // microseconds
+	quota := strconv.Itoa(percent * period / 100)
+	for line := range strings.Lines(string(b)) {
+		f := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		all := filepath.Dir(f[2]) // the groups of its worker
+		switch {
+		case slices.Contains(strings.Split(f[1], ","), "cpu"):
+			return os.WriteFile(filepath.Join("/sys/fs/cgroup/cpu", all, "cpu.cfs_quota_us"), []byte(quota), 0o600)
+		case f[0] == "0" && strings.Contains(all, "gordd-"):
+			return os.WriteFile(filepath.Join("/sys/fs/cgroup", all, "cpu.max"), []byte(quota), 0o600)
+		}
+	}
+	return fmt.Errorf("process %d has no group with CPU time", pid)
 }

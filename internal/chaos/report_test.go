@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -19,7 +20,39 @@ type figures struct {
 	trials, kills, jobs int
 	wrong, failed       int
 	recomputed, lost    int
+	damaged, found      int // files
+	cut                 int // connections, and chunks that came late
 	took, clean         time.Duration
+	memory, files       int // bytes and open files more than before, at most
+	measured            []measure
+}
+
+// measure is how long something took, each time.
+type measure struct {
+	what string
+	all  []time.Duration
+}
+
+// measure notes how long something took.
+func (f *figures) measure(what string, d time.Duration) {
+	report.Lock()
+	defer report.Unlock()
+	f.add(what, d)
+}
+
+func (f *figures) add(what string, all ...time.Duration) {
+	i := slices.IndexFunc(f.measured, func(m measure) bool { return m.what == what })
+	if i < 0 {
+		i = len(f.measured)
+		f.measured = append(f.measured, measure{what: what})
+	}
+	f.measured[i].all = append(f.measured[i].all, all...)
+}
+
+// String gives the median and the longest.
+func (m measure) String() string {
+	all := slices.Sorted(slices.Values(m.all))
+	return fmt.Sprintf("%s %.3fs, %.3fs at most", m.what, all[len(all)/2].Seconds(), all[len(all)-1].Seconds())
 }
 
 // report is the figures of all failures, in the order in which they came.
@@ -47,8 +80,20 @@ func (f *figures) String() string {
 	if f.clean > 0 {
 		s += fmt.Sprintf("  time ÷ clean %.2f", float64(f.took)/float64(f.clean))
 	}
-	if f.recomputed+f.lost > 0 {
-		s += fmt.Sprintf("  recomputed ÷ lost %d ÷ %d", f.recomputed, f.lost)
+	if f.lost > 0 { // of which not all may be needed again
+		s += fmt.Sprintf("  recomputed ÷ lost %d ÷ %d = %.2f", f.recomputed, f.lost, float64(f.recomputed)/float64(f.lost))
+	}
+	if f.damaged > 0 {
+		s += fmt.Sprintf("  found %d of %d", f.found, f.damaged)
+	}
+	if f.cut > 0 {
+		s += fmt.Sprintf("  %d faults on the wire", f.cut)
+	}
+	if f.files > 0 {
+		s += fmt.Sprintf("  %d MiB and %d files more", f.memory>>20, f.files)
+	}
+	for _, m := range f.measured {
+		s += "  " + m.String()
 	}
 	return s
 }
@@ -62,6 +107,10 @@ func tell(w io.Writer) {
 		_, _ = fmt.Fprintln(w, "chaos:", f)
 		sum.trials, sum.kills, sum.jobs = sum.trials+f.trials, sum.kills+f.kills, sum.jobs+f.jobs
 		sum.wrong, sum.failed = sum.wrong+f.wrong, sum.failed+f.failed
+		sum.recomputed, sum.lost, sum.damaged, sum.found = sum.recomputed+f.recomputed, sum.lost+f.lost, sum.damaged+f.damaged, sum.found+f.found
+		for _, m := range f.measured {
+			sum.add(m.what, m.all...)
+		}
 	}
 	if len(report.lines) > 0 {
 		_, _ = fmt.Fprintln(w, "chaos:", &sum)
@@ -137,8 +186,12 @@ func (f *figures) right(j *job) outcome {
 var cleanTimes = map[spec]time.Duration{}
 
 func TestFigures(t *testing.T) {
-	f := figures{name: "x", trials: 1, kills: 2, jobs: 3, took: 3 * time.Second, clean: 2 * time.Second, recomputed: 4, lost: 5}
-	want := "x                          1 trials    2 kills    3 jobs   0 wrong   0 failed  time ÷ clean 1.50  recomputed ÷ lost 4 ÷ 5"
+	f := figures{name: "x", trials: 1, kills: 2, jobs: 3, took: 3 * time.Second, clean: 2 * time.Second, recomputed: 4, lost: 5, damaged: 7, found: 6}
+	for _, d := range []time.Duration{3, 1, 2} {
+		f.measure("seen after", d*time.Second)
+	}
+	want := "x                          1 trials    2 kills    3 jobs   0 wrong   0 failed  time ÷ clean 1.50  recomputed ÷ lost 4 ÷ 5 = 0.80" +
+		"  found 6 of 7  seen after 2.000s, 3.000s at most"
 	if got := f.String(); got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}

@@ -29,7 +29,8 @@ type Remote struct {
 
 	mu   sync.Mutex
 	sent map[plan.Digest]*upload
-	gone error // of the wire
+	gone error  // of the wire
+	why  string // the program failed; "": it did not
 }
 
 // upload is a blob that the cluster has, or is being given.
@@ -217,10 +218,20 @@ func (r *Remote) Release(stage plan.StageKey) { _ = r.conn.Send(&wire.Release{St
 // ReleaseFiles says that no handle refers to a file source any more.
 func (r *Remote) ReleaseFiles(f plan.Files) { _ = r.conn.Send(&wire.ReleaseFiles{Files: f}) }
 
+// Failed says why the program that Close ends did not succeed: its job failed then.
+func (r *Remote) Failed(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.why = err.Error()
+}
+
 // Close ends running actions and tells the cluster that nothing follows.
 func (r *Remote) Close() error {
 	r.client.Close()
-	if err := r.conn.Send(&wire.Finish{}); err != nil {
+	r.mu.Lock()
+	last := &wire.Finish{Reason: r.why}
+	r.mu.Unlock()
+	if err := r.conn.Send(last); err != nil {
 		return fmt.Errorf("finish the job: %w", err)
 	}
 	return nil

@@ -117,8 +117,7 @@ func New(o Options, ex Executor) *Engine {
 		Background: e.core.Background,
 	})
 	e.core.Start()
-	e.core.Send(model.Attach{From: from, Store: "local", Hosts: []string{"localhost"}, Slots: o.Slots,
-		OS: runtime.GOOS, Arch: runtime.GOARCH})
+	e.core.Send(model.Attach{From: from, Store: "local", Hosts: []string{"localhost"}, Slots: o.Slots, Platform: plan.Here})
 	e.core.Send(model.SubmitJob{Job: o.Job, Key: string(o.Job), Name: "embedded"})
 	return e
 }

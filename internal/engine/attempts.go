@@ -16,9 +16,12 @@ type attempt struct {
 	exec     int      // number of the executor that runs it
 	owner    *action  // that waits for its end
 	stages   []*stage // in all actions that follow the stage
+	begun    bool     // it has, or had, a slot
 	killed   bool
+	recalled bool // it may end without having begun
 	finished bool
 	done     bool // with success
+	level    model.Level
 	counters plan.Counters
 }
 
@@ -44,15 +47,26 @@ func (e *Engine) launched(w plan.WorkerID, c model.Launch) *work.Launch {
 	now := e.loop.now()
 	made := make([]attempt, len(c.Tasks))
 	for i, t := range c.Tasks {
-		made[i] = attempt{id: t.Attempt, worker: w, exec: c.Exec, owner: first.action, stages: stages}
+		made[i] = attempt{id: t.Attempt, worker: w, exec: c.Exec, owner: first.action, stages: stages, level: t.Level}
 		e.attempts[keyOf(t.Attempt)] = &made[i]
 		first.action.tasks++
-		for _, st := range stages {
-			st.started(now)
+		if !t.Early {
+			made[i].begin(now)
 		}
 	}
 	return &work.Launch{Launch: c, Action: first.action.id, Plan: first.action.plan, Stage: first.plan,
 		Files: first.files, Found: first.action.found}
+}
+
+// begin takes note of an attempt's start.
+func (t *attempt) begin(now model.Instant) {
+	if t.begun {
+		return
+	}
+	t.begun = true
+	for _, st := range t.stages {
+		st.started(now)
+	}
 }
 
 // following finds a stage in the actions that are under way, the oldest first.
@@ -79,14 +93,20 @@ func (e *Engine) seen(ev model.Event) {
 	switch ev := ev.(type) {
 	case model.Attach:
 		e.froms[ev.Worker] = ev.From
+	case model.TaskStarted:
+		if t := e.attempts[keyOf(ev.Attempt)]; t != nil && !t.finished {
+			t.begin(e.loop.now())
+		}
 	case model.TaskDone:
 		if t := e.attempts[keyOf(ev.Attempt)]; t != nil && !t.finished {
-			t.done, t.counters = true, work.CountersOf(ev.Counters)
+			t.begin(e.loop.now())
+			// The scheduler will count the level of a winner too.
+			t.done, t.counters = true, work.CountersOf(append(ev.Counters, model.Counter{Name: t.level.Counter(), Value: 1}))
 			e.finished(t, false)
 		}
 	case model.TaskFailed:
 		if t := e.attempts[keyOf(ev.Attempt)]; t != nil && !t.finished {
-			e.finished(t, !t.killed)
+			e.finished(t, !t.killed && (!t.recalled || ev.Class != model.Killed))
 		}
 	case model.ExecGone:
 		e.executorLost(ev)
@@ -98,7 +118,9 @@ func (e *Engine) finished(t *attempt, failed bool) {
 	now := e.loop.now()
 	t.finished = true
 	for _, st := range t.stages {
-		st.stopped(now, failed)
+		if t.begun {
+			st.stopped(now, failed)
+		}
 	}
 	t.owner.tasks--
 	t.owner.settle()
@@ -153,7 +175,9 @@ func (e *Engine) join(a *action) {
 			continue
 		}
 		t.stages = append(slices.Clip(t.stages), st)
-		st.started(now)
+		if t.begun {
+			st.started(now)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gordd-project/gordd/internal/engine/work"
 	"github.com/gordd-project/gordd/internal/sched/model"
@@ -23,7 +24,7 @@ func (o outlet) Worker(id plan.WorkerID, cmds []model.Command) {
 	for _, c := range cmds {
 		switch c := c.(type) {
 		case model.Launch:
-			if l := e.launched(id, c); l != nil {
+			if l := e.launched(id, c); l != nil && !joined(sent, l) {
 				sent = append(sent, l)
 			}
 			continue
@@ -31,14 +32,61 @@ func (o outlet) Worker(id plan.WorkerID, cmds []model.Command) {
 			if t := e.attempts[keyOf(c.Attempt)]; t != nil {
 				t.killed = true
 			}
+		case model.Recall:
+			for _, id := range c.Attempts {
+				if t := e.attempts[keyOf(id)]; t != nil {
+					t.recalled = true
+				}
+			}
 		case model.Ack:
 			e.acknowledged(c)
+			if acked(sent, c) {
+				continue
+			}
 		}
 		sent = append(sent, c)
 	}
 	if len(sent) > 0 {
 		e.effects.Worker(id, sent)
 	}
+}
+
+// joined adds the tasks of a launch to those of another one that is sent, if only
+// launches and acknowledgements came since.
+func joined(sent []model.Command, l *work.Launch) bool {
+	for _, c := range slices.Backward(sent) {
+		switch c := c.(type) {
+		case model.Ack:
+			continue
+		case *work.Launch:
+			if c.Launch.Stage != l.Launch.Stage || c.Gen != l.Gen || c.Try != l.Try || c.Exec != l.Exec || c.Plan != l.Plan || !slices.Equal(c.Reads, l.Reads) {
+				continue
+			}
+			c.Tasks = append(c.Tasks, l.Tasks...)
+			return true
+		}
+		return false
+	}
+	return false
+}
+
+// acked is joined for acknowledgements.
+func acked(sent []model.Command, a model.Ack) bool {
+	for i, c := range slices.Backward(sent) {
+		switch c := c.(type) {
+		case *work.Launch:
+			continue
+		case model.Ack:
+			if c.Keep != a.Keep {
+				continue
+			}
+			c.Attempts = append(c.Attempts, a.Attempts...)
+			sent[i] = c
+			return true
+		}
+		return false
+	}
+	return false
 }
 
 // Driver passes commands on to the driver of a job.

@@ -105,9 +105,9 @@ func New(o Options, effects Effects) *Engine {
 // Start begins to take events.
 func (e *Engine) Start() { go e.loop.run() }
 
-// Send gives the engine an event. It may wait for the loop, but not for one
-// that has ended.
-func (e *Engine) Send(ev model.Event) { e.loop.put(message{event: ev}) }
+// Send gives the engine events, in their order. It may wait for the loop, but not
+// for one that has ended.
+func (e *Engine) Send(evs ...model.Event) { e.loop.put(message{events: evs}) }
 
 // Call runs f in the loop's goroutine and takes the event that it returns, if
 // any.

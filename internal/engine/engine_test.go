@@ -63,6 +63,8 @@ func (w *world) Quiet(id plan.ActionID) { w.told <- fmt.Sprint(id.N, " quiet") }
 func (w *world) Notice(text string)     { w.told <- text }
 func (w *world) JobEnd(model.JobEnd)    { w.told <- "job end" }
 
+var errEnough = errors.New("enough")
+
 func start(t *testing.T) *world {
 	t.Helper()
 	c := model.Embedded()
@@ -134,7 +136,7 @@ func TestWorkerLostIsQuiet(t *testing.T) {
 	w := start(t)
 	w.begin(1, collect(1))
 	<-w.launch
-	w.Cancel(plan.ActionID{Job: "j", N: 1}, errors.New("enough"))
+	w.Cancel(plan.ActionID{Job: "j", N: 1}, errEnough)
 	w.wants("1 cancelled: Collect (main.go:14): cancelled: enough")
 	w.Send(model.Leaving{From: w.from})
 	w.wants("1 quiet")

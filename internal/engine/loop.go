@@ -50,11 +50,10 @@ type loop struct {
 	engine  []model.Command
 }
 
-// message is an event, or a function that is to run in the loop and may give
-// one.
+// message is events, or a function that is to run in the loop and may give one.
 type message struct {
-	event model.Event
-	call  func() model.Event
+	events []model.Event
+	call   func() model.Event
 }
 
 func newLoop(m machine, e outlets) *loop {
@@ -87,7 +86,7 @@ func (l *loop) run() {
 		case m := <-l.inbox:
 			l.turn(m)
 		case <-timer.C:
-			l.turn(message{event: model.Tick{}})
+			l.turn(message{events: []model.Event{model.Tick{}}})
 		case <-l.quit:
 			return
 		}
@@ -115,11 +114,11 @@ func (l *loop) arm(timer *time.Timer) {
 // scheduler wants, until its own effects have nothing more to say.
 func (l *loop) turn(m message) {
 	now := l.now()
-	l.step(now, m)
+	l.take(now, m)
 	for n := 1; n < batch; n++ {
 		select {
 		case m = <-l.inbox:
-			l.step(now, m)
+			l.take(now, m)
 			continue
 		default:
 		}
@@ -130,20 +129,24 @@ func (l *loop) turn(m message) {
 		own := l.own
 		l.own = nil
 		for _, ev := range own {
-			l.step(now, message{event: ev})
+			l.step(now, ev)
 		}
 		l.dispatch()
 	}
 }
 
-func (l *loop) step(now model.Instant, m message) {
-	ev := m.event
+func (l *loop) take(now model.Instant, m message) {
 	if m.call != nil {
-		ev = m.call()
+		if ev := m.call(); ev != nil {
+			l.step(now, ev)
+		}
 	}
-	if ev == nil {
-		return
+	for _, ev := range m.events {
+		l.step(now, ev)
 	}
+}
+
+func (l *loop) step(now model.Instant, ev model.Event) {
 	l.seen(ev)
 	for _, c := range l.machine.Step(now, ev) {
 		l.sort(c)

@@ -83,8 +83,8 @@ func TestTurn(t *testing.T) {
 		"published 2": {model.Kill{Receiver: to("b")}, model.Append{Sync: true}, model.Probe{No: 3}},
 		"published 3": {model.Kill{Receiver: to("a")}, model.Result{Action: plan.ActionID{Job: "j"}}, model.Kill{Receiver: to("a")}},
 	})
-	s.loop.put(message{event: published(2)})
-	s.loop.turn(message{event: published(1)})
+	s.loop.put(message{events: []model.Event{published(2)}})
+	s.loop.turn(message{events: []model.Event{published(1)}})
 	want := []string{"published 1", "published 2", "journal", "journal", "engine model.Probe", "worker a: 1", "worker b: 1", "driver j: 1",
 		"published 3", "worker a: 2", "driver j: 1"}
 	if !slices.Equal(s.log, want) {
@@ -98,7 +98,7 @@ func TestJournalFailure(t *testing.T) {
 		"published 1": {model.Kill{}, model.Append{Sync: true}, model.ActionEnd{}},
 	})
 	s.broken = errors.New("disk full")
-	s.loop.turn(message{event: published(1)})
+	s.loop.turn(message{events: []model.Event{published(1)}})
 	want := []string{"published 1", "journal", "journal failed: disk full"}
 	if !slices.Equal(s.log, want) {
 		t.Errorf("got %q, want %q", s.log, want)
@@ -108,9 +108,9 @@ func TestJournalFailure(t *testing.T) {
 func TestTurnIsBounded(t *testing.T) {
 	s := newScript(nil)
 	for range batch {
-		s.loop.put(message{event: published(2)})
+		s.loop.put(message{events: []model.Event{published(2)}})
 	}
-	s.loop.turn(message{event: published(1)})
+	s.loop.turn(message{events: []model.Event{published(1)}})
 	if len(s.log) != batch {
 		t.Errorf("%d events in one turn, want %d", len(s.log), batch)
 	}
@@ -125,7 +125,7 @@ func TestTimer(t *testing.T) {
 		synctest.Wait()
 		s.log = nil
 		s.due = s.loop.now().Add(time.Hour)
-		s.loop.put(message{event: published(1)})
+		s.loop.put(message{events: []model.Event{published(1)}})
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		want := []string{"published 1", "model.Tick"}
@@ -133,7 +133,7 @@ func TestTimer(t *testing.T) {
 			t.Errorf("got %q, want %q: one tick when it is due", s.log, want)
 		}
 		s.log, idle = nil, s.loop.now().Add(time.Minute)
-		s.loop.put(message{event: published(1)})
+		s.loop.put(message{events: []model.Event{published(1)}})
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		if !slices.Equal(s.log, want) {
@@ -141,7 +141,7 @@ func TestTimer(t *testing.T) {
 		}
 		close(s.loop.quit)
 		<-s.loop.done
-		s.loop.put(message{event: published(1)}) // goes nowhere, and does not wait
+		s.loop.put(message{events: []model.Event{published(1)}}) // goes nowhere, and does not wait
 	})
 }
 

@@ -43,7 +43,8 @@ func (s *sources) plan(ctx context.Context, p *plan.Plan) ([]model.StageSize, ma
 	sizes := make([]model.StageSize, len(p.Stages))
 	for i := range p.Stages {
 		st := &p.Stages[i]
-		sizes[i] = model.StageSize{Key: st.Key, N: st.N(), Prefs: preferences(st, found)}
+		sizes[i] = model.StageSize{Key: st.Key, N: st.N()}
+		sizes[i].Prefs, sizes[i].Racks = preferences(st, found)
 		if st.Kind == plan.MapStage {
 			sizes[i].Reduces = st.Sink.Part.N
 		}
@@ -79,7 +80,11 @@ func (s *sources) list(ctx context.Context, f plan.Files, found map[plan.Files][
 		if err != nil {
 			return err
 		}
-		splits = storage.Splits(files, s.options(f))
+		o := s.options(f)
+		if err := tooMany(files, o); err != nil {
+			return err
+		}
+		splits = storage.Splits(files, o)
 		s.mu.Lock()
 		if first, ok := s.splits[f]; ok {
 			splits = first
@@ -100,6 +105,23 @@ func (s *sources) options(f plan.Files) storage.SplitOptions {
 		o.MinBytes = 1
 	}
 	return o
+}
+
+// tooMany refuses splits that are so small that there were too many, before any is
+// made.
+func tooMany(files []storage.Info, o storage.SplitOptions) error {
+	if o.MaxBytes == 0 || o.NoCut {
+		return nil
+	}
+	var bytes int64
+	for _, f := range files {
+		bytes += f.Size
+	}
+	if n := bytes / o.MaxBytes; n > plan.MaxPartitions {
+		return fmt.Errorf("%d bytes of input in splits of at most %d: %d partitions: %w: the most is %d", bytes, o.MaxBytes, n,
+			plan.ErrTooManyPartitions, plan.MaxPartitions)
+	}
+	return nil
 }
 
 // resolve fixes the plan's numbers. Shuffles that were planned before keep
@@ -124,9 +146,6 @@ func (s *sources) resolve(p *plan.Plan, found map[plan.Files][]storage.Split) er
 	}
 	for i := range p.Stages {
 		st := &p.Stages[i]
-		if st.Kind == plan.MapStage && st.Sink.Part == nil {
-			return fmt.Errorf("stage %s writes a shuffle and has no partitioner", st.Key)
-		}
 		if st.Sink.Part != nil {
 			s.parts[st.Key] = st.Sink.Part.N
 		}
@@ -134,9 +153,9 @@ func (s *sources) resolve(p *plan.Plan, found map[plan.Files][]storage.Split) er
 	return nil
 }
 
-// preferences lists for each task the hosts of its splits; nil where none is
-// known, as with local files.
-func preferences(st *plan.Stage, found map[plan.Files][]storage.Split) [][]string {
+// preferences lists for each task the hosts of its splits, and the racks of those
+// hosts; nil where none is known, as with local files.
+func preferences(st *plan.Stage, found map[plan.Files][]storage.Split) (prefs [][]string, racks map[string]string) {
 	files := st.Pipe.FileSources()
 	known := false
 	for _, f := range files {
@@ -145,13 +164,22 @@ func preferences(st *plan.Stage, found map[plan.Files][]storage.Split) [][]strin
 		}
 	}
 	if !known {
-		return nil
+		return nil, nil
 	}
-	prefs := make([][]string, st.N())
+	prefs = make([][]string, st.N())
+	racks = map[string]string{}
 	for i := range prefs {
 		for _, r := range st.Pipe.Reads(i) {
-			prefs[i] = append(prefs[i], found[*files[r.At]][r.Partition].Hosts...)
+			of := found[*files[r.At]]
+			if r.Partition >= len(of) {
+				continue // its launch says what is wrong
+			}
+			sp := &of[r.Partition]
+			prefs[i] = append(prefs[i], sp.Hosts...)
+			for k, rack := range sp.Racks {
+				racks[sp.Hosts[k]] = rack
+			}
 		}
 	}
-	return prefs
+	return prefs, racks
 }

@@ -13,15 +13,15 @@ import (
 
 func TestPreferences(t *testing.T) {
 	a, b := plan.Files{Paths: "a"}, plan.Files{Paths: "b"}
-	found := map[plan.Files][]storage.Split{a: {{}, {Hosts: []string{"h1", "h2"}}}, b: {{Hosts: []string{"h3"}}}}
+	found := map[plan.Files][]storage.Split{a: {{}, {Hosts: []string{"h1", "h2"}, Racks: []string{"r1", ""}}}, b: {{Hosts: []string{"h3"}}}}
 	pipe := func(f *plan.Files, n int) plan.Pipe { return plan.Pipe{Source: plan.Source{Files: f}, N: n} }
 	st := plan.Stage{Pipe: plan.Pipe{N: 3, Source: plan.Source{Union: []plan.Pipe{pipe(&a, 2), pipe(&b, 1)}}}}
-	got := preferences(&st, found)
-	if want := [][]string{nil, {"h1", "h2"}, {"h3"}}; !reflect.DeepEqual(got, want) {
-		t.Errorf("got %q, want %q", got, want)
+	got, racks := preferences(&st, found)
+	if want := [][]string{nil, {"h1", "h2"}, {"h3"}}; !reflect.DeepEqual(got, want) || racks["h1"] != "r1" || racks["h3"] != "" {
+		t.Errorf("got %q in %q, want %q", got, racks, want)
 	}
-	if got := preferences(&st, map[plan.Files][]storage.Split{a: {{}, {}}, b: {{}}}); got != nil {
-		t.Errorf("got %q for splits without hosts", got)
+	if got, racks := preferences(&st, map[plan.Files][]storage.Split{a: {{}, {}}, b: {{}}}); got != nil || racks != nil {
+		t.Errorf("got %q in %q for splits without hosts", got, racks)
 	}
 }
 

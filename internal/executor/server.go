@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"sync"
+	"time"
 
 	"github.com/gordd-project/gordd/internal/wire"
 	"github.com/gordd-project/gordd/rdd/plan"
@@ -16,6 +18,8 @@ import (
 type Runner interface {
 	Run(ctx context.Context, p *plan.Plan, stage *plan.Stage, t *plan.Task) (*plan.Result, *plan.Failure)
 	Forget(shuffle plan.StageKey)
+	// Progress tells how far the attempts are that run.
+	Progress() []plan.Progress
 }
 
 // Server is the executor's end of the wire.
@@ -48,6 +52,9 @@ var errGone = errors.New("the agent that started this executor is gone")
 // Serve runs the tasks that come until the wire ends, and gives the reason: nil
 // when the agent closed it. Tasks that still run have been told to end.
 func (s *Server) Serve(r Runner) error {
+	ended := make(chan struct{})
+	defer close(ended)
+	s.tasks.Go(func() { s.tell(r, ended) })
 	for {
 		m, err := s.conn.Receive()
 		if err == nil {
@@ -61,6 +68,42 @@ func (s *Server) Serve(r Runner) error {
 			return err
 		}
 	}
+}
+
+// tell tells how far tasks are, those that have got on since the last time.
+func (s *Server) tell(r Runner, ended <-chan struct{}) {
+	t := time.NewTicker(plan.ProgressEvery)
+	defer t.Stop()
+	told := map[string]int64{}
+	for {
+		select {
+		case <-t.C:
+		case <-ended:
+			return
+		}
+		all := r.Progress()
+		now := make(map[string]int64, len(all))
+		news := all[:0]
+		for _, p := range all {
+			now[p.Attempt] = p.Moves
+			if p.Moves > told[p.Attempt] {
+				news = append(news, p)
+			}
+		}
+		if told = now; len(news) > 0 {
+			_ = s.conn.Send(&wire.Progress{Tasks: news}) // Serve finds out when the wire has ended
+		}
+	}
+}
+
+// dumpBytes is the most that is written of what goroutines do.
+const dumpBytes = 1 << 20
+
+// dump writes what all goroutines do, for who wants to know why a task hangs.
+func dump(why string) {
+	b := make([]byte, dumpBytes)
+	b = b[:runtime.Stack(b, true)]
+	_, _ = fmt.Fprintf(os.Stderr, "gordd: a task is ended, with what the goroutines do: %s\n\n%s\n", why, b)
 }
 
 func (s *Server) heed(r Runner, m wire.Message) error {
@@ -82,6 +125,9 @@ func (s *Server) heed(r Runner, m wire.Message) error {
 	case *wire.RunTask:
 		s.start(r, m)
 	case *wire.KillTask:
+		if m.Dump {
+			dump(m.Reason)
+		}
 		s.mu.Lock()
 		kill := s.kill[m.Seq]
 		s.mu.Unlock()

@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -21,6 +25,15 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type runner struct {
 	run    func(ctx context.Context, t *plan.Task) (*plan.Result, *plan.Failure)
 	forgot chan plan.StageKey
+	// progress is what Progress gives; nil: nothing.
+	progress func() []plan.Progress
+}
+
+func (r runner) Progress() []plan.Progress {
+	if r.progress == nil {
+		return nil
+	}
+	return r.progress()
 }
 
 func (r runner) Forget(key plan.StageKey) { r.forgot <- key }
@@ -184,4 +197,38 @@ func TestBlobs(t *testing.T) {
 	if err := errors.Join(c.Close(), <-ended); err != nil {
 		t.Error(err)
 	}
+}
+
+// How far tasks are is told when they have got on, and not again.
+func TestProgress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		moves := int64(0)
+		ours, theirs := net.Pipe()
+		s, agent := New(wire.New(theirs)), wire.New(ours)
+		ended := make(chan error, 1)
+		go func() {
+			ended <- s.Serve(runner{progress: func() []plan.Progress {
+				moves++
+				return []plan.Progress{{Attempt: "slow", Rows: moves / 4, Moves: 1 + moves/4}, {Attempt: "hangs", Rows: 7, Moves: 1}}
+			}})
+		}()
+		begun := time.Now()
+		for i, want := range []struct {
+			after time.Duration
+			tasks []plan.Progress
+		}{
+			{plan.ProgressEvery, []plan.Progress{{Attempt: "slow", Moves: 1}, {Attempt: "hangs", Rows: 7, Moves: 1}}},
+			{4 * plan.ProgressEvery, []plan.Progress{{Attempt: "slow", Rows: 1, Moves: 2}}},
+			{8 * plan.ProgressEvery, []plan.Progress{{Attempt: "slow", Rows: 2, Moves: 3}}},
+		} {
+			got := receive[wire.Progress](t, agent)
+			if took := time.Since(begun); took != want.after || !slices.Equal(got.Tasks, want.tasks) {
+				t.Errorf("message %d after %s: %+v", i, took, got.Tasks)
+			}
+		}
+		if err := errors.Join(agent.Close(), <-ended); err != nil {
+			t.Error(err)
+		}
+		s.Wait()
+	})
 }

@@ -56,6 +56,9 @@ type Options struct {
 	// KeyringFile keeps the keys over a rotation. If it is there it counts, and
 	// Key does not. The default keeps nothing.
 	KeyringFile string
+	// KeyIsCurrent says that Key is the one that is in use now: a KeyringFile
+	// without it has missed a rotation, and is written anew.
+	KeyIsCurrent bool
 	// Seeds are addresses (host:port) of members, tried until one answers, and
 	// again whenever no other member is left.
 	Seeds []string
@@ -74,6 +77,7 @@ type Member struct {
 	log     *slog.Logger
 	roster  *roster
 	keyring *memberlist.Keyring // nil without encryption
+	keyFile string              // "": it is kept nowhere
 	out     chan Event
 	joined  chan struct{} // closed when another member is known
 	stop    context.CancelFunc
@@ -105,11 +109,17 @@ func Start(o Options) (*Member, error) {
 		log:     o.Logger,
 		roster:  newRoster(conf.NodeName, o.Cluster),
 		keyring: conf.MemberlistConfig.Keyring,
+		keyFile: o.KeyringFile,
 		out:     make(chan Event),
 		joined:  make(chan struct{}),
 	}
-	if m.serf, err = serf.Create(conf); err != nil {
+	t, err := newTransport(o.Bind, conf.MemberlistConfig.Logger)
+	if err != nil {
 		return nil, fmt.Errorf("start gossip on %s: %w", o.Bind, err)
+	}
+	o.use(t, conf.MemberlistConfig)
+	if m.serf, err = serf.Create(conf); err != nil {
+		return nil, errors.Join(fmt.Errorf("start gossip on %s: %w", o.Bind, err), t.Shutdown())
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	m.stop = stop
@@ -188,14 +198,23 @@ func (o Options) config(in chan<- serf.Event) (*serf.Config, error) {
 	l.PushPullInterval = 10 * time.Second
 	l.SuspicionMaxTimeoutMult = 3
 	l.TCPTimeout = 5 * time.Second
-	l.BindAddr, l.BindPort = o.Bind.Addr().String(), int(o.Bind.Port())
-	l.AdvertiseAddr, l.AdvertisePort = o.Advertise.Addr().String(), int(o.Advertise.Port())
 	l.Label = o.Cluster
 	l.Keyring = keyring
 	l.CIDRsAllowed = o.networks()
 	l.LogOutput, l.Logger = nil, logger
 	c.MemberlistConfig = l
 	return c, nil
+}
+
+// use makes a transport that listens already what memberlist listens by.
+func (o Options) use(t *transport, l *memberlist.Config) {
+	port := t.GetAutoBindPort()
+	l.Transport = t
+	l.BindAddr, l.BindPort = o.Bind.Addr().String(), port
+	l.AdvertiseAddr, l.AdvertisePort = o.Advertise.Addr().String(), port
+	if p := o.Advertise.Port(); p != 0 {
+		l.AdvertisePort = int(p)
+	}
 }
 
 func (o Options) networks() (nets []net.IPNet) {

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,9 +21,10 @@ var key1, key2 = bytes.Repeat([]byte{1}, KeySize), bytes.Repeat([]byte{2}, KeySi
 func options(id string, seeds ...*Member) Options {
 	o := Options{
 		Cluster: "c1",
-		Tags:    Tags{Role: Worker, ID: id, Incarnation: 1, Slots: 2, RPC: "10.0.0.1:7077", Protocol: 1, MinProtocol: 1},
-		Bind:    netip.MustParseAddrPort("127.0.0.1:0"),
-		Key:     key1,
+		Tags: Tags{Role: Worker, ID: id, Incarnation: 1, Slots: 2, RPC: "10.0.0.1:7077", Rack: "r1", Labels: []string{"disk=ssd"},
+			Protocol: 1, MinProtocol: 1},
+		Bind: netip.MustParseAddrPort("127.0.0.1:0"),
+		Key:  key1,
 	}
 	for _, s := range seeds {
 		o.Seeds = append(o.Seeds, s.Addr().String())
@@ -68,7 +71,8 @@ func TestMembersFindEachOtherLeaveAndFail(t *testing.T) {
 	b := start(t, options("b", a))
 	up := expect(t, a, KindUp, "b")
 	c := start(t, options("c", a))
-	if up.Peer.Addr != b.Addr() || up.Peer.Tags.Slots != 2 || up.Peer.Tags.RPC != "10.0.0.1:7077" {
+	if up.Peer.Addr != b.Addr() || up.Peer.Tags.Slots != 2 || up.Peer.Tags.RPC != "10.0.0.1:7077" ||
+		up.Peer.Tags.Rack != "r1" || !slices.Equal(up.Peer.Tags.Labels, []string{"disk=ssd"}) {
 		t.Errorf("got %+v", up.Peer)
 	}
 	expect(t, b, KindUp, "c") // who knew only a
@@ -128,21 +132,77 @@ func TestStrangersDoNotJoin(t *testing.T) {
 	}
 }
 
-func TestKeysAreRotated(t *testing.T) {
-	a := start(t, options("a"))
-	b := start(t, options("b", a))
-	expect(t, a, KindUp, "b")
-	if err := b.Joined(deadline(t, 10*time.Second)); err != nil {
-		t.Fatal(err)
+// kept are options of a member that keeps its keys.
+func kept(t *testing.T, id string, seeds ...*Member) Options {
+	o := options(id, seeds...)
+	o.KeyringFile = filepath.Join(t.TempDir(), KeyringName)
+	return o
+}
+
+// has demands that a member has one key, and has kept it.
+func hasOnly(t *testing.T, m *Member, key []byte) {
+	t.Helper()
+	if keys := m.keyring.GetKeys(); len(keys) != 1 || !bytes.Equal(m.Key(), key) {
+		t.Errorf("%s has %d keys", m.name, len(keys))
 	}
+	if keys, err := readKeyring(m.keyFile); err != nil || len(keys) != 1 || !bytes.Equal(keys[0], key) {
+		t.Errorf("%s has kept %d keys: %v", m.name, len(keys), err)
+	}
+}
+
+// TestKeysAreRotated: three members change their key, and are found again after a
+// restart, with the file that each has kept.
+func TestKeysAreRotated(t *testing.T) {
+	a := start(t, kept(t, "a"))
+	ob, oc := kept(t, "b", a), kept(t, "c", a)
+	b, c := start(t, ob), start(t, oc)
+	expect(t, a, KindUp, "b")
+	expect(t, b, KindUp, "c")
+	expect(t, c, KindUp, "b")
 	if err := a.Rotate(deadline(t, 60*time.Second), key2); err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range []*Member{a, b} {
-		if keys := m.keyring.GetKeys(); len(keys) != 1 || !bytes.Equal(keys[0], key2) {
-			t.Errorf("got %d keys", len(keys))
-		}
+	for _, m := range []*Member{a, b, c} {
+		hasOnly(t, m, key2)
 	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	oc.Tags.Incarnation = 2 // with the key of before, and the file
+	c = start(t, oc)
+	if err := c.Joined(deadline(t, 10*time.Second)); err != nil {
+		t.Error(err)
+	}
+	hasOnly(t, c, key2)
+}
+
+// TestWhoMissedARotationAdoptsTheKey: by a restart that is told of it, and without.
+func TestWhoMissedARotationAdoptsTheKey(t *testing.T) {
+	o := options("a")
+	o.Key = key2
+	a := start(t, o)
+	ob := kept(t, "b", a)
+	b := start(t, ob)
+	if err := b.Joined(deadline(t, time.Second)); err == nil {
+		t.Fatal("it joined with the key of before")
+	}
+	if err := b.Adopt(key2); err != nil {
+		t.Fatal(err)
+	}
+	hasOnly(t, b, key2)
+	expect(t, a, KindUp, "b")
+	if err := b.Adopt(key2); err != nil { // it has it
+		t.Error(err)
+	}
+
+	oc := kept(t, "c", a)
+	if err := writeKeyring(oc.KeyringFile, key1); err != nil {
+		t.Fatal(err)
+	}
+	oc.Key, oc.KeyIsCurrent = key2, true
+	c := start(t, oc)
+	hasOnly(t, c, key2)
+	expect(t, a, KindUp, "c")
 }
 
 func TestOptionsThatAreRefused(t *testing.T) {
@@ -156,6 +216,8 @@ func TestOptionsThatAreRefused(t *testing.T) {
 		"hosts alone 601": func(o *Options) {
 			o.Tags.Hosts = []string{strings.Repeat("h", 200), strings.Repeat("h", 200), strings.Repeat("h", 198)}
 		},
+		"labels alone 520":   func(o *Options) { o.Tags.Labels = slices.Repeat([]string{"k=" + strings.Repeat("v", 62)}, 8) },
+		"a label is \"x\"":   func(o *Options) { o.Tags.Labels = []string{"x"} },
 		"role 9":             func(o *Options) { o.Tags.Role = 9 },
 		"rpc is \"nowhere\"": func(o *Options) { o.Tags.RPC = "nowhere" },
 	} {
@@ -172,7 +234,7 @@ func TestOptionsThatAreRefused(t *testing.T) {
 
 func FuzzDecodeTags(f *testing.F) {
 	tags := options("x").Tags
-	tags.Hosts = []string{"h1", "h2"}
+	tags.Hosts, tags.Labels = []string{"h1", "h2"}, []string{"disk=ssd"}
 	s, err := tags.encode("c1")
 	if err != nil {
 		f.Fatal(err)

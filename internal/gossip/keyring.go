@@ -10,10 +10,15 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/hashicorp/memberlist"
 	"github.com/hashicorp/serf/serf"
 )
+
+// KeyringName is the name of keyring files, in the directory with a member's
+// other secrets.
+const KeyringName = "gossip.keys"
 
 const (
 	maxKeys        = 16
@@ -23,19 +28,42 @@ const (
 
 // keyring returns the keys to begin with: those that a rotation left, or Key.
 func (o Options) keyring() (*memberlist.Keyring, error) {
-	keys := [][]byte{o.Key}
-	if o.KeyringFile != "" {
-		switch saved, err := readKeyring(o.KeyringFile); {
-		case err == nil:
-			keys = saved
-		case !errors.Is(err, fs.ErrNotExist):
-			return nil, fmt.Errorf("%w: remove %s to begin with the cluster's key", err, o.KeyringFile)
+	switch {
+	case o.Key == nil:
+		return nil, nil
+	case o.KeyringFile == "":
+		return memberlist.NewKeyring(nil, o.Key)
+	}
+	keys, err := readKeyring(o.KeyringFile)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: remove %s to begin with the cluster's key", err, o.KeyringFile)
+	}
+	if err != nil || o.KeyIsCurrent && !has(keys, o.Key) {
+		keys = [][]byte{o.Key}
+		if err := writeKeyring(o.KeyringFile, o.Key); err != nil {
+			return nil, err
 		}
 	}
-	if keys[0] == nil {
-		return nil, nil
-	}
 	return memberlist.NewKeyring(keys, keys[0])
+}
+
+func has(keys [][]byte, key []byte) bool {
+	return slices.ContainsFunc(keys, func(k []byte) bool { return bytes.Equal(k, key) })
+}
+
+// writeKeyring makes a file with one key, in serf's form.
+func writeKeyring(path string, key []byte) error {
+	b, err := json.Marshal([]string{base64.StdEncoding.EncodeToString(key)})
+	if err == nil {
+		temp := path + ".tmp"
+		if err = os.WriteFile(temp, b, 0o600); err == nil {
+			err = os.Rename(temp, path)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("keep the gossip keys: %w", err)
+	}
+	return nil
 }
 
 func readKeyring(path string) ([][]byte, error) {
@@ -75,6 +103,35 @@ func parseKeyring(b []byte) (keys [][]byte, err error) {
 		keys = append(keys, k)
 	}
 	return keys, nil
+}
+
+// Key returns the key that the member writes with; nil without encryption.
+func (m *Member) Key() []byte {
+	if m.keyring == nil {
+		return nil
+	}
+	return m.keyring.GetPrimaryKey()
+}
+
+// Adopt changes this member alone to a key that the others use, unless it has it.
+// It is for a member that missed a rotation, of which the others cannot tell it
+// by a gossip that it cannot read.
+func (m *Member) Adopt(key []byte) error {
+	if m.keyring == nil || has(m.keyring.GetKeys(), key) {
+		return nil
+	}
+	before := m.keyring.GetKeys()
+	err := errors.Join(m.keyring.AddKey(key), m.keyring.UseKey(key))
+	for _, old := range before {
+		err = errors.Join(err, m.keyring.RemoveKey(old))
+	}
+	if err == nil && m.keyFile != "" {
+		err = writeKeyring(m.keyFile, key)
+	}
+	if err != nil {
+		return fmt.Errorf("adopt a gossip key: %w", err)
+	}
+	return nil
 }
 
 // InstallKey gives all members a further key, which they can read with.

@@ -1,15 +1,14 @@
 package gossip
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
 	"net"
-	"slices"
 	"strconv"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -51,6 +50,7 @@ type Tags struct {
 	OS, Arch    string
 	Version     string   // of gordd
 	Hosts       []string // names under which storage knows the machine
+	Labels      []string // KEY=VALUE, for people
 	// Protocol is that of the messages it speaks, MinProtocol the oldest that it
 	// understands. Members whose ranges have nothing in common do not meet.
 	Protocol, MinProtocol int
@@ -58,9 +58,10 @@ type Tags struct {
 
 const (
 	tagKey    = "g" // the one tag of serf's that we use
-	tagFormat = 1
+	tagFormat = 2
 	maxTags   = 505 // bytes of it that serf takes, of 512 with its own
 	maxHosts  = 32
+	maxLabels = 16
 	maxSlots  = 1 << 16
 	maxMemory = 1 << 50
 	clusterID = 8 // bytes of the hash of the cluster's id
@@ -123,6 +124,14 @@ func (t *Tags) check() error {
 			return fmt.Errorf("%w: a host is %q", ErrTags, h)
 		}
 	}
+	if len(t.Labels) > maxLabels {
+		return fmt.Errorf("%w: %d labels, more than %d", ErrTags, len(t.Labels), maxLabels)
+	}
+	for _, l := range t.Labels {
+		if len(l) > 64 || !strings.Contains(l, "=") || !plain(l) {
+			return fmt.Errorf("%w: a label is %q", ErrTags, l)
+		}
+	}
 	switch {
 	case t.Role != Master && t.Role != Worker:
 		return fmt.Errorf("%w: %s", ErrTags, t.Role)
@@ -163,9 +172,11 @@ func (t Tags) encode(cluster string) (string, error) {
 	for _, f := range t.fields() {
 		b = appendText(b, *f.text)
 	}
-	b = binary.AppendUvarint(b, uint64(len(t.Hosts)))
-	for _, h := range t.Hosts {
-		b = appendText(b, h)
+	for _, list := range [][]string{t.Hosts, t.Labels} {
+		b = binary.AppendUvarint(b, uint64(len(list)))
+		for _, text := range list {
+			b = appendText(b, text)
+		}
 	}
 	if len(b) > maxTags {
 		return "", t.tooLong(len(b))
@@ -179,16 +190,24 @@ func appendText(b []byte, s string) []byte {
 
 // tooLong names the tag that takes most.
 func (t Tags) tooLong(size int) error {
-	most, hosts := field{name: "hosts"}, 0
-	for _, h := range t.Hosts {
-		hosts += len(h) + 1
+	most, bytes := "hosts", listed(t.Hosts)
+	if n := listed(t.Labels); n > bytes {
+		most, bytes = "labels", n
 	}
-	longest := slices.MaxFunc(t.fields(), func(a, b field) int { return cmp.Compare(len(*a.text), len(*b.text)) })
-	bytes := hosts
-	if len(*longest.text) > hosts {
-		most, bytes = longest, len(*longest.text)
+	for _, f := range t.fields() {
+		if len(*f.text) > bytes {
+			most, bytes = f.name, len(*f.text)
+		}
 	}
-	return fmt.Errorf("%w: they take %d bytes of %d, %s alone %d: shorten it", ErrTags, size, maxTags, most.name, bytes)
+	return fmt.Errorf("%w: they take %d bytes of %d, %s alone %d: shorten it", ErrTags, size, maxTags, most, bytes)
+}
+
+// listed is how many bytes a list takes.
+func listed(texts []string) (n int) {
+	for _, t := range texts {
+		n += len(t) + 1
+	}
+	return n
 }
 
 // decodeTags reads what another member sent, and checks all of it.
@@ -211,6 +230,9 @@ func decodeTags(s, cluster string) (Tags, error) {
 	}
 	for range r.number(maxHosts) {
 		t.Hosts = append(t.Hosts, r.text())
+	}
+	for range r.number(maxLabels) {
+		t.Labels = append(t.Labels, r.text())
 	}
 	if r.bad || r.rest != "" {
 		return Tags{}, fmt.Errorf("%w: damaged", ErrTags)

@@ -10,16 +10,38 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
+	"slices"
 	"strings"
+
+	"github.com/gordd-project/gordd/rdd/plan"
 )
 
-// Program is a binary to run.
+// Program is a program to run: its code for one platform or several.
 type Program struct {
-	Path string // of the binary
-	Name string
-	Dir  string // of the package; empty when a binary was given
-	temp string
+	Name     string
+	Dir      string // of the package; empty when a binary was given
+	Binaries []Binary
+	temp     string
+}
+
+// Binary is a program's code for one platform.
+type Binary struct {
+	Path     string
+	Platform plan.Platform
+}
+
+// Here gives the path of the binary that runs on this machine. Error's code is
+// CodeRefused when there is none.
+func (p *Program) Here() (string, error) {
+	var there []string
+	for _, b := range p.Binaries {
+		if b.Platform == plan.Here {
+			return b.Path, nil
+		}
+		there = append(there, string(b.Platform))
+	}
+	return "", refused("%s was built for %s, and this machine is %s: give the package rather than a binary, or build it for this machine",
+		p.Name, strings.Join(there, ", "), plan.Here)
 }
 
 // Close removes what was built.
@@ -38,10 +60,10 @@ type Target struct {
 	arg     string
 }
 
-// Find tells packages from binaries: an executable file is a binary, a directory
-// is the package in it, wherever that is. Go files are refused: a package built
-// of some of its files lacks its generated code. Everything else is for the go
-// command to know.
+// Find tells packages from binaries: a file is a binary, a directory is the
+// package in it, wherever that is. Go files are refused: a package built of some
+// of its files lacks its generated code. Everything else is for the go command to
+// know.
 func Find(arg string) (Target, error) {
 	t := Target{arg: arg}
 	st, err := os.Stat(arg)
@@ -56,7 +78,7 @@ func Find(arg string) (Target, error) {
 		return t, usage("%s: no such package or binary", arg)
 	case st.IsDir():
 		t.Pattern, t.WorkDir = ".", arg
-	case st.Mode().IsRegular() && (st.Mode()&0o111 != 0 || runtime.GOOS == "windows"):
+	case st.Mode().IsRegular():
 		if t.Binary, err = filepath.Abs(arg); err != nil {
 			return t, err
 		}
@@ -85,18 +107,25 @@ func usage(format string, args ...any) error {
 	return &Error{Code: CodeUsage, Err: fmt.Errorf(format, args...)}
 }
 
+func refused(format string, args ...any) error {
+	return &Error{Code: CodeRefused, Err: fmt.Errorf(format, args...)}
+}
+
 // listed is what the go command says of a package.
 type listed struct {
 	Name, Dir, ImportPath string
 	Error                 *struct{ Err string }
 }
 
-// Build gives the program of a target: a binary as it is, a package compiled
-// into a directory of its own. warn gets what the go command says while it
-// succeeds, such as what it downloads.
-func (t Target) Build(ctx context.Context, warn io.Writer) (*Program, error) {
+// Build gives the program of a target: a binary as it is, a package compiled into
+// a directory of its own, as go run would or, for a cluster, once for each of the
+// platforms: without cgo, which needs another compiler for each, and without paths
+// of this machine, so that it has the same digest wherever it is built. warn gets
+// what the go command says while it succeeds, such as what it downloads.
+func (t Target) Build(ctx context.Context, warn io.Writer, platforms ...plan.Platform) (*Program, error) {
 	if t.Binary != "" {
-		return &Program{Path: t.Binary, Name: filepath.Base(t.Binary)}, nil
+		b, err := inspect(t.Binary)
+		return &Program{Name: filepath.Base(t.Binary), Binaries: []Binary{b}}, err
 	}
 	pkg, err := t.list(ctx)
 	if err != nil {
@@ -107,16 +136,40 @@ func (t Target) Build(ctx context.Context, warn io.Writer) (*Program, error) {
 		return nil, err
 	}
 	p := &Program{Name: filepath.Base(pkg.ImportPath), Dir: pkg.Dir, temp: temp}
-	p.Path = filepath.Join(temp, p.Name)
-	if runtime.GOOS == "windows" {
-		p.Path += ".exe"
+	if len(platforms) == 0 {
+		err = t.compile(ctx, warn, p, plan.Here)
 	}
-	if out, err := t.goCommand(ctx, "build", "-o", p.Path, t.Pattern); err != nil {
-		return nil, errors.Join(t.buildError(pkg, out, err), p.Close())
-	} else if len(out) > 0 {
-		_, _ = warn.Write(out)
+	for _, platform := range platforms {
+		if err == nil {
+			err = t.compile(ctx, warn, p, platform, "-trimpath")
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil
+}
+
+// compile adds the binary for a platform to a program.
+func (t Target) compile(ctx context.Context, warn io.Writer, p *Program, platform plan.Platform, flags ...string) error {
+	goos, goarch := platform.Of()
+	b := Binary{Path: filepath.Join(p.temp, goos+"-"+goarch, p.Name), Platform: platform}
+	if goos == "windows" {
+		b.Path += ".exe"
+	}
+	cmd := t.command(ctx, slices.Concat([]string{"build", "-o", b.Path}, flags, []string{t.Pattern})...)
+	if len(flags) > 0 {
+		cmd.Env = append(cmd.Env, "GOOS="+goos, "GOARCH="+goarch, "CGO_ENABLED=0")
+	}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return t.buildError(p, platform, out, err)
+	}
+	if len(out) > 0 {
+		_, _ = warn.Write(out)
+	}
+	p.Binaries = append(p.Binaries, b)
+	return nil
 }
 
 // list asks the go command what the target is.
@@ -143,16 +196,20 @@ func (t Target) list(ctx context.Context) (*listed, error) {
 
 // buildError is what the compiler said. Where generated code is there, it may
 // be that which does not fit any more.
-func (t Target) buildError(pkg *listed, out []byte, err error) error {
+func (t Target) buildError(p *Program, platform plan.Platform, out []byte, err error) error {
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || exit.ExitCode() < 0 {
 		return goError(t.arg, out, err)
 	}
 	text := strings.TrimSpace(string(out))
-	if generated, _ := filepath.Glob(filepath.Join(pkg.Dir, "*_rdd.go")); len(generated) > 0 {
+	if generated, _ := filepath.Glob(filepath.Join(p.Dir, "*_rdd.go")); len(generated) > 0 {
 		text += fmt.Sprintf("\nwhere %s is what does not fit: run go generate, or give --generate", filepath.Base(generated[0]))
 	}
-	return &Error{Code: CodeRefused, Err: fmt.Errorf("%s does not compile:\n%s", t.arg, text)}
+	elsewhere := ""
+	if platform != plan.Here {
+		elsewhere = " for " + string(platform)
+	}
+	return refused("%s does not compile%s:\n%s", t.arg, elsewhere, text)
 }
 
 func goError(arg string, out []byte, err error) error {
@@ -166,10 +223,6 @@ func goError(arg string, out []byte, err error) error {
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
-
-func (t Target) goCommand(ctx context.Context, args ...string) ([]byte, error) {
-	return t.command(ctx, args...).CombinedOutput()
-}
 
 // command makes a call of the go command. A Go that is older than the module
 // wants fetches the one it needs.

@@ -115,7 +115,7 @@ func do(t *testing.T, name string, w *recorder) (Outcome, error) {
 	t.Helper()
 	t.Setenv(childVar, name)
 	r := Run{Args: []string{"a", "b"}, Options: wire.Options{Cores: 7}, Stdout: os.Stdout, Stderr: os.Stderr, Watcher: w}
-	return r.Do(t.Context(), &Program{Path: os.Args[0]})
+	return r.Do(t.Context(), os.Args[0])
 }
 
 func TestDo(t *testing.T) {
@@ -158,7 +158,7 @@ func TestDoPassesInterruptsOn(t *testing.T) {
 
 func TestDoWithoutAProgram(t *testing.T) {
 	r := Run{Watcher: &recorder{}}
-	_, err := r.Do(t.Context(), &Program{Path: filepath.Join(t.TempDir(), "missing")})
+	_, err := r.Do(t.Context(), filepath.Join(t.TempDir(), "missing"))
 	var coded *Error
 	if !errors.As(err, &coded) || coded.Code != CodeUsage || !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v", err)
@@ -175,12 +175,12 @@ func TestFind(t *testing.T) {
 	if err := os.Mkdir("dir", 0o777); err != nil {
 		t.Fatal(err)
 	}
-	abs, err := filepath.Abs("binary")
+	wd, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for arg, want := range map[string]Target{
-		"binary": {Binary: abs}, "./binary": {Binary: abs}, "dir": {Pattern: ".", WorkDir: "dir"}, ".": {Pattern: ".", WorkDir: "."},
+		"binary": {Binary: filepath.Join(wd, "binary")}, "./text": {Binary: filepath.Join(wd, "text")}, "dir": {Pattern: ".", WorkDir: "dir"}, ".": {Pattern: ".", WorkDir: "."},
 		"example.com/x": {Pattern: "example.com/x"},
 	} {
 		want.arg = arg
@@ -189,7 +189,7 @@ func TestFind(t *testing.T) {
 		}
 	}
 	for arg, words := range map[string]string{
-		"text": "neither a package nor a program", "./missing": "no such package", "/missing": "no such package", "./...": "not a pattern",
+		"./missing": "no such package", "/missing": "no such package", "./...": "not a pattern",
 		"main.go": "main.go: give the package rather than a file of it: .", "cmd/x/main.go": "rather than a file of it: ./cmd/x",
 		"../x/main.go": "rather than a file of it: ../x", "/x/missing.go": "rather than a file of it: /x",
 	} {
@@ -206,6 +206,7 @@ func TestBuild(t *testing.T) {
 	for name, text := range map[string]string{
 		"go.mod": "module example.com/m\n\ngo 1.21\n", "ok/main.go": "package main\n\nfunc main() {}\n",
 		"broken/main.go": "package main\n\nfunc main() { missing() }\n", "broken/x_rdd.go": "package main\n", "lib/lib.go": "package lib\n",
+		"only/main_windows.go": "package main\n\nfunc main() {}\n",
 	} {
 		if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
 			t.Fatal(err)
@@ -213,6 +214,9 @@ func TestBuild(t *testing.T) {
 		if err := os.WriteFile(name, []byte(text), 0o666); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := os.Mkdir("empty", 0o777); err != nil {
+		t.Fatal(err)
 	}
 	for arg, test := range map[string]struct {
 		code  int
@@ -222,6 +226,8 @@ func TestBuild(t *testing.T) {
 		"broken":              {CodeRefused, []string{"does not compile", "undefined: missing", "x_rdd.go is what does not fit"}},
 		"lib":                 {CodeUsage, []string{"is not a program"}},
 		"example.com/m/other": {CodeUsage, []string{"example.com/m/other"}},
+		"only":                {CodeUsage, []string{"only: ", "build constraints exclude all Go files"}},
+		"empty":               {CodeUsage, []string{"empty: no Go files in "}},
 	} {
 		t.Run(arg, func(t *testing.T) {
 			target, err := Find(arg)
@@ -232,13 +238,17 @@ func TestBuild(t *testing.T) {
 			var coded *Error
 			switch {
 			case test.code == 0 && err == nil:
-				if _, err := os.Stat(p.Path); err != nil || p.Name != "ok" {
+				path, err := p.Here()
+				if err != nil || p.Name != "ok" || filepath.Base(path) != "ok" {
 					t.Errorf("%+v: %v", p, err)
+				}
+				if _, err := os.Stat(path); err != nil {
+					t.Error(err)
 				}
 				if err := p.Close(); err != nil {
 					t.Error(err)
 				}
-				if _, err := os.Stat(p.Path); !errors.Is(err, os.ErrNotExist) {
+				if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
 					t.Errorf("the binary is left: %v", err)
 				}
 			case !errors.As(err, &coded) || coded.Code != test.code:

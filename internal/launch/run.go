@@ -30,9 +30,9 @@ type Watcher interface {
 
 // Cluster is a job of a cluster that a program drives.
 type Cluster interface {
-	// Join is called once, when the program has answered. What it sends goes to
+	// Join is called once, when the program has answered so. What it sends goes to
 	// the program, also later.
-	Join(send func(wire.Message) error) error
+	Join(s *wire.Started, send func(...wire.Message) error) error
 	// Heed takes what the program says to its cluster; other messages are none of
 	// its own.
 	Heed(m wire.Message)
@@ -72,14 +72,14 @@ const lastWords = time.Second
 // killed. One under typed.Main ends by itself long before.
 const stubborn = 5 * time.Second
 
-// Do runs the program to its end.
-func (r *Run) Do(ctx context.Context, p *Program) (Outcome, error) {
+// Do runs the program at a path to its end.
+func (r *Run) Do(ctx context.Context, path string) (Outcome, error) {
 	conn, theirs, err := wire.Pair()
 	if err != nil {
 		return Outcome{}, err
 	}
 	defer func() { _ = conn.Close() }()
-	cmd := exec.CommandContext(ctx, p.Path, r.Args...)
+	cmd := exec.CommandContext(ctx, path, r.Args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = r.Stdin, r.Stdout, r.Stderr
 	cmd.ExtraFiles = []*os.File{theirs}
 	cmd.Dir, cmd.SysProcAttr = r.Dir, r.Attributes
@@ -98,7 +98,7 @@ func (r *Run) Do(ctx context.Context, p *Program) (Outcome, error) {
 	}
 	err = errors.Join(cmd.Start(), theirs.Close())
 	if err != nil {
-		return Outcome{}, &Error{Code: CodeUsage, Err: fmt.Errorf("start %s: %w", p.Path, err)}
+		return Outcome{}, &Error{Code: CodeUsage, Err: fmt.Errorf("start %s: %w", path, err)}
 	}
 	// A program that reads nothing gets it into the socket's buffer; one that has
 	// ended already says by its exit code what there is to say.
@@ -201,7 +201,7 @@ func (c *child) heed(m wire.Message) {
 	case *wire.Started:
 		c.name.Store(&m.Program)
 		if c.run.Cluster != nil {
-			if err := c.run.Cluster.Join(c.conn.Send); err != nil {
+			if err := c.run.Cluster.Join(m, c.conn.Send); err != nil {
 				c.refused = err
 				_ = c.conn.Send(&wire.JobEnd{Why: err.Error()})
 			}

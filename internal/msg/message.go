@@ -2,6 +2,8 @@ package msg
 
 import (
 	"reflect"
+	"slices"
+	"time"
 
 	"github.com/gordd-project/gordd/internal/forms"
 	"github.com/gordd-project/gordd/internal/sched/model"
@@ -31,7 +33,9 @@ type (
 	Job struct {
 		ID     plan.JobID
 		Name   string
-		Binary plan.Digest
+		Binary plan.Digest // for the worker's platform
+		Code   plan.Digest // of the driver: an executor of other code is refused
+		Files  []File
 		Args   []string
 		Env    []string
 		Memory int64  // budget of one executor, 0: the worker's own
@@ -39,6 +43,12 @@ type (
 		// Owners are a few workers that were told earlier, and may have the binary
 		// and what programs name by digest.
 		Owners []plan.WorkerID
+	}
+	// File is a file that is shipped with a job, by the name that its program knows.
+	File struct {
+		Name   string
+		Digest plan.Digest
+		Size   int64
 	}
 	// Launch is a launch with what its attempts need. Splits has, for each of its
 	// tasks, what it reads from files.
@@ -54,6 +64,12 @@ type (
 		Term    model.Term
 		Session model.Session
 		Gossip  []string // where it can be joined
+		Key     []byte   // of the gossip, at the moment; none: there is no gossip
+	}
+	// Revoked tells a worker whose certificates are good no more: all of them, as
+	// URIs.
+	Revoked struct {
+		Identities []string
 	}
 	// Peer says where another worker serves what it has, and where its files are.
 	Peer struct {
@@ -84,12 +100,16 @@ type (
 		User     string
 		Pool     string
 		Priority int
-		Binary   plan.Digest
+		Programs []model.Program // one for each platform that it can run on
+		Code     plan.Digest     // the driver's, as rdd.Code has it
+		Files    []File
 		Args     []string
 		Env      []string
 		Memory   int64
 		Slots    int
 		Failures int // attempts of a task
+		// Stuck is how long a task may stand still; 0: the master's default.
+		Stuck time.Duration
 	}
 	// Opened answers Open.
 	Opened struct {
@@ -141,6 +161,10 @@ type (
 		Drain   plan.WorkerID
 		Force   bool // of Drain: even the last worker
 		Undrain plan.WorkerID
+		// Revoke has the certificates of ROLE/NAME refused for good.
+		Revoke string
+		// RotateGossip has all members change to a new key of the gossip.
+		RotateGossip bool
 	}
 	// WantLog asks a worker for the names of a job's logs, or for a piece of one.
 	WantLog struct {
@@ -193,6 +217,11 @@ type (
 		Gossip []byte // the key of the gossip
 	}
 )
+
+// For reports whether there is a program for a platform.
+func (o *Open) For(p plan.Platform) bool {
+	return slices.ContainsFunc(o.Programs, func(q model.Program) bool { return q.Platform == p })
+}
 
 // About is what a question is about.
 type About string
@@ -282,6 +311,8 @@ const (
 	kindEnrolled
 
 	kindHandover
+	kindRecall
+	kindRevoked
 )
 
 // table has the form of each message.
@@ -290,7 +321,7 @@ var table = forms.NewTable(
 	forms.Value[Renewal](kindRenewal, nil),
 	forms.Value[model.Leaving](kindLeaving, nil),
 	forms.Value(kindTaskStarted, func(m *model.TaskStarted) bool { return goodAttempt(m.Attempt) }),
-	forms.Value[model.TaskProgress](kindTaskProgress, nil),
+	forms.Value(kindTaskProgress, goodProgress),
 	forms.Value(kindTaskDone, goodDone),
 	forms.Value(kindTaskFailed, goodFailed),
 	forms.Value[model.ExecUp](kindExecUp, nil),
@@ -319,6 +350,7 @@ var table = forms.NewTable(
 	forms.Value[model.Detach](kindDetach, nil),
 	forms.Value[model.NewerTerm](kindNewerTerm, nil),
 	forms.Value[Peer](kindPeer, nil),
+	forms.Value[Revoked](kindRevoked, nil),
 
 	forms.Value[Open](kindOpen, nil),
 	forms.Value[Opened](kindOpened, nil),
@@ -356,10 +388,21 @@ var table = forms.NewTable(
 	forms.Value[Enrolled](kindEnrolled, nil),
 
 	forms.Value(kindHandover, goodHandover),
+	forms.Value[model.Recall](kindRecall, nil),
 )
 
 func goodAttempt(a model.AttemptID) bool {
 	return a.Partition >= 0 && a.Gen >= 0 && a.Stage.Action >= 0
+}
+
+func goodProgress(m *model.TaskProgress) bool {
+	for i := range m.Progress {
+		p := &m.Progress[i]
+		if !goodAttempt(p.Attempt) || p.Rows < 0 || p.Moves < 0 || !(p.Fraction >= 0 && p.Fraction <= 1) {
+			return false
+		}
+	}
+	return true
 }
 
 func goodDone(m *model.TaskDone) bool {
@@ -367,7 +410,7 @@ func goodDone(m *model.TaskDone) bool {
 }
 
 func goodFailed(m *model.TaskFailed) bool {
-	return goodAttempt(m.Attempt) && m.Class <= model.Refused && m.Peak >= 0 && (m.Source == nil || m.Source.Map >= 0)
+	return goodAttempt(m.Attempt) && m.Class <= model.Refused && (m.Source == nil || m.Source.Map >= 0)
 }
 
 func goodOutput(o *model.MapOutput) bool {

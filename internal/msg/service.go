@@ -50,18 +50,33 @@ type Server interface {
 	Renew(*Stream) error
 }
 
-// ServerOptions are those that every server of the service has.
-func ServerOptions() []grpc.ServerOption {
-	return []grpc.ServerOption{grpc.ForceServerCodec(codec{}), grpc.MaxRecvMsgSize(MaxFrame), grpc.MaxSendMsgSize(MaxFrame),
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingEvery / 2, PermitWithoutStream: true})}
-}
-
 const (
-	// pingEvery is after how long of silence a client asks whether the server is
-	// still there, and pingWait how long that may take to answer.
-	pingEvery = 10 * time.Second
-	pingWait  = 5 * time.Second
+	// maxCalls is how many calls a connection may have under way. Clients wait with
+	// those above.
+	maxCalls = 256
+	// maxHeaders is the most bytes of a call's headers.
+	maxHeaders = 16 << 10
+	// handshake is how long a connection may take until it can be used.
+	handshake = 10 * time.Second
+	// idle is how long one without a call stays open.
+	idle = time.Minute
+	// pingEvery is after how long of silence either end asks whether the other is
+	// still there, and pingWait and serverPingWait how long that may take to answer.
+	pingEvery      = 10 * time.Second
+	pingWait       = 5 * time.Second
+	serverPingWait = 10 * time.Second
 )
+
+// ServerOptions are those that every server of the service has: they bound what a
+// caller can hold that nobody knows yet.
+func ServerOptions() []grpc.ServerOption {
+	return []grpc.ServerOption{
+		grpc.ForceServerCodec(codec{}), grpc.MaxRecvMsgSize(MaxFrame), grpc.MaxSendMsgSize(MaxFrame),
+		grpc.MaxConcurrentStreams(maxCalls), grpc.MaxHeaderListSize(maxHeaders), grpc.ConnectionTimeout(handshake),
+		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: idle, Time: pingEvery, Timeout: serverPingWait}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingEvery / 2, PermitWithoutStream: true}),
+	}
+}
 
 // DialOptions are those that every client of the service has: one whose server
 // does not answer any more notices it, and one that cannot connect tries again
@@ -165,20 +180,35 @@ func (s *Stream) Send(ms ...any) error {
 // Receive gives the next message. The error is io.EOF when the other end has
 // closed its side.
 func (s *Stream) Receive() (any, error) {
-	for len(s.left) == 0 {
+	ms, err := s.receive()
+	if err != nil {
+		return nil, err
+	}
+	m := ms[0]
+	ms[0] = nil
+	s.left = ms[1:]
+	return m, nil
+}
+
+// ReceiveAll gives the messages that came together, one at least.
+func (s *Stream) ReceiveAll() ([]any, error) {
+	ms, err := s.receive()
+	s.left = nil
+	return ms, err
+}
+
+// receive gives the messages that are there, or else those of the next frame.
+func (s *Stream) receive() (ms []any, err error) {
+	for ms = s.left; len(ms) == 0; {
 		var frame []byte
 		if err := s.s.RecvMsg(&frame); err != nil {
 			return nil, err
 		}
-		var err error
-		if s.left, err = split(frame); err != nil {
+		if ms, err = split(frame); err != nil {
 			return nil, err
 		}
 	}
-	m := s.left[0]
-	s.left[0] = nil
-	s.left = s.left[1:]
-	return m, nil
+	return ms, nil
 }
 
 var errFrame = errors.New("frame is none of ours")

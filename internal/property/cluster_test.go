@@ -159,10 +159,10 @@ func (c *cluster) submit(name string) launch.Outcome {
 	tickets := new(transfer.JobTickets)
 	fetch := transfer.NewFetcher(transfer.Options{Scratch: t.TempDir(), Tickets: tickets})
 	defer fetch.Close()
-	job := submit.New(t.Context(), submit.Options{Conn: conn, Program: path, Open: msg.Open{Name: name, User: "test"}, Scratch: t.TempDir(), Fetch: fetch, Tickets: tickets})
+	job := submit.New(t.Context(), submit.Options{Conn: conn, Programs: map[plan.Platform]string{plan.Here: path}, Open: msg.Open{Name: name, User: "test"}, Scratch: t.TempDir(), Fetch: fetch, Tickets: tickets})
 	defer job.Close()
 	r := launch.Run{Cluster: job, Stdout: os.Stdout, Stderr: os.Stderr, Options: wire.Options{Fresh: true}, Watcher: quiet{t}}
-	out, err := r.Do(t.Context(), &launch.Program{Path: path})
+	out, err := r.Do(t.Context(), path)
 	if err != nil {
 		t.Error(err)
 	}

@@ -241,6 +241,22 @@ func saveCases() []Case {
 		{"PairRDD.SaveAsTextFile", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
 			return saved(in.out(), kvs(s, in).SaveAsTextFile(ctx, in.out()))
 		}, func(in Input) []string { return wantParts(in, lines(pairs(in.Pairs))) }},
+		{"RDD.SaveAsObjectFile", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
+			if err := recs(s, in).SaveAsObjectFile(ctx, in.out()); err != nil {
+				return nil, err
+			}
+			return show(typed.ObjectFile[Rec](s, in.out(), typed.SplitBytes(1000)).Collect(ctx))
+		}, func(in Input) []string { return each(in.Recs, Rec.String) }},
+		{"PairRDD.SaveAsObjectFile", AnyOrder, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
+			sums := kvs(s, in).ReduceByKey(addInts, typed.Partitions(in.Reducers))
+			if err := sums.SaveAsObjectFile(ctx, in.out()); err != nil {
+				return nil, err
+			}
+			again := typed.ObjectFile[KV](s, in.out())
+			return show(again.Map(func(p KV) int64 { return p.Value }).Collect(ctx))
+		}, func(in Input) []string {
+			return perGroup(in, func(g group[string, int64]) string { return fmt.Sprint(reduced(g.Values, addInts)) })
+		}},
 		{"PairRDD.SaveAsTextFile/shuffled", AnyOrder, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
 			sums := kvs(s, in).ReduceByKey(addInts, typed.Partitions(in.Reducers))
 			parts, err := saved(in.out(), sums.SaveAsTextFile(ctx, in.out()))

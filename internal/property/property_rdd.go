@@ -54,8 +54,8 @@ func init() {
 	var _ [rdd.Generated - 1]struct{} = [0]struct{}{}
 	p := rdd.Register()
 	p.Source("pipelines_action.go", pipelinesActionSource,
-		"37e28a5a46f11ea01918026631da79c8b9e57bafc6535fab6b60c8c5e0bd04c9",
-		"9efad034e6f72543a1e0ac165ca137bae55404fe4e141fb3433967fd46eed401",
+		"9bf5c400784c70030839995d30b5c53d15308ed726098a9addf35ba5e16faba6",
+		"a66890d2e0bf5aff826fff1355f90db9c9ca3367b3e9f4d600793cfc2ff96556",
 	)
 	p.Source("pipelines_cache.go", pipelinesCacheSource,
 		"d769fd6e325b5f1d25c14b4df38d0a6ca00da27a1778620bec7455fe9886053d",
@@ -138,15 +138,23 @@ func init() {
 	p.Op("b8f40748f925", "pipelines_action.go", 236, 3043, rdd.CollectOp[string]())
 	p.Op("6dfea1082c33", "pipelines_action.go", 239, 3111, rdd.SaveAsTextFileOp[Rec](Rec.String))
 	p.Op("f8a406f7b036", "pipelines_action.go", 242, 3206, rdd.SaveAsTextFileOp[rdd.Pair[string, int64]]())
-	p.Op("9e6bedbd6401", "pipelines_action.go", 245, 3284, rdd.ReduceByKeyOp[string](addInts, saveCasesReduceByKeyBatch))
-	p.Op("952cab7b749f", "pipelines_action.go", 246, 3312, rdd.SaveAsTextFileOp[rdd.Pair[string, int64]]())
-	p.Op("053c2924af6b", "pipelines_action.go", 299, 3747, rdd.DataOp[Note]())
-	p.Op("530372966042", "pipelines_action.go", 326, 3978, rdd.ForEachOp(effectCasesForEach))
-	p.Op("4f2e4ebac669", "pipelines_action.go", 329, 4054, rdd.ForEachPartitionOp(effectCasesForEachPartition))
-	p.Op("a8bee2076750", "pipelines_action.go", 341, 4183, rdd.MapToPairOp(noteOf))
-	p.Op("16cdcbd95a5b", "pipelines_action.go", 341, 4188, rdd.PairForEachOp(effectCasesForEach2))
-	p.Op("c3f6707a3300", "pipelines_action.go", 346, 4270, rdd.MapToPairOp(noteOf))
-	p.Op("3624ed886f2c", "pipelines_action.go", 346, 4275, rdd.PairForEachPartitionOp(effectCasesForEachPartition2))
+	p.Op("81d243037437", "pipelines_action.go", 245, 3285, rdd.SaveAsObjectFileOp[Rec]())
+	p.Op("c5583576c3be", "pipelines_action.go", 248, 3314, rdd.ObjectFileOp[Rec]())
+	p.Op("dc7fe6435997", "pipelines_action.go", 248, 3332, rdd.CollectOp[Rec]())
+	p.Op("9e6bedbd6401", "pipelines_action.go", 251, 3400, rdd.ReduceByKeyOp[string](addInts, saveCasesReduceByKeyBatch))
+	p.Op("7ab8340eed19", "pipelines_action.go", 252, 3419, rdd.SaveAsObjectFileOp[rdd.Pair[string, int64]]())
+	p.Op("b2cb6ea50c9c", "pipelines_action.go", 255, 3447, rdd.ObjectFileOp[KV]())
+	p.Op("e7aa18d10411", "pipelines_action.go", 256, 3463, rdd.MapOp(saveCasesMap))
+	p.Op("debd70201762", "pipelines_action.go", 256, 3479, rdd.CollectOp[int64]())
+	p.Op("0eb7cc019a0b", "pipelines_action.go", 261, 3569, rdd.ReduceByKeyOp[string](addInts, saveCasesReduceByKeyBatch2))
+	p.Op("952cab7b749f", "pipelines_action.go", 262, 3597, rdd.SaveAsTextFileOp[rdd.Pair[string, int64]]())
+	p.Op("053c2924af6b", "pipelines_action.go", 315, 4032, rdd.DataOp[Note]())
+	p.Op("530372966042", "pipelines_action.go", 342, 4263, rdd.ForEachOp(effectCasesForEach))
+	p.Op("4f2e4ebac669", "pipelines_action.go", 345, 4339, rdd.ForEachPartitionOp(effectCasesForEachPartition))
+	p.Op("a8bee2076750", "pipelines_action.go", 357, 4468, rdd.MapToPairOp(noteOf))
+	p.Op("16cdcbd95a5b", "pipelines_action.go", 357, 4473, rdd.PairForEachOp(effectCasesForEach2))
+	p.Op("c3f6707a3300", "pipelines_action.go", 362, 4555, rdd.MapToPairOp(noteOf))
+	p.Op("3624ed886f2c", "pipelines_action.go", 362, 4560, rdd.PairForEachPartitionOp(effectCasesForEachPartition2))
 	p.Op("7dc15a74201b", "pipelines_cache.go", 13, 51, rdd.CollectOp[Rec]())
 	p.Op("ee126954256e", "pipelines_cache.go", 13, 51, rdd.CollectOp[int64]())
 	p.Op("6f2ee677278f", "pipelines_cache.go", 13, 51, rdd.CollectOp[string]())
@@ -1042,6 +1050,7 @@ func init() {
 	p.Kernel(actionCasesKernel4, "d84762cc3088", "d727dfb000ee")
 	p.Kernel(actionCasesKernel5, "7c50f74752bd", "0e216af59a68", "048b06e69a5b")
 	p.Kernel(actionCasesKernel6, "da0b2cfd6b59")
+	p.Kernel(saveCasesKernel, "e7aa18d10411")
 	p.Kernel(effectCasesKernel, "a8bee2076750")
 	p.Kernel(effectCasesKernel2, "c3f6707a3300")
 	p.Kernel(cacheCasesKernel, "7b0552ca651f")
@@ -1220,7 +1229,8 @@ func init() {
 	p.Kernel(actionCasesKernel8, "9071f0568474", "8986bb60460a/map")
 	p.Kernel(actionCasesKernel9, "9071f0568474", "0f2af8206504")
 	p.Kernel(actionCasesKernel10, "9071f0568474", "8b56af8df4ac")
-	p.Kernel(saveCasesKernel, "9071f0568474", "9e6bedbd6401/map")
+	p.Kernel(saveCasesKernel2, "9071f0568474", "9e6bedbd6401/map")
+	p.Kernel(saveCasesKernel3, "9071f0568474", "0eb7cc019a0b/map")
 	p.Kernel(ranksKernel5, "9071f0568474", "ef0cef60bad3")
 	p.Kernel(chainCasesKernel24, "9071f0568474", "16489be4d912")
 	p.Kernel(chainCasesKernel25, "9071f0568474", "8eec914b7bc4")
@@ -1416,7 +1426,20 @@ func actionCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// effectCasesKernel is MapToPair (pipelines_action.go:341).
+// saveCasesKernel is Map (pipelines_action.go:256).
+func saveCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Rows[int64])
+	for i, p := range in.Rows {
+		in.Row = i
+		x := saveCasesMap(p)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// effectCasesKernel is MapToPair (pipelines_action.go:357).
 func effectCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[Note])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -1432,7 +1455,7 @@ func effectCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// effectCasesKernel2 is MapToPair (pipelines_action.go:346).
+// effectCasesKernel2 is MapToPair (pipelines_action.go:362).
 func effectCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[Note])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -1738,7 +1761,7 @@ func ranksKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:1742
+//line property_rdd.go:1765
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2172,7 +2195,7 @@ func heavyKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:89
 	mapFunc := func(k string, v int64) string { return line(digest(k), v) }
-//line property_rdd.go:2176
+//line property_rdd.go:2199
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2203,7 +2226,7 @@ func heavyKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:96
 	mapFunc := func(k string, v []int64) string { return line(digest(k), v) }
-//line property_rdd.go:2207
+//line property_rdd.go:2230
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2301,7 +2324,7 @@ func heavyKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2305
+//line property_rdd.go:2328
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2355,7 +2378,7 @@ func heavyJoinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:135
 	joinFunc := func(v, w string) string { return digest(v) + digest(w) }
-//line property_rdd.go:2359
+//line property_rdd.go:2382
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2414,7 +2437,7 @@ func heavyJoinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2418
+//line property_rdd.go:2441
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4047,8 +4070,21 @@ func actionCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// saveCasesKernel is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_action.go:245, map side).
-func saveCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+// saveCasesKernel2 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_action.go:251, map side).
+func saveCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		if !out.Push(k, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// saveCasesKernel3 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_action.go:261, map side).
+func saveCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
 	for i, row := range in.Rows {
@@ -4248,7 +4284,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 		_, err := tryLine(k, v)
 		return repeat(k, v), err
 	}
-//line property_rdd.go:4252
+//line property_rdd.go:4288
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4595,7 +4631,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:255
 	tryMapFunc := func(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
-//line property_rdd.go:4599
+//line property_rdd.go:4635
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4660,7 +4696,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	tryFlatMapFunc := func(e Env, _ string, v int64) (iter.Seq[int64], error) {
 		return e.below(v - 1), e.check(v)
 	}
-//line property_rdd.go:4664
+//line property_rdd.go:4700
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5059,7 +5095,7 @@ func groupCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	groupByKeyFunc := func(_ int64, lists iter.Seq[[]int64]) string {
 		return fmt.Sprint(slices.SortedFunc(lists, func(a, b []int64) int { return slices.Compare(a, b) }))
 	}
-//line property_rdd.go:5063
+//line property_rdd.go:5099
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5181,7 +5217,7 @@ func joinCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_wide.go:292
 	fullOuterJoinFunc := func(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
-//line property_rdd.go:5185
+//line property_rdd.go:5221
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5338,7 +5374,7 @@ func withCasesKernel3(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:119
 	tryMapFunc := func(e Env, x int64) (string, error) { return e.tagged(x), e.check(x) }
-//line property_rdd.go:5342
+//line property_rdd.go:5378
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -5393,7 +5429,7 @@ func withCasesKernel6(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:128
 	tryFlatMapFunc := func(e Env, x int64) (iter.Seq[int64], error) { return e.below(x + 1), e.check(x) }
-//line property_rdd.go:5397
+//line property_rdd.go:5433
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -5418,7 +5454,7 @@ func withCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:150
 	mapToPairFunc := func(e Env, x int64) (int64, string) { return e.residue(x), e.tagged(x) }
-//line property_rdd.go:5422
+//line property_rdd.go:5458
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -5652,7 +5688,7 @@ func envNotesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 //line pipelines_action.go:146
 func actionCasesKeyBy(r Rec) Place { return Place{r.Name, 1, [2]bool{r.OK}} }
 
-//line property_rdd.go:5656
+//line property_rdd.go:5692
 
 func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5660,10 +5696,21 @@ func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	}
 }
 
-//line pipelines_action.go:326
+//line pipelines_action.go:256
+func saveCasesMap(p KV) int64 { return p.Value }
+
+//line property_rdd.go:5703
+
+func saveCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+//line pipelines_action.go:342
 func effectCasesForEach(n Note) { appendTo(n.file(), fmt.Sprint(n.X)) }
 
-//line pipelines_action.go:329
+//line pipelines_action.go:345
 func effectCasesForEachPartition(t *typed.Task, rows iter.Seq[Note]) error {
 	sum, file := int64(0), ""
 	for n := range rows {
@@ -5675,12 +5722,12 @@ func effectCasesForEachPartition(t *typed.Task, rows iter.Seq[Note]) error {
 	return nil
 }
 
-//line pipelines_action.go:341
+//line pipelines_action.go:357
 func effectCasesForEach2(dir string, x int64) {
 	appendTo(Note{Dir: dir}.file(), fmt.Sprint(x))
 }
 
-//line pipelines_action.go:346
+//line pipelines_action.go:362
 func effectCasesForEachPartition2(t *typed.Task, rows iter.Seq2[string, int64]) error {
 	sum, file := int64(0), ""
 	for dir, x := range rows {
@@ -5701,7 +5748,7 @@ func cacheCasesMap(w string) string { return w + "." }
 //line pipelines_cache.go:32
 func cacheCasesMap2(w string) string { return w + "!" }
 
-//line property_rdd.go:5705
+//line property_rdd.go:5752
 
 func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5744,7 +5791,7 @@ func ranksFlatMapToPair(_ string, shares []string) iter.Seq2[string, int64] {
 	}
 }
 
-//line property_rdd.go:5748
+//line property_rdd.go:5795
 
 func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5755,7 +5802,7 @@ func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:84
 func ranksMapValues2(v int64) int64 { return 150 + v*85/100 }
 
-//line property_rdd.go:5759
+//line property_rdd.go:5806
 
 func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5766,7 +5813,7 @@ func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:156
 func chainCasesFilter(l string, at int64) bool { return at > 0 && l != "O" }
 
-//line property_rdd.go:5770
+//line property_rdd.go:5817
 
 func chainCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5801,7 +5848,7 @@ func chainCasesMapToPair(v int64, k string) (string, int64) { return k, v }
 //line pipelines_chain.go:197
 func chainCasesSortBy2(l string) string { return l }
 
-//line property_rdd.go:5805
+//line property_rdd.go:5852
 
 func chainCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5817,7 +5864,7 @@ func chainCasesFilter2(w string) bool {
 //line pipelines_heavy.go:88
 func heavyKeyCasesMapToPair(x int64) (string, int64) { return heavyKey(x), x }
 
-//line property_rdd.go:5821
+//line property_rdd.go:5868
 
 func heavyKeyCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5877,7 +5924,7 @@ func heavyJoinCasesCoGroup(_ int64, left, right iter.Seq[string]) iter.Seq[strin
 	}
 }
 
-//line property_rdd.go:5881
+//line property_rdd.go:5928
 
 func nameOpsReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5966,7 +6013,7 @@ func pairCasesTryMapToPair(k string, v int64) (string, string, error) {
 	return l, k, err
 }
 
-//line property_rdd.go:5970
+//line property_rdd.go:6017
 
 func placedCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5980,7 +6027,7 @@ func placedCasesFilter(_ string, v int64) bool { return v%3 != 0 }
 //line pipelines_placed.go:43
 func placedCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
 
-//line property_rdd.go:5984
+//line property_rdd.go:6031
 
 func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5991,7 +6038,7 @@ func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_placed.go:44
 func placedCasesMapValues(r string) string { return r + "!" }
 
-//line property_rdd.go:5995
+//line property_rdd.go:6042
 
 func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6002,7 +6049,7 @@ func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_placed.go:65
 func placedCasesJoin(all []int64, sum int64) string { return fmt.Sprint(all, sum) }
 
-//line property_rdd.go:6006
+//line property_rdd.go:6053
 
 func placedCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6025,7 +6072,7 @@ func placedCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 //line pipelines_placed.go:89
 func placedCasesMapToPair(k string, v int64) (string, int64) { return k[:1] + k[len(k)-1:], v }
 
-//line property_rdd.go:6029
+//line property_rdd.go:6076
 
 func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6036,7 +6083,7 @@ func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 //line pipelines_sample.go:93
 func finiteMap(x int64) int64 { return x % 1000 }
 
-//line property_rdd.go:6040
+//line property_rdd.go:6087
 
 func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6047,7 +6094,7 @@ func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_source.go:111
 func sourceCasesMap(path, text string) string { return filepath.Base(path) + ": " + text }
 
-//line property_rdd.go:6051
+//line property_rdd.go:6098
 
 func combineCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6067,7 +6114,7 @@ func combineCasesMapToPair(w string) (string, int64) { return w, 1 }
 //line pipelines_wide.go:87
 func combineCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:6071
+//line property_rdd.go:6118
 
 func combineCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {

@@ -152,11 +152,13 @@ func (s *Scheduler) splitsReady(ev model.SplitsReady) {
 		s.endAction(a, model.ActionFailed, err)
 		return
 	}
+	byKey := make(map[plan.StageKey]*stage, len(a.stages))
+	for _, st := range a.stages {
+		byKey[st.id.Key] = st
+	}
 	for _, z := range ev.Sizes {
-		for _, st := range a.stages {
-			if st.id.Key == z.Key && !st.sized {
-				s.sizeStage(st, z)
-			}
+		if st := byKey[z.Key]; st != nil && !st.sized {
+			s.sizeStage(st, z)
 		}
 	}
 	a.sized = true

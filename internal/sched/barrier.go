@@ -158,7 +158,7 @@ func (s *Scheduler) gangDue(st *stage) {
 func (s *Scheduler) couldGet(st *stage) int {
 	l, n := st.job.limits, 0
 	for _, w := range s.workers {
-		if !w.takes(s.now) || w.diskFull && st.writes() || s.shuns(st, w) || s.banned(st, w) {
+		if !w.takes(s.now) || !st.job.fits(w) || w.diskFull && st.writes() || s.shuns(st, w) || s.banned(st, w) {
 			continue
 		}
 		here := w.slots
@@ -217,33 +217,34 @@ func (s *Scheduler) room(st *stage, w *worker) int {
 func (s *Scheduler) launchGang(st *stage) {
 	st.disband()
 	st.gang.short = 0
-	for _, fit := range []func(w *worker) (int, model.Level, bool){
-		func(w *worker) (int, model.Level, bool) {
+	for _, fit := range []func(w *worker) (int, bool){
+		func(w *worker) (int, bool) {
 			if i, l, ok := st.pending.For(w.place, model.AtProcess); ok && l < model.Anywhere {
-				return i, l, true
+				return i, true
 			}
 			for _, i := range st.pending.Picky() {
 				if s.suits(st, int(i), w) {
-					return int(i), model.Anywhere, true
+					return int(i), true
 				}
 			}
-			return 0, 0, false
+			return 0, false
 		},
-		func(w *worker) (int, model.Level, bool) {
+		func(w *worker) (int, bool) {
 			if p := st.pending.Picky(); len(p) > 0 {
-				return int(p[0]), model.Anywhere, true
+				return int(p[0]), true
 			}
-			return st.pending.For(w.place, model.Anywhere)
+			i, _, ok := st.pending.For(w.place, model.Anywhere)
+			return i, ok
 		},
 	} {
 		for idx := range slices.Values(slices.Collect(s.slots.All)) {
 			w := s.workers[idx]
 			for s.room(st, w) > 0 {
-				i, l, ok := fit(w)
+				i, ok := fit(w)
 				if !ok {
 					break
 				}
-				s.launch(w, st, i, l, false)
+				s.launch(w, st, i, false)
 			}
 		}
 	}
@@ -320,11 +321,6 @@ func (s *Scheduler) leftWaiting(st *stage) {
 			return
 		}
 	}
-}
-
-// waits reports whether a task waits for others at a barrier.
-func (st *stage) waits(i int) bool {
-	return st.gang != nil && st.gang.data != nil && st.gang.data[i] != nil
 }
 
 // roundDue fails the first task that others have waited for too long.

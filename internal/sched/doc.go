@@ -21,10 +21,10 @@
 // Comments and tests name the rules of the specification (R1 to R68), its fences
 // (F1 to F5) and invariants (I1 to I34). The rules are spread over the files:
 // job.go R1, R63, R64; action.go R2 to R4; stage.go R5, R6; place.go R8, R9, R14,
-// R15; places.go R10; task.go R16 to R26; worker.go R27, R28, R30 to R32, R36;
-// reconcile.go R33; executor.go R24, R34; drain.go R39; fetch.go R38, R40 to R46;
-// output.go R44, R47; speculate.go R48, R49; generation.go R50 to R52; commit.go
-// R53 to R57; barrier.go R59, R60; cache.go R61. Restarts from the journal are in
+// R15; platform.go R14; places.go R10; early.go R16; task.go R16 to R26; worker.go R27, R28, R30 to
+// R32, R36; reconcile.go R33; executor.go R24, R34; drain.go R39; fetch.go R38, R40
+// to R46; output.go R44, R47; speculate.go R48, R49; generation.go R50 to R52;
+// commit.go R53 to R57; barrier.go R59, R60; cache.go R61. Restarts from the journal are in
 // restore.go, and what a later master needs of it in compact.go.
 //
 // What needs only a few fields to decide is in packages of its own, as plain

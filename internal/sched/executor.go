@@ -4,13 +4,19 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/gordd-project/gordd/internal/sched/blame"
 	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/internal/size"
 )
 
 // execFor returns the executor of a job on a worker, started if there is none. A
-// task that runs alone gets one of its own (R24).
-func (s *Scheduler) execFor(j *job, w *worker, alone bool) *exec {
-	if !alone {
+// task that runs alone gets one of its own (R24), with more memory if it ran out of
+// that (R25).
+func (s *Scheduler) execFor(j *job, w *worker, b blame.Task) *exec {
+	start := model.StartExec{Receiver: w.to(), Job: j.id}
+	if b.Alone() {
+		start.Grown = b.Grown()
+	} else {
 		for _, e := range w.execs[j] {
 			if !e.alone && e.state != execGone {
 				return e
@@ -18,9 +24,10 @@ func (s *Scheduler) execFor(j *job, w *worker, alone bool) *exec {
 		}
 	}
 	w.execNo++
-	e := &exec{no: w.execNo, alone: alone}
+	e := &exec{no: w.execNo, alone: b.Alone()}
 	w.execs[j] = append(slices.DeleteFunc(w.execs[j], func(e *exec) bool { return e.state == execGone }), e)
-	s.emit(model.StartExec{Receiver: w.to(), Job: j.id, No: e.no})
+	start.No = e.no
+	s.emit(start)
 	if s.cfg.Lease > 0 {
 		s.after(s.now.Add(s.cfg.ExecutorWait), timer{kind: timerExec, w: w, job: j, i: e.no})
 	}
@@ -81,7 +88,8 @@ func (w *worker) of(e *exec) []*attempt {
 
 // execGone is R24 and R34: files stay with the agent, memory is gone, and the
 // one who is named is blamed. If nobody is, everyone is suspected: whoever was
-// there twice runs alone from then on, and only then can be guilty.
+// there twice runs alone from then on, and only then can be guilty. Who runs out of
+// memory alone is given more, but not for ever (R25).
 func (s *Scheduler) execGone(w *worker, ev model.ExecGone) {
 	j := s.jobs[ev.Job]
 	if j == nil {
@@ -92,13 +100,29 @@ func (s *Scheduler) execGone(w *worker, ev model.ExecGone) {
 		return
 	}
 	e.state = execGone
+	if ev.Refused {
+		s.refuseExec(w, j, e, ev.Says)
+		return
+	}
 	if !e.alone {
 		s.loseBlocks(w, j)
 	}
 	crash := &model.TaskFailed{Class: model.Crash, Message: exitText(ev),
 		Signature: model.Signature{Kind: "crash", Hash: uint64(ev.Signal), Row: ev.Row, HasRow: ev.Row > 0}}
-	for _, a := range w.of(e) {
+	s.spare(w, func(a *attempt) bool { return a.exec == e })
+	all := w.of(e)
+	if ev.OOM {
+		crash.Message = oomText(w, ev)
+	}
+	if len(all) > 0 {
+		s.emit(model.Note{Kind: model.NoteExecutorGone, Job: j.id, Stage: all[0].st.id, Worker: w.id, Count: len(all), Text: crash.Message + runningText(all)})
+	}
+	for _, a := range all {
 		switch {
+		case ev.Blamed == nil && a.alone && ev.OOM:
+			short := *crash
+			short.Class = model.Resource
+			s.endedByExec(a, &short)
 		case ev.Blamed != nil && *ev.Blamed == a.id(), ev.Blamed == nil && a.alone:
 			blamed := *crash
 			blamed.Class = model.User
@@ -112,17 +136,57 @@ func (s *Scheduler) execGone(w *worker, ev model.ExecGone) {
 	}
 }
 
-func exitText(ev model.ExecGone) (text string) {
-	switch {
-	case ev.OOM:
-		text = "its process was killed for its memory"
-	case ev.Signal != 0:
+// spare ends attempts that waited for a slot of w: what happened there was not
+// their doing.
+func (s *Scheduler) spare(w *worker, which func(*attempt) bool) {
+	for _, a := range slices.Clone(w.early) {
+		if a.state == launching && which(a) {
+			s.forget(a)
+			if !a.st.dead {
+				s.recountLater(a.st, a.part)
+			}
+		}
+	}
+}
+
+// refuseExec ends a job whose programs are not of one code: what one of them made
+// could not be put together with what another one did.
+func (s *Scheduler) refuseExec(w *worker, j *job, e *exec, why string) {
+	for _, a := range w.of(e) {
+		s.endedByExec(a, &model.TaskFailed{Class: model.Infra, Message: why})
+	}
+	s.endJob(j, model.JobFailed, refusal("worker %s: %s", w.id, why))
+}
+
+func exitText(ev model.ExecGone) string {
+	text := fmt.Sprintf("its process exited with %d", ev.Exit)
+	if ev.Signal != 0 {
 		text = fmt.Sprintf("its process ended by signal %d", ev.Signal)
-	default:
-		text = fmt.Sprintf("its process exited with %d", ev.Exit)
 	}
 	if ev.Says != "" {
 		text += ": " + ev.Says
+	}
+	return text
+}
+
+func oomText(w *worker, ev model.ExecGone) string {
+	text := fmt.Sprintf("the executor of job %s on worker %s ran out of memory: limit %s", ev.Job, w.id, size.String(ev.Limit))
+	if ev.Peak > 0 {
+		text += ", peak " + size.String(ev.Peak)
+	}
+	return text
+}
+
+// namedTasks is how many tasks a message names.
+const namedTasks = 4
+
+// runningText says what an executor was doing.
+func runningText(all []*attempt) (text string) {
+	for i, a := range all[:min(len(all), namedTasks)] {
+		text += []string{", running ", "; "}[min(i, 1)] + taskText(a.st, a.part)
+	}
+	if more := len(all) - namedTasks; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
 	}
 	return text
 }

@@ -217,10 +217,10 @@ func (s *Scheduler) noWorkDue(j *job) {
 		j.stuckAt = s.now
 	}
 	if s.now.Sub(j.stuckAt) >= s.cfg.NoWorker {
+		message := cmpText("no worker could run a task for "+s.cfg.NoWorker.String(), s.unfit(j))
 		for _, a := range slices.Clone(j.actions) {
 			if a.state == model.ActionRunning {
-				s.endAction(a, model.ActionFailed, &model.Cause{Kind: model.CauseNoWorker, Site: a.site,
-					Message: "no worker could run a task for " + s.cfg.NoWorker.String()})
+				s.endAction(a, model.ActionFailed, &model.Cause{Kind: model.CauseNoWorker, Site: a.site, Message: message})
 			}
 		}
 		return

@@ -192,7 +192,7 @@ func TestR33AReplacementThatIsHalfDoneGoesOn(t *testing.T) {
 	o := r.outputOn("w2")
 	r.lost("w2")
 	a := r.run("m", o.Partition)
-	r.step(model.TaskProgress{From: r.from("w1"), Progress: []model.Progress{{Attempt: a, Rows: 1, Fraction: 0.6}}})
+	r.step(model.TaskProgress{From: r.from("w1"), Progress: []model.Progress{{Attempt: a, Rows: 1, Fraction: 0.6, Moves: 1}}})
 	o.Reads = nil
 	r.inc["w2"]++
 	r.step(model.Attach{From: r.from("w2"), Store: "w2", Hosts: []string{"w2"}, Slots: 2,

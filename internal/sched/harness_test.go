@@ -25,6 +25,11 @@ type rig struct {
 }
 
 func newRig(t testing.TB, change func(*model.Config)) *rig {
+	return newRigOf(t, change, model.SubmitJob{Job: "j", Request: 1})
+}
+
+// newRigOf makes a rig with a job of one's own, which is called j.
+func newRigOf(t testing.TB, change func(*model.Config), submit model.SubmitJob) *rig {
 	c := model.Defaults("c", 7)
 	c.Journal, c.DriverLease = false, 0
 	c.WaitNode, c.WaitProcess, c.WaitRack = 0, 0, 0
@@ -33,7 +38,7 @@ func newRig(t testing.TB, change func(*model.Config)) *rig {
 	}
 	r := &rig{t: t, s: New(c), now: model.Instant(time.Hour), inc: map[plan.WorkerID]model.Inc{},
 		on: map[uint64]plan.WorkerID{}, read: map[uint64][]model.Read{}}
-	r.step(model.SubmitJob{Job: "j", Request: 1})
+	r.step(submit)
 	return r
 }
 
@@ -77,9 +82,15 @@ func (r *rig) from(w plan.WorkerID) model.From {
 // attach lets workers in, each on a host of its own name.
 func (r *rig) attach(slots int, ws ...plan.WorkerID) {
 	r.t.Helper()
+	r.attachOn("", slots, ws...)
+}
+
+// attachOn is attach for workers of a platform.
+func (r *rig) attachOn(p plan.Platform, slots int, ws ...plan.WorkerID) {
+	r.t.Helper()
 	for _, w := range ws {
 		r.inc[w]++
-		r.step(model.Attach{From: r.from(w), Store: model.StoreID(w), Hosts: []string{string(w)}, Slots: slots})
+		r.step(model.Attach{From: r.from(w), Store: model.StoreID(w), Hosts: []string{string(w)}, Slots: slots, Platform: p})
 	}
 }
 

@@ -3,6 +3,7 @@ package sched
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gordd-project/gordd/internal/sched/model"
 )
@@ -45,7 +46,12 @@ func (c *checker) worker(w *worker) {
 		if a.pos != k || a.w != w || c.s.attempts[a.key] != a {
 			c.bad("I11: attempt %s is not where it says on %s", a.id(), w.id)
 		}
-		used += a.memory
+		if !a.st.job.fits(w) {
+			c.bad("R14: attempt %s is on %s, a worker of %s", a.id(), w.id, w.platform)
+		}
+		if !a.early {
+			used += a.memory
+		}
 		perJob[a.st.job]++
 		if a.state == launching {
 			unstarted++
@@ -65,9 +71,7 @@ func (c *checker) worker(w *worker) {
 	if got := c.s.slots.Free(w.idx); got != max(free, 0) {
 		c.bad("I11: %s has %d free slots, want %d", w.id, got, free)
 	}
-	if w.Is() == model.WorkerLive && len(w.attempts) > w.slots {
-		c.bad("I5: %s runs %d attempts in %d slots", w.id, len(w.attempts), w.slots)
-	}
+	c.early(w)
 	if w.memory > 0 && w.used > w.memory && len(w.attempts) > 1 {
 		c.bad("I5: %s has %d bytes reserved of %d", w.id, w.used, w.memory)
 	}
@@ -76,27 +80,64 @@ func (c *checker) worker(w *worker) {
 	}
 }
 
+// early looks at the attempts that wait for a slot of w (R16).
+func (c *checker) early(w *worker) {
+	s := c.s
+	if w.Is() == model.WorkerLive && len(w.attempts)-len(w.early) > w.slots {
+		c.bad("I5: %s runs %d attempts in %d slots", w.id, len(w.attempts)-len(w.early), w.slots)
+	}
+	if n := len(w.early); n > s.mostEarly() || n > 0 && w.busy() < w.slots || s.waiting.Free(w.idx) != n {
+		c.bad("I5: %d attempts wait at %s for %d slots, of which %d are taken", n, w.id, w.slots, w.busy())
+	}
+	claims := s.claimants()
+	for _, a := range w.early {
+		if !a.early || s.attempts[a.key] != a {
+			c.bad("I11: attempt %s does not wait at %s", a.id(), w.id)
+		}
+		switch {
+		case !a.waits() || s.recovering() || w.Is() != model.WorkerLive:
+		case !w.takes(s.now):
+			c.bad("R16: %s takes no launches, and %s waits there", w.id, a.id())
+		case claims.before(a.st.job):
+			c.bad("R16: %s waits, and others are entitled to its slot", a.id())
+		case s.slots.Total() > s.recalls && s.couldStart(a.st):
+			c.bad("R16: %s waits at %s, and could start elsewhere", a.id(), w.id)
+		}
+	}
+}
+
 func (c *checker) attempts() {
-	n := 0
+	n, recalls, capacity := 0, 0, 0
 	for _, w := range c.s.workers {
 		n += len(w.attempts)
+		for _, a := range w.attempts {
+			if a.recalled {
+				recalls++
+			}
+		}
+		if w.takes(c.s.now) {
+			capacity += w.slots
+		}
 	}
-	if n != len(c.s.attempts) {
-		c.bad("I11: %d attempts on workers, %d in all", n, len(c.s.attempts))
+	if n != len(c.s.attempts) || recalls != c.s.recalls || capacity != c.s.capacity {
+		c.bad("I11: %d attempts on workers, %d recalled, %d slots, want %d, %d, %d", n, recalls, capacity, len(c.s.attempts), c.s.recalls, c.s.capacity)
 	}
 }
 
 func (c *checker) job(j *job) {
-	running := 0
+	running, early := 0, 0
 	for _, w := range c.s.workers {
 		for _, a := range w.attempts {
 			if a.st.job == j {
 				running++
 			}
+			if a.st.job == j && a.waits() {
+				early++
+			}
 		}
 	}
-	if running != j.running {
-		c.bad("I11: job %s runs %d, want %d", j.id, j.running, running)
+	if running != j.running || early != j.early {
+		c.bad("I11: job %s runs %d, of which %d wait, want %d, %d", j.id, j.running, j.early, running, early)
 	}
 	if j.state.Ended() && (len(j.stages) > 0 || len(j.actions) > 0) {
 		c.bad("I32: job %s has ended and keeps %d stages", j.id, len(j.stages))
@@ -113,7 +154,7 @@ func (c *checker) job(j *job) {
 }
 
 func (c *checker) stage(st *stage) {
-	done, active, live, pending := 0, 0, 0, 0
+	done, active, live, pending, early := 0, 0, 0, 0, 0
 	for i := range st.tasks {
 		t := &st.tasks[i]
 		c.task(st, i)
@@ -130,11 +171,17 @@ func (c *checker) stage(st *stage) {
 			if a != nil {
 				live++
 			}
+			if a != nil && a.waits() {
+				early++
+			}
 		}
 	}
 	if done != st.outs.Done() || active != st.active || live != st.live || pending != st.pending.Len() {
 		c.bad("I11: %s: done %d active %d live %d pending %d, want %d %d %d %d", st.id, st.outs.Done(), st.active, st.live,
 			st.pending.Len(), done, active, live, pending)
+	}
+	if early != st.early || early > 0 && !slices.Contains(c.s.owners, st) {
+		c.bad("I11: %s: %d attempts wait, want %d", st.id, st.early, early)
 	}
 	if st.asserted != (st.active > 0) {
 		c.bad("I11: %s: its parents do not know that it has %d demanded tasks", st.id, st.active)

@@ -42,18 +42,25 @@ func (s *Scheduler) submitJob(ev model.SubmitJob) {
 	if ev.Job == "" {
 		ev.Job = plan.JobID(fmt.Sprintf("job-%d.%d", s.cfg.Term, s.jobSeq))
 	}
-	if err := s.admit(&ev); err != nil {
-		s.reply(ev.Request, ev.Job, 0, err)
-		return
-	}
+	err := s.admit(&ev)
 	j := &job{
 		id: ev.Job, submit: ev, seq: s.jobSeq, pool: s.pool(ev.Pool), limits: s.limits(ev.Limits),
 		state: model.JobRunning, session: ev.Session, shared: map[plan.StageKey]*stage{},
+	}
+	if why := s.unfit(j); err == nil && why != "" {
+		err = refusal("no worker could run it: %s: build it for one of them", why)
+	}
+	if err != nil {
+		s.reply(ev.Request, ev.Job, 0, err)
+		return
 	}
 	s.jobs[j.id] = j
 	s.order = append(s.order, j)
 	s.record(model.JobAccepted{Submit: ev}, true)
 	s.reply(ev.Request, j.id, 0, nil)
+	for _, w := range s.workers {
+		s.leaveOut(j, w)
+	}
 	s.driverHeard(j)
 }
 
@@ -89,7 +96,7 @@ func (s *Scheduler) admit(ev *model.SubmitJob) *model.Cause {
 		return refusal("%d jobs are open, which is the limit", open)
 	case s.pool(ev.Pool) == nil:
 		return refusal("there is no pool %q", ev.Pool)
-	case l.MaxFailures < 0 || l.MaxFailures > 200, l.Slots < 0, l.SlotsPerWorker < 0, l.Memory < 0, l.ResultBytes < 0:
+	case l.MaxFailures < 0 || l.MaxFailures > 200, l.Slots < 0, l.SlotsPerWorker < 0, l.Memory < 0, l.ResultBytes < 0, l.NoProgress < 0:
 		return refusal("limits out of range: %+v", l)
 	}
 	return nil
@@ -101,6 +108,9 @@ func (s *Scheduler) limits(l model.Limits) model.Limits {
 	}
 	if l.ResultBytes == 0 {
 		l.ResultBytes = s.cfg.ResultBytes
+	}
+	if l.NoProgress == 0 {
+		l.NoProgress = s.cfg.NoProgressKill
 	}
 	return l
 }

@@ -23,6 +23,7 @@ func (s *Scheduler) finish(st *stage, i int, o outputs.Output, owner *worker, co
 	if owner != nil {
 		who = owner.idx
 	}
+	t.level = levelIn(counters)
 	st.outs.Put(i, o, who, counters)
 	st.wins++
 	st.made = true

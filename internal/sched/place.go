@@ -31,6 +31,7 @@ type batch struct {
 
 // refresh brings a worker's free slots up to date.
 func (s *Scheduler) refresh(w *worker) {
+	s.seats(w)
 	free := 0
 	if w.takes(s.now) {
 		free = w.slots - w.busy()
@@ -96,6 +97,7 @@ func (s *Scheduler) place() {
 		}
 		s.placeOne(st)
 	}
+	s.advance()
 	s.endPass()
 }
 
@@ -170,24 +172,24 @@ func (s *Scheduler) placeOne(st *stage) {
 		s.placeGang(st)
 		return
 	}
-	w, i, level := s.pick(st)
+	w, i := s.pick(st)
 	if w == nil {
 		st.parked = s.pass
 		st.dirty = false
 		return
 	}
-	s.launch(w, st, i, level, false)
+	s.launch(w, st, i, false)
 }
 
 // pick finds a slot for a task of st: among all free slots if the stage has
 // something new, else among the fresh ones.
-func (s *Scheduler) pick(st *stage) (best *worker, task int, level model.Level) {
+func (s *Scheduler) pick(st *stage) (best *worker, task int) {
 	try := func(w *worker) bool {
 		if w.kept == s.pass || !s.eligible(st, w) {
 			return false
 		}
-		if i, l, ok := s.taskFor(st, w); ok {
-			best, task, level = w, i, l
+		if i, ok := s.taskFor(st, w); ok {
+			best, task = w, i
 		}
 		return best != nil
 	}
@@ -197,26 +199,31 @@ func (s *Scheduler) pick(st *stage) (best *worker, task int, level model.Level) 
 				break
 			}
 		}
-		return best, task, level
+		return best, task
 	}
 	for idx := range s.slots.All {
 		if try(s.workers[idx]) {
 			break
 		}
 	}
-	return best, task, level
+	return best, task
 }
 
 // eligible is R14 but for what concerns a single task.
 func (s *Scheduler) eligible(st *stage, w *worker) bool {
+	return (w.memory == 0 || w.used+st.job.limits.Memory <= w.memory) && s.suitable(st, w)
+}
+
+// suitable is eligible whatever memory is left.
+func (s *Scheduler) suitable(st *stage, w *worker) bool {
 	j := st.job
 	switch {
 	case s.cfg.Lease > 0 && w.Left(s.now) < s.cfg.LeaseMargin,
 		s.cfg.MaxUnstarted > 0 && w.unstarted >= s.cfg.MaxUnstarted,
 		j.limits.SlotsPerWorker > 0 && w.perJob[j] >= j.limits.SlotsPerWorker,
 		w.diskFull && st.writes(),
-		s.shuns(st, w),
-		w.memory > 0 && w.used+j.limits.Memory > w.memory:
+		!j.fits(w),
+		s.shuns(st, w):
 		return false
 	}
 	return len(s.bans) == 0 || !s.banned(st, w)
@@ -225,7 +232,7 @@ func (s *Scheduler) eligible(st *stage, w *worker) bool {
 // shuns reports whether st keeps away from w. When others went, it may be needed
 // after all.
 func (s *Scheduler) shuns(st *stage, w *worker) bool {
-	return st.blame.Shuns(w.idx) && s.another(func(o *worker) bool { return !st.blame.Shuns(o.idx) })
+	return st.blame.Shuns(w.idx) && s.another(func(o *worker) bool { return st.job.fits(o) && !st.blame.Shuns(o.idx) })
 }
 
 // another reports whether some worker that takes launches will do.
@@ -241,24 +248,23 @@ func (s *Scheduler) another(will func(*worker) bool) bool {
 // writes reports whether tasks of st need room on their worker's disk.
 func (st *stage) writes() bool { return st.spec.Kind == model.MapStage }
 
-// taskFor picks the task of st that worker w should run next, and how near it
-// is. A fussy task is taken at another's host only at a looser level.
-func (s *Scheduler) taskFor(st *stage, w *worker) (int, model.Level, bool) {
+// taskFor picks the task of st that worker w should run next. A fussy task is taken at another's host only at a looser level.
+func (s *Scheduler) taskFor(st *stage, w *worker) (int, bool) {
 	p := &st.pending
 	for _, i := range p.Picky() {
 		if s.suits(st, int(i), w) {
-			return int(i), model.Anywhere, true
+			return int(i), true
 		}
 	}
-	if i, level, ok := p.For(w.place, st.clock.UpTo(s.waits(st))); ok {
-		return i, level, true
+	if i, _, ok := p.For(w.place, st.clock.UpTo(s.waits(st))); ok {
+		return i, true
 	}
 	if p.Fussy() > 0 {
 		if i, ok := p.Backlog(st.pace.Median(), s.wait(st, model.AtNode), s.slotsAt); ok {
-			return i, model.Anywhere, true
+			return i, true
 		}
 	}
-	return 0, 0, false
+	return 0, false
 }
 
 // suits reports whether a task that is picky may run on w: not where it failed,
@@ -268,7 +274,7 @@ func (s *Scheduler) suits(st *stage, i int, w *worker) bool {
 	if w.memory > 0 && w.used+st.job.limits.Memory<<t.blame.Grown() > w.memory && len(w.attempts) > 0 {
 		return false
 	}
-	return !t.blame.Avoids(w.idx, s.now) || !s.another(func(o *worker) bool { return !t.blame.FailedOn(o.idx) })
+	return !t.blame.Avoids(w.idx, s.now) || !s.another(func(o *worker) bool { return st.job.fits(o) && !t.blame.FailedOn(o.idx) })
 }
 
 // wait is how long st waits at a level, if anybody serves it (R10, R11). A rebuild

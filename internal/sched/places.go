@@ -2,6 +2,7 @@ package sched
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/gordd-project/gordd/internal/sched/locality"
 	"github.com/gordd-project/gordd/internal/sched/model"
@@ -22,10 +23,13 @@ type spot struct {
 	rack    int32 // of a host, as far as known
 }
 
-func (p *places) nameOf(host string) int32 { return p.intern(&p.names, host) }
+// nameOf gives the number of a host. Names of hosts are the same in any case.
+func (p *places) nameOf(host string) int32 { return p.intern(&p.names, strings.ToLower(host)) }
 
+// rackOf gives the number of a rack. The slash before it, which storage may write
+// and people leave out, is no part of its name.
 func (p *places) rackOf(rack string) int32 {
-	if rack == "" {
+	if rack = strings.TrimPrefix(rack, "/"); rack == "" {
 		return locality.None
 	}
 	return p.intern(&p.racks, rack)
@@ -73,6 +77,28 @@ func (s *Scheduler) placesOf(st *stage, i int) []locality.Place {
 	return out
 }
 
+// nearness returns how near worker w is to what task i of st reads.
+func (s *Scheduler) nearness(st *stage, i int, w *worker) model.Level {
+	level := model.Unplaced
+	for _, x := range s.placesOf(st, i) {
+		level = min(level, model.Anywhere)
+		if x.Name == w.place.Process || slices.Contains(w.place.Hosts, x.Name) || x.Name == w.place.Rack {
+			level = min(level, x.Level)
+		}
+	}
+	return level
+}
+
+// levelIn returns the level that the counters of a winner have.
+func levelIn(counters []model.Counter) model.Level {
+	for l := model.AtProcess; l < model.Unplaced; l++ {
+		if slices.ContainsFunc(counters, func(c model.Counter) bool { return c.Name == l.Counter() }) {
+			return l
+		}
+	}
+	return model.Unplaced
+}
+
 // settleAt notes where a worker is.
 func (s *Scheduler) settleAt(w *worker, hosts []string, rack string) {
 	w.hosts, w.rack = slices.Clone(hosts), rack
@@ -82,7 +108,9 @@ func (s *Scheduler) settleAt(w *worker, hosts []string, rack string) {
 		if !slices.Contains(w.place.Hosts, n) {
 			w.place.Hosts = append(w.place.Hosts, n)
 		}
-		s.spots[n].rack = w.place.Rack
+		if w.place.Rack != locality.None { // else what storage said of the host holds
+			s.spots[n].rack = w.place.Rack
+		}
 	}
 }
 

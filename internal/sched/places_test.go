@@ -63,6 +63,69 @@ func TestR10ARackServesForAHostThatIsGone(t *testing.T) {
 	}
 }
 
+// How near winners ran is counted with their counters, and taken back with an
+// output that is lost.
+func TestR19LevelsAreCounted(t *testing.T) {
+	r := newRig(t, waitsOf)
+	r.attachAt("a", 1, "r1")
+	r.attachAt("b", 1, "r1")
+	id := plan.ActionID{Job: "j", N: 1}
+	r.step(model.SubmitAction{Action: id, Graph: []model.StageSpec{mapStage("m"), result("r", "m")}, Target: "r"})
+	r.step(model.SplitsReady{Action: id, Sizes: []model.StageSize{{Key: "m", N: 3, Prefs: [][]string{{"a"}, {"b"}, nil}}, {Key: "r", N: 1}}})
+	levels := func() map[string]int64 {
+		got := map[string]int64{}
+		for _, st := range r.s.View(model.Stages{Job: "j"}).(model.StageList) {
+			for _, c := range st.Counters {
+				if st.Stage.Key == "m" && c.Name != "n" && c.Value != 0 {
+					got[c.Name] = c.Value
+				}
+			}
+		}
+		return got
+	}
+	for i := range 3 {
+		r.done(r.run("m", i))
+	}
+	if got := levels(); len(got) != 1 || got["atNode"] != 2 {
+		t.Errorf("two have a place, and ran there: %v", got)
+	}
+	tasks := r.s.View(model.Tasks{Stage: model.StageID{Job: "j", Key: "m"}}).(model.TaskList)
+	if tasks[0].Level != model.AtNode || tasks[2].Level != model.Unplaced {
+		t.Errorf("got %+v", tasks)
+	}
+	r.lost("a")
+	if got := levels(); got["atNode"] != 1 {
+		t.Errorf("an output was lost: %v", got)
+	}
+	r.done(r.run("m", 0))
+	if got := levels(); got["atNode"] != 1 || got["atRack"] != 1 {
+		t.Errorf("it was made again in the rack: %v", got)
+	}
+}
+
+// Storage may know the rack of a host on which no worker is.
+func TestR10ARackThatStorageKnows(t *testing.T) {
+	r := newRig(t, waitsOf)
+	r.attachAt("a", 1, "r1")
+	r.attachAt("b", 1, "r2")
+	id := plan.ActionID{Job: "j", N: 1}
+	r.step(model.SubmitAction{Action: id, Graph: []model.StageSpec{result("r")}, Target: "r"})
+	r.step(model.SplitsReady{Action: id, Sizes: []model.StageSize{{Key: "r", N: 2, Prefs: [][]string{{"X", "y"}, {"A"}},
+		Racks: map[string]string{"X": "/r2", "y": "", "A": "/r2"}}}})
+	if len(r.runs) != 2 {
+		t.Fatalf("%+v", r.runs)
+	}
+	for _, a := range r.runs {
+		want := [...]struct {
+			w plan.WorkerID
+			l model.Level
+		}{{"b", model.AtRack}, {"a", model.AtNode}}[a.Attempt.Partition]
+		if got := r.on[a.Attempt.Seq]; got != want.w || a.Level != want.l {
+			t.Errorf("task %d on %s at %s, want %s at %s", a.Attempt.Partition, got, a.Level, want.w, want.l)
+		}
+	}
+}
+
 func TestR10ANewHostGetsItsTasks(t *testing.T) {
 	r := newRig(t, waitsOf)
 	r.attachAt("a", 1, "")

@@ -28,6 +28,11 @@ func (s *Scheduler) reconcile(w *worker, inv *model.Inventory) {
 			s.taskStarted(w, id)
 		}
 	}
+	for _, id := range inv.Queued {
+		key := attemptKey{id.Term, id.Seq}
+		there[key] = true
+		s.queuedThere(w, id)
+	}
 	for _, d := range inv.Done {
 		if a := s.find(w, d.Attempt); a != nil && a.state != killing {
 			s.taskDone(w, d)
@@ -57,6 +62,27 @@ func (s *Scheduler) reconcile(w *worker, inv *model.Inventory) {
 		s.taskDone(w, d)
 	}
 	s.settle()
+}
+
+// queuedThere takes in that an attempt waits for a slot. What an earlier stream
+// said about that may be lost.
+func (s *Scheduler) queuedThere(w *worker, id model.AttemptID) {
+	a := s.find(w, id)
+	if a == nil || a.state == killing {
+		if a == nil {
+			w.zombies[attemptKey{id.Term, id.Seq}] = true
+		}
+		s.emit(model.Kill{Receiver: w.to(), Attempt: id, Reason: "not expected any more"})
+		return
+	}
+	if a.early {
+		s.unstand(a)
+	} else {
+		w.used -= a.memory
+	}
+	s.answered(a)
+	a.early = true
+	s.stand(a)
 }
 
 // sameExecs takes over which executors there are. The attempts of those that are

@@ -240,7 +240,7 @@ func (s *Scheduler) applyLaunched(w *worker, no int, id model.AttemptID) {
 		w.execNo = max(w.execNo, no)
 	}
 	a := &attempt{key: attemptKey{id.Term, id.Seq}, gen: id.Gen, st: st, part: i, w: w, pos: len(w.attempts), exec: e,
-		level: model.Anywhere, reads: st.current(), memory: st.job.limits.Memory << t.blame.Grown()}
+		level: model.Unplaced, reads: st.current(), memory: st.job.limits.Memory << t.blame.Grown()}
 	s.book(a)
 	s.recount(st, i)
 	if !t.counted {
@@ -331,6 +331,7 @@ func (s *Scheduler) begin() {
 		s.arm(w)
 		for _, a := range w.attempts {
 			a.launched, a.moved = s.now, s.now
+			s.watchStuck(a)
 		}
 	}
 	for _, c := range s.uncollected {

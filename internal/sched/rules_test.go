@@ -552,7 +552,7 @@ func TestR26NoProgress(t *testing.T) {
 	first := r.run("r", 0)
 	for k := range 12 {
 		r.pass(time.Minute, "w1", "w2")
-		r.step(model.TaskProgress{From: r.from(r.on[first.Seq]), Progress: []model.Progress{{Attempt: first, Rows: int64(k + 1)}}})
+		r.step(model.TaskProgress{From: r.from(r.on[first.Seq]), Progress: []model.Progress{{Attempt: first, Moves: int64(k + 1)}}})
 	}
 	if len(r.runs) != 1 {
 		t.Fatal("an attempt that gets on was killed")
@@ -569,6 +569,38 @@ func TestR26NoProgress(t *testing.T) {
 	r.pass(11*time.Minute, "w1", "w2")
 	if e := r.ended(1); e.Cause.Kind != model.CauseTask || !strings.Contains(e.Cause.Message, "no progress") {
 		t.Errorf("%+v", e)
+	}
+}
+
+// An attempt that stands still is ended when its time is over, by the limit of its
+// job, and one that moves is not.
+func TestR26LimitOfAJob(t *testing.T) {
+	r := newRig(t, func(c *model.Config) { c.Speculation = false })
+	r.s.jobs["j"].limits.NoProgress = 5 * time.Second
+	r.attach(2, "w1", "w2")
+	r.action(1, model.Sink{}, map[plan.StageKey]int{"r": 2}, result("r"))
+	still, moves := r.run("r", 0), r.run("r", 1)
+	r.pass(3*time.Second, "w1", "w2")
+	r.step(model.TaskProgress{From: r.from(r.on[moves.Seq]), Progress: []model.Progress{{Attempt: moves, Moves: 1}}})
+	ended := func() (ids []model.AttemptID) {
+		for _, c := range r.all {
+			if k, ok := c.(model.Kill); ok {
+				ids = append(ids, k.Attempt)
+			}
+		}
+		return ids
+	}
+	r.pass(1900*time.Millisecond, "w1", "w2")
+	if ids := ended(); len(ids) > 0 {
+		t.Errorf("ended before its time: %v", ids)
+	}
+	r.pass(200*time.Millisecond, "w1", "w2")
+	if ids := ended(); !slices.Equal(ids, []model.AttemptID{still}) {
+		t.Errorf("ended %v, want %v", ids, still)
+	}
+	r.pass(4*time.Second, "w1", "w2")
+	if ids := ended(); !slices.Contains(ids, moves) {
+		t.Errorf("ended %v: not %v, which stood still later", ids, moves)
 	}
 }
 
@@ -649,10 +681,55 @@ func TestR25MemoryDoublesTwice(t *testing.T) {
 		if a.Memory != want {
 			t.Errorf("reserved %d, want %d", a.Memory, want)
 		}
-		r.fail(a.Attempt, model.TaskFailed{Class: model.Resource, Peak: 77})
+		r.fail(a.Attempt, model.TaskFailed{Class: model.Resource, Message: "77 bytes"})
 	}
-	if e := r.ended(1); e.Cause.Kind != model.CauseResource || !strings.Contains(e.Cause.Message, "77") {
+	if e := r.ended(1); e.Cause.Kind != model.CauseResource || !strings.Contains(e.Cause.Message, "77 bytes") {
 		t.Errorf("%+v", e)
+	}
+}
+
+// A process that is killed at its limit of memory is nobody's fault while it has
+// several tasks. One that has the process to itself gets twice the memory, twice.
+func TestR25OutOfMemory(t *testing.T) {
+	r := newRig(t, nil)
+	r.attach(2, "w1", "w2")
+	r.action(1, model.Sink{}, map[plan.StageKey]int{"r": 1}, result("r"))
+	var grown []int
+	for len(r.runs) > 0 {
+		a, start := r.runs[0], model.StartExec{}
+		for _, c := range r.all {
+			if c, ok := c.(model.StartExec); ok {
+				start = c // the last one
+			}
+		}
+		if grown = append(grown, start.Grown); len(grown) > 9 {
+			t.Fatal("it never ends")
+		}
+		if alone := len(grown) > 2; a.Alone != alone {
+			t.Errorf("run %d alone: %t", len(grown), a.Alone)
+		}
+		r.drop(a.Attempt)
+		r.step(model.ExecGone{From: r.from(r.on[a.Attempt.Seq]), Job: "j", No: start.No, Signal: 9, OOM: true, Limit: 256 << 20, Peak: 255 << 20})
+	}
+	if want := []int{0, 0, 0, 1, 2}; !slices.Equal(grown, want) {
+		t.Errorf("grown %v, want %v", grown, want)
+	}
+	e := r.ended(1)
+	if e.Cause.Kind != model.CauseResource {
+		t.Errorf("%+v", e.Cause)
+	}
+	const why = "the executor of job j on worker w"
+	for _, part := range []string{"stage r, partition 0: needs more memory", why, "limit 256 MiB, peak 255 MiB"} {
+		if !strings.Contains(e.Cause.Message, part) {
+			t.Errorf("%q is not in %q", part, e.Cause.Message)
+		}
+	}
+	n, _ := find[model.Note](slices.DeleteFunc(r.all, func(c model.Command) bool {
+		n, ok := c.(model.Note)
+		return !ok || n.Kind != model.NoteExecutorGone
+	}))
+	if !strings.HasPrefix(n.Text, why) || !strings.HasSuffix(n.Text, "peak 255 MiB, running stage r, partition 0") {
+		t.Errorf("noted %q", n.Text)
 	}
 }
 

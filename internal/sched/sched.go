@@ -32,12 +32,13 @@ type Scheduler struct {
 	drains   int // begun so far
 	timers   queue.Timers[timer]
 
-	demand  // worklists of stage.go
-	placer  // state of place.go
-	places  // of places.go
-	gangs   gangs
-	twins   // state of speculate.go
-	journal // state of restore.go
+	demand   // worklists of stage.go
+	placer   // state of place.go
+	places   // of places.go
+	gangs    gangs
+	advances // state of early.go
+	twins    // state of speculate.go
+	journal  // state of restore.go
 	stats
 }
 
@@ -287,6 +288,7 @@ const (
 	timerRound                    // a round of a barrier
 	timerDrain                    // a draining worker is looked after
 	timerBarred                   // a worker that was left out is let in again
+	timerStuck                    // an attempt may have stood still for too long
 )
 
 func (s *Scheduler) after(at model.Instant, t timer) {
@@ -331,6 +333,8 @@ func (s *Scheduler) expire(t timer) {
 		s.roundDue(t.st, t.i)
 	case timerDrain:
 		s.drainDue(t.w, t.i)
+	case timerStuck:
+		s.stuckDue(t.w)
 	case timerBarred:
 		s.refresh(t.w)
 		s.wakeAll()

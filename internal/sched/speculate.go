@@ -47,7 +47,7 @@ func (s *Scheduler) stragglers(st *stage) {
 		return
 	}
 	for i := range st.tasks {
-		if a := st.tasks[i].live[0]; a != nil && s.now.Sub(a.launched) > limit {
+		if a := st.tasks[i].live[0]; a != nil && !a.early && s.now.Sub(a.launched) > limit {
 			s.wantTwin(st, i)
 		}
 	}
@@ -92,7 +92,7 @@ func (s *Scheduler) placeTwins() {
 		}
 		t.slow = false
 		s.emit(model.Note{Kind: model.NoteSpeculated, Job: r.st.job.id, Stage: r.st.id, Gen: r.st.gen, Partition: r.i, Worker: w.id})
-		s.launch(w, r.st, r.i, model.Anywhere, true)
+		s.launch(w, r.st, r.i, true)
 		return true
 	})
 }

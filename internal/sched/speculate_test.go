@@ -73,7 +73,7 @@ func TestR48aSlowRate(t *testing.T) {
 	r.pass(500*time.Millisecond, "w1", "w2")
 	report := func(p int, f float64) {
 		a := r.run("r", p)
-		r.step(model.TaskProgress{From: r.from(r.on[a.Seq]), Progress: []model.Progress{{Attempt: a, Rows: 1, Fraction: f}}})
+		r.step(model.TaskProgress{From: r.from(r.on[a.Seq]), Progress: []model.Progress{{Attempt: a, Rows: 1, Fraction: f, Moves: 1}}})
 	}
 	before := len(r.runs)
 	report(8, 0.9)

@@ -66,7 +66,7 @@ func (s *Scheduler) sizeStage(st *stage, z model.StageSize) {
 	st.outs = outputs.Make(z.N)
 	st.job.tasks += z.N
 	s.tasks += z.N
-	st.prefs = s.internPrefs(z.Prefs, z.N)
+	st.prefs = s.internPrefs(&z)
 	if z.N == 0 {
 		s.completed(st)
 	}
@@ -75,13 +75,17 @@ func (s *Scheduler) sizeStage(st *stage, z model.StageSize) {
 	}
 }
 
-// internPrefs keeps hosts as numbers.
-func (s *Scheduler) internPrefs(prefs [][]string, n int) (out locality.Prefs) {
+// internPrefs keeps hosts as numbers, and learns their racks.
+func (s *Scheduler) internPrefs(z *model.StageSize) (out locality.Prefs) {
 	var names []int32
-	for _, hosts := range prefs[:min(n, len(prefs))] {
+	for _, hosts := range z.Prefs[:min(z.N, len(z.Prefs))] {
 		names = names[:0]
 		for _, h := range hosts {
-			names = append(names, s.nameOf(h))
+			n := s.nameOf(h)
+			if rack := s.rackOf(z.Racks[h]); s.spots[n].rack == locality.None {
+				s.spots[n].rack = rack
+			}
+			names = append(names, n)
 		}
 		out.Append(names...)
 	}

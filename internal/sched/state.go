@@ -39,12 +39,14 @@ type job struct {
 	caches   map[plan.StageKey]*cacheSet
 	runnable []*stage // with pending tasks, in the order of R9
 	listed   bool     // in its pool's jobs
-	running  int      // attempts that hold a slot
+	running  int      // attempts that hold a slot, or wait for one
+	early    int      // of them, those that wait and were not asked back
 	tasks    int
-	stuckAt  model.Instant  // since when nobody can run it
-	parked   uint64         // pass in which nothing more can be placed
-	then     model.JobState // after Ending
-	finished bool           // told by the driver
+	leftOut  []plan.Platform // of workers that it has no program for
+	stuckAt  model.Instant   // since when nobody can run it
+	parked   uint64          // pass in which nothing more can be placed
+	then     model.JobState  // after Ending
+	finished bool            // told by the driver
 }
 
 // endedAction is what is kept of an action: enough to repeat its end.
@@ -128,7 +130,8 @@ type stage struct {
 
 	pending    locality.Pending
 	listed     bool // in the job's runnable
-	live       int  // attempts that hold a slot and count
+	live       int  // attempts that hold a slot, or wait for one, and count
+	early      int  // of them, those that wait and were not asked back
 	clock      locality.Clock
 	gang       *gang // of a barrier stage
 	dirty      bool  // to be offered every free slot, not only fresh ones
@@ -146,12 +149,13 @@ func (st *stage) complete() bool { return st.sized && st.outs.Done() == st.n }
 
 type task struct {
 	state   model.TaskState
-	counted bool   // in stage.active or, if cached, demanded without
-	cached  bool   // counted without reading the parents
-	slow    bool   // it waits for a twin
-	again   bool   // it was done once: its output was lost
-	want    uint16 // readers of this output alone, and the action
-	rowSum  uint64 // of its first success in this generation
+	counted bool        // in stage.active or, if cached, demanded without
+	cached  bool        // counted without reading the parents
+	slow    bool        // it waits for a twin
+	again   bool        // it was done once: its output was lost
+	level   model.Level // of the attempt that made the output
+	want    uint16      // readers of this output alone, and the action
+	rowSum  uint64      // of its first success in this generation
 	live    [2]*attempt
 	blame   blame.Task
 }
@@ -174,6 +178,8 @@ type attempt struct {
 	exec     *exec
 	state    attemptState
 	twin     bool
+	early    bool // it waits for a slot of its worker
+	recalled bool // and was asked back
 	alone    bool
 	stuck    bool // made no progress for too long
 	level    model.Level
@@ -183,6 +189,7 @@ type attempt struct {
 	memory   int64
 	rows     int64
 	fraction float64
+	moves    int64
 }
 
 func (a *attempt) id() model.AttemptID {
@@ -206,24 +213,28 @@ type exec struct {
 type worker struct {
 	health.State
 
-	id      plan.WorkerID
-	idx     int
-	inc     model.Inc
-	session model.Session
-	store   model.StoreID
-	hosts   []string
-	place   locality.Worker
-	rack    string
-	slots   int
-	memory  int64
-	used    int64         // memory reserved
-	reports []fetchReport // that wait for the probe
+	id       plan.WorkerID
+	idx      int
+	inc      model.Inc
+	session  model.Session
+	store    model.StoreID
+	hosts    []string
+	place    locality.Worker
+	rack     string
+	platform plan.Platform
+	slots    int
+	memory   int64
+	used     int64         // memory reserved
+	reports  []fetchReport // that wait for the probe
 
 	excluded  bool          // by a person
 	drain     *drain        // it is taken out of use
 	barredTo  model.Instant // left out by failures of several jobs until then (R36)
 	diskFull  bool
+	stuckAt   model.Instant // when the next attempt may have stood still for too long; 0: there is none
 	attempts  []*attempt
+	early     []*attempt          // of them, those that wait for a slot, in the order of launches
+	counted   int                 // of its slots, those in the cluster's capacity
 	zombies   map[attemptKey]bool // that run there and are not on the books: they hold slots too
 	unstarted int
 	execs     map[*job][]*exec
@@ -244,6 +255,6 @@ func (w *worker) takes(now model.Instant) bool {
 }
 
 // busy returns how many slots are taken.
-func (w *worker) busy() int { return len(w.attempts) + len(w.zombies) }
+func (w *worker) busy() int { return len(w.attempts) - len(w.early) + len(w.zombies) }
 
 func (w *worker) to() model.Receiver { return model.Receiver{Worker: w.id, Inc: w.inc} }

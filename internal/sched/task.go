@@ -11,8 +11,9 @@ import (
 
 // launch starts an attempt of task i on w (R16). Launches of one pass are sent
 // together.
-func (s *Scheduler) launch(w *worker, st *stage, i int, level model.Level, twin bool) {
+func (s *Scheduler) launch(w *worker, st *stage, i int, twin bool) {
 	t := &st.tasks[i]
+	level := s.nearness(st, i, w)
 	if !twin {
 		s.withdraw(st, i)
 		t.state = model.TaskRunning
@@ -22,9 +23,9 @@ func (s *Scheduler) launch(w *worker, st *stage, i int, level model.Level, twin 
 	a := &attempt{
 		key: attemptKey{s.cfg.Term, s.seq}, gen: st.gen, st: st, part: i, w: w, pos: len(w.attempts),
 		level: level, twin: twin, alone: t.blame.Alone(), reads: st.current(), launched: s.now, moved: s.now,
-		memory: st.job.limits.Memory << t.blame.Grown(),
+		memory: st.job.limits.Memory << t.blame.Grown(), early: s.slots.Free(w.idx) == 0,
 	}
-	a.exec = s.execFor(st.job, w, t.blame.Alone())
+	a.exec = s.execFor(st.job, w, t.blame)
 	st.job.pool.served++
 	s.book(a)
 	s.batch(a)
@@ -38,7 +39,11 @@ func (s *Scheduler) book(a *attempt) {
 	}
 	s.attempts[a.key] = a
 	w.attempts = append(w.attempts, a)
-	w.used += a.memory
+	if a.early {
+		s.stand(a)
+	} else {
+		w.used += a.memory
+	}
 	w.unstarted++
 	w.perJob[st.job]++
 	st.job.running++
@@ -49,6 +54,7 @@ func (s *Scheduler) book(a *attempt) {
 	} else {
 		t.live[1] = a
 	}
+	s.watchStuck(a)
 	s.refresh(w)
 }
 
@@ -67,7 +73,7 @@ func (st *stage) current() []model.Read {
 
 func (s *Scheduler) batch(a *attempt) {
 	w := a.w
-	as := model.Assignment{Attempt: a.id(), Level: a.level, Twin: a.twin, Alone: a.alone, Memory: a.memory}
+	as := model.Assignment{Attempt: a.id(), Level: a.level, Twin: a.twin, Early: a.early, Alone: a.alone, Memory: a.memory}
 	if a.st.tasks[a.part].cached && a.level != model.AtProcess {
 		for _, h := range a.st.holders(a.part) {
 			as.Holders = append(as.Holders, s.workers[h].id)
@@ -102,12 +108,17 @@ func (s *Scheduler) flush(b *batch) {
 func (s *Scheduler) forget(a *attempt) {
 	w, st := a.w, a.st
 	delete(s.attempts, a.key)
+	if a.early {
+		s.unstand(a)
+	} else {
+		w.used -= a.memory
+	}
+	s.answered(a)
 	last := len(w.attempts) - 1
 	w.attempts[a.pos] = w.attempts[last]
 	w.attempts[a.pos].pos = a.pos
 	w.attempts[last] = nil
 	w.attempts = w.attempts[:last]
-	w.used -= a.memory
 	if w.perJob[st.job]--; w.perJob[st.job] == 0 {
 		delete(w.perJob, st.job)
 	}
@@ -158,26 +169,9 @@ func (s *Scheduler) kill(a *attempt, reason string) {
 		a.w.unstarted--
 	}
 	a.unlink()
+	s.unwait(a)
 	a.state = killing
 	s.emit(model.Kill{Receiver: a.w.to(), Attempt: a.id(), Reason: reason, Dump: a.stuck})
-}
-
-// killStuck is R26: an attempt whose counters stand still is ended, and blamed.
-func (s *Scheduler) killStuck(w *worker) {
-	if s.cfg.NoProgressKill == 0 {
-		return
-	}
-	for _, a := range slices.Clone(w.attempts) {
-		if a.state == killing || a.st.dead || a.st.waits(a.part) || s.now.Sub(a.moved) < s.cfg.NoProgressKill {
-			continue
-		}
-		a.stuck = true
-		s.kill(a, "no progress for "+s.cfg.NoProgressKill.String())
-		s.ownFault(a, &model.TaskFailed{Message: "made no progress for " + s.cfg.NoProgressKill.String()})
-		if !a.st.dead {
-			s.recountLater(a.st, a.part)
-		}
-	}
 }
 
 // shun keeps a stage away from a worker on which several of its tasks failed
@@ -224,7 +218,12 @@ func (s *Scheduler) find(w *worker, id model.AttemptID) *attempt {
 
 func (s *Scheduler) taskStarted(w *worker, id model.AttemptID) {
 	if a := s.find(w, id); a != nil && a.state == launching {
+		s.unwait(a)
+		if a.early {
+			a.launched = s.now
+		}
 		a.state, a.moved = running, s.now
+		s.answered(a)
 		a.exec.seen()
 		w.unstarted--
 		if s.cfg.MaxUnstarted > 0 && w.unstarted == s.cfg.MaxUnstarted-1 {
@@ -236,11 +235,11 @@ func (s *Scheduler) taskStarted(w *worker, id model.AttemptID) {
 func (s *Scheduler) taskProgress(w *worker, ev model.TaskProgress) {
 	for _, p := range ev.Progress {
 		a := s.find(w, p.Attempt)
-		if a == nil || p.Rows <= a.rows && p.Fraction <= a.fraction {
+		if a == nil || p.Moves <= a.moves {
 			continue
 		}
 		s.taskStarted(w, p.Attempt)
-		a.rows, a.fraction, a.moved = max(a.rows, p.Rows), max(a.fraction, p.Fraction), s.now
+		a.rows, a.fraction, a.moves, a.moved = max(a.rows, p.Rows), max(a.fraction, p.Fraction), p.Moves, s.now
 		s.watchRate(a)
 	}
 }
@@ -283,6 +282,9 @@ func (s *Scheduler) taskDone(w *worker, ev model.TaskDone) {
 // accept registers a success, by the kind of its stage (R18).
 func (s *Scheduler) accept(w *worker, st *stage, i int, a *attempt, ev *model.TaskDone) {
 	o := outputs.Output{Term: a.key.term, Seq: a.key.seq, Rows: ev.Rows, Bytes: ev.Bytes, Sum: ev.Sum, Sizes: ev.Sizes}
+	if a.level != model.Unplaced {
+		ev.Counters = append(slices.Clip(ev.Counters), model.Counter{Name: a.level.Counter(), Value: 1})
+	}
 	t := &st.tasks[i]
 	t.rowSum = ev.RowSum
 	t.blame.Succeeded()
@@ -408,9 +410,9 @@ func (s *Scheduler) taskFailed(w *worker, ev model.TaskFailed) {
 		s.bury(w, ev.Attempt)
 		return
 	}
-	was := a.state
+	ended := a.state == killing || a.recalled && ev.Class == model.Killed
 	s.forget(a)
-	if was == killing || a.st.dead {
+	if ended || a.st.dead {
 		if !a.st.dead {
 			s.recountLater(a.st, a.part)
 		}

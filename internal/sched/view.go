@@ -1,6 +1,8 @@
 package sched
 
 import (
+	"slices"
+
 	"github.com/gordd-project/gordd/internal/sched/model"
 )
 
@@ -43,7 +45,8 @@ func (s *Scheduler) View(q model.Query) model.Answer {
 }
 
 func (j *job) view() model.JobView {
-	v := model.JobView{Job: j.id, Name: j.submit.Name, User: j.submit.User, Pool: j.pool.Name, State: j.state, Cause: j.cause, Running: j.running}
+	v := model.JobView{Job: j.id, Name: j.submit.Name, User: j.submit.User, Owner: j.submit.Owner, Pool: j.pool.Name, State: j.state, Cause: j.cause,
+		Running: j.running - j.early, Queued: j.early, Programs: j.submit.Programs, LeftOut: slices.Clone(j.leftOut)}
 	for _, e := range j.ended {
 		v.Actions = append(v.Actions, model.ActionView{Action: e.end.Action, State: e.end.State, Cause: e.end.Cause})
 	}
@@ -55,16 +58,37 @@ func (j *job) view() model.JobView {
 
 func (st *stage) view() model.StageView {
 	return model.StageView{Stage: st.id, Spec: st.spec, Sized: st.sized, N: st.n, Done: st.outs.Done(), Pending: st.pending.Len(),
-		Running: st.live, Demanded: st.active, Gen: st.gen, Try: st.try, Epoch: st.epoch, Counters: st.outs.Sums()}
+		Running: st.live - st.early, Queued: st.early, Demanded: st.active, Gen: st.gen, Try: st.try, Epoch: st.epoch, Counters: st.outs.Sums(), Fraction: st.fraction()}
+}
+
+// fraction is how much of a stage is done.
+func (st *stage) fraction() float64 {
+	if st.n == 0 || st.live == 0 {
+		return float64(st.outs.Done()) / float64(max(st.n, 1))
+	}
+	sum := float64(st.outs.Done())
+	for i := range st.tasks {
+		best := 0.0
+		for _, a := range st.tasks[i].live {
+			if a != nil {
+				best = max(best, a.fraction)
+			}
+		}
+		sum += best
+	}
+	return sum / float64(st.n)
 }
 
 func (st *stage) taskView(i int, s *Scheduler) model.TaskView {
 	t := &st.tasks[i]
-	v := model.TaskView{Partition: i, State: t.state, Failures: t.blame.Failures(), Infra: t.blame.Infra()}
+	v := model.TaskView{Partition: i, State: t.state, Failures: t.blame.Failures(), Infra: t.blame.Infra(), Level: model.Unplaced}
+	if t.state == model.TaskFinished {
+		v.Level = t.level
+	}
 	for _, a := range t.live {
 		if a != nil {
 			v.Attempts = append(v.Attempts, model.AttemptView{Attempt: a.id(), Worker: a.w.id, Level: a.level, Twin: a.twin,
-				Started: a.launched, Rows: a.rows})
+				Queued: a.early, Started: a.launched, Rows: a.rows, Fraction: a.fraction})
 		}
 	}
 	return v
@@ -72,7 +96,7 @@ func (st *stage) taskView(i int, s *Scheduler) model.TaskView {
 
 func (s *Scheduler) workerView(w *worker) model.WorkerView {
 	v := model.WorkerView{Worker: w.id, Inc: w.inc, State: w.shown(), Rack: w.rack, Slots: w.slots, Free: s.slots.Free(w.idx),
-		Running: len(w.attempts), Outputs: s.holds(w), Excluded: w.excluded || s.now < w.barredTo}
+		Running: len(w.attempts) - len(w.early), Queued: len(w.early), Outputs: s.holds(w), Excluded: w.excluded || s.now < w.barredTo}
 	if len(w.hosts) > 0 {
 		v.Host = w.hosts[0]
 	}
@@ -91,7 +115,7 @@ func (s *Scheduler) holds(w *worker) int {
 }
 
 func (s *Scheduler) totals() model.Sums {
-	v := model.Sums{Term: s.cfg.Term, Jobs: len(s.order), Tasks: s.tasks, Running: len(s.attempts), Free: s.slots.Total(),
+	v := model.Sums{Term: s.cfg.Term, Jobs: len(s.order), Tasks: s.tasks, Running: len(s.attempts) - s.waiting.Total(), Queued: s.waiting.Total(), Free: s.slots.Total(),
 		Launched: s.launched, Done: s.done, Failed: s.failed, Lost: s.lost, Discarded: s.discarded, Refused: s.refused}
 	for _, j := range s.order {
 		v.Actions += len(j.actions)

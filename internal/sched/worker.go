@@ -43,6 +43,9 @@ func (s *Scheduler) attach(ev model.Attach) {
 	s.arm(w)
 	s.record(model.WorkerSeen{Worker: w.id, Inc: w.inc, Store: w.store}, false)
 	s.emit(model.Note{Kind: model.NoteWorkerAttached, Worker: w.id, Count: w.slots})
+	for _, j := range s.order {
+		s.leaveOut(j, w)
+	}
 	s.grantLease(w, 0)
 	s.reconcile(w, &ev.Inventory)
 	s.drainAgain(w)
@@ -70,7 +73,7 @@ func (s *Scheduler) ownerOf(id model.StoreID) *worker {
 
 // describe takes in what a worker says of itself.
 func (s *Scheduler) describe(w *worker, ev *model.Attach) {
-	w.inc, w.session, w.store, w.memory = ev.Inc, ev.Session, ev.Store, ev.Memory
+	w.inc, w.session, w.store, w.memory, w.platform = ev.Inc, ev.Session, ev.Store, ev.Memory, ev.Platform
 	w.sent = map[*stage]uint64{}
 	slots := max(min(ev.Slots, s.cfg.MaxSlots), 0)
 	if slots == w.slots && slices.Equal(w.hosts, ev.Hosts) && w.rack == ev.Rack {
@@ -172,7 +175,7 @@ func (w *worker) mute(s *Scheduler) bool {
 		return false
 	}
 	for _, a := range w.attempts {
-		if a.state == launching && s.now >= a.launched.Add(s.cfg.StartWait) {
+		if a.state == launching && !a.early && s.now >= a.launched.Add(s.cfg.StartWait) {
 			return true
 		}
 	}
@@ -184,7 +187,6 @@ func (s *Scheduler) workerDue(w *worker) {
 	if !w.Due(s.now) {
 		return
 	}
-	s.killStuck(w)
 	switch v, why := w.Look(&s.cfg, s.now, w.mute(s)); v {
 	case health.Silent:
 		s.lose(w, silent, why)
@@ -279,6 +281,7 @@ func (s *Scheduler) lose(w *worker, how loss, why string) {
 	s.loseBlocks(w, nil)
 	// Outputs first: an attempt that is queued again must not find them.
 	s.loseOutputs(w)
+	s.spare(w, func(*attempt) bool { return true })
 	for len(w.attempts) > 0 {
 		a := w.attempts[len(w.attempts)-1]
 		was := a.state

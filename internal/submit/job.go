@@ -5,14 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
 	"google.golang.org/grpc"
 
 	"github.com/gordd-project/gordd/internal/msg"
+	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/internal/wire"
 	"github.com/gordd-project/gordd/rdd/plan"
 	"github.com/gordd-project/gordd/worker/transfer"
@@ -22,9 +25,13 @@ import (
 type Options struct {
 	// Conn is the connection to the master.
 	Conn *grpc.ClientConn
-	// Program is the path of the binary.
-	Program string
-	Open    msg.Open // but for the protocol and the binary
+	// Programs are the paths of the program's binaries, one for each platform, and
+	// Files those of what is shipped beside them.
+	Programs map[plan.Platform]string
+	Files    []wire.File
+	// Open is what the job is, but for the protocol and the driver's code. What it
+	// has of programs and files is with the master already.
+	Open msg.Open
 	// Scratch is a directory for results on their way, which the caller removes.
 	Scratch string
 	// Fetch fetches results from workers.
@@ -38,7 +45,7 @@ type Job struct {
 	o      Options
 	ctx    context.Context
 	cancel context.CancelFunc
-	send   func(wire.Message) error // to the program
+	send   func(...wire.Message) error // to the program
 	work   sync.WaitGroup
 
 	link link
@@ -77,14 +84,15 @@ func (j *Job) Close() {
 	}
 }
 
-// Join uploads the program where that is new to the cluster, and opens the job.
-func (j *Job) Join(send func(wire.Message) error) error {
+// Join uploads what is new to the cluster, and opens the job for a driver that has
+// answered so.
+func (j *Job) Join(s *wire.Started, send func(...wire.Message) error) error {
 	j.send = send
-	digest, err := j.upload()
-	if err != nil {
-		return fmt.Errorf("upload %s: %w", filepath.Base(j.o.Program), err)
+	if err := j.upload(); err != nil {
+		return err
 	}
-	opened, st, err := j.open(digest)
+	j.o.Open.Code = s.Code
+	opened, st, err := j.open()
 	if err != nil {
 		return fmt.Errorf("open a job: %w", err)
 	}
@@ -98,26 +106,27 @@ func (j *Job) Join(send func(wire.Message) error) error {
 	return send(&wire.Joined{Job: opened.Job, Slots: opened.Slots})
 }
 
-// Detach uploads the program where that is new to the cluster, and has a worker run
-// it. The job is open when it returns.
+// Detach uploads what is new to the cluster, and has a worker run the driver. The job
+// is open when it returns.
 func Detach(ctx context.Context, o Options, maxResult int64) (opened msg.Opened, err error) {
 	j := New(ctx, o)
 	defer j.Close()
-	if o.Open.Binary, err = j.upload(); err != nil {
-		return opened, fmt.Errorf("upload %s: %w", filepath.Base(o.Program), err)
+	if err := j.upload(); err != nil {
+		return opened, err
 	}
-	o.Open.Protocol = msg.Protocol
+	open := j.o.Open
+	open.Protocol = msg.Protocol
 	return call(ctx, o.Conn, msg.MethodDetach, func(st *msg.Stream) (opened msg.Opened, err error) {
-		return askOpened(st, msg.Detach{Open: o.Open, MaxResult: maxResult})
+		return askOpened(st, msg.Detach{Open: open, MaxResult: maxResult})
 	})
 }
 
-func (j *Job) open(program plan.Digest) (opened msg.Opened, st *msg.Stream, err error) {
+func (j *Job) open() (opened msg.Opened, st *msg.Stream, err error) {
 	if st, err = msg.Dial(j.ctx, j.o.Conn, msg.MethodDrive); err != nil {
 		return opened, nil, err
 	}
 	o := j.o.Open
-	o.Protocol, o.Binary = msg.Protocol, program
+	o.Protocol = msg.Protocol
 	opened, err = askOpened(st, o)
 	return opened, st, err
 }
@@ -143,27 +152,46 @@ func askOpened(st *msg.Stream, ask any) (opened msg.Opened, err error) {
 	return opened, fmt.Errorf("the master says %T", m)
 }
 
-// upload gives the master the program, unless it has it.
-func (j *Job) upload() (plan.Digest, error) {
-	f, err := os.Open(j.o.Program)
+// upload gives the master the programs and files that it does not have, and notes
+// their digests for Open.
+func (j *Job) upload() error {
+	for _, p := range slices.Sorted(maps.Keys(j.o.Programs)) {
+		d, _, err := j.uploadFile(j.o.Programs[p])
+		if err != nil {
+			return fmt.Errorf("upload the program for %s: %w", p, err)
+		}
+		j.o.Open.Programs = append(j.o.Open.Programs, model.Program{Platform: p, Binary: d})
+	}
+	for _, f := range j.o.Files {
+		d, size, err := j.uploadFile(f.Path)
+		if err != nil {
+			return fmt.Errorf("upload file %s: %w", f.Path, err)
+		}
+		j.o.Open.Files = append(j.o.Open.Files, msg.File{Name: f.Name, Digest: d, Size: size})
+	}
+	return nil
+}
+
+// uploadFile gives the master a file, unless it has it.
+func (j *Job) uploadFile(path string) (d plan.Digest, size int64, err error) {
+	f, err := os.Open(path)
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
 	defer func() { _ = f.Close() }()
 	h := plan.NewHash()
-	size, err := io.Copy(h, f)
-	if err != nil {
-		return "", err
+	if size, err = io.Copy(h, f); err != nil {
+		return "", 0, err
 	}
-	d := plan.HashDigest(h)
+	d = plan.HashDigest(h)
 	there, err := call(j.ctx, j.o.Conn, msg.MethodGetBlob, func(st *msg.Stream) (bool, error) { return st.Look(d) })
 	if err != nil || there {
-		return d, err
+		return d, size, err
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return "", err
+		return "", 0, err
 	}
-	return d, j.put("", d, size, f)
+	return d, size, j.put("", d, size, f)
 }
 
 func (j *Job) put(job plan.JobID, d plan.Digest, size int64, r io.Reader) error {

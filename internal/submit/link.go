@@ -146,34 +146,61 @@ func (j *Job) listen(st *msg.Stream) {
 func (j *Job) hear(st *msg.Stream) error {
 	l := &j.link
 	for {
-		m, err := st.Receive()
+		ms, err := st.ReceiveAll()
 		if err != nil {
 			return err
 		}
-		switch m := m.(type) {
-		case msg.Renewal:
-			if err := l.kept.Arrived(m.Got); err != nil {
-				return err
-			}
-			continue
-		case *wire.Result:
-			if m.Address != "" {
-				j.work.Go(func() { j.fetch(m) })
-				break
-			}
-			err = j.send(m)
-		case wire.Message:
-			err = j.send(m)
-		default:
-			err = fmt.Errorf("the master says %T", m)
+		pass, renewals, err := j.sort(ms)
+		if sent := j.pass(pass); sent != nil {
+			return nil // nobody is there to say anything to
 		}
-		if l.got.Add(1)%msg.AckEvery == 0 {
+		if err != nil {
+			return err
+		}
+		n := uint64(len(ms) - renewals)
+		if got := l.got.Add(n); got/msg.AckEvery > (got-n)/msg.AckEvery {
 			l.renew()
 		}
-		if _, last := m.(*wire.JobEnd); last || err != nil {
-			return nil // there is nothing more to say, or nobody to say it to
+		if len(pass) > 0 {
+			if _, last := pass[len(pass)-1].(*wire.JobEnd); last {
+				return nil // there is nothing more to say
+			}
 		}
 	}
+}
+
+// sort gives those of the master's messages that are for the program, and counts
+// its renewals.
+func (j *Job) sort(ms []any) (pass []wire.Message, renewals int, err error) {
+	for _, m := range ms {
+		switch m := m.(type) {
+		case msg.Renewal:
+			renewals++
+			err = j.link.kept.Arrived(m.Got)
+		case *wire.Result:
+			if m.Address == "" {
+				pass = append(pass, m)
+			} else {
+				j.work.Go(func() { j.fetch(m) })
+			}
+		case wire.Message:
+			pass = append(pass, m)
+		default:
+			return append(pass, &wire.JobEnd{Why: fmt.Sprintf("the master says %T", m)}), renewals, nil
+		}
+		if err != nil {
+			return pass, renewals, err
+		}
+	}
+	return pass, renewals, nil
+}
+
+// pass sends the program what is for it.
+func (j *Job) pass(ms []wire.Message) error {
+	if len(ms) == 0 {
+		return nil
+	}
+	return j.send(ms...)
 }
 
 // attach attaches to the job again after a stream has broken, as long as the master

@@ -14,19 +14,24 @@ import (
 
 // Tally is the sum over actions. The zero value is that of none.
 type Tally struct {
-	Actions  int           `json:"actions"`
-	Failed   int           `json:"failed"` // actions that failed or were cancelled
-	Stages   int           `json:"stages"` // that ran
-	Skipped  int           `json:"skipped"`
-	Tasks    int           `json:"tasks"`     // that ended well
-	Ran      int           `json:"tasks_ran"` // and those that ran again, once more each time
-	Rows     int64         `json:"rows"`      // that sources and shuffles gave
-	Read     int64         `json:"bytes_read"`
-	Shuffled int64         `json:"bytes_shuffled"`
-	Spilled  int64         `json:"bytes_spilled"`
-	Written  int64         `json:"bytes_written"`
-	Rejected int64         `json:"rows_rejected"`
-	Elapsed  time.Duration `json:"nanoseconds"`
+	Actions  int   `json:"actions"`
+	Failed   int   `json:"failed"` // actions that failed or were cancelled
+	Stages   int   `json:"stages"` // that ran
+	Skipped  int   `json:"skipped"`
+	Tasks    int   `json:"tasks"`     // that ended well
+	Ran      int   `json:"tasks_ran"` // and those that ran again, once more each time
+	Rows     int64 `json:"rows"`      // that sources and shuffles gave
+	Read     int64 `json:"bytes_read"`
+	Shuffled int64 `json:"bytes_shuffled"`
+	Spilled  int64 `json:"bytes_spilled"`
+	Written  int64 `json:"bytes_written"`
+	Rejected int64 `json:"rows_rejected"`
+	// Tasks that would rather run near what they read, by how near they did.
+	AtProcess int64         `json:"tasks_at_process"`
+	AtNode    int64         `json:"tasks_at_node"`
+	AtRack    int64         `json:"tasks_at_rack"`
+	AtAny     int64         `json:"tasks_at_any"`
+	Elapsed   time.Duration `json:"nanoseconds"`
 }
 
 // Of gives the tally of one action.
@@ -50,6 +55,10 @@ func Of(s *plan.ActionStatus) Tally {
 		t.Spilled += st.Counters.Spilled
 		t.Written += st.Counters.Output
 		t.Rejected += st.Counters.Rejected
+		t.AtProcess += st.Counters.AtProcess
+		t.AtNode += st.Counters.AtNode
+		t.AtRack += st.Counters.AtRack
+		t.AtAny += st.Counters.AtAny
 	}
 	return t
 }
@@ -68,6 +77,10 @@ func (t *Tally) Add(u Tally) {
 	t.Spilled += u.Spilled
 	t.Written += u.Written
 	t.Rejected += u.Rejected
+	t.AtProcess += u.AtProcess
+	t.AtNode += u.AtNode
+	t.AtRack += u.AtRack
+	t.AtAny += u.AtAny
 	t.Elapsed += u.Elapsed
 }
 

@@ -23,6 +23,7 @@ type Credentials struct {
 	ca       *x509.Certificate
 	pool     *x509.CertPool
 	current  atomic.Pointer[certificate]
+	refused  atomic.Pointer[[]Identity] // nil: nobody
 }
 
 type certificate struct {
@@ -166,7 +167,34 @@ func (c *Credentials) check(s tls.ConnectionState, usage x509.ExtKeyUsage, roles
 	if err != nil {
 		return err
 	}
+	if err := c.allowed(id); err != nil {
+		return err
+	}
 	return expect(id, c.identity.Cluster, roles)
+}
+
+// Refuse says who was revoked, all of them: they are not accepted any more, in
+// whatever role.
+func (c *Credentials) Refuse(ids []Identity) {
+	ids = slices.Clone(ids)
+	c.refused.Store(&ids)
+}
+
+func (c *Credentials) allowed(id Identity) error {
+	if ids := c.refused.Load(); ids != nil && slices.Contains(*ids, id) {
+		return fmt.Errorf("%w: %s was revoked", ErrPeer, id)
+	}
+	return nil
+}
+
+// Recheck returns an error that wraps ErrPeer when who is at the other end of a
+// connection, which was accepted once, is to be refused by now.
+func (c *Credentials) Recheck(s tls.ConnectionState) error {
+	id, err := PeerIdentity(s)
+	if err != nil {
+		return err
+	}
+	return c.allowed(id)
 }
 
 func expect(id Identity, cluster string, roles []Role) error {

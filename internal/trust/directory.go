@@ -40,6 +40,7 @@ type Cluster struct {
 	Authority *Authority
 	Tokens    TokenKey
 	GossipKey []byte // 32 bytes
+	Revoked   *Revoked
 }
 
 // Init makes the directory of a new cluster, with an administrator's credentials
@@ -74,6 +75,7 @@ func Init(dir string) (*Cluster, error) {
 	if err := os.Rename(temp, dir); err != nil {
 		return nil, existsError(dir, err)
 	}
+	c.Revoked = &Revoked{dir: dir}
 	return c, syncDir(filepath.Dir(dir))
 }
 
@@ -135,7 +137,11 @@ func load(dir string) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Cluster{ID: ca.cluster, Authority: ca, Tokens: tokens, GossipKey: gossip}, nil
+	revoked, err := loadRevoked(dir, ca.cluster)
+	if err != nil {
+		return nil, err
+	}
+	return &Cluster{ID: ca.cluster, Authority: ca, Tokens: tokens, GossipKey: gossip, Revoked: revoked}, nil
 }
 
 func loadAuthority(dir string) (*Authority, error) {

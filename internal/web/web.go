@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/gordd-project/gordd/internal/door"
 )
 
 const (
@@ -16,6 +18,10 @@ const (
 	maxHeader = 16 << 10
 	// most is how many requests are answered at a time.
 	most = 32
+	// maxConns is how many connections are held.
+	maxConns = 128
+	// healthPath is where everybody may ask whether the member lives.
+	healthPath = "/healthz"
 )
 
 // Server serves a handler.
@@ -24,11 +30,12 @@ type Server struct {
 	done   chan error
 }
 
-// Serve serves h at l, which the server closes.
-func Serve(l net.Listener, h http.Handler) *Server {
+// Serve serves h at l, which the server closes, for who has the token: as a bearer,
+// or once in the address, as in /?token=… Without one only /healthz is answered.
+func Serve(l net.Listener, token string, h http.Handler) *Server {
 	s := &Server{done: make(chan error, 1)}
-	s.server = http.Server{Handler: guard(h, make(chan struct{}, most)), ReadTimeout: slow, WriteTimeout: slow, IdleTimeout: time.Minute, MaxHeaderBytes: maxHeader}
-	go func() { s.done <- s.server.Serve(l) }()
+	s.server = http.Server{Handler: guard(h, newLock(l, token), make(chan struct{}, most)), ReadTimeout: slow, WriteTimeout: slow, IdleTimeout: time.Minute, MaxHeaderBytes: maxHeader}
+	go func() { s.done <- s.server.Serve(door.New(maxConns, maxConns).Listener(l)) }()
 	return s
 }
 
@@ -55,7 +62,7 @@ func (s *Server) Close() error {
 const policy = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // guard answers only what may be asked, and only so much at a time.
-func guard(h http.Handler, busy chan struct{}) http.Handler {
+func guard(h http.Handler, k lock, busy chan struct{}) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		head := w.Header()
 		head.Set("Content-Security-Policy", policy)
@@ -73,6 +80,9 @@ func guard(h http.Handler, busy chan struct{}) http.Handler {
 		case r.Method != http.MethodGet && r.Method != http.MethodHead:
 			head.Set("Allow", "GET, HEAD")
 			http.Error(w, "this server can only be read", http.StatusMethodNotAllowed)
+			return
+		}
+		if !k.open(w, r) {
 			return
 		}
 		select {
@@ -103,6 +113,9 @@ func local(host string) bool {
 // foreign says whether a browser asks on behalf of another site's page. Somebody
 // who follows a link from there may.
 func foreign(r *http.Request) bool {
+	if o := r.Header.Get("Origin"); o != "" && o != "http://"+r.Host {
+		return true
+	}
 	site := r.Header.Get("Sec-Fetch-Site")
 	return (site == "cross-site" || site == "same-site") && r.Header.Get("Sec-Fetch-Mode") != "navigate"
 }

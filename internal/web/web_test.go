@@ -17,11 +17,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func ask(busy chan struct{}, method, host string, headers ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, "http://x/", nil)
 	r.Host = host
+	r.Header.Set("Authorization", "Bearer t")
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
 	w := httptest.NewRecorder()
-	guard(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "here") }), busy).ServeHTTP(w, r)
+	guard(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "here") }), lock{token: "t"}, busy).ServeHTTP(w, r)
 	return w
 }
 
@@ -47,6 +48,9 @@ func TestGuard(t *testing.T) {
 		{"a delete", "DELETE", "localhost", nil, 405},
 		{"another site's script", "GET", "localhost", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors"}, 403},
 		{"another port's script", "GET", "localhost", []string{"Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "cors"}, 403},
+		{"another site's script, of an old browser", "GET", "localhost:80", []string{"Origin", "http://evil.example"}, 403},
+		{"another port's script, of an old browser", "GET", "localhost:80", []string{"Origin", "http://localhost:81"}, 403},
+		{"a page of its own", "GET", "localhost:80", []string{"Origin", "http://localhost:80"}, 200},
 		{"a link", "GET", "localhost", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate"}, 200},
 		{"its own style", "GET", "localhost", []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "no-cors"}, 200},
 		{"typed in", "GET", "localhost", []string{"Sec-Fetch-Site", "none", "Sec-Fetch-Mode", "navigate"}, 200},
@@ -83,9 +87,9 @@ func TestServe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := Serve(l, http.HandlerFunc(Healthy))
+	s := Serve(l, "", http.HandlerFunc(Healthy))
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	url := "http://" + l.Addr().String()
+	url := "http://" + l.Addr().String() + healthPath
 	r, err := client.Get(url)
 	if err != nil {
 		t.Fatal(err)

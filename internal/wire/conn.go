@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -30,45 +31,59 @@ var ErrVersion = errors.New("built of another release of gordd")
 // one.
 type Conn struct {
 	rw io.ReadWriteCloser
+	r  *bufio.Reader
 
 	mu     sync.Mutex
-	broken error // of an earlier Send: half a frame may have gone
+	until  time.Time // when the write deadline is
+	broken error     // of an earlier Send: half a frame may have gone
 }
 
 // New makes a Conn of a stream.
-func New(rw io.ReadWriteCloser) *Conn { return &Conn{rw: rw} }
+func New(rw io.ReadWriteCloser) *Conn { return &Conn{rw: rw, r: bufio.NewReader(rw)} }
 
 // Close closes the stream; a Receive that waits returns.
 func (c *Conn) Close() error { return c.rw.Close() }
 
-// Send writes one message.
-func (c *Conn) Send(m Message) error {
-	kind, body, err := table.Encode(m)
-	if err != nil {
-		return err
+// Send writes messages, all of them at once. If one cannot be encoded, none is
+// written.
+func (c *Conn) Send(ms ...Message) error {
+	var frames []byte
+	for _, m := range ms {
+		kind, body, err := table.Encode(m)
+		if err != nil {
+			return err
+		}
+		frames = append(frames, Version, kind, 0, 0)
+		frames = binary.BigEndian.AppendUint32(frames, uint32(len(body)))
+		frames = append(frames, body...)
 	}
-	frame := make([]byte, headerSize, headerSize+len(body))
-	frame[0], frame[1] = Version, kind
-	binary.BigEndian.PutUint32(frame[4:], uint32(len(body)))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.broken != nil {
 		return c.broken
 	}
-	if d, ok := c.rw.(interface{ SetWriteDeadline(time.Time) error }); ok {
-		_ = d.SetWriteDeadline(time.Now().Add(sendTimeout)) // a stream that has none may block
-	}
-	if _, err := c.rw.Write(append(frame, body...)); err != nil {
-		c.broken = fmt.Errorf("send %T: %w", m, err)
+	c.extend()
+	if _, err := c.rw.Write(frames); err != nil {
+		c.broken = fmt.Errorf("send %T: %w", ms[0], err)
 	}
 	return c.broken
+}
+
+// extend sees to it that a write has sendTimeout, or a little less: to set a
+// deadline costs as much as a small write.
+func (c *Conn) extend() {
+	d, ok := c.rw.(interface{ SetWriteDeadline(time.Time) error })
+	if now := time.Now(); ok && c.until.Sub(now) < sendTimeout*9/10 {
+		c.until = now.Add(sendTimeout)
+		_ = d.SetWriteDeadline(c.until) // a stream that has none may block
+	}
 }
 
 // Receive reads one message. The error is io.EOF when the other end closed
 // between two messages.
 func (c *Conn) Receive() (Message, error) {
 	var head [headerSize]byte
-	if _, err := io.ReadFull(c.rw, head[:]); err != nil {
+	if _, err := io.ReadFull(c.r, head[:]); err != nil {
 		if err == io.EOF {
 			return nil, err
 		}
@@ -83,7 +98,7 @@ func (c *Conn) Receive() (Message, error) {
 	case n > plan.MaxEncoded:
 		return nil, fmt.Errorf("frame of %d bytes: %w: the most is %d", n, plan.ErrTooLarge, plan.MaxEncoded)
 	}
-	body, err := readBody(c.rw, int(n))
+	body, err := readBody(c.r, int(n))
 	if err != nil {
 		return nil, fmt.Errorf("read frame: %w", err)
 	}

@@ -19,15 +19,24 @@ type Options struct {
 	// Cluster says that Joined follows: the child's session drives a job of a
 	// cluster, over this wire.
 	Cluster bool
+	// Files are those that were shipped with the job.
+	Files []File
 	// Executor makes the child run the tasks that it is sent rather than the
 	// program's own run function.
 	Executor bool
+}
+
+// File is a file that was shipped with a job, at a path of this machine.
+type File struct {
+	Name string
+	Path string
 }
 
 // Started is the child's first message.
 type Started struct {
 	Program string
 	PID     int
+	Code    plan.Digest // equal for the builds of one program, as rdd.Code has it
 }
 
 // Notice is something the user should know once.
@@ -88,6 +97,8 @@ type RunTask struct {
 type KillTask struct {
 	Seq    uint64
 	Reason string
+	// Dump has the executor write first what its goroutines do.
+	Dump bool
 }
 
 // TaskEnded is an executor's report: either a result or a failure.
@@ -95,6 +106,11 @@ type TaskEnded struct {
 	Seq     uint64
 	Result  *plan.Result
 	Failure *plan.Failure
+}
+
+// Progress tells how far the tasks of an executor are.
+type Progress struct {
+	Tasks []plan.Progress
 }
 
 // WantBlob asks for a blob that a plan names.
@@ -148,6 +164,7 @@ const (
 	kindQuiet
 	kindJobEnd
 	kindBlobPut
+	kindProgress
 )
 
 // table has the form of each message.
@@ -185,12 +202,22 @@ var table = forms.NewTable(
 	forms.Of[Quiet](kindQuiet, nil),
 	forms.Of[JobEnd](kindJobEnd, nil),
 	forms.Of[BlobPut](kindBlobPut, nil),
+	forms.Of(kindProgress, goodProgress),
 )
 
 func goodExplained(x *Explained) bool {
 	for _, st := range x.Stages {
 		part := st.Stage.Sink.Part
 		if st.Stage.Kind > plan.ValueStage || part != nil && part.Kind > plan.SinglePartitioner {
+			return false
+		}
+	}
+	return true
+}
+
+func goodProgress(m *Progress) bool {
+	for i := range m.Tasks {
+		if !m.Tasks[i].Good() {
 			return false
 		}
 	}

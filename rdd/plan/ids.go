@@ -13,7 +13,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"hash"
+	"runtime"
 	"strconv"
+	"strings"
 )
 
 // JobID names one submission: a driver and everything it runs.
@@ -70,3 +72,25 @@ func HashDigest(h hash.Hash) Digest { return Digest(hex.EncodeToString(h.Sum(nil
 // WorkerID names a worker for its whole life in a cluster; the embedded
 // engine's only worker is "local".
 type WorkerID string
+
+// Platform is what a binary runs on, as in "linux/amd64": Go's names of the
+// operating system and the processor.
+type Platform string
+
+// Here is the platform of this process.
+const Here = Platform(runtime.GOOS + "/" + runtime.GOARCH)
+
+// Valid says whether p can be a platform: two words of lower case and digits.
+func (p Platform) Valid() bool {
+	goos, goarch := p.Of()
+	word := func(s string) bool {
+		return s != "" && len(s) <= 16 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789") == ""
+	}
+	return word(goos) && word(goarch)
+}
+
+// Of gives the two parts of a platform.
+func (p Platform) Of() (goos, goarch string) {
+	goos, goarch, _ = strings.Cut(string(p), "/")
+	return goos, goarch
+}

@@ -330,6 +330,10 @@ type Output struct {
 	Overwrite bool
 	// Compression of the part files: "gzip", "zstd", or none.
 	Compression string
+	// Replication and BlockSize (bytes) of the part files, for stores that have
+	// such; 0: the store's own.
+	Replication int
+	BlockSize   int64
 }
 
 // Policy says what happens to a row that cannot be processed.

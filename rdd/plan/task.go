@@ -82,6 +82,10 @@ type Counters struct {
 	Spilled      int64
 	Output       int64 // bytes of output files
 	Rejected     int64 // rows dropped or set aside; not those of a sample
+	// Of the tasks that would rather run near what they read, how many did so in
+	// the process that has it, at the node, in the rack, or far away. The
+	// scheduler counts them.
+	AtProcess, AtNode, AtRack, AtAny int64
 }
 
 // Add adds d to c.
@@ -94,6 +98,10 @@ func (c *Counters) Add(d Counters) {
 	c.Spilled += d.Spilled
 	c.Output += d.Output
 	c.Rejected += d.Rejected
+	c.AtProcess += d.AtProcess
+	c.AtNode += d.AtNode
+	c.AtRack += d.AtRack
+	c.AtAny += d.AtAny
 }
 
 // FailureClass says whose fault a failed attempt is. The numbers travel and

@@ -13,7 +13,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/gordd-project/gordd/internal/cgroup"
 	"github.com/gordd-project/gordd/internal/engine/work"
+	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/internal/wire"
 	"github.com/gordd-project/gordd/rdd/plan"
 )
@@ -37,27 +39,40 @@ type Options struct {
 	Dir  string   // in which it runs
 	Env  []string
 	Wire wire.Options
+	// Code is the driver's: a process that says it has other code is not let in.
+	Code plan.Digest
 	// Log takes what the process writes to standard output and error, and is
 	// closed with its end; nil discards it.
 	Log *os.File
+	// Group bounds what the process takes, and is removed with its end; nil: nothing
+	// does.
+	Group *cgroup.Group
 	// Blob gives the file that holds a blob. It is called from several
 	// goroutines, and may take its time.
 	Blob func(ctx context.Context, d plan.Digest) (path string, err error)
+	// Progress is told how far attempts are; nil: nobody wants to know.
+	Progress func([]plan.Progress)
 }
 
 func (o *Options) close() error {
-	if o.Log == nil {
-		return nil
+	err := o.Group.Remove()
+	if o.Log != nil {
+		err = errors.Join(err, o.Log.Close())
 	}
-	return o.Log.Close()
+	return err
 }
 
 // Exit is how a process ended.
 type Exit struct {
 	Code   int
 	Signal int    // that killed it, 0: none
+	OOM    bool   // it was killed because its group had no memory left
+	Peak   int64  // bytes of memory that its group had at most; 0: not known
 	Tail   string // what it wrote last to standard error
 	Fatal  string // the line in which Go names what ended it; "": there is none
+	// Blamed is an attempt that did not heed its end, for which the process was
+	// killed; nil: it was not.
+	Blamed *model.AttemptID
 }
 
 // Process is a running executor. Its methods may be called from several
@@ -71,14 +86,27 @@ type Process struct {
 	stop context.CancelFunc
 	done chan struct{} // closed when the process has ended
 	exit Exit          // once done
+	code plan.Digest   // once it has answered
 
 	mu    sync.Mutex
 	seq   uint64
 	ends  map[uint64]chan *wire.TaskEnded
 	plans map[plan.Digest]bool // that it was sent
+	// blamed is what the exit says.
+	blamed *model.AttemptID
 }
 
-// Start starts an executor and waits until it has answered.
+// CodeError says that a process has other code than the driver of its job: what
+// they compute could not be put together.
+type CodeError struct{ Want, Got plan.Digest }
+
+// Error names both, and what to do.
+func (e *CodeError) Error() string {
+	return fmt.Sprintf("the program for %s has code %.12s, and the driver has %.12s: build both from the same sources and submit them again", plan.Here, e.Got, e.Want)
+}
+
+// Start starts an executor and waits until it has answered. The error is a
+// *CodeError when it was answered by other code than the driver's.
 func Start(ctx context.Context, o Options) (*Process, error) {
 	conn, theirs, err := wire.Pair()
 	if err != nil {
@@ -96,7 +124,7 @@ func Start(ctx context.Context, o Options) (*Process, error) {
 	if o.Log != nil {
 		p.cmd.Stdout = o.Log
 	}
-	err = errors.Join(p.cmd.Start(), theirs.Close())
+	err = errors.Join(o.Group.Start(p.cmd), theirs.Close())
 	if err != nil {
 		p.stop()
 		return nil, errors.Join(fmt.Errorf("start executor %s: %w", filepath.Base(o.Path), err), conn.Close(), o.close())
@@ -111,7 +139,10 @@ func Start(ctx context.Context, o Options) (*Process, error) {
 	defer late.Stop()
 	select {
 	case <-started:
-		return p, nil
+		if p.code == o.Code {
+			return p, nil
+		}
+		err = &CodeError{Want: o.Code, Got: p.code}
 	case <-p.done:
 		return nil, fmt.Errorf("executor %s ended at its start: %s", filepath.Base(o.Path), p.exit)
 	case <-late.C:
@@ -127,7 +158,10 @@ func Start(ctx context.Context, o Options) (*Process, error) {
 // String says it in words.
 func (e Exit) String() string {
 	text := fmt.Sprintf("exit code %d", e.Code)
-	if e.Signal != 0 {
+	switch {
+	case e.OOM:
+		text = "killed because its group had no memory left"
+	case e.Signal != 0:
 		text = fmt.Sprintf("killed by signal %d", e.Signal)
 	}
 	if e.Tail != "" {
@@ -139,6 +173,9 @@ func (e Exit) String() string {
 // Said gives the line of what it wrote that says most about its end: that of a
 // fatal error or panic, or else the last one.
 func (e Exit) Said() string {
+	if e.Blamed != nil {
+		return "one of its tasks did not end when it was told to"
+	}
 	if e.Fatal != "" {
 		return e.Fatal
 	}
@@ -153,6 +190,11 @@ func (p *Process) await() {
 	if ws, ok := st.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
 		p.exit.Signal = int(ws.Signal())
 	}
+	used := p.o.Group.Usage()
+	p.exit.Peak, p.exit.OOM = used.Peak, used.Killed && p.exit.Signal == int(syscall.SIGKILL)
+	p.mu.Lock()
+	p.exit.Blamed = p.blamed
+	p.mu.Unlock()
 	_ = p.conn.Close()
 	_ = p.o.close()
 	p.stop()
@@ -171,6 +213,7 @@ func (p *Process) listen(started chan<- struct{}) {
 		switch m := m.(type) {
 		case *wire.Started:
 			if started != nil {
+				p.code = m.Code
 				close(started)
 				started = nil
 			}
@@ -178,6 +221,10 @@ func (p *Process) listen(started chan<- struct{}) {
 			p.ended(m)
 		case *wire.WantBlob:
 			go p.find(m.Digest)
+		case *wire.Progress:
+			if p.o.Progress != nil {
+				p.o.Progress(m.Tasks)
+			}
 		case *wire.Notice, *wire.Ended:
 		default:
 			p.Kill()
@@ -258,13 +305,8 @@ var ErrGone = errors.New("its executor process ended")
 // Run runs one attempt in the process.
 func (p *Process) Run(ctx context.Context, l *work.Launch, t *plan.Task) (*plan.Result, *plan.Failure) {
 	seq, end, err := p.send(l, t)
-	if err != nil {
-		select {
-		case <-p.done:
-			return nil, p.gone()
-		default:
-			return nil, work.NewFailure(plan.FailInfra, "hand over the task: %v", err)
-		}
+	if err != nil { // it never ran, so it is not to blame for the end of the process either
+		return nil, work.NewFailure(plan.FailInfra, "hand over the task: %v", err)
 	}
 	var told <-chan time.Time
 	done := ctx.Done()
@@ -276,12 +318,26 @@ func (p *Process) Run(ctx context.Context, l *work.Launch, t *plan.Task) (*plan.
 			return nil, p.gone()
 		case <-done:
 			done = nil
-			_ = p.conn.Send(&wire.KillTask{Seq: seq, Reason: context.Cause(ctx).Error()})
+			why := context.Cause(ctx)
+			var k *work.Killed
+			_ = p.conn.Send(&wire.KillTask{Seq: seq, Reason: why.Error(), Dump: errors.As(why, &k) && k.Dump})
 			late := time.NewTimer(grace)
 			defer late.Stop()
 			told = late.C
 		case <-told:
+			p.blame(l, t)
 			p.Kill()
+		}
+	}
+}
+
+// blame takes note of whose fault it is that the process is killed: the first one's.
+func (p *Process) blame(l *work.Launch, t *plan.Task) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range l.Tasks {
+		if id := l.Tasks[i].Attempt; id.Partition == t.Partition && p.blamed == nil {
+			p.blamed = &id
 		}
 	}
 }

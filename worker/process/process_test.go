@@ -1,6 +1,7 @@
 package process
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/gordd-project/gordd/internal/cgroup"
 	"github.com/gordd-project/gordd/internal/engine/work"
 	"github.com/gordd-project/gordd/internal/executor"
 	"github.com/gordd-project/gordd/internal/sched/model"
@@ -20,7 +22,10 @@ import (
 	"github.com/gordd-project/gordd/rdd/plan"
 )
 
-const kindVar = "PROCESS_TEST"
+const (
+	kindVar = "PROCESS_TEST"
+	codeVar = "PROCESS_TEST_CODE"
+)
 
 func TestMain(m *testing.M) {
 	if kind := os.Getenv(kindVar); kind != "" {
@@ -52,7 +57,7 @@ func child(kind string) int {
 	if _, err := conn.Receive(); err != nil {
 		return 91
 	}
-	if err := conn.Send(&wire.Started{PID: os.Getpid()}); err != nil {
+	if err := conn.Send(&wire.Started{PID: os.Getpid(), Code: code(os.Getenv(codeVar))}); err != nil {
 		return 92
 	}
 	if kind == "babbles" {
@@ -66,6 +71,9 @@ func child(kind string) int {
 	return 0
 }
 
+// code is that of a build of tests.
+func code(build string) plan.Digest { return plan.DigestOf([]byte(build)) }
+
 // forever waits without what the run time would call a deadlock.
 func forever() {
 	for {
@@ -76,7 +84,8 @@ func forever() {
 // runner does what the attempts' names say.
 type runner struct{ *executor.Server }
 
-func (runner) Forget(plan.StageKey) {}
+func (runner) Forget(plan.StageKey)      {}
+func (runner) Progress() []plan.Progress { return nil }
 
 func (r runner) Run(ctx context.Context, p *plan.Plan, st *plan.Stage, t *plan.Task) (*plan.Result, *plan.Failure) {
 	do, arg, _ := strings.Cut(t.Attempt, " ")
@@ -101,6 +110,10 @@ func (r runner) Run(ctx context.Context, p *plan.Plan, st *plan.Stage, t *plan.T
 	case "fatal":
 		_, _ = fmt.Fprintln(os.Stderr, "fatal error: as tests have it")
 		os.Exit(2)
+	case "grow":
+		for all := [][]byte{}; len(all) < 1<<10; {
+			all = append(all, bytes.Repeat([]byte{1}, 1<<20))
+		}
 	case "killed":
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		forever()
@@ -123,7 +136,7 @@ func start(t *testing.T, kind string, b blobs) (*Process, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := Start(t.Context(), Options{Path: path, Env: append(os.Environ(), kindVar+"="+kind), Blob: b.find})
+	p, err := Start(t.Context(), Options{Path: path, Env: append(os.Environ(), kindVar+"="+kind), Code: code(""), Blob: b.find})
 	if err == nil {
 		t.Cleanup(p.Stop)
 	}
@@ -181,17 +194,27 @@ func TestKill(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer func() {
+		if got := string(p.tail.last); !strings.Contains(got, "process.forever") {
+			t.Errorf("what it did is not in\n%s", got)
+		}
+	}()
 	ctx, cancel := context.WithCancelCause(context.Background())
 	time.AfterFunc(10*time.Millisecond, func() { cancel(errors.New("enough")) })
 	if got := p.do(ctx, "wait"); got != "7 enough" {
 		t.Errorf("got %s", got)
 	}
 	ctx, cancel = context.WithCancelCause(context.Background())
-	cancel(errors.New("at once"))
-	if got := p.do(ctx, "stubborn"); got != "4 its executor process ended: killed by signal 9" {
-		t.Errorf("got %s", got)
+	cancel(&work.Killed{Reason: "at once", Dump: true})
+	hangs := *launch
+	hangs.Tasks = []model.Assignment{{Attempt: model.AttemptID{Partition: 3, Seq: 8}}, {Attempt: model.AttemptID{Partition: 4, Seq: 9}}}
+	if _, f := p.Run(ctx, &hangs, &plan.Task{Attempt: "stubborn", Partition: 4}); !strings.HasPrefix(f.Message, "its executor process ended: killed by signal 9: gordd: a task is ended") {
+		t.Errorf("got %s", f.Message)
 	}
-	if got := p.do(t.Context(), "echo"); got != "4 its executor process ended: killed by signal 9" {
+	if e := p.Exit(); e.Blamed == nil || *e.Blamed != hangs.Tasks[1].Attempt || e.Said() != "one of its tasks did not end when it was told to" {
+		t.Errorf("blamed is %v: %q", e.Blamed, e.Said())
+	}
+	if got := p.do(t.Context(), "echo"); !strings.HasPrefix(got, "5 hand over the task: ") {
 		t.Errorf("afterwards: %s", got)
 	}
 }
@@ -216,6 +239,49 @@ func TestDeath(t *testing.T) {
 	}
 }
 
+// A process that wants more memory than its group has is killed, and the group goes
+// with it.
+func TestOutOfMemory(t *testing.T) {
+	tree, err := cgroup.Open(1, 1<<30)
+	if err != nil {
+		t.Skipf("no groups here: %v", err)
+	}
+	defer func() {
+		if err := tree.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := func() *Process {
+		t.Helper()
+		g, err := tree.New("x", 64<<20) // there is none of the name
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := Start(t.Context(), Options{Path: path, Env: append(os.Environ(), kindVar+"=serves"), Group: g})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	p := start()
+	if got, want := p.do(t.Context(), "grow"), "4 its executor process ended: killed because its group had no memory left"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if e := p.Exit(); !e.OOM || e.Signal != 9 || e.Peak < 32<<20 {
+		t.Errorf("got %+v", e)
+	}
+	p = start()
+	p.Kill()
+	<-p.Done()
+	if e := p.Exit(); e.OOM || e.Signal != 9 {
+		t.Errorf("killed by somebody: %+v", e)
+	}
+}
+
 func TestStart(t *testing.T) {
 	if _, err := start(t, "exits", nil); err == nil || !strings.Contains(err.Error(), "exit code 3: no such file") {
 		t.Errorf("got %v", err)
@@ -236,6 +302,24 @@ func TestStart(t *testing.T) {
 		<-p.Done()
 		if p.Exit().Signal != 9 {
 			t.Errorf("a process that babbles: %s", p.Exit())
+		}
+	}
+}
+
+// A process of another build than the driver's is not let in, and ends.
+func TestOtherCode(t *testing.T) {
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := Start(t.Context(), Options{Path: path, Env: append(os.Environ(), kindVar+"=serves", codeVar+"=other"), Code: code("")})
+	var bad *CodeError
+	if p != nil || !errors.As(err, &bad) || bad.Want != code("") || bad.Got != code("other") {
+		t.Fatalf("got %v, %v", p, err)
+	}
+	for _, d := range []plan.Digest{bad.Want, bad.Got} {
+		if !strings.Contains(err.Error(), string(d[:12])) {
+			t.Errorf("%q does not name %s", err, d)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gordd-project/gordd/internal/chaos/proxy"
 	"github.com/gordd-project/gordd/rdd/plan"
 )
 
@@ -80,7 +81,7 @@ func TestBlobsGoOnWithTheNextOwner(t *testing.T) {
 	short := newStore()
 	short.blobs[d] = &Content{Bytes: want[:len(want)-1]}
 	cut := serve(t, "127.0.0.3", ServerOptions{Store: short})
-	_, broken := through(t, right, faults{cut: 300_000})
+	_, broken := through(t, right, proxy.Faults{After: 300_000})
 	f := fetcher(t, Options{Retries: -1})
 	for range 10 { // the order is drawn
 		got, _, err := getBlob(t, f, d, "127.0.0.1:1", empty, wrong, cut, broken, right)
@@ -139,7 +140,7 @@ func TestBlobErrors(t *testing.T) {
 func TestBlobEndsWithItsContext(t *testing.T) {
 	store := newStore()
 	d := store.blob(t, make([]byte, 1<<20), true)
-	_, addr := through(t, serve(t, "127.0.0.1", ServerOptions{Store: store}), faults{stall: 1})
+	_, addr := through(t, serve(t, "127.0.0.1", ServerOptions{Store: store}), proxy.Faults{Stall: 1})
 	f := fetcher(t, Options{})
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()

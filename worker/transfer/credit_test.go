@@ -3,6 +3,7 @@ package transfer
 import (
 	"context"
 	"errors"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -109,15 +110,89 @@ func TestCreditIsNeverOverdrawn(t *testing.T) {
 	}
 }
 
+// TestBackoffGrowsAndIsBounded, and differs: readers that failed together do not
+// come back together.
 func TestBackoffGrowsAndIsBounded(t *testing.T) {
 	o := Options{}.withDefaults()
 	for n := 1; n < 200; n++ {
 		most := min(o.MaxBackoff, o.Backoff<<min(n-1, 20))
+		early, late := 0, 0
 		for range 50 {
-			if d := backoff(&o, n); d < 0 || d > most {
+			d := backoff(&o, n)
+			if d < 0 || d > most {
 				t.Fatalf("try %d: %v, at most %v", n, d, most)
 			}
+			if d < most/2 {
+				early++
+			} else {
+				late++
+			}
 		}
+		if early == 0 || late == 0 {
+			t.Errorf("try %d: %d waits below %v, %d above", n, early, most/2, late)
+		}
+	}
+}
+
+// TestBytesInFlightAreBounded: large outputs cost what is on its way of each, small ones what they have. Without the
+// bound as many requests come as there are streams.
+func TestBytesInFlightAreBounded(t *testing.T) {
+	const streams = 6
+	for _, c := range []struct {
+		name                  string
+		small, inFlight, most int64
+	}{
+		{"large", 1, 2 * sendStep, 2},
+		{"small", 1 << 20, 1, 1}, // a batch that is larger than all there may be goes alone
+		{"large without a bound", 1, 1 << 30, streams},
+		{"small without a bound", 1 << 20, 1 << 30, streams},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			store := newStore()
+			var now, most atomic.Int64
+			reached := make(chan struct{})
+			srv := NewServer(ServerOptions{Store: store})
+			h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				n := now.Add(1)
+				defer now.Add(-1)
+				for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+				}
+				if n == c.most {
+					select {
+					case <-reached:
+					default:
+						close(reached)
+					}
+				}
+				<-reached // so that the others come, if they may
+				srv.ServeHTTP(w, r)
+			})
+			peers := make([]string, streams) // small ones of one peer would come by one request
+			for i := range peers {
+				peers[i] = serveHandler(t, h)
+			}
+			var sources []Source
+			var outputs []*Output
+			for i := range 4 * streams {
+				o := store.make(t, t.TempDir(), shape{mapTask: i, segments: 1, reduces: 1, row: 2000, rows: 5, exact: true})
+				outputs = append(outputs, o)
+				sources = append(sources, o.source(peers[i%streams], one))
+			}
+			f := fetcher(t, Options{InFlight: c.inFlight, Small: c.small, PeerConns: streams})
+			x, err := f.Fetch(t.Context(), Request{Job: testJob, To: 1, Epoch: 5, Sources: sources, Streams: streams})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, o := range outputs {
+				mustGet(t, x, i, o, one)
+			}
+			if err := x.Close(); err != nil {
+				t.Error(err)
+			}
+			if got := most.Load(); got != c.most {
+				t.Errorf("%d requests at a time, want %d", got, c.most)
+			}
+		})
 	}
 }
 

@@ -2,12 +2,17 @@ package transfer
 
 import (
 	"bytes"
+	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/gordd-project/gordd/internal/chaos/proxy"
 )
 
 // TestConnectionsThatAreResetCostNothingButTime cuts one chunk in twenty.
@@ -19,7 +24,7 @@ func TestConnectionsThatAreResetCostNothingButTime(t *testing.T) {
 		for i := range w.sources {
 			to := w.sources[i].Addr
 			if p[to] == "" {
-				_, p[to] = through(t, to, faults{seed: seed, reset: 0.05, chunk: 16 << 10})
+				_, p[to] = through(t, to, proxy.Faults{Seed: seed, Reset: 0.05, Chunk: 16 << 10})
 			}
 			w.sources[i].Addr = p[to]
 		}
@@ -44,7 +49,7 @@ func TestNoFaultMakesWrongBytes(t *testing.T) {
 	for seed := range uint64(12) {
 		store := newStore()
 		addr := serve(t, "127.0.0.1", ServerOptions{Store: store})
-		p, by := through(t, addr, faults{seed: seed, reset: 0.003, flip: 0.003, drop: 0.001, twice: 0.001, stall: 0.0005, chunk: 2000})
+		p, by := through(t, addr, proxy.Faults{Seed: seed, Reset: 0.003, Flip: 0.003, Drop: 0.001, Twice: 0.001, Stall: 0.0005, Chunk: 2000})
 		var outputs []*Output
 		var sources []Source
 		dir := t.TempDir()
@@ -73,7 +78,7 @@ func TestNoFaultMakesWrongBytes(t *testing.T) {
 				t.Fatalf("seed %d, output %d: %d bytes, %v", seed, i, len(got), err)
 			}
 		}
-		hurt += p.hurt.Load()
+		hurt += p.Hurt()
 	}
 	t.Logf("%d faults: %d outputs right, errors %v", hurt, right, kinds)
 	if right == 0 || hurt == 0 {
@@ -159,11 +164,11 @@ func TestABrokenTransferGoesOnWhereItStopped(t *testing.T) {
 	store := newStore()
 	o := store.make(t, t.TempDir(), shape{mapTask: 0, segments: 3, reduces: 1, row: 100_000, rows: 20})
 	size := o.source("", s).Size
-	p, addr := through(t, serve(t, "127.0.0.1", ServerOptions{Store: store}), faults{cut: size / 5})
+	p, addr := through(t, serve(t, "127.0.0.1", ServerOptions{Store: store}), proxy.Faults{After: size / 5})
 	x := start(t, fetcher(t, Options{Retries: -1}), s, o.source(addr, s))
 	// Without a try: each connection brings something, so none of them counts.
 	mustGet(t, x, 0, o, s)
-	if sent := p.sent.Load(); sent > size*11/10 {
+	if sent := p.Sent(); sent > size*11/10 {
 		t.Errorf("%d bytes were sent for %d", sent, size)
 	}
 }
@@ -173,7 +178,7 @@ func TestATransferThatStallsIsGivenUp(t *testing.T) {
 	for _, small := range []int64{1, 1 << 20} {
 		store := newStore()
 		o := store.make(t, t.TempDir(), shape{mapTask: 0, segments: 1, reduces: 1, row: 5000, rows: 20})
-		_, addr := through(t, serve(t, "127.0.0.1", ServerOptions{Store: store}), faults{stall: 1})
+		_, addr := through(t, serve(t, "127.0.0.1", ServerOptions{Store: store}), proxy.Faults{Stall: 1})
 		x := start(t, fetcher(t, Options{Stall: 20 * time.Millisecond, Retries: 2, Small: small}), s, o.source(addr, s))
 		if e := mustFail(t, x, 0, TimedOut, 1); e.Tries != 3 || !errors.Is(e, errStalled) {
 			t.Errorf("%d tries: %v", e.Tries, e)
@@ -212,6 +217,30 @@ func TestCertificatesOfOthersAreForbidden(t *testing.T) {
 	}
 	if n := store.count(1); n != 0 {
 		t.Errorf("the store was asked %d times", n)
+	}
+}
+
+// TestWhoMayNotBeThereAnyMore is refused on the connection that it has.
+func TestWhoMayNotBeThereAnyMore(t *testing.T) {
+	ca, s, store := newAuthority(t), span{0, 1}, newStore()
+	o := store.make(t, t.TempDir(), shape{mapTask: 0, segments: 1, reduces: 1, row: 500, rows: 20})
+	var out atomic.Bool
+	addr := serve(t, "127.0.0.1", ServerOptions{Store: store, TLS: ca.config(t), Recheck: func(c tls.ConnectionState) error {
+		if len(c.PeerCertificates) != 1 || out.Load() {
+			return errors.New("revoked")
+		}
+		return nil
+	}})
+	var dials atomic.Int32
+	f := fetcher(t, Options{TLS: ca.config(t), Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		dials.Add(1)
+		return new(net.Dialer).DialContext(ctx, network, addr)
+	}})
+	mustGet(t, start(t, f, s, o.source(addr, s)), 0, o, s)
+	out.Store(true)
+	_ = mustFail(t, start(t, f, s, o.source(addr, s)), 0, Forbidden, 1)
+	if n := dials.Load(); n != 1 {
+		t.Errorf("%d connections", n)
 	}
 }
 

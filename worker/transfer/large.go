@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 
 	"github.com/gordd-project/gordd/shuffle/block"
 )
@@ -101,12 +102,16 @@ func (d *download) begin(x *Fetch, a *answer, epoch uint64) error {
 	return nil
 }
 
+// downloads are buffers of what is stored: the fewer writes, the larger the pieces in which the system keeps the file,
+// and these are what storing costs.
+var downloads = sync.Pool{New: func() any { b := make([]byte, 256<<10); return &b }}
+
 // copy verifies and stores what comes.
 func (d *download) copy(r io.Reader) error {
-	buf := buffers.Get().(*[]byte)
-	defer buffers.Put(buf)
+	buf := downloads.Get().(*[]byte)
+	defer downloads.Put(buf)
 	for d.at < d.size {
-		// Full buffers: TLS hands out 16 KiB at a time, which are too few for a write each.
+		// Full buffers: TLS hands out 16 KiB at a time.
 		n, rerr := io.ReadFull(r, (*buf)[:min(int64(len(*buf)), d.size-d.at)])
 		if _, err := d.file.WriteAt((*buf)[:n], d.off+d.at); err != nil {
 			return &storeError{fmt.Errorf("spool: %d bytes: %w", n, err)}

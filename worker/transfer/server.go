@@ -26,6 +26,8 @@ type ServerOptions struct {
 	Tickets Tickets
 	// TLS is the configuration of the listener, with the demand for the peers' certificates; nil means none at all.
 	TLS *tls.Config
+	// Recheck says of a connection under TLS whether who is there still may be, before each request; nil asks nobody.
+	Recheck func(tls.ConnectionState) error
 	// Streams is how many requests are answered at once, those above are told to come again; the default is 256. Each
 	// takes about 100 KiB.
 	Streams int
@@ -156,6 +158,13 @@ func connKey(c net.Conn) string { return host(c.RemoteAddr().String()) }
 
 // ServeHTTP answers one request. The Host header does not matter: peers are known by their certificates.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.o.Recheck != nil && r.TLS != nil {
+		if err := s.o.Recheck(*r.TLS); err != nil {
+			s.o.Logger.Warn("refused", "peer", r.RemoteAddr, "err", err)
+			refuse(w, statusForbidden)
+			return
+		}
+	}
 	if r.URL.Path == incPath && r.Method == http.MethodGet {
 		s.incarnation(w) // however busy this is: the question is whether it is here
 		return

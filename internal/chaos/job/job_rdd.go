@@ -19,35 +19,35 @@ func init() {
 	var _ [rdd.Generated - 1]struct{} = [0]struct{}{}
 	p := rdd.Register()
 	p.Source("main.go", mainSource,
-		"a6bebb8d8a270312d4f984ecbeab23e354def8b07bc4b362ec545136fed443fd",
-		"22b994ff43ddb0da7a5ccb5c82ecaf60e1fe0b54c4c2ab7f1c7f66266dc360f9",
+		"964d08f28103164e1a551ed3a7b5520e84c25458224ec968744a1fd0af022c91",
+		"712de8be7d993eae77213a4b847713dfc734b263c3755efc035cc4a6c5257e3e",
 	)
-	p.Op("ec931847cb35", "main.go", 29, 93, rdd.TextOp())
-	p.Op("cd164980ad2c", "main.go", 29, 116, rdd.WithOp(slowly, func(env work) *rdd.Op {
+	p.Op("ec931847cb35", "main.go", 41, 128, rdd.TextOp())
+	p.Op("cd164980ad2c", "main.go", 41, 151, rdd.WithOp(slowly, func(env work) *rdd.Op {
 		return rdd.MapPartitionsOp(func(x *rdd.Task, x2 iter.Seq[string]) iter.Seq[string] {
 			return slowly(env, x, x2)
 		})
 	}))
-	p.Op("f31d36938343", "main.go", 31, 130, rdd.SortByOp(strings.Clone))
-	p.Op("0fcfd4ee3168", "main.go", 32, 163, rdd.WithOp(slowly, func(env work) *rdd.Op {
+	p.Op("f31d36938343", "main.go", 43, 165, rdd.SortByOp(strings.Clone))
+	p.Op("0fcfd4ee3168", "main.go", 44, 198, rdd.WithOp(slowly, func(env work) *rdd.Op {
 		return rdd.MapPartitionsOp(func(x *rdd.Task, x2 iter.Seq[string]) iter.Seq[string] {
 			return slowly(env, x, x2)
 		})
 	}))
-	p.Op("51f2936e9e8e", "main.go", 32, 168, rdd.SaveAsTextFileOp[string]())
-	p.Op("6ecf1804efae", "main.go", 35, 182, rdd.FlatMapOp(strings.FieldsSeq))
-	p.Op("20648cef3562", "main.go", 36, 189, rdd.MapToPairOp(runMapToPair))
-	p.Op("8cdaead468c0", "main.go", 37, 209, rdd.ReduceByKeyOp[string](runReduceByKey, runReduceByKeyBatch))
-	p.Op("ba0ccdc58c0c", "main.go", 38, 248, rdd.WithOp(written, func(env time.Duration) *rdd.Op {
+	p.Op("51f2936e9e8e", "main.go", 44, 203, rdd.SaveAsTextFileOp[string]())
+	p.Op("6ecf1804efae", "main.go", 47, 217, rdd.FlatMapOp(strings.FieldsSeq))
+	p.Op("20648cef3562", "main.go", 48, 224, rdd.MapToPairOp(runMapToPair))
+	p.Op("8cdaead468c0", "main.go", 49, 244, rdd.ReduceByKeyOp[string](runReduceByKey, runReduceByKeyBatch))
+	p.Op("ba0ccdc58c0c", "main.go", 50, 283, rdd.WithOp(written, func(env time.Duration) *rdd.Op {
 		return rdd.PairMapPartitionsOp(func(x *rdd.Task, x2 iter.Seq2[string, int64]) iter.Seq[string] {
 			return written(env, x, x2)
 		})
 	}))
-	p.Op("b26d7151cc72", "main.go", 38, 253, rdd.SaveAsTextFileOp[string]())
+	p.Op("b26d7151cc72", "main.go", 50, 288, rdd.SaveAsTextFileOp[string]())
 	p.Kernel(runKernel, "6ecf1804efae", "20648cef3562", "8cdaead468c0/map")
 }
 
-// runKernel is FlatMap (main.go:35), MapToPair (main.go:36), ReduceByKey (main.go:37, map side).
+// runKernel is FlatMap (main.go:47), MapToPair (main.go:48), ReduceByKey (main.go:49, map side).
 func runKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -62,10 +62,10 @@ func runKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-//line main.go:36
+//line main.go:48
 func runMapToPair(word string) (string, int64) { return word, 1 }
 
-//line main.go:37
+//line main.go:49
 func runReduceByKey(a, b int64) int64 { return a + b }
 
 //line job_rdd.go:72

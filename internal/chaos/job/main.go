@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -12,12 +13,23 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
+	"unsafe"
 
 	"github.com/gordd-project/gordd/typed"
 )
 
 //go:generate go tool rddgen
+
+// trace is where another build leaves a file when it is run.
+var trace string
+
+func init() {
+	if trace != "" {
+		_ = os.WriteFile(trace, nil, 0o600)
+	}
+}
 
 func main() { typed.Main(run) }
 
@@ -41,17 +53,22 @@ func run(ctx context.Context, s *typed.Session) error {
 // work is what a task does beside its work.
 type work struct {
 	Pause time.Duration // before its first row
-	Fatal string        // how the task of partition 1 ends its process; "": it does not
+	Fatal string        // how the task of partition 1 ends its process at a row; "": it does not
+	Once  string        // the file that such a task makes, so that others do not; "": all do
 }
+
+// poisoned is the row at which a task dies that is to.
+const poisoned = 100
 
 // slowly passes rows on after a pause.
 func slowly(w work, t *typed.Task, rows iter.Seq[string]) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		pause(t, w.Pause)
-		if t.Partition() == 1 {
-			die(w.Fatal)
-		}
+		n := 0
 		for row := range rows {
+			if n++; n == poisoned && t.Partition() == 1 {
+				w.die()
+			}
 			if !yield(row) {
 				return
 			}
@@ -81,9 +98,16 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// die ends the process in one of the ways that nothing recovers from.
-func die(how string) {
-	switch how {
+// die ends the process in one of the ways that nothing recovers from, or the task.
+func (w work) die() {
+	if w.Once != "" {
+		f, err := os.OpenFile(w.Once, os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil {
+			return
+		}
+		_ = f.Close()
+	}
+	switch w.Fatal {
 	case "exit":
 		os.Exit(3)
 	case "map":
@@ -99,6 +123,26 @@ func die(how string) {
 	case "stack":
 		debug.SetMaxStack(16 << 20)
 		os.Exit(deep(new(int)))
+	case "fault": // an address where nothing is
+		os.Exit(int(*(*byte)(unsafe.Add(unsafe.Pointer(new(byte)), 1<<44))))
+	case "mutex":
+		new(sync.Mutex).Unlock()
+	case "hang":
+		select {}
+	case "memory":
+		n := 1 << 47 // as much as there are addresses
+		os.Exit(len(make([]byte, n)))
+	case "kill": // as the kernel does when memory is short
+		if p, err := os.FindProcess(os.Getpid()); err == nil {
+			_ = p.Kill()
+		}
+		select {}
+	case "panic":
+		panic("poison")
+	case "fill":
+		for all := [][]byte{}; len(all) < 1<<10; { // more than it may have, and not what the machine has
+			all = append(all, bytes.Repeat([]byte{1}, 1<<20))
+		}
 	}
 }
 
@@ -126,7 +170,8 @@ func parse(line []string) (a arguments, err error) {
 	fs.IntVar(&a.maps, "maps", 16, "`number` of parts of the text")
 	fs.IntVar(&a.reduces, "reduces", 8, "`number` of parts of the result")
 	fs.DurationVar(&a.work.Pause, "pause", 0, "`time` that each task waits")
-	fs.StringVar(&a.work.Fatal, "fatal", "", "`way` in which a task ends its process: exit, map or stack")
+	fs.StringVar(&a.work.Fatal, "fatal", "", "`way` in which a task ends its process: exit, map, stack, fault, mutex, memory, fill, hang, kill, panic")
+	fs.StringVar(&a.work.Once, "once", "", "`file` that such a task makes, and does so only if it was not there")
 	if err = fs.Parse(line); err == nil && (a.in == "" || a.out == "") {
 		err = errors.New("give -in and -out")
 	}

@@ -1,7 +1,6 @@
 package work
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/gordd-project/gordd/rdd/plan"
@@ -21,18 +20,6 @@ type Submission struct {
 	// Ahead is how many partitions may be computed beyond those that were taken;
 	// 0: all.
 	Ahead int
-}
-
-// Check refuses a plan that no engine can run, whatever the world is like.
-func Check(p *plan.Plan) error {
-	target, ok := p.Stage(p.Target)
-	switch {
-	case !ok:
-		return fmt.Errorf("plan has no target stage %q", p.Target)
-	case target.Sink.Staged != (p.Output != nil):
-		return errors.New("plan writes files and names no output, or the other way round")
-	}
-	return nil
 }
 
 // Wrap adds what the user asked for, and where.

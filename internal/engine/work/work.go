@@ -97,11 +97,13 @@ func StagedBy(id model.AttemptID) storage.Attempt {
 }
 
 // counterNames name the counters in the scheduler's messages.
-var counterNames = []string{"rowsIn", "rowsOut", "bytesRead", "shuffleRead", "shuffleWrite", "spilled", "output", "rejected"}
+var counterNames = []string{"rowsIn", "rowsOut", "bytesRead", "shuffleRead", "shuffleWrite", "spilled", "output", "rejected",
+	model.AtProcess.Counter(), model.AtNode.Counter(), model.AtRack.Counter(), model.Anywhere.Counter()}
 
 // fields lists the counters in the order of their names.
-func fields(c *plan.Counters) [8]*int64 {
-	return [8]*int64{&c.RowsIn, &c.RowsOut, &c.BytesRead, &c.ShuffleRead, &c.ShuffleWrite, &c.Spilled, &c.Output, &c.Rejected}
+func fields(c *plan.Counters) [12]*int64 {
+	return [12]*int64{&c.RowsIn, &c.RowsOut, &c.BytesRead, &c.ShuffleRead, &c.ShuffleWrite, &c.Spilled, &c.Output, &c.Rejected,
+		&c.AtProcess, &c.AtNode, &c.AtRack, &c.AtAny}
 }
 
 // CountersFor gives the counters that are not zero as the scheduler has them.
@@ -133,3 +135,12 @@ func CountersOf(list []model.Counter) (c plan.Counters) {
 func NewFailure(class plan.FailureClass, format string, args ...any) *plan.Failure {
 	return &plan.Failure{Class: class, Row: -1, Offset: -1, Message: fmt.Sprintf(format, args...)}
 }
+
+// Killed is the cause with which the context of an attempt ends that is to end.
+type Killed struct {
+	Reason string
+	Dump   bool // what its executor does is of interest: it hangs
+}
+
+// Error gives the reason.
+func (k *Killed) Error() string { return k.Reason }

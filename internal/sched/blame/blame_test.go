@@ -132,7 +132,7 @@ func TestR23StorageIsWaitedForByTime(t *testing.T) {
 
 func TestR25Resources(t *testing.T) {
 	var b Task
-	f := &model.TaskFailed{Peak: 99, Message: "killed"}
+	f := &model.TaskFailed{Message: "limit 99"}
 	for k := 1; k <= 2; k++ {
 		if v := b.Resource(f, false); v != nil || b.Grown() != k {
 			t.Fatalf("doubling %d: %+v, grown %d", k, v, b.Grown())

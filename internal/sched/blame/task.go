@@ -202,11 +202,11 @@ func (t *Task) Resource(f *model.TaskFailed, again bool) *Verdict {
 			return nil
 		}
 	}
-	what := fmt.Sprintf("out of memory at %d bytes", f.Peak)
 	if f.Disk {
-		what = "no disk space for " + f.Path
+		return &Verdict{model.CauseResource, "no disk space for " + f.Path + ": " + f.Message}
 	}
-	return &Verdict{model.CauseResource, what + ": " + f.Message}
+	return &Verdict{model.CauseResource, "needs more memory than it can have, also in a process of its own: " + f.Message +
+		": use more partitions, keep less in memory, or give more by --memory"}
 }
 
 // Crashed says that the task's executor ended and nobody was blamed: who is

@@ -45,14 +45,17 @@ type Pending struct {
 	plain, fussy queue.Bits
 	picky        []int32
 	local        [model.Anywhere + 1]queue.Local // by the tightest level of the task, and name
-	near         []uint8                         // of each task in the queues: levels with a live place, and what is in loads
+	near         []uint16                        // of each task in the queues: levels with a live place, and what is in loads
 	at           [model.Anywhere]int             // fussy tasks with a live place at a level
 	loads        queue.Loads
 }
 
 // counted is the first of the bits of near that say which of a task's hosts are
-// in loads.
-const counted = 3
+// in loads: three replicas may each be known by address and by name.
+const (
+	counted  = 3
+	nearBits = 16
+)
 
 // Len returns how many tasks there are.
 func (p *Pending) Len() int { return p.plain.Len() + p.fussy.Len() + len(p.picky) }
@@ -79,14 +82,14 @@ func (p *Pending) Push(i int, places []Place) {
 		p.plain.Add(i)
 		return
 	}
-	near := uint8(0)
+	near := uint16(0)
 	host := 0
 	for _, x := range places {
 		if x.Live {
 			near |= 1 << x.Level
 		}
 		if x.Level == model.AtNode {
-			if x.Live && counted+host < 8 {
+			if x.Live && counted+host < nearBits {
 				near |= 1 << (counted + host)
 			}
 			host++
@@ -96,7 +99,7 @@ func (p *Pending) Push(i int, places []Place) {
 		near &= 1<<counted - 1
 	}
 	for i >= len(p.near) {
-		p.near = append(p.near, make([]uint8, max(i+1-len(p.near), len(p.near)))...)
+		p.near = append(p.near, make([]uint16, max(i+1-len(p.near), len(p.near)))...)
 	}
 	p.near[i] = near
 	p.count(near, places, 1)
@@ -111,12 +114,12 @@ func (p *Pending) Push(i int, places []Place) {
 }
 
 // tightest returns the tightest level at which somebody is.
-func tightest(near uint8) model.Level {
-	return model.Level(bits.TrailingZeros8(near&(1<<counted-1) | 1<<model.Anywhere))
+func tightest(near uint16) model.Level {
+	return model.Level(bits.TrailingZeros16(near&(1<<counted-1) | 1<<model.Anywhere))
 }
 
 // count adds d to what is kept of a task's levels and hosts.
-func (p *Pending) count(near uint8, places []Place, d int) {
+func (p *Pending) count(near uint16, places []Place, d int) {
 	for l := range p.at {
 		if near&(1<<l) != 0 {
 			p.at[l] += d
@@ -127,7 +130,7 @@ func (p *Pending) count(near uint8, places []Place, d int) {
 		if x.Level != model.AtNode {
 			continue
 		}
-		if bit < 8 && near&(1<<bit) != 0 {
+		if bit < nearBits && near&(1<<bit) != 0 {
 			p.loads.Add(x.Name, int32(d))
 		}
 		bit++
@@ -257,7 +260,7 @@ func (p *Pending) Check() error {
 		for l := range at {
 			at[l] += int(near >> l & 1)
 		}
-		hosts += bits.OnesCount8(near >> counted)
+		hosts += bits.OnesCount16(near >> counted)
 	}
 	if at != p.at || hosts != p.loads.Sum() {
 		return fmt.Errorf("levels %v, hosts %d, want %v, %d", p.at, p.loads.Sum(), at, hosts)

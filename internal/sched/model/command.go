@@ -62,11 +62,18 @@ type (
 		Reason  string
 		Dump    bool // with the goroutines of its executor (R26)
 	}
+	// Recall asks for attempts back that wait for a slot. Each that has not started
+	// ends, and is reported as Killed; the others go on.
+	Recall struct {
+		Receiver
+		Attempts []AttemptID
+	}
 	// StartExec starts an executor of a job.
 	StartExec struct {
 		Receiver
-		Job plan.JobID
-		No  int
+		Job   plan.JobID
+		No    int
+		Grown int // how often the job's memory is doubled for it, where there is more
 	}
 	// StopExec stops one. Attempts that still run in it are reported as Killed.
 	StopExec struct {
@@ -142,6 +149,7 @@ type Assignment struct {
 	Attempt AttemptID
 	Level   Level
 	Twin    bool
+	Early   bool  // there is no slot for it yet (R16)
 	Alone   bool  // nothing else may run in its executor
 	Memory  int64 // reserved, in bytes
 	// Holders have the cached block that the task starts at, if its worker does
@@ -152,16 +160,22 @@ type Assignment struct {
 // Level is how near an attempt runs to what it reads.
 type Level uint8
 
-// The levels, tightest first.
+// The levels, tightest first, and that of attempts that would not rather run
+// anywhere.
 const (
 	AtProcess Level = iota
 	AtNode
 	AtRack
 	Anywhere
+	Unplaced
 )
 
 // String returns the level in lower case.
-func (l Level) String() string { return name(l, "process", "node", "rack", "any") }
+func (l Level) String() string { return name(l, "process", "node", "rack", "any", "none") }
+
+// Counter names the counter by which the machine counts winners of a level, of all
+// but Unplaced.
+func (l Level) Counter() string { return name(l, "atProcess", "atNode", "atRack", "atAny", "") }
 
 type (
 	// Result passes one result on to the driver. It may come twice.
@@ -336,13 +350,14 @@ const (
 	NoteExcluded
 	NoteSpeculated
 	NoteGossip
+	NoteExecutorGone // it ended by itself, with tasks
 )
 
 // String returns the kind in lower case.
 func (k NoteKind) String() string {
 	return name(k, "stage submitted", "stage skipped", "stage complete", "task failed", "task retry",
 		"worker attached", "worker suspect", "worker lost", "output lost", "rollback", "class changed",
-		"refused", "excluded", "speculated", "gossip")
+		"refused", "excluded", "speculated", "gossip", "executor gone")
 }
 
 // Manifest lists the winners of one generation of a Files sink.
@@ -369,6 +384,7 @@ func (Append) command()        {}
 func (Lease) command()         {}
 func (Launch) command()        {}
 func (Kill) command()          {}
+func (Recall) command()        {}
 func (StartExec) command()     {}
 func (StopExec) command()      {}
 func (Ack) command()           {}

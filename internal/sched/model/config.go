@@ -52,6 +52,10 @@ type Config struct {
 	ExcludeCluster   int           // failures of several jobs on a worker (R36); 0: never
 	ExcludeFor       time.Duration // how long at first, and within which they count
 	ExcludeMost      time.Duration
+	EarlyBelow       time.Duration // tasks are launched before there is a slot if they take less (R16); 0: never
+	EarlyPerSlot     int           // so many for each slot of a worker,
+	EarlyWait        time.Duration // or as many as take so long,
+	EarlyMost        int           // and no more at one worker
 	Speculation      bool
 	SpecRate         float64
 	SpecQuantile     float64
@@ -119,6 +123,7 @@ func Defaults(cluster string, term Term) Config {
 		Ending: 30 * time.Second, DriverLease: 30 * time.Second, NoWorker: 10 * time.Minute,
 		DrainDeadline: 5 * time.Minute,
 		ExcludeStage:  3, ExcludeCluster: 5, ExcludeFor: 5 * time.Minute, ExcludeMost: time.Hour,
+		EarlyBelow: 50 * time.Millisecond, EarlyPerSlot: 2, EarlyWait: 10 * time.Millisecond, EarlyMost: 16,
 		Speculation: true, SpecRate: 0.3, SpecQuantile: 0.75, SpecMultiple: 2,
 		SpecMin: 500 * time.Millisecond, SpecShare: 0.05,
 		BarrierSlots: time.Minute, BarrierRound: 10 * time.Minute,
@@ -135,6 +140,7 @@ func Embedded() Config {
 	c.Journal, c.MaxFailures, c.Deterministic, c.Speculation = false, 1, false, false
 	c.ElsewhereWait, c.WaitProcess, c.WaitNode, c.WaitRack = 0, 0, 0, 0
 	c.Lease, c.LeaseMargin, c.StartWait, c.DriverLease, c.NoProgressKill = 0, 0, 0, 0, 0
+	c.EarlyBelow = 0 // a launch costs next to nothing here
 	c.NoWorker, c.MaxUnstarted, c.CollectAgain, c.ExcludeCluster = 0, 0, 0, 0
 	c.PublishTries, c.PublishWindow = 3, 2*time.Second // somebody waits at a prompt
 	return c

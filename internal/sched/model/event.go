@@ -28,12 +28,13 @@ type (
 		Key      string
 		Digest   plan.Digest
 		User     string
+		Owner    string // who may end it, beside administrators: opaque here
 		Name     string
 		Pool     string
 		Priority int
 		Group    string
 		Tags     []string
-		Binary   plan.Digest
+		Programs []Program // none: its tasks run on every worker
 		Limits   Limits
 		Detached bool
 		Session  Session
@@ -123,6 +124,12 @@ type (
 	Readmit struct{ Worker plan.WorkerID }
 )
 
+// Program is a job's program for one platform, by the digest of its binary.
+type Program struct {
+	Platform plan.Platform
+	Binary   plan.Digest
+}
+
 // ResultRef names one delivered result.
 type ResultRef struct {
 	Action    plan.ActionID
@@ -140,9 +147,12 @@ type (
 		PID       int
 		Machine   string // equal for workers that see the same files; "": nobody does
 		Rack      string
+		Labels    []string // KEY=VALUE, for people
+		Version   string   // of gordd
 		Slots     int
 		Memory    int64
-		OS, Arch  string
+		Limits    string // what bounds executors, for people: memory+cpu, memory or none
+		Platform  plan.Platform
 		Inventory Inventory
 	}
 	// Renewed carries workers' renewals, batched by the stream layer.
@@ -201,7 +211,6 @@ type (
 		Source    *FetchSource // of Fetch
 		Disk      bool         // of Resource: disk, not memory
 		Path      string       // of Resource
-		Peak      int64        // of Resource: bytes used
 	}
 	// ExecUp says that a job's executor runs.
 	ExecUp struct {
@@ -216,10 +225,14 @@ type (
 		No     int
 		Exit   int
 		Signal int
-		OOM    bool
+		OOM    bool       // it was killed at its limit of memory
+		Limit  int64      // of OOM: bytes that it might have
+		Peak   int64      // of OOM: bytes that it had, 0: not known
 		Blamed *AttemptID // named by its dump
 		Row    int64      // last row batch of the blamed one
 		Says   string     // a line of what it wrote in the end
+		// Refused says that it ran nothing: its code is not the driver's.
+		Refused bool
 	}
 	// BlocksChanged says which cached blocks came and went.
 	BlocksChanged struct {
@@ -296,7 +309,8 @@ type Renewal struct {
 type Progress struct {
 	Attempt  AttemptID
 	Rows     int64
-	Fraction float64
+	Fraction float64 // of its input; 0 where that is not known
+	Moves    int64   // rises while it does anything
 }
 
 // MovedOutput is one output that now lies in another store.
@@ -331,7 +345,8 @@ const (
 // Inventory is what a worker holds when it attaches.
 type Inventory struct {
 	Running   []AttemptID
-	Done      []TaskDone // unacknowledged; their own envelopes do not count
+	Queued    []AttemptID // that wait for a slot, in their order
+	Done      []TaskDone  // unacknowledged; their own envelopes do not count
 	Failed    []TaskFailed
 	Outputs   []MapOutput
 	Blocks    map[plan.JobID][]BlockID

@@ -2,6 +2,7 @@ package model
 
 import (
 	"math"
+	"time"
 
 	"github.com/gordd-project/gordd/rdd/plan"
 )
@@ -71,6 +72,8 @@ type StageSize struct {
 	// Prefs lists for each task the hosts that hold its input. It may be nil,
 	// and shorter than N; so may each entry.
 	Prefs [][]string
+	// Racks are those of hosts in Prefs, as far as storage knows them.
+	Racks map[string]string
 }
 
 // SizeByte codes a number of bytes in one, rising: what MapOutput.Sizes has for
@@ -136,6 +139,8 @@ type Limits struct {
 	SlotsPerWorker int   // most attempts at a time on one worker
 	Memory         int64 // reserved per attempt, in bytes
 	ResultBytes    int64 // most bytes of results per action
+	// NoProgress is how long an attempt may stand still before it is ended (R26).
+	NoProgress time.Duration
 }
 
 // name returns names[i], or the number for one this code does not know.

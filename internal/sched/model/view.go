@@ -34,7 +34,7 @@ type (
 	Sums struct {
 		Term                                             Term
 		Jobs, Actions, Stages, Tasks, Pending, Running   int
-		Workers, Slots, Free                             int
+		Queued, Workers, Slots, Free                     int
 		Launched, Done, Failed, Lost, Discarded, Refused int64
 	}
 )
@@ -44,11 +44,17 @@ type JobView struct {
 	Job     plan.JobID
 	Name    string
 	User    string
+	Owner   string
 	Pool    string
 	State   JobState
 	Cause   *Cause
-	Running int // attempts
+	Running int // attempts that have a slot
+	Queued  int // and that wait for one at their worker (R16)
 	Actions []ActionView
+	// Programs are the job's, and LeftOut the platforms of workers that have none
+	// of them, and so none of its tasks.
+	Programs []Program
+	LeftOut  []plan.Platform
 }
 
 // ActionView is one action that has not been forgotten.
@@ -71,11 +77,14 @@ type StageView struct {
 	Done     int
 	Pending  int
 	Running  int
+	Queued   int // attempts that wait for a slot at their worker
 	Demanded int
 	Gen      Gen
 	Try      int
 	Epoch    uint64
 	Counters []Counter // sums over winners, by name
+	// Fraction is how much is done, of running tasks as far as that is known.
+	Fraction float64
 }
 
 // TaskState is where a task is.
@@ -98,6 +107,7 @@ type TaskView struct {
 	State     TaskState
 	Failures  int
 	Infra     int
+	Level     Level // of the attempt that made its output
 	Attempts  []AttemptView
 }
 
@@ -107,8 +117,12 @@ type AttemptView struct {
 	Worker  plan.WorkerID
 	Level   Level
 	Twin    bool
+	Queued  bool // it waits for a slot at its worker, since Started
 	Started Instant
 	Rows    int64
+	// Fraction is the part of its input that it is done with; 0 where that is not
+	// known.
+	Fraction float64
 }
 
 // WorkerState is where a worker is.
@@ -139,6 +153,7 @@ type WorkerView struct {
 	Slots    int
 	Free     int
 	Running  int
+	Queued   int // attempts that wait for a slot there
 	Outputs  int
 	Excluded bool
 }

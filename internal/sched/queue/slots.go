@@ -54,6 +54,14 @@ func (s *Slots) Set(w, n int) {
 	s.free[w] = int32(n)
 }
 
+// First returns the worker with most free slots, of those the lowest number.
+func (s *Slots) First() (w int, ok bool) {
+	for w := range s.All {
+		return w, true
+	}
+	return 0, false
+}
+
 // All yields the workers with free slots: most first, then the lowest number.
 // It must not be changed meanwhile.
 func (s *Slots) All(yield func(w int) bool) {

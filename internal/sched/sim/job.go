@@ -363,8 +363,18 @@ func (w *World) splits(c model.PlanSplits) model.SplitsReady {
 		st := j.stages[key]
 		z := model.StageSize{Key: key, N: st.n, Reduces: 1}
 		if len(st.parents) == 0 && w.chance("prefs", 0.7) {
+			z.Racks = map[string]string{}
+			replicas := 1 + w.upTo("replicas", 3)
 			for i := range st.n {
-				z.Prefs = append(z.Prefs, []string{fmt.Sprintf("h%d", (i*7+w.upTo("prefs", 2))%max(len(w.workers), 1))})
+				var hosts []string
+				for k := range replicas {
+					h := fmt.Sprintf("h%d", (i*7+5*k+w.upTo("prefs", 2))%max(len(w.workers), 1))
+					hosts = append(hosts, h)
+					if w.chance("rack", 0.3) {
+						z.Racks[h] = "r1"
+					}
+				}
+				z.Prefs = append(z.Prefs, hosts)
 			}
 		}
 		ev.Sizes = append(ev.Sizes, z)

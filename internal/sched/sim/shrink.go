@@ -140,6 +140,9 @@ func (o Options) String() string {
 	if o.TaskFaults {
 		text += ", TaskFaults: true"
 	}
+	if o.Short {
+		text += ", Short: true"
+	}
 	if o.Restarts > 0 {
 		text += fmt.Sprintf(", Restarts: %v", o.Restarts)
 	}

@@ -24,6 +24,7 @@ func options(seed uint64) Options {
 	if o.Faults == 0 {
 		o.Restarts = 0
 	}
+	o.Short = pick(7, 2) == 0
 	o.TaskFaults = pick(5, 2) == 0 && o.Faults > 0
 	return o
 }
@@ -47,7 +48,7 @@ func TestSeeds(t *testing.T) {
 		n = 50
 	}
 	sum := runSeeds(t, 1, n)
-	if sum.Done < int(n)/2 || sum.Losses == 0 || sum.Rollbacks == 0 || sum.Twins == 0 || sum.Restarts == 0 || sum.Drains == 0 {
+	if sum.Done < int(n)/2 || sum.Losses == 0 || sum.Rollbacks == 0 || sum.Twins == 0 || sum.Restarts == 0 || sum.Drains == 0 || sum.Early == 0 || sum.Recalled == 0 {
 		t.Errorf("the seeds do not reach what they are for: %+v", sum)
 	}
 }
@@ -87,6 +88,8 @@ func (r *Report) add(o Report) {
 	r.Twins += o.Twins
 	r.Restarts += o.Restarts
 	r.Drains += o.Drains
+	r.Early += o.Early
+	r.Recalled += o.Recalled
 	r.Compacted += o.Compacted
 	r.Rollbacks += o.Rollbacks
 	for k, n := range o.Ends {
@@ -125,7 +128,8 @@ func TestManyTasks(t *testing.T) {
 // a gang that waits for workers to prove themselves; outputs that an earlier
 // master dropped, and that do not count as lost by their worker; a gang that keeps
 // the slots in which what it reads should be made; a reader that counts one loss once for
-// each of the outputs.
+// each of the outputs; an attempt that is not asked for in place of one that had
+// begun.
 func TestGraveyard(t *testing.T) {
 	for _, o := range []Options{
 		{Seed: 1, Workers: 6, Jobs: 4, Tasks: 2, CheckEvery: 1, Faults: 4, TaskFaults: true, Restarts: 1, Stages: 1, Out: []string{"j0", "j3", "j1"}, Only: []string{"w5#1"}},
@@ -136,6 +140,7 @@ func TestGraveyard(t *testing.T) {
 		{Seed: 882, Workers: 3, Jobs: 4, Tasks: 7, CheckEvery: 1, Faults: 4, TaskFaults: true, Restarts: 1, Stages: 3, Out: []string{"j0", "j2", "j3"}, Only: []string{"w1#1", "w0#2", "w1#5"}},
 		{Seed: 20252, Workers: 2, Jobs: 4, Tasks: 60, CheckEvery: 1, Faults: 20, Restarts: 1, Stages: 4, Out: []string{"j2"}, Only: []string{"compact", "master#1", "w0#3", "w1#7", "w0#20", "w1#13", "w0#28", "w0#38", "w1#25", "w1#39", "w0#59", "w1#42", "master#5"}},
 		{Seed: 204029, Workers: 6, Jobs: 3, Tasks: 60, CheckEvery: 1, Faults: 20, Restarts: 5, Stages: 4, Only: []string{"master#1", "late", "twice", "w1#1", "w5#1", "w0#1", "w0#2", "w5#2", "w5#3", "master#2", "w1#8", "w1#9", "w5#8", "master#3", "w0#9", "master#4", "w3#1", "w4#1", "w4#5", "w2#11", "master#5", "w0#17", "w2#13", "w5#21", "w5#28", "w3#14", "w3#16", "master#7", "w4#19", "w0#30", "master#8", "w0#31", "w0#32", "w4#26", "w0#33", "w1#37", "w1#38", "master#9", "w5#44", "master#11", "w4#39", "w3#32", "w0#46", "w5#47", "w2#38", "master#12", "w3#35", "master#13", "w1#58", "w4#52", "w1#59", "w4#55", "w2#51", "master#14", "w5#63", "w3#49", "w0#61", "w1#69", "master#15"}},
+		{Seed: 22739, Workers: 4, Jobs: 1, Tasks: 60, CheckEvery: 1, Short: true, Stages: 4, Only: []string{}},
 		{Seed: 32495, Workers: 5, Jobs: 4, Tasks: 5, CheckEvery: 1, Faults: 1, TaskFaults: true, Stages: 2, Out: []string{"j2", "j1", "j3"}, Only: []string{"w4#1", "j0/s1/2#1!", "w1#1"}},
 	} {
 		if _, err := Run(o); err != nil {

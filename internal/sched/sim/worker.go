@@ -27,6 +27,7 @@ type worker struct {
 	out     model.Instant // last message on its way to the master
 	in      model.Instant // and from there
 	running map[uint64]*attempt
+	waiting []waiting              // for a slot, in the order of their launches
 	reports map[uint64]model.Event // not acknowledged, by attempt
 	store   map[model.AttemptID]model.MapOutput
 	results map[model.AttemptID]uint64
@@ -34,6 +35,12 @@ type worker struct {
 	locs    map[locKey]map[int]model.MapOutput
 	execs   map[int]plan.JobID
 	started map[int]plan.JobID
+}
+
+// waiting is an attempt that came before there was a slot for it.
+type waiting struct {
+	launch model.Launch
+	task   model.Assignment
 }
 
 type block struct {
@@ -74,6 +81,7 @@ func (w *World) addWorker(i int) {
 func (x *worker) start(w *World) {
 	x.inc = model.Inc(w.draw(string(x.id)+"inc") | 1)
 	x.up = true
+	x.waiting = nil
 	x.running, x.reports = map[uint64]*attempt{}, map[uint64]model.Event{}
 	x.results, x.blocks = map[model.AttemptID]uint64{}, map[block]uint64{}
 	x.execs, x.started = map[int]plan.JobID{}, map[int]plan.JobID{}
@@ -90,6 +98,9 @@ func (x *worker) connect(w *World) {
 	a := model.Attach{From: x.from(), Store: model.StoreID(x.id), Hosts: []string{x.host, string(x.id)}, Slots: x.slots, Rack: x.rack}
 	for _, s := range sorted(x.running) {
 		a.Inventory.Running = append(a.Inventory.Running, x.running[s].id)
+	}
+	for _, q := range x.waiting {
+		a.Inventory.Queued = append(a.Inventory.Queued, q.task.Attempt)
 	}
 	for _, s := range sorted(x.reports) {
 		switch r := x.reports[s].(type) {
@@ -194,15 +205,28 @@ func (x *worker) obey(w *World, c model.WorkerCommand) {
 				x.failed(w, a, model.TaskFailed{Class: model.Killed, Message: "executor stopped"})
 			}
 		}
+		x.next(w)
 	case model.Launch:
-		if len(x.running)+len(c.Tasks) > x.slots {
-			w.fail("I5: %s has %d attempts and gets %d, with %d slots", x.id, len(x.running), len(c.Tasks), x.slots)
-		}
 		for _, t := range c.Tasks {
-			x.run(w, c, t)
+			x.waiting = append(x.waiting, waiting{c, t})
+			if len(x.running)+len(x.waiting) > x.slots {
+				w.rep.Early++
+			}
 		}
+		if len(x.running)+len(x.waiting) > x.slots+w.config().EarlyMost {
+			w.fail("I5: %s runs %d attempts in %d slots, and %d wait", x.id, len(x.running), x.slots, len(x.waiting))
+		}
+		x.next(w)
 	case model.Kill:
-		x.kill(w, c.Attempt)
+		if !x.takeBack(w, c.Attempt) {
+			x.kill(w, c.Attempt)
+		}
+	case model.Recall:
+		for _, id := range c.Attempts {
+			if x.takeBack(w, id) {
+				w.rep.Recalled++
+			}
+		}
 	case model.Ack:
 		for _, id := range c.Attempts {
 			x.acked(id, c.Keep)
@@ -294,6 +318,26 @@ func (x *worker) acked(id model.AttemptID, keep bool) {
 	}
 }
 
+// next starts what waits for slots that are free.
+func (x *worker) next(w *World) {
+	for len(x.waiting) > 0 && len(x.running) < x.slots {
+		q := x.waiting[0]
+		x.waiting = x.waiting[1:]
+		x.run(w, q.launch, q.task)
+	}
+}
+
+// takeBack ends an attempt that waits for a slot, if it still does.
+func (x *worker) takeBack(w *World, id model.AttemptID) bool {
+	k := slices.IndexFunc(x.waiting, func(q waiting) bool { return q.task.Attempt == id })
+	if k < 0 {
+		return false
+	}
+	x.waiting = slices.Delete(x.waiting, k, k+1)
+	x.failed(w, &attempt{id: id}, model.TaskFailed{Class: model.Killed, Message: "it had not started"})
+	return true
+}
+
 func (x *worker) kill(w *World, id model.AttemptID) {
 	a := x.running[key(id)]
 	if a == nil || a.killed {
@@ -358,6 +402,9 @@ func (x *worker) run(w *World, l model.Launch, t model.Assignment) {
 	if w.chance(a.me, 0.03) {
 		work *= 20
 	}
+	if w.o.Short {
+		work /= 40
+	}
 	w.after(work/4, func() {
 		if there() && !x.read(w, a) {
 			return
@@ -373,7 +420,7 @@ func (x *worker) run(w *World, l model.Launch, t model.Assignment) {
 	})
 	w.after(work/2+200*time.Millisecond, func() {
 		if there() {
-			x.send(w, model.TaskProgress{From: x.from(), Progress: []model.Progress{{Attempt: a.id, Rows: 1, Fraction: 0.5}}})
+			x.send(w, model.TaskProgress{From: x.from(), Progress: []model.Progress{{Attempt: a.id, Rows: 1, Fraction: 0.5, Moves: 1}}})
 		}
 	})
 }
@@ -504,6 +551,7 @@ func (x *worker) finish(w *World, a *attempt) {
 	}
 	x.reports[key(a.id)] = d
 	x.send(w, d)
+	x.next(w)
 }
 
 // misbehave lets an attempt end in another way.
@@ -532,6 +580,7 @@ func (x *worker) failed(w *World, a *attempt, f model.TaskFailed) {
 	f.From, f.Attempt = x.from(), a.id
 	x.reports[key(a.id)] = f
 	x.send(w, f)
+	x.next(w)
 }
 
 // crash ends an executor's process and all that runs in it.
@@ -543,12 +592,14 @@ func (x *worker) crash(w *World, no int) {
 			delete(x.running, s)
 		}
 	}
+	x.waiting = slices.DeleteFunc(x.waiting, func(q waiting) bool { return q.launch.Exec == no })
 	for b := range x.blocks {
 		if b.job == job {
 			delete(x.blocks, b)
 		}
 	}
-	x.send(w, model.ExecGone{From: x.from(), Job: job, No: no, Signal: 9})
+	x.send(w, model.ExecGone{From: x.from(), Job: job, No: no, Signal: 9, OOM: w.chance("memory", 0.3)})
+	x.next(w)
 }
 
 func (w *World) probe(c model.Probe) {

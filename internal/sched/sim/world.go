@@ -31,6 +31,8 @@ type Options struct {
 	// TaskFaults lets tasks fail on their own as well, so that actions may end
 	// as failed.
 	TaskFaults bool
+	// Short tasks take a fortieth of the time.
+	Short bool
 	// Restarts scales how often the master dies and another one takes over; 0: never.
 	Restarts float64
 	// CheckEvery is after how many Steps the machine checks itself; 0: never.
@@ -53,6 +55,7 @@ type Report struct {
 	Completions             int // successes of tasks
 	Rollbacks, Losses       int
 	Twins, Restarts, Drains int
+	Early, Recalled         int // attempts launched before there was a slot, and taken back
 	Ends                    map[model.CauseKind]int
 	Compacted               int      // records that are not needed any more, below zero
 	Happened                []string // faults, each with its name first
@@ -365,6 +368,10 @@ func digest(c model.Command) uint64 {
 		}
 	case model.Kill:
 		h = mix(h ^ c.Attempt.Seq)
+	case model.Recall:
+		for _, id := range c.Attempts {
+			h = mix(h ^ id.Seq)
+		}
 	case model.Ack:
 		h = mix(h ^ c.Attempts[0].Seq)
 	}

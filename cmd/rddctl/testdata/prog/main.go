@@ -1,3 +1,4 @@
+// Prog is the programs of the scripts. It was never generated.
 package main
 
 import (
@@ -12,26 +13,17 @@ import (
 	"github.com/gordd-project/gordd/typed"
 )
 
-// untyped is a program that is none of ours.
-func untyped() {
-	fmt.Println("hello")
-	if len(os.Args) > 1 {
-		os.Exit(7)
-	}
-}
+func main() { typed.Main(run) }
 
-// program is the programs of the scripts.
-func program() { typed.Main(runProgram) }
-
-func runProgram(ctx context.Context, s *typed.Session) error {
+func run(ctx context.Context, s *typed.Session) error {
 	if len(os.Args) < 2 {
 		return typed.Usagef("which program?")
 	}
-	run, ok := programs[os.Args[1]]
+	program, ok := programs[os.Args[1]]
 	if !ok {
 		return typed.Usagef("no program %q", os.Args[1])
 	}
-	return run(ctx, s, os.Args[2:])
+	return program(ctx, s, os.Args[2:])
 }
 
 var programs = map[string]func(context.Context, *typed.Session, []string) error{

@@ -1,0 +1,121 @@
+package work
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/gordd-project/gordd/rdd/plan"
+)
+
+// MaxStages is the largest number of stages of one plan. A lineage gets so long by
+// thousands of rounds of a loop.
+const MaxStages = 10_000
+
+// Check refuses a plan that no engine can run, whatever the world is like. After
+// it an engine may use all numbers of the plan: a plan comes from another process,
+// which may be anything.
+func Check(p *plan.Plan) error {
+	target, ok := p.Stage(p.Target)
+	switch {
+	case !ok:
+		return fmt.Errorf("plan has no target stage %q", p.Target)
+	case target.Sink.Staged != (p.Output != nil):
+		return errors.New("plan writes files and names no output, or the other way round")
+	case len(p.Stages) > MaxStages:
+		return fmt.Errorf("plan has %d stages: the most is %d: save an RDD to files on the way, and go on from those", len(p.Stages), MaxStages)
+	case p.Policy.Rows > plan.AsideRows:
+		return fmt.Errorf("plan has the policy %d for rows, which is none", p.Policy.Rows)
+	}
+	for i := range p.Stages {
+		st := &p.Stages[i]
+		err := checkStage(st)
+		if err == nil {
+			err = checkPipe(&st.Pipe)
+		}
+		if err != nil {
+			return fmt.Errorf("stage %q: %w", st.Key, err)
+		}
+	}
+	return nil
+}
+
+func checkStage(st *plan.Stage) error {
+	part := st.Sink.Part
+	switch {
+	case st.Kind > plan.ValueStage || st.Class > plan.Indeterminate:
+		return fmt.Errorf("it is of kind %d and class %d, which are none", st.Kind, st.Class)
+	case st.Kind == plan.MapStage && part == nil:
+		return errors.New("it writes a shuffle and has no partitioner")
+	case part != nil && part.Kind > plan.SinglePartitioner:
+		return fmt.Errorf("its partitioner is of kind %d, which is none", part.Kind)
+	case part != nil:
+		if err := checkCount(part.N); err != nil {
+			return err
+		}
+	}
+	for _, parent := range st.Parents {
+		if parent.Kind > plan.Value {
+			return fmt.Errorf("it reads stage %q in way %d, which is none", parent.Key, parent.Kind)
+		}
+	}
+	return nil
+}
+
+// checkPipe looks at a pipe and those that it reads. How deep they nest was
+// bounded when the plan was decoded.
+func checkPipe(p *plan.Pipe) error {
+	src := &p.Source
+	if err := checkSource(src); err != nil {
+		return err
+	}
+	for i := range src.Union {
+		if err := checkPipe(&src.Union[i]); err != nil {
+			return err
+		}
+	}
+	for i := range src.Wide {
+		side := &src.Wide[i]
+		if (side.Shuffle == "") == (side.Pipe == nil) {
+			return errors.New("a side of a wide operator reads a shuffle or a pipe, and no other")
+		}
+		if side.Pipe != nil {
+			if err := checkPipe(side.Pipe); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func checkSource(src *plan.Source) error {
+	n := 0
+	for _, set := range []bool{src.Files != nil, src.Data != nil, src.Range != nil, len(src.Wide) > 0, len(src.Union) > 0} {
+		if set {
+			n++
+		}
+	}
+	switch {
+	case n > 1:
+		return errors.New("a source is of one kind, and no other")
+	case src.Files != nil && src.Files.MaxBytes < 0:
+		return fmt.Errorf("splits of at most %d bytes", src.Files.MaxBytes)
+	case src.Files != nil:
+		return checkCount(src.Files.MinSplits)
+	case src.Range != nil:
+		return checkCount(src.Range.N)
+	case src.Data != nil:
+		return checkCount(len(src.Data.Ends))
+	}
+	return nil
+}
+
+// checkCount looks at a number of partitions, before any are made.
+func checkCount(n int) error {
+	if n > plan.MaxPartitions {
+		return fmt.Errorf("%d partitions: %w: the most is %d", n, plan.ErrTooManyPartitions, plan.MaxPartitions)
+	}
+	if n < 0 {
+		return fmt.Errorf("%d partitions", n)
+	}
+	return nil
+}

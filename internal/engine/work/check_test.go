@@ -1,0 +1,56 @@
+package work
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/gordd-project/gordd/rdd/plan"
+)
+
+func TestCheck(t *testing.T) {
+	good := func() *plan.Plan {
+		side := plan.Pipe{Source: plan.Source{Range: &plan.Range{N: plan.MaxPartitions}}}
+		return &plan.Plan{Target: "r", Stages: []plan.Stage{
+			{Key: "m", Pipe: plan.Pipe{Source: plan.Source{Union: []plan.Pipe{{Source: plan.Source{Files: &plan.Files{MinSplits: 3}}}, {Source: plan.Source{Data: &plan.Data{}}}}}},
+				Sink: plan.Sink{Part: &plan.Partitioner{N: 2}}},
+			{Key: "r", Kind: plan.ResultStage, Parents: []plan.Parent{{Key: "m"}}, Pipe: plan.Pipe{Source: plan.Source{Wide: []plan.Input{{Shuffle: "m"}, {Pipe: &side}}}}},
+		}}
+	}
+	if err := Check(good()); err != nil {
+		t.Fatal(err)
+	}
+	files := func(p *plan.Plan) *plan.Files { return p.Stages[0].Pipe.Source.Union[0].Source.Files }
+	wide := func(p *plan.Plan) []plan.Input { return p.Stages[1].Pipe.Source.Wide }
+	for want, spoil := range map[string]func(*plan.Plan){
+		`no target stage "x"`:                       func(p *plan.Plan) { p.Target = "x" },
+		"names no output":                           func(p *plan.Plan) { p.Stages[1].Sink.Staged = true },
+		"10001 stages: the most is 10000":           func(p *plan.Plan) { p.Stages = append(p.Stages, make([]plan.Stage, MaxStages-1)...) },
+		"policy 3 for rows":                         func(p *plan.Plan) { p.Policy.Rows = 3 },
+		`stage "r": it is of kind 3`:                func(p *plan.Plan) { p.Stages[1].Kind = 3 },
+		`stage "r": it is of kind 1 and class 3`:    func(p *plan.Plan) { p.Stages[1].Class = 3 },
+		`stage "r": it reads stage "m" in way 2`:    func(p *plan.Plan) { p.Stages[1].Parents[0].Kind = 2 },
+		`stage "m": it writes a shuffle and has no`: func(p *plan.Plan) { p.Stages[0].Sink.Part = nil },
+		`stage "m": its partitioner is of kind 4`:   func(p *plan.Plan) { p.Stages[0].Sink.Part.Kind = 4 },
+		`stage "m": -1 partitions`:                  func(p *plan.Plan) { p.Stages[0].Sink.Part.N = -1 },
+		`stage "m": 1000001 partitions: too many`:   func(p *plan.Plan) { p.Stages[0].Sink.Part.N = plan.MaxPartitions + 1 },
+		`stage "m": 1000002 partitions: too many`:   func(p *plan.Plan) { files(p).MinSplits = plan.MaxPartitions + 2 },
+		"splits of at most -1 bytes":                func(p *plan.Plan) { files(p).MaxBytes = -1 },
+		`stage "r": -5 partitions`:                  func(p *plan.Plan) { wide(p)[1].Pipe.Source.Range.N = -5 },
+		"a shuffle or a pipe, and no other":         func(p *plan.Plan) { wide(p)[0].Shuffle = "" },
+		"a source is of one kind":                   func(p *plan.Plan) { wide(p)[1].Pipe.Source.Data = &plan.Data{} },
+		`stage "m": 1000003 partitions: too many par`: func(p *plan.Plan) {
+			p.Stages[0].Pipe.Source.Union[1].Source.Data.Ends = make([]int64, plan.MaxPartitions+3)
+		},
+	} {
+		p := good()
+		spoil(p)
+		err := Check(p)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+		if strings.Contains(want, "too many") && !errors.Is(err, plan.ErrTooManyPartitions) {
+			t.Errorf("%v is not plan.ErrTooManyPartitions", err)
+		}
+	}
+}
