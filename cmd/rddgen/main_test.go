@@ -27,12 +27,12 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	env := goEnv(t, "GOCACHE", "GOMODCACHE", "GOTOOLCHAIN")
+	env := goEnv(t, "GOCACHE", "GOMODCACHE", "GOTOOLCHAIN", "GOPROXY", "GOSUMDB")
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
 			e.Vars = append(e.Vars, env...)
-			e.Vars = append(e.Vars, "GOFLAGS=-mod=mod", "GOPROXY=off", "GONOSUMDB=*", "GONOSUMCHECK=1")
+			e.Vars = append(e.Vars, "GOFLAGS=-mod=mod", "GONOSUMDB=*", "GONOSUMCHECK=1")
 			return writeModule(e.WorkDir, root)
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"exits": exits},
