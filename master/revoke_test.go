@@ -36,7 +36,7 @@ func (s *secured) works(name string) *msg.Stream {
 		s.t.Fatal(err)
 	}
 	from := model.From{Protocol: msg.Protocol, Worker: plan.WorkerID(name), Inc: 1}
-	if err := st.Send(model.Attach{From: from, Store: model.StoreID(name), Slots: 1}); err != nil {
+	if err := st.Send(model.Attach{From: from, Store: model.StoreID(name), Slots: 1, Platform: plan.Here}); err != nil {
 		s.t.Fatal(err)
 	}
 	if m := next[msg.Welcome](s.t, st); m.Cluster != s.cluster.ID {
