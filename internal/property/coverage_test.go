@@ -11,9 +11,10 @@ import (
 )
 
 // elsewhere are exported names of typed that no pipeline can use: how sessions
-// are made and ended, and what says something without running.
+// are made and ended, what says something without running, and what matters to
+// files that are shipped or to stores that have blocks.
 var elsewhere = []string{
-	"Main", "Usagef", "NewSession", "Session.Close", "RDD.Err", "PairRDD.Err", "Fail", "Skip", "SetAside",
+	"Main", "Usagef", "NewSession", "Session.Close", "RDD.Err", "PairRDD.Err", "Fail", "Skip", "SetAside", "File", "BlockSize", "Replication",
 }
 
 // TestEveryOperatorHasACase fails for an exported function or method of typed

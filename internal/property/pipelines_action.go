@@ -253,7 +253,7 @@ func saveCases() []Case {
 				return nil, err
 			}
 			again := typed.ObjectFile[KV](s, in.out())
-			return show(again.Map(func(p KV) int64 { return p.Value }).Collect(ctx))
+			return show(again.Map(func(p KV) string { return fmt.Sprintf("%s\t%d", p.Key, p.Value) }).Collect(ctx))
 		}, func(in Input) []string {
 			return perGroup(in, func(g group[string, int64]) string { return fmt.Sprint(reduced(g.Values, addInts)) })
 		}},

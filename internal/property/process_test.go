@@ -12,6 +12,7 @@ import (
 	"github.com/gordd-project/gordd/internal/embedded"
 	"github.com/gordd-project/gordd/internal/engine/work"
 	"github.com/gordd-project/gordd/internal/wire"
+	"github.com/gordd-project/gordd/rdd"
 	"github.com/gordd-project/gordd/rdd/plan"
 	"github.com/gordd-project/gordd/shuffle"
 	"github.com/gordd-project/gordd/worker/process"
@@ -27,7 +28,7 @@ func (r *runner) context(m mode) (ctx context.Context, stop func() error) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	x.process, err = process.Start(r.t.Context(), process.Options{Path: path, Env: os.Environ(), Blob: x.blob, Log: os.Stderr,
+	x.process, err = process.Start(r.t.Context(), process.Options{Path: path, Env: os.Environ(), Code: rdd.Code(), Blob: x.blob, Log: os.Stderr,
 		Wire: wire.Options{Memory: m.options.Memory, Fresh: true, Executor: true}})
 	if err != nil {
 		r.t.Fatal(err)

@@ -54,8 +54,8 @@ func init() {
 	var _ [rdd.Generated - 1]struct{} = [0]struct{}{}
 	p := rdd.Register()
 	p.Source("pipelines_action.go", pipelinesActionSource,
-		"9bf5c400784c70030839995d30b5c53d15308ed726098a9addf35ba5e16faba6",
-		"a66890d2e0bf5aff826fff1355f90db9c9ca3367b3e9f4d600793cfc2ff96556",
+		"94a1ce14a38c07bad8775c4dcf526750eb891b176d27a47b9c517bbe0b87d3f7",
+		"f1e51c13034a46ee842956a29504c57bf5f8a48a1103bae9c7ca6b6c063be836",
 	)
 	p.Source("pipelines_cache.go", pipelinesCacheSource,
 		"d769fd6e325b5f1d25c14b4df38d0a6ca00da27a1778620bec7455fe9886053d",
@@ -144,17 +144,17 @@ func init() {
 	p.Op("9e6bedbd6401", "pipelines_action.go", 251, 3400, rdd.ReduceByKeyOp[string](addInts, saveCasesReduceByKeyBatch))
 	p.Op("7ab8340eed19", "pipelines_action.go", 252, 3419, rdd.SaveAsObjectFileOp[rdd.Pair[string, int64]]())
 	p.Op("b2cb6ea50c9c", "pipelines_action.go", 255, 3447, rdd.ObjectFileOp[KV]())
-	p.Op("e7aa18d10411", "pipelines_action.go", 256, 3463, rdd.MapOp(saveCasesMap))
-	p.Op("debd70201762", "pipelines_action.go", 256, 3479, rdd.CollectOp[int64]())
-	p.Op("0eb7cc019a0b", "pipelines_action.go", 261, 3569, rdd.ReduceByKeyOp[string](addInts, saveCasesReduceByKeyBatch2))
-	p.Op("952cab7b749f", "pipelines_action.go", 262, 3597, rdd.SaveAsTextFileOp[rdd.Pair[string, int64]]())
-	p.Op("053c2924af6b", "pipelines_action.go", 315, 4032, rdd.DataOp[Note]())
-	p.Op("530372966042", "pipelines_action.go", 342, 4263, rdd.ForEachOp(effectCasesForEach))
-	p.Op("4f2e4ebac669", "pipelines_action.go", 345, 4339, rdd.ForEachPartitionOp(effectCasesForEachPartition))
-	p.Op("a8bee2076750", "pipelines_action.go", 357, 4468, rdd.MapToPairOp(noteOf))
-	p.Op("16cdcbd95a5b", "pipelines_action.go", 357, 4473, rdd.PairForEachOp(effectCasesForEach2))
-	p.Op("c3f6707a3300", "pipelines_action.go", 362, 4555, rdd.MapToPairOp(noteOf))
-	p.Op("3624ed886f2c", "pipelines_action.go", 362, 4560, rdd.PairForEachPartitionOp(effectCasesForEachPartition2))
+	p.Op("a2742295dba1", "pipelines_action.go", 256, 3463, rdd.MapOp(saveCasesMap))
+	p.Op("5d2630f3b586", "pipelines_action.go", 256, 3490, rdd.CollectOp[string]())
+	p.Op("0eb7cc019a0b", "pipelines_action.go", 261, 3580, rdd.ReduceByKeyOp[string](addInts, saveCasesReduceByKeyBatch2))
+	p.Op("952cab7b749f", "pipelines_action.go", 262, 3608, rdd.SaveAsTextFileOp[rdd.Pair[string, int64]]())
+	p.Op("053c2924af6b", "pipelines_action.go", 315, 4043, rdd.DataOp[Note]())
+	p.Op("530372966042", "pipelines_action.go", 342, 4274, rdd.ForEachOp(effectCasesForEach))
+	p.Op("4f2e4ebac669", "pipelines_action.go", 345, 4350, rdd.ForEachPartitionOp(effectCasesForEachPartition))
+	p.Op("a8bee2076750", "pipelines_action.go", 357, 4479, rdd.MapToPairOp(noteOf))
+	p.Op("16cdcbd95a5b", "pipelines_action.go", 357, 4484, rdd.PairForEachOp(effectCasesForEach2))
+	p.Op("c3f6707a3300", "pipelines_action.go", 362, 4566, rdd.MapToPairOp(noteOf))
+	p.Op("3624ed886f2c", "pipelines_action.go", 362, 4571, rdd.PairForEachPartitionOp(effectCasesForEachPartition2))
 	p.Op("7dc15a74201b", "pipelines_cache.go", 13, 51, rdd.CollectOp[Rec]())
 	p.Op("ee126954256e", "pipelines_cache.go", 13, 51, rdd.CollectOp[int64]())
 	p.Op("6f2ee677278f", "pipelines_cache.go", 13, 51, rdd.CollectOp[string]())
@@ -1050,7 +1050,7 @@ func init() {
 	p.Kernel(actionCasesKernel4, "d84762cc3088", "d727dfb000ee")
 	p.Kernel(actionCasesKernel5, "7c50f74752bd", "0e216af59a68", "048b06e69a5b")
 	p.Kernel(actionCasesKernel6, "da0b2cfd6b59")
-	p.Kernel(saveCasesKernel, "e7aa18d10411")
+	p.Kernel(saveCasesKernel, "a2742295dba1")
 	p.Kernel(effectCasesKernel, "a8bee2076750")
 	p.Kernel(effectCasesKernel2, "c3f6707a3300")
 	p.Kernel(cacheCasesKernel, "7b0552ca651f")
@@ -1429,7 +1429,7 @@ func actionCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 // saveCasesKernel is Map (pipelines_action.go:256).
 func saveCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
-	out := outAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[string])
 	for i, p := range in.Rows {
 		in.Row = i
 		x := saveCasesMap(p)
@@ -5697,7 +5697,7 @@ func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 }
 
 //line pipelines_action.go:256
-func saveCasesMap(p KV) int64 { return p.Value }
+func saveCasesMap(p KV) string { return fmt.Sprintf("%s\t%d", p.Key, p.Value) }
 
 //line property_rdd.go:5703
 
