@@ -205,7 +205,7 @@ func TestKill(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 	ctx, cancel = context.WithCancelCause(context.Background())
-	cancel(&work.Killed{Reason: "at once", Dump: true})
+	time.AfterFunc(100*time.Millisecond, func() { cancel(&work.Killed{Reason: "at once", Dump: true}) }) // when it hangs
 	hangs := *launch
 	hangs.Tasks = []model.Assignment{{Attempt: model.AttemptID{Partition: 3, Seq: 8}}, {Attempt: model.AttemptID{Partition: 4, Seq: 9}}}
 	if _, f := p.Run(ctx, &hangs, &plan.Task{Attempt: "stubborn", Partition: 4}); !strings.HasPrefix(f.Message, "its executor process ended: killed by signal 9: gordd: a task is ended") {
