@@ -73,6 +73,35 @@ func (b *blobs) open(spec msg.Job, programs []model.Program) error {
 	return nil
 }
 
+// reopen gives a job its place under a master that has started again. A value that
+// was held and is not there any more was released.
+func (b *blobs) reopen(spec msg.Job, programs []model.Program, held []plan.Digest) error {
+	h := &holder{spec: spec, programs: programs, refs: map[plan.Digest]int{}, told: map[plan.Platform][]plan.WorkerID{}}
+	var lost error
+	adopt := func(d plan.Digest) error {
+		if h.refs[d] == 0 {
+			if err := b.store.Adopt(d); err != nil {
+				return err
+			}
+		}
+		h.refs[d] = 1
+		return nil
+	}
+	for _, p := range programs {
+		lost = errors.Join(lost, adopt(p.Binary))
+	}
+	for _, f := range spec.Files {
+		lost = errors.Join(lost, adopt(f.Digest))
+	}
+	for _, d := range held {
+		_ = adopt(d)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.jobs[spec.ID] = h
+	return lost
+}
+
 // maxTold is how many workers of a platform that know a job are remembered, and
 // maxOwners how many of them others hear of.
 const (
@@ -213,12 +242,38 @@ func (s service) take(st *msg.Stream, head msg.BlobHead) error {
 		s.blobs.store.Release(d)
 		return fmt.Errorf("blob has digest %s instead of %s", d, head.Digest)
 	}
+	if err := s.blobs.store.Persist(d); err != nil {
+		s.blobs.store.Release(d)
+		return err
+	}
 	if head.Job == "" {
 		s.blobs.keep(d, head.Size)
-	} else {
-		s.blobs.hold(head.Job, d)
+		return nil
 	}
-	return nil
+	s.blobs.hold(head.Job, d)
+	return s.holds(head.Job, d)
+}
+
+// holds notes that a job holds a blob, for a later master.
+func (s service) holds(id plan.JobID, d plan.Digest) error {
+	noted := make(chan *model.Cause, 1)
+	s.engine.Call(func() model.Event {
+		of := s.drivers[id]
+		if of == nil {
+			noted <- &model.Cause{Message: fmt.Sprintf("job %s is not here", id)}
+			return nil
+		}
+		return model.HoldBlob{Request: of.expect(noted), Job: id, Digest: d}
+	})
+	select {
+	case cause := <-noted:
+		if cause != nil {
+			return cause
+		}
+		return nil
+	case <-s.engine.Done():
+		return errors.New("the master ends")
+	}
 }
 
 // errNoBlob is the answer for what the master does not have.

@@ -66,7 +66,10 @@ func (s service) check(o *msg.Open) error {
 			return fmt.Errorf("the program for %s was not uploaded", p.Platform)
 		}
 	}
-	return s.checkFiles(o.Files)
+	if err := s.checkFiles(o.Files); err != nil {
+		return err
+	}
+	return s.room()
 }
 
 // checkFiles refuses files that cannot be a job's.
@@ -81,14 +84,24 @@ func (s service) checkFiles(files []msg.File) error {
 	return wire.CheckFiles(names)
 }
 
-// accept hands the job to the scheduler, whose answer comes to Replied.
-func (d *jobDriver) accept(accepted chan *model.Cause, o *msg.Open, detached bool) {
+// accept hands a job to the scheduler, and gives its answer.
+func (d *jobDriver) accept(submit model.SubmitJob) error {
+	answer := make(chan *model.Cause, 1)
 	d.m.engine.Call(func() model.Event {
-		d.m.drivers[d.job] = &driverOf{jobDriver: d, accepted: accepted}
-		return model.SubmitJob{Request: 1, Job: d.job, Key: string(d.job), Name: o.Name, User: o.User, Owner: d.owner, Pool: o.Pool, Priority: o.Priority,
-			Programs: o.Programs, Session: d.session, Detached: detached,
-			Limits: model.Limits{Slots: o.Slots, MaxFailures: o.Failures, NoProgress: o.Stuck}}
+		of := &driverOf{jobDriver: d}
+		d.m.drivers[d.job] = of
+		submit.Request, submit.Job, submit.Key, submit.Session = of.expect(answer), d.job, string(d.job), d.session
+		return submit
 	})
+	select {
+	case cause := <-answer:
+		if cause != nil {
+			return cause
+		}
+		return nil
+	case <-d.m.engine.Done():
+		return errors.New("the master ends")
+	}
 }
 
 func (d *jobDriver) heed(m any) (finished bool, err error) {
@@ -97,6 +110,8 @@ func (d *jobDriver) heed(m any) (finished bool, err error) {
 	switch m := m.(type) {
 	case *wire.Begin:
 		return false, d.begin(m)
+	case msg.Resume:
+		d.resumed(m)
 	case *wire.CancelAction:
 		e.Cancel(id(m.N), errors.New(m.Reason))
 	case *wire.Taken:
@@ -137,24 +152,35 @@ func (d *jobDriver) begin(m *wire.Begin) error {
 		return nil
 	}
 	d.m.engine.Call(func() model.Event {
-		return d.m.engine.Begin(work.Submission{ID: id, Plan: p, Hash: plan.DigestOf(m.Plan), Partitions: m.Partitions,
+		return d.m.engine.Begin(work.Submission{ID: id, Plan: p, Hash: plan.DigestOf(m.Plan), Encoded: m.Plan, Partitions: m.Partitions,
 			Consumed: m.Consumed, Ahead: m.Ahead})
 	})
 	return nil
 }
 
-// driverOf is a driver whose job the scheduler may not have accepted yet.
+// driverOf is a driver with what the scheduler has not answered yet.
 type driverOf struct {
 	*jobDriver
-	accepted chan *model.Cause // until it was answered
+	asked   model.Request // the last one
+	answers map[model.Request]chan<- *model.Cause
 }
 
-// Replied takes the scheduler's answer to the job's submission. Those to actions
-// come as their ends.
+// expect gives the number of a request whose answer goes to a channel with room for
+// it: why it is refused, or nil.
+func (d *driverOf) expect(answer chan<- *model.Cause) model.Request {
+	if d.answers == nil {
+		d.answers = map[model.Request]chan<- *model.Cause{}
+	}
+	d.asked++
+	d.answers[d.asked] = answer
+	return d.asked
+}
+
+// Replied takes the scheduler's answers. Those to actions come as their ends.
 func (d *driverOf) Replied(r model.Reply) {
-	if r.Action == 0 && d.accepted != nil {
-		d.accepted <- r.Err
-		d.accepted = nil
+	if answer := d.answers[r.Request]; r.Action == 0 && answer != nil {
+		delete(d.answers, r.Request)
+		answer <- r.Err
 	}
 }
 

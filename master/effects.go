@@ -11,8 +11,6 @@ import (
 // effects are where the engine's decisions go.
 type effects struct{ *Master }
 
-func (e effects) Journal(model.Append) error { return nil }
-
 func (e effects) Worker(id plan.WorkerID, cmds []model.Command) {
 	w := e.workers[id]
 	if w == nil {
@@ -31,7 +29,7 @@ func (e effects) Worker(id plan.WorkerID, cmds []model.Command) {
 }
 
 func (e effects) Driver(id plan.JobID) engine.Driver {
-	if d := e.drivers[id]; d != nil {
+	if d := e.drivers[id]; d != nil && !e.stepped {
 		return d
 	}
 	return nil
@@ -46,6 +44,7 @@ func (e effects) Other(c model.Command) {
 			w.out.Put(c)
 		}
 	case model.StepDown:
+		e.stepped = true
 		e.fail(errors.New("this master has stepped down: " + c.Why))
 	case model.Note:
 		e.history.note(c)

@@ -67,7 +67,7 @@ func TestMasterInTheGossip(t *testing.T) {
 // A gossip that cannot be is the end of a start.
 func TestBadGossip(t *testing.T) {
 	for _, c := range []bool{true, false} {
-		o := Options{Cluster: "test", Dir: t.TempDir(), Gossip: &gossip.Options{}}
+		o := Options{Cluster: "test", Dir: t.TempDir(), Advertise: "10.0.0.1:7077", Gossip: &gossip.Options{}}
 		if c {
 			o.Trust = newCluster(t)
 		}

@@ -31,12 +31,12 @@ type road struct {
 
 func (r *road) dial(ctx context.Context, _ string) (net.Conn, error) {
 	r.mu.Lock()
-	closed := r.closed
+	closed, l := r.closed, r.l
 	r.mu.Unlock()
 	if closed {
 		return nil, errors.New("the road is closed")
 	}
-	c, err := r.l.DialContext(ctx)
+	c, err := l.DialContext(ctx)
 	if err == nil {
 		r.mu.Lock()
 		r.conns = append(r.conns, c)
@@ -82,18 +82,39 @@ func startMaster(t *testing.T) (m *Master, workers, drivers *road) {
 
 func startConfigured(t *testing.T, config func(*model.Config)) (m *Master, workers, drivers *road) {
 	t.Helper()
-	workers, drivers = &road{l: bufconn.Listen(1 << 20)}, &road{}
-	drivers.l = workers.l
-	m, err := New(Options{Cluster: "c", Dir: t.TempDir(), Listener: workers.l, Config: config})
+	workers, drivers = &road{}, &road{}
+	m = started(t, Options{Dir: t.TempDir(), Config: config}, workers, drivers)
+	t.Cleanup(func() { end(t, m) })
+	return m, workers, drivers
+}
+
+// masterIn starts a master in a directory, to which roads lead from now on.
+func masterIn(t *testing.T, dir string, roads ...*road) *Master {
+	t.Helper()
+	return started(t, Options{Dir: dir}, roads...)
+}
+
+func started(t *testing.T, o Options, roads ...*road) *Master {
+	t.Helper()
+	l := bufconn.Listen(1 << 20)
+	o.Cluster, o.Listener = "c", l
+	m, err := New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := m.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return m, workers, drivers
+	for _, r := range roads {
+		r.mu.Lock()
+		r.l = l
+		r.mu.Unlock()
+	}
+	return m
+}
+
+func end(t *testing.T, m *Master) {
+	t.Helper()
+	if err := m.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 // fakeWorker is a worker's stream, from its side. It answers launches as tests say.
@@ -115,6 +136,12 @@ func (r *road) worker(t *testing.T, id plan.WorkerID, do func(model.AttemptID) m
 	return r.workerAt(t, id, model.Attach{Hosts: []string{string(id)}, Slots: 4}, do)
 }
 
+// comesBack is worker for one that has something.
+func (r *road) comesBack(t *testing.T, id plan.WorkerID, inv model.Inventory, do func(model.AttemptID) model.Event) *fakeWorker {
+	t.Helper()
+	return r.workerAt(t, id, model.Attach{Hosts: []string{string(id)}, Slots: 4, Inventory: inv}, do)
+}
+
 // workerAt is a worker that says of itself what at has.
 func (r *road) workerAt(t *testing.T, id plan.WorkerID, at model.Attach, do func(model.AttemptID) model.Event) *fakeWorker {
 	t.Helper()
@@ -124,7 +151,7 @@ func (r *road) workerAt(t *testing.T, id plan.WorkerID, at model.Attach, do func
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &fakeWorker{t: t, st: st, from: model.From{Protocol: msg.Protocol, Worker: id, Inc: 1, Term: 1}, cancel: cancel, do: do, ended: make(chan error, 1)}
+	w := &fakeWorker{t: t, st: st, from: model.From{Protocol: msg.Protocol, Worker: id, Inc: 1}, cancel: cancel, do: do, ended: make(chan error, 1)}
 	at.From, at.Store, at.Memory = w.from, model.StoreID("s-"+id), 1<<30
 	at.Platform = plan.Here
 	w.send(at)
@@ -150,6 +177,8 @@ func (w *fakeWorker) listen() {
 		switch m := m.(type) {
 		case model.Lease:
 			continue
+		case msg.Welcome:
+			w.from.Term = m.Term
 		case model.StartExec:
 			_ = w.st.Send(model.ExecUp{From: w.from, Job: m.Job, No: m.No})
 		case msg.Launch:

@@ -81,12 +81,17 @@ func (h *history) note(n model.Note) {
 
 func (h *history) jobBegan(id plan.JobID, o *msg.Open, driver plan.WorkerID) {
 	h.add(status.Event{Kind: "job accepted", Job: string(id), Worker: string(driver), Text: o.Name})
+	h.remember(id, story{driver: driver, began: time.Now()})
+}
+
+// remember adds a job.
+func (h *history) remember(id plan.JobID, s story) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.jobs == nil {
 		h.jobs = map[plan.JobID]*story{}
 	}
-	h.jobs[id] = &story{driver: driver, began: time.Now()}
+	h.jobs[id] = &s
 	if h.order = append(h.order, id); len(h.order) > keptStories {
 		delete(h.jobs, h.order[0])
 		h.order = h.order[1:]
@@ -99,10 +104,15 @@ func (h *history) jobEnded(e model.JobEnd) {
 		text += ": " + e.Cause.Error()
 	}
 	h.add(status.Event{Kind: "job ended", Job: string(e.Job), Text: text})
+	h.ended(e.Job, time.Now())
+}
+
+// ended notes when a job ended.
+func (h *history) ended(id plan.JobID, at time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if s := h.jobs[e.Job]; s != nil {
-		s.ended = time.Now()
+	if s := h.jobs[id]; s != nil {
+		s.ended = at
 	}
 }
 

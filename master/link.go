@@ -2,7 +2,6 @@ package master
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/subtle"
 	"errors"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/gordd-project/gordd/internal/msg"
 	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/rdd/plan"
 )
 
 const (
@@ -84,6 +84,9 @@ func (s service) Drive(st *msg.Stream) error {
 			return refuse(st, "%w", err)
 		}
 		s.log.Info("driver attached again", "job", string(d.job))
+		if open.Term != s.term { // it has got nothing of this master's
+			open.Got = 0
+		}
 		return s.serve(d, st, open.Got)
 	}
 	start := s.detached.claim(open.Key)
@@ -115,17 +118,21 @@ func (s service) Drive(st *msg.Stream) error {
 // begin makes a job of what a driver wants, if the scheduler takes it.
 func (s service) begin(open *msg.Open, start *starting) (*jobDriver, error) {
 	detached := start.worker != ""
-	d := &jobDriver{m: s.Master, job: start.job, owner: start.owner, session: model.Session(s.sessions.Add(1)), out: msg.NewOutbox(), ended: make(chan struct{}),
-		link: link{again: rand.Text(), parted: make(chan struct{})}}
+	d := s.newDriver(start.job, "")
+	d.owner = start.owner
 	spec := msg.Job{ID: d.job, Name: open.Name, Code: open.Code, Files: open.Files, Args: open.Args, Env: open.Env, Memory: open.Memory}
+	data, err := plan.Encode(&accepted{Spec: spec, Again: d.link.again, Driver: start.worker})
+	if err != nil {
+		return nil, err
+	}
 	if err := s.blobs.open(spec, open.Programs); err != nil {
 		return nil, err
 	}
-	accepted := make(chan *model.Cause, 1)
-	d.accept(accepted, open, detached)
-	if cause := <-accepted; cause != nil {
+	err = d.accept(model.SubmitJob{Name: open.Name, User: open.User, Owner: d.owner, Pool: open.Pool, Priority: open.Priority, Programs: open.Programs,
+		Detached: detached, Limits: model.Limits{Slots: open.Slots, MaxFailures: open.Failures, NoProgress: open.Stuck}, Data: data})
+	if err != nil {
 		s.leave(d)
-		return nil, cause
+		return nil, err
 	}
 	s.history.jobBegan(d.job, open, start.worker)
 	if detached {
@@ -140,9 +147,11 @@ func (s service) attaching(open *msg.Open) (*jobDriver, error) {
 		return nil, fmt.Errorf("the driver speaks protocol %d, this master %d: use one release of gordd for both", open.Protocol, msg.Protocol)
 	}
 	found := make(chan *jobDriver, 1)
+	var over string
 	s.engine.Call(func() model.Event {
 		d := s.drivers[open.Job]
 		if d == nil || subtle.ConstantTimeCompare([]byte(d.link.again), []byte(open.Again)) != 1 {
+			over = s.howEnded(open.Job)
 			found <- nil
 			return nil
 		}
@@ -151,13 +160,32 @@ func (s service) attaching(open *msg.Open) (*jobDriver, error) {
 	})
 	select {
 	case d := <-found:
-		if d == nil {
-			return nil, fmt.Errorf("job %s is not here, or no longer, or is somebody else's", open.Job)
+		switch {
+		case d != nil:
+			return d, nil
+		case over != "":
+			return nil, fmt.Errorf("job %s has ended: %s", open.Job, over)
 		}
-		return d, nil
+		return nil, fmt.Errorf("job %s is not here, or no longer, or is somebody else's", open.Job)
 	case <-s.engine.Done():
 		return nil, errors.New("the master ends")
 	}
+}
+
+// howEnded says how a job has ended, or "" of one that has not or is unknown. It is
+// called from the engine's loop.
+func (m *Master) howEnded(id plan.JobID) string {
+	all, _ := m.engine.View(model.Jobs{}).(model.JobList)
+	for _, v := range all {
+		if v.Job != id || !v.State.Ended() {
+			continue
+		}
+		if v.Cause != nil {
+			return v.State.String() + ": " + v.Cause.Error()
+		}
+		return v.State.String()
+	}
+	return ""
 }
 
 // serve is a stream of a driver that has got so many messages.
@@ -169,7 +197,7 @@ func (s service) serve(d *jobDriver, st *msg.Stream, got uint64) error {
 		leave()
 		return refuse(st, "attach again to job %s: %w", d.job, err)
 	}
-	opened := msg.Opened{Job: d.job, Slots: int(s.slots.Load()), Key: s.ticketKey(d.job), Again: l.again, Got: l.got.Load()}
+	opened := msg.Opened{Job: d.job, Slots: int(s.slots.Load()), Key: s.ticketKey(d.job), Again: l.again, Term: s.term, Got: l.got.Load()}
 	if err := st.Send(append([]any{opened}, missing...)...); err != nil {
 		leave()
 		return err

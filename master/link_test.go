@@ -61,14 +61,17 @@ func heard[T any](p *program) (got []T) {
 }
 
 // begin starts an action of n tasks.
-func (p *program) begin(action, n int) {
+func (p *program) begin(action, n int) { p.beginAhead(action, n, 0) }
+
+// beginAhead starts one that runs only so far ahead.
+func (p *program) beginAhead(action, n, ahead int) {
 	key := plan.StageKey(fmt.Sprint("r", action))
 	b, err := plan.Encode(&plan.Plan{Action: "Test", Target: key, Stages: []plan.Stage{{Key: key, Kind: plan.ResultStage,
 		Pipe: plan.Pipe{Source: plan.Source{Range: &plan.Range{Count: int64(n), Step: 1, N: n}}}}}})
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	p.job.Heed(&wire.Begin{N: action, Plan: b})
+	p.job.Heed(&wire.Begin{N: action, Plan: b, Ahead: ahead})
 }
 
 // held is a worker whose attempts wait.
@@ -87,6 +90,12 @@ func (r *road) holdsAt(t *testing.T, id plan.WorkerID, at model.Attach) *held {
 		h.wait <- id
 		return nil
 	})
+	h.renews(t)
+	return h
+}
+
+// renews renews the worker's lease until the test ends.
+func (h *held) renews(t *testing.T) {
 	renew := time.NewTicker(2 * time.Second)
 	quit := make(chan struct{})
 	var done sync.WaitGroup
@@ -105,7 +114,6 @@ func (r *road) holdsAt(t *testing.T, id plan.WorkerID, at model.Attach) *held {
 		close(quit)
 		done.Wait()
 	})
-	return h
 }
 
 // end ends so many attempts with success.

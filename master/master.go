@@ -19,6 +19,7 @@ import (
 	"github.com/gordd-project/gordd/internal/door"
 	"github.com/gordd-project/gordd/internal/engine"
 	"github.com/gordd-project/gordd/internal/gossip"
+	"github.com/gordd-project/gordd/internal/journal"
 	"github.com/gordd-project/gordd/internal/msg"
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/internal/trust"
@@ -39,7 +40,8 @@ const (
 // Options are what a Master is made with.
 type Options struct {
 	Cluster string
-	// Dir is the master's own directory.
+	// Dir is the master's own directory, with its journal: a master goes on where the
+	// one before it in the same directory has ended.
 	Dir string
 	// Listener is where workers and drivers connect. The master closes it.
 	Listener net.Listener
@@ -67,16 +69,18 @@ type Options struct {
 
 // Master is a running master.
 type Master struct {
-	o      Options
-	log    *slog.Logger
-	engine *engine.Engine
-	blobs  *blobs
-	server *grpc.Server
-	access *access        // nil: there are no certificates
-	member *gossip.Member // nil: there is no gossip
-	secret []byte         // of tickets
-	web    *web.Server    // nil: nothing is served by HTTP
-	ends   atomic.Int64   // streams of workers that have ended
+	o       Options
+	log     *slog.Logger
+	journal *journal.Journal
+	term    model.Term
+	engine  *engine.Engine
+	blobs   *blobs
+	server  *grpc.Server
+	access  *access        // nil: there are no certificates
+	member  *gossip.Member // nil: there is no gossip
+	secret  []byte         // of tickets
+	web     *web.Server    // nil: nothing is served by HTTP
+	ends    atomic.Int64   // streams of workers that have ended
 
 	sessions atomic.Uint64 // of workers and drivers, rising
 	renewals *renewals
@@ -93,9 +97,12 @@ type Master struct {
 	workers map[plan.WorkerID]*worker
 	peers   map[plan.WorkerID]msg.Peer // those that are not given up
 	drivers map[plan.JobID]*driverOf
+	stepped bool // down: drivers hear nothing more, and look for another master
 }
 
-// New starts a master.
+// New starts a master. Its error wraps a *journal.LockedError when another one has
+// the directory, and a *journal.DamageError or *journal.ClusterError when what is
+// there cannot be used.
 func New(o Options) (*Master, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -106,14 +113,19 @@ func New(o Options) (*Master, error) {
 	if err := m.prepare(); err != nil {
 		return nil, err
 	}
-	c := model.Defaults(o.Cluster, 1)
-	c.Protocol, c.Journal = msg.Protocol, false
+	c := model.Defaults(o.Cluster, m.term)
+	c.Protocol = msg.Protocol
 	if o.Config != nil {
 		o.Config(&c)
 	}
 	m.engine = engine.New(engine.Options{Config: c, Slots: func() int { return max(int(m.slots.Load()), 1) }, Pictures: true, Log: o.Log}, effects{m})
-	m.renewals = newRenewals(func(ev model.Event) { m.engine.Send(ev) })
+	jobs, err := m.restore()
+	if err != nil {
+		return nil, errors.Join(err, m.unprepare())
+	}
 	m.engine.Start()
+	jobs.goOn()
+	m.renewals = newRenewals(func(ev model.Event) { m.engine.Send(ev) })
 	options := msg.ServerOptions()
 	if m.access != nil {
 		options = append(options, m.access.options()...)
@@ -134,20 +146,30 @@ func New(o Options) (*Master, error) {
 	return m, nil
 }
 
-// prepare does all that may go wrong.
+// prepare does what may go wrong, but for the journal's contents.
 func (m *Master) prepare() (err error) {
-	if m.secret, err = ticketSecret(m.o.Dir); err != nil {
+	if err = m.openJournal(); err != nil {
 		return err
 	}
-	if m.o.Trust != nil {
-		if m.access, err = newAccess(m.o); err != nil {
-			return err
-		}
+	if m.secret, err = ticketSecret(m.o.Dir); err == nil && m.o.Trust != nil {
+		m.access, err = newAccess(m.o)
 	}
-	if err = m.joinGossip(); err != nil && m.access != nil {
-		m.access.close()
+	if err == nil {
+		err = m.joinGossip()
+	}
+	if err != nil {
+		err = errors.Join(err, m.unprepare())
 	}
 	return err
+}
+
+// unprepare takes prepare back.
+func (m *Master) unprepare() error {
+	err := m.leaveGossip()
+	if m.access != nil {
+		m.access.close()
+	}
+	return errors.Join(err, m.journal.Close())
 }
 
 // Failed gives the reason once the master cannot go on.
@@ -161,7 +183,7 @@ func (m *Master) fail(err error) {
 }
 
 // Close ends the master. Workers go on with what they run, until their leases
-// end.
+// end: a master that starts in the same directory goes on with the jobs.
 func (m *Master) Close() error {
 	err := errors.Join(m.web.Close(), m.leaveGossip())
 	close(m.quit)
@@ -174,7 +196,7 @@ func (m *Master) Close() error {
 	if !m.engine.Close() {
 		err = errors.Join(err, errors.New("close master: storage does not answer"))
 	}
-	return err
+	return errors.Join(err, m.journal.Close())
 }
 
 // service are the calls of other members.

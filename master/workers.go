@@ -57,7 +57,7 @@ func (s service) Work(st *msg.Stream) error {
 	}
 	from := model.From{Cluster: s.o.Cluster, Protocol: msg.Protocol, Term: at.Term, Worker: w.id, Inc: w.inc, Session: w.session}
 	at.From = from
-	w.out.Put(msg.Welcome{Cluster: s.o.Cluster, Term: 1, Session: w.session, Gossip: s.seeds(), Key: s.gossipKey()})
+	w.out.Put(msg.Welcome{Cluster: s.o.Cluster, Term: s.term, Session: w.session, Gossip: s.seeds(), Key: s.gossipKey()})
 	s.engine.Call(func() model.Event {
 		if old := s.workers[w.id]; old != nil {
 			old.out.Close()
@@ -295,7 +295,7 @@ func (s service) launch(w *worker, l *work.Launch) (ms []any) {
 
 // refuseLaunch fails attempts that cannot be sent.
 func (s service) refuseLaunch(w *worker, l *work.Launch, err error) {
-	from := model.From{Cluster: s.o.Cluster, Protocol: msg.Protocol, Term: 1, Worker: w.id, Inc: w.inc, Session: w.session}
+	from := model.From{Cluster: s.o.Cluster, Protocol: msg.Protocol, Term: s.term, Worker: w.id, Inc: w.inc, Session: w.session}
 	for _, t := range l.Tasks {
 		s.engine.Send(model.TaskFailed{From: from, Attempt: t.Attempt, Class: model.User, Message: err.Error()})
 	}

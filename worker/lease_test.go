@@ -29,6 +29,25 @@ func busy(t *testing.T) (f *fakeMaster, w *Worker, x *fakeExecutor, st *workStre
 	return f, w, x, st, plain, effects
 }
 
+// A worker that spoke in an old term attaches again with all that it has, since the
+// master has not heard it.
+func TestNewerTerm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, _, x, st, plain, _ := busy(t)
+		x.end("plain") <- &plan.Result{}
+		if got := next[model.TaskDone](st); got.Attempt != plain || got.Term != 1 {
+			t.Errorf("got %+v", got)
+		}
+		st.send(model.NewerTerm{Worker: "w1", Term: 2})
+		synctest.Wait()
+		time.Sleep(time.Second)
+		again := f.stream()
+		if inv := again.attach.Inventory; len(inv.Done) != 1 || inv.Done[0].Attempt != plain || len(inv.Running) != 1 || again.attach.Term != 2 {
+			t.Errorf("attach %+v", again.attach)
+		}
+	})
+}
+
 // TestR29AtTheWorker lets a lease end while the stream is still there.
 func TestR29AtTheWorker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

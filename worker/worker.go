@@ -307,13 +307,20 @@ func (w *Worker) heed(m any) error {
 		w.moveAway(m)
 	case msg.Handover:
 		w.tasks.Go(func() { w.takeOver(m) })
-	case model.NewerTerm, model.Barrier:
+	case model.NewerTerm:
+		w.from.Term = max(w.from.Term, m.Term)
+		w.cut(errUnheard)
+	case model.Barrier:
 		w.log.Warn("a command that this worker does not carry out", "command", fmt.Sprintf("%T", m))
 	default:
 		return fmt.Errorf("the master says %T", m)
 	}
 	return nil
 }
+
+// errUnheard ends a stream to a master that has started again: what the worker said
+// before it knew that the master did not hear, and hears of with the next attach.
+var errUnheard = errors.New("the master has started again, and has not heard all")
 
 // launch hands attempts to the agent with the plan that they name.
 func (w *Worker) launch(m msg.Launch) {

@@ -5,7 +5,7 @@
 //	rddctl explain PKG|BINARY [-- args]
 //	rddctl dev [--workers N] [--slots N]
 //	rddctl submit [--master HOST:PORT] [--credentials DIR] [--file PATH] PKG|BINARY [-- args]
-//	rddctl master [--listen HOST:PORT] [--cluster DIR]
+//	rddctl master [--listen HOST:PORT] [--dir DIR] [--cluster DIR]
 //	rddctl worker [--join HOST:PORT] [--token TOKEN] [--slots N] [--memory 1GiB]
 //	rddctl jobs
 //	rddctl job ID [--follow]
@@ -16,6 +16,7 @@
 //	rddctl workers [drain ID | undrain ID]
 //	rddctl events
 //	rddctl cluster init|token|credentials --dir DIR
+//	rddctl journal repair DIR
 //	rddctl doctor
 //	rddctl fs ls|cat|head|put|stat|locations PATH
 //	rddctl version

@@ -37,7 +37,7 @@ func openHTTP(address string) (w window, err error) {
 	if w.listener, err = net.Listen("tcp", address); err != nil {
 		return window{}, &launch.Error{Code: codeNoCluster, Err: fmt.Errorf("--http %s: %w", address, err)}
 	}
-	if w.token, err = trust.NewLocal(w.listener.Addr().String()); err != nil {
+	if w.token, err = trust.NewLocal(w.listener.Addr().String(), ""); err != nil {
 		return window{}, errors.Join(err, w.listener.Close())
 	}
 	return w, nil

@@ -65,7 +65,7 @@ is for another platform), 6 a path that cannot be read or written, 130 cancelled
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(runCommand(), explainCommand(), devCommand(), submitCommand(), masterCommand(), workerCommand(), clusterCommand(), versionCommand(),
+	root.AddCommand(runCommand(), explainCommand(), devCommand(), submitCommand(), masterCommand(), workerCommand(), clusterCommand(), journalCommand(), versionCommand(),
 		jobsCommand(), jobCommand(), stagesCommand(), tasksCommand(), workersCommand(), logsCommand(), cancelCommand(), eventsCommand(), doctorCommand(), fsCommand())
 	return root
 }

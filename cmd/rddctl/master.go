@@ -38,12 +38,18 @@ to run. It ends with Ctrl-C or SIGTERM. Once it listens it prints one line:
 
 A browser that opens the URL, with its token, shows what the cluster does.
 
+What it decides it writes into a journal in its directory. A master that starts
+there again, at the same address, goes on with the jobs of the one before it,
+however that ended: workers and those who submitted come back to it within half a
+minute. One directory has one master at a time.
+
 On a loopback address only the user who started it can talk to it: its token is in
 a file that only that user can read, and is found by the address. On others it
 needs the secrets of a cluster, of rddctl cluster init: all members have
 certificates then, and so have those who submit.`,
 		Example: `  rddctl master
   rddctl master --listen 127.0.0.1:0
+  rddctl master --dir /var/lib/gordd/master
   rddctl master --listen 10.0.0.1:7077 --cluster words.cluster`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return o.run(c.Context()) },
@@ -55,7 +61,7 @@ certificates then, and so have those who submit.`,
 	httpFlag(c, &o.http, "127.0.0.1:0")
 	f.StringVar(&o.cluster, "cluster", "", "directory with the secrets of a cluster")
 	f.BoolVar(&o.insecure, "insecure-listen", false, "listen for other machines without certificates: everybody in that network can run code")
-	f.StringVar(&o.dir, "dir", "", "directory of its own (default a temporary one, or in that of --cluster)")
+	f.StringVar(&o.dir, "dir", "", "directory of its own, with the journal (default in that of --cluster, or a temporary one, which nothing outlives)")
 	f.DurationVar(&o.wait, "locality-wait", model.Defaults("", 1).WaitNode, "how long a task waits at most for a slot where its input is; 0: not at all")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "tell what happens, on standard error")
 	return c
@@ -78,6 +84,12 @@ func (o *masterOptions) run(ctx context.Context) (err error) {
 			o.dir = filepath.Join(o.cluster, "master")
 		}
 	}
+	dir, remove, err := ownDir(o.dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, remove()) }()
+	mo.Dir = dir
 	if mo.Listener, err = listen(o.listen, mo.Trust != nil, o.insecure); err != nil {
 		return err
 	}
@@ -88,7 +100,7 @@ func (o *masterOptions) run(ctx context.Context) (err error) {
 	if mo.Trust != nil {
 		key = mo.Trust.GossipKey
 	} else if trust.IsLoopback(o.listen) {
-		token, err := trust.NewLocal(mo.Listener.Addr().String())
+		token, err := trust.NewLocal(mo.Listener.Addr().String(), mo.Dir)
 		if err != nil {
 			return errors.Join(err, mo.Listener.Close())
 		}
@@ -107,12 +119,6 @@ func (o *masterOptions) run(ctx context.Context) (err error) {
 
 // serve runs a master until it is told to end.
 func (o *masterOptions) serve(ctx context.Context, mo master.Options) (err error) {
-	dir, remove, err := ownDir(o.dir)
-	if err != nil {
-		return errors.Join(err, mo.Listener.Close())
-	}
-	defer func() { err = errors.Join(err, remove()) }()
-	mo.Dir = dir
 	page, err := openHTTP(o.http)
 	if err != nil {
 		return errors.Join(err, mo.Listener.Close())

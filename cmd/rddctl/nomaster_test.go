@@ -40,7 +40,7 @@ func TestWhatIsNoMaster(t *testing.T) {
 		if code := command([]string{"workers", "--master", addr}); code != codeNoCluster {
 			t.Errorf("%s: exit code %d", name, code)
 		}
-		token, err := trust.NewLocal(addr)
+		token, err := trust.NewLocal(addr, t.TempDir())
 		if err != nil {
 			t.Fatal(err)
 		}

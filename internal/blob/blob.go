@@ -168,6 +168,63 @@ func (s *Store) File(d plan.Digest) (path string, size int64, err error) {
 	return x.path, info.Size(), nil
 }
 
+// Persist makes the file of a blob durable, for Adopt. A file that a crash has torn
+// all the same Adopt notices.
+func (s *Store) Persist(d plan.Digest) error {
+	path, _, err := s.File(d)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return fmt.Errorf("blob %.12s: %w", d, err)
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("blob %.12s: %w", d, err)
+	}
+	return nil
+}
+
+// Adopt takes a reference to a blob, whose file an earlier store may have left. The
+// error wraps os.ErrNotExist if there is none.
+func (s *Store) Adopt(d plan.Digest) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.again(d) {
+		return nil
+	}
+	f, err := os.Open(s.path(d))
+	if err != nil {
+		return fmt.Errorf("blob %.12s: %w", d, err)
+	}
+	h := plan.NewHash()
+	_, err = io.Copy(h, f)
+	if err = errors.Join(err, f.Close()); err == nil && plan.HashDigest(h) != d {
+		err = errors.New("its file holds something else")
+	}
+	if err != nil {
+		return fmt.Errorf("blob %.12s: %w", d, err)
+	}
+	s.m[d] = &blob{refs: 1, path: s.path(d)}
+	return nil
+}
+
+// Sweep removes the files that an earlier store left and that nobody has adopted.
+func (s *Store) Sweep() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	files, err := os.ReadDir(s.dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	for _, f := range files {
+		if s.m[plan.Digest(f.Name())] == nil {
+			err = errors.Join(err, os.Remove(filepath.Join(s.dir, f.Name())))
+		}
+	}
+	return err
+}
+
 // Has says whether a blob is there.
 func (s *Store) Has(d plan.Digest) bool {
 	s.mu.Lock()

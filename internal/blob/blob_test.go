@@ -136,3 +136,50 @@ func filesIn(t *testing.T, dir string) (names []string) {
 	}
 	return names
 }
+
+// What one store has made durable the next one has again, if it is asked for and
+// whole.
+func TestAdopt(t *testing.T) {
+	dir := t.TempDir()
+	s := New(dir, there, 1<<20)
+	kept, left, bad := s.Put([]byte("kept")), s.Put([]byte("left")), s.Put([]byte("bad"))
+	for _, d := range []plan.Digest{kept, left, bad} {
+		if err := s.Persist(d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Persist("none"); err == nil {
+		t.Error("a missing blob is durable")
+	}
+	if err := os.WriteFile(filepath.Join(dir, string(bad)), []byte("worse"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s = New(dir, there, 1<<20)
+	for range 2 {
+		if err := s.Adopt(kept); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if b, err := s.Get(kept); err != nil || string(b) != "kept" {
+		t.Errorf("got %q, %v", b, err)
+	}
+	if err := s.Adopt("none"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+	if err := s.Adopt(bad); err == nil || s.Has(bad) {
+		t.Error("a damaged blob was adopted")
+	}
+	if err := s.Sweep(); err != nil {
+		t.Fatal(err)
+	}
+	if files := filesIn(t, dir); len(files) != 1 || files[0] != string(kept) {
+		t.Errorf("left %q", files)
+	}
+	s.Release(kept)
+	if !s.Has(kept) {
+		t.Error("adopted twice and released once, it is gone")
+	}
+	if err := New(filepath.Join(dir, "none"), there, 1).Sweep(); err != nil {
+		t.Error(err)
+	}
+}

@@ -152,7 +152,11 @@ func (c *cluster) rddctl(args ...string) (string, error) {
 func (c *cluster) masterCommand() []string {
 	command := []string{built.rddctl, "master", "--verbose", "--dir", c.path("master")}
 	if c.secrets == "" {
-		return append(command, "--listen", "127.0.0.1:0")
+		at := c.at // of the one before it
+		if at == "" {
+			at = "127.0.0.1:0"
+		}
+		return append(command, "--listen", at)
 	}
 	return append(command, "--listen", masterAddress+":7077", "--gossip", masterAddress+":"+gossipPort, "--cluster", c.secrets)
 }

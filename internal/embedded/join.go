@@ -15,7 +15,7 @@ type effects struct{ *Engine }
 
 // Journal keeps nothing: an engine that ends with its process has nothing to
 // remember.
-func (effects) Journal(model.Append) error { return nil }
+func (effects) Journal([]model.Append) (bool, error) { return true, nil }
 
 func (e effects) Worker(_ plan.WorkerID, cmds []model.Command) {
 	for _, c := range cmds {

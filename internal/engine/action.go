@@ -43,35 +43,55 @@ type action struct {
 func (a *action) wrap(err error) error { return work.Wrap(a.plan.Plan, err) }
 
 // Begin starts an action whose plan has passed work.Check. What becomes of it the
-// job's driver hears. It is called from the loop's goroutine, by Call, and gives
-// the event that hands the action to the scheduler.
+// job's driver hears. One that is under way already, for a driver that asks again,
+// goes on as it is. It is called from the loop's goroutine, by Call, and gives the
+// event that hands the action to the scheduler.
 func (e *Engine) Begin(s work.Submission) model.Event {
-	j := e.job(s.ID.Job)
-	a := &action{
-		e: e, job: j, id: s.ID, plan: &work.Plan{Plan: s.Plan}, want: s.Partitions, begun: time.Now(), started: e.loop.now(),
-		log: e.log.With("job", string(s.ID.Job), "action", s.ID.N), stages: map[plan.StageKey]*stage{},
+	ev := model.SubmitAction{Request: model.Request(s.ID.N), Action: s.ID, Plan: s.Hash}
+	if e.action(s.ID) != nil {
+		return ev
 	}
-	a.ctx, a.cancel = context.WithCancelCause(e.ctx)
-	j.actions[s.ID.N] = a
-	graph := a.graph()
-	ev := model.SubmitAction{
-		Request: model.Request(s.ID.N), Action: a.id, Plan: s.Hash, Graph: graph, Target: s.Plan.Target,
-		Partitions: s.Partitions, Name: s.Plan.Action, Site: s.Plan.Site.String(),
-		Sink: model.Sink{Kind: model.RowsToDriver, Consumed: s.Consumed, Ahead: s.Ahead},
+	a := e.newAction(s.ID, s.Partitions, s.Plan.Action)
+	graph, err := a.follow(s.Plan)
+	if err != nil {
+		a.finish(plan.ActionFailed, a.wrap(err))
+		return nil
 	}
+	ev.Graph, ev.Target, ev.Partitions, ev.Name, ev.Site = graph, s.Plan.Target, s.Partitions, s.Plan.Action, s.Plan.Site.String()
+	ev.Sink = model.Sink{Kind: model.RowsToDriver, Consumed: s.Consumed, Ahead: s.Ahead}
 	if target, ok := s.Plan.Stage(s.Plan.Target); ok && target.Sink.Effects {
 		ev.Sink.Guarantee = model.AtLeastOnce
 	}
-	if out := s.Plan.Output; out != nil {
-		var err error
-		if a.out, err = work.Committer(a.id, out); err != nil {
-			a.finish(plan.ActionFailed, a.wrap(err))
-			return nil
-		}
-		ev.Sink = model.Sink{Kind: model.Files, Path: a.out.Dir(), Overwrite: out.Overwrite}
+	if a.out != nil {
+		ev.Sink = model.Sink{Kind: model.Files, Path: a.out.Dir(), Overwrite: s.Plan.Output.Overwrite}
+	}
+	if e.o.Config.Journal {
+		ev.Encoded, ev.Began = s.Encoded, a.begun
 	}
 	a.log.Info("action started", "name", s.Plan.Action, "site", s.Plan.Site.String(), "stages", len(graph))
 	return ev
+}
+
+// newAction makes an action of a job, which then is to follow its plan.
+func (e *Engine) newAction(id plan.ActionID, want []int, name string) *action {
+	j := e.job(id.Job)
+	a := &action{
+		e: e, job: j, id: id, plan: &work.Plan{Plan: &plan.Plan{Action: name}}, want: want, begun: time.Now(), started: e.loop.now(),
+		log: e.log.With("job", string(id.Job), "action", id.N), stages: map[plan.StageKey]*stage{},
+	}
+	a.ctx, a.cancel = context.WithCancelCause(e.ctx)
+	j.actions[id.N] = a
+	return a
+}
+
+// follow gives an action its plan, and gives the stages that its target needs.
+func (a *action) follow(p *plan.Plan) (graph []model.StageSpec, err error) {
+	a.plan, a.stages = &work.Plan{Plan: p}, map[plan.StageKey]*stage{}
+	graph = a.graph()
+	if p.Output != nil {
+		a.out, err = work.Committer(a.id, p.Output)
+	}
+	return graph, err
 }
 
 // Cancel asks for an action's end. It is too late for that once its output is

@@ -44,18 +44,20 @@ func (e *Engine) launched(w plan.WorkerID, c model.Launch) *work.Launch {
 		return nil
 	}
 	first := stages[0]
-	now := e.loop.now()
-	made := make([]attempt, len(c.Tasks))
-	for i, t := range c.Tasks {
-		made[i] = attempt{id: t.Attempt, worker: w, exec: c.Exec, owner: first.action, stages: stages, level: t.Level}
-		e.attempts[keyOf(t.Attempt)] = &made[i]
-		first.action.tasks++
-		if !t.Early {
-			made[i].begin(now)
-		}
+	for _, t := range c.Tasks {
+		e.follow(attempt{id: t.Attempt, worker: w, exec: c.Exec, owner: first.action, stages: stages, level: t.Level}, !t.Early)
 	}
 	return &work.Launch{Launch: c, Action: first.action.id, Plan: first.action.plan, Stage: first.plan,
 		Files: first.files, Found: first.action.found}
+}
+
+// follow follows an attempt, which begins now or waits for a slot.
+func (e *Engine) follow(t attempt, begins bool) {
+	e.attempts[keyOf(t.id)] = &t
+	t.owner.tasks++
+	if begins {
+		t.begin(e.loop.now())
+	}
 }
 
 // begin takes note of an attempt's start.
@@ -93,6 +95,7 @@ func (e *Engine) seen(ev model.Event) {
 	switch ev := ev.(type) {
 	case model.Attach:
 		e.froms[ev.Worker] = ev.From
+		e.attached(&ev)
 	case model.TaskStarted:
 		if t := e.attempts[keyOf(ev.Attempt)]; t != nil && !t.finished {
 			t.begin(e.loop.now())
@@ -144,8 +147,13 @@ func (e *Engine) acknowledged(c model.Ack) {
 
 // workerLost forgets the attempts of a worker, of which nobody will hear.
 func (e *Engine) workerLost(w plan.WorkerID) {
+	e.drop(func(t *attempt) bool { return t.worker == w })
+}
+
+// drop forgets attempts of which nothing will be heard any more.
+func (e *Engine) drop(gone func(*attempt) bool) {
 	for key, t := range e.attempts {
-		if t.worker != w {
+		if !gone(t) {
 			continue
 		}
 		delete(e.attempts, key)

@@ -15,7 +15,7 @@ import (
 // outlet is where the loop's commands become the engine's effects.
 type outlet struct{ e *Engine }
 
-func (o outlet) Journal(a model.Append) error { return o.e.effects.Journal(a) }
+func (o outlet) Journal(recs []model.Append) (bool, error) { return o.e.effects.Journal(recs) }
 
 // Worker dresses launches and takes note of what becomes of attempts.
 func (o outlet) Worker(id plan.WorkerID, cmds []model.Command) {
@@ -176,7 +176,11 @@ func (o outlet) Engine(c model.Command) {
 			a.work(func() func() model.Event { return a.publish(c.Manifest) })
 		})
 	case model.Collect:
-		e.forAction(c.Action, func(a *action) { a.collect = true })
+		if a := e.action(c.Action); a != nil {
+			a.collect = true
+		} else {
+			e.collect(c)
+		}
 	case model.Note:
 		e.note(c)
 		e.effects.Other(c)
@@ -238,13 +242,17 @@ func (a *action) work(f func() func() model.Event) {
 }
 
 func (a *action) planSplits() func() model.Event {
+	ev := model.SplitsReady{Action: a.id}
 	sizes, found, err := a.job.sources.plan(a.ctx, a.plan.Plan)
+	if ev.Sizes = sizes; err == nil && a.e.o.Config.Journal {
+		ev.Resolved, err = (&work.Resolved{Plan: a.plan.Plan, Found: found}).Pack()
+	}
 	return func() model.Event {
 		if err != nil {
 			return model.SplitsReady{Action: a.id, Err: a.trouble(err)}
 		}
 		a.sized(found)
-		return model.SplitsReady{Action: a.id, Sizes: sizes}
+		return ev
 	}
 }
 
@@ -278,6 +286,23 @@ func (a *action) publish(m model.Manifest) func() model.Event {
 		}
 		return model.Published{Action: a.id}
 	}
+}
+
+// collect removes what is left of an action that is gone: of an earlier engine's,
+// or by attempts that were slow to end.
+func (e *Engine) collect(c model.Collect) {
+	e.Background(func() {
+		out, err := work.Committer(c.Action, &plan.Output{Path: c.Sink.Path, Overwrite: c.Sink.Overwrite})
+		if err == nil {
+			err = out.Collect(e.ctx)
+		}
+		ev := model.Collected{Action: c.Action}
+		if err != nil {
+			ev.Err = &model.Problem{Message: err.Error()}
+			e.log.Warn("staging directory not removed", "job", string(c.Action.Job), "action", c.Action.N, "err", err)
+		}
+		e.Send(ev)
+	})
 }
 
 // removeStaging runs after the action's end, so it has its own context.

@@ -15,12 +15,15 @@ import (
 const closeGrace = 2 * time.Second
 
 // Effects is where an engine's decisions go. All methods are called from the
-// loop's goroutine: they may not block, and reach the engine by Reply rather
-// than Send.
+// loop's goroutine: but for Journal they may not block, and they reach the engine
+// by Reply rather than Send.
 type Effects interface {
-	// Journal keeps a record. When it returns nil, a record that asks for it is
-	// durable, and so are all before it.
-	Journal(model.Append) error
+	// Journal keeps records, in their order. It may wait for the disk: events queue
+	// meanwhile, and what they want kept is the next call's. When it returns without
+	// an error, and one of the records asks for it, all are durable, and so are all
+	// before them. Durable says so; if it is false, Engine.Durable is called later.
+	// After an error there are no more calls.
+	Journal([]model.Append) (durable bool, err error)
 	// Worker passes commands on to one worker, in order. A launch comes as a
 	// *work.Launch.
 	Worker(plan.WorkerID, []model.Command)
@@ -68,6 +71,7 @@ type Engine struct {
 	o       Options
 	log     *slog.Logger
 	effects Effects
+	sched   *sched.Scheduler
 	loop    *loop
 	storage sync.WaitGroup // goroutines that work on storage
 	ctx     context.Context
@@ -90,11 +94,11 @@ type job struct {
 // New makes an engine. Nothing happens before Start.
 func New(o Options, effects Effects) *Engine {
 	e := &Engine{
-		o: o, log: o.Log, effects: effects, jobs: map[plan.JobID]*job{},
+		o: o, log: o.Log, effects: effects, sched: sched.New(o.Config), jobs: map[plan.JobID]*job{},
 		attempts: map[attemptKey]*attempt{}, froms: map[plan.WorkerID]model.From{},
 	}
 	e.ctx, e.stop = context.WithCancel(context.Background())
-	e.loop = newLoop(sched.New(o.Config), outlet{e})
+	e.loop = newLoop(e.sched, outlet{e})
 	e.loop.seen = e.seen
 	if o.Pictures {
 		e.loop.idle = e.pictures
@@ -102,8 +106,21 @@ func New(o Options, effects Effects) *Engine {
 	return e
 }
 
-// Start begins to take events.
-func (e *Engine) Start() { go e.loop.run() }
+// Start begins to take events. The scheduler's first decisions, and so the term of
+// this engine, are in the journal when it returns.
+func (e *Engine) Start() {
+	e.loop.turn(message{events: []model.Event{model.Tick{}}})
+	go e.loop.run()
+}
+
+// Durable says that the first records that Effects.Journal was ever given are
+// durable, so many of them.
+func (e *Engine) Durable(records uint64) {
+	e.Call(func() model.Event {
+		e.loop.durable = max(e.loop.durable, records)
+		return nil
+	})
+}
 
 // Send gives the engine events, in their order. It may wait for the loop, but not
 // for one that has ended.
@@ -186,7 +203,7 @@ func (e *Engine) Load() Load {
 }
 
 // View asks the scheduler what it knows. It is called from the loop's goroutine.
-func (e *Engine) View(q model.Query) model.Answer { return e.loop.machine.View(q) }
+func (e *Engine) View(q model.Query) model.Answer { return e.sched.View(q) }
 
 // Settle waits for the work on storage that is under way.
 func (e *Engine) Settle() { e.storage.Wait() }

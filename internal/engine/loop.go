@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	"github.com/gordd-project/gordd/internal/sched/model"
@@ -11,7 +12,7 @@ import (
 // receiver. They are called from the loop's goroutine and keep nothing of the
 // slices.
 type outlets interface {
-	Journal(model.Append) error
+	Journal([]model.Append) (durable bool, err error)
 	Worker(plan.WorkerID, []model.Command)
 	Driver(plan.JobID, []model.Command)
 	Engine(model.Command)
@@ -21,7 +22,6 @@ type outlets interface {
 type machine interface {
 	Step(now model.Instant, ev model.Event) []model.Command
 	Next() (model.Instant, bool)
-	View(model.Query) model.Answer
 }
 
 // batch is the most events of one turn: enough that a burst costs one pass over
@@ -48,6 +48,16 @@ type loop struct {
 	workers groups[plan.WorkerID]
 	drivers groups[plan.JobID]
 	engine  []model.Command
+
+	appended, durable uint64    // records
+	held              []heldAck // in the order of upto
+}
+
+// heldAck tells a worker that it need not keep what it reported any longer, once
+// so many records are durable.
+type heldAck struct {
+	upto uint64
+	ack  model.Ack
 }
 
 // message is events, or a function that is to run in the loop and may give one.
@@ -178,22 +188,46 @@ func (l *loop) sort(c model.Command) {
 }
 
 // dispatch carries out the commands of a turn. Records come first, so that
-// nothing that follows one is seen before it is durable; when one cannot be
-// kept, nothing of the turn is. Workers come before drivers: an action's end
-// finds its attempts told.
+// nothing that follows one is seen before it is kept; when one cannot be, nothing
+// of the turn is. Workers come before drivers: an action's end finds its attempts
+// told.
 func (l *loop) dispatch() {
 	defer l.clear()
-	for _, a := range l.appends {
-		if err := l.effects.Journal(a); err != nil {
+	if len(l.appends) > 0 {
+		durable, err := l.effects.Journal(l.appends)
+		if err != nil {
 			l.reply(model.JournalFailed{Err: model.Problem{Message: err.Error()}})
 			return
+		}
+		if l.appended += uint64(len(l.appends)); durable {
+			l.durable = l.appended
 		}
 	}
 	for _, c := range l.engine {
 		l.effects.Engine(c)
 	}
+	l.holdAcks()
 	l.workers.each(l.effects.Worker)
 	l.drivers.each(l.effects.Driver)
+}
+
+// holdAcks holds what lets workers forget reports until the disk has them, and
+// lets go of what was held for that.
+func (l *loop) holdAcks() {
+	if l.appended > l.durable {
+		l.workers.filter(func(c model.Command) bool {
+			a, ok := c.(model.Ack)
+			if ok && a.Keep {
+				l.held = append(l.held, heldAck{l.appended, a})
+			}
+			return !ok || !a.Keep
+		})
+	}
+	n := 0
+	for ; n < len(l.held) && l.held[n].upto <= l.durable; n++ {
+		l.workers.add(l.held[n].ack.To(), l.held[n].ack)
+	}
+	l.held = slices.Delete(l.held, 0, n)
 }
 
 func (l *loop) clear() {
@@ -230,9 +264,19 @@ func (g *groups[K]) add(k K, c model.Command) {
 	g.cmds[i] = append(g.cmds[i], c)
 }
 
+// each calls f for each receiver that has commands.
 func (g *groups[K]) each(f func(K, []model.Command)) {
 	for i, k := range g.keys {
-		f(k, g.cmds[i])
+		if len(g.cmds[i]) > 0 {
+			f(k, g.cmds[i])
+		}
+	}
+}
+
+// filter leaves out the commands that are not to stay.
+func (g *groups[K]) filter(stays func(model.Command) bool) {
+	for i := range g.cmds {
+		g.cmds[i] = slices.DeleteFunc(g.cmds[i], func(c model.Command) bool { return !stays(c) })
 	}
 }
 

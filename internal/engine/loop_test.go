@@ -46,11 +46,12 @@ func (s *script) Step(now model.Instant, ev model.Event) []model.Command {
 
 func (s *script) Next() (model.Instant, bool) { return s.due, s.due != 0 }
 
-func (s *script) View(model.Query) model.Answer { return nil }
-
-func (s *script) Journal(a model.Append) error {
-	s.log = append(s.log, "journal")
-	return s.broken
+func (s *script) Journal(recs []model.Append) (durable bool, err error) {
+	s.log = append(s.log, fmt.Sprint("journal: ", len(recs)))
+	for _, r := range recs {
+		durable = durable || r.Sync
+	}
+	return durable, s.broken
 }
 
 func (s *script) Worker(id plan.WorkerID, cmds []model.Command) {
@@ -85,7 +86,7 @@ func TestTurn(t *testing.T) {
 	})
 	s.loop.put(message{events: []model.Event{published(2)}})
 	s.loop.turn(message{events: []model.Event{published(1)}})
-	want := []string{"published 1", "published 2", "journal", "journal", "engine model.Probe", "worker a: 1", "worker b: 1", "driver j: 1",
+	want := []string{"published 1", "published 2", "journal: 2", "engine model.Probe", "worker a: 1", "worker b: 1", "driver j: 1",
 		"published 3", "worker a: 2", "driver j: 1"}
 	if !slices.Equal(s.log, want) {
 		t.Errorf("got  %q\nwant %q", s.log, want)
@@ -95,13 +96,49 @@ func TestTurn(t *testing.T) {
 // What a turn wants is not done when its records cannot be kept.
 func TestJournalFailure(t *testing.T) {
 	s := newScript(map[string][]model.Command{
-		"published 1": {model.Kill{}, model.Append{Sync: true}, model.ActionEnd{}},
+		"published 1": {model.Kill{}, model.Append{}, model.Append{Sync: true}, model.ActionEnd{}},
 	})
 	s.broken = errors.New("disk full")
 	s.loop.turn(message{events: []model.Event{published(1)}})
-	want := []string{"published 1", "journal", "journal failed: disk full"}
+	want := []string{"published 1", "journal: 2", "journal failed: disk full"}
 	if !slices.Equal(s.log, want) {
 		t.Errorf("got %q, want %q", s.log, want)
+	}
+}
+
+// A worker may forget what it reported only when the record of it is on the disk;
+// all else goes on meanwhile.
+func TestAcksWaitForTheDisk(t *testing.T) {
+	ack := func(w plan.WorkerID, keep bool) model.Ack {
+		return model.Ack{Receiver: model.Receiver{Worker: w}, Keep: keep}
+	}
+	s := newScript(map[string][]model.Command{
+		"published 1": {model.Append{}, ack("a", true), model.Kill{Receiver: model.Receiver{Worker: "a"}}},
+		"published 2": {model.Append{}, ack("b", true), ack("b", false)},
+		"published 3": {ack("c", true)},
+		"published 4": {model.Append{Sync: true}, ack("d", true)},
+	})
+	durable := func(n uint64) {
+		s.loop.turn(message{call: func() model.Event { s.loop.durable = n; return nil }})
+	}
+	steps := []struct {
+		do   func()
+		want []string
+	}{
+		{func() { s.loop.turn(message{events: []model.Event{published(1)}}) }, []string{"published 1", "journal: 1", "worker a: 1"}},
+		{func() { s.loop.turn(message{events: []model.Event{published(2)}}) }, []string{"published 2", "journal: 1", "worker b: 1"}},
+		{func() { durable(1) }, []string{"worker a: 1"}},
+		{func() { s.loop.turn(message{events: []model.Event{published(3)}}) }, []string{"published 3"}},
+		{func() { durable(2) }, []string{"worker b: 1", "worker c: 1"}},
+		{func() { s.loop.turn(message{events: []model.Event{published(1)}}) }, []string{"published 1", "journal: 1", "worker a: 1"}},
+		{func() { s.loop.turn(message{events: []model.Event{published(4)}}) }, []string{"published 4", "journal: 1", "worker d: 1", "worker a: 1"}},
+		{func() { s.loop.turn(message{events: []model.Event{published(3)}}) }, []string{"published 3", "worker c: 1"}},
+	}
+	for i, st := range steps {
+		s.log = nil
+		if st.do(); !slices.Equal(s.log, st.want) {
+			t.Errorf("step %d: got %q, want %q", i, s.log, st.want)
+		}
 	}
 }
 

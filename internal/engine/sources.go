@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 
+	"github.com/gordd-project/gordd/internal/engine/work"
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/rdd/plan"
 	"github.com/gordd-project/gordd/storage"
@@ -50,6 +52,18 @@ func (s *sources) plan(ctx context.Context, p *plan.Plan) ([]model.StageSize, ma
 		}
 	}
 	return sizes, found, nil
+}
+
+// remember takes in what an earlier engine found.
+func (s *sources) remember(r *work.Resolved) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.Copy(s.splits, r.Found)
+	for i := range r.Plan.Stages {
+		if st := &r.Plan.Stages[i]; st.Sink.Part != nil {
+			s.parts[st.Key] = st.Sink.Part.N
+		}
+	}
 }
 
 // forget and forgetFiles let go of what no further action will ask for. Those

@@ -61,6 +61,16 @@ func (k *Kept) Missing(n uint64) ([]any, error) {
 	return append([]any(nil), k.ms...), nil
 }
 
+// Restart forgets how much was sent, and gives what may not have arrived: the peer
+// is another one.
+func (k *Kept) Restart() []any {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	ms := k.ms
+	k.arrived, k.ms = 0, nil
+	return ms
+}
+
 // Len is how many may not have arrived.
 func (k *Kept) Len() int {
 	k.mu.Lock()

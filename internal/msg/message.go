@@ -93,7 +93,8 @@ type (
 	Open struct {
 		Protocol int
 		Job      plan.JobID
-		Again    string // as Opened has it
+		Again    string     // as Opened has it
+		Term     model.Term // of the master that sent what it has got
 		Got      uint64
 		Key      string // of the submission: the same key is the same job
 		Name     string
@@ -117,7 +118,16 @@ type (
 		Slots int    // of the cluster, at the moment
 		Key   []byte // as in the message Job: for results that workers have
 		Again string // lets the driver attach again
-		Got   uint64 // messages that the master has of it
+		// Term is the master's. Under a new one both ends count messages anew, and
+		// the driver's first is Resume.
+		Term model.Term
+		Got  uint64 // messages that the master has of it
+	}
+	// Resume tells a master that has started again what a driver has and refers to.
+	// All that has not ended it asks for again behind it.
+	Resume struct {
+		Held     []model.ResultRef
+		Released []plan.StageKey
 	}
 	// Detach asks the master to have a job's driver run by a worker. The answer is
 	// Opened once that driver has opened the job, or Refused.
@@ -313,6 +323,7 @@ const (
 	kindHandover
 	kindRecall
 	kindRevoked
+	kindResume
 )
 
 // table has the form of each message.
@@ -389,6 +400,7 @@ var table = forms.NewTable(
 
 	forms.Value(kindHandover, goodHandover),
 	forms.Value[model.Recall](kindRecall, nil),
+	forms.Value(kindResume, goodResume),
 )
 
 func goodAttempt(a model.AttemptID) bool {
@@ -420,6 +432,15 @@ func goodOutput(o *model.MapOutput) bool {
 func goodHandover(m *Handover) bool {
 	for i := range m.Outputs {
 		if !goodOutput(&m.Outputs[i]) || m.Outputs[i].Attempt.Stage.Job != m.Job {
+			return false
+		}
+	}
+	return true
+}
+
+func goodResume(m *Resume) bool {
+	for _, r := range m.Held {
+		if r.Partition < 0 || r.Gen < 0 {
 			return false
 		}
 	}

@@ -162,7 +162,7 @@ func (s *Scheduler) splitsReady(ev model.SplitsReady) {
 		}
 	}
 	a.sized = true
-	s.record(model.SplitsPlanned{Action: ev.Action, Sizes: ev.Sizes}, false)
+	s.record(model.SplitsPlanned{Action: ev.Action, Sizes: ev.Sizes, Resolved: ev.Resolved}, false)
 	s.startAction(a)
 }
 

@@ -102,6 +102,9 @@ func (c *compactor) needed(rec model.Record) model.Record {
 	case model.CancelAccepted: // ends of actions have records of their own
 		j := c.s.jobs[r.Cancel.Job]
 		keep = j != nil && j.state == model.JobEnding && r.Cancel.Action == 0 && r.Cancel.Group == "" && r.Cancel.Tag == ""
+	case model.BlobHeld:
+		j := c.s.jobs[r.Job]
+		keep = j != nil && !j.state.Ended()
 	case model.PoolSet:
 		p := c.s.pool(r.Pool.Name)
 		keep = p != nil && p.Pool == r.Pool
@@ -125,6 +128,10 @@ func (c *compactor) ofAction(rec model.Record) model.Record {
 	switch r := rec.(type) {
 	case model.ActionAccepted:
 		keep = c.keep[r.Submit.Action]
+		if a := c.s.active(r.Submit.Action); keep && (a == nil || a.sized) {
+			r.Submit.Encoded = nil // what was resolved of it is in SplitsPlanned
+			return r
+		}
 	case model.SplitsPlanned:
 		keep = c.keep[r.Action]
 	case model.Prepared:

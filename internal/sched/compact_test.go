@@ -140,6 +140,42 @@ func TestCompactForgetsJobs(t *testing.T) {
 	}
 }
 
+// A plan is kept only until what was resolved of it is, and what jobs hold until
+// they end.
+func TestCompactDropsBytes(t *testing.T) {
+	r := newRig(t, journalled)
+	r.attach(1, "w1")
+	r.step(model.HoldBlob{Job: "j", Digest: "d"})
+	r.step(model.HoldBlob{Job: "other", Digest: "d"})
+	id := plan.ActionID{Job: "j", N: 1}
+	r.step(model.SubmitAction{Action: id, Encoded: []byte("plan"), Graph: []model.StageSpec{result("r")}, Target: "r"})
+	held := func() (what string) {
+		for _, rec := range r.compacted() {
+			switch rec := rec.(type) {
+			case model.BlobHeld:
+				what += " held"
+			case model.ActionAccepted:
+				what += " " + string(rec.Submit.Encoded)
+			case model.SplitsPlanned:
+				what += string(rec.Resolved)
+			}
+		}
+		return what
+	}
+	if got := held(); got != " held plan" {
+		t.Errorf("got %q", got)
+	}
+	r.step(model.SplitsReady{Action: id, Sizes: []model.StageSize{{Key: "r", N: 1}}, Resolved: []byte("resolved")})
+	if got := held(); got != " held resolved" {
+		t.Errorf("got %q", got)
+	}
+	r.finish("r")
+	r.step(model.FinishJob{Job: "j"})
+	if got := held(); got != "" {
+		t.Errorf("got %q", got)
+	}
+}
+
 // What a task made before it lost it is compared with what it makes then, also
 // by the next master (R52).
 func TestCompactKeepsWhatIsCompared(t *testing.T) {

@@ -129,6 +129,17 @@ func (s *Scheduler) finishJob(ev model.FinishJob) {
 	s.endJob(j, model.JobDone, nil)
 }
 
+// holdBlob notes what a job holds. An ended one holds nothing.
+func (s *Scheduler) holdBlob(ev model.HoldBlob) {
+	j := s.jobs[ev.Job]
+	if j == nil || j.state.Ended() {
+		s.reply(ev.Request, ev.Job, 0, ended(ev.Job))
+		return
+	}
+	s.record(model.BlobHeld{Job: ev.Job, Digest: ev.Digest}, false)
+	s.reply(ev.Request, ev.Job, 0, nil)
+}
+
 // cancel is the request of R63.
 func (s *Scheduler) cancel(ev model.Cancel) {
 	cause := &model.Cause{Kind: model.CauseCancelled, Message: cmpText("cancelled", ev.Reason)}

@@ -22,7 +22,7 @@ func (s *Scheduler) unfit(j *job) string {
 	var here []string
 	for _, w := range s.workers {
 		switch {
-		case w.lost():
+		case w.lost(), w.session == 0: // it has not come back yet
 		case j.fits(w):
 			return ""
 		case !slices.Contains(here, named(w.platform)):
@@ -46,7 +46,7 @@ func (j *job) platforms() string {
 
 // leaveOut tells, once for each platform, that workers get no tasks of a job.
 func (s *Scheduler) leaveOut(j *job, w *worker) {
-	if w.lost() || j.state.Ended() || j.fits(w) || slices.Contains(j.leftOut, w.platform) {
+	if w.lost() || w.session == 0 || j.state.Ended() || j.fits(w) || slices.Contains(j.leftOut, w.platform) {
 		return
 	}
 	j.leftOut = append(j.leftOut, w.platform)

@@ -72,6 +72,7 @@ func (s *Scheduler) apply(rec model.Record) error {
 		s.applyRule(r)
 	case model.Moved:
 		s.applyMoved(r)
+	case model.BlobHeld: // the master's affair
 	default:
 		s.applyToAction(rec)
 	}

@@ -1,6 +1,8 @@
 package sched
 
 import (
+	"fmt"
+
 	"github.com/gordd-project/gordd/internal/sched/blame"
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/internal/sched/queue"
@@ -144,6 +146,8 @@ func (s *Scheduler) handle(ev model.Event) {
 		s.resultAck(ev)
 	case model.Release:
 		s.release(ev)
+	case model.HoldBlob:
+		s.holdBlob(ev)
 	case model.SetPool:
 		s.setPool(ev.Pool)
 		s.record(model.PoolSet(ev), true)
@@ -192,7 +196,8 @@ func (s *Scheduler) handleWorker(ev model.WorkerEvent) {
 		return
 	}
 	if f.Term > s.cfg.Term { // F2
-		s.stepDown(f.Term, "a newer master exists")
+		s.stepDown(f.Term, fmt.Sprintf("worker %s knows a master of term %d, and this one has term %d: if there is no other, start it in the directory "+
+			"of the one before it, or end the workers of that one", f.Worker, f.Term, s.cfg.Term))
 		return
 	}
 	if a, ok := ev.(model.Attach); ok {

@@ -100,7 +100,7 @@ func (j *Job) Join(s *wire.Started, send func(...wire.Message) error) error {
 	j.id = opened.Job
 	j.mu.Unlock()
 	j.o.Tickets.Set(opened.Job, opened.Key)
-	j.link.opened(st, opened.Again)
+	j.link.opened(st, opened)
 	j.work.Go(func() { j.listen(st) })
 	j.work.Go(j.renew)
 	return send(&wire.Joined{Job: opened.Job, Slots: opened.Slots})

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/gordd-project/gordd/internal/msg"
+	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/internal/wire"
 )
 
@@ -37,16 +38,19 @@ type link struct {
 	kept  msg.Kept
 
 	mu       sync.Mutex
+	term     model.Term  // of the master at the other end
+	ledger   ledger      // for the one after it
 	stream   *msg.Stream // nil: none at the moment
 	joined   bool
 	finished bool          // the program has said its last
 	over     chan struct{} // closed when the job has ended, or is given up
 }
 
-func (l *link) opened(st *msg.Stream, again string) {
+func (l *link) opened(st *msg.Stream, o msg.Opened) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.stream, l.again, l.joined, l.over = st, again, true, make(chan struct{})
+	l.stream, l.again, l.term, l.joined, l.over = st, o.Again, o.Term, true, make(chan struct{})
+	l.ledger.job = o.Job
 }
 
 // send sends a message, over the next stream if need be. Before the job is open
@@ -60,6 +64,7 @@ func (l *link) send(m any) {
 	if _, last := m.(*wire.Finish); last {
 		l.finished = true
 	}
+	l.ledger.said(m)
 	l.kept.Keep(m)
 	if l.stream != nil && l.stream.Send(m) != nil {
 		l.stream = nil // listen hears of it
@@ -75,11 +80,15 @@ func (l *link) renew() {
 	}
 }
 
-// resume makes a stream the one at hand, and sends what the master has not got.
-func (l *link) resume(st *msg.Stream, got uint64) error {
+// resume makes a stream the one at hand, and sends what the master has not got. One
+// that has started again has got nothing.
+func (l *link) resume(st *msg.Stream, o msg.Opened) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	missing, err := l.kept.Missing(got)
+	if o.Term != l.term {
+		l.restart(o.Term)
+	}
+	missing, err := l.kept.Missing(o.Got)
 	if err == nil && len(missing) > 0 {
 		err = st.Send(missing...)
 	}
@@ -87,6 +96,47 @@ func (l *link) resume(st *msg.Stream, got uint64) error {
 		l.stream = st
 	}
 	return err
+}
+
+// restart begins anew with a master of another term. The mutex is held.
+func (l *link) restart(term model.Term) {
+	l.term = term
+	l.got.Store(0)
+	first, rest := l.ledger.resume()
+	left := l.kept.Restart()
+	l.kept.Keep(first)
+	for _, m := range left {
+		switch m.(type) {
+		case *wire.ReleaseBlob, *wire.ReleaseFiles: // which the ledger has not
+			l.kept.Keep(m)
+		}
+	}
+	for _, m := range rest {
+		l.kept.Keep(m)
+	}
+}
+
+// heard takes note of what the master says, and says whether it is news.
+func (l *link) heard(m any) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ledger.heard(m)
+}
+
+// arrives notes that a result is coming, and says whether it is to be passed on:
+// not if it came before. The master may have missed that.
+func (l *link) arrives(r *wire.Result) bool {
+	var now resultState
+	if r.Address != "" {
+		now = onItsWay
+	}
+	l.mu.Lock()
+	before := l.ledger.mark(r.N, r.Gen, r.Partition, now)
+	l.mu.Unlock()
+	if before == taken {
+		l.send(&wire.Taken{N: r.N, Gen: r.Gen, Partitions: []int{r.Partition}})
+	}
+	return before == 0
 }
 
 // leave tells the master of a program that ended without a word, and waits until the
@@ -178,13 +228,17 @@ func (j *Job) sort(ms []any) (pass []wire.Message, renewals int, err error) {
 			renewals++
 			err = j.link.kept.Arrived(m.Got)
 		case *wire.Result:
-			if m.Address == "" {
+			switch {
+			case !j.link.arrives(m):
+			case m.Address == "":
 				pass = append(pass, m)
-			} else {
+			default:
 				j.work.Go(func() { j.fetch(m) })
 			}
 		case wire.Message:
-			pass = append(pass, m)
+			if j.link.heard(m) {
+				pass = append(pass, m)
+			}
 		default:
 			return append(pass, &wire.JobEnd{Why: fmt.Sprintf("the master says %T", m)}), renewals, nil
 		}
@@ -239,10 +293,10 @@ func (j *Job) openAgain(wait time.Duration) (*msg.Stream, error) {
 	st, err := msg.Dial(ctx, j.o.Conn, msg.MethodDrive)
 	var opened msg.Opened
 	if err == nil {
-		opened, err = askOpened(st, msg.Open{Protocol: msg.Protocol, Job: j.ID(), Again: j.link.again, Got: j.link.got.Load()})
+		opened, err = askOpened(st, msg.Open{Protocol: msg.Protocol, Job: j.ID(), Again: j.link.again, Term: j.link.term, Got: j.link.got.Load()})
 	}
 	if err == nil {
-		err = j.link.resume(st, opened.Got)
+		err = j.link.resume(st, opened)
 	}
 	if !late.Stop() && err == nil {
 		err = context.Cause(ctx)

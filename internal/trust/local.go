@@ -23,10 +23,15 @@ type Local struct {
 	path  string
 }
 
+// keptToken is the file in a server's own directory with its token.
+const keptToken = "local.token"
+
 // NewLocal makes the token of a server that listens on addr, with its final port.
 // A file that is there is replaced: it is of a server that had the port before,
-// since only one can have it.
-func NewLocal(addr string) (*Local, error) {
+// since only one can have it. One that starts again in its own directory, keep, has
+// the token that it had there, so that those who know it need not ask again; with
+// "" for keep the token is new.
+func NewLocal(addr, keep string) (*Local, error) {
 	dir, err := runtimeDir()
 	if err != nil {
 		return nil, fmt.Errorf("make the local token: %w", err)
@@ -35,11 +40,41 @@ func NewLocal(addr string) (*Local, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the local token: %w", err)
 	}
-	l := &Local{token: base64.RawURLEncoding.EncodeToString(random(keySize)), path: filepath.Join(dir, name)}
+	token, err := tokenOf(keep)
+	if err != nil {
+		return nil, fmt.Errorf("make the local token: %w", err)
+	}
+	l := &Local{token: token, path: filepath.Join(dir, name)}
 	if err := writeFile(dir, name, []byte(l.token)); err != nil {
 		return nil, fmt.Errorf("make the local token: %w", err)
 	}
 	return l, nil
+}
+
+// tokenOf gives the token of a server's directory, drawn the first time, or a new
+// one without a directory.
+func tokenOf(dir string) (string, error) {
+	if dir == "" {
+		return drawn(), nil
+	}
+	b, err := readFile(dir, keptToken)
+	if errors.Is(err, fs.ErrNotExist) {
+		token := drawn()
+		return token, writeFile(dir, keptToken, []byte(token))
+	}
+	if err == nil && !goodToken(string(b)) {
+		err = fmt.Errorf("%s has something else in it: remove it", filepath.Join(dir, keptToken))
+	}
+	return string(b), err
+}
+
+// drawn is a new token.
+func drawn() string { return base64.RawURLEncoding.EncodeToString(random(keySize)) }
+
+// goodToken says whether a text can be a token.
+func goodToken(s string) bool {
+	raw, err := base64.RawURLEncoding.DecodeString(s)
+	return err == nil && len(raw) == keySize
 }
 
 // Check reports whether token is the server's, in a time that does not tell how
@@ -78,7 +113,7 @@ func FindLocal(addr string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("find the local token: %w", err)
 	}
-	if raw, err := base64.RawURLEncoding.DecodeString(string(b)); err != nil || len(raw) != keySize {
+	if !goodToken(string(b)) {
 		return "", fmt.Errorf("find the local token: %s has something else in it", filepath.Join(dir, name))
 	}
 	return string(b), nil

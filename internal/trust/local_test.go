@@ -19,7 +19,7 @@ func runtimeAt(t *testing.T) string {
 
 func newLocal(t *testing.T, addr string) *Local {
 	t.Helper()
-	l, err := NewLocal(addr)
+	l, err := NewLocal(addr, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,6 +45,32 @@ func TestALocalTokenIsFoundByAddress(t *testing.T) {
 		t.Errorf("left %v", left)
 	}
 	if _, err := FindLocal("localhost:7077"); !errors.Is(err, ErrNoLocal) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A server that starts again in its directory is known to those who knew it.
+func TestALocalTokenIsKept(t *testing.T) {
+	runtimeAt(t)
+	dir := t.TempDir()
+	l, err := NewLocal("127.0.0.1:7077", dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := NewLocal("127.0.0.1:7078", dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !again.Check(l.Secret()) {
+		t.Error("another token")
+	}
+	if err := os.WriteFile(filepath.Join(dir, keptToken), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := NewLocal("127.0.0.1:7077", dir); err == nil || !strings.Contains(err.Error(), "remove it") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -78,7 +104,7 @@ func TestAddressesWithoutLocalTokens(t *testing.T) {
 		if _, err := FindLocal(addr); err == nil || errors.Is(err, ErrNoLocal) {
 			t.Errorf("%q: got %v", addr, err)
 		}
-		if _, err := NewLocal(addr); err == nil {
+		if _, err := NewLocal(addr, t.TempDir()); err == nil {
 			t.Errorf("%q: made", addr)
 		}
 	}
@@ -127,7 +153,7 @@ func TestTrapsInTheRuntimeDirectoryAreRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			set(t, runtimeAt(t))
-			if _, err := NewLocal("127.0.0.1:1"); err == nil {
+			if _, err := NewLocal("127.0.0.1:1", t.TempDir()); err == nil {
 				t.Error("used")
 			}
 			if _, err := FindLocal("127.0.0.1:1"); err == nil || errors.Is(err, ErrNoLocal) {

@@ -11,7 +11,9 @@ type Submission struct {
 	// ID has a number above those of all earlier actions of the job.
 	ID   plan.ActionID
 	Plan *plan.Plan
-	Hash plan.Digest // of the plan as it was sent
+	Hash plan.Digest // of the plan as it was sent, which is
+	// Encoded where a journal may have to keep it.
+	Encoded []byte
 	// Partitions of the target that are wanted, rising, of which those beyond its
 	// last are left out; nil: all.
 	Partitions []int

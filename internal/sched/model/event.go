@@ -38,6 +38,7 @@ type (
 		Limits   Limits
 		Detached bool
 		Session  Session
+		Data     []byte // opaque: what else a later master must know of it
 	}
 	// SubmitAction asks to run one plan. The same id with the same Plan gets the
 	// same answer again.
@@ -45,6 +46,7 @@ type (
 		Request Request
 		Action  plan.ActionID
 		Plan    plan.Digest
+		Encoded []byte      // opaque: the plan, for a later master
 		Graph   []StageSpec // in any order
 		Target  plan.StageKey
 		// Partitions are those of the target that are wanted, rising, of which
@@ -59,6 +61,7 @@ type (
 		Tags    []string
 		Name    string
 		Site    string
+		Began   time.Time // by the wall clock, for people
 	}
 	// FinishJob is the driver's own end of its job: nothing more will be
 	// submitted. A Reason means that it ends as failed.
@@ -104,6 +107,12 @@ type (
 	Release struct {
 		Job  plan.JobID
 		Keys []plan.StageKey
+	}
+	// HoldBlob says that a job holds a blob, which a later master must know.
+	HoldBlob struct {
+		Request Request
+		Job     plan.JobID
+		Digest  plan.Digest
 	}
 	// SetPool makes or changes a pool.
 	SetPool struct{ Pool Pool }
@@ -362,9 +371,10 @@ type ExecutorRef struct {
 type (
 	// SplitsReady answers PlanSplits.
 	SplitsReady struct {
-		Action plan.ActionID
-		Sizes  []StageSize
-		Err    *Problem
+		Action   plan.ActionID
+		Sizes    []StageSize
+		Resolved []byte // opaque: what was found, for a later master
+		Err      *Problem
 	}
 	// OutputPrepared answers PrepareOutput.
 	OutputPrepared struct {
@@ -399,6 +409,7 @@ func (DriverRenewed) event()  {}
 func (DriverGone) event()     {}
 func (ResultAck) event()      {}
 func (Release) event()        {}
+func (HoldBlob) event()       {}
 func (SetPool) event()        {}
 func (Drain) event()          {}
 func (Undrain) event()        {}

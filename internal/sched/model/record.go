@@ -15,8 +15,9 @@ type (
 	ActionAccepted struct{ Submit SubmitAction }
 	// SplitsPlanned are the sizes of an action's new stages.
 	SplitsPlanned struct {
-		Action plan.ActionID
-		Sizes  []StageSize
+		Action   plan.ActionID
+		Sizes    []StageSize
+		Resolved []byte // opaque, of SplitsReady
 	}
 	// Prepared is a staging directory that is there.
 	Prepared struct{ Action plan.ActionID }
@@ -112,6 +113,11 @@ type (
 	}
 	// CollectedRecord is an action's staging directory gone.
 	CollectedRecord struct{ Action plan.ActionID }
+	// BlobHeld is a blob that a job's plans may name.
+	BlobHeld struct {
+		Job    plan.JobID
+		Digest plan.Digest
+	}
 )
 
 // StageGen is a stage and the generation it begins.
@@ -143,3 +149,4 @@ func (ActionEnded) record()     {}
 func (CancelAccepted) record()  {}
 func (JobEnded) record()        {}
 func (CollectedRecord) record() {}
+func (BlobHeld) record()        {}
