@@ -50,7 +50,7 @@ func (s service) answer(q *msg.Ask) (any, error) {
 	case msg.AboutWorkers:
 		return s.Workers(), nil
 	case msg.AboutEvents:
-		return s.Events(q.After, min(max(q.Limit, 1), 1000)), nil
+		return s.events(q), nil
 	case msg.AboutTotals:
 		return s.Totals(), nil
 	}
@@ -224,13 +224,13 @@ func (m *Master) Workers() []status.Worker {
 	return out
 }
 
-// Events lists at most n events behind the one with number after; with 0 the last
-// ones.
-func (m *Master) Events(after uint64, n int) []status.Event {
-	if es := m.history.after(after, n); es != nil {
-		return es
+// events lists what happened last, or behind an event that is known.
+func (m *Master) events(q *msg.Ask) []status.Event {
+	n := min(max(q.Limit, 1), 1000)
+	if q.Term == 0 {
+		return m.history.last(n)
 	}
-	return []status.Event{}
+	return m.history.after(model.Term(q.Term), q.After, n)
 }
 
 // Totals are sums over all.

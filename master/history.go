@@ -22,6 +22,7 @@ const (
 
 // history is what happened lately, for people. It is safe for concurrent use.
 type history struct {
+	term   model.Term
 	mu     sync.Mutex
 	seq    uint64
 	events []status.Event // a ring: event n is at n % keptEvents
@@ -44,7 +45,7 @@ func (h *history) add(e status.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.seq++
-	e.Seq, e.Time = h.seq, time.Now()
+	e.Term, e.Seq, e.Time = uint64(h.term), h.seq, time.Now()
 	if len(h.events) < keptEvents {
 		h.events = append(h.events, e)
 		return
@@ -52,16 +53,29 @@ func (h *history) add(e status.Event) {
 	h.events[(h.seq-1)%keptEvents] = e
 }
 
-// after gives at most n of the events behind seq, the oldest first. With seq 0 they
-// are the last n.
-func (h *history) after(seq uint64, n int) (es []status.Event) {
+// last gives the last n events, the oldest first.
+func (h *history) last(n int) []status.Event {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	first := h.seq - uint64(len(h.events)) // the last that is not there any more
-	if seq == 0 && h.seq > uint64(n) {
-		seq = h.seq - uint64(n)
+	return h.from(h.seq-min(h.seq, uint64(n)), n)
+}
+
+// after gives at most n of the events behind seq of a term, the oldest first. Behind
+// one of another term are all.
+func (h *history) after(term model.Term, seq uint64, n int) []status.Event {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if term != h.term {
+		seq = 0
 	}
-	for s := max(first, seq) + 1; s <= h.seq && len(es) < n; s++ {
+	return h.from(seq, n)
+}
+
+// from gives at most n events behind seq. The mutex is held.
+func (h *history) from(seq uint64, n int) []status.Event {
+	gone := h.seq - uint64(len(h.events))
+	es := []status.Event{}
+	for s := max(gone, seq) + 1; s <= h.seq && len(es) < n; s++ {
 		es = append(es, h.events[(s-1)%keptEvents])
 	}
 	return es

@@ -15,49 +15,48 @@ import (
 // Whoever follows the events gets each one once, as long as it is not further
 // behind than is kept.
 func TestEvents(t *testing.T) {
-	var h history
-	if es := h.after(0, 10); len(es) != 0 {
+	h := history{term: 7}
+	if es := h.last(10); len(es) != 0 {
 		t.Errorf("before anything happened: %v", es)
 	}
 	const all = keptEvents + 1000
 	var got []string
-	after, followed := uint64(0), 0
+	after := uint64(0)
 	for i := 1; i <= all; i++ {
 		h.add(status.Event{Text: fmt.Sprint(i)})
 		if i%700 != 0 && i != all {
 			continue
 		}
 		for {
-			es := h.after(after, 300)
-			if followed == 0 {
-				es = h.after(after+1, 300) // with 0 they would be the last ones
-			}
+			es := h.after(7, after, 300)
 			for _, e := range es {
 				got = append(got, e.Text)
 				if after = e.Seq; e.Text != fmt.Sprint(e.Seq) {
 					t.Fatalf("event %d is %q", e.Seq, e.Text)
 				}
-				followed++
 			}
 			if len(es) < 300 {
 				break
 			}
 		}
 	}
-	if len(got) != all-1 || got[0] != "2" {
+	if len(got) != all || got[0] != "1" {
 		t.Errorf("%d of %d events, the first is %s", len(got), all, got[0])
 	}
-	if es := h.after(0, 5); len(es) != 5 || es[4].Seq != all {
+	if es := h.last(5); len(es) != 5 || es[4].Seq != all {
 		t.Errorf("the last ones: %v", es)
 	}
-	if es := h.after(1, 5); len(es) != 5 || es[0].Seq != all-keptEvents+1 {
+	if es := h.after(7, 1, 5); len(es) != 5 || es[0].Seq != all-keptEvents+1 {
 		t.Errorf("of those that are gone: %v", es)
 	}
-	if es := h.after(all, 5); len(es) != 0 {
+	if es := h.after(6, all, 5); len(es) != 5 || es[0].Seq != all-keptEvents+1 || es[0].Term != 7 {
+		t.Errorf("behind those of another master: %v", es)
+	}
+	if es := h.after(7, all, 5); len(es) != 0 {
 		t.Errorf("behind the last one: %v", es)
 	}
 	h.add(status.Event{Text: strings.Repeat("é", keptText)})
-	if text := h.after(0, 1)[0].Text; len(text) > keptText+3 || !utf8.ValidString(text) {
+	if text := h.last(1)[0].Text; len(text) > keptText+3 || !utf8.ValidString(text) {
 		t.Errorf("%d bytes are kept of one that says much", len(text))
 	}
 }

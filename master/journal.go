@@ -24,6 +24,7 @@ func (m *Master) openJournal() (err error) {
 		return err
 	}
 	m.term = m.journal.Term() + 1
+	m.history.term = m.term
 	m.sessions.Store(uint64(m.term) << 32) // above all that earlier masters gave out
 	return nil
 }

@@ -89,7 +89,7 @@ func (m *Master) showPage(w http.ResponseWriter, _ *http.Request) {
 			}
 		}
 	}
-	for _, e := range m.Events(0, shownEvents) {
+	for _, e := range m.history.last(shownEvents) {
 		s.Events = append([]status.Event{e}, s.Events...)
 	}
 	var b bytes.Buffer

@@ -17,6 +17,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	rpc "google.golang.org/grpc/status"
 
 	"github.com/gordd-project/gordd/internal/launch"
 	"github.com/gordd-project/gordd/internal/msg"
@@ -28,6 +30,10 @@ import (
 // lookAgain is how often what is followed is looked at.
 const lookAgain = 300 * time.Millisecond
 
+// followWait is how long what is followed may be away: a master starts again in that
+// time, and workers and drivers wait as long.
+const followWait = 30 * time.Second
+
 // look is what commands share that look at a cluster.
 type look struct {
 	access
@@ -35,6 +41,7 @@ type look struct {
 	follow         bool
 	wait           time.Duration // for an answer; the default is 10 s
 	conn           *grpc.ClientConn
+	answered       bool // the master has, once
 }
 
 // flags adds the flags. A command that lists has -o.
@@ -56,7 +63,7 @@ func (l *look) with(ctx context.Context, f func(context.Context) error) (err err
 	if err != nil {
 		return err
 	}
-	if l.conn, err = grpc.NewClient(l.master, to.dial...); err != nil {
+	if l.conn, err = grpc.NewClient(l.master, append(msg.DialOptions(), to.dial...)...); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.conn.Close()) }()
@@ -68,9 +75,36 @@ func (l *look) with(ctx context.Context, f func(context.Context) error) (err err
 	return err
 }
 
-// call sends one message and takes the answer. What a master refuses is wrong
-// usage: a name that it does not know.
+// call sends one message and takes the answer. Who follows a master that has
+// answered follows the one that takes its place, too.
 func (l *look) call(ctx context.Context, method string, q any) ([]byte, error) {
+	until := time.Now().Add(followWait)
+	for first := true; ; first = false {
+		b, err := l.once(ctx, method, q)
+		switch {
+		case err == nil:
+			l.answered = true
+			return b, nil
+		case !l.follow || !l.answered || !away(err) || time.Now().After(until):
+			return nil, err
+		case first:
+			_, _ = fmt.Fprintf(os.Stderr, "rddctl: %v: waiting for it for %v\n", err, followWait)
+		}
+		if err := pause(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// away says whether it may be that the master starts again.
+func away(err error) bool {
+	code := rpc.Code(err)
+	return code == codes.Unavailable || code == codes.DeadlineExceeded
+}
+
+// once sends one message and takes the answer. What a master refuses is wrong
+// usage: a name that it does not know.
+func (l *look) once(ctx context.Context, method string, q any) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(l.wait, 10*time.Second))
 	defer cancel()
 	var m any
@@ -396,9 +430,12 @@ func eventsCommand() *cobra.Command {
 	var l look
 	var limit int
 	c := l.flags(&cobra.Command{
-		Use:     "events",
-		Short:   "List what happened in a cluster",
-		Long:    "Events lists what happened lately, the oldest first. A master keeps the last 4096.",
+		Use:   "events",
+		Short: "List what happened in a cluster",
+		Long: `Events lists what happened lately, the oldest first. A master keeps the last 4096.
+
+With --follow it goes on with those to come, and with those of the master that takes
+the place of one that ended.`,
 		Example: "  rddctl events --limit 20\n  rddctl events --follow -o json",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -414,14 +451,14 @@ func eventsCommand() *cobra.Command {
 }
 
 func (l *look) events(ctx context.Context, limit int) error {
-	after := uint64(0)
+	q := msg.Ask{About: msg.AboutEvents, Limit: limit}
 	for {
-		es, err := ask[[]status.Event](ctx, l, msg.Ask{About: msg.AboutEvents, After: after, Limit: limit})
+		es, err := ask[[]status.Event](ctx, l, q)
 		if err != nil {
 			return err
 		}
 		for _, e := range es {
-			after = e.Seq
+			q.Term, q.After = e.Term, e.Seq
 			if l.output == "json" {
 				if err := json.NewEncoder(os.Stdout).Encode(e); err != nil {
 					return err

@@ -305,6 +305,9 @@ func (c *cluster) happened(from int) (es []status.Event) {
 	c.events.mu.Lock()
 	defer c.events.mu.Unlock()
 	for _, l := range c.events.lines[from:] {
+		if strings.HasPrefix(l.text, "rddctl: ") { // that it waits for the master
+			continue
+		}
 		var e status.Event
 		if err := json.Unmarshal([]byte(l.text), &e); err != nil {
 			c.t.Errorf("no event: %q: %v", l.text, err)

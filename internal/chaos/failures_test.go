@@ -134,12 +134,17 @@ func (tr *trial) reach(j *job, fromLast int, more time.Duration) {
 	pass(more)
 }
 
-// shot kills a worker, and counts what is lost with it.
+// shot kills a worker, and counts what is lost with it. It is to be noticed.
 func (tr *trial) shot(i int) {
 	w := tr.workers[i]
 	if w.times(0, "READY worker=") > 0 { // else the master need not know it
 		tr.shots = append(tr.shots, shot{w.name, time.Now(), tr.events.count()})
 	}
+	tr.fell(i)
+}
+
+// fell kills a worker with nobody there to notice, and counts what is lost with it.
+func (tr *trial) fell(i int) {
 	tr.kill(i)
 	tr.kills++
 	tr.lost += len(tr.outputs(i))

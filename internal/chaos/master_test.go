@@ -68,7 +68,7 @@ func (tr *trial) masterAndWorker() {
 	j := tr.submit(tr.job())
 	tr.reach(j, tr.rng.IntN(2), tr.between(0, time.Second))
 	i, before := tr.any(), tr.lost
-	tr.shot(i)
+	tr.fell(i)
 	tr.again(workers - 1)
 	tr.back(i)
 	tr.bounded(tr.right(j), tr.lost-before)

@@ -154,7 +154,8 @@ type (
 		About  About
 		Job    plan.JobID // or the beginning of its id
 		Stage  string     // of AboutTasks: only this one
-		After  uint64     // of AboutEvents: only later ones; of AboutLog: the offset
+		After  uint64     // of AboutEvents: only later ones of Term; of AboutLog: the offset
+		Term   uint64     // of AboutEvents: the master's that told of After; 0: the last ones
 		Limit  int        // of AboutEvents
 		Worker plan.WorkerID
 		Log    string // of AboutLog

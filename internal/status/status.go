@@ -146,8 +146,9 @@ type Worker struct {
 }
 
 // Event is something that happened. Seq rises without gaps as long as one master
-// lives.
+// lives, which is a term.
 type Event struct {
+	Term      uint64    `json:"term"`
 	Seq       uint64    `json:"seq"`
 	Time      time.Time `json:"time"`
 	Kind      string    `json:"kind"`
