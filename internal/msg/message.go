@@ -328,7 +328,7 @@ const (
 )
 
 // table has the form of each message.
-var table = forms.NewTable(
+var table = forms.NewTable(plan.MaxEncoded,
 	forms.Value(kindAttach, goodAttach),
 	forms.Value[Renewal](kindRenewal, nil),
 	forms.Value[model.Leaving](kindLeaving, nil),
