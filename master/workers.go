@@ -24,7 +24,7 @@ type worker struct {
 	out     *msg.Outbox
 	leaves  bool // it may end; of the loop
 	// What the stream has sent already: of its sender alone.
-	plans map[plan.Digest]bool
+	plans work.Plans[struct{}]
 	jobs  map[plan.JobID]bool
 }
 
@@ -48,7 +48,7 @@ func (s service) Work(st *msg.Stream) error {
 		return refuse(st, "%w", err)
 	}
 	w := &worker{id: at.Worker, inc: at.Inc, session: model.Session(s.sessions.Add(1)), slots: at.Slots, out: msg.NewOutbox(),
-		plans: map[plan.Digest]bool{}, jobs: map[plan.JobID]bool{}}
+		jobs: map[plan.JobID]bool{}}
 	w.said, w.since = at, time.Now()
 	w.said.Inventory = model.Inventory{}
 	w.peer = msg.Peer{Worker: at.Worker, Machine: at.Machine}
@@ -286,8 +286,8 @@ func (s service) launch(w *worker, l *work.Launch) (ms []any) {
 		s.refuseLaunch(w, l, err)
 		return nil
 	}
-	if !w.plans[digest] {
-		w.plans[digest] = true
+	if _, ok := w.plans.Get(digest); !ok {
+		w.plans.Put(digest, struct{}{})
 		ms = append(ms, msg.Plan{Digest: digest, Encoded: encoded})
 	}
 	return append(ms, out)

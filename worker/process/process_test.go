@@ -189,12 +189,14 @@ func TestRun(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", attempt, got, want)
 		}
 	}
-	d, _, err := launch.Plan.Encoded()
-	if err != nil {
-		t.Fatal(err)
+	for i := range 200 { // more plans than a process keeps
+		l := *launch
+		l.Plan = &work.Plan{Plan: &plan.Plan{Action: fmt.Sprint("Count ", i), Stages: launch.Plan.Stages}}
+		res, f := p.Run(t.Context(), &l, &plan.Task{Attempt: "echo 3"})
+		if f != nil || string(res.Value) != fmt.Sprintf("Count %d r 3", i) {
+			t.Fatalf("plan %d: %+v, %+v", i, res, f)
+		}
 	}
-	p.Forget(d)
-	p.Forget(d)
 	if got := p.do(t.Context(), "echo again"); got != "Collect r again" {
 		t.Errorf("after its plan was forgotten: %s", got)
 	}
