@@ -113,7 +113,7 @@ func (l *look) once(ctx context.Context, method string, q any) ([]byte, error) {
 		m, err = st.Ask(q)
 	}
 	if err != nil {
-		return nil, &launch.Error{Code: callCode(err), Err: fmt.Errorf("master %s: %w", l.master, err)}
+		return nil, callError(fmt.Errorf("master %s: %w", l.master, err))
 	}
 	a, ok := m.(msg.Answer)
 	switch {

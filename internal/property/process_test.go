@@ -60,11 +60,6 @@ type remote struct {
 func (x *remote) Run(ctx context.Context, p *plan.Plan, st *plan.Stage, t *plan.Task) (*plan.Result, *plan.Failure) {
 	x.mu.Lock()
 	if len(x.plans) > 100 {
-		for _, old := range x.plans {
-			if d, _, err := old.Encoded(); err == nil {
-				x.process.Forget(d)
-			}
-		}
 		clear(x.plans)
 	}
 	w := x.plans[p]

@@ -168,7 +168,7 @@ const (
 )
 
 // table has the form of each message.
-var table = forms.NewTable(
+var table = forms.NewTable(plan.MaxEncoded,
 	forms.Of[Options](kindOptions, nil),
 	forms.Of[Started](kindStarted, nil),
 	forms.Of(kindStatus, GoodStatus),

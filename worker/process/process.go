@@ -91,7 +91,7 @@ type Process struct {
 	mu    sync.Mutex
 	seq   uint64
 	ends  map[uint64]chan *wire.TaskEnded
-	plans map[plan.Digest]bool // that it was sent
+	plans work.Plans[struct{}] // that it was sent
 	// blamed is what the exit says.
 	blamed *model.AttemptID
 }
@@ -113,7 +113,7 @@ func Start(ctx context.Context, o Options) (*Process, error) {
 		return nil, errors.Join(err, o.close())
 	}
 	p := &Process{o: o, conn: conn, tail: &tail{}, done: make(chan struct{}),
-		ends: map[uint64]chan *wire.TaskEnded{}, plans: map[plan.Digest]bool{}}
+		ends: map[uint64]chan *wire.TaskEnded{}}
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	p.cmd = exec.Command(o.Path, o.Args...)
 	p.cmd.Dir, p.cmd.Env = o.Dir, append(o.Env, wire.EnvVar+"=3")
@@ -288,17 +288,6 @@ func (p *Process) expire() {
 	}
 }
 
-// Forget says that no task of a plan follows.
-func (p *Process) Forget(d plan.Digest) {
-	p.mu.Lock()
-	sent := p.plans[d]
-	delete(p.plans, d)
-	p.mu.Unlock()
-	if sent {
-		_ = p.conn.Send(&wire.ForgetPlan{Digest: d})
-	}
-}
-
 // ErrGone is wrapped by the cause of failures of tasks whose process ended.
 var ErrGone = errors.New("its executor process ended")
 
@@ -358,11 +347,8 @@ func (p *Process) send(l *work.Launch, t *plan.Task) (uint64, <-chan *wire.TaskE
 	defer p.mu.Unlock() // tasks must not overtake their plan
 	p.seq++
 	seq := p.seq
-	if !p.plans[digest] {
-		if err := p.conn.Send(&wire.TaskPlan{Digest: digest, Plan: encoded}); err != nil {
-			return 0, nil, err
-		}
-		p.plans[digest] = true
+	if err := p.sendPlan(digest, encoded); err != nil {
+		return 0, nil, err
 	}
 	p.ends[seq] = end
 	if err := p.conn.Send(&wire.RunTask{Seq: seq, Plan: digest, Stage: l.Stage.Key, Task: *t}); err != nil {
@@ -370,6 +356,21 @@ func (p *Process) send(l *work.Launch, t *plan.Task) (uint64, <-chan *wire.TaskE
 		return 0, nil, err
 	}
 	return seq, end, nil
+}
+
+// sendPlan sends a plan that the process does not know, and has it forget the oldest
+// one, of which each task has its own reference. It is called with the lock.
+func (p *Process) sendPlan(d plan.Digest, encoded []byte) error {
+	if _, ok := p.plans.Get(d); ok {
+		return nil
+	}
+	if err := p.conn.Send(&wire.TaskPlan{Digest: d, Plan: encoded}); err != nil {
+		return err
+	}
+	if old, ok := p.plans.Put(d, struct{}{}); ok {
+		return p.conn.Send(&wire.ForgetPlan{Digest: old})
+	}
+	return nil
 }
 
 // tail passes bytes on and keeps the last of them, and the line in which Go says

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -41,7 +42,7 @@ func child(kind string) int {
 		_, _ = fmt.Fprintln(os.Stderr, "no such file")
 		return 3
 	case "silent":
-		forever()
+		forever(func() {})
 	case "talks":
 		for i := range 100 { // each a write of its own
 			_, _ = fmt.Fprintf(os.Stderr, "line %d\n", i)
@@ -61,8 +62,7 @@ func child(kind string) int {
 		return 92
 	}
 	if kind == "babbles" {
-		_ = conn.Send(&wire.Cancel{})
-		forever()
+		forever(func() { _ = conn.Send(&wire.Cancel{}) })
 	}
 	s := executor.New(conn)
 	if err := s.Serve(runner{s}); err != nil {
@@ -74,8 +74,10 @@ func child(kind string) int {
 // code is that of a build of tests.
 func code(build string) plan.Digest { return plan.DigestOf([]byte(build)) }
 
-// forever waits without what the run time would call a deadlock.
-func forever() {
+// forever waits without what the run time would call a deadlock, after it has said
+// that it does.
+func forever(says func()) {
+	says()
 	for {
 		time.Sleep(time.Hour)
 	}
@@ -101,10 +103,11 @@ func (r runner) Run(ctx context.Context, p *plan.Plan, st *plan.Stage, t *plan.T
 	case "fail":
 		return nil, work.NewFailure(plan.FailUser, "%s", arg)
 	case "wait":
+		r.begun(arg)
 		<-ctx.Done()
 		return nil, work.NewFailure(plan.FailKilled, "%v", context.Cause(ctx))
 	case "stubborn":
-		forever()
+		forever(func() { r.begun(arg) })
 	case "large":
 		return &plan.Result{Value: make([]byte, plan.MaxEncoded)}, nil
 	case "fatal":
@@ -115,10 +118,16 @@ func (r runner) Run(ctx context.Context, p *plan.Plan, st *plan.Stage, t *plan.T
 			all = append(all, bytes.Repeat([]byte{1}, 1<<20))
 		}
 	case "killed":
-		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-		forever()
+		forever(func() { _ = syscall.Kill(os.Getpid(), syscall.SIGKILL) })
 	}
 	return nil, nil
+}
+
+// begun tells the test that something has begun, by asking for a blob.
+func (r runner) begun(as string) {
+	if as != "" {
+		_, _ = r.Blob(plan.Digest(as))
+	}
 }
 
 type blobs map[plan.Digest]string
@@ -132,11 +141,16 @@ func (b blobs) find(_ context.Context, d plan.Digest) (string, error) {
 
 func start(t *testing.T, kind string, b blobs) (*Process, error) {
 	t.Helper()
+	return startWith(t, kind, b.find)
+}
+
+func startWith(t *testing.T, kind string, find func(context.Context, plan.Digest) (string, error)) (*Process, error) {
+	t.Helper()
 	path, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := Start(t.Context(), Options{Path: path, Env: append(os.Environ(), kindVar+"="+kind), Code: code(""), Blob: b.find})
+	p, err := Start(t.Context(), Options{Path: path, Env: append(os.Environ(), kindVar+"="+kind), Code: code(""), Blob: find})
 	if err == nil {
 		t.Cleanup(p.Stop)
 	}
@@ -175,12 +189,14 @@ func TestRun(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", attempt, got, want)
 		}
 	}
-	d, _, err := launch.Plan.Encoded()
-	if err != nil {
-		t.Fatal(err)
+	for i := range 200 { // more plans than a process keeps
+		l := *launch
+		l.Plan = &work.Plan{Plan: &plan.Plan{Action: fmt.Sprint("Count ", i), Stages: launch.Plan.Stages}}
+		res, f := p.Run(t.Context(), &l, &plan.Task{Attempt: "echo 3"})
+		if f != nil || string(res.Value) != fmt.Sprintf("Count %d r 3", i) {
+			t.Fatalf("plan %d: %+v, %+v", i, res, f)
+		}
 	}
-	p.Forget(d)
-	p.Forget(d)
 	if got := p.do(t.Context(), "echo again"); got != "Collect r again" {
 		t.Errorf("after its plan was forgotten: %s", got)
 	}
@@ -190,7 +206,12 @@ func TestRun(t *testing.T) {
 }
 
 func TestKill(t *testing.T) {
-	p, err := start(t, "serves", nil)
+	var ends sync.Map // what ends an attempt that has begun
+	p, err := startWith(t, "serves", func(_ context.Context, d plan.Digest) (string, error) {
+		end, _ := ends.Load(d)
+		end.(func())()
+		return "", errors.New("it is only said so")
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,15 +221,15 @@ func TestKill(t *testing.T) {
 		}
 	}()
 	ctx, cancel := context.WithCancelCause(context.Background())
-	time.AfterFunc(10*time.Millisecond, func() { cancel(errors.New("enough")) })
-	if got := p.do(ctx, "wait"); got != "7 enough" {
+	ends.Store(plan.Digest("waits"), func() { cancel(errors.New("enough")) })
+	if got := p.do(ctx, "wait waits"); got != "7 enough" {
 		t.Errorf("got %s", got)
 	}
-	ctx, cancel = context.WithCancelCause(context.Background())
-	time.AfterFunc(100*time.Millisecond, func() { cancel(&work.Killed{Reason: "at once", Dump: true}) }) // when it hangs
+	ctx, kill := context.WithCancelCause(context.Background())
+	ends.Store(plan.Digest("hangs"), func() { kill(&work.Killed{Reason: "at once", Dump: true}) })
 	hangs := *launch
 	hangs.Tasks = []model.Assignment{{Attempt: model.AttemptID{Partition: 3, Seq: 8}}, {Attempt: model.AttemptID{Partition: 4, Seq: 9}}}
-	if _, f := p.Run(ctx, &hangs, &plan.Task{Attempt: "stubborn", Partition: 4}); !strings.HasPrefix(f.Message, "its executor process ended: killed by signal 9: gordd: a task is ended") {
+	if _, f := p.Run(ctx, &hangs, &plan.Task{Attempt: "stubborn hangs", Partition: 4}); !strings.HasPrefix(f.Message, "its executor process ended: killed by signal 9: gordd: a task is ended") {
 		t.Errorf("got %s", f.Message)
 	}
 	if e := p.Exit(); e.Blamed == nil || *e.Blamed != hangs.Tasks[1].Attempt || e.Said() != "one of its tasks did not end when it was told to" {
