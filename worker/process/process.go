@@ -50,6 +50,8 @@ type Options struct {
 	// Blob gives the file that holds a blob. It is called from several
 	// goroutines, and may take its time.
 	Blob func(ctx context.Context, d plan.Digest) (path string, err error)
+	// Gather waits at a barrier for an attempt. It is called from several goroutines.
+	Gather func(ctx context.Context, attempt string, round int, data []byte) ([][]byte, error)
 	// Progress is told how far attempts are; nil: nobody wants to know.
 	Progress func([]plan.Progress)
 }
@@ -221,6 +223,8 @@ func (p *Process) listen(started chan<- struct{}) {
 			p.ended(m)
 		case *wire.WantBlob:
 			go p.find(m.Digest)
+		case *wire.Arrive:
+			go p.gather(m)
 		case *wire.Progress:
 			if p.o.Progress != nil {
 				p.o.Progress(m.Tasks)
@@ -250,6 +254,15 @@ func (p *Process) find(d plan.Digest) {
 		at.Path, at.Error = "", err.Error()
 	}
 	_ = p.conn.Send(at)
+}
+
+func (p *Process) gather(m *wire.Arrive) {
+	g := &wire.Gathered{Attempt: m.Attempt, Round: m.Round}
+	var err error
+	if g.Data, err = p.o.Gather(p.ctx, m.Attempt, m.Round, m.Data); err != nil {
+		g.Error = err.Error()
+	}
+	_ = p.conn.Send(g)
 }
 
 // Done is closed when the process has ended.
