@@ -99,7 +99,11 @@ func (r runner) Run(ctx context.Context, p *plan.Plan, st *plan.Stage, t *plan.T
 		}
 		return &plan.Result{Value: b}, nil
 	case "meet":
-		all, err := r.Gather(ctx, t.Attempt, 2, []byte("mine"))
+		name := t.Attempt
+		if arg == "others" { // whose attempt is none of this process
+			name = "1.7"
+		}
+		all, err := r.Gather(ctx, name, 2, []byte("mine"))
 		if err != nil {
 			return nil, work.NewFailure(plan.FailUser, "%v", err)
 		}
@@ -184,7 +188,7 @@ func TestRun(t *testing.T) {
 	}
 	for attempt, want := range map[string]string{
 		"echo 1": "Collect r 1", "echo 2": "Collect r 2", "fail so": "1 so", "blob " + string(good): "env",
-		"blob " + string(wrong): "has digest", "blob x": "nobody has it", "meet all": "mine theirs of 2", "meet nobody": "1 nobody is there", "large": "too large", "nothing": "none of its kind",
+		"blob " + string(wrong): "has digest", "blob x": "nobody has it", "meet all": "mine theirs of 2", "meet nobody": "1 nobody is there", "meet others": "1 no such attempt runs here", "large": "too large", "nothing": "none of its kind",
 	} {
 		if attempt == "nothing" {
 			continue
