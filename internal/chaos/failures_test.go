@@ -396,7 +396,7 @@ func (tr *trial) hung() {
 }
 
 // together is a job whose first stage has tasks that wait for one another.
-var together = spec{maps: workers - 1, reduces: 4, pause: 4 * time.Second, barrier: true}
+var together = spec{maps: workers - 1, reduces: workers - 1, pause: 4 * time.Second, barrier: true}
 
 // waits is what its tasks say, but the first, when they begin to.
 const waits = "waits for the others"
