@@ -73,7 +73,11 @@ func (t *BarrierTask) meet(call barrierCall, message []byte) [][]byte {
 		if len(b) < len(head) {
 			t.fail(call, errors.New("driver and executor are of different builds"))
 		}
-		if theirs := barrierCall(b[0]); theirs != call || b[1] != t.nth {
+		theirs := barrierCall(b[0]).String()
+		if b[1] != t.nth {
+			theirs += " of another operator"
+		}
+		if b[0] != head[0] || b[1] != head[1] {
 			t.fail(call, fmt.Errorf("the task of partition %d is at another call, %s: all tasks make the same calls in the same order", i, theirs))
 		}
 		out[i] = slices.Clone(b[len(head):])

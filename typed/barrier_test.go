@@ -262,7 +262,7 @@ func TestABarrierErrorIsTheTasks(t *testing.T) {
 		return gathers(t)
 	})).Collect(ctx)
 	var stage *plan.StageError
-	if !errors.As(err, &stage) || stage.Partition != 1 || stage.Failure.Class != plan.FailUser {
+	if !errors.As(err, &stage) || stage.Partition != 1 || stage.Class != plan.FailUser {
 		t.Errorf("%#v, %v", stage, err)
 	}
 }

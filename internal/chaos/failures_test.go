@@ -67,6 +67,7 @@ var failures = []struct {
 	{name: "master-idle", run: (*trial).masterIdle},
 	{name: "master-in-map-stage", run: func(tr *trial) { tr.masterIn(1) }},
 	{name: "master-in-reduce-stage", run: func(tr *trial) { tr.masterIn(0) }},
+	{name: "master-in-barrier", run: (*trial).masterInBarrier},
 	{name: "master-in-commit", run: (*trial).masterInCommit},
 	{name: "master-and-worker", run: (*trial).masterAndWorker},
 	{name: "cancel-at-start", run: func(tr *trial) { tr.cancelled(syscall.SIGINT, atStart) }},
@@ -399,34 +400,58 @@ func (tr *trial) hung() {
 	tr.allThere()
 }
 
-// barrier kills a worker whose task waits for another worker's: all of them start
-// again, where there are slots for all.
-func (tr *trial) barrier() {
-	s := words
-	s.maps, s.reduces, s.pause, s.barrier = workers-1, 4, 4*time.Second, true
-	j := tr.submit(s)
-	var waiting []int
+// together is a job whose first stage has tasks that wait for one another.
+var together = spec{maps: workers - 1, reduces: workers - 1, pause: 4 * time.Second, barrier: true}
+
+// waits is what its tasks say, but the first, when they begin to.
+const waits = "waits for the others"
+
+// atBarrier submits the job, and gives the workers whose tasks wait for another one.
+func (tr *trial) atBarrier() (j *job, waiting []int) {
+	j = tr.submit(together)
 	_, err := until("tasks wait for one another", patience, func() bool {
 		waiting = waiting[:0]
 		for i, w := range tr.workers {
-			if strings.Contains(tr.logs(w), "waits for the others") {
+			if strings.Contains(tr.logs(w), waits) {
 				waiting = append(waiting, i)
 			}
 		}
-		return len(waiting) == s.maps-1 // but the one that they wait for
+		return len(waiting) == together.maps-1
 	})
 	tr.must(err)
 	pass(tr.between(0, time.Second))
-	i, before := waiting[tr.rng.IntN(len(waiting))], tr.lost
-	tr.shot(i)
-	tr.bounded(tr.right(j), tr.lost-before)
-	times := 0
+	return j, waiting
+}
+
+// twice says that all tasks of the stage were started twice.
+func (tr *trial) twice() {
+	tr.t.Helper()
+	n := 0
 	for _, w := range tr.workers {
-		times += strings.Count(tr.logs(w), "waits for the others")
+		n += strings.Count(tr.logs(w), waits)
 	}
-	if want := 2 * (s.maps - 1); times != want {
-		tr.t.Errorf("%d tasks waited for others, want %d: all of them twice", times, want)
+	if want := 2 * (together.maps - 1); n != want {
+		tr.t.Errorf("%d tasks waited for others, want %d: all of them twice", n, want)
 	}
+}
+
+// barrier kills a worker whose task waits for another worker's: all of them start
+// again, where there are slots for all.
+func (tr *trial) barrier() {
+	j, waiting := tr.atBarrier()
+	before := tr.lost
+	tr.shot(waiting[tr.rng.IntN(len(waiting))])
+	tr.bounded(tr.right(j), tr.lost-before)
+	tr.twice()
+}
+
+// masterInBarrier kills the master: the next one does not know who waits, and starts
+// all of them again.
+func (tr *trial) masterInBarrier() {
+	j, _ := tr.atBarrier()
+	tr.again(workers)
+	tr.bounded(tr.right(j), 0)
+	tr.twice()
 }
 
 // logs is what the executors of a worker wrote.

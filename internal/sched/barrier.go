@@ -326,7 +326,13 @@ func (s *Scheduler) offBeat(a *attempt, what string) {
 // leftWaiting looks, when a task of a gang has ended well, for others that wait
 // for it at a barrier.
 func (s *Scheduler) leftWaiting(st *stage) {
-	if st.gang == nil || st.gang.arrived == 0 {
+	switch {
+	case st.gang == nil:
+		return
+	case st.outs.Done() == st.n: // nobody asks for it again
+		st.gang.last = nil
+	}
+	if st.gang.arrived == 0 {
 		return
 	}
 	for i, d := range st.gang.data {
