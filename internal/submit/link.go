@@ -50,7 +50,6 @@ func (l *link) opened(st *msg.Stream, o msg.Opened) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.stream, l.again, l.term, l.joined, l.over = st, o.Again, o.Term, true, make(chan struct{})
-	l.ledger.job = o.Job
 }
 
 // send sends a message, over the next stream if need be. Before the job is open
