@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"bytes"
 	"io"
 	"os"
 	"slices"
@@ -57,13 +56,10 @@ func (s *store) add(ev *model.TaskDone, out *shuffle.Output) {
 	s.outs[keyOf(ev.Attempt)] = &kept{report: *ev, out: out, served: transfer.NewOutput(ev.Attempt, out)}
 }
 
-func (s *store) addResult(id model.AttemptID, d plan.Digest, b []byte, path string) {
+// addResult keeps a result.
+func (s *store) addResult(d plan.Digest, r *result) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := &result{attempt: id, size: int64(len(b)), path: path}
-	if path == "" {
-		r.bytes = bytes.Clone(b)
-	}
 	s.results[d] = append(s.results[d], r)
 }
 

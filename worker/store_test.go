@@ -17,7 +17,7 @@ func TestEqualResults(t *testing.T) {
 	}
 	d := plan.DigestOf([]byte("rows"))
 	for _, a := range []model.AttemptID{id("j", 1), id("k", 2), id("j", 3)} {
-		s.addResult(a, d, []byte("rows"), "")
+		s.addResult(d, &result{attempt: a, bytes: []byte("rows")})
 	}
 	has := func(job plan.JobID, want bool) {
 		t.Helper()
