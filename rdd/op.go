@@ -48,6 +48,8 @@ type Narrow struct {
 // Across is an operator that sees a whole partition at once.
 type Across struct {
 	run func(t *Task, at place, in Run, next Feed) error
+	// barrier says that all tasks of its stage run at once.
+	barrier bool
 }
 
 // place is which partition of its RDD a task computes. It is the task's own,

@@ -23,6 +23,9 @@ type RunnerOptions struct {
 	// BlobPart opens the bytes between two offsets of a blob, which need not fit
 	// into memory.
 	BlobPart func(d plan.Digest, from, to int64) (io.ReadCloser, error)
+	// Gather waits at the barrier that comes after round others of an attempt, and
+	// gives what all tasks of its stage brought there, by partition; or why not.
+	Gather func(ctx context.Context, attempt string, round int, message []byte) ([][]byte, error)
 	// Local finds operators that are not registered: the closures of this
 	// process. Nil where there are none.
 	Local func(plan.OpID) (*Op, bool)

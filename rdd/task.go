@@ -32,6 +32,8 @@ type Task struct {
 	at       *link         // the kernel that is running
 	failed   *plan.Failure // why user code was left
 	rejected int64
+	round    int            // barriers that it has passed
+	barriers []*BarrierTask // of its pipe, from the end on
 	aside    *os.File
 }
 

@@ -153,7 +153,7 @@ func NewSession(ctx context.Context, o Options) (*Session, error) {
 // run makes what runs tasks in this process.
 func (s *Session) run(engine *embedded.Engine, ex *lateExecutor, trial embedded.Trial) {
 	s.runner = rdd.NewRunner(rdd.RunnerOptions{
-		Memory: shuffle.NewMemory(cmp.Or(trial.Memory, s.options.Memory)), Blob: engine.Blob, BlobPart: engine.BlobPart,
+		Memory: shuffle.NewMemory(cmp.Or(trial.Memory, s.options.Memory)), Blob: engine.Blob, BlobPart: engine.BlobPart, Gather: engine.Gather,
 		Local: s.graph.Local, NoKernels: s.options.NoFusing, Strict: trial.Strict,
 	})
 	ex.Executor = s.runner
@@ -205,6 +205,9 @@ func (s *Session) action(ctx context.Context, n *rdd.Node, a rdd.Action, want dr
 	}
 	p, err := s.graph.Plan(n, a)
 	if err != nil {
+		return plan.ActionStatus{}, err
+	}
+	if err := rdd.Whole(p); err != nil && want.Partitions != nil {
 		return plan.ActionStatus{}, err
 	}
 	if s.options.explain != nil {

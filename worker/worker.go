@@ -242,6 +242,7 @@ func (w *Worker) inventory() model.Attach {
 func (w *Worker) welcomed(m *msg.Welcome) {
 	w.from.Cluster, w.from.Term, w.from.Session = m.Cluster, max(m.Term, w.from.Term), m.Session
 	w.agent.SetFrom(w.from)
+	w.agent.Rearrive()
 	if err := w.joinGossip(m.Gossip, m.Key); err != nil {
 		w.log.Warn("the worker is not in the gossip", "err", err) // it does without
 	}
@@ -290,7 +291,7 @@ func (w *Worker) heed(m any) error {
 	case model.Drop:
 		w.drop(m)
 		w.agent.CarryOut([]model.Command{m})
-	case model.Locations, model.Kill, model.Recall, model.Verify:
+	case model.Locations, model.Kill, model.Recall, model.Verify, model.Barrier:
 		w.agent.CarryOut([]model.Command{m.(model.Command)})
 	case model.Detach:
 		if m.Why == model.DetachDrained || m.Why == model.DetachLeft {
@@ -304,8 +305,6 @@ func (w *Worker) heed(m any) error {
 	case model.NewerTerm:
 		w.from.Term = max(w.from.Term, m.Term)
 		w.cut(errUnheard)
-	case model.Barrier:
-		w.log.Warn("a command that this worker does not carry out", "command", fmt.Sprintf("%T", m))
 	default:
 		return fmt.Errorf("the master says %T", m)
 	}

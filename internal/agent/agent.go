@@ -127,8 +127,9 @@ type run struct {
 	// Of the owner.
 	killed   bool
 	finished bool
-	won      bool  // it ended with a result
-	moves    int64 // how often it was heard to get on
+	won      bool     // it ended with a result
+	moves    int64    // how often it was heard to get on
+	meets    *meeting // at a barrier; nil: it is at none
 }
 
 // place is a directory that the attempts of a stage share, and what is known to
@@ -172,6 +173,8 @@ func (a *Agent) CarryOut(cmds []model.Command) {
 			a.verify(c.Output)
 		case model.Drop:
 			a.drop(c)
+		case model.Barrier:
+			a.release(c)
 		}
 	}
 }

@@ -63,6 +63,7 @@ var failures = []struct {
 	{name: "out-of-memory-once", run: (*trial).outOfMemoryOnce},
 	{name: "hung-task", run: (*trial).hung},
 	{name: "slow-worker", run: (*trial).slow},
+	{name: "barrier", run: (*trial).barrier},
 	{name: "master-idle", run: (*trial).masterIdle},
 	{name: "master-in-map-stage", run: func(tr *trial) { tr.masterIn(1) }},
 	{name: "master-in-reduce-stage", run: func(tr *trial) { tr.masterIn(0) }},
@@ -388,19 +389,56 @@ func (tr *trial) hung() {
 	j := tr.submit(s)
 	tr.right(j)
 	tr.kills++
-	var logs []byte
+	logs := ""
 	for _, w := range tr.workers {
-		all, _ := filepath.Glob(filepath.Join(w.dir, "jobs", "*", "log"))
-		for _, path := range all {
-			b, err := os.ReadFile(path)
-			tr.must(err)
-			logs = append(logs, b...)
-		}
+		logs += tr.logs(w)
 	}
-	if where := "select (no cases)"; !strings.Contains(string(logs), where) || !strings.Contains(string(logs), "job/main.go:") {
+	if where := "select (no cases)"; !strings.Contains(logs, where) || !strings.Contains(logs, "job/main.go:") {
 		tr.t.Errorf("%q is not in the logs of executors:\n%s", where, logs)
 	}
 	tr.allThere()
+}
+
+// barrier kills a worker whose task waits for another worker's: all of them start
+// again, where there are slots for all.
+func (tr *trial) barrier() {
+	s := words
+	s.maps, s.reduces, s.pause, s.barrier = workers-1, 4, 4*time.Second, true
+	j := tr.submit(s)
+	var waiting []int
+	_, err := until("tasks wait for one another", patience, func() bool {
+		waiting = waiting[:0]
+		for i, w := range tr.workers {
+			if strings.Contains(tr.logs(w), "waits for the others") {
+				waiting = append(waiting, i)
+			}
+		}
+		return len(waiting) == s.maps-1 // but the one that they wait for
+	})
+	tr.must(err)
+	pass(tr.between(0, time.Second))
+	i, before := waiting[tr.rng.IntN(len(waiting))], tr.lost
+	tr.shot(i)
+	tr.bounded(tr.right(j), tr.lost-before)
+	times := 0
+	for _, w := range tr.workers {
+		times += strings.Count(tr.logs(w), "waits for the others")
+	}
+	if want := 2 * (s.maps - 1); times != want {
+		tr.t.Errorf("%d tasks waited for others, want %d: all of them twice", times, want)
+	}
+}
+
+// logs is what the executors of a worker wrote.
+func (tr *trial) logs(w *worker) string {
+	var all strings.Builder
+	paths, _ := filepath.Glob(filepath.Join(w.dir, "jobs", "*", "log"))
+	for _, path := range paths {
+		b, err := os.ReadFile(path)
+		tr.must(err)
+		all.Write(b)
+	}
+	return all.String()
 }
 
 // slow gives the executors of a worker a hundredth of a CPU. Another one does their

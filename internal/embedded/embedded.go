@@ -130,6 +130,7 @@ func config(o Options) model.Config {
 	c.MaxFailures = max(c.MaxFailures, o.Attempts)
 	c.MaxActions = math.MaxInt32
 	c.ResultBytes, c.InlineResult = math.MaxInt64, math.MaxInt
+	c.BarrierSlots = 0 // there are never more
 	c.PublishTries = 1 // a disk that was full a moment ago still is
 	return c
 }
@@ -156,6 +157,11 @@ func (e *Engine) Blob(d plan.Digest) ([]byte, error) { return e.blobs.Get(d) }
 // BlobPart opens the bytes of a blob between two offsets.
 func (e *Engine) BlobPart(d plan.Digest, from, to int64) (io.ReadCloser, error) {
 	return e.blobs.Part(d, from, to)
+}
+
+// Gather waits at a barrier; see [agent.Agent.Gather].
+func (e *Engine) Gather(ctx context.Context, attempt string, round int, message []byte) ([][]byte, error) {
+	return e.agent.Gather(ctx, attempt, round, message)
 }
 
 // ReleaseBlob gives a reference back. Running actions hold their own.

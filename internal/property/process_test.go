@@ -29,6 +29,9 @@ func (r *runner) context(m mode) (ctx context.Context, stop func() error) {
 		r.t.Fatal(err)
 	}
 	x.process, err = process.Start(r.t.Context(), process.Options{Path: path, Env: os.Environ(), Code: rdd.Code(), Blob: x.blob, Log: os.Stderr,
+		Gather: func(ctx context.Context, attempt string, round int, data []byte) ([][]byte, error) {
+			return x.engine.Gather(ctx, attempt, round, data)
+		},
 		Wire: wire.Options{Memory: m.options.Memory, Fresh: true, Executor: true}})
 	if err != nil {
 		r.t.Fatal(err)

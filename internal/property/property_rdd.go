@@ -19,6 +19,9 @@ import (
 //go:embed pipelines_action.go
 var pipelinesActionSource string
 
+//go:embed pipelines_barrier.go
+var pipelinesBarrierSource string
+
 //go:embed pipelines_cache.go
 var pipelinesCacheSource string
 
@@ -56,6 +59,10 @@ func init() {
 	p.Source("pipelines_action.go", pipelinesActionSource,
 		"94a1ce14a38c07bad8775c4dcf526750eb891b176d27a47b9c517bbe0b87d3f7",
 		"f1e51c13034a46ee842956a29504c57bf5f8a48a1103bae9c7ca6b6c063be836",
+	)
+	p.Source("pipelines_barrier.go", pipelinesBarrierSource,
+		"20b6c7554544320d21cd313e581589fcdf58cb1e60bc85d4a26f2cf9f2f0efa1",
+		"e53fa4f866665611737b9cbf044254c1a685b48b98283a49569d3bd3ea22680e",
 	)
 	p.Source("pipelines_cache.go", pipelinesCacheSource,
 		"d769fd6e325b5f1d25c14b4df38d0a6ca00da27a1778620bec7455fe9886053d",
@@ -155,6 +162,44 @@ func init() {
 	p.Op("16cdcbd95a5b", "pipelines_action.go", 357, 4484, rdd.PairForEachOp(effectCasesForEach2))
 	p.Op("c3f6707a3300", "pipelines_action.go", 362, 4566, rdd.MapToPairOp(noteOf))
 	p.Op("3624ed886f2c", "pipelines_action.go", 362, 4571, rdd.PairForEachPartitionOp(effectCasesForEachPartition2))
+	p.Op("b2c03d24754b", "pipelines_barrier.go", 122, 739, rdd.DataOp[int64]())
+	p.Op("9517286ef777", "pipelines_barrier.go", 122, 753, rdd.MapOp(double))
+	p.Op("1f145d73be76", "pipelines_barrier.go", 122, 758, rdd.MapPartitionsWithBarrierOp(places))
+	p.Op("175252433aea", "pipelines_barrier.go", 122, 763, rdd.CollectOp[string]())
+	p.Op("0ce655b46d54", "pipelines_barrier.go", 130, 853, rdd.PartitionByOp[string, int64]())
+	p.Op("d21cd5498645", "pipelines_barrier.go", 131, 873, rdd.PairMapPartitionsWithBarrierOp(shares))
+	p.Op("6619e186aba3", "pipelines_barrier.go", 131, 878, rdd.CollectOp[string]())
+	p.Op("373bf83b7211", "pipelines_barrier.go", 140, 996, rdd.DataOp[int64]())
+	p.Op("8d9bfcc2e126", "pipelines_barrier.go", 140, 1015, rdd.WithOp(together, func(env int) *rdd.Op {
+		return rdd.MapPartitionsWithBarrierOp(func(x *rdd.BarrierTask, x2 iter.Seq[int64]) iter.Seq[int64] {
+			return together(env, x, x2)
+		})
+	}))
+	p.Op("8375b0a149e5", "pipelines_barrier.go", 141, 1025, rdd.MapOp(double))
+	p.Op("443055c73f95", "pipelines_barrier.go", 141, 1035, rdd.WithOp(together, func(env int) *rdd.Op {
+		return rdd.MapPartitionsWithBarrierOp(func(x *rdd.BarrierTask, x2 iter.Seq[int64]) iter.Seq[int64] {
+			return together(env, x, x2)
+		})
+	}))
+	p.Op("17b83f20e990", "pipelines_barrier.go", 141, 1040, rdd.CollectOp[int64]())
+	p.Op("79dff18c8a36", "pipelines_barrier.go", 144, 1133, rdd.WithOp(togetherPairs, func(env int) *rdd.Op {
+		return rdd.PairMapPartitionsWithBarrierOp(func(x *rdd.BarrierTask, x2 iter.Seq2[string, int64]) iter.Seq[int64] {
+			return togetherPairs(env, x, x2)
+		})
+	}))
+	p.Op("4eb3b3fa5633", "pipelines_barrier.go", 145, 1142, rdd.MapToPairOp(barrierCasesMapToPair))
+	p.Op("19bf513751a8", "pipelines_barrier.go", 146, 1162, rdd.ReduceByKeyOp[int64](barrierCasesReduceByKey, barrierCasesReduceByKeyBatch))
+	p.Op("561c6d57924d", "pipelines_barrier.go", 147, 1194, rdd.PairMapOp(line[int64, int64]))
+	p.Op("2b1e1b2daceb", "pipelines_barrier.go", 147, 1204, rdd.CollectOp[string]())
+	p.Op("51fa7ac7a520", "pipelines_barrier.go", 159, 1319, rdd.DataOp[int64]())
+	p.Op("5dbc87aa5ca4", "pipelines_barrier.go", 159, 1338, rdd.WithOp(together, func(env int) *rdd.Op {
+		return rdd.MapPartitionsWithBarrierOp(func(x *rdd.BarrierTask, x2 iter.Seq[int64]) iter.Seq[int64] {
+			return together(env, x, x2)
+		})
+	}))
+	p.Op("bad08ad2d4e0", "pipelines_barrier.go", 160, 1347, rdd.SortByOp(barrierCasesSortBy))
+	p.Op("80aae4a7d3d7", "pipelines_barrier.go", 161, 1378, rdd.MapPartitionsWithBarrierOp(places))
+	p.Op("ecf2ff71b960", "pipelines_barrier.go", 161, 1383, rdd.CollectOp[string]())
 	p.Op("7dc15a74201b", "pipelines_cache.go", 13, 51, rdd.CollectOp[Rec]())
 	p.Op("ee126954256e", "pipelines_cache.go", 13, 51, rdd.CollectOp[int64]())
 	p.Op("6f2ee677278f", "pipelines_cache.go", 13, 51, rdd.CollectOp[string]())
@@ -1053,6 +1098,10 @@ func init() {
 	p.Kernel(saveCasesKernel, "a2742295dba1")
 	p.Kernel(effectCasesKernel, "a8bee2076750")
 	p.Kernel(effectCasesKernel2, "c3f6707a3300")
+	p.Kernel(barrierCasesKernel, "9517286ef777")
+	p.Kernel(barrierCasesKernel2, "8375b0a149e5")
+	p.Kernel(barrierCasesKernel3, "4eb3b3fa5633", "19bf513751a8/map")
+	p.Kernel(barrierCasesKernel4, "561c6d57924d")
 	p.Kernel(cacheCasesKernel, "7b0552ca651f")
 	p.Kernel(cacheCasesKernel2, "4f4ffb4bd6b9", "4b799769c125")
 	p.Kernel(cacheCasesKernel3, "14fee634d718")
@@ -1471,6 +1520,58 @@ func effectCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
+// barrierCasesKernel is Map (pipelines_barrier.go:122).
+func barrierCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := double(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// barrierCasesKernel2 is Map (pipelines_barrier.go:141).
+func barrierCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := double(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// barrierCasesKernel3 is MapToPair (pipelines_barrier.go:145), ReduceByKey (pipelines_barrier.go:146, map side).
+func barrierCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Combiner[int64, int64, int64])
+	for i, x := range in.Rows {
+		in.Row = i
+		k, v := barrierCasesMapToPair(x)
+		if !out.Push(k, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// barrierCasesKernel4 is Map (pipelines_barrier.go:147).
+func barrierCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[int64, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := line[int64, int64](row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
 // cacheCasesKernel is Map (pipelines_cache.go:30).
 func cacheCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
@@ -1761,12 +1862,12 @@ func ranksKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:1765
+//line property_rdd.go:1866
 
 	for i, row := range in.Rows {
 		in.Row = i
-		shares := share(row.Left, row.Right)
-		for k, v := range flatMapToPairFunc(row.Key, shares) {
+		shares2 := share(row.Left, row.Right)
+		for k, v := range flatMapToPairFunc(row.Key, shares2) {
 			if !out.Push(k, v) && !out.Flush() {
 				return
 			}
@@ -2195,7 +2296,7 @@ func heavyKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:89
 	mapFunc := func(k string, v int64) string { return line(digest(k), v) }
-//line property_rdd.go:2199
+//line property_rdd.go:2300
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2226,7 +2327,7 @@ func heavyKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:96
 	mapFunc := func(k string, v []int64) string { return line(digest(k), v) }
-//line property_rdd.go:2230
+//line property_rdd.go:2331
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2324,7 +2425,7 @@ func heavyKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2328
+//line property_rdd.go:2429
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2378,7 +2479,7 @@ func heavyJoinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:135
 	joinFunc := func(v, w string) string { return digest(v) + digest(w) }
-//line property_rdd.go:2382
+//line property_rdd.go:2483
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2437,7 +2538,7 @@ func heavyJoinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2441
+//line property_rdd.go:2542
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4284,7 +4385,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 		_, err := tryLine(k, v)
 		return repeat(k, v), err
 	}
-//line property_rdd.go:4288
+//line property_rdd.go:4389
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4631,7 +4732,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:255
 	tryMapFunc := func(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
-//line property_rdd.go:4635
+//line property_rdd.go:4736
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4696,7 +4797,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	tryFlatMapFunc := func(e Env, _ string, v int64) (iter.Seq[int64], error) {
 		return e.below(v - 1), e.check(v)
 	}
-//line property_rdd.go:4700
+//line property_rdd.go:4801
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5095,7 +5196,7 @@ func groupCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	groupByKeyFunc := func(_ int64, lists iter.Seq[[]int64]) string {
 		return fmt.Sprint(slices.SortedFunc(lists, func(a, b []int64) int { return slices.Compare(a, b) }))
 	}
-//line property_rdd.go:5099
+//line property_rdd.go:5200
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5217,7 +5318,7 @@ func joinCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_wide.go:292
 	fullOuterJoinFunc := func(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
-//line property_rdd.go:5221
+//line property_rdd.go:5322
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5374,7 +5475,7 @@ func withCasesKernel3(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:119
 	tryMapFunc := func(e Env, x int64) (string, error) { return e.tagged(x), e.check(x) }
-//line property_rdd.go:5378
+//line property_rdd.go:5479
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -5429,7 +5530,7 @@ func withCasesKernel6(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:128
 	tryFlatMapFunc := func(e Env, x int64) (iter.Seq[int64], error) { return e.below(x + 1), e.check(x) }
-//line property_rdd.go:5433
+//line property_rdd.go:5534
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -5454,7 +5555,7 @@ func withCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:150
 	mapToPairFunc := func(e Env, x int64) (int64, string) { return e.residue(x), e.tagged(x) }
-//line property_rdd.go:5458
+//line property_rdd.go:5559
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -5688,7 +5789,7 @@ func envNotesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 //line pipelines_action.go:146
 func actionCasesKeyBy(r Rec) Place { return Place{r.Name, 1, [2]bool{r.OK}} }
 
-//line property_rdd.go:5692
+//line property_rdd.go:5793
 
 func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5699,7 +5800,7 @@ func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_action.go:256
 func saveCasesMap(p KV) string { return fmt.Sprintf("%s\t%d", p.Key, p.Value) }
 
-//line property_rdd.go:5703
+//line property_rdd.go:5804
 
 func saveCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5739,6 +5840,23 @@ func effectCasesForEachPartition2(t *typed.Task, rows iter.Seq2[string, int64]) 
 	return nil
 }
 
+//line pipelines_barrier.go:145
+func barrierCasesMapToPair(x int64) (int64, int64) { return x, 1 }
+
+//line pipelines_barrier.go:146
+func barrierCasesReduceByKey(a, b int64) int64 { return a + b }
+
+//line property_rdd.go:5850
+
+func barrierCasesReduceByKeyBatch(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = barrierCasesReduceByKey(*s, vals[i])
+	}
+}
+
+//line pipelines_barrier.go:160
+func barrierCasesSortBy(x int64) int64 { return x }
+
 //line pipelines_cache.go:30
 func cacheCasesFilter(w string) bool { return w != "" }
 
@@ -5748,7 +5866,7 @@ func cacheCasesMap(w string) string { return w + "." }
 //line pipelines_cache.go:32
 func cacheCasesMap2(w string) string { return w + "!" }
 
-//line property_rdd.go:5752
+//line property_rdd.go:5870
 
 func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5791,7 +5909,7 @@ func ranksFlatMapToPair(_ string, shares []string) iter.Seq2[string, int64] {
 	}
 }
 
-//line property_rdd.go:5795
+//line property_rdd.go:5913
 
 func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5802,7 +5920,7 @@ func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:84
 func ranksMapValues2(v int64) int64 { return 150 + v*85/100 }
 
-//line property_rdd.go:5806
+//line property_rdd.go:5924
 
 func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5813,7 +5931,7 @@ func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:156
 func chainCasesFilter(l string, at int64) bool { return at > 0 && l != "O" }
 
-//line property_rdd.go:5817
+//line property_rdd.go:5935
 
 func chainCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5848,7 +5966,7 @@ func chainCasesMapToPair(v int64, k string) (string, int64) { return k, v }
 //line pipelines_chain.go:197
 func chainCasesSortBy2(l string) string { return l }
 
-//line property_rdd.go:5852
+//line property_rdd.go:5970
 
 func chainCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5864,7 +5982,7 @@ func chainCasesFilter2(w string) bool {
 //line pipelines_heavy.go:88
 func heavyKeyCasesMapToPair(x int64) (string, int64) { return heavyKey(x), x }
 
-//line property_rdd.go:5868
+//line property_rdd.go:5986
 
 func heavyKeyCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5924,7 +6042,7 @@ func heavyJoinCasesCoGroup(_ int64, left, right iter.Seq[string]) iter.Seq[strin
 	}
 }
 
-//line property_rdd.go:5928
+//line property_rdd.go:6046
 
 func nameOpsReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6013,7 +6131,7 @@ func pairCasesTryMapToPair(k string, v int64) (string, string, error) {
 	return l, k, err
 }
 
-//line property_rdd.go:6017
+//line property_rdd.go:6135
 
 func placedCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6027,7 +6145,7 @@ func placedCasesFilter(_ string, v int64) bool { return v%3 != 0 }
 //line pipelines_placed.go:43
 func placedCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
 
-//line property_rdd.go:6031
+//line property_rdd.go:6149
 
 func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6038,7 +6156,7 @@ func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_placed.go:44
 func placedCasesMapValues(r string) string { return r + "!" }
 
-//line property_rdd.go:6042
+//line property_rdd.go:6160
 
 func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6049,7 +6167,7 @@ func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_placed.go:65
 func placedCasesJoin(all []int64, sum int64) string { return fmt.Sprint(all, sum) }
 
-//line property_rdd.go:6053
+//line property_rdd.go:6171
 
 func placedCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6072,7 +6190,7 @@ func placedCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 //line pipelines_placed.go:89
 func placedCasesMapToPair(k string, v int64) (string, int64) { return k[:1] + k[len(k)-1:], v }
 
-//line property_rdd.go:6076
+//line property_rdd.go:6194
 
 func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6083,7 +6201,7 @@ func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 //line pipelines_sample.go:93
 func finiteMap(x int64) int64 { return x % 1000 }
 
-//line property_rdd.go:6087
+//line property_rdd.go:6205
 
 func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6094,7 +6212,7 @@ func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_source.go:111
 func sourceCasesMap(path, text string) string { return filepath.Base(path) + ": " + text }
 
-//line property_rdd.go:6098
+//line property_rdd.go:6216
 
 func combineCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6114,7 +6232,7 @@ func combineCasesMapToPair(w string) (string, int64) { return w, 1 }
 //line pipelines_wide.go:87
 func combineCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:6118
+//line property_rdd.go:6236
 
 func combineCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {

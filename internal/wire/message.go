@@ -125,6 +125,22 @@ type BlobAt struct {
 	Error  string
 }
 
+// Arrive says that a task waits at a barrier, for the Round-th time from 0 on.
+type Arrive struct {
+	Attempt string
+	Round   int
+	Data    []byte
+}
+
+// Gathered answers Arrive: what all tasks of the stage brought, or why the task
+// cannot go on.
+type Gathered struct {
+	Attempt string
+	Round   int
+	Data    [][]byte // by partition
+	Error   string
+}
+
 // Message is one of the messages of this package, or a *plan.ActionStatus: a
 // picture of a running action.
 type Message any
@@ -165,6 +181,8 @@ const (
 	kindJobEnd
 	kindBlobPut
 	kindProgress
+	kindArrive
+	kindGathered
 )
 
 // table has the form of each message.
@@ -203,6 +221,8 @@ var table = forms.NewTable(plan.MaxEncoded,
 	forms.Of[JobEnd](kindJobEnd, nil),
 	forms.Of[BlobPut](kindBlobPut, nil),
 	forms.Of(kindProgress, goodProgress),
+	forms.Of(kindArrive, func(m *Arrive) bool { return m.Round >= 0 }),
+	forms.Of[Gathered](kindGathered, nil),
 )
 
 func goodExplained(x *Explained) bool {

@@ -100,6 +100,16 @@ func (r runner) Run(ctx context.Context, p *plan.Plan, st *plan.Stage, t *plan.T
 			return nil, work.NewFailure(plan.FailInfra, "%v", err)
 		}
 		return &plan.Result{Value: b}, nil
+	case "meet":
+		name := t.Attempt
+		if arg == "others" { // whose attempt is none of this process
+			name = "1.7"
+		}
+		all, err := r.Gather(ctx, name, 2, []byte("mine"))
+		if err != nil {
+			return nil, work.NewFailure(plan.FailUser, "%v", err)
+		}
+		return &plan.Result{Value: bytes.Join(all, []byte(" "))}, nil
 	case "fail":
 		return nil, work.NewFailure(plan.FailUser, "%s", arg)
 	case "wait":
@@ -139,6 +149,18 @@ func (b blobs) find(_ context.Context, d plan.Digest) (string, error) {
 	return "", errors.New("nobody has it")
 }
 
+// gather is the agent's side of a barrier: it does what the attempt's name says.
+func gather(ctx context.Context, attempt string, round int, data []byte) ([][]byte, error) {
+	switch {
+	case strings.HasSuffix(attempt, "alone"):
+		<-ctx.Done() // until the process has ended
+		return nil, context.Cause(ctx)
+	case strings.HasSuffix(attempt, "nobody"):
+		return nil, errors.New("nobody is there")
+	}
+	return [][]byte{data, fmt.Append(nil, "theirs of ", round)}, nil
+}
+
 func start(t *testing.T, kind string, b blobs) (*Process, error) {
 	t.Helper()
 	return startWith(t, kind, b.find)
@@ -150,7 +172,7 @@ func startWith(t *testing.T, kind string, find func(context.Context, plan.Digest
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := Start(t.Context(), Options{Path: path, Env: append(os.Environ(), kindVar+"="+kind), Code: code(""), Blob: find})
+	p, err := Start(t.Context(), Options{Path: path, Env: append(os.Environ(), kindVar+"="+kind), Code: code(""), Blob: find, Gather: gather})
 	if err == nil {
 		t.Cleanup(p.Stop)
 	}
@@ -180,7 +202,7 @@ func TestRun(t *testing.T) {
 	}
 	for attempt, want := range map[string]string{
 		"echo 1": "Collect r 1", "echo 2": "Collect r 2", "fail so": "1 so", "blob " + string(good): "env",
-		"blob " + string(wrong): "has digest", "blob x": "nobody has it", "large": "too large", "nothing": "none of its kind",
+		"blob " + string(wrong): "has digest", "blob x": "nobody has it", "meet all": "mine theirs of 2", "meet nobody": "1 nobody is there", "meet others": "1 no such attempt runs here", "large": "too large", "nothing": "none of its kind",
 	} {
 		if attempt == "nothing" {
 			continue
@@ -202,6 +224,23 @@ func TestRun(t *testing.T) {
 	}
 	if got, want := p.do(t.Context(), "nothing"), "4 its executor process ended"; !strings.HasPrefix(got, want) {
 		t.Errorf("a report that says nothing: got %s, want %s", got, want)
+	}
+}
+
+// What waits at a barrier for a process ends with it.
+func TestTheEndOfWhoWaits(t *testing.T) {
+	p, err := start(t, "serves", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan string, 1)
+	go func() { ended <- p.do(context.Background(), "meet alone") }()
+	if got := p.do(t.Context(), "meet all"); got != "mine theirs of 2" {
+		t.Errorf("beside one that waits: %s", got)
+	}
+	p.Kill()
+	if got, want := <-ended, "4 its executor process ended"; !strings.HasPrefix(got, want) {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
