@@ -225,7 +225,7 @@ func (s service) serve(d *jobDriver, st *msg.Stream, got uint64) error {
 		case <-time.After(farewell):
 		}
 		d.out.Close()
-		<-sent
+		_ = <-sent
 	}
 	d.broken(err)
 	return nil

@@ -118,7 +118,7 @@ func (s service) Work(st *msg.Stream) error {
 	})
 	s.detached.workerGone(w.id)
 	s.log.Info("worker stream ended", "worker", string(w.id), "session", uint64(w.session), "cause", cause)
-	<-sent
+	_ = <-sent
 	return err
 }
 
