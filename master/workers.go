@@ -98,7 +98,7 @@ func (s service) Work(st *msg.Stream) error {
 		return at
 	})
 	s.log.Info("worker attached", "worker", string(w.id), "slots", w.slots, "session", uint64(w.session))
-	sent := make(chan error, 1)
+	sent := make(chan struct{})
 	err = s.converse(st, w, from, sent)
 	s.ends.Add(1)
 	w.out.Close()
@@ -123,18 +123,18 @@ func (s service) Work(st *msg.Stream) error {
 }
 
 // converse hears a worker and tells it what there is, until one of both is not possible
-// any more, and says why. What is told may take longer: sent says when that has ended.
-func (s service) converse(st *msg.Stream, w *worker, from model.From, sent chan error) error {
-	heard := make(chan error, 1)
+// any more, and says why. What is told may take longer: then sent is closed.
+func (s service) converse(st *msg.Stream, w *worker, from model.From, sent chan<- struct{}) error {
+	broken, heard := make(chan error, 1), make(chan error, 1)
 	go func() {
-		sent <- w.out.Drain(st.Context(), sender(st, func(m any) []any { return s.toWorker(w, m) }))
-		close(sent)
+		defer close(sent)
+		broken <- w.out.Drain(st.Context(), sender(st, func(m any) []any { return s.toWorker(w, m) }))
 	}()
 	go func() { heard <- s.hear(st, w, from) }() // until the call has returned
 	select {
 	case err := <-heard:
 		return err
-	case err := <-sent:
+	case err := <-broken:
 		if err != nil {
 			return err
 		}

@@ -126,7 +126,7 @@ type (
 	// Resume tells a master that has started again what a driver has and refers to.
 	// All that has not ended it asks for again behind it.
 	Resume struct {
-		Held     []model.ResultRef
+		Held     []wire.Taken // by action: there may be very many
 		Released []plan.StageKey
 	}
 	// Detach asks the master to have a job's driver run by a worker. The answer is
@@ -442,8 +442,8 @@ func goodHandover(m *Handover) bool {
 }
 
 func goodResume(m *Resume) bool {
-	for _, r := range m.Held {
-		if r.Partition < 0 || r.Gen < 0 {
+	for _, t := range m.Held {
+		if t.Gen < 0 || slices.ContainsFunc(t.Partitions, func(p int) bool { return p < 0 }) {
 			return false
 		}
 	}
