@@ -20,14 +20,7 @@ const (
 
 var lab = hdfslab.Once{Options: hdfslab.Options{Datanodes: nodes, BlockSize: blockSize}}
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if err := lab.Close(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { lab.Main(m) }
 
 // Of 256 blocks nearly all are read where they are, by a worker at the address of
 // each of four data nodes; when one node has all of them the others help.
@@ -40,7 +33,7 @@ func TestBlocksAreReadWhereTheyAre(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := startCluster(t, p, l)
+	c := startCluster(t, p, l, settings{})
 	even, one, three := l.URL("/even"), l.URL("/one"), l.URL("/three")
 	files := blockFiles(t)
 	for i := range nodes {
@@ -64,13 +57,13 @@ func TestBlocksAreReadWhereTheyAre(t *testing.T) {
 		}
 	}
 	// For comparison; how much is lost depends on how even the workers are.
-	off := startCluster(t, p, l, "--locality-wait", "0")
+	off := startCluster(t, p, l, settings{master: []string{"--locality-wait", "0"}})
 	nodeShare(t, off, "one replica, no waits", even)
 }
 
-func startCluster(t *testing.T, p programs, l *hdfslab.Lab, master ...string) *cluster {
+func startCluster(t *testing.T, p programs, l *hdfslab.Lab, s settings) *cluster {
 	t.Helper()
-	c, err := p.start(t.Context(), l, master...)
+	c, err := p.start(t.Context(), l, s)
 	t.Cleanup(func() {
 		if err := c.Close(); err != nil {
 			t.Error(err)
