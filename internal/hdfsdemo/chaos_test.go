@@ -193,7 +193,9 @@ func newRun(c *cluster, in input, seed uint64) *run {
 	r.failure, r.writing = failures[seed/2%uint64(len(failures))], seed%2 == 1
 	r.words = !r.writing && rng.IntN(2) == 0
 	r.block = []int{1 << 20, largeBlock}[rng.IntN(2)]
-	r.files = rng.Perm(len(in.texts))[:5]
+	for i, f := range append(rng.Perm(nodes)[:3], rng.Perm(nodes)[:2]...) { // three large ones, two small ones
+		r.files = append(r.files, 2*f+i/3)
+	}
 	slices.Sort(r.files)
 	return r
 }
@@ -227,7 +229,7 @@ func (r *run) job(ctx context.Context) error {
 	}
 	summary := filepath.Join(r.c.dir, "summary")
 	args := []string{"submit", "--quiet", "--summary", summary, r.c.words, "--", "-in", strings.Join(in, ","), "-out", r.out(), "-overwrite",
-		"-block", strconv.Itoa(r.block), "-split", strconv.Itoa(largeBlock), "-pause", "50ms", "-every", "2000"}
+		"-block", strconv.Itoa(r.block), "-split", strconv.Itoa(largeBlock), "-pause", "100ms", "-every", "2000"}
 	if !r.words {
 		args = append(args, "-copy")
 	}
@@ -273,9 +275,11 @@ func (r *run) breakOne(done <-chan struct{}) error {
 		switch {
 		case len(nodes) > 0 && over:
 			i := r.rng.IntN(len(nodes))
-			return r.breakIt(nodes[i], files[i])
+			if err := r.breakIt(nodes[i], files[i]); !errors.Is(err, os.ErrNotExist) {
+				return err
+			} // the file has just been completed: another one
 		case len(nodes) > 0 && drawn == nil:
-			drawn = time.After(time.Duration(r.rng.Int64N(int64(1500 * time.Millisecond))))
+			drawn = time.After(time.Duration(r.rng.Int64N(int64(time.Second))))
 		}
 		select {
 		case <-done:
@@ -306,8 +310,8 @@ func (r *run) busy() (nodes []int, files []string) {
 
 // breakIt breaks a data node, or the replica in a file of it.
 func (r *run) breakIt(node int, file string) error {
-	r.did = fmt.Sprintf("data node %d of %s was %s", node, filepath.Base(file), r.failure)
 	d := r.c.lab.Data[node]
+	r.did = fmt.Sprintf("data node %d with %s: %s", node, filepath.Base(file), r.failure)
 	switch r.failure {
 	case "killed":
 		return d.Kill()
@@ -315,11 +319,13 @@ func (r *run) breakIt(node int, file string) error {
 		return d.Pause()
 	}
 	info, err := os.Stat(file)
-	if err != nil || info.Size() == 0 {
-		return errors.Join(errUnbroken, err)
+	if err != nil {
+		return err
+	}
+	if info.Size() == 0 {
+		return os.ErrNotExist
 	}
 	at := info.Size() - 1 - r.rng.Int64N(info.Size()/4+1) // where it was not read yet
-	r.did += fmt.Sprintf(" at byte %d of %d", at, info.Size())
 	if !r.writing {
 		r.undo = func() error {
 			if err := hdfslab.Flip(file, at); !errors.Is(err, os.ErrNotExist) {
@@ -328,6 +334,7 @@ func (r *run) breakIt(node int, file string) error {
 			return nil // it was known to be corrupt, and replaced
 		}
 	}
+	r.did += fmt.Sprintf(", at byte %d of %d", at, info.Size())
 	return hdfslab.Flip(file, at)
 }
 
