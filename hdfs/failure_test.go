@@ -237,6 +237,37 @@ func TestDataNodesLostWhileWriting(t *testing.T) {
 	}
 }
 
+// A block that nothing was written of goes to data nodes that answer, before the name node knows
+// of those that do not.
+func TestDataNodesLostBeforeABlockBegins(t *testing.T) {
+	l, store, dir := start(t)
+	for _, c := range []struct {
+		name string
+		lose func(*hdfslab.Daemon) error
+	}{{"killed", (*hdfslab.Daemon).Kill}, {"hung", (*hdfslab.Daemon).Pause}} {
+		t.Run(c.name, func(t *testing.T) {
+			defer whole(t, l)
+			path, data := storage.Join(dir, c.name), text(2<<20+5)
+			w, err := store.Create(t.Context(), path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, d := range l.Data[:2] { // of four: one of three is chosen surely
+				if err := c.lose(d); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := w.Write(data); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+			wantFile(t, store, path, data)
+		})
+	}
+}
+
 func TestNameNodeRestarts(t *testing.T) {
 	l, store, dir := start(t)
 	path, data := storage.Join(dir, "f"), text(2<<20)

@@ -5,13 +5,13 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -78,20 +78,20 @@ func TestDataNodesFail(t *testing.T) {
 type tally struct {
 	name                       string
 	runs, wrong, hung, left    int
-	failed, unbroken, replayed int
+	failed, unbroken, tries int
 	longest                    time.Duration
 }
 
 func (k tally) String() string {
-	return fmt.Sprintf("%-22s %3d runs: %d wrong, %d hung, %d left something, %d failed, %d ended unbroken; %d tasks ran again, the longest took %.1f s",
-		k.name, k.runs, k.wrong, k.hung, k.left, k.failed, k.unbroken, k.replayed, k.longest.Seconds())
+	return fmt.Sprintf("%-22s %3d runs: %d wrong, %d hung, %d left something, %d failed, %d ended unbroken; %d tries of tasks failed, the longest job took %.1f s",
+		k.name, k.runs, k.wrong, k.hung, k.left, k.failed, k.unbroken, k.tries, k.longest.Seconds())
 }
 
 func (k *tally) add(t *testing.T, r *run) {
 	k.runs++
 	err := r.do(t.Context())
 	k.longest = max(k.longest, r.took)
-	k.replayed += r.again
+	k.tries += r.tries
 	for _, x := range []struct {
 		is error
 		n  *int
@@ -100,7 +100,7 @@ func (k *tally) add(t *testing.T, r *run) {
 			*x.n++
 		}
 	}
-	t.Logf("%.1f s, %d tasks again; %s", r.took.Seconds(), r.again, r.did)
+	t.Logf("%.1f s, %d tries of tasks failed; %s", r.took.Seconds(), r.tries, r.did)
 	if err != nil {
 		t.Errorf("repeat it with -run TestDataNodesFail -seeds 1 -seed %d: %v", r.seed, err)
 	}
@@ -181,7 +181,7 @@ type run struct {
 	block   int   // bytes of a block of the output
 
 	took  time.Duration
-	again int
+	tries int // that failed
 	did   string
 	undo  func() error // makes a changed replica what it was
 }
@@ -227,8 +227,7 @@ func (r *run) job(ctx context.Context) error {
 	for _, i := range r.files {
 		in = append(in, r.c.lab.URL("/chaos/in/"+strconv.Itoa(i)))
 	}
-	summary := filepath.Join(r.c.dir, "summary")
-	args := []string{"submit", "--quiet", "--summary", summary, r.c.words, "--", "-in", strings.Join(in, ","), "-out", r.out(), "-overwrite",
+	args := []string{"submit", "--quiet", r.c.words, "--", "-in", strings.Join(in, ","), "-out", r.out(), "-overwrite",
 		"-block", strconv.Itoa(r.block), "-split", strconv.Itoa(largeBlock), "-pause", "100ms", "-every", "2000"}
 	if !r.words {
 		args = append(args, "-copy")
@@ -248,22 +247,20 @@ func (r *run) job(ctx context.Context) error {
 	case err != nil:
 		return errors.Join(broken, errFailed, err)
 	}
-	r.again, err = again(summary)
+	r.tries, err = r.c.failedTries(ctx)
 	return errors.Join(broken, err)
 }
 
-// again reads how many tasks of a job ran once more.
-func again(summary string) (int, error) {
-	b, err := os.ReadFile(summary)
-	if err != nil {
-		return 0, err
+// failedTries counts the tasks of the last job that failed and ran again.
+func (c *cluster) failedTries(ctx context.Context) (n int, err error) {
+	events, err := c.ctl(ctx, nil, "events")
+	job := regexp.MustCompile(`job=\S+`).FindAllString(events, -1)
+	for line := range strings.Lines(events) {
+		if strings.Contains(line, "task failed") && strings.Contains(line, job[len(job)-1]) {
+			n++
+		}
 	}
-	var s struct {
-		Tasks int `json:"tasks"`
-		Ran   int `json:"tasks_ran"`
-	}
-	err = json.Unmarshal(b, &s)
-	return s.Ran - s.Tasks, err
+	return n, err
 }
 
 // breakOne waits until a data node is at what it shall fail in, and a time that is
