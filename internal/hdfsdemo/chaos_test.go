@@ -76,10 +76,10 @@ func TestDataNodesFail(t *testing.T) {
 
 // tally counts the runs of one kind.
 type tally struct {
-	name                       string
-	runs, wrong, hung, left    int
+	name                    string
+	runs, wrong, hung, left int
 	failed, unbroken, tries int
-	longest                    time.Duration
+	longest                 time.Duration
 }
 
 func (k tally) String() string {
