@@ -49,6 +49,7 @@ func (fs *fileSystem) CreateWith(ctx context.Context, url string, opt storage.Fi
 	w.again = func() error { return w.create(ctx, opt) }
 	w.delete = func() error { return w.remove(ctx) }
 	w.wait = func(d time.Duration) error { return wait(ctx, d) }
+	w.move = func() bool { return w.elsewhere(ctx) }
 	if err := w.again(); err != nil {
 		return nil, pathError("create", url, err)
 	}
@@ -61,6 +62,7 @@ type writer struct {
 	again  func() error // makes the file anew
 	delete func() error
 	wait   func(time.Duration) error
+	move   func() bool // gives a block that cannot be begun to other data nodes
 
 	c       *client // nil once closed or failed
 	f       *lib.FileWriter
@@ -129,7 +131,11 @@ func (w *writer) remember(p []byte) bool {
 }
 
 func (w *writer) put(p []byte) error {
-	_, err := w.f.Write(p)
+	n, err := w.f.Write(p)
+	for moves := 0; err != nil && moves < maxMoves && w.move(); moves++ {
+		p = p[n:]
+		n, err = w.f.Write(p)
+	}
 	// What a data node did not take is in the client's notes before the library sees it.
 	if troubles := w.c.forget(); troubles != nil {
 		return troubles
