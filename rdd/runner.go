@@ -139,7 +139,11 @@ func (t *Task) run() (*plan.Result, error) {
 		return nil, err
 	}
 	res.Counters = t.counters
-	return res, t.keepAside()
+	if err := t.keepAside(); err != nil {
+		return nil, err
+	}
+	res.Kept, res.Evicted = t.runner.blocks.tell(t.blocks)
+	return res, nil
 }
 
 // open builds the task's pipe from its sink backwards: the run that drives it,
@@ -236,8 +240,8 @@ func (t *Task) source(src *plan.Source, partition, at int) (Run, error) {
 		return nil, err
 	}
 	if src.Cached != nil {
-		if rows := t.runner.blocks.read(blockKey{src.Cached.Key, partition}); rows != nil {
-			return rows, nil
+		if rows, err := t.kept(src, partition); rows != nil || err != nil {
+			return rows, err
 		}
 	}
 	in := &Input{spec: src, partition: partition}

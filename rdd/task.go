@@ -26,6 +26,7 @@ type Task struct {
 	input    int64 // bytes of text to read; 0 when that is not known
 	fed      int64 // of these, bytes whose rows have been through the pipe
 	seen     progress
+	blocks   []plan.Block // of cached RDDs that were read, or are being made
 	done     <-chan struct{}
 
 	sink     sink          // once open

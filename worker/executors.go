@@ -37,6 +37,7 @@ type executor struct {
 // running is a process that runs attempts: a *process.Process, but in tests.
 type running interface {
 	Run(ctx context.Context, l *work.Launch, t *plan.Task) (*plan.Result, *plan.Failure)
+	ForgetStages(keys []plan.StageKey)
 	Stop()
 	Kill()
 	Done() <-chan struct{}
@@ -94,6 +95,7 @@ func (x *executors) start(c model.StartExec, job msg.Job) {
 		exit := p.Exit()
 		w.log.Info("executor ended", "job", string(c.Job), "no", c.No, "exit", exit.String(), "peak", exit.Peak)
 		w.call(func() {
+			w.agent.LostBlocks(c.Job)
 			w.agent.Disown(func(l *work.Launch) bool { return l.Action.Job == c.Job && l.Exec == c.No })
 			w.send(model.ExecGone{From: w.from, Job: c.Job, No: c.No, Exit: exit.Code, Signal: exit.Signal,
 				OOM: exit.OOM, Limit: limit(budget), Peak: exit.Peak, Blamed: exit.Blamed, Says: says(exit.Said())})
@@ -232,6 +234,17 @@ func (x *executors) Run(ctx context.Context, l *work.Launch, t *plan.Task) (*pla
 		return nil, work.NewFailure(plan.FailInfra, "its executor did not start")
 	}
 	return e.process.Run(ctx, l, t)
+}
+
+// Forget tells the processes of a job what no task reads any more.
+func (x *executors) Forget(job plan.JobID, keys []plan.StageKey) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for ref, e := range x.all {
+		if p := e.process; ref.Job == job && p != nil {
+			x.w.tasks.Go(func() { p.ForgetStages(keys) }) // it may not listen for a while
+		}
+	}
 }
 
 // environment is what an executor has of the agent's own.

@@ -235,6 +235,7 @@ func (w *Worker) inventory() model.Attach {
 	}
 	at.Inventory.Outputs = w.store.outputs(w.o.ID, w.o.Store)
 	at.Inventory.Executors = w.execs.list()
+	at.Inventory.Blocks = w.agent.Blocks()
 	return at
 }
 

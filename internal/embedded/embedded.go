@@ -33,6 +33,9 @@ type Executor interface {
 	// comes back. A cancelled ctx (context.Cause says why) must end it soon. The
 	// plan, the stage and what the task refers to are shared and not changed.
 	Run(ctx context.Context, p *plan.Plan, stage *plan.Stage, t *plan.Task) (*plan.Result, *plan.Failure)
+	// Forget says that no task to come reads a shuffle, or the rows of a cached RDD.
+	// It does not wait for anybody.
+	Forget(key plan.StageKey)
 }
 
 // Options are what an Engine needs of its surroundings.
@@ -207,4 +210,10 @@ type executor struct{ ex Executor }
 
 func (x executor) Run(ctx context.Context, l *work.Launch, t *plan.Task) (*plan.Result, *plan.Failure) {
 	return x.ex.Run(ctx, l.Plan.Plan, l.Stage, t)
+}
+
+func (x executor) Forget(_ plan.JobID, keys []plan.StageKey) {
+	for _, key := range keys {
+		x.ex.Forget(key)
+	}
 }

@@ -17,7 +17,7 @@ import (
 // Runner runs one attempt; rdd.Runner is one.
 type Runner interface {
 	Run(ctx context.Context, p *plan.Plan, stage *plan.Stage, t *plan.Task) (*plan.Result, *plan.Failure)
-	Forget(shuffle plan.StageKey)
+	Forget(key plan.StageKey)
 	// Progress tells how far the attempts are that run.
 	Progress() []plan.Progress
 }

@@ -78,6 +78,8 @@ func (x *remote) Run(ctx context.Context, p *plan.Plan, st *plan.Stage, t *plan.
 	return x.process.Run(ctx, &work.Launch{Plan: w, Stage: st}, &sent)
 }
 
+func (x *remote) Forget(key plan.StageKey) { x.process.ForgetStages([]plan.StageKey{key}) }
+
 // partsOnly replaces the outputs that a task reads by what it reads of them.
 func partsOnly(st *plan.Stage, t *plan.Task) error {
 	given := t.Inputs

@@ -52,6 +52,9 @@ var pipelinesWideSource string
 //go:embed pipelines_with.go
 var pipelinesWithSource string
 
+//go:embed rounds.go
+var roundsSource string
+
 func init() {
 	// Does not compile when the run time is of another generation: run go generate.
 	var _ [rdd.Generated - 1]struct{} = [0]struct{}{}
@@ -103,6 +106,10 @@ func init() {
 	p.Source("pipelines_with.go", pipelinesWithSource,
 		"7b6c8e2f04326a64490c1586b3ba8051deb49ba2d4eddbb3035390f1b807ae10",
 		"841ad230c2afab71778add09d03957d0f62be942e22e892420b2177679b95c8a",
+	)
+	p.Source("rounds.go", roundsSource,
+		"6727ebbce93899e850203c151ed38ac856b1cf9fd156e5ba679d69dc47f0746d",
+		"9a1cdae075048d4e55dbbdd635de2fd53c115e4199012f5d81b3017582f35cb6",
 	)
 	p.Op("00b75e1c6c6e", "pipelines_action.go", 89, 564, rdd.MapOp(double))
 	p.Op("215d8be0dd3f", "pipelines_action.go", 89, 569, rdd.CollectOp[int64]().Named("All"))
@@ -1089,6 +1096,9 @@ func init() {
 			return withActionCasesForEachPartition2(env, t, rows)
 		})
 	}))
+	p.Op("2de21a26ae58", "rounds.go", 18, 51, rdd.TextOp())
+	p.Op("a8324f98af5a", "rounds.go", 18, 63, rdd.CacheOp[string]())
+	p.Op("a4987273ea10", "rounds.go", 23, 97, rdd.CountOp[string]())
 	p.Kernel(actionCasesKernel, "00b75e1c6c6e")
 	p.Kernel(actionCasesKernel2, "5295948def8a", "0018c040ed42")
 	p.Kernel(actionCasesKernel3, "60064a6be624")
@@ -1862,7 +1872,7 @@ func ranksKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:1866
+//line property_rdd.go:1876
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2296,7 +2306,7 @@ func heavyKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:89
 	mapFunc := func(k string, v int64) string { return line(digest(k), v) }
-//line property_rdd.go:2300
+//line property_rdd.go:2310
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2327,7 +2337,7 @@ func heavyKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:96
 	mapFunc := func(k string, v []int64) string { return line(digest(k), v) }
-//line property_rdd.go:2331
+//line property_rdd.go:2341
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2425,7 +2435,7 @@ func heavyKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2429
+//line property_rdd.go:2439
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2479,7 +2489,7 @@ func heavyJoinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:135
 	joinFunc := func(v, w string) string { return digest(v) + digest(w) }
-//line property_rdd.go:2483
+//line property_rdd.go:2493
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2538,7 +2548,7 @@ func heavyJoinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2542
+//line property_rdd.go:2552
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4385,7 +4395,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 		_, err := tryLine(k, v)
 		return repeat(k, v), err
 	}
-//line property_rdd.go:4389
+//line property_rdd.go:4399
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4732,7 +4742,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:255
 	tryMapFunc := func(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
-//line property_rdd.go:4736
+//line property_rdd.go:4746
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4797,7 +4807,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	tryFlatMapFunc := func(e Env, _ string, v int64) (iter.Seq[int64], error) {
 		return e.below(v - 1), e.check(v)
 	}
-//line property_rdd.go:4801
+//line property_rdd.go:4811
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5196,7 +5206,7 @@ func groupCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	groupByKeyFunc := func(_ int64, lists iter.Seq[[]int64]) string {
 		return fmt.Sprint(slices.SortedFunc(lists, func(a, b []int64) int { return slices.Compare(a, b) }))
 	}
-//line property_rdd.go:5200
+//line property_rdd.go:5210
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5318,7 +5328,7 @@ func joinCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_wide.go:292
 	fullOuterJoinFunc := func(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
-//line property_rdd.go:5322
+//line property_rdd.go:5332
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5475,7 +5485,7 @@ func withCasesKernel3(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:119
 	tryMapFunc := func(e Env, x int64) (string, error) { return e.tagged(x), e.check(x) }
-//line property_rdd.go:5479
+//line property_rdd.go:5489
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -5530,7 +5540,7 @@ func withCasesKernel6(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:128
 	tryFlatMapFunc := func(e Env, x int64) (iter.Seq[int64], error) { return e.below(x + 1), e.check(x) }
-//line property_rdd.go:5534
+//line property_rdd.go:5544
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -5555,7 +5565,7 @@ func withCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:150
 	mapToPairFunc := func(e Env, x int64) (int64, string) { return e.residue(x), e.tagged(x) }
-//line property_rdd.go:5559
+//line property_rdd.go:5569
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -5789,7 +5799,7 @@ func envNotesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 //line pipelines_action.go:146
 func actionCasesKeyBy(r Rec) Place { return Place{r.Name, 1, [2]bool{r.OK}} }
 
-//line property_rdd.go:5793
+//line property_rdd.go:5803
 
 func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5800,7 +5810,7 @@ func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_action.go:256
 func saveCasesMap(p KV) string { return fmt.Sprintf("%s\t%d", p.Key, p.Value) }
 
-//line property_rdd.go:5804
+//line property_rdd.go:5814
 
 func saveCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5846,7 +5856,7 @@ func barrierCasesMapToPair(x int64) (int64, int64) { return x, 1 }
 //line pipelines_barrier.go:146
 func barrierCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:5850
+//line property_rdd.go:5860
 
 func barrierCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5866,7 +5876,7 @@ func cacheCasesMap(w string) string { return w + "." }
 //line pipelines_cache.go:32
 func cacheCasesMap2(w string) string { return w + "!" }
 
-//line property_rdd.go:5870
+//line property_rdd.go:5880
 
 func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5909,7 +5919,7 @@ func ranksFlatMapToPair(_ string, shares []string) iter.Seq2[string, int64] {
 	}
 }
 
-//line property_rdd.go:5913
+//line property_rdd.go:5923
 
 func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5920,7 +5930,7 @@ func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:84
 func ranksMapValues2(v int64) int64 { return 150 + v*85/100 }
 
-//line property_rdd.go:5924
+//line property_rdd.go:5934
 
 func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5931,7 +5941,7 @@ func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:156
 func chainCasesFilter(l string, at int64) bool { return at > 0 && l != "O" }
 
-//line property_rdd.go:5935
+//line property_rdd.go:5945
 
 func chainCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5966,7 +5976,7 @@ func chainCasesMapToPair(v int64, k string) (string, int64) { return k, v }
 //line pipelines_chain.go:197
 func chainCasesSortBy2(l string) string { return l }
 
-//line property_rdd.go:5970
+//line property_rdd.go:5980
 
 func chainCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5982,7 +5992,7 @@ func chainCasesFilter2(w string) bool {
 //line pipelines_heavy.go:88
 func heavyKeyCasesMapToPair(x int64) (string, int64) { return heavyKey(x), x }
 
-//line property_rdd.go:5986
+//line property_rdd.go:5996
 
 func heavyKeyCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6042,7 +6052,7 @@ func heavyJoinCasesCoGroup(_ int64, left, right iter.Seq[string]) iter.Seq[strin
 	}
 }
 
-//line property_rdd.go:6046
+//line property_rdd.go:6056
 
 func nameOpsReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6131,7 +6141,7 @@ func pairCasesTryMapToPair(k string, v int64) (string, string, error) {
 	return l, k, err
 }
 
-//line property_rdd.go:6135
+//line property_rdd.go:6145
 
 func placedCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6145,7 +6155,7 @@ func placedCasesFilter(_ string, v int64) bool { return v%3 != 0 }
 //line pipelines_placed.go:43
 func placedCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
 
-//line property_rdd.go:6149
+//line property_rdd.go:6159
 
 func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6156,7 +6166,7 @@ func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_placed.go:44
 func placedCasesMapValues(r string) string { return r + "!" }
 
-//line property_rdd.go:6160
+//line property_rdd.go:6170
 
 func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6167,7 +6177,7 @@ func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_placed.go:65
 func placedCasesJoin(all []int64, sum int64) string { return fmt.Sprint(all, sum) }
 
-//line property_rdd.go:6171
+//line property_rdd.go:6181
 
 func placedCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6190,7 +6200,7 @@ func placedCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 //line pipelines_placed.go:89
 func placedCasesMapToPair(k string, v int64) (string, int64) { return k[:1] + k[len(k)-1:], v }
 
-//line property_rdd.go:6194
+//line property_rdd.go:6204
 
 func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6201,7 +6211,7 @@ func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 //line pipelines_sample.go:93
 func finiteMap(x int64) int64 { return x % 1000 }
 
-//line property_rdd.go:6205
+//line property_rdd.go:6215
 
 func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6212,7 +6222,7 @@ func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_source.go:111
 func sourceCasesMap(path, text string) string { return filepath.Base(path) + ": " + text }
 
-//line property_rdd.go:6216
+//line property_rdd.go:6226
 
 func combineCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6232,7 +6242,7 @@ func combineCasesMapToPair(w string) (string, int64) { return w, 1 }
 //line pipelines_wide.go:87
 func combineCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:6236
+//line property_rdd.go:6246
 
 func combineCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {

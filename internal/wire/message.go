@@ -79,7 +79,8 @@ type ForgetPlan struct {
 	Digest plan.Digest
 }
 
-// ForgetShuffle says that no task to come reads a shuffle.
+// ForgetShuffle says that no task to come reads a shuffle, or the rows of a cached
+// RDD.
 type ForgetShuffle struct {
 	Stage plan.StageKey
 }

@@ -314,6 +314,14 @@ func (p *Process) expire() {
 	}
 }
 
+// ForgetStages says that no task reads shuffles, or the rows of cached RDDs, any more.
+// A process that does not take it has ended, or will.
+func (p *Process) ForgetStages(keys []plan.StageKey) {
+	for _, key := range keys {
+		_ = p.conn.Send(&wire.ForgetShuffle{Stage: key})
+	}
+}
+
 // ErrGone is wrapped by the cause of failures of tasks whose process ended.
 var ErrGone = errors.New("its executor process ended")
 
