@@ -19,6 +19,9 @@ import (
 //go:embed pipelines_action.go
 var pipelinesActionSource string
 
+//go:embed pipelines_bykey.go
+var pipelinesBykeySource string
+
 //go:embed pipelines_cache.go
 var pipelinesCacheSource string
 
@@ -56,6 +59,10 @@ func init() {
 	p.Source("pipelines_action.go", pipelinesActionSource,
 		"94a1ce14a38c07bad8775c4dcf526750eb891b176d27a47b9c517bbe0b87d3f7",
 		"f1e51c13034a46ee842956a29504c57bf5f8a48a1103bae9c7ca6b6c063be836",
+	)
+	p.Source("pipelines_bykey.go", pipelinesBykeySource,
+		"636f4a0b134955c647fa488ca91a99c283ffeaa440d48f03a7db8d96ff77813c",
+		"c1d5ae32312648bb633219d21063e836b79ea233ba8d9a0e74ebd95a42cda5b2",
 	)
 	p.Source("pipelines_cache.go", pipelinesCacheSource,
 		"d769fd6e325b5f1d25c14b4df38d0a6ca00da27a1778620bec7455fe9886053d",
@@ -155,6 +162,79 @@ func init() {
 	p.Op("16cdcbd95a5b", "pipelines_action.go", 357, 4484, rdd.PairForEachOp(effectCasesForEach2))
 	p.Op("c3f6707a3300", "pipelines_action.go", 362, 4566, rdd.MapToPairOp(noteOf))
 	p.Op("3624ed886f2c", "pipelines_action.go", 362, 4571, rdd.PairForEachPartitionOp(effectCasesForEachPartition2))
+	p.Op("75b8f6ed8d1f", "pipelines_bykey.go", 35, 227, rdd.FoldByKeyOp[string](addInts))
+	p.Op("bef0a0a2c2e3", "pipelines_bykey.go", 35, 243, rdd.PairMapOp(line[string, int64]))
+	p.Op("ba9e4ba91b94", "pipelines_bykey.go", 35, 253, rdd.CollectOp[string]())
+	p.Op("a7a44f2de487", "pipelines_bykey.go", 44, 358, rdd.MapValuesOp[string](byKeyCasesMapValues))
+	p.Op("eab00e37a0cd", "pipelines_bykey.go", 45, 384, rdd.FoldByKeyOp[string](byKeyCasesFoldByKey))
+	p.Op("f3a805de635f", "pipelines_bykey.go", 45, 413, rdd.PairMapOp(line[string, string]))
+	p.Op("9f74e663e7e8", "pipelines_bykey.go", 45, 423, rdd.CollectOp[string]())
+	p.Op("9acb6253fa84", "pipelines_bykey.go", 58, 548, rdd.WithOp(Env.capped, func(env Env) *rdd.Op {
+		return rdd.FoldByKeyOp[string](func(x int64, x2 int64) int64 {
+			return Env.capped(env, x, x2)
+		})
+	}))
+	p.Op("9d56837ad71d", "pipelines_bykey.go", 58, 569, rdd.PairMapOp(line[string, int64]))
+	p.Op("e6e2da2eec40", "pipelines_bykey.go", 58, 579, rdd.CollectOp[string]())
+	p.Op("fbb17787755e", "pipelines_bykey.go", 67, 697, rdd.MapValuesOp[string](double))
+	p.Op("fbd01c518665", "pipelines_bykey.go", 67, 702, rdd.ReduceByKeyLocallyOp[string](addInts))
+	p.Op("36d0e45be158", "pipelines_bykey.go", 76, 812, rdd.WithOp(Env.capped, func(env Env) *rdd.Op {
+		return rdd.ReduceByKeyLocallyOp[string](func(x int64, x2 int64) int64 {
+			return Env.capped(env, x, x2)
+		})
+	}))
+	p.Op("295635c9d2e1", "pipelines_bykey.go", 89, 953, rdd.TopByKeyOp[string](byDigit))
+	p.Op("8260181fa903", "pipelines_bykey.go", 89, 976, rdd.PairMapOp(line[string, []int64]))
+	p.Op("1269bcc2db5c", "pipelines_bykey.go", 89, 988, rdd.CollectOp[string]())
+	p.Op("3bda14cd0f27", "pipelines_bykey.go", 92, 1035, rdd.TopByKeyOp[string](byDigit))
+	p.Op("3c1315efcf92", "pipelines_bykey.go", 92, 1044, rdd.PartitionByOp[string, int64]())
+	p.Op("254454351940", "pipelines_bykey.go", 92, 1061, rdd.PairMapOp(line[string, []int64]))
+	p.Op("6ad4150da180", "pipelines_bykey.go", 92, 1073, rdd.CollectOp[string]())
+	p.Op("8576b9ee072d", "pipelines_bykey.go", 95, 1120, rdd.TopByKeyOp[string](byDigit))
+	p.Op("70c428b6389d", "pipelines_bykey.go", 95, 1145, rdd.PairMapOp(line[string, []int64]))
+	p.Op("6ab06154ff5f", "pipelines_bykey.go", 95, 1157, rdd.CollectOp[string]())
+	p.Op("e930124431ba", "pipelines_bykey.go", 98, 1208, rdd.RepartitionAndSortWithinPartitionsOp[string, int64]())
+	p.Op("a9bbdc222bb9", "pipelines_bykey.go", 101, 1272, rdd.PartitionByOp[string, int64]())
+	p.Op("8ce1d43a15bc", "pipelines_bykey.go", 102, 1291, rdd.RepartitionAndSortWithinPartitionsOp[string, int64]())
+	p.Op("083198d22fb6", "pipelines_bykey.go", 135, 1553, rdd.PairMapPartitionsOp(keyRuns))
+	p.Op("df6ec6625610", "pipelines_bykey.go", 135, 1558, rdd.CollectOp[[]rdd.Pair[string, []int64]]())
+	p.Op("d66d4acfa105", "pipelines_bykey.go", 215, 2149, rdd.SlidingOp[int64]())
+	p.Op("1b29b8008165", "pipelines_bykey.go", 219, 2179, rdd.CollectOp[[]int64]())
+	p.Op("4e196f65a052", "pipelines_bykey.go", 224, 2250, rdd.ZipOp(mix))
+	p.Op("920f729dc284", "pipelines_bykey.go", 224, 2259, rdd.MapOp(double))
+	p.Op("0ef1018b978d", "pipelines_bykey.go", 224, 2267, rdd.FilterOp(even))
+	p.Op("7c4ccedcb543", "pipelines_bykey.go", 224, 2272, rdd.CollectOp[int64]())
+	p.Op("b48f3efc12a1", "pipelines_bykey.go", 229, 2372, rdd.MapOp(double))
+	p.Op("c86584e21c31", "pipelines_bykey.go", 230, 2383, rdd.ZipOp(mix))
+	p.Op("bdb8aec714d2", "pipelines_bykey.go", 230, 2392, rdd.MapOp(double))
+	p.Op("1ff8c5941daa", "pipelines_bykey.go", 230, 2415, rdd.CollectOp[int64]())
+	p.Op("bd8ea8094e88", "pipelines_bykey.go", 238, 2562, rdd.ZipOp(mix))
+	p.Op("72b70cb24116", "pipelines_bykey.go", 238, 2574, rdd.CollectOp[int64]().Named("Take"))
+	p.Op("6604135da76a", "pipelines_bykey.go", 244, 2688, rdd.SortFuncOp(compareInts))
+	p.Op("a9b427d7b48c", "pipelines_bykey.go", 245, 2700, rdd.ZipOp(mix))
+	p.Op("a49b26185df4", "pipelines_bykey.go", 245, 2704, rdd.MapOp(double))
+	p.Op("ef347eeb0386", "pipelines_bykey.go", 245, 2712, rdd.CollectOp[int64]())
+	p.Op("a5b012fd7383", "pipelines_bykey.go", 250, 2804, rdd.WithOp(zipCasesZip, func(env Env) *rdd.Op {
+		return rdd.ZipOp(func(a int64, b int64) int64 {
+			return zipCasesZip(env, a, b)
+		})
+	}))
+	p.Op("d897542aad83", "pipelines_bykey.go", 250, 2840, rdd.CollectOp[int64]())
+	p.Op("cd2c7e8592d5", "pipelines_bykey.go", 255, 2933, rdd.ZipPartitionsOp(alternate))
+	p.Op("070e7f2a189e", "pipelines_bykey.go", 255, 2942, rdd.FilterOp(even))
+	p.Op("ee8b95727abe", "pipelines_bykey.go", 255, 2947, rdd.MapOp(double))
+	p.Op("7e44a1d68aaf", "pipelines_bykey.go", 255, 2955, rdd.CollectOp[int64]())
+	p.Op("f4ac1031b9a6", "pipelines_bykey.go", 258, 3018, rdd.WithOp(Env.alternate, func(env Env) *rdd.Op {
+		return rdd.ZipPartitionsOp(func(x *rdd.Task, x2 iter.Seq[int64], x3 iter.Seq[int64]) iter.Seq[int64] {
+			return Env.alternate(env, x, x2, x3)
+		})
+	}))
+	p.Op("9f42ced13d94", "pipelines_bykey.go", 258, 3027, rdd.FilterOp(even))
+	p.Op("677b4c6d3bca", "pipelines_bykey.go", 258, 3032, rdd.MapOp(double))
+	p.Op("e7d39459bd25", "pipelines_bykey.go", 258, 3042, rdd.CollectOp[int64]())
+	p.Op("b28cb41c01c3", "pipelines_bykey.go", 262, 3130, rdd.SlidingOp[string]())
+	p.Op("e2500e0800cd", "pipelines_bykey.go", 266, 3160, rdd.MapOp(zipCasesMap))
+	p.Op("ae8f4bbace15", "pipelines_bykey.go", 266, 3186, rdd.CollectOp[string]())
 	p.Op("7dc15a74201b", "pipelines_cache.go", 13, 51, rdd.CollectOp[Rec]())
 	p.Op("ee126954256e", "pipelines_cache.go", 13, 51, rdd.CollectOp[int64]())
 	p.Op("6f2ee677278f", "pipelines_cache.go", 13, 51, rdd.CollectOp[string]())
@@ -1053,6 +1133,20 @@ func init() {
 	p.Kernel(saveCasesKernel, "a2742295dba1")
 	p.Kernel(effectCasesKernel, "a8bee2076750")
 	p.Kernel(effectCasesKernel2, "c3f6707a3300")
+	p.Kernel(byKeyCasesKernel, "bef0a0a2c2e3")
+	p.Kernel(byKeyCasesKernel2, "f3a805de635f")
+	p.Kernel(byKeyCasesKernel3, "9d56837ad71d")
+	p.Kernel(byKeyCasesKernel4, "8260181fa903")
+	p.Kernel(byKeyCasesKernel5, "254454351940")
+	p.Kernel(byKeyCasesKernel6, "70c428b6389d")
+	p.Kernel(zipCasesKernel, "920f729dc284")
+	p.Kernel(zipCasesKernel2, "0ef1018b978d")
+	p.Kernel(zipCasesKernel3, "b48f3efc12a1")
+	p.Kernel(zipCasesKernel4, "bdb8aec714d2")
+	p.Kernel(zipCasesKernel5, "a49b26185df4")
+	p.Kernel(zipCasesKernel6, "070e7f2a189e", "ee8b95727abe")
+	p.Kernel(zipCasesKernel7, "9f42ced13d94", "677b4c6d3bca")
+	p.Kernel(zipCasesKernel8, "e2500e0800cd")
 	p.Kernel(cacheCasesKernel, "7b0552ca651f")
 	p.Kernel(cacheCasesKernel2, "4f4ffb4bd6b9", "4b799769c125")
 	p.Kernel(cacheCasesKernel3, "14fee634d718")
@@ -1231,6 +1325,13 @@ func init() {
 	p.Kernel(actionCasesKernel10, "9071f0568474", "8b56af8df4ac")
 	p.Kernel(saveCasesKernel2, "9071f0568474", "9e6bedbd6401/map")
 	p.Kernel(saveCasesKernel3, "9071f0568474", "0eb7cc019a0b/map")
+	p.Kernel(byKeyCasesKernel7, "9071f0568474", "75b8f6ed8d1f/map")
+	p.Kernel(byKeyCasesKernel8, "9071f0568474", "a7a44f2de487", "eab00e37a0cd/map")
+	p.Kernel(byKeyCasesKernel9, "9071f0568474", "9acb6253fa84/map")
+	p.Kernel(byKeyCasesKernel10, "9071f0568474", "fbb17787755e", "fbd01c518665/map")
+	p.Kernel(byKeyCasesKernel11, "9071f0568474", "36d0e45be158/map")
+	p.Kernel(byKeyCasesKernel12, "9071f0568474", "295635c9d2e1/map")
+	p.Kernel(byKeyCasesKernel13, "9071f0568474", "8576b9ee072d/map")
 	p.Kernel(ranksKernel5, "9071f0568474", "ef0cef60bad3")
 	p.Kernel(chainCasesKernel24, "9071f0568474", "16489be4d912")
 	p.Kernel(chainCasesKernel25, "9071f0568474", "8eec914b7bc4")
@@ -1466,6 +1567,196 @@ func effectCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 			Key:   k,
 			Value: v,
 		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// byKeyCasesKernel is Map (pipelines_bykey.go:35).
+func byKeyCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := line[string, int64](row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// byKeyCasesKernel2 is Map (pipelines_bykey.go:45).
+func byKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, string]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := line[string, string](row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// byKeyCasesKernel3 is Map (pipelines_bykey.go:58).
+func byKeyCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := line[string, int64](row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// byKeyCasesKernel4 is Map (pipelines_bykey.go:89).
+func byKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, []int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := line[string, []int64](row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// byKeyCasesKernel5 is Map (pipelines_bykey.go:92).
+func byKeyCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, []int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := line[string, []int64](row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// byKeyCasesKernel6 is Map (pipelines_bykey.go:95).
+func byKeyCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, []int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := line[string, []int64](row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// zipCasesKernel is Map (pipelines_bykey.go:224).
+func zipCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := double(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// zipCasesKernel2 is Filter (pipelines_bykey.go:224).
+func zipCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		if !even(row) {
+			continue
+		}
+		if !out.Push(row) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// zipCasesKernel3 is Map (pipelines_bykey.go:229).
+func zipCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := double(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// zipCasesKernel4 is Map (pipelines_bykey.go:230).
+func zipCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := double(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// zipCasesKernel5 is Map (pipelines_bykey.go:245).
+func zipCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := double(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// zipCasesKernel6 is Filter (pipelines_bykey.go:255), Map (pipelines_bykey.go:255).
+func zipCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		if !even(row) {
+			continue
+		}
+		x := double(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// zipCasesKernel7 is Filter (pipelines_bykey.go:258), Map (pipelines_bykey.go:258).
+func zipCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		if !even(row) {
+			continue
+		}
+		x := double(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// zipCasesKernel8 is Map (pipelines_bykey.go:266).
+func zipCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[[]string])
+	out := outAny.(*rdd.Rows[string])
+	for i, run := range in.Rows {
+		in.Row = i
+		x := zipCasesMap(run)
+		if !out.Push(x) && !out.Flush() {
 			return
 		}
 	}
@@ -1761,7 +2052,7 @@ func ranksKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:1765
+//line property_rdd.go:2056
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2195,7 +2486,7 @@ func heavyKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:89
 	mapFunc := func(k string, v int64) string { return line(digest(k), v) }
-//line property_rdd.go:2199
+//line property_rdd.go:2490
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2226,7 +2517,7 @@ func heavyKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:96
 	mapFunc := func(k string, v []int64) string { return line(digest(k), v) }
-//line property_rdd.go:2230
+//line property_rdd.go:2521
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2324,7 +2615,7 @@ func heavyKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2328
+//line property_rdd.go:2619
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2378,7 +2669,7 @@ func heavyJoinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:135
 	joinFunc := func(v, w string) string { return digest(v) + digest(w) }
-//line property_rdd.go:2382
+//line property_rdd.go:2673
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2437,7 +2728,7 @@ func heavyJoinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2441
+//line property_rdd.go:2732
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4096,6 +4387,99 @@ func saveCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
+// byKeyCasesKernel7 is MapToPair (pipelines_source.go:21), FoldByKey (pipelines_bykey.go:35, map side).
+func byKeyCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		if !out.Push(k, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// byKeyCasesKernel8 is MapToPair (pipelines_source.go:21), MapValues (pipelines_bykey.go:44), FoldByKey (pipelines_bykey.go:45, map side).
+func byKeyCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Combiner[string, string, string])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		v2 := byKeyCasesMapValues(v)
+		if !out.Push(k, v2) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// byKeyCasesKernel9 is MapToPair (pipelines_source.go:21), FoldByKey (pipelines_bykey.go:58, map side).
+func byKeyCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		if !out.Push(k, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// byKeyCasesKernel10 is MapToPair (pipelines_source.go:21), MapValues (pipelines_bykey.go:67), ReduceByKeyLocally (pipelines_bykey.go:67, map side).
+func byKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		v2 := double(v)
+		if !out.Push(k, v2) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// byKeyCasesKernel11 is MapToPair (pipelines_source.go:21), ReduceByKeyLocally (pipelines_bykey.go:76, map side).
+func byKeyCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		if !out.Push(k, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// byKeyCasesKernel12 is MapToPair (pipelines_source.go:21), TopByKey (pipelines_bykey.go:89, map side).
+func byKeyCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Combiner[string, int64, []int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		if !out.Push(k, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// byKeyCasesKernel13 is MapToPair (pipelines_source.go:21), TopByKey (pipelines_bykey.go:95, map side).
+func byKeyCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Combiner[string, int64, []int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		if !out.Push(k, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
 // ranksKernel5 is MapToPair (pipelines_source.go:21), MapToPair (pipelines_chain.go:69).
 func ranksKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
@@ -4284,7 +4668,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 		_, err := tryLine(k, v)
 		return repeat(k, v), err
 	}
-//line property_rdd.go:4288
+//line property_rdd.go:4672
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4631,7 +5015,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:255
 	tryMapFunc := func(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
-//line property_rdd.go:4635
+//line property_rdd.go:5019
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4696,7 +5080,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	tryFlatMapFunc := func(e Env, _ string, v int64) (iter.Seq[int64], error) {
 		return e.below(v - 1), e.check(v)
 	}
-//line property_rdd.go:4700
+//line property_rdd.go:5084
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5095,7 +5479,7 @@ func groupCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	groupByKeyFunc := func(_ int64, lists iter.Seq[[]int64]) string {
 		return fmt.Sprint(slices.SortedFunc(lists, func(a, b []int64) int { return slices.Compare(a, b) }))
 	}
-//line property_rdd.go:5099
+//line property_rdd.go:5483
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5217,7 +5601,7 @@ func joinCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_wide.go:292
 	fullOuterJoinFunc := func(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
-//line property_rdd.go:5221
+//line property_rdd.go:5605
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5374,7 +5758,7 @@ func withCasesKernel3(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:119
 	tryMapFunc := func(e Env, x int64) (string, error) { return e.tagged(x), e.check(x) }
-//line property_rdd.go:5378
+//line property_rdd.go:5762
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -5429,7 +5813,7 @@ func withCasesKernel6(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:128
 	tryFlatMapFunc := func(e Env, x int64) (iter.Seq[int64], error) { return e.below(x + 1), e.check(x) }
-//line property_rdd.go:5433
+//line property_rdd.go:5817
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -5454,7 +5838,7 @@ func withCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:150
 	mapToPairFunc := func(e Env, x int64) (int64, string) { return e.residue(x), e.tagged(x) }
-//line property_rdd.go:5458
+//line property_rdd.go:5842
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -5688,7 +6072,7 @@ func envNotesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 //line pipelines_action.go:146
 func actionCasesKeyBy(r Rec) Place { return Place{r.Name, 1, [2]bool{r.OK}} }
 
-//line property_rdd.go:5692
+//line property_rdd.go:6076
 
 func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5699,7 +6083,7 @@ func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_action.go:256
 func saveCasesMap(p KV) string { return fmt.Sprintf("%s\t%d", p.Key, p.Value) }
 
-//line property_rdd.go:5703
+//line property_rdd.go:6087
 
 func saveCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5739,6 +6123,18 @@ func effectCasesForEachPartition2(t *typed.Task, rows iter.Seq2[string, int64]) 
 	return nil
 }
 
+//line pipelines_bykey.go:44
+func byKeyCasesMapValues(v int64) string { return fmt.Sprint(v, ";") }
+
+//line pipelines_bykey.go:45
+func byKeyCasesFoldByKey(a, b string) string { return a + b }
+
+//line pipelines_bykey.go:250
+func zipCasesZip(e Env, a, b int64) int64 { return mix(e.residue(a), b) }
+
+//line pipelines_bykey.go:266
+func zipCasesMap(run []string) string { return run[0] + "→" + run[1] }
+
 //line pipelines_cache.go:30
 func cacheCasesFilter(w string) bool { return w != "" }
 
@@ -5748,7 +6144,7 @@ func cacheCasesMap(w string) string { return w + "." }
 //line pipelines_cache.go:32
 func cacheCasesMap2(w string) string { return w + "!" }
 
-//line property_rdd.go:5752
+//line property_rdd.go:6148
 
 func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5791,7 +6187,7 @@ func ranksFlatMapToPair(_ string, shares []string) iter.Seq2[string, int64] {
 	}
 }
 
-//line property_rdd.go:5795
+//line property_rdd.go:6191
 
 func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5802,7 +6198,7 @@ func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:84
 func ranksMapValues2(v int64) int64 { return 150 + v*85/100 }
 
-//line property_rdd.go:5806
+//line property_rdd.go:6202
 
 func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5813,7 +6209,7 @@ func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:156
 func chainCasesFilter(l string, at int64) bool { return at > 0 && l != "O" }
 
-//line property_rdd.go:5817
+//line property_rdd.go:6213
 
 func chainCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5848,7 +6244,7 @@ func chainCasesMapToPair(v int64, k string) (string, int64) { return k, v }
 //line pipelines_chain.go:197
 func chainCasesSortBy2(l string) string { return l }
 
-//line property_rdd.go:5852
+//line property_rdd.go:6248
 
 func chainCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5864,7 +6260,7 @@ func chainCasesFilter2(w string) bool {
 //line pipelines_heavy.go:88
 func heavyKeyCasesMapToPair(x int64) (string, int64) { return heavyKey(x), x }
 
-//line property_rdd.go:5868
+//line property_rdd.go:6264
 
 func heavyKeyCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5924,7 +6320,7 @@ func heavyJoinCasesCoGroup(_ int64, left, right iter.Seq[string]) iter.Seq[strin
 	}
 }
 
-//line property_rdd.go:5928
+//line property_rdd.go:6324
 
 func nameOpsReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6013,7 +6409,7 @@ func pairCasesTryMapToPair(k string, v int64) (string, string, error) {
 	return l, k, err
 }
 
-//line property_rdd.go:6017
+//line property_rdd.go:6413
 
 func placedCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6027,7 +6423,7 @@ func placedCasesFilter(_ string, v int64) bool { return v%3 != 0 }
 //line pipelines_placed.go:43
 func placedCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
 
-//line property_rdd.go:6031
+//line property_rdd.go:6427
 
 func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6038,7 +6434,7 @@ func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_placed.go:44
 func placedCasesMapValues(r string) string { return r + "!" }
 
-//line property_rdd.go:6042
+//line property_rdd.go:6438
 
 func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6049,7 +6445,7 @@ func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_placed.go:65
 func placedCasesJoin(all []int64, sum int64) string { return fmt.Sprint(all, sum) }
 
-//line property_rdd.go:6053
+//line property_rdd.go:6449
 
 func placedCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6072,7 +6468,7 @@ func placedCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 //line pipelines_placed.go:89
 func placedCasesMapToPair(k string, v int64) (string, int64) { return k[:1] + k[len(k)-1:], v }
 
-//line property_rdd.go:6076
+//line property_rdd.go:6472
 
 func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6083,7 +6479,7 @@ func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 //line pipelines_sample.go:93
 func finiteMap(x int64) int64 { return x % 1000 }
 
-//line property_rdd.go:6087
+//line property_rdd.go:6483
 
 func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6094,7 +6490,7 @@ func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_source.go:111
 func sourceCasesMap(path, text string) string { return filepath.Base(path) + ": " + text }
 
-//line property_rdd.go:6098
+//line property_rdd.go:6494
 
 func combineCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6114,7 +6510,7 @@ func combineCasesMapToPair(w string) (string, int64) { return w, 1 }
 //line pipelines_wide.go:87
 func combineCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:6118
+//line property_rdd.go:6514
 
 func combineCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
