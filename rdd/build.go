@@ -186,7 +186,7 @@ func (b *builder) widePipe(n *Node, ref plan.Op) (plan.Pipe, error) {
 	src := plan.Source{Op: withPart(ref, "reduce"), Descending: n.wide.Descending}
 	for i, parent := range n.parents {
 		pipe := b.pipes[parent]
-		if parent.placed.same(n.wants) {
+		if n.wide.Aligned || parent.placed.same(n.wants) {
 			src.Wide = append(src.Wide, plan.Input{Pipe: &pipe})
 			continue
 		}

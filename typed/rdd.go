@@ -18,7 +18,7 @@ import (
 //
 // Operators that change the shape of T, or need more of T than RDD asks for,
 // are functions of this package: [Distinct], [Subtract], [Intersection],
-// [SortByKey], [Glom], [ZipWithIndex], [ZipWithUniqueID], and the actions [Sum],
+// [SortByKey], [RepartitionAndSortWithinPartitions], [TopByKey], [Sliding], [Glom], [ZipWithIndex], [ZipWithUniqueID], and the actions [Sum],
 // [Max], [Min], [Mean], [Variance], [Stdev], [Stats], [Histogram], [HistogramIn]
 // and [CountByValue].
 type RDD[T any] struct {

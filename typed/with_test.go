@@ -133,6 +133,30 @@ func TestWithRDD(t *testing.T) {
 				}))
 			},
 		},
+		"Zip": {
+			func() result {
+				return list(w.Zip(x.Map(func(v int) int { return -v }), func(e env, a, b int) int { return a*e.N + b }))
+			},
+			func() result { return list(x.Map(func(v int) int { return v*e.N - v })) },
+		},
+		"ZipPartitions": {
+			func() result {
+				return list(w.ZipPartitions(x.Filter(func(v int) bool { return v > 50 }), func(e env, _ *typed.Task, a, b iter.Seq[int]) iter.Seq[int] {
+					return twice(len(slices.Collect(a)) + len(slices.Collect(b))*e.N)
+				}))
+			},
+			func() result {
+				return list(x.MapPartitions(func(_ *typed.Task, rows iter.Seq[int]) iter.Seq[int] {
+					n := 0
+					for v := range rows {
+						if n++; v > 50 {
+							n += e.N
+						}
+					}
+					return twice(n)
+				}))
+			},
+		},
 		"MapPartitionsWithIndex": {
 			func() result {
 				return list(w.MapPartitionsWithIndex(func(e env, i int, rows iter.Seq[int]) iter.Seq[int] {
@@ -380,6 +404,20 @@ func TestWithPairs(t *testing.T) {
 		"MapValues": {
 			func() result { return pairBag(w.MapValues(func(e env, v int) int { return v * e.N })) },
 			func() result { return pairBag(x.MapValues(func(v int) int { return v * e.N })) },
+		},
+		"FoldByKey": {
+			func() result {
+				return pairBag(w.FoldByKey(0, func(e env, a, b int) int { return (a + b) % (e.N * 1000) }))
+			},
+			func() result { return pairBag(x.FoldByKey(0, func(a, b int) int { return (a + b) % (e.N * 1000) })) },
+		},
+		"ReduceByKeyLocally": {
+			func() result {
+				return outcome(w.ReduceByKeyLocally(ctx, func(e env, a, b int) int { return (a + b) % (e.N * 1000) }))
+			},
+			func() result {
+				return outcome(x.ReduceByKeyLocally(ctx, func(a, b int) int { return (a + b) % (e.N * 1000) }))
+			},
 		},
 		"ReduceByKey": {
 			func() result {

@@ -94,7 +94,7 @@ func together(rounds int, t *typed.BarrierTask, rows iter.Seq[int64]) iter.Seq[i
 	}
 }
 
-func wantTogether(rounds int, rows []int64) []int64 {
+func wantBarrier(rounds int, rows []int64) []int64 {
 	state := int64(0)
 	for range rounds {
 		sum := int64(0)
@@ -139,7 +139,7 @@ func barrierCases() []Case {
 		{"RDDWith.MapPartitionsWithBarrier", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
 			once := s.Parallelize(in.Ints, atOnce(in.Parts)).With(3).MapPartitionsWithBarrier(together)
 			return show(once.Map(double).With(5).MapPartitionsWithBarrier(together).Collect(ctx))
-		}, func(in Input) []string { return text(wantTogether(5, each(wantTogether(3, in.Ints), double))) }},
+		}, func(in Input) []string { return text(wantBarrier(5, each(wantBarrier(3, in.Ints), double))) }},
 		{"PairWith.MapPartitionsWithBarrier", AnyOrder, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
 			made := keyed(s, in.Pairs, atOnce(in.Parts)).With(4).MapPartitionsWithBarrier(togetherPairs)
 			counts := made.MapToPair(func(x int64) (int64, int64) { return x, 1 }).
@@ -147,7 +147,7 @@ func barrierCases() []Case {
 			return show(counts.Map(line[int64, int64]).Collect(ctx))
 		}, func(in Input) (out []string) {
 			counts := map[int64]int64{}
-			for _, x := range wantTogether(4, valuesOf(in.Pairs)) {
+			for _, x := range wantBarrier(4, valuesOf(in.Pairs)) {
 				counts[x]++
 			}
 			for x, n := range counts {
@@ -160,7 +160,7 @@ func barrierCases() []Case {
 			sorted := made.SortBy(func(x int64) int64 { return x }, typed.Partitions(atOnce(in.Reducers)))
 			return show(sorted.MapPartitionsWithBarrier(places).Collect(ctx))
 		}, func(in Input) (out []string) {
-			for i, x := range slices.Sorted(slices.Values(wantTogether(2, in.Ints))) {
+			for i, x := range slices.Sorted(slices.Values(wantBarrier(2, in.Ints))) {
 				out = append(out, line(i, x))
 			}
 			return out
