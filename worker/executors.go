@@ -3,8 +3,10 @@ package worker
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -188,16 +190,12 @@ func (x *executors) find(ref model.ExecutorRef) *executor {
 	return x.all[ref]
 }
 
-// list names the processes that are there.
-func (x *executors) list() (refs []model.ExecutorRef) {
+// list names the processes that are there or under way: a master that is not told of
+// those would not have them ended when their job has.
+func (x *executors) list() []model.ExecutorRef {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	for ref, e := range x.all {
-		if e.process != nil {
-			refs = append(refs, ref)
-		}
-	}
-	return refs
+	return slices.Collect(maps.Keys(x.all))
 }
 
 // close ends all processes, those that are still to come as well.

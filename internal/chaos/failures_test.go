@@ -217,10 +217,11 @@ func (tr *trial) executor() {
 	j := tr.submit(tr.job())
 	tr.reach(j, tr.rng.IntN(2), tr.between(0, time.Second))
 	i := tr.any()
-	var pids []int
-	_, err := until("a worker has an executor", patience, func() bool { pids = tr.executors(i); return len(pids) > 0 })
+	_, err := until("an executor is killed", patience, func() bool {
+		pids := tr.executors(i)
+		return len(pids) > 0 && syscall.Kill(-pids[0], syscall.SIGKILL) == nil // it may be ending
+	})
 	tr.must(err)
-	tr.must(syscall.Kill(-pids[0], syscall.SIGKILL))
 	tr.kills++
 	tr.bounded(tr.right(j), 0)
 }
