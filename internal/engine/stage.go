@@ -46,8 +46,8 @@ func (s *stage) spec() model.StageSpec {
 // kept; "": there is none.
 func cached(st *plan.Stage) plan.StageKey {
 	c := st.Pipe.Source.Cached
-	if c == nil || slices.ContainsFunc(st.Parents, func(p plan.Parent) bool { return p.Kind == plan.Value }) {
-		return "" // what a value is for is not above the rows
+	if c == nil || st.Barrier || slices.ContainsFunc(st.Parents, func(p plan.Parent) bool { return p.Kind == plan.Value }) {
+		return "" // what a value is for is not above the rows; tasks of a barrier all run at once
 	}
 	return c.Key
 }
