@@ -68,7 +68,8 @@ func (w *writer) elsewhere(ctx context.Context) bool {
 	if len(bad) == 0 {
 		return false
 	}
-	located, err := w.c.another(w.path, get(b.message(), "b").Message().Interface(), bad)
+	w.silent = append(w.silent, bad...) // the name node still thinks well of those before, too
+	located, err := w.c.another(w.path, get(b.message(), "b").Message().Interface(), w.silent)
 	if err != nil {
 		return false // the first error says more
 	}

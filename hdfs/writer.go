@@ -10,6 +10,7 @@ import (
 	"time"
 
 	lib "github.com/colinmarc/hdfs/v2"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/gordd-project/gordd/storage"
 )
@@ -70,6 +71,7 @@ type writer struct {
 	head    bytes.Buffer // all that was written, while that is little
 	written int64
 	err     error
+	silent  []proto.Message // data nodes that did not answer for the block that is to begin
 }
 
 // create makes the file with a new client. The parent is not made: a writer that is late finds its
@@ -131,6 +133,7 @@ func (w *writer) remember(p []byte) bool {
 }
 
 func (w *writer) put(p []byte) error {
+	w.silent = nil
 	n, err := w.f.Write(p)
 	for moves := 0; err != nil && moves < maxMoves && w.move(); moves++ {
 		p = p[n:]
