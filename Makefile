@@ -7,7 +7,7 @@ RACE = ./hdfs/... ./internal/agent/... ./internal/blob/... ./internal/chaos/prox
 
 GOROOT = $(shell go env GOROOT)
 
-.PHONY: run hdfs-demo test race random chaos chaos-killer chaos-200 vet lint generate bench check
+.PHONY: run hdfs-demo test race random chaos hdfs-chaos chaos-killer chaos-200 vet lint generate bench check
 
 # Word count over the sources of Go itself, ninety megabytes of text: all its
 # regular files, those with names that a * alone leaves out (.x, _x) too. The
@@ -40,6 +40,12 @@ random:
 SEEDS = 20
 chaos:
 	go test -timeout 0 -v ./internal/chaos -seeds $(SEEDS) -killer 2m
+
+# Data nodes of a real HDFS that are killed or stand still, or whose replicas
+# change, while a job reads from them or writes to them. make test has one run of
+# each kind.
+hdfs-chaos:
+	go test -timeout 0 -v ./internal/hdfsdemo -run TestDataNodesFail -seeds $(SEEDS)
 
 # Word counts and sorts while a worker is killed every ten seconds on average, for
 # two minutes, each back after five: none may be wrong, none may fail.

@@ -46,6 +46,18 @@ no sale
 	stdout: "2 components\n       3 a\n       2 y\n",
 	out:    "a\ta\nb\ta\nc\ta\ny\ty\nz\ty\n",
 }, {
+	name: "kmeans",
+	args: []string{"-in", "in", "-k", "2", "-out", "out"},
+	in: `zip_code,latitude,longitude,city,state,county
+10001,40.75,-73.99,New York,NY,New York
+90001,33.97,-118.24,Los Angeles,CA,Los Angeles
+10002,40.71,-73.98,New York,NY,New York
+90002,33.94,-118.24,Los Angeles,CA,Los Angeles
+`,
+	stdout: "round 1: 2.8 km\nround 2: 2.0 km\n" +
+		"group  0:     2 places around 40.73, -73.98, 2 km from there\ngroup  1:     2 places around 33.96, -118.24, 2 km from there\n",
+	out: "10001,New York,NY,0\n10002,New York,NY,0\n90001,Los Angeles,CA,1\n90002,Los Angeles,CA,1\n",
+}, {
 	name: "index",
 	args: []string{"-in", "in", "-out", "out", "-stop", "the"},
 	in:   "The cat, the CAT and me\n",

@@ -23,16 +23,9 @@ const labTime = 5 * time.Minute
 // whole brings a lab back to what other tests expect.
 func whole(t *testing.T, l *hdfslab.Lab) {
 	t.Helper()
-	for _, d := range append([]*hdfslab.Daemon{l.Name}, l.Data...) {
-		if err := d.Resume(); err != nil {
-			if err := d.Start(); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
 	ctx, stop := context.WithTimeout(context.Background(), labTime)
 	defer stop()
-	if err := l.Wait(ctx, len(l.Data)); err != nil {
+	if err := l.Repair(ctx); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -54,16 +47,12 @@ func replicaFiles(t *testing.T, l *hdfslab.Lab, data []byte) (files []string) {
 	return files
 }
 
-// flip changes a byte of a replica under the data node's hands.
-func flip(t *testing.T, file string, at int) {
+func flip(t *testing.T, files []string, at int64) {
 	t.Helper()
-	data, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data[at] ^= 1
-	if err := os.WriteFile(file, data, 0o644); err != nil {
-		t.Fatal(err)
+	for _, f := range files {
+		if err := hdfslab.Flip(f, at); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -76,8 +65,7 @@ func TestCorruptReplicaIsNotRead(t *testing.T) {
 		t.Fatalf("%d replicas, not 3", len(files))
 	}
 	// Two of three: whichever is read first, it is likely a bad one.
-	flip(t, files[0], 100_000)
-	flip(t, files[1], 100_000)
+	flip(t, files[:2], 100_000)
 	for range 10 {
 		wantFile(t, store, path, data)
 	}
@@ -101,7 +89,7 @@ func TestOnlyReplicaCorrupt(t *testing.T) {
 	if len(files) != 1 {
 		t.Fatalf("%d replicas, not 1", len(files))
 	}
-	flip(t, files[0], 150_000)
+	flip(t, files, 150_000)
 	got, err := read(t.Context(), store, path)
 	wantKind(t, "a file whose bytes are wrong", err, storage.Corrupt)
 	if !bytes.HasPrefix(data, got) {
@@ -245,6 +233,37 @@ func TestDataNodesLostWhileWriting(t *testing.T) {
 			whole(t, l)
 			write(t, store, large, text(3<<20))
 			wantFile(t, store, large, text(3<<20))
+		})
+	}
+}
+
+// A block that nothing was written of goes to data nodes that answer, before the name node knows
+// of those that do not.
+func TestDataNodesLostBeforeABlockBegins(t *testing.T) {
+	l, store, dir := start(t)
+	for _, c := range []struct {
+		name string
+		lose func(*hdfslab.Daemon) error
+	}{{"killed", (*hdfslab.Daemon).Kill}, {"hung", (*hdfslab.Daemon).Pause}} {
+		t.Run(c.name, func(t *testing.T) {
+			defer whole(t, l)
+			path, data := storage.Join(dir, c.name), text(2<<20+5)
+			w, err := store.Create(t.Context(), path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, d := range l.Data[:2] { // of four: one of three is chosen surely
+				if err := c.lose(d); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := w.Write(data); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+			wantFile(t, store, path, data)
 		})
 	}
 }
@@ -451,6 +470,7 @@ func TestLeftoverIsReplaced(t *testing.T) {
 	}
 	w.(*writer).c.cut()
 	wantKind(t, "create of what is there", second(store.Create(t.Context(), path)), storage.Exists)
+	wantOpen(t, l, path, true)
 	if err := store.RemoveAll(t.Context(), dir); err != nil {
 		t.Fatal(err)
 	}
@@ -459,4 +479,17 @@ func TestLeftoverIsReplaced(t *testing.T) {
 	}
 	write(t, store, path, text(9))
 	wantFile(t, store, path, text(9))
+	wantOpen(t, l, path, false)
+}
+
+// wantOpen says whether the name node shall take a file to be open for writing.
+func wantOpen(t *testing.T, l *hdfslab.Lab, path string, want bool) {
+	t.Helper()
+	open, err := l.BeingWritten(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if slices.Contains(open, strings.TrimPrefix(path, l.URL(""))) != want {
+		t.Errorf("open for writing are %q", open)
+	}
 }

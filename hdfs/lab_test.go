@@ -22,14 +22,7 @@ import (
 // lab has a data node more than files have replicas, and blocks of 1 MiB.
 var lab = hdfslab.Once{Options: hdfslab.Options{Datanodes: 4}}
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if err := lab.Close(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { lab.Main(m) }
 
 // opTime is the deadline of operations on connections in tests: long for a busy machine, short for
 // a node that hangs.

@@ -42,10 +42,18 @@ func message(name string, values fields) proto.Message {
 	}
 	m := t.New()
 	for field, v := range values {
-		if sub, ok := v.(proto.Message); ok {
-			v = sub.ProtoReflect()
+		d := m.Descriptor().Fields().ByName(protoreflect.Name(field))
+		switch v := v.(type) {
+		case []proto.Message:
+			list := m.Mutable(d).List()
+			for _, sub := range v {
+				list.Append(protoreflect.ValueOfMessage(sub.ProtoReflect()))
+			}
+		case proto.Message:
+			m.Set(d, protoreflect.ValueOfMessage(v.ProtoReflect()))
+		default:
+			m.Set(d, protoreflect.ValueOf(v))
 		}
-		m.Set(m.Descriptor().Fields().ByName(protoreflect.Name(field)), protoreflect.ValueOf(v))
 	}
 	return m.Interface()
 }

@@ -115,9 +115,13 @@ func TestConfigurationOfTheEnvironment(t *testing.T) {
 	}
 }
 
-// The library's connection is reached by the name of a field: another version may have none.
+// The library's connection and the block that it writes are reached by names of fields: another
+// version may have none.
 func TestLibraryIsTheOneWeKnow(t *testing.T) {
 	if _, err := executorOf(&lib.Client{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := pipelineOf(&lib.FileWriter{}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	lib "github.com/colinmarc/hdfs/v2"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/gordd-project/gordd/storage"
 )
@@ -49,6 +50,7 @@ func (fs *fileSystem) CreateWith(ctx context.Context, url string, opt storage.Fi
 	w.again = func() error { return w.create(ctx, opt) }
 	w.delete = func() error { return w.remove(ctx) }
 	w.wait = func(d time.Duration) error { return wait(ctx, d) }
+	w.move = func() bool { return w.elsewhere(ctx) }
 	if err := w.again(); err != nil {
 		return nil, pathError("create", url, err)
 	}
@@ -61,6 +63,7 @@ type writer struct {
 	again  func() error // makes the file anew
 	delete func() error
 	wait   func(time.Duration) error
+	move   func() bool // gives a block that cannot be begun to other data nodes
 
 	c       *client // nil once closed or failed
 	f       *lib.FileWriter
@@ -68,6 +71,7 @@ type writer struct {
 	head    bytes.Buffer // all that was written, while that is little
 	written int64
 	err     error
+	silent  []proto.Message // data nodes that did not answer for the block that is to begin
 }
 
 // create makes the file with a new client. The parent is not made: a writer that is late finds its
@@ -129,7 +133,12 @@ func (w *writer) remember(p []byte) bool {
 }
 
 func (w *writer) put(p []byte) error {
-	_, err := w.f.Write(p)
+	w.silent = nil
+	n, err := w.f.Write(p)
+	for moves := 0; err != nil && moves < maxMoves && w.move(); moves++ {
+		p = p[n:]
+		n, err = w.f.Write(p)
+	}
 	// What a data node did not take is in the client's notes before the library sees it.
 	if troubles := w.c.forget(); troubles != nil {
 		return troubles

@@ -143,15 +143,17 @@ func (s service) Detach(st *msg.Stream) error {
 	return refuse(st, "%w", err)
 }
 
-// assign tells a worker to start a driver: of those that have a program the one that
-// runs fewest.
+// assign tells a worker to start a driver: of those that have a program, and are not
+// about to go, the one that runs fewest.
 func (s service) assign(key string, start *starting, d msg.Detach) error {
 	chosen := make(chan error, 1)
 	s.engine.Call(func() model.Event {
 		var w *worker
 		fewest := 0
-		for _, other := range s.workers {
-			if !d.Open.For(other.said.Platform) {
+		all, _ := s.engine.View(model.Workers{}).(model.WorkerList)
+		for _, v := range all {
+			other := s.workers[v.Worker]
+			if other == nil || v.State != model.WorkerLive || !d.Open.For(other.said.Platform) {
 				continue
 			}
 			if n := s.detached.runs(other.id); w == nil || n < fewest || n == fewest && other.id < w.id {

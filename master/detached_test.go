@@ -2,11 +2,41 @@ package master
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/gordd-project/gordd/internal/msg"
+	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/internal/submit"
+	"github.com/gordd-project/gordd/rdd/plan"
 )
+
+// A driver does not begin where its worker is about to go: that would be its end.
+func TestNoDriverOnADrainingWorker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, workers, drivers := startMaster(t)
+		w1 := workers.holds(t, "w1")
+		drivers.drives(t).begin(1, 4)
+		synctest.Wait()
+		w2 := workers.holds(t, "w2")
+		m.engine.Send(model.Drain{Worker: "w1"})
+		path := filepath.Join(t.TempDir(), "program")
+		if err := os.WriteFile(path, []byte("a program"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		_, err := submit.Detach(t.Context(), submit.Options{Conn: drivers.conn(t), Programs: map[plan.Platform]string{plan.Here: path}, Open: msg.Open{Name: "test"}}, 0)
+		if err == nil || !strings.Contains(err.Error(), "worker w2 has not started the driver within "+time.Minute.String()) {
+			t.Errorf("got %v", err)
+		}
+		if a, b := len(said[msg.StartDriver](w1.fakeWorker)), len(said[msg.StartDriver](w2.fakeWorker)); a != 0 || b != 1 {
+			t.Errorf("the one that goes was told %d times, the other %d times", a, b)
+		}
+	})
+}
 
 // A key opens its job once, whatever comes first: the driver's word, its end, or
 // the loss of its worker.

@@ -142,8 +142,8 @@ func (r *road) comesBack(t *testing.T, id plan.WorkerID, inv model.Inventory, do
 	return r.workerAt(t, id, model.Attach{Hosts: []string{string(id)}, Slots: 4, Inventory: inv}, do)
 }
 
-// workerAt is a worker that says of itself what at has.
-func (r *road) workerAt(t *testing.T, id plan.WorkerID, at model.Attach, do func(model.AttemptID) model.Event) *fakeWorker {
+// workerAt is a worker that says of itself what at has, after other words.
+func (r *road) workerAt(t *testing.T, id plan.WorkerID, at model.Attach, do func(model.AttemptID) model.Event, before ...any) *fakeWorker {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
@@ -154,7 +154,7 @@ func (r *road) workerAt(t *testing.T, id plan.WorkerID, at model.Attach, do func
 	w := &fakeWorker{t: t, st: st, from: model.From{Protocol: msg.Protocol, Worker: id, Inc: 1}, cancel: cancel, do: do, ended: make(chan error, 1)}
 	at.From, at.Store, at.Memory = w.from, model.StoreID("s-"+id), 1<<30
 	at.Platform = plan.Here
-	w.send(at)
+	w.send(append(before, at)...)
 	go w.listen()
 	synctest.Wait()
 	return w

@@ -203,18 +203,18 @@ func (s service) serve(d *jobDriver, st *msg.Stream, got uint64) error {
 		return err
 	}
 	var work sync.WaitGroup
-	sent, heard := make(chan struct{}), make(chan error, 1)
+	sent, broken, heard := make(chan struct{}), make(chan error, 1), make(chan error, 1)
 	work.Go(func() {
 		defer close(sent)
-		d.out.Drain(ctx, sender(st, l.keep))
+		broken <- d.out.Drain(ctx, sender(st, l.keep))
 	})
 	work.Go(func() { heard <- d.hear(st) })
 	// What waits for the driver's next word ends when this call has returned.
 	defer func() { go func() { work.Wait(); leave() }() }()
 	select {
 	case err = <-heard:
-	case <-sent:
-		err = errors.New("nothing can be sent to it")
+	case err = <-broken:
+		err = errors.Join(errors.New("nothing can be sent to it"), err)
 	case <-ctx.Done():
 		err = context.Cause(ctx)
 	}

@@ -204,6 +204,19 @@ type service struct{ *Master }
 
 // first receives a stream's first message, for which it does not wait for long.
 func first[T any](s *msg.Stream) (got T, err error) {
+	m, err := soon(s)
+	if err != nil {
+		return got, err
+	}
+	got, ok := m.(T)
+	if !ok {
+		return got, fmt.Errorf("a stream began with %T", m)
+	}
+	return got, nil
+}
+
+// soon receives a message of a stream's beginning.
+func soon(s *msg.Stream) (any, error) {
 	type answer struct {
 		m   any
 		err error
@@ -217,16 +230,9 @@ func first[T any](s *msg.Stream) (got T, err error) {
 	defer late.Stop()
 	select {
 	case a := <-came:
-		m, ok := a.m.(T)
-		switch {
-		case a.err != nil:
-			return got, a.err
-		case !ok:
-			return got, fmt.Errorf("a stream began with %T", a.m)
-		}
-		return m, nil
+		return a.m, a.err
 	case <-late.C:
-		return got, errors.New("a stream said nothing at its beginning")
+		return nil, errors.New("a stream said nothing at its beginning")
 	}
 }
 

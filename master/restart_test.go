@@ -85,8 +85,9 @@ func TestRestart(t *testing.T) {
 	})
 }
 
-// A driver that heard nothing of its action's end asks again, and one whose job was
-// cancelled meanwhile hears how that ended.
+// A driver that heard nothing of its action's last result gets it from the next master,
+// which has it made again, and one whose job was cancelled meanwhile hears how that
+// ended.
 func TestRestartWhileTheDriverIsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir, workers, drivers, other := t.TempDir(), &road{}, &road{}, &road{}
@@ -103,11 +104,16 @@ func TestRestartWhileTheDriverIsAway(t *testing.T) {
 		end(t, m)
 		m = masterIn(t, dir, workers, drivers, other)
 		defer func() { end(t, m) }()
+		w = workers.holds(t, "w1")
 		drivers.open()
 		other.open()
 		time.Sleep(5 * time.Second)
+		w.end(1)
 		if ends := heard[*wire.ActionEnd](p); len(ends) != 1 || ends[0].Status.State != plan.ActionDone {
 			t.Errorf("ends %+v", ends)
+		}
+		if got := partitions(p); !slices.Equal(got, []int{0}) {
+			t.Errorf("the driver has partitions %v", got)
 		}
 		if ends := heard[*wire.JobEnd](q); len(ends) != 1 || !strings.Contains(ends[0].Why, "has ended: cancelled: cancelled: by hand") {
 			t.Errorf("ends of the job: %+v", ends)

@@ -125,7 +125,12 @@ func (m *Master) newDriver(id plan.JobID, again string) *jobDriver {
 // again.
 func (d *jobDriver) resumed(r msg.Resume) {
 	d.m.engine.Call(func() model.Event {
-		ev := model.DriverAttach{Job: d.job, Session: d.session, Held: r.Held}
+		ev := model.DriverAttach{Job: d.job, Session: d.session}
+		for _, t := range r.Held {
+			for _, p := range t.Partitions {
+				ev.Held = append(ev.Held, model.ResultRef{Action: plan.ActionID{Job: d.job, N: t.N}, Gen: model.Gen(t.Gen), Partition: p})
+			}
+		}
 		all, _ := d.m.engine.View(model.Stages{Job: d.job}).(model.StageList)
 		for _, v := range all {
 			if !slices.Contains(r.Released, v.Stage.Key) {

@@ -2,6 +2,7 @@ package master
 
 import (
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -24,7 +25,7 @@ type worker struct {
 	out     *msg.Outbox
 	leaves  bool // it may end; of the loop
 	// What the stream has sent already: of its sender alone.
-	plans map[plan.Digest]bool
+	plans work.Plans[struct{}]
 	jobs  map[plan.JobID]bool
 }
 
@@ -35,9 +36,38 @@ const (
 	maxNames = 64
 )
 
+// maxHeld is how many parts of what it holds a worker may send before it attaches.
+const maxHeld = 256
+
+// attachOf receives what a worker's stream begins with.
+func attachOf(st *msg.Stream) (at model.Attach, err error) {
+	var held model.Inventory
+	hold := func(part *model.Inventory) {
+		held.Done, held.Failed = append(held.Done, part.Done...), append(held.Failed, part.Failed...)
+		held.Outputs = append(held.Outputs, part.Outputs...)
+	}
+	for range maxHeld + 1 {
+		m, err := soon(st)
+		if err != nil {
+			return at, err
+		}
+		switch m := m.(type) {
+		case msg.Held:
+			hold(&m.Inventory)
+		case model.Attach:
+			hold(&m.Inventory)
+			m.Inventory.Done, m.Inventory.Failed, m.Inventory.Outputs = held.Done, held.Failed, held.Outputs
+			return m, nil
+		default:
+			return at, fmt.Errorf("a stream began with %T", m)
+		}
+	}
+	return at, fmt.Errorf("a worker tells in more than %d parts what it holds", maxHeld)
+}
+
 // Work is the stream of a worker.
 func (s service) Work(st *msg.Stream) error {
-	at, err := first[model.Attach](st)
+	at, err := attachOf(st)
 	if err != nil {
 		return err
 	}
@@ -48,7 +78,7 @@ func (s service) Work(st *msg.Stream) error {
 		return refuse(st, "%w", err)
 	}
 	w := &worker{id: at.Worker, inc: at.Inc, session: model.Session(s.sessions.Add(1)), slots: at.Slots, out: msg.NewOutbox(),
-		plans: map[plan.Digest]bool{}, jobs: map[plan.JobID]bool{}}
+		jobs: map[plan.JobID]bool{}}
 	w.said, w.since = at, time.Now()
 	w.said.Inventory = model.Inventory{}
 	w.peer = msg.Peer{Worker: at.Worker, Machine: at.Machine}
@@ -69,11 +99,7 @@ func (s service) Work(st *msg.Stream) error {
 	})
 	s.log.Info("worker attached", "worker", string(w.id), "slots", w.slots, "session", uint64(w.session))
 	sent := make(chan struct{})
-	go func() {
-		defer close(sent)
-		w.out.Drain(st.Context(), sender(st, func(m any) []any { return s.toWorker(w, m) }))
-	}()
-	err = s.hear(st, w, from)
+	err = s.converse(st, w, from, sent)
 	s.ends.Add(1)
 	w.out.Close()
 	cause := err.Error()
@@ -94,6 +120,26 @@ func (s service) Work(st *msg.Stream) error {
 	s.log.Info("worker stream ended", "worker", string(w.id), "session", uint64(w.session), "cause", cause)
 	<-sent
 	return err
+}
+
+// converse hears a worker and tells it what there is, until one of both is not possible
+// any more, and says why. What is told may take longer: then sent is closed.
+func (s service) converse(st *msg.Stream, w *worker, from model.From, sent chan<- struct{}) error {
+	broken, heard := make(chan error, 1), make(chan error, 1)
+	go func() {
+		defer close(sent)
+		broken <- w.out.Drain(st.Context(), sender(st, func(m any) []any { return s.toWorker(w, m) }))
+	}()
+	go func() { heard <- s.hear(st, w, from) }() // until the call has returned
+	select {
+	case err := <-heard:
+		return err
+	case err := <-broken:
+		if err != nil {
+			return err
+		}
+		return <-heard // there is nothing more to tell
+	}
 }
 
 // fits says whether a worker can be one of this cluster, by what it says of itself.
@@ -273,30 +319,70 @@ func (s service) handOver(m msg.Handover) {
 	})
 }
 
+const (
+	// launchBytes is about how many bytes of splits one message has.
+	launchBytes = 1 << 20
+	// maxSplits is how many a task may have: they travel with the task, and that has
+	// other things too.
+	maxSplits = plan.MaxEncoded - 1<<20
+)
+
+// launch gives a launch as messages of a bounded size, after its plan if that is new to
+// the worker. Attempts that cannot be sent fail.
 func (s service) launch(w *worker, l *work.Launch) (ms []any) {
 	digest, encoded, err := l.Plan.Encoded()
-	out := msg.Launch{Launch: l.Launch, Action: l.Action, Plan: digest, Splits: make([][]plan.PipeSplit, len(l.Tasks))}
-	for i := range l.Tasks {
-		if err == nil {
-			out.Splits[i], err = l.Splits(l.Tasks[i].Attempt.Partition)
-		}
-	}
 	if err != nil {
-		s.log.Error("launch cannot be sent", "err", err)
-		s.refuseLaunch(w, l, err)
+		s.refuseLaunch(w, l.Tasks, err)
 		return nil
 	}
-	if !w.plans[digest] {
-		w.plans[digest] = true
-		ms = append(ms, msg.Plan{Digest: digest, Encoded: encoded})
+	piece := func() msg.Launch {
+		p := msg.Launch{Launch: l.Launch, Action: l.Action, Plan: digest}
+		p.Launch.Tasks = nil
+		return p
 	}
-	return append(ms, out)
+	out, size := piece(), 0
+	for _, t := range l.Tasks {
+		splits, n, err := splitsOf(l, t.Attempt.Partition)
+		if err != nil {
+			s.refuseLaunch(w, []model.Assignment{t}, err)
+			continue
+		}
+		if size += n; size > launchBytes && len(out.Splits) > 0 {
+			ms = append(ms, out)
+			out, size = piece(), n
+		}
+		out.Launch.Tasks, out.Splits = append(out.Launch.Tasks, t), append(out.Splits, splits)
+	}
+	if len(out.Splits) > 0 {
+		ms = append(ms, out)
+	}
+	if _, ok := w.plans.Get(digest); !ok && len(ms) > 0 {
+		w.plans.Put(digest, struct{}{})
+		ms = slices.Insert(ms, 0, any(msg.Plan{Digest: digest, Encoded: encoded}))
+	}
+	return ms
+}
+
+// splitsOf gives what a task reads of files, and how many bytes it takes to say so.
+func splitsOf(l *work.Launch, partition int) (splits []plan.PipeSplit, n int, err error) {
+	if splits, err = l.Splits(partition); err != nil {
+		return nil, 0, err
+	}
+	for _, sp := range splits {
+		n += len(sp.Split)
+	}
+	if n > maxSplits {
+		return nil, 0, fmt.Errorf("partition %d of %s reads so many files that their names take %d bytes, and the most is %d: read them in more splits, or fewer and larger files",
+			partition, l.Stage.Name, n, maxSplits)
+	}
+	return splits, n, nil
 }
 
 // refuseLaunch fails attempts that cannot be sent.
-func (s service) refuseLaunch(w *worker, l *work.Launch, err error) {
+func (s service) refuseLaunch(w *worker, tasks []model.Assignment, err error) {
+	s.log.Error("launch cannot be sent", "err", err)
 	from := model.From{Cluster: s.o.Cluster, Protocol: msg.Protocol, Term: s.term, Worker: w.id, Inc: w.inc, Session: w.session}
-	for _, t := range l.Tasks {
+	for _, t := range tasks {
 		s.engine.Send(model.TaskFailed{From: from, Attempt: t.Attempt, Class: model.User, Message: err.Error()})
 	}
 }

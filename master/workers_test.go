@@ -1,6 +1,7 @@
 package master
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/gordd-project/gordd/internal/engine/work"
 	"github.com/gordd-project/gordd/internal/msg"
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/rdd/plan"
@@ -118,4 +120,59 @@ func TestNames(t *testing.T) {
 	if id := newJobID(); !goodName(string(id)) || id == newJobID() {
 		t.Errorf("job id %q", id)
 	}
+}
+
+// TestLaunchInPieces launches tasks of many small files: what they read is too much
+// for one message, and of one of them for any.
+func TestLaunchInPieces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, _, _ := startMaster(t)
+		l := &work.Launch{Plan: &work.Plan{Plan: &plan.Plan{Action: "Test"}}, Stage: &plan.Stage{Name: "read"}, Given: map[int][]plan.PipeSplit{}}
+		for i := range 20 {
+			l.Tasks = append(l.Tasks, model.Assignment{Attempt: model.AttemptID{Partition: i, Seq: uint64(i)}})
+			l.Given[i] = []plan.PipeSplit{{Split: make([]byte, 300<<10)}}
+		}
+		l.Given[7][0].Split = make([]byte, plan.MaxEncoded)
+		w := &worker{id: "w", out: msg.NewOutbox()}
+		ms := service{m}.launch(w, l)
+		if _, ok := ms[0].(msg.Plan); !ok || len(ms) < 4 {
+			t.Fatalf("%d messages, the first a %T", len(ms), ms[0])
+		}
+		var sent []int
+		for _, m := range ms[1:] {
+			p, size := m.(msg.Launch), 0
+			for i, task := range p.Launch.Tasks {
+				sent, size = append(sent, task.Attempt.Partition), size+len(p.Splits[i][0].Split)
+			}
+			if size > launchBytes {
+				t.Errorf("a message with %d bytes of splits", size)
+			}
+		}
+		if want := []int{0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19}; !slices.Equal(sent, want) {
+			t.Errorf("sent %v, want %v", sent, want)
+		}
+		if again := (service{m}).launch(w, l); len(again) != len(ms)-1 {
+			t.Errorf("%d messages with a plan that is known, %d before", len(again), len(ms))
+		}
+	})
+}
+
+// TestAttachInParts has a worker come back that holds more than one message says.
+func TestAttachInParts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, workers, _ := startMaster(t)
+		done := func(seq uint64) model.Inventory {
+			return model.Inventory{Done: []model.TaskDone{{Attempt: model.AttemptID{Stage: model.StageID{Job: "gone", Key: "k"}, Term: 1, Seq: seq}}}}
+		}
+		w := workers.workerAt(t, "w1", model.Attach{Slots: 1, Inventory: done(3)}, nil, msg.Held{Inventory: done(1)}, msg.Held{Inventory: done(2)})
+		var acked []uint64
+		for _, a := range said[model.Ack](w) {
+			for _, id := range a.Attempts {
+				acked = append(acked, id.Seq)
+			}
+		}
+		if !slices.Equal(acked, []uint64{1, 2, 3}) {
+			t.Errorf("answered %v, want all three", acked)
+		}
+	})
 }

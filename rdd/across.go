@@ -32,22 +32,35 @@ func PairMapPartitionsWithIndexOp[K, V, U any](f func(int, iter.Seq2[K, V]) iter
 // across makes rows of those of a whole partition.
 func across[T, U any](f func(*Task, place, iter.Seq[T]) iter.Seq[U]) *Across {
 	return &Across{run: func(t *Task, at place, in Run, next Feed) error {
-		out := emitter[U](next)
+		p := &partition{t: t, in: in}
+		return through(next, f(t, at, rowsOf[T](p)), p)
+	}}
+}
+
+// through feeds the rows that are made of those of partitions.
+func through[U any](feed Feed, made iter.Seq[U], of ...*partition) error {
+	out := emitter[U](feed)
+	for _, p := range of {
 		// What is made of a batch goes on before the next one is read: a row in a
 		// thousand, kept until there is a batch of them, would keep the text of
 		// them all.
-		p := &partition{t: t, in: in, after: out.Flush}
-		more := true
-		for u := range f(t, at, rowsOf[T](p)) {
-			if more = out.Push(u) || out.Flush(); !more {
-				break
-			}
+		p.after = out.Flush
+	}
+	more := true
+	for u := range made {
+		if more = out.Push(u) || out.Flush(); !more {
+			break
 		}
-		if p.err == nil && more {
-			out.Flush()
+	}
+	for _, p := range of {
+		if p.err != nil {
+			return p.err
 		}
-		return p.err
-	}}
+	}
+	if more {
+		out.Flush()
+	}
+	return nil
 }
 
 // partition is the rows of a whole partition on their way to a function that

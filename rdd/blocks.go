@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"container/list"
 	"errors"
+	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/gordd-project/gordd/rdd/codec"
@@ -21,43 +23,57 @@ type blocks struct {
 	memory *shuffle.Memory
 
 	mu     sync.Mutex
-	kept   map[blockKey]*list.Element // of order
-	order  *list.List                 // *block, the one read last in front
-	making map[blockKey]bool          // some task computes it to keep it
-}
-
-type blockKey struct {
-	rdd       plan.StageKey
-	partition int
+	kept   map[plan.Block]*list.Element // of order
+	order  *list.List                   // *block, the one read last in front
+	making map[plan.Block]bool          // some task computes it, and whether to keep it
+	gone   map[plan.Block]bool          // let go of, and told nobody
 }
 
 // block is the rows of one partition. It never changes.
 type block struct {
-	key  blockKey
+	key  plan.Block
+	of   string // generations of what it was made of
 	rows shuffle.RawStream
 	like batch
 	size int64
 }
 
 func newBlocks(memory *shuffle.Memory) *blocks {
-	b := &blocks{memory: memory, kept: map[blockKey]*list.Element{}, order: list.New(), making: map[blockKey]bool{}}
+	b := &blocks{memory: memory, kept: map[plan.Block]*list.Element{}, order: list.New(), making: map[plan.Block]bool{}, gone: map[plan.Block]bool{}}
 	if memory != nil {
 		memory.Reclaim(b.reclaim)
 	}
 	return b
 }
 
-// read gives a block's rows, nil where it is not kept.
-func (b *blocks) read(key blockKey) Run {
+// read gives a block's rows, nil where it is not kept or was made of something else.
+func (b *blocks) read(key plan.Block, of string) Run {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e := b.kept[key]
-	if e == nil {
+	if e == nil || e.Value.(*block).of != of {
 		return nil
 	}
 	b.order.MoveToFront(e)
 	block := e.Value.(*block)
 	return runOf(block.like, block.rows)
+}
+
+// tell says of the blocks that a task used which are kept, and which others went
+// since this was asked last.
+func (b *blocks) tell(used []plan.Block) (kept, gone []plan.Block) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, key := range used {
+		if b.kept[key] != nil {
+			kept = append(kept, key)
+		}
+	}
+	for key := range b.gone {
+		gone = append(gone, key)
+	}
+	clear(b.gone)
+	return kept, gone
 }
 
 // reclaim lets go of the blocks that were not read for the longest time.
@@ -66,21 +82,38 @@ func (b *blocks) reclaim(bytes int64) {
 	defer b.mu.Unlock()
 	for e := b.order.Back(); e != nil && bytes > 0; e = b.order.Back() {
 		bytes -= e.Value.(*block).size
-		b.remove(e)
+		b.evict(e)
 	}
 }
 
-// drop lets go of all blocks of an RDD.
+// drop lets go of all blocks of an RDD, and of those that are being made. Who
+// wants that has forgotten them.
 func (b *blocks) drop(rdd plan.StageKey) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for e := b.order.Front(); e != nil; {
 		next := e.Next()
-		if e.Value.(*block).key.rdd == rdd {
+		if e.Value.(*block).key.RDD == rdd {
 			b.remove(e)
 		}
 		e = next
 	}
+	for key := range b.making {
+		if key.RDD == rdd {
+			b.making[key] = false
+		}
+	}
+	for key := range b.gone {
+		if key.RDD == rdd {
+			delete(b.gone, key)
+		}
+	}
+}
+
+// evict lets go of a block that somebody may still look for.
+func (b *blocks) evict(e *list.Element) {
+	b.gone[e.Value.(*block).key] = true
+	b.remove(e)
 }
 
 func (b *blocks) remove(e *list.Element) {
@@ -91,10 +124,11 @@ func (b *blocks) remove(e *list.Element) {
 
 // begin says whether the caller is to make a block: it is, if nobody else does.
 // end must follow.
-func (b *blocks) begin(key blockKey) bool {
+func (b *blocks) begin(key plan.Block, of string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.making[key] || b.kept[key] != nil {
+	e := b.kept[key]
+	if _, making := b.making[key]; making || e != nil && e.Value.(*block).of == of {
 		return false
 	}
 	b.making[key] = true
@@ -102,13 +136,23 @@ func (b *blocks) begin(key blockKey) bool {
 }
 
 // end keeps a block that was made, or, without one, says that it was not.
-func (b *blocks) end(key blockKey, made *block) {
+func (b *blocks) end(key plan.Block, made *block) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	keep := b.making[key]
 	delete(b.making, key)
-	if made != nil {
-		b.kept[key] = b.order.PushFront(made)
+	if made == nil {
+		return
 	}
+	if !keep {
+		b.memory.Uncache(made.size)
+		return
+	}
+	if old := b.kept[key]; old != nil { // made of what was rolled back
+		b.remove(old)
+	}
+	b.kept[key] = b.order.PushFront(made)
+	delete(b.gone, key)
 }
 
 // take takes bytes for a block, of blocks of other RDDs if it must.
@@ -127,8 +171,8 @@ func (b *blocks) removeOther(rdd plan.StageKey) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for e := b.order.Back(); e != nil; e = e.Prev() {
-		if e.Value.(*block).key.rdd != rdd {
-			b.remove(e)
+		if e.Value.(*block).key.RDD != rdd {
+			b.evict(e)
 			return true
 		}
 	}
@@ -154,21 +198,63 @@ func cachePart(like batch) *SourcePart {
 		rows, cached := stream(t, in, 0, typ), in.spec.Cached
 		return func(feed Feed) error {
 			b := t.runner.blocks
-			key := blockKey{cached.Key, in.partition}
-			if !b.begin(key) {
+			key, of := plan.Block{RDD: cached.Key, Partition: in.partition}, t.madeOf(in.spec)
+			if !b.begin(key, of) {
 				return runOf(like, rows)(feed)
 			}
-			m := &maker{blocks: b, key: key, typ: typ, encode: cached.Level == plan.MemoryOnlySer}
+			t.blocks = append(t.blocks, key)
+			m := &maker{blocks: b, key: key, of: of, typ: typ, encode: cached.Level == plan.MemoryOnlySer}
 			defer m.end(like)
 			return runOf(like, m.through(rows))(feed)
 		}, nil
 	}}
 }
 
+// kept gives the rows of a cached source where its block is here, or else nil. The
+// error says that the task has nothing to make it of.
+func (t *Task) kept(src *plan.Source, partition int) (Run, error) {
+	key := plan.Block{RDD: src.Cached.Key, Partition: partition}
+	if rows := t.runner.blocks.read(key, t.madeOf(src)); rows != nil {
+		t.blocks = append(t.blocks, key)
+		return rows, nil
+	}
+	if t.spec.Held && len(src.Wide[0].Pipe.ShuffleReads(partition)) > 0 {
+		return nil, &blockError{key}
+	}
+	return nil, nil
+}
+
+// blockError says that a block is not here, and cannot be made by the task.
+type blockError struct{ block plan.Block }
+
+func (e *blockError) Error() string {
+	return fmt.Sprintf("partition %d of the cached RDD %s is not kept here any more", e.block.Partition, e.block.RDD)
+}
+
+// madeOf names the generations of all that a cached source reads. Most have none
+// but the first, and no name.
+func (t *Task) madeOf(src *plan.Source) string {
+	if len(t.spec.Gens) == 0 {
+		return ""
+	}
+	var of strings.Builder
+	eachPipe(src.Wide[0].Pipe, func(p *plan.Pipe) {
+		for _, in := range p.Source.Wide {
+			for _, g := range t.spec.Gens {
+				if g.Stage == in.Shuffle {
+					fmt.Fprintf(&of, "%s:%d ", g.Stage, g.Gen)
+				}
+			}
+		}
+	})
+	return of.String()
+}
+
 // maker makes a block of the rows that go by.
 type maker struct {
 	blocks *blocks
-	key    blockKey
+	key    plan.Block
+	of     string
 	typ    *codec.Type
 	encode bool
 
@@ -238,7 +324,7 @@ func (m *maker) seal() {
 }
 
 func (m *maker) take(n int64) bool {
-	if !m.blocks.take(n, m.key.rdd) {
+	if !m.blocks.take(n, m.key.RDD) {
 		return false
 	}
 	m.size += n
@@ -260,7 +346,7 @@ func (m *maker) end(like batch) {
 		return
 	}
 	m.seal()
-	m.blocks.end(m.key, &block{key: m.key, rows: m.made(), like: like, size: m.size})
+	m.blocks.end(m.key, &block{key: m.key, of: m.of, rows: m.made(), like: like, size: m.size})
 }
 
 // made gives the rows of the block.

@@ -40,7 +40,7 @@ func (g *Graph) Plan(n *Node, a Action) (*plan.Plan, error) {
 	if err := a.On(n); err != nil {
 		return nil, err
 	}
-	b := &builder{graph: g, pipes: map[*Node]plan.Pipe{}, ends: map[*plan.Op]int{}, made: map[plan.StageKey]bool{}, plan: &plan.Plan{
+	b := &builder{graph: g, pipes: map[*Node]plan.Pipe{}, ends: map[*plan.Op]int{}, made: map[plan.StageKey]bool{}, barriers: map[plan.OpID]bool{}, plan: &plan.Plan{
 		Action: a.Op.Name, Site: a.Call.Site, Seed: g.o.Seed, Output: a.Output, Policy: a.Policy,
 	}}
 	if err := b.lineage(n); err != nil {
@@ -71,6 +71,8 @@ type builder struct {
 	plan  *plan.Plan
 	pipes map[*Node]plan.Pipe
 	made  map[plan.StageKey]bool // the plan's stages
+	// barriers are the operators so far whose tasks wait for one another.
+	barriers map[plan.OpID]bool
 	// ends says how many operators are in use of each array that pipes share,
 	// known by its first.
 	ends map[*plan.Op]int
@@ -106,6 +108,9 @@ func (b *builder) lineage(n *Node) error {
 }
 
 func (b *builder) pipe(n *Node) (plan.Pipe, error) {
+	if err := b.apart(n); err != nil {
+		return plan.Pipe{}, err
+	}
 	if n.kind == unionNode {
 		p := plan.Pipe{Source: plan.Source{Union: []plan.Pipe{}}}
 		for _, parent := range n.parents {
@@ -127,6 +132,9 @@ func (b *builder) pipe(n *Node) (plan.Pipe, error) {
 		src.Op = ref
 		return plan.Pipe{Source: src}, nil
 	case narrowNode:
+		if n.op.barrier(n.part) {
+			b.barriers[ref.ID] = true
+		}
 		return b.then(b.pipes[n.parents[0]], ref), nil
 	case cachedNode:
 		pipe := b.pipes[n.parents[0]]
@@ -178,7 +186,7 @@ func (b *builder) widePipe(n *Node, ref plan.Op) (plan.Pipe, error) {
 	src := plan.Source{Op: withPart(ref, "reduce"), Descending: n.wide.Descending}
 	for i, parent := range n.parents {
 		pipe := b.pipes[parent]
-		if parent.placed.same(n.wants) {
+		if n.wide.Aligned || parent.placed.same(n.wants) {
 			src.Wide = append(src.Wide, plan.Input{Pipe: &pipe})
 			continue
 		}
@@ -208,14 +216,9 @@ func (b *builder) widePipe(n *Node, ref plan.Op) (plan.Pipe, error) {
 // kept gives a pipe of the same rows that is cheap to run twice, for the sample
 // and to move them. One that begins at files is run twice as it is. What is behind
 // a shuffle is not: groups would be merged twice, and the user's functions run on
-// them twice. A stage runs the pipe and keeps its rows where they are.
+// them twice; and neither is one whose tasks wait for one another. A stage runs the pipe and keeps its rows where they are.
 func (b *builder) kept(n *Node, ref plan.Op, rows plan.Pipe) plan.Pipe {
-	wide := false
-	if rows.Source.Cached != nil {
-		return rows
-	}
-	eachPipe(&rows, func(p *plan.Pipe) { wide = wide || p.Source.Wide != nil })
-	if !wide {
+	if _, waits := b.waits(&rows); !waits && (rows.Source.Cached != nil || !readsWide(&rows)) {
 		return rows
 	}
 	b.stage(plan.Stage{
@@ -223,6 +226,12 @@ func (b *builder) kept(n *Node, ref plan.Op, rows plan.Pipe) plan.Pipe {
 		Sink: plan.Sink{Op: withPart(ref, "rows"), Part: &plan.Partitioner{Kind: plan.SinglePartitioner, N: 1}},
 	})
 	return plan.Pipe{Source: plan.Source{Op: withPart(ref, "kept"), Wide: []plan.Input{{Shuffle: n.rowsKey(), Own: true}}}}
+}
+
+// readsWide says whether the pipe reads anything by way of a wide operator.
+func readsWide(p *plan.Pipe) (wide bool) {
+	eachPipe(p, func(p *plan.Pipe) { wide = wide || p.Source.Wide != nil })
+	return wide
 }
 
 // sample adds the stages that find the bounds of a range partitioner.
@@ -259,6 +268,7 @@ func (b *builder) stage(s plan.Stage) {
 	if part := s.Sink.Part; part != nil && part.Bounds != "" {
 		s.Parents = append(s.Parents, plan.Parent{Key: part.Bounds, Kind: plan.Value})
 	}
+	_, s.Barrier = b.waits(&s.Pipe)
 	s.Name = stageName(&s)
 	b.plan.Stages = append(b.plan.Stages, s)
 }

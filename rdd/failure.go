@@ -50,12 +50,16 @@ func (t *Task) failure(err error) *plan.Failure {
 	f := &plan.Failure{Class: plan.FailUser, Row: -1, Offset: -1, Message: clip(err.Error(), maxMessage)}
 	var fetch *shuffle.FetchError
 	var file *storage.PathError
+	var block *blockError
 	switch {
 	case t.stopped() && context.Cause(t) != nil:
 		f.Class = plan.FailKilled
 	case errors.As(err, &fetch):
 		f.Class = plan.FailFetch
 		f.Fetch = &plan.FetchSource{Stage: t.shuffleKey(fetch.Shuffle), Map: int(fetch.Map), Cause: err.Error()}
+	case errors.As(err, &block):
+		f.Class = plan.FailFetch
+		f.Fetch = &plan.FetchSource{Block: true, Stage: block.block.RDD, Map: block.block.Partition, Cause: err.Error()}
 	case errors.As(err, &file):
 		f.Class, f.Path = fileClass(file), file.Path
 	case isNoSpace(err):

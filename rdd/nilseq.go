@@ -35,7 +35,7 @@ func inLoop() bool {
 		case !panicked || strings.HasPrefix(fr.Function, "runtime."):
 		default:
 			name, ok := strings.CutPrefix(fr.Function, project+"rdd.")
-			return ok && (strings.Contains(name, "Op[") || strings.HasPrefix(name, "across[")) || registered.generated(fr.File)
+			return ok && (strings.Contains(name, "Op[") || strings.HasPrefix(name, "through[")) || registered.generated(fr.File)
 		}
 	}
 	return false

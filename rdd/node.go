@@ -121,6 +121,9 @@ type Wide struct {
 	Kind       plan.PartitionerKind
 	N          int // partitions; 0: the default
 	Descending bool
+	// Aligned says that nothing is moved: partition i reads partition i of each
+	// parent, which have as many.
+	Aligned bool
 	// Sinks has the part that writes each parent's shuffle.
 	Sinks []string
 	// Post says that the operator's own function runs after the shuffle.
@@ -321,7 +324,7 @@ func (n *Node) shuffleKey(side int) plan.StageKey {
 
 func (n *Node) stageKeys() []plan.StageKey {
 	var keys []plan.StageKey
-	for i := range n.parents {
+	for i := range n.wide.Sinks {
 		keys = append(keys, n.shuffleKey(i))
 	}
 	if n.wide.Sampled {

@@ -48,6 +48,8 @@ type Narrow struct {
 // Across is an operator that sees a whole partition at once.
 type Across struct {
 	run func(t *Task, at place, in Run, next Feed) error
+	// barrier says that all tasks of its stage run at once.
+	barrier bool
 }
 
 // place is which partition of its RDD a task computes. It is the task's own,
@@ -107,10 +109,7 @@ func (o *Op) bound(env any) *Op {
 // WithOp is an operator whose function takes a With value in front. f is the
 // user's function, for its type alone; make gives the operator for one value.
 func WithOp[E any](f any, make func(env E) *Op) *Op {
-	op := valued(make)
-	op.Func = reflect.TypeOf(f)
-	op.given(f)
-	return op
+	return valuedFor(f, make)
 }
 
 // valued is an operator of a value that travels with it, without a function:
@@ -118,16 +117,64 @@ func WithOp[E any](f any, make func(env E) *Op) *Op {
 func valued[E any](make func(v E) *Op) *Op {
 	var zero E
 	shape := make(zero)
-	return &Op{
-		Name:  shape.Name,
-		shows: shape.shows,
-		Parts: shape.Parts,
-		env: &envOp{
-			decode: func(b []byte) (any, error) { return codec.Unmarshal[E](b) },
-			encode: func(v any) ([]byte, error) { return codec.Marshal(v.(E)) },
-			bind:   func(v any) *Op { return make(v.(E)) },
+	env := &envOp{
+		decode: func(b []byte) (any, error) { return codec.Unmarshal[E](b) },
+		encode: func(v any) ([]byte, error) { return codec.Marshal(v.(E)) },
+		bind:   func(v any) *Op { return make(v.(E)) },
+	}
+	if shape.env != nil {
+		env = env.around(shape.env)
+	}
+	return &Op{Name: shape.Name, shows: shape.shows, Parts: shape.Parts, env: env}
+}
+
+// Layers are the encoded With value of an operator that is told something beside
+// its rows too, and what that is, encoded.
+type Layers = Pair[[]byte, []byte]
+
+// layers are Layers as decoded.
+type layers struct{ outer, inner any }
+
+// around makes the operator of a value of one that takes a further value.
+func (e *envOp) around(inner *envOp) *envOp {
+	return &envOp{
+		decode: func(b []byte) (any, error) {
+			both, err := codec.Unmarshal[Layers](b)
+			if err != nil {
+				return nil, err
+			}
+			var l layers
+			if l.outer, err = e.decode(both.Key); err != nil {
+				return nil, err
+			}
+			l.inner, err = inner.decode(both.Value)
+			return l, err
+		},
+		encode: func(v any) ([]byte, error) {
+			l := v.(layers)
+			outer, err := e.encode(l.outer)
+			if err != nil {
+				return nil, err
+			}
+			b, err := inner.encode(l.inner)
+			if err != nil {
+				return nil, err
+			}
+			return codec.Marshal(Layers{Key: outer, Value: b})
+		},
+		bind: func(v any) *Op {
+			l := v.(layers)
+			return e.bind(l.outer).bound(l.inner)
 		},
 	}
+}
+
+// valuedFor is valued for an operator that takes a function besides.
+func valuedFor[E any](f any, make func(v E) *Op) *Op {
+	op := valued(make)
+	op.Func = reflect.TypeOf(f)
+	op.given(f)
+	return op
 }
 
 // one is an operator with a single part.

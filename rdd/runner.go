@@ -23,6 +23,9 @@ type RunnerOptions struct {
 	// BlobPart opens the bytes between two offsets of a blob, which need not fit
 	// into memory.
 	BlobPart func(d plan.Digest, from, to int64) (io.ReadCloser, error)
+	// Gather waits at the barrier that comes after round others of an attempt, and
+	// gives what all tasks of its stage brought there, by partition; or why not.
+	Gather func(ctx context.Context, attempt string, round int, message []byte) ([][]byte, error)
 	// Local finds operators that are not registered: the closures of this
 	// process. Nil where there are none.
 	Local func(plan.OpID) (*Op, bool)
@@ -136,7 +139,11 @@ func (t *Task) run() (*plan.Result, error) {
 		return nil, err
 	}
 	res.Counters = t.counters
-	return res, t.keepAside()
+	if err := t.keepAside(); err != nil {
+		return nil, err
+	}
+	res.Kept, res.Evicted = t.runner.blocks.tell(t.blocks)
+	return res, nil
 }
 
 // open builds the task's pipe from its sink backwards: the run that drives it,
@@ -233,8 +240,8 @@ func (t *Task) source(src *plan.Source, partition, at int) (Run, error) {
 		return nil, err
 	}
 	if src.Cached != nil {
-		if rows := t.runner.blocks.read(blockKey{src.Cached.Key, partition}); rows != nil {
-			return rows, nil
+		if rows, err := t.kept(src, partition); rows != nil || err != nil {
+			return rows, err
 		}
 	}
 	in := &Input{spec: src, partition: partition}

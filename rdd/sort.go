@@ -67,18 +67,23 @@ func sorting(like batch, make ordering, key Part, result func(shuffle.RawStream)
 			}
 			return placeByBounds(o, bounds, spec.Part.N)
 		}),
-		"reduce": &SourcePart{open: func(t *Task, in *Input) (Run, error) {
-			o, err := make(in.spec.Descending)
-			if err != nil {
-				return nil, err
-			}
-			return result(shuffle.Sort(t, t.readConfig(in), o.row, o.prefix, o.cmp, stream(t, in, 0, o.row))), nil
-		}},
+		"reduce": readSorted(make, result),
 	}
 	if key != nil {
 		parts["key"] = key
 	}
 	return parts
+}
+
+// readSorted is the read side of a shuffle that sorts what it reads.
+func readSorted(make ordering, result func(shuffle.RawStream) Run) *SourcePart {
+	return &SourcePart{open: func(t *Task, in *Input) (Run, error) {
+		o, err := make(in.spec.Descending)
+		if err != nil {
+			return nil, err
+		}
+		return result(shuffle.Sort(t, t.readConfig(in), o.row, o.prefix, o.cmp, stream(t, in, 0, o.row))), nil
+	}}
 }
 
 // byKey orders pairs by their key.
@@ -118,6 +123,15 @@ func orderByKey(keys *codec.KeyType, pair codec.PairType, descending bool) order
 func SortByKeyOp[K cmp.Ordered, V any]() *Op {
 	like := (*Rows[Pair[K, V]])(nil)
 	return of((*Pair[K, V])(nil), many("SortByKey", nil, sorting(like, byKey[K, V], nil, likeRows(like))))
+}
+
+// RepartitionAndSortWithinPartitionsOp moves each pair to its key's partition, and
+// sorts those by key; pairs with equal keys stay in order.
+func RepartitionAndSortWithinPartitionsOp[K cmp.Ordered, V any]() *Op {
+	return of((*Pair[K, V])(nil), many("RepartitionAndSortWithinPartitions", nil, map[string]Part{
+		"map":    pairWriter[K, V](),
+		"reduce": readSorted(byKey[K, V], likeRows((*Rows[Pair[K, V]])(nil))),
+	}))
 }
 
 // SortByOp sorts rows by the key that f gives; rows with equal keys stay in

@@ -26,12 +26,15 @@ type Task struct {
 	input    int64 // bytes of text to read; 0 when that is not known
 	fed      int64 // of these, bytes whose rows have been through the pipe
 	seen     progress
+	blocks   []plan.Block // of cached RDDs that were read, or are being made
 	done     <-chan struct{}
 
 	sink     sink          // once open
 	at       *link         // the kernel that is running
 	failed   *plan.Failure // why user code was left
 	rejected int64
+	round    int            // barriers that it has passed
+	barriers []*BarrierTask // of its pipe, from the end on
 	aside    *os.File
 }
 

@@ -253,14 +253,6 @@ func accOf(b []byte) (int64, error) {
 	return valueAt[int64](p, errors.Join(t.err, err))
 }
 
-func (u *use) countByKey(ctx context.Context, op *rdd.Op) (codec.Rows, error) {
-	counts := *u
-	counts.n = u.wide(op, combined(nil))
-	a := u.action(op)
-	a.Part = "collect"
-	return counts.collectBy(ctx, a)
-}
-
 // merge runs an action that keeps one value a partition, and merges those in
 // the order of the partitions to that at start, which may be nil.
 func (u *use) merge(ctx context.Context, a rdd.Action, start unsafe.Pointer, f func(acc, v unsafe.Pointer)) (unsafe.Pointer, error) {
@@ -512,7 +504,7 @@ func (p PairRDD[K, V]) Count(ctx context.Context) (int64, error) {
 
 // CountByKey counts the pairs of each key.
 func (p PairRDD[K, V]) CountByKey(ctx context.Context) (map[K]int64, error) {
-	return mapOf(slice[Pair[K, int64]](newUse(p.s, p.n, keyed[K, int64]()).countByKey(ctx, rdd.CountByKeyOp[K, V]())))
+	return mapOf(slice[Pair[K, int64]](newUse(p.s, p.n, keyed[K, int64]()).collectByKey(ctx, rdd.CountByKeyOp[K, V]())))
 }
 
 // First gives the first pair; ErrEmpty when there is none.

@@ -17,7 +17,7 @@ func (p *program) execute(o Options) int {
 	o = o.withDefaults()
 	server := executor.New(p.wire)
 	runner := rdd.NewRunner(rdd.RunnerOptions{
-		Memory: shuffle.NewMemory(cmp.Or(o.Memory, minMemory)), Blob: server.Blob, BlobPart: server.BlobPart, NoKernels: o.NoFusing,
+		Memory: shuffle.NewMemory(cmp.Or(o.Memory, minMemory)), Blob: server.Blob, BlobPart: server.BlobPart, Gather: server.Gather, NoKernels: o.NoFusing,
 	})
 	limitHeap(o.Memory)
 	return p.end(server.Serve(runner))

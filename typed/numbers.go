@@ -156,5 +156,5 @@ func (u *use) histogramOver(ctx context.Context, op *rdd.Op, bounds []float64) (
 
 // CountByValue counts equal rows.
 func CountByValue[T comparable](ctx context.Context, r RDD[T]) (map[T]int64, error) {
-	return mapOf(slice[Pair[T, int64]](newUse(r.s, r.n, keyed[T, int64]()).countByKey(ctx, rdd.CountByValueOp[T]())))
+	return mapOf(slice[Pair[T, int64]](newUse(r.s, r.n, keyed[T, int64]()).collectByKey(ctx, rdd.CountByValueOp[T]())))
 }

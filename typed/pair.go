@@ -47,6 +47,12 @@ func (p PairRDD[K, V]) MapPartitionsWithIndex[U any](f func(int, iter.Seq2[K, V]
 	return RDD[U]{p.s, p.n.Narrow(rdd.PairMapPartitionsWithIndexOp(f), call(), false)}
 }
 
+// MapPartitionsWithBarrier is MapPartitions for a function whose tasks wait for
+// one another; see [RDD.MapPartitionsWithBarrier].
+func (p PairRDD[K, V]) MapPartitionsWithBarrier[U any](f func(*BarrierTask, iter.Seq2[K, V]) iter.Seq[U]) RDD[U] {
+	return RDD[U]{p.s, p.n.Narrow(rdd.PairMapPartitionsWithBarrierOp(f), call(), false)}
+}
+
 // MapToPair makes another key and value of each pair.
 func (p PairRDD[K, V]) MapToPair[L comparable, W any](f func(K, V) (L, W)) PairRDD[L, W] {
 	return PairRDD[L, W]{p.s, p.n.Narrow(rdd.PairMapToPairOp(f), call(), false)}

@@ -18,7 +18,7 @@ import (
 //
 // Operators that change the shape of T, or need more of T than RDD asks for,
 // are functions of this package: [Distinct], [Subtract], [Intersection],
-// [SortByKey], [Glom], [ZipWithIndex], [ZipWithUniqueID], and the actions [Sum],
+// [SortByKey], [RepartitionAndSortWithinPartitions], [TopByKey], [Sliding], [Glom], [ZipWithIndex], [ZipWithUniqueID], and the actions [Sum],
 // [Max], [Min], [Mean], [Variance], [Stdev], [Stats], [Histogram], [HistogramIn]
 // and [CountByValue].
 type RDD[T any] struct {
@@ -38,6 +38,11 @@ type Pair[K, V any] = rdd.Pair[K, V]
 
 // Task is the attempt that runs a function, and its context.
 type Task = rdd.Task
+
+// BarrierTask is the attempt that runs a function of MapPartitionsWithBarrier.
+// Its Barrier waits for the other tasks of the stage, and its AllGather gives
+// what each of them brought.
+type BarrierTask = rdd.BarrierTask
 
 // Err gives the first error of the RDD's lineage, without running anything. The
 // first action would give the same.
@@ -84,6 +89,17 @@ func (r RDD[T]) MapPartitions[U any](f func(*Task, iter.Seq[T]) iter.Seq[U]) RDD
 // the partition, from 0 on.
 func (r RDD[T]) MapPartitionsWithIndex[U any](f func(int, iter.Seq[T]) iter.Seq[U]) RDD[U] {
 	return RDD[U]{r.s, r.n.Narrow(rdd.MapPartitionsWithIndexOp(f), call(), false)}
+}
+
+// MapPartitionsWithBarrier is MapPartitions for a function whose tasks wait for
+// one another, by calls of its BarrierTask: all tasks of the stage run at once,
+// each in a slot, or none of them. When one fails or is lost, all of them start
+// again. An RDD of more partitions than there are slots is an error of the action,
+// after a minute in which the cluster may grow. In the same stage the rows cannot
+// be joined to others by Union, cached, or taken in part: put a shuffle between,
+// such as Repartition.
+func (r RDD[T]) MapPartitionsWithBarrier[U any](f func(*BarrierTask, iter.Seq[T]) iter.Seq[U]) RDD[U] {
+	return RDD[U]{r.s, r.n.Narrow(rdd.MapPartitionsWithBarrierOp(f), call(), false)}
 }
 
 // MapToPair makes a key and a value of each row.

@@ -29,6 +29,6 @@ func TestReleaseReachesTheRunner(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.release(p.Stages[0].Key)
+		s.engine.Release(p.Stages[0].Key)
 	}
 }

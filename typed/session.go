@@ -87,7 +87,6 @@ type Session struct {
 	engine  backend
 	remote  *driver.Remote // the engine, where it is a cluster's
 	graph   *rdd.Graph
-	runner  *rdd.Runner // nil where tasks run elsewhere
 	scratch *scratch.Dir
 
 	close  sync.Once
@@ -136,7 +135,7 @@ func NewSession(ctx context.Context, o Options) (*Session, error) {
 	}
 	s.graph = rdd.NewGraph(rdd.GraphOptions{
 		Seed:         cmp.Or(o.Seed, rand.Uint64()),
-		Release:      s.release,
+		Release:      s.engine.Release,
 		ReleaseBlob:  s.engine.ReleaseBlob,
 		ReleaseFiles: s.engine.ReleaseFiles,
 		Notice:       func(text string) { _, _ = fmt.Fprintln(o.Notices, text) },
@@ -152,11 +151,11 @@ func NewSession(ctx context.Context, o Options) (*Session, error) {
 
 // run makes what runs tasks in this process.
 func (s *Session) run(engine *embedded.Engine, ex *lateExecutor, trial embedded.Trial) {
-	s.runner = rdd.NewRunner(rdd.RunnerOptions{
-		Memory: shuffle.NewMemory(cmp.Or(trial.Memory, s.options.Memory)), Blob: engine.Blob, BlobPart: engine.BlobPart,
+	runner := rdd.NewRunner(rdd.RunnerOptions{
+		Memory: shuffle.NewMemory(cmp.Or(trial.Memory, s.options.Memory)), Blob: engine.Blob, BlobPart: engine.BlobPart, Gather: engine.Gather,
 		Local: s.graph.Local, NoKernels: s.options.NoFusing, Strict: trial.Strict,
 	})
-	ex.Executor = s.runner
+	ex.Executor = runner
 	if trial.Executor != nil {
 		ex.Executor = trial.Executor(engine)
 	}
@@ -174,14 +173,6 @@ func limitHeap(budget int64) {
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(budget)
-	}
-}
-
-// release lets go of a shuffle that no RDD needs any more.
-func (s *Session) release(shuffle plan.StageKey) {
-	s.engine.Release(shuffle)
-	if s.runner != nil {
-		s.runner.Forget(shuffle)
 	}
 }
 
@@ -205,6 +196,9 @@ func (s *Session) action(ctx context.Context, n *rdd.Node, a rdd.Action, want dr
 	}
 	p, err := s.graph.Plan(n, a)
 	if err != nil {
+		return plan.ActionStatus{}, err
+	}
+	if err := rdd.Whole(p); err != nil && want.Partitions != nil {
 		return plan.ActionStatus{}, err
 	}
 	if s.options.explain != nil {

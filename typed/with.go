@@ -33,6 +33,14 @@ func encode[E any](env E) value {
 	return value{b, err}
 }
 
+// and gives the value together with a further one, for an operator that takes both.
+func (v value) and(w value) value {
+	if v.err != nil || w.err != nil {
+		return value{err: cmp.Or(v.err, w.err)}
+	}
+	return encode(rdd.Layers{Key: v.b, Value: w.b})
+}
+
 // at gives the call of an operator that takes the value. Each operator holds
 // the value's bytes for itself.
 func (v value) at(s *Session, c rdd.Call) rdd.Call {

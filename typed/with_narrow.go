@@ -52,6 +52,14 @@ func (w RDDWith[E, T]) MapPartitionsWithIndex[U any](f func(E, int, iter.Seq[T])
 	return RDD[U]{w.r.s, w.r.n.Narrow(op, w.env.at(w.r.s, call()), false)}
 }
 
+// MapPartitionsWithBarrier is RDD.MapPartitionsWithBarrier.
+func (w RDDWith[E, T]) MapPartitionsWithBarrier[U any](f func(E, *BarrierTask, iter.Seq[T]) iter.Seq[U]) RDD[U] {
+	op := rdd.WithOp(f, func(e E) *rdd.Op {
+		return rdd.MapPartitionsWithBarrierOp(func(t *BarrierTask, rows iter.Seq[T]) iter.Seq[U] { return f(e, t, rows) })
+	})
+	return RDD[U]{w.r.s, w.r.n.Narrow(op, w.env.at(w.r.s, call()), false)}
+}
+
 // MapToPair is RDD.MapToPair.
 func (w RDDWith[E, T]) MapToPair[K comparable, V any](f func(E, T) (K, V)) PairRDD[K, V] {
 	op := rdd.WithOp(f, func(e E) *rdd.Op { return rdd.MapToPairOp(func(x T) (K, V) { return f(e, x) }) })
@@ -120,6 +128,14 @@ func (w PairWith[E, K, V]) MapPartitions[U any](f func(E, *Task, iter.Seq2[K, V]
 func (w PairWith[E, K, V]) MapPartitionsWithIndex[U any](f func(E, int, iter.Seq2[K, V]) iter.Seq[U]) RDD[U] {
 	op := rdd.WithOp(f, func(e E) *rdd.Op {
 		return rdd.PairMapPartitionsWithIndexOp(func(i int, rows iter.Seq2[K, V]) iter.Seq[U] { return f(e, i, rows) })
+	})
+	return RDD[U]{w.p.s, w.p.n.Narrow(op, w.env.at(w.p.s, call()), false)}
+}
+
+// MapPartitionsWithBarrier is PairRDD.MapPartitionsWithBarrier.
+func (w PairWith[E, K, V]) MapPartitionsWithBarrier[U any](f func(E, *BarrierTask, iter.Seq2[K, V]) iter.Seq[U]) RDD[U] {
+	op := rdd.WithOp(f, func(e E) *rdd.Op {
+		return rdd.PairMapPartitionsWithBarrierOp(func(t *BarrierTask, rows iter.Seq2[K, V]) iter.Seq[U] { return f(e, t, rows) })
 	})
 	return RDD[U]{w.p.s, w.p.n.Narrow(op, w.env.at(w.p.s, call()), false)}
 }

@@ -67,7 +67,7 @@ func deref[T any](p *T) string {
 // TestWithRDD runs each operator of RDD with a With value, and with the same
 // value captured.
 func TestWithRDD(t *testing.T) {
-	s := open(t, typed.Options{})
+	s := open(t, typed.Options{Cores: 4}) // as many as partitions wait for one another
 	r := rand.New(rand.NewPCG(1, 2))
 	rows := make([]int, 500)
 	for i := range rows {
@@ -118,6 +118,42 @@ func TestWithRDD(t *testing.T) {
 			func() result {
 				return list(x.MapPartitions(func(task *typed.Task, rows iter.Seq[int]) iter.Seq[int] {
 					return twice(len(slices.Collect(rows)) + task.Partition()*e.N)
+				}))
+			},
+		},
+		"MapPartitionsWithBarrier": {
+			func() result {
+				return list(w.MapPartitionsWithBarrier(func(e env, task *typed.BarrierTask, rows iter.Seq[int]) iter.Seq[int] {
+					return twice(len(slices.Collect(rows)) + len(task.AllGather(nil))*e.N)
+				}))
+			},
+			func() result {
+				return list(x.MapPartitionsWithBarrier(func(task *typed.BarrierTask, rows iter.Seq[int]) iter.Seq[int] {
+					return twice(len(slices.Collect(rows)) + len(task.AllGather(nil))*e.N)
+				}))
+			},
+		},
+		"Zip": {
+			func() result {
+				return list(w.Zip(x.Map(func(v int) int { return -v }), func(e env, a, b int) int { return a*e.N + b }))
+			},
+			func() result { return list(x.Map(func(v int) int { return v*e.N - v })) },
+		},
+		"ZipPartitions": {
+			func() result {
+				return list(w.ZipPartitions(x.Filter(func(v int) bool { return v > 50 }), func(e env, _ *typed.Task, a, b iter.Seq[int]) iter.Seq[int] {
+					return twice(len(slices.Collect(a)) + len(slices.Collect(b))*e.N)
+				}))
+			},
+			func() result {
+				return list(x.MapPartitions(func(_ *typed.Task, rows iter.Seq[int]) iter.Seq[int] {
+					n := 0
+					for v := range rows {
+						if n++; v > 50 {
+							n += e.N
+						}
+					}
+					return twice(n)
 				}))
 			},
 		},
@@ -253,7 +289,7 @@ func TestWithRDD(t *testing.T) {
 
 // TestWithPairs does the same for PairRDD.
 func TestWithPairs(t *testing.T) {
-	s := open(t, typed.Options{})
+	s := open(t, typed.Options{Cores: 3})
 	e := env{N: 7, Names: []string{"a", "b"}}
 	x := s.Range(300, typed.Partitions(3)).MapToPair(func(i int64) (int, int) { return int(i) % 20, int(i) })
 	o := s.Range(40, typed.Partitions(2)).MapToPair(func(i int64) (int, string) { return int(i)%30 + 10, fmt.Sprint("o", i) })
@@ -300,6 +336,18 @@ func TestWithPairs(t *testing.T) {
 				}))
 			},
 			func() result { return list(x.Map(func(k, v int) int { return k*e.N + v })) },
+		},
+		"MapPartitionsWithBarrier": {
+			func() result {
+				return list(w.MapPartitionsWithBarrier(func(e env, task *typed.BarrierTask, pairs iter.Seq2[int, int]) iter.Seq[int] {
+					return twice(len(maps.Collect(pairs)) + len(task.AllGather(nil))*e.N)
+				}))
+			},
+			func() result {
+				return list(x.MapPartitionsWithBarrier(func(task *typed.BarrierTask, pairs iter.Seq2[int, int]) iter.Seq[int] {
+					return twice(len(maps.Collect(pairs)) + len(task.AllGather(nil))*e.N)
+				}))
+			},
 		},
 		"MapPartitionsWithIndex": {
 			func() result {
@@ -356,6 +404,20 @@ func TestWithPairs(t *testing.T) {
 		"MapValues": {
 			func() result { return pairBag(w.MapValues(func(e env, v int) int { return v * e.N })) },
 			func() result { return pairBag(x.MapValues(func(v int) int { return v * e.N })) },
+		},
+		"FoldByKey": {
+			func() result {
+				return pairBag(w.FoldByKey(0, func(e env, a, b int) int { return (a + b) % (e.N * 1000) }))
+			},
+			func() result { return pairBag(x.FoldByKey(0, func(a, b int) int { return (a + b) % (e.N * 1000) })) },
+		},
+		"ReduceByKeyLocally": {
+			func() result {
+				return outcome(w.ReduceByKeyLocally(ctx, func(e env, a, b int) int { return (a + b) % (e.N * 1000) }))
+			},
+			func() result {
+				return outcome(x.ReduceByKeyLocally(ctx, func(a, b int) int { return (a + b) % (e.N * 1000) }))
+			},
 		},
 		"ReduceByKey": {
 			func() result {

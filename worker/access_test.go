@@ -118,7 +118,7 @@ func TestSecureWorker(t *testing.T) {
 	tickets := new(transfer.JobTickets)
 	tickets.Set("j", []byte("key"))
 	digest := plan.DigestOf([]byte("result"))
-	w.store.addResult(model.AttemptID{Stage: model.StageID{Job: "j", Action: 1}, Seq: 1}, digest, []byte("result"), "")
+	w.store.addResult(digest, &result{attempt: model.AttemptID{Stage: model.StageID{Job: "j", Action: 1}, Seq: 1}, bytes: []byte("result")})
 	fetch := func(config *tls.Config, tickets transfer.Tickets) error {
 		f := transfer.NewFetcher(transfer.Options{TLS: config, Tickets: tickets, Scratch: t.TempDir(), Retries: -1})
 		defer f.Close()

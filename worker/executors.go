@@ -3,8 +3,10 @@ package worker
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -37,6 +39,7 @@ type executor struct {
 // running is a process that runs attempts: a *process.Process, but in tests.
 type running interface {
 	Run(ctx context.Context, l *work.Launch, t *plan.Task) (*plan.Result, *plan.Failure)
+	ForgetStages(keys []plan.StageKey)
 	Stop()
 	Kill()
 	Done() <-chan struct{}
@@ -94,6 +97,7 @@ func (x *executors) start(c model.StartExec, job msg.Job) {
 		exit := p.Exit()
 		w.log.Info("executor ended", "job", string(c.Job), "no", c.No, "exit", exit.String(), "peak", exit.Peak)
 		w.call(func() {
+			w.agent.LostBlocks(c.Job)
 			w.agent.Disown(func(l *work.Launch) bool { return l.Action.Job == c.Job && l.Exec == c.No })
 			w.send(model.ExecGone{From: w.from, Job: c.Job, No: c.No, Exit: exit.Code, Signal: exit.Signal,
 				OOM: exit.OOM, Limit: limit(budget), Peak: exit.Peak, Blamed: exit.Blamed, Says: says(exit.Said())})
@@ -159,6 +163,7 @@ func (x *executors) run(ref model.ExecutorRef, job msg.Job, budget int64) (runni
 		Code:     job.Code,
 		Wire:     wire.Options{Cores: w.o.Slots, Memory: budget, Fresh: true, Files: files, Executor: true},
 		Blob:     func(ctx context.Context, d plan.Digest) (string, error) { return w.blobs.find(ctx, ref.Job, d) },
+		Gather:   w.agent.Gather,
 		Progress: func(all []plan.Progress) { w.call(func() { w.agent.Progress(all) }) }})
 	if err != nil {
 		return nil, err
@@ -185,16 +190,12 @@ func (x *executors) find(ref model.ExecutorRef) *executor {
 	return x.all[ref]
 }
 
-// list names the processes that are there.
-func (x *executors) list() (refs []model.ExecutorRef) {
+// list names the processes that are there or under way: a master that is not told of
+// those would not have them ended when their job has.
+func (x *executors) list() []model.ExecutorRef {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	for ref, e := range x.all {
-		if e.process != nil {
-			refs = append(refs, ref)
-		}
-	}
-	return refs
+	return slices.Collect(maps.Keys(x.all))
 }
 
 // close ends all processes, those that are still to come as well.
@@ -231,6 +232,17 @@ func (x *executors) Run(ctx context.Context, l *work.Launch, t *plan.Task) (*pla
 		return nil, work.NewFailure(plan.FailInfra, "its executor did not start")
 	}
 	return e.process.Run(ctx, l, t)
+}
+
+// Forget tells the processes of a job what no task reads any more.
+func (x *executors) Forget(job plan.JobID, keys []plan.StageKey) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for ref, e := range x.all {
+		if p := e.process; ref.Job == job && p != nil {
+			x.w.tasks.Go(func() { p.ForgetStages(keys) }) // it may not listen for a while
+		}
+	}
 }
 
 // environment is what an executor has of the agent's own.

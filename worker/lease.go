@@ -70,7 +70,7 @@ func (w *Worker) forget() {
 	for id := range w.jobs {
 		w.blobs.drop(id)
 	}
-	clear(w.plans)
+	w.plans = work.Plans[*work.Plan]{}
 	clear(w.jobs)
 	clear(w.reports)
 	w.tasks.Go(func() {

@@ -151,6 +151,36 @@ func TestStreamBreaks(t *testing.T) {
 	})
 }
 
+// An executor that is under way when the stream breaks is one that the master hears
+// of, so that it is ended if its job has.
+func TestStreamBreaksWhileAnExecutorStarts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := startMaster(t)
+		x, start := &fakeExecutor{done: make(chan struct{})}, make(chan struct{})
+		f.startWorker("w1", func(o *Options) {
+			o.executor = func(model.ExecutorRef) running { <-start; return x }
+		})
+		st := f.stream()
+		st.welcome(1)
+		st.send(msg.Job{ID: "j"}, model.StartExec{Job: "j", No: 1})
+		synctest.Wait()
+		st.close()
+		time.Sleep(200 * time.Millisecond)
+		again := f.stream()
+		if got := again.attach.Inventory.Executors; len(got) != 1 || got[0] != (model.ExecutorRef{Job: "j", No: 1}) {
+			t.Fatalf("executors %+v", got)
+		}
+		again.welcome(2)
+		again.send(model.StopExec{Job: "j", No: 1})
+		synctest.Wait()
+		close(start)
+		synctest.Wait()
+		if !x.dead() {
+			t.Error("an executor that nobody wants goes on")
+		}
+	})
+}
+
 // A master that takes the stream and says nothing is given up.
 func TestMuteMaster(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

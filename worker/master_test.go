@@ -235,6 +235,8 @@ func (e *fakeExecutor) Run(ctx context.Context, l *work.Launch, t *plan.Task) (*
 	}
 }
 
+func (*fakeExecutor) ForgetStages([]plan.StageKey) {}
+
 func (e *fakeExecutor) Kill()                 { e.once.Do(func() { close(e.done) }) }
 func (e *fakeExecutor) Stop()                 { e.Kill() }
 func (e *fakeExecutor) Done() <-chan struct{} { return e.done }
@@ -277,6 +279,14 @@ func (f *fakeMaster) startWorker(name plan.WorkerID, change func(*Options)) (*Wo
 // run launches an attempt of a stage on the worker, in executor 1 of job j.
 func (w *workStream) run(key plan.StageKey, seq uint64, sink plan.Sink) model.AttemptID {
 	w.t.Helper()
+	send, l := w.launch("j", key, seq, sink)
+	w.send(send, l)
+	return l.Launch.Tasks[0].Attempt
+}
+
+// launch gives the launch of an attempt, and its plan, which does not depend on the job.
+func (w *workStream) launch(job plan.JobID, key plan.StageKey, seq uint64, sink plan.Sink) (msg.Plan, msg.Launch) {
+	w.t.Helper()
 	p := &plan.Plan{Action: "Test", Target: key, Stages: []plan.Stage{{Key: key, Kind: plan.ResultStage, Sink: sink,
 		Pipe: plan.Pipe{Source: plan.Source{Range: &plan.Range{Count: 1, Step: 1, N: 1}}}}}}
 	encoded, err := plan.Encode(p)
@@ -284,10 +294,9 @@ func (w *workStream) run(key plan.StageKey, seq uint64, sink plan.Sink) model.At
 		w.t.Fatal(err)
 	}
 	d := plan.DigestOf(encoded)
-	id := model.AttemptID{Stage: model.StageID{Job: "j", Action: 1, Key: key}, Term: 1, Seq: seq}
-	w.send(msg.Plan{Digest: d, Encoded: encoded}, msg.Launch{Launch: model.Launch{Exec: 1, Stage: id.Stage, Tasks: []model.Assignment{{Attempt: id}}},
-		Action: plan.ActionID{Job: "j", N: 1}, Plan: d, Splits: make([][]plan.PipeSplit, 1)})
-	return id
+	id := model.AttemptID{Stage: model.StageID{Job: job, Action: 1, Key: key}, Term: 1, Seq: seq}
+	return msg.Plan{Digest: d, Encoded: encoded}, msg.Launch{Launch: model.Launch{Exec: 1, Stage: id.Stage, Tasks: []model.Assignment{{Attempt: id}}},
+		Action: plan.ActionID{Job: job, N: 1}, Plan: d, Splits: make([][]plan.PipeSplit, 1)}
 }
 
 func (s service) GetBlob(st *msg.Stream) error {

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gordd-project/gordd/internal/msg"
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/rdd/plan"
 )
@@ -82,4 +83,22 @@ func TestUnsaid(t *testing.T) {
 	if len(got) != 3 || got[0].(model.TaskStarted).Attempt != b {
 		t.Errorf("got %+v", got)
 	}
+}
+
+// TestPlansOutliveTheirJobs runs a plan for one job, and after its end for another:
+// the same program with the same seed makes the same plan, which the master does not
+// send twice.
+func TestPlansOutliveTheirJobs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, _, x, st, _, _ := busy(t)
+		x.end("plain") <- &plan.Result{}
+		next[model.TaskDone](st)
+		st.send(model.Drop{Job: "j", All: true}, msg.Job{ID: "k"}, model.StartExec{Job: "k", No: 1})
+		next[model.ExecUp](st)
+		_, l := st.launch("k", "plain", 7, plan.Sink{})
+		st.send(l)
+		if got := next[model.TaskStarted](st); got.Attempt.Seq != 7 {
+			t.Errorf("got %+v", got)
+		}
+	})
 }

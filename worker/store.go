@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"bytes"
 	"io"
 	"os"
 	"slices"
@@ -19,7 +18,7 @@ import (
 type store struct {
 	mu      sync.Mutex
 	outs    map[attemptKey]*kept
-	results map[plan.Digest]*result
+	results map[plan.Digest][]*result // of attempts whose rows are the same
 	// blob gives what is no result.
 	blob func(plan.JobID, plan.Digest) (*transfer.Content, error)
 }
@@ -48,7 +47,7 @@ type result struct {
 }
 
 func newStore(blob func(plan.JobID, plan.Digest) (*transfer.Content, error)) *store {
-	return &store{outs: map[attemptKey]*kept{}, results: map[plan.Digest]*result{}, blob: blob}
+	return &store{outs: map[attemptKey]*kept{}, results: map[plan.Digest][]*result{}, blob: blob}
 }
 
 func (s *store) add(ev *model.TaskDone, out *shuffle.Output) {
@@ -57,14 +56,11 @@ func (s *store) add(ev *model.TaskDone, out *shuffle.Output) {
 	s.outs[keyOf(ev.Attempt)] = &kept{report: *ev, out: out, served: transfer.NewOutput(ev.Attempt, out)}
 }
 
-func (s *store) addResult(id model.AttemptID, d plan.Digest, b []byte, path string) {
+// addResult keeps a result.
+func (s *store) addResult(d plan.Digest, r *result) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := &result{attempt: id, size: int64(len(b)), path: path}
-	if path == "" {
-		r.bytes = bytes.Clone(b)
-	}
-	s.results[d] = r
+	s.results[d] = append(s.results[d], r)
 }
 
 // remove forgets an attempt.
@@ -72,6 +68,18 @@ func (s *store) remove(id model.AttemptID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.outs, keyOf(id))
+	s.removeResults(func(other model.AttemptID) bool { return other == id })
+}
+
+// removeResults forgets the results of attempts that are gone. It is called with the
+// lock.
+func (s *store) removeResults(gone func(model.AttemptID) bool) {
+	for d, all := range s.results {
+		all = slices.DeleteFunc(all, func(r *result) bool { return gone(r.attempt) })
+		if s.results[d] = all; len(all) == 0 {
+			delete(s.results, d)
+		}
+	}
 }
 
 // clear forgets everything.
@@ -94,11 +102,7 @@ func (s *store) drop(c model.Drop) {
 			delete(s.outs, key)
 		}
 	}
-	for d, r := range s.results {
-		if gone(r.attempt) {
-			delete(s.results, d)
-		}
-	}
+	s.removeResults(gone)
 }
 
 // outputs lists the map outputs.
@@ -154,10 +158,12 @@ func (s *store) Output(job plan.JobID, term model.Term, seq, _ uint64) (*transfe
 func (s *store) Blob(job plan.JobID, d plan.Digest) (*transfer.Content, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.results[d]
-	if r == nil || r.attempt.Stage.Job != job {
+	all := s.results[d]
+	i := slices.IndexFunc(all, func(r *result) bool { return r.attempt.Stage.Job == job })
+	if i < 0 {
 		return s.blob(job, d)
 	}
+	r := all[i]
 	if r.path == "" {
 		return &transfer.Content{Bytes: r.bytes}, nil
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -72,7 +73,7 @@ func (w *Worker) stream() error {
 	}
 	out, attached := msg.NewOutbox(), make(chan struct{})
 	w.call(func() {
-		out.Put(w.inventory())
+		out.Put(msg.InParts(w.inventory())...)
 		w.out, w.sentAt, w.cut = out, time.Now(), cancel
 		w.answered = func() { late.Stop() }
 		close(attached)
@@ -85,9 +86,12 @@ func (w *Worker) stream() error {
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
-		out.Drain(ctx, func(ms ...any) error { return st.Send(unsaid(ms)...) })
+		err := out.Drain(ctx, func(ms ...any) error { return st.Send(unsaid(ms)...) })
 		out.Close()
-		cancel(nil)
+		if errors.Is(err, io.EOF) { // the master has ended the stream, and listen hears why
+			return
+		}
+		cancel(err)
 	}()
 	renewed := make(chan struct{})
 	go func() {

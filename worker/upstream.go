@@ -61,17 +61,28 @@ func (w *Worker) keep(ev *model.TaskDone, res *plan.Result) error {
 
 // keepResult keeps a result that is too large to travel by way of the master.
 func (w *Worker) keepResult(ev *model.TaskDone, res *plan.Result) error {
-	b := res.Value
-	if res.ValuePath != "" {
+	r := &result{attempt: ev.Attempt, bytes: res.Value, path: res.ValuePath, size: int64(len(res.Value))}
+	d := plan.DigestOf(r.bytes)
+	if r.path != "" { // it may be too large for memory
 		var err error
-		if b, err = os.ReadFile(res.ValuePath); err != nil {
+		if d, err = digestOf(r.path); err == nil {
+			r.size, err = sizeOf(r.path)
+		}
+		if err != nil {
 			return fmt.Errorf("result of %s: %w", ev.Attempt, err)
 		}
 	}
-	d := plan.DigestOf(b)
-	w.store.addResult(ev.Attempt, d, b, res.ValuePath)
+	w.store.addResult(d, r)
 	ev.Address = w.o.Advertise + "/" + string(d)
 	return nil
+}
+
+func sizeOf(path string) (int64, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
 }
 
 func decode(b []byte, v any) error {

@@ -19,7 +19,7 @@ func (w *Worker) pages() http.Handler {
 func (w *Worker) collect(m *web.Metrics) {
 	m.Gauge("gordd_worker_slots", "Tasks that the worker runs at a time.", float64(w.o.Slots))
 	m.Gauge("gordd_worker_memory_bytes", "Budget of one executor.", float64(w.o.Memory))
-	m.Gauge("gordd_worker_executors", "Processes of jobs that are there.", float64(len(w.execs.list())))
+	m.Gauge("gordd_worker_executors", "Processes of jobs that are there or under way.", float64(len(w.execs.list())))
 	m.Gauge("gordd_worker_outputs", "Outputs of map tasks that the worker holds.", float64(w.store.count()))
 	m.Counter("gordd_worker_served_bytes_total", "Bytes that other workers and drivers were given.", float64(w.server.Served()))
 	m.Counter("gordd_worker_fetched_bytes_total", "Bytes that came from other workers.", float64(w.fetch.Fetched()+w.near.Fetched()))

@@ -118,15 +118,9 @@ type Worker struct {
 	sentAt   time.Time               // of its attach
 	cut      context.CancelCauseFunc // ends it
 	answered func()                  // says that its attach was answered
-	plans    map[plan.Digest]*known
+	plans    work.Plans[*work.Plan]  // that launches name
 	jobs     map[plan.JobID]msg.Job
 	reports  map[model.AttemptID]model.Event // that nobody has acknowledged
-}
-
-// known is a plan that launches name.
-type known struct {
-	plan *work.Plan
-	job  plan.JobID
 }
 
 // New starts a worker. It attaches to its master as soon as there is one.
@@ -142,7 +136,7 @@ func New(o Options) (*Worker, error) {
 	}
 	server, fetch := o.secure()
 	w := &Worker{o: o, log: o.Log, inc: model.Inc(rand.Uint64()), zero: time.Now(), inbox: make(chan func(), 256),
-		plans: map[plan.Digest]*known{}, jobs: map[plan.JobID]msg.Job{}, reports: map[model.AttemptID]model.Event{}}
+		jobs: map[plan.JobID]msg.Job{}, reports: map[model.AttemptID]model.Event{}}
 	var err error
 	if w.conn, err = w.dial(); err != nil {
 		return nil, err
@@ -241,6 +235,7 @@ func (w *Worker) inventory() model.Attach {
 	}
 	at.Inventory.Outputs = w.store.outputs(w.o.ID, w.o.Store)
 	at.Inventory.Executors = w.execs.list()
+	at.Inventory.Blocks = w.agent.Blocks()
 	return at
 }
 
@@ -248,6 +243,7 @@ func (w *Worker) inventory() model.Attach {
 func (w *Worker) welcomed(m *msg.Welcome) {
 	w.from.Cluster, w.from.Term, w.from.Session = m.Cluster, max(m.Term, w.from.Term), m.Session
 	w.agent.SetFrom(w.from)
+	w.agent.Rearrive()
 	if err := w.joinGossip(m.Gossip, m.Key); err != nil {
 		w.log.Warn("the worker is not in the gossip", "err", err) // it does without
 	}
@@ -273,7 +269,7 @@ func (w *Worker) heed(m any) error {
 		if err != nil {
 			return err
 		}
-		w.plans[m.Digest] = &known{plan: p}
+		w.plans.Put(m.Digest, p)
 	case msg.Job:
 		w.jobs[m.ID] = m
 		w.tickets.Set(m.ID, m.Key)
@@ -296,7 +292,7 @@ func (w *Worker) heed(m any) error {
 	case model.Drop:
 		w.drop(m)
 		w.agent.CarryOut([]model.Command{m})
-	case model.Locations, model.Kill, model.Recall, model.Verify:
+	case model.Locations, model.Kill, model.Recall, model.Verify, model.Barrier:
 		w.agent.CarryOut([]model.Command{m.(model.Command)})
 	case model.Detach:
 		if m.Why == model.DetachDrained || m.Why == model.DetachLeft {
@@ -310,8 +306,6 @@ func (w *Worker) heed(m any) error {
 	case model.NewerTerm:
 		w.from.Term = max(w.from.Term, m.Term)
 		w.cut(errUnheard)
-	case model.Barrier:
-		w.log.Warn("a command that this worker does not carry out", "command", fmt.Sprintf("%T", m))
 	default:
 		return fmt.Errorf("the master says %T", m)
 	}
@@ -324,11 +318,10 @@ var errUnheard = errors.New("the master has started again, and has not heard all
 
 // launch hands attempts to the agent with the plan that they name.
 func (w *Worker) launch(m msg.Launch) {
-	k := w.plans[m.Plan]
+	p, ok := w.plans.Get(m.Plan)
 	var st *plan.Stage
-	if k != nil {
-		k.job = m.Action.Job
-		st, _ = k.plan.Stage(m.Launch.Stage.Key)
+	if ok {
+		st, _ = p.Stage(m.Launch.Stage.Key)
 	}
 	if st == nil {
 		for _, t := range m.Launch.Tasks {
@@ -336,7 +329,7 @@ func (w *Worker) launch(m msg.Launch) {
 		}
 		return
 	}
-	l := &work.Launch{Launch: m.Launch, Action: m.Action, Plan: k.plan, Stage: st, Given: map[int][]plan.PipeSplit{}}
+	l := &work.Launch{Launch: m.Launch, Action: m.Action, Plan: p, Stage: st, Given: map[int][]plan.PipeSplit{}}
 	for i, t := range m.Launch.Tasks {
 		l.Given[t.Attempt.Partition] = m.Splits[i]
 	}
@@ -386,11 +379,6 @@ func (w *Worker) drop(m model.Drop) {
 	delete(w.jobs, m.Job)
 	w.tickets.Forget(m.Job)
 	w.blobs.drop(m.Job)
-	for d, k := range w.plans {
-		if k.job == m.Job {
-			delete(w.plans, d)
-		}
-	}
 	for id := range w.reports {
 		if id.Stage.Job == m.Job {
 			delete(w.reports, id)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -70,6 +71,8 @@ type door struct {
 	dial []grpc.DialOption
 	// fetch is the TLS of what is fetched from workers; nil: there is none.
 	fetch *tls.Config
+	// as is who calls, by certificate; the zero value without one.
+	as trust.Identity
 	// gossip is the key of the gossip on this machine; nil: there is none.
 	gossip []byte
 }
@@ -86,7 +89,7 @@ func (a *access) to(ctx context.Context, master string) (*door, error) {
 		if err := knock(ctx, master, config); err != nil {
 			return nil, err
 		}
-		return &door{dial: []grpc.DialOption{grpc.WithTransportCredentials(credentials.NewTLS(config))}, fetch: c.ClientConfig(trust.Worker)}, nil
+		return &door{dial: []grpc.DialOption{grpc.WithTransportCredentials(credentials.NewTLS(config))}, fetch: c.ClientConfig(trust.Worker), as: c.Identity()}, nil
 	}
 	return a.plain(ctx, master)
 }
@@ -165,13 +168,38 @@ func speaksTLS(ctx context.Context, address string) bool {
 	return err == nil
 }
 
-// callCode is the exit code for a call to a master that went wrong.
-func callCode(err error) int {
+// callError is the error of a call to a master that went wrong, in the words of who
+// answered.
+func callError(err error) *launch.Error {
+	code := codeNoCluster
 	switch status.Code(err) {
 	case codes.PermissionDenied, codes.Unauthenticated:
-		return codeDenied
+		code = codeDenied
 	}
-	return codeNoCluster
+	return &launch.Error{Code: code, Err: &callWords{err}}
+}
+
+// callWords is an error without what gRPC writes around the words of the other end.
+type callWords struct{ err error }
+
+func (w *callWords) Unwrap() error { return w.err }
+
+func (w *callWords) Error() string { return wordsOf(w.err, w.err.Error()) }
+
+// wordsOf takes out of a text, which is err's, what is gRPC's in err and those that it
+// wraps.
+func wordsOf(err error, text string) string {
+	switch e := err.(type) { //nolint:errorlint // it looks at each of them
+	case interface{ GRPCStatus() *status.Status }:
+		return strings.Replace(text, err.Error(), e.GRPCStatus().Message(), 1)
+	case interface{ Unwrap() error }:
+		return wordsOf(e.Unwrap(), text)
+	case interface{ Unwrap() []error }:
+		for _, wrapped := range e.Unwrap() {
+			text = wordsOf(wrapped, text)
+		}
+	}
+	return text
 }
 
 // joiner is how a worker comes to its credentials.
@@ -219,11 +247,11 @@ func (j *joiner) enrol(ctx context.Context, master, name, dir string) (*trust.Cr
 	}
 	c, gossip, err := worker.Enrol(ctx, master, t, name)
 	if err != nil {
-		code := callCode(err)
+		failed := callError(err)
 		if errors.Is(err, worker.ErrRefused) {
-			code = codeDenied
+			failed.Code = codeDenied
 		}
-		return nil, &launch.Error{Code: code, Err: err}
+		return nil, failed
 	}
 	j.credentials = kept
 	return c, errors.Join(c.Save(kept), trust.SaveGossipKey(kept, gossip))

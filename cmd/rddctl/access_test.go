@@ -108,8 +108,24 @@ func TestCallCodes(t *testing.T) {
 		fmt.Errorf("open: %w", status.Error(codes.PermissionDenied, "x")): codeDenied,
 		status.Error(codes.Unavailable, "x"):                              codeNoCluster, errors.New("x"): codeNoCluster,
 	} {
-		if got := callCode(err); got != want {
+		if got := callError(err).Code; got != want {
 			t.Errorf("%v: %d, want %d", err, got, want)
+		}
+	}
+}
+
+// What gRPC writes around the words of the other end is not for people, wherever in an
+// error it is.
+func TestCallWords(t *testing.T) {
+	lost, denied := status.Error(codes.Unavailable, "nobody there"), status.Error(codes.PermissionDenied, "you may not")
+	for err, want := range map[error]string{
+		denied:                            "you may not",
+		fmt.Errorf("open: %w", denied):    "open: you may not",
+		errors.Join(errors.New("x"), nil): "x",
+		fmt.Errorf("lost: %w; then: %w", lost, fmt.Errorf("again: %w", denied)): "lost: nobody there; then: again: you may not",
+	} {
+		if got := callError(err).Error(); got != want {
+			t.Errorf("got %q, want %q", got, want)
 		}
 	}
 }

@@ -118,13 +118,26 @@ func (o *putOptions) putOne(ctx context.Context, fs storage.FileSystem, from, to
 		return err
 	}
 	if there {
-		err = fs.Remove(ctx, to)
-	}
-	if err == nil {
+		err = replace(ctx, fs, aside, to)
+	} else {
 		err = fs.Rename(ctx, aside, to)
 	}
 	if err != nil {
 		return errors.Join(err, fs.Remove(context.WithoutCancel(ctx), aside))
 	}
 	return nil
+}
+
+// replace moves a file to the place of another one, which comes back if that fails:
+// stores do not do it in one step.
+func replace(ctx context.Context, fs storage.FileSystem, from, to string) error {
+	old := storage.Join(to, "..", "_put."+rand.Text())
+	if err := fs.Rename(ctx, to, old); err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
+	if err := fs.Rename(ctx, from, to); err != nil {
+		return errors.Join(err, fs.Rename(ctx, old, to))
+	}
+	return fs.Remove(ctx, old)
 }

@@ -113,7 +113,7 @@ func (l *look) once(ctx context.Context, method string, q any) ([]byte, error) {
 		m, err = st.Ask(q)
 	}
 	if err != nil {
-		return nil, &launch.Error{Code: callCode(err), Err: fmt.Errorf("master %s: %w", l.master, err)}
+		return nil, callError(fmt.Errorf("master %s: %w", l.master, err))
 	}
 	a, ok := m.(msg.Answer)
 	switch {
@@ -194,10 +194,10 @@ func jobsCommand() *cobra.Command {
 	return list(&cobra.Command{
 		Use:     "jobs",
 		Short:   "List the jobs of a cluster",
-		Long:    "Jobs lists the jobs that a master runs, and those of the last thousand that have ended.",
+		Long:    "Jobs lists the jobs that a master runs, and those of the last thousand that have ended. RUNNING are tasks.",
 		Example: "  rddctl jobs\n  rddctl jobs -o json | jq '.[] | select(.state == \"running\") | .id'",
 		Args:    cobra.NoArgs,
-	}, "ID NAME USER STATE TASKS TIME CAUSE", about(msg.AboutJobs), func(j status.Job) []any {
+	}, "ID NAME USER STATE RUNNING TIME CAUSE", about(msg.AboutJobs), func(j status.Job) []any {
 		return []any{j.ID, j.Name, j.User, j.State, j.Running, took(j.Duration), j.Cause}
 	})
 }

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/gordd-project/gordd/gen"
 	"github.com/gordd-project/gordd/internal/launch"
@@ -25,6 +27,9 @@ func programArgs(c *cobra.Command, args []string) error {
 	return nil
 }
 
+// longBuild is after how long people are told what they wait for.
+const longBuild = time.Second
+
 // build makes the program of a PKG or BINARY argument, for this machine or for a
 // cluster's platforms, after its code was generated where that is asked for.
 func build(ctx context.Context, arg string, generate bool, platforms ...plan.Platform) (*launch.Program, error) {
@@ -36,6 +41,10 @@ func build(ctx context.Context, arg string, generate bool, platforms ...plan.Pla
 		if err := generateCode(ctx, target); err != nil {
 			return nil, err
 		}
+	}
+	if target.Binary == "" && term.IsTerminal(int(os.Stderr.Fd())) {
+		late := time.AfterFunc(longBuild, func() { _, _ = fmt.Fprintf(os.Stderr, "building %s …\n", arg) })
+		defer late.Stop()
 	}
 	return target.Build(ctx, os.Stderr, platforms...)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/gordd-project/gordd/internal/msg"
 	"github.com/gordd-project/gordd/internal/show"
 	"github.com/gordd-project/gordd/internal/submit"
+	"github.com/gordd-project/gordd/internal/trust"
 	"github.com/gordd-project/gordd/internal/wire"
 	"github.com/gordd-project/gordd/worker/transfer"
 )
@@ -91,6 +92,9 @@ func (o *submitOptions) run(c *cobra.Command, arg string, args []string) (err er
 	to, err := o.to(c.Context(), o.master)
 	if err != nil {
 		return err
+	}
+	if to.as.Role == trust.Worker { // which the master would only say of what it is asked first
+		return denied(fmt.Errorf("%s may not submit: a worker drives only the jobs that it is given", to.as))
 	}
 	conn, err := grpc.NewClient(o.master, append(msg.DialOptions(), to.dial...)...)
 	if err != nil {
@@ -172,11 +176,11 @@ func (o *submitOptions) leave(ctx context.Context, so submit.Options) error {
 // clusterError tells a cluster that was not reached from one that refused the job,
 // or its submitter.
 func clusterError(err error) error {
-	code := callCode(err)
+	failed := callError(err)
 	if refused := (*submit.RefusedError)(nil); errors.As(err, &refused) {
-		code = 1
+		failed.Code = 1
 	}
-	return &launch.Error{Code: code, Err: err}
+	return failed
 }
 
 // environment gives the variables that executors get.

@@ -246,7 +246,11 @@ func (enc *Encoder) receiverShape(st *scan.Site, w *writer) model.Shape {
 func (enc *Encoder) endTypes(st *scan.Site, op model.Op, w *writer) []model.Type {
 	switch st.Op.End {
 	case model.EndPairs:
-		return []model.Type{op.In.Types[0], op.In.Types[1], op.Out.Types[1]}
+		combination := op.In.Types[1]
+		if len(op.Out.Types) > 0 { // the result is an RDD
+			combination = op.Out.Types[1]
+		}
+		return []model.Type{op.In.Types[0], op.In.Types[1], combination}
 	case model.EndOnes:
 		return []model.Type{op.In.Types[0], "int64", "int64"}
 	case model.EndDistinct:

@@ -28,6 +28,9 @@ type Executor interface {
 	// A cancelled ctx (context.Cause says why) must end it soon. What the launch
 	// and the task refer to is shared and not changed.
 	Run(ctx context.Context, l *work.Launch, t *plan.Task) (*plan.Result, *plan.Failure)
+	// Forget says that no task to come of a job reads shuffles, or the rows of
+	// cached RDDs. It does not wait for anybody.
+	Forget(job plan.JobID, keys []plan.StageKey)
 }
 
 // Upstream hears what an agent has to tell. It is called from the goroutine
@@ -86,10 +89,11 @@ type Agent struct {
 	// Of the owner.
 	runs   map[attemptKey]*run // launched and not yet acknowledged
 	where  map[inputKey]*input
-	places map[model.StageID]*place // for files that outlive attempts
-	made   int                      // of those, ever
-	bad    map[model.AttemptID]bool // outputs that a reader found missing or corrupt
-	lost   []model.AttemptID        // those that have been made anew or will be
+	places map[model.StageID]*place                // for files that outlive attempts
+	made   int                                     // of those, ever
+	bad    map[model.AttemptID]bool                // outputs that a reader found missing or corrupt
+	lost   []model.AttemptID                       // those that have been made anew or will be
+	blocks map[plan.JobID]map[plan.Block]model.Gen // cached in executors
 }
 
 type inputKey struct {
@@ -121,14 +125,16 @@ type run struct {
 	inputs []*input
 	values []plan.StageValue
 	store  *place
+	held   bool // the block that it begins with is here
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 
 	// Of the owner.
 	killed   bool
 	finished bool
-	won      bool  // it ended with a result
-	moves    int64 // how often it was heard to get on
+	won      bool     // it ended with a result
+	moves    int64    // how often it was heard to get on
+	meets    *meeting // at a barrier; nil: it is at none
 }
 
 // place is a directory that the attempts of a stage share, and what is known to
@@ -144,7 +150,7 @@ func New(o Options) *Agent {
 		o.MakeDir = func() error { return nil }
 	}
 	a := &Agent{o: o, runs: map[attemptKey]*run{}, where: map[inputKey]*input{},
-		places: map[model.StageID]*place{}, bad: map[model.AttemptID]bool{}}
+		places: map[model.StageID]*place{}, bad: map[model.AttemptID]bool{}, blocks: map[plan.JobID]map[plan.Block]model.Gen{}}
 	a.queue.init()
 	for i := range o.Slots {
 		dir := &scratch{base: filepath.Join(o.Dir, "tasks"), slot: i}
@@ -172,6 +178,8 @@ func (a *Agent) CarryOut(cmds []model.Command) {
 			a.verify(c.Output)
 		case model.Drop:
 			a.drop(c)
+		case model.Barrier:
+			a.release(c)
 		}
 	}
 }
@@ -200,39 +208,56 @@ func (a *Agent) locate(c model.Locations) {
 
 // launch makes attempts of a command and queues them for the slots.
 func (a *Agent) launch(l *work.Launch) {
-	var inputs []*input
-	var values []plan.StageValue
-	for _, parent := range l.Stage.Parents {
-		in := a.where[inputKey{l.Action.Job, parent.Key}]
-		switch {
-		case in == nil:
-			a.refuse(l, fmt.Sprintf("its input %s is nowhere", parent.Key))
-			return
-		case parent.Kind == plan.Value && len(in.encoded) != 1:
-			a.refuse(l, fmt.Sprintf("value %s has %d parts", parent.Key, len(in.encoded)))
-			return
-		case parent.Kind == plan.Value:
-			values = append(values, plan.StageValue{Stage: parent.Key, Value: in.encoded[0]})
-		default:
-			inputs = append(inputs, in)
-		}
-	}
+	inputs, values, why := a.reads(l)
 	store := a.place(l.Launch.Stage)
 	runs := make([]run, len(l.Tasks))
-	for i, t := range l.Tasks {
+	for i := range l.Tasks {
+		t := &l.Tasks[i]
 		r := &runs[i]
 		*r = run{id: t.Attempt, name: nameOf(t.Attempt), launch: l, inputs: inputs, values: values, store: store}
+		switch cached := l.Stage.Pipe.Source.Cached; {
+		case cached != nil && t.Level == model.AtProcess:
+			r.held, r.inputs = true, nil
+		case why != "" && cached != nil && len(t.Holders) > 0:
+			a.noBlock(r, why)
+			continue
+		case why != "":
+			a.o.Upstream.Report(model.TaskFailed{From: a.o.From, Attempt: t.Attempt, Class: model.Refused, Message: why})
+			continue
+		}
 		r.ctx, r.cancel = context.WithCancelCause(context.Background())
 		a.runs[keyOf(r.id)] = r
 		a.queue.put(r)
 	}
 }
 
-// refuse fails attempts that cannot be made.
-func (a *Agent) refuse(l *work.Launch, why string) {
-	for _, t := range l.Tasks {
-		a.o.Upstream.Report(model.TaskFailed{From: a.o.From, Attempt: t.Attempt, Class: model.Refused, Message: why})
+// reads finds what the attempts of a launch read, or says why it is not known.
+func (a *Agent) reads(l *work.Launch) (inputs []*input, values []plan.StageValue, why string) {
+	for _, parent := range l.Stage.Parents {
+		in := a.where[inputKey{l.Action.Job, parent.Key}]
+		switch {
+		case in == nil:
+			return nil, nil, fmt.Sprintf("its input %s is nowhere", parent.Key)
+		case parent.Kind == plan.Value && len(in.encoded) != 1:
+			return nil, nil, fmt.Sprintf("value %s has %d parts", parent.Key, len(in.encoded))
+		case parent.Kind == plan.Value:
+			values = append(values, plan.StageValue{Stage: parent.Key, Value: in.encoded[0]})
+		default:
+			if of, ok := l.Plan.Stage(parent.Key); ok && len(in.outputs) < of.N() {
+				why = fmt.Sprintf("of its input %s %d of %d outputs are nowhere", parent.Key, of.N()-len(in.outputs), of.N())
+			}
+			inputs = append(inputs, in)
+		}
 	}
+	return inputs, values, why
+}
+
+// noBlock fails an attempt that began with a block which others hold, and can not
+// compute it.
+func (a *Agent) noBlock(r *run, why string) {
+	src := plan.FetchSource{Block: true, Stage: r.launch.Stage.Pipe.Source.Cached.Key, Map: r.id.Partition}
+	a.o.Upstream.Report(model.TaskFailed{From: a.o.From, Attempt: r.id, Class: model.Fetch, Source: r.source(&src),
+		Message: fmt.Sprintf("partition %d of the cached RDD %s is not kept here, and cannot be computed: %s", src.Map, src.Stage, why)})
 }
 
 // attemptKey is the part of an attempt's id that alone is unique.
@@ -345,15 +370,16 @@ func (a *Agent) done(r *run, res *plan.Result, f *plan.Failure) {
 	}
 	if f != nil {
 		ev := r.report(a.o.From, f, a.o.Only)
-		if ev.Source != nil && a.o.Check == nil {
+		if ev.Source != nil && ev.Source.Block == nil && a.o.Check == nil {
 			a.bad[ev.Source.Attempt] = true
 		}
 		a.o.Log.Debug("attempt failed", "action", r.launch.Action.N, "stage", r.launch.Stage.Name, "partition", r.id.Partition, "err", f.Message)
 		a.o.Upstream.Report(ev)
 		return
 	}
+	a.evicted(r.id.Stage.Job, res.Evicted)
 	ev := model.TaskDone{From: a.o.From, Attempt: r.id, Reads: r.launch.Reads, Rows: res.Rows, Bytes: res.Bytes,
-		Sum: res.Sum, RowSum: res.RowSum, Counters: work.CountersFor(res.Counters)}
+		Sum: res.Sum, RowSum: res.RowSum, Counters: work.CountersFor(res.Counters), Blocks: a.kept(r, res.Kept)}
 	switch r.launch.Stage.Kind {
 	case plan.MapStage:
 		ev.Output = res.Shuffle
@@ -419,6 +445,7 @@ func (a *Agent) drop(c model.Drop) {
 			delete(a.where, key)
 		}
 	}
+	a.forgetBlocks(c)
 	if c.All {
 		for id := range a.bad {
 			if id.Stage.Job == c.Job {
@@ -497,6 +524,9 @@ func (a *Agent) Forget() {
 	}
 	for key := range a.where {
 		jobs[key.job] = true
+	}
+	for id := range a.blocks {
+		jobs[id] = true
 	}
 	for id := range jobs {
 		a.drop(model.Drop{Job: id, All: true})

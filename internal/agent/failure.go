@@ -60,11 +60,16 @@ func signature(f *plan.Failure) model.Signature {
 var fetchCauses = map[plan.FetchWay]model.FetchCause{plan.FetchCorrupt: model.FetchCorrupt, plan.FetchMissing: model.FetchMissing,
 	plan.FetchRefused: model.FetchRefused, plan.FetchTimeout: model.FetchTimeout}
 
-// source says of which attempt the output is that could not be read; nil when
-// the attempt had no such input.
+// source says of which attempt the output is that could not be read, or which cached
+// block was not there; nil when the attempt had no such input.
 func (r *run) source(f *plan.FetchSource) *model.FetchSource {
 	if f == nil {
 		return nil
+	}
+	if f.Block {
+		b := model.BlockID{RDD: f.Stage, Partition: f.Map}
+		b.Gen, _ = genOf(r.launch, f.Stage)
+		return &model.FetchSource{Block: &b}
 	}
 	for _, in := range r.inputs {
 		if in.key != f.Stage {

@@ -169,7 +169,12 @@ func (a *Agent) execute(r *run, dir *scratch) (*plan.Result, *plan.Failure) {
 func (r *run) task(dir *scratch) (*plan.Task, *plan.Failure) {
 	l := r.launch
 	t := &plan.Task{Action: l.Action, Stage: l.Stage.Key, Gen: int(r.id.Gen), Partition: r.id.Partition,
-		Attempt: r.name, Values: r.values, Store: r.store.path}
+		Attempt: r.name, Values: r.values, Store: r.store.path, Held: r.held}
+	for _, read := range l.Reads {
+		if read.Gen > 0 {
+			t.Gens = append(t.Gens, plan.StageGen{Stage: read.Key, Gen: int(read.Gen)})
+		}
+	}
 	for _, in := range r.inputs {
 		t.Inputs = append(t.Inputs, plan.ShuffleInput{Stage: in.key, Outputs: in.encoded})
 	}

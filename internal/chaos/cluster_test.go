@@ -333,6 +333,7 @@ func (c *cluster) left() (names []string) {
 // spec says what a job does.
 type spec struct {
 	sort          bool
+	barrier       bool // tasks of the first stage wait for one another
 	maps, reduces int
 	pause         time.Duration
 	fatal         string
@@ -383,6 +384,9 @@ func (c *cluster) submit(s spec) *job {
 		"-maps", strconv.Itoa(s.maps), "-reduces", strconv.Itoa(s.reduces), "-pause", s.pause.String())...)
 	if s.sort {
 		args = append(args, "-sort")
+	}
+	if s.barrier {
+		args = append(args, "-barrier")
 	}
 	if s.fatal != "" {
 		args = append(args, "-fatal", s.fatal)

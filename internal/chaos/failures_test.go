@@ -56,6 +56,9 @@ var failures = []struct {
 	{name: "swapped-blocks", run: func(tr *trial) { tr.spoiled(2, swap) }},
 	{name: "partition", run: (*trial).partition},
 	{name: "blinks", run: (*trial).blinks},
+	{name: "slow-network", run: (*trial).slowNetwork},
+	{name: "workers-apart", run: (*trial).workersApart},
+	{name: "master-apart", run: (*trial).masterApart},
 	{name: "transient-fetches", run: (*trial).transient, faults: unsteady},
 	{name: "gossip-partition", run: (*trial).gossipCut},
 	{name: "fatal", run: (*trial).fatal},
@@ -63,9 +66,11 @@ var failures = []struct {
 	{name: "out-of-memory-once", run: (*trial).outOfMemoryOnce},
 	{name: "hung-task", run: (*trial).hung},
 	{name: "slow-worker", run: (*trial).slow},
+	{name: "barrier", run: (*trial).barrier},
 	{name: "master-idle", run: (*trial).masterIdle},
 	{name: "master-in-map-stage", run: func(tr *trial) { tr.masterIn(1) }},
 	{name: "master-in-reduce-stage", run: func(tr *trial) { tr.masterIn(0) }},
+	{name: "master-in-barrier", run: (*trial).masterInBarrier},
 	{name: "master-in-commit", run: (*trial).masterInCommit},
 	{name: "master-and-worker", run: (*trial).masterAndWorker},
 	{name: "cancel-at-start", run: func(tr *trial) { tr.cancelled(syscall.SIGINT, atStart) }},
@@ -212,10 +217,11 @@ func (tr *trial) executor() {
 	j := tr.submit(tr.job())
 	tr.reach(j, tr.rng.IntN(2), tr.between(0, time.Second))
 	i := tr.any()
-	var pids []int
-	_, err := until("a worker has an executor", patience, func() bool { pids = tr.executors(i); return len(pids) > 0 })
+	_, err := until("an executor is killed", patience, func() bool {
+		pids := tr.executors(i)
+		return len(pids) > 0 && syscall.Kill(-pids[0], syscall.SIGKILL) == nil // it may be ending
+	})
 	tr.must(err)
-	tr.must(syscall.Kill(-pids[0], syscall.SIGKILL))
 	tr.kills++
 	tr.bounded(tr.right(j), 0)
 }
@@ -388,19 +394,80 @@ func (tr *trial) hung() {
 	j := tr.submit(s)
 	tr.right(j)
 	tr.kills++
-	var logs []byte
+	logs := ""
 	for _, w := range tr.workers {
-		all, _ := filepath.Glob(filepath.Join(w.dir, "jobs", "*", "log"))
-		for _, path := range all {
-			b, err := os.ReadFile(path)
-			tr.must(err)
-			logs = append(logs, b...)
-		}
+		logs += tr.logs(w)
 	}
-	if where := "select (no cases)"; !strings.Contains(string(logs), where) || !strings.Contains(string(logs), "job/main.go:") {
+	if where := "select (no cases)"; !strings.Contains(logs, where) || !strings.Contains(logs, "job/main.go:") {
 		tr.t.Errorf("%q is not in the logs of executors:\n%s", where, logs)
 	}
 	tr.allThere()
+}
+
+// together is a job whose first stage has tasks that wait for one another.
+var together = spec{maps: workers - 1, reduces: workers - 1, pause: 4 * time.Second, barrier: true}
+
+// waits is what its tasks say, but the first, when they begin to.
+const waits = "waits for the others"
+
+// atBarrier submits the job, and gives the workers whose tasks wait for another one.
+func (tr *trial) atBarrier() (j *job, waiting []int) {
+	j = tr.submit(together)
+	_, err := until("tasks wait for one another", patience, func() bool {
+		waiting = waiting[:0]
+		for i, w := range tr.workers {
+			if strings.Contains(tr.logs(w), waits) {
+				waiting = append(waiting, i)
+			}
+		}
+		return len(waiting) == together.maps-1
+	})
+	tr.must(err)
+	pass(tr.between(0, time.Second))
+	return j, waiting
+}
+
+// twice says that all tasks of the stage were started twice.
+func (tr *trial) twice() {
+	tr.t.Helper()
+	n := 0
+	for _, w := range tr.workers {
+		n += strings.Count(tr.logs(w), waits)
+	}
+	if want := 2 * (together.maps - 1); n != want {
+		tr.t.Errorf("%d tasks waited for others, want %d: all of them twice", n, want)
+	}
+}
+
+// barrier kills a worker whose task waits for another worker's: all of them start
+// again, where there are slots for all.
+func (tr *trial) barrier() {
+	j, waiting := tr.atBarrier()
+	before := tr.lost
+	tr.shot(waiting[tr.rng.IntN(len(waiting))])
+	tr.bounded(tr.right(j), tr.lost-before)
+	tr.twice()
+}
+
+// masterInBarrier kills the master: the next one does not know who waits, and starts
+// all of them again.
+func (tr *trial) masterInBarrier() {
+	j, _ := tr.atBarrier()
+	tr.again(workers)
+	tr.bounded(tr.right(j), 0)
+	tr.twice()
+}
+
+// logs is what the executors of a worker wrote.
+func (tr *trial) logs(w *worker) string {
+	var all strings.Builder
+	paths, _ := filepath.Glob(filepath.Join(w.dir, "jobs", "*", "log"))
+	for _, path := range paths {
+		b, err := os.ReadFile(path)
+		tr.must(err)
+		all.Write(b)
+	}
+	return all.String()
 }
 
 // slow gives the executors of a worker a hundredth of a CPU. Another one does their

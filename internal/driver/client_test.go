@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -75,7 +76,7 @@ func TestValues(t *testing.T) {
 			for _, p := range []int{0, 2} {
 				c.Result(1, 1, p, Inline([]byte{10 + byte(p)}))
 			}
-			c.End(plan.ActionStatus{ID: s.ID, State: plan.ActionDone}, nil)
+			c.End(plan.ActionStatus{ID: s.ID, State: plan.ActionDone, Partitions: 3}, nil)
 			c.Quiet(1)
 		}()
 		return nil
@@ -91,6 +92,25 @@ func TestValues(t *testing.T) {
 	}
 	if n := len(e.log); n < 4 || e.log[n-1] != "forget 1" || e.log[n-2] != "taken 1.2" {
 		t.Errorf("the engine heard %q", e.log)
+	}
+}
+
+// An action that is said to be done, and whose values have not all come, has failed.
+func TestMissingValues(t *testing.T) {
+	e := newEnds(t)
+	e.begun = func(s work.Submission) error {
+		go func() {
+			for _, p := range []int{0, 2} {
+				e.client.Result(1, 0, p, Inline(nil))
+			}
+			e.client.End(plan.ActionStatus{ID: s.ID, State: plan.ActionDone, Partitions: 3}, nil)
+			e.client.Quiet(1)
+		}()
+		return nil
+	}
+	s, err := e.client.Do(t.Context(), encoded(t, false), Action{Result: func(int, Value) error { return nil }})
+	if err == nil || !strings.Contains(err.Error(), "1 of 3 results came") || s.State != plan.ActionFailed {
+		t.Errorf("%v, %v", s.State, err)
 	}
 }
 

@@ -123,6 +123,19 @@ func (w *waiter) partition() int {
 	return -1
 }
 
+// wanted is how many values make the result of a target with so many partitions.
+func (w *waiter) wanted(partitions int) (n int) {
+	if w.a.want.Partitions == nil {
+		return partitions
+	}
+	for _, p := range w.a.want.Partitions {
+		if p < partitions {
+			n++
+		}
+	}
+	return n
+}
+
 // turn says whether the next value is there. Until then the others wait, large
 // ones in their files.
 func (w *waiter) turn() (delivery, bool) {
@@ -173,6 +186,13 @@ func (w *waiter) end() (plan.ActionStatus, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s, err := a.final, a.err
+	if err == nil && w.gone == nil && s.State == plan.ActionDone && a.plan.Output == nil {
+		// It cannot be; but rows that are missing without a word would be worse.
+		if n := w.wanted(s.Partitions); w.next != n {
+			err = a.wrap(fmt.Errorf("it is done, and %d of %d results came: this is a fault of gordd", w.next, n))
+			s.State, s.Error = plan.ActionFailed, err.Error()
+		}
+	}
 	if w.gone != nil && (s.State != plan.ActionDone || a.plan.Output == nil) {
 		err = w.gone
 		s.State, s.Error = w.as, err.Error()

@@ -33,6 +33,9 @@ type Executor interface {
 	// comes back. A cancelled ctx (context.Cause says why) must end it soon. The
 	// plan, the stage and what the task refers to are shared and not changed.
 	Run(ctx context.Context, p *plan.Plan, stage *plan.Stage, t *plan.Task) (*plan.Result, *plan.Failure)
+	// Forget says that no task to come reads a shuffle, or the rows of a cached RDD.
+	// It does not wait for anybody.
+	Forget(key plan.StageKey)
 }
 
 // Options are what an Engine needs of its surroundings.
@@ -130,6 +133,7 @@ func config(o Options) model.Config {
 	c.MaxFailures = max(c.MaxFailures, o.Attempts)
 	c.MaxActions = math.MaxInt32
 	c.ResultBytes, c.InlineResult = math.MaxInt64, math.MaxInt
+	c.BarrierSlots = 0 // there are never more
 	c.PublishTries = 1 // a disk that was full a moment ago still is
 	return c
 }
@@ -156,6 +160,11 @@ func (e *Engine) Blob(d plan.Digest) ([]byte, error) { return e.blobs.Get(d) }
 // BlobPart opens the bytes of a blob between two offsets.
 func (e *Engine) BlobPart(d plan.Digest, from, to int64) (io.ReadCloser, error) {
 	return e.blobs.Part(d, from, to)
+}
+
+// Gather waits at a barrier; see [agent.Agent.Gather].
+func (e *Engine) Gather(ctx context.Context, attempt string, round int, message []byte) ([][]byte, error) {
+	return e.agent.Gather(ctx, attempt, round, message)
 }
 
 // ReleaseBlob gives a reference back. Running actions hold their own.
@@ -201,4 +210,10 @@ type executor struct{ ex Executor }
 
 func (x executor) Run(ctx context.Context, l *work.Launch, t *plan.Task) (*plan.Result, *plan.Failure) {
 	return x.ex.Run(ctx, l.Plan.Plan, l.Stage, t)
+}
+
+func (x executor) Forget(_ plan.JobID, keys []plan.StageKey) {
+	for _, key := range keys {
+		x.ex.Forget(key)
+	}
 }

@@ -60,6 +60,8 @@ func (f *fake) clear() {
 	clear(f.hooks)
 }
 
+func (*fake) Forget(plan.StageKey) {}
+
 func (f *fake) Run(ctx context.Context, _ *plan.Plan, st *plan.Stage, t *plan.Task) (*plan.Result, *plan.Failure) {
 	f.mu.Lock()
 	f.runs[st.Key]++
@@ -624,6 +626,8 @@ func BenchmarkThousandTasks(b *testing.B) { benchmark(b, onePlan(1000)) }
 func BenchmarkOneTask(b *testing.B) { benchmark(b, onePlan(1)) }
 
 type empty struct{}
+
+func (empty) Forget(plan.StageKey) {}
 
 func (empty) Run(context.Context, *plan.Plan, *plan.Stage, *plan.Task) (*plan.Result, *plan.Failure) {
 	return &plan.Result{}, nil

@@ -59,8 +59,13 @@ func (e *Engine) Begin(s work.Submission) model.Event {
 	}
 	ev.Graph, ev.Target, ev.Partitions, ev.Name, ev.Site = graph, s.Plan.Target, s.Partitions, s.Plan.Action, s.Plan.Site.String()
 	ev.Sink = model.Sink{Kind: model.RowsToDriver, Consumed: s.Consumed, Ahead: s.Ahead}
-	if target, ok := s.Plan.Stage(s.Plan.Target); ok && target.Sink.Effects {
-		ev.Sink.Guarantee = model.AtLeastOnce
+	if target, ok := s.Plan.Stage(s.Plan.Target); ok {
+		if target.Sink.Effects {
+			ev.Sink.Guarantee = model.AtLeastOnce
+		}
+		if target.Barrier { // tasks wait for each other, so none can wait for the driver
+			ev.Sink.Ahead = 0
+		}
 	}
 	if a.out != nil {
 		ev.Sink = model.Sink{Kind: model.Files, Path: a.out.Dir(), Overwrite: s.Plan.Output.Overwrite}

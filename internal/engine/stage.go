@@ -29,7 +29,7 @@ type stage struct {
 
 func (s *stage) spec() model.StageSpec {
 	p := s.plan
-	spec := model.StageSpec{Key: p.Key, Kind: kinds[p.Kind], Class: classes[p.Class], Inexact: p.Inexact,
+	spec := model.StageSpec{Key: p.Key, Kind: kinds[p.Kind], Class: classes[p.Class], Inexact: p.Inexact, Barrier: p.Barrier,
 		Name: p.Name, Site: s.site()}
 	for _, parent := range p.Parents {
 		edge := model.Wide
@@ -38,7 +38,18 @@ func (s *stage) spec() model.StageSpec {
 		}
 		spec.Parents = append(spec.Parents, model.Parent{Key: parent.Key, Edge: edge})
 	}
+	spec.Cached = cached(p)
 	return spec
+}
+
+// cached is the RDD whose blocks are all that a stage's tasks need, where they are
+// kept; "": there is none.
+func cached(st *plan.Stage) plan.StageKey {
+	c := st.Pipe.Source.Cached
+	if c == nil || st.Barrier || slices.ContainsFunc(st.Parents, func(p plan.Parent) bool { return p.Kind == plan.Value }) {
+		return "" // what a value is for is not above the rows; tasks of a barrier all run at once
+	}
+	return c.Key
 }
 
 // site is the user's line that ends the stage.

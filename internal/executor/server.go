@@ -17,7 +17,7 @@ import (
 // Runner runs one attempt; rdd.Runner is one.
 type Runner interface {
 	Run(ctx context.Context, p *plan.Plan, stage *plan.Stage, t *plan.Task) (*plan.Result, *plan.Failure)
-	Forget(shuffle plan.StageKey)
+	Forget(key plan.StageKey)
 	// Progress tells how far the attempts are that run.
 	Progress() []plan.Progress
 }
@@ -31,6 +31,7 @@ type Server struct {
 	plans map[plan.Digest]*plan.Plan
 	kill  map[uint64]context.CancelCauseFunc
 	blobs map[plan.Digest]*blob
+	meets map[string]meeting // by attempt
 }
 
 // blob is a blob that was asked for.
@@ -43,7 +44,7 @@ type blob struct {
 // New makes a server. Serve starts it.
 func New(conn *wire.Conn) *Server {
 	return &Server{conn: conn, plans: map[plan.Digest]*plan.Plan{}, kill: map[uint64]context.CancelCauseFunc{},
-		blobs: map[plan.Digest]*blob{}}
+		blobs: map[plan.Digest]*blob{}, meets: map[string]meeting{}}
 }
 
 // errGone ends what runs when the agent has gone.
@@ -136,6 +137,8 @@ func (s *Server) heed(r Runner, m wire.Message) error {
 		}
 	case *wire.BlobAt:
 		s.arrived(m)
+	case *wire.Gathered:
+		s.gathered(m)
 	default:
 		return fmt.Errorf("an executor is told %T", m)
 	}
@@ -265,4 +268,46 @@ func (s *Server) arrived(m *wire.BlobAt) {
 	}
 	b.path = m.Path
 	close(b.here)
+}
+
+// meeting is a task's wait at a barrier.
+type meeting struct {
+	round  int
+	answer chan *wire.Gathered
+}
+
+// Gather waits at a barrier, and gives what all tasks of the stage brought
+// there. It ends with ctx.
+func (s *Server) Gather(ctx context.Context, attempt string, round int, data []byte) ([][]byte, error) {
+	m := meeting{round, make(chan *wire.Gathered, 1)}
+	s.mu.Lock()
+	s.meets[attempt] = m
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.meets, attempt)
+	}()
+	if err := s.conn.Send(&wire.Arrive{Attempt: attempt, Round: round, Data: data}); err != nil {
+		return nil, err
+	}
+	select {
+	case g := <-m.answer:
+		if g.Error != "" {
+			return nil, errors.New(g.Error)
+		}
+		return g.Data, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// gathered lets a task go on that waits at a barrier.
+func (s *Server) gathered(g *wire.Gathered) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if m, ok := s.meets[g.Attempt]; ok && m.round == g.Round {
+		delete(s.meets, g.Attempt)
+		m.answer <- g
+	}
 }

@@ -232,3 +232,52 @@ func TestProgress(t *testing.T) {
 		s.Wait()
 	})
 }
+
+// A task waits at a barrier until the agent answers for its round, or the task is
+// told to end.
+func TestGather(t *testing.T) {
+	var s *Server
+	c, made, ended := serve(t, runner{run: func(ctx context.Context, task *plan.Task) (*plan.Result, *plan.Failure) {
+		all, err := s.Gather(ctx, task.Attempt, 4, []byte("mine"))
+		if err != nil {
+			return nil, refused(err.Error())
+		}
+		return &plan.Result{Value: slices.Concat(all...)}, nil
+	}})
+	s = made
+	send(t, c, &wire.TaskPlan{Digest: "p", Plan: encoded(t)})
+	for name, x := range map[string]struct {
+		says []wire.Message
+		want string
+	}{
+		"answered": {[]wire.Message{
+			&wire.Gathered{Attempt: "1.9", Round: 4, Data: [][]byte{[]byte("another's")}},
+			&wire.Gathered{Attempt: "1.1", Round: 3, Data: [][]byte{[]byte("too late")}},
+			&wire.Gathered{Attempt: "1.1", Round: 4, Data: [][]byte{[]byte("a"), []byte("b")}},
+			&wire.Gathered{Attempt: "1.1", Round: 4, Data: [][]byte{[]byte("again")}},
+		}, "ab"},
+		"denied": {[]wire.Message{&wire.Gathered{Attempt: "1.1", Round: 4, Error: "no"}}, "no"},
+		"killed": {[]wire.Message{&wire.KillTask{Seq: 1, Reason: "enough"}}, "enough"},
+	} {
+		send(t, c, &wire.RunTask{Seq: 1, Plan: "p", Stage: "r", Task: plan.Task{Attempt: "1.1"}})
+		if a := receive[wire.Arrive](t, c); a.Attempt != "1.1" || a.Round != 4 || string(a.Data) != "mine" {
+			t.Errorf("%s: %+v", name, a)
+		}
+		send(t, c, x.says...)
+		got := ""
+		if end := receive[wire.TaskEnded](t, c); end.Failure != nil {
+			got = end.Failure.Message
+		} else {
+			got = string(end.Result.Value)
+		}
+		if got != x.want {
+			t.Errorf("%s: %q, want %q", name, got, x.want)
+		}
+	}
+	send(t, c, &wire.RunTask{Seq: 1, Plan: "p", Stage: "r", Task: plan.Task{Attempt: "1.1"}})
+	receive[wire.Arrive](t, c)
+	if err := errors.Join(c.Close(), <-ended); err != nil { // the agent goes
+		t.Error(err)
+	}
+	s.Wait()
+}

@@ -90,6 +90,8 @@ func TestASeedGivesTheSameFaults(t *testing.T) {
 
 type executor func(ctx context.Context) (*plan.Result, *plan.Failure)
 
+func (e executor) Forget(plan.StageKey) {}
+
 func (e executor) Run(ctx context.Context, _ *plan.Plan, _ *plan.Stage, _ *plan.Task) (*plan.Result, *plan.Failure) {
 	return e(ctx)
 }

@@ -19,28 +19,28 @@ var ErrRange = errors.New("a number is none of its kind's")
 type Form struct {
 	kind   byte
 	typ    reflect.Type
-	encode func(any) ([]byte, error)
-	decode func([]byte) (any, error)
+	encode func(m any, most int) ([]byte, error)
+	decode func(b []byte, most int) (any, error)
 }
 
 // Of is the form of messages of type *T. Bodies are refused whose message does
 // not pass the check; a nil check lets all pass.
 func Of[T any](kind byte, check func(*T) bool) Form {
 	return Form{kind: kind, typ: reflect.TypeFor[*T](),
-		encode: func(m any) ([]byte, error) { return plan.Encode(m.(*T)) },
-		decode: func(b []byte) (any, error) { return decode(b, check) },
+		encode: func(m any, most int) ([]byte, error) { return plan.EncodeWithin(m.(*T), most) },
+		decode: func(b []byte, most int) (any, error) { return decode(b, most, check) },
 	}
 }
 
 // Value is Of for messages that are values of type T.
 func Value[T any](kind byte, check func(*T) bool) Form {
 	return Form{kind: kind, typ: reflect.TypeFor[T](),
-		encode: func(m any) ([]byte, error) {
+		encode: func(m any, most int) ([]byte, error) {
 			v := m.(T)
-			return plan.Encode(&v)
+			return plan.EncodeWithin(&v, most)
 		},
-		decode: func(b []byte) (any, error) {
-			m, err := decode(b, check)
+		decode: func(b []byte, most int) (any, error) {
+			m, err := decode(b, most, check)
 			if err != nil {
 				return nil, err
 			}
@@ -49,8 +49,8 @@ func Value[T any](kind byte, check func(*T) bool) Form {
 	}
 }
 
-func decode[T any](b []byte, check func(*T) bool) (*T, error) {
-	m, err := plan.Decode[T](b)
+func decode[T any](b []byte, most int, check func(*T) bool) (*T, error) {
+	m, err := plan.DecodeWithin[T](b, most)
 	if err != nil {
 		return nil, err
 	}
@@ -62,14 +62,15 @@ func decode[T any](b []byte, check func(*T) bool) (*T, error) {
 
 // Table is a closed set of forms.
 type Table struct {
+	most   int // bytes of a body
 	byType map[reflect.Type]Form
 	byKind map[byte]Form
 }
 
-// NewTable makes a table. Two forms of one kind or type are a mistake of the
-// program, and panic.
-func NewTable(forms ...Form) *Table {
-	t := &Table{byType: map[reflect.Type]Form{}, byKind: map[byte]Form{}}
+// NewTable makes a table of forms with bodies of at most so many bytes. Two forms of
+// one kind or type are a mistake of the program, and panic.
+func NewTable(most int, forms ...Form) *Table {
+	t := &Table{most: most, byType: map[reflect.Type]Form{}, byKind: map[byte]Form{}}
 	for _, f := range forms {
 		if t.Has(f.kind) || t.byType[f.typ].typ != nil {
 			panic(fmt.Sprintf("forms: kind %d or type %s is there twice", f.kind, f.typ))
@@ -97,7 +98,7 @@ func (t *Table) Encode(m any) (kind byte, body []byte, err error) {
 	if !ok {
 		return 0, nil, fmt.Errorf("%T is no message", m)
 	}
-	body, err = f.encode(m)
+	body, err = f.encode(m, t.most)
 	return f.kind, body, err
 }
 
@@ -107,5 +108,5 @@ func (t *Table) Decode(kind byte, body []byte) (any, error) {
 	if !ok {
 		return nil, fmt.Errorf("message of kind %d is none of ours", kind)
 	}
-	return f.decode(body)
+	return f.decode(body, t.most)
 }

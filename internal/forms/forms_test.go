@@ -3,6 +3,8 @@ package forms
 import (
 	"errors"
 	"testing"
+
+	"github.com/gordd-project/gordd/rdd/plan"
 )
 
 type number struct{ N int }
@@ -12,7 +14,7 @@ type word struct{ W string }
 func positive(n *number) bool { return n.N > 0 }
 
 func TestTable(t *testing.T) {
-	table := NewTable(Of(1, positive), Value[word](2, nil))
+	table := NewTable(plan.MaxEncoded, Of(1, positive), Value[word](2, nil))
 	for _, m := range []any{&number{7}, word{"x"}} {
 		kind, b, err := table.Encode(m)
 		if err != nil {
@@ -56,7 +58,7 @@ func TestTableRefusesDoubles(t *testing.T) {
 					t.Errorf("two forms of one %s", name)
 				}
 			}()
-			NewTable(fs...)
+			NewTable(plan.MaxEncoded, fs...)
 		}()
 	}
 }

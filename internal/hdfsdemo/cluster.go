@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -44,24 +45,32 @@ type cluster struct {
 	members []*exec.Cmd
 }
 
+// settings are what a cluster is started with.
+type settings struct {
+	client map[string]string // of the HDFS client of its members
+	master []string          // flags of the master
+}
+
 // start starts a cluster. Close it, also after an error.
-func (p programs) start(ctx context.Context, lab *hdfslab.Lab, master ...string) (c *cluster, err error) {
+func (p programs) start(ctx context.Context, lab *hdfslab.Lab, s settings) (c *cluster, err error) {
 	c = &cluster{programs: p, lab: lab}
 	if c.scratch, err = os.MkdirTemp(p.dir, "scratch"); err != nil {
 		return c, err
 	}
-	conf, err := lab.ConfDir(nil)
+	conf, err := lab.ConfDir(s.client)
 	if err != nil {
 		return c, err
 	}
-	ready, err := c.member(ctx, conf, append([]string{"master", "--listen", "127.0.0.1:0", "--http", "off", "--gossip", "off"}, master...)...)
+	ready, err := c.member(ctx, conf, append([]string{"master", "--listen", "127.0.0.1:0", "--http", "off", "--gossip", "off"}, s.master...)...)
 	if err != nil {
 		return c, err
 	}
 	c.master = strings.TrimPrefix(ready, "master=")
 	for i := range lab.Data {
 		// What a worker's processes read and write by comes first to the data node of its address.
-		conf, err := lab.ConfDir(map[string]string{"dfs.client.local.interfaces": lab.Address(i)})
+		at := map[string]string{"dfs.client.local.interfaces": lab.Address(i)}
+		maps.Copy(at, s.client)
+		conf, err := lab.ConfDir(at)
 		if err != nil {
 			return c, err
 		}
@@ -128,6 +137,7 @@ func (c *cluster) ctl(ctx context.Context, conf map[string]string, args ...strin
 	cmd.Env = append(os.Environ(), "HADOOP_CONF_DIR="+dir, "TMPDIR="+c.scratch, "RDD_MASTER="+c.master)
 	var out, said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &said
+	cmd.WaitDelay = 10 * time.Second
 	if err := cmd.Run(); err != nil {
 		return "", fmt.Errorf("rddctl %s: %w\n%s", strings.Join(args, " "), err, said.String())
 	}

@@ -3,11 +3,13 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gordd-project/gordd/internal/hdfslab"
 )
@@ -20,14 +22,7 @@ const (
 
 var lab = hdfslab.Once{Options: hdfslab.Options{Datanodes: nodes, BlockSize: blockSize}}
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if err := lab.Close(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { lab.Main(m) }
 
 // Of 256 blocks nearly all are read where they are, by a worker at the address of
 // each of four data nodes; when one node has all of them the others help.
@@ -40,7 +35,7 @@ func TestBlocksAreReadWhereTheyAre(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := startCluster(t, p, l)
+	c := startCluster(t, p, l, settings{})
 	even, one, three := l.URL("/even"), l.URL("/one"), l.URL("/three")
 	files := blockFiles(t)
 	for i := range nodes {
@@ -59,18 +54,22 @@ func TestBlocksAreReadWhereTheyAre(t *testing.T) {
 		{"three replicas", three, 0.99, 1},
 		{"all on one node", one, 0.15, 0.7},
 	} {
-		if got := nodeShare(t, c, x.name, x.in); got < x.least || got > x.most {
+		got, far := shares(t, c, x.name, x.in)
+		if got < x.least || got > x.most {
 			t.Errorf("%s: %.3f of the tasks ran where their block is", x.name, got)
+		}
+		if got+far > 1.02 {
+			t.Errorf("%s: %.3f of the tasks ran where their block is, and %.3f of the bytes came from elsewhere", x.name, got, far)
 		}
 	}
 	// For comparison; how much is lost depends on how even the workers are.
-	off := startCluster(t, p, l, "--locality-wait", "0")
-	nodeShare(t, off, "one replica, no waits", even)
+	off := startCluster(t, p, l, settings{master: []string{"--locality-wait", "0"}})
+	shares(t, off, "one replica, no waits", even)
 }
 
-func startCluster(t *testing.T, p programs, l *hdfslab.Lab, master ...string) *cluster {
+func startCluster(t *testing.T, p programs, l *hdfslab.Lab, s settings) *cluster {
 	t.Helper()
-	c, err := p.start(t.Context(), l, master...)
+	c, err := p.start(t.Context(), l, s)
 	t.Cleanup(func() {
 		if err := c.Close(); err != nil {
 			t.Error(err)
@@ -105,17 +104,42 @@ func put(t *testing.T, c *cluster, conf map[string]string, files []string, dir s
 	}
 }
 
-// nodeShare reads every block in a task of its own, and says which part of the
-// tasks ran at a node that has it.
-func nodeShare(t *testing.T, c *cluster, name, in string) float64 {
+// shares reads every block in a task of its own, and says which part of the tasks
+// ran at a node that has it, and which part of the bytes came from another.
+func shares(t *testing.T, c *cluster, name, in string) (near, far float64) {
 	t.Helper()
+	allBefore, farBefore := sent(t, c.lab, 0)
 	j, err := c.run(t.Context(), "-in", in, "-split", fmt.Sprint(blockSize), "-pause", "100ms")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%s: %+v in %.1f s", name, j.Locality, j.Seconds)
+	allAfter, farAfter := sent(t, c.lab, allBefore+blocks*blockSize)
+	near, far = float64(j.Locality.Node)/blocks, float64(farAfter-farBefore)/float64(allAfter-allBefore)
+	t.Logf("%s: %+v in %.1f s, %.3f of the bytes over the network", name, j.Locality, j.Seconds, far)
 	if sum := j.Locality.Node + j.Locality.Rack + j.Locality.Any; sum != blocks {
 		t.Errorf("%s: %d tasks of %d have a place", name, sum, blocks)
 	}
-	return float64(j.Locality.Node) / blocks
+	return near, far
+}
+
+// sent waits until data nodes have noted that so many bytes were sent. They do so
+// when the client has them.
+func sent(t *testing.T, l *hdfslab.Lab, least int64) (all, far int64) {
+	t.Helper()
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	for {
+		all, far, err := l.Sent()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if all >= least {
+			return all, far
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("data nodes have sent %d bytes, not %d", all, least)
+		case <-time.After(50 * time.Millisecond): // it can only be looked at
+		}
+	}
 }

@@ -45,7 +45,7 @@ func demo(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, lab.Close()) }()
-	c, err := p.start(ctx, lab)
+	c, err := p.start(ctx, lab, settings{})
 	defer func() { err = errors.Join(err, c.Close()) }()
 	if err != nil {
 		return err

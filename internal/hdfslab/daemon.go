@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"os"
@@ -116,13 +117,17 @@ func (d *Daemon) signal(s syscall.Signal) error {
 func (d *Daemon) Blocks() ([]string, error) {
 	var files []string
 	err := filepath.WalkDir(d.data, func(path string, e fs.DirEntry, err error) error {
-		name := filepath.Base(path)
-		if err == nil && !e.IsDir() && strings.Contains(path, "/finalized/") && strings.HasPrefix(name, "blk_") && !strings.HasSuffix(name, ".meta") {
+		if err == nil && !e.IsDir() && strings.Contains(path, "/finalized/") && isBlock(filepath.Base(path)) {
 			files = append(files, path)
 		}
 		return err
 	})
 	return files, err
+}
+
+// isBlock tells a block's bytes from their checksums, by the file's name.
+func isBlock(name string) bool {
+	return strings.HasPrefix(name, "blk_") && !strings.HasSuffix(name, ".meta")
 }
 
 // tail returns the end of the daemon's log.
@@ -135,26 +140,55 @@ func (d *Daemon) tail() string {
 	return strings.Join(lines[max(0, len(lines)-20):], "\n")
 }
 
+// Flip changes a byte in a file of a block under the data node's hands: once makes the replica
+// corrupt, twice makes it what it was.
+func Flip(file string, at int64) error {
+	f, err := os.OpenFile(file, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	var b [1]byte
+	_, err = f.ReadAt(b[:], at)
+	if err == nil {
+		b[0] ^= 1
+		_, err = f.WriteAt(b[:], at)
+	}
+	return errors.Join(err, f.Close())
+}
+
+// askTime bounds a question to a daemon.
+const askTime = 10 * time.Second
+
 // ask reads a bean of the daemon's management interface, one of those that are not cached for ten
 // seconds.
 func (d *Daemon) ask(ctx context.Context, bean string, into any) error {
-	ctx, stop := context.WithTimeout(ctx, 10*time.Second)
+	ctx, stop := context.WithTimeout(ctx, askTime)
 	defer stop()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.http+"/jmx?qry=Hadoop:service="+bean, nil)
+	said, err := get(ctx, "http://"+d.http+"/jmx?qry=Hadoop:service="+bean)
 	if err != nil {
 		return err
 	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = resp.Body.Close() }()
 	var answer struct{ Beans []json.RawMessage }
-	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
+	if err := json.Unmarshal([]byte(said), &answer); err != nil {
 		return err
 	}
 	if len(answer.Beans) != 1 {
 		return fmt.Errorf("%s has just begun", d.role)
 	}
 	return json.Unmarshal(answer.Beans[0], into)
+}
+
+// get returns what is at an address of a daemon.
+func get(ctx context.Context, url string) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return "", err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	return string(text), err
 }

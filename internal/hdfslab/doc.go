@@ -11,11 +11,7 @@
 //
 //	var lab hdfslab.Once
 //
-//	func TestMain(m *testing.M) {
-//		code := m.Run()
-//		lab.Close()
-//		os.Exit(code)
-//	}
+//	func TestMain(m *testing.M) { lab.Main(m) }
 //
 //	func TestRead(t *testing.T) {
 //		l := lab.Get(t) // starts it; skips the test where it cannot run

@@ -111,6 +111,41 @@ func (l *Lab) Close() error {
 	return errors.Join(err, os.RemoveAll(l.dir))
 }
 
+// Repair starts the daemons that were killed, lets those go on that are paused, and waits until the
+// lab is whole again.
+func (l *Lab) Repair(ctx context.Context) error {
+	for _, d := range l.all() {
+		mend := d.Start
+		if d.running() {
+			mend = d.Resume
+		}
+		if err := mend(); err != nil {
+			return err
+		}
+	}
+	return l.Wait(ctx, len(l.Data))
+}
+
+// BeingWritten lists the files that somebody has open for writing, by their paths. Those of a writer
+// that has ended are among them until its lease has.
+func (l *Lab) BeingWritten(ctx context.Context) (paths []string, err error) {
+	ctx, stop := context.WithTimeout(ctx, askTime)
+	defer stop()
+	report, err := get(ctx, "http://"+l.Name.http+"/fsck?ugi=root&path=/&openforwrite=1")
+	if err != nil {
+		return nil, err
+	}
+	if !strings.Contains(report, "is HEALTHY") && !strings.Contains(report, "is CORRUPT") {
+		return nil, fmt.Errorf("fsck of the name node did not end: %s", report)
+	}
+	for line := range strings.Lines(report) {
+		if path, _, ok := strings.Cut(line, " "); ok && strings.Contains(line, "OPENFORWRITE:") {
+			paths = append(paths, path)
+		}
+	}
+	return paths, nil
+}
+
 // Namenode returns the address of the name node, host:port.
 func (l *Lab) Namenode() string { return l.rpc }
 

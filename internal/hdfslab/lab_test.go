@@ -4,8 +4,6 @@ package hdfslab_test
 
 import (
 	"context"
-	"fmt"
-	"os"
 	"testing"
 	"time"
 
@@ -14,14 +12,7 @@ import (
 
 var lab = hdfslab.Once{Options: hdfslab.Options{Datanodes: 2}}
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if err := lab.Close(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { lab.Main(m) }
 
 func TestDaemonsDieAndComeBack(t *testing.T) {
 	l := lab.Get(t)

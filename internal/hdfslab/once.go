@@ -4,6 +4,7 @@ package hdfslab
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"sync"
 	"testing"
@@ -34,8 +35,17 @@ func (o *Once) Get(t testing.TB) *Lab {
 	return o.lab
 }
 
-// Close ends the lab if it was started. TestMain calls it after the last test.
-func (o *Once) Close() error {
+// Main runs the tests of a package, ends the lab if it was started, and exits: all that TestMain does.
+func (o *Once) Main(m *testing.M) {
+	code := m.Run()
+	if err := o.close(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func (o *Once) close() error {
 	o.once.Do(func() {})
 	if o.lab == nil {
 		return nil

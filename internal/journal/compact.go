@@ -49,7 +49,7 @@ func (j *Journal) Compact(keep func(iter.Seq2[model.Record, error]) iter.Seq2[mo
 		return errors.Join(j.fail(err), f.Close())
 	}
 	err = j.file.Close()
-	j.file, j.end, j.floor, j.waiting = f, end, end, false
+	j.file, j.end, j.floor = f, end, end // what waits to be durable is so, and the flusher tells
 	return err
 }
 

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/gordd-project/gordd/internal/sched/model"
-	"github.com/gordd-project/gordd/rdd/plan"
 )
 
 const (
@@ -23,8 +22,13 @@ const (
 	frameHead = len(marker) + 4 + 4
 	// payloadHead is the bytes before a record in its payload: kind, version, time.
 	payloadHead = 1 + 1 + 8
+	// maxBody is the largest record. The manifest of an output has all of its files and
+	// the sizes of an action the hosts of all of its tasks: with the most tasks that the
+	// scheduler takes that is hundreds of megabytes, and a record that cannot be written
+	// would be the end of the master, and of each after it.
+	maxBody = 1 << 30
 	// maxPayload bounds what is believed of a length.
-	maxPayload = payloadHead + plan.MaxEncoded
+	maxPayload = payloadHead + maxBody
 	// maxCluster is the longest name of a cluster.
 	maxCluster = 255
 )

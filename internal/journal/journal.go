@@ -18,6 +18,8 @@ const (
 	fileName = "journal"
 	// flushAfter is how long a record that does not ask for it waits for a sync.
 	flushAfter = 20 * time.Millisecond
+	// keptBuffer is how large a buffer waits for the next Append.
+	keptBuffer = 1 << 20
 	// compactAt is the least size at which compaction pays.
 	compactAt = 16 << 20
 	// lowSpace is how many bytes must be free for new jobs (R68).
@@ -147,7 +149,9 @@ func (j *Journal) Append(recs []model.Append) (durable bool, err error) {
 		return false, j.failed
 	}
 	now := time.Now()
-	j.buf = j.buf[:0]
+	if j.buf = j.buf[:0]; cap(j.buf) > keptBuffer {
+		j.buf = nil
+	}
 	for _, r := range recs {
 		if j.buf, err = appendFrame(j.buf, Entry{At: now, Record: r.Record}); err != nil {
 			return false, j.fail(err)

@@ -129,6 +129,29 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// An output of very many files has a record that is larger than any message.
+func TestLargeRecord(t *testing.T) {
+	dir := t.TempDir()
+	j := mustOpen(t, dir)
+	want := model.CommitIntent{}
+	for i := range 120_000 {
+		f := model.StagedFile{Partition: i, Attempt: attempt, Worker: "w", Rows: 1, Bytes: 1, Sum: 1 << 63}
+		f.Attempt.Partition = i
+		want.Manifest.Files = append(want.Manifest.Files, f)
+	}
+	put(t, j, []model.Record{want, samples[0]})
+	if j.end < plan.MaxEncoded {
+		t.Fatalf("%d bytes are no large record", j.end)
+	}
+	mustClose(t, j)
+	j = mustOpen(t, dir)
+	defer mustClose(t, j)
+	got := read(t, j)
+	if len(got) != 2 || !reflect.DeepEqual(got[0], want) || !reflect.DeepEqual(got[1], samples[0]) {
+		t.Errorf("%d records, not those that were written", len(got))
+	}
+}
+
 // Every record that the scheduler may want is one that can be kept.
 func TestEveryRecordHasAForm(t *testing.T) {
 	f, err := parser.ParseFile(token.NewFileSet(), "../sched/model/record.go", nil, 0)
@@ -342,6 +365,30 @@ func TestFlush(t *testing.T) {
 	mustClose(t, j)
 	if len(told) > 0 {
 		t.Error("told what an Append waited for")
+	}
+}
+
+// What nobody waited for is durable after a compaction, and that is told.
+func TestFlushAfterCompaction(t *testing.T) {
+	told := make(chan uint64, 1)
+	j, err := Open(Options{Dir: t.TempDir(), Cluster: "c", Flushed: func(n uint64, err error) {
+		if err != nil {
+			t.Error(err)
+		}
+		told <- n
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mustClose(t, j)
+	if _, err := j.Append([]model.Append{{Record: samples[1]}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Compact(func(all iter.Seq2[model.Record, error]) iter.Seq2[model.Record, error] { return all }); err != nil {
+		t.Fatal(err)
+	}
+	if n := <-told; n != 1 {
+		t.Errorf("%d records are durable, want 1", n)
 	}
 }
 

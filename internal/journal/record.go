@@ -36,7 +36,7 @@ const (
 )
 
 // table has the form of each record.
-var table = forms.NewTable(
+var table = forms.NewTable(maxBody,
 	forms.Value[model.TermStarted](kindTermStarted, nil),
 	forms.Value[model.JobAccepted](kindJobAccepted, nil),
 	forms.Value(kindActionAccepted, func(r *model.ActionAccepted) bool { return r.Submit.Action.N > 0 }),

@@ -126,7 +126,7 @@ type (
 	// Resume tells a master that has started again what a driver has and refers to.
 	// All that has not ended it asks for again behind it.
 	Resume struct {
-		Held     []model.ResultRef
+		Held     []wire.Taken // by action: there may be very many
 		Released []plan.StageKey
 	}
 	// Detach asks the master to have a job's driver run by a worker. The answer is
@@ -325,10 +325,11 @@ const (
 	kindRecall
 	kindRevoked
 	kindResume
+	kindHeld
 )
 
 // table has the form of each message.
-var table = forms.NewTable(
+var table = forms.NewTable(plan.MaxEncoded,
 	forms.Value(kindAttach, goodAttach),
 	forms.Value[Renewal](kindRenewal, nil),
 	forms.Value[model.Leaving](kindLeaving, nil),
@@ -402,6 +403,7 @@ var table = forms.NewTable(
 	forms.Value(kindHandover, goodHandover),
 	forms.Value[model.Recall](kindRecall, nil),
 	forms.Value(kindResume, goodResume),
+	forms.Value(kindHeld, func(m *Held) bool { return goodInventory(&m.Inventory) }),
 )
 
 func goodAttempt(a model.AttemptID) bool {
@@ -440,8 +442,8 @@ func goodHandover(m *Handover) bool {
 }
 
 func goodResume(m *Resume) bool {
-	for _, r := range m.Held {
-		if r.Partition < 0 || r.Gen < 0 {
+	for _, t := range m.Held {
+		if t.Gen < 0 || slices.ContainsFunc(t.Partitions, func(p int) bool { return p < 0 }) {
 			return false
 		}
 	}
@@ -449,21 +451,22 @@ func goodResume(m *Resume) bool {
 }
 
 func goodAttach(m *model.Attach) bool {
-	if m.Slots < 0 || m.Memory < 0 {
-		return false
-	}
-	for i := range m.Inventory.Done {
-		if !goodDone(&m.Inventory.Done[i]) {
+	return m.Slots >= 0 && m.Memory >= 0 && goodInventory(&m.Inventory)
+}
+
+func goodInventory(m *model.Inventory) bool {
+	for i := range m.Done {
+		if !goodDone(&m.Done[i]) {
 			return false
 		}
 	}
-	for i := range m.Inventory.Failed {
-		if !goodFailed(&m.Inventory.Failed[i]) {
+	for i := range m.Failed {
+		if !goodFailed(&m.Failed[i]) {
 			return false
 		}
 	}
-	for i := range m.Inventory.Outputs {
-		if !goodOutput(&m.Inventory.Outputs[i]) {
+	for i := range m.Outputs {
+		if !goodOutput(&m.Outputs[i]) {
 			return false
 		}
 	}

@@ -120,23 +120,23 @@ func (o *Outbox) take() (ms []any, ok bool) {
 }
 
 // Drain sends what is put into the outbox until that is closed and empty, or ctx
-// or the peer ends.
-func (o *Outbox) Drain(ctx context.Context, send func(...any) error) {
+// ends, or something cannot be sent: that is the error.
+func (o *Outbox) Drain(ctx context.Context, send func(...any) error) error {
 	for {
 		ms, ok := o.take()
 		if !ok {
-			return
+			return nil
 		}
 		if len(ms) > 0 {
 			if err := send(ms...); err != nil {
-				return
+				return err
 			}
 			continue
 		}
 		select {
 		case <-o.some:
 		case <-ctx.Done():
-			return
+			return nil
 		}
 	}
 }

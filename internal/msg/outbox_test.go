@@ -42,11 +42,12 @@ func TestOutbox(t *testing.T) {
 func TestOutboxGathers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o, frames := NewOutbox(), make(chan []any, 10)
-		var broken error
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			o.Drain(t.Context(), func(ms ...any) error { frames <- ms; return broken })
+			if err := o.Drain(t.Context(), func(ms ...any) error { frames <- ms; return nil }); err != nil {
+				t.Error(err)
+			}
 		}()
 		sent := func(want ...any) {
 			t.Helper()
@@ -83,11 +84,16 @@ func TestOutboxGathers(t *testing.T) {
 		sent(5)
 		<-done
 
-		o, done, broken = NewOutbox(), make(chan struct{}), errors.New("broken")
+		broken := errors.New("broken")
+		o = NewOutbox()
 		o.Put(1)
-		o.Drain(t.Context(), func(...any) error { return broken })
+		if err := o.Drain(t.Context(), func(...any) error { return broken }); !errors.Is(err, broken) {
+			t.Errorf("got %v", err)
+		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		o.Drain(ctx, func(...any) error { return nil })
+		if err := o.Drain(ctx, func(...any) error { return nil }); err != nil {
+			t.Error(err)
+		}
 	})
 }

@@ -34,11 +34,16 @@ const (
 	dirVar  = "PROPERTY_DIR"
 	caseVar = "PROPERTY_CASE"
 	lostVar = "PROPERTY_LOST" // workers go meanwhile
+	// roundsVar is the file that the program reads in rounds instead.
+	roundsVar = "PROPERTY_ROUNDS"
 )
 
 // drive is the program that a test submits: it runs the cases and compares what
 // they give with what the interpreter does.
 func drive(ctx context.Context, s *typed.Session) error {
+	if path := os.Getenv(roundsVar); path != "" {
+		return rounds(ctx, s, path)
+	}
 	n, err := strconv.ParseUint(os.Getenv(seedVar), 10, 64)
 	if err != nil {
 		return err
@@ -84,11 +89,12 @@ type cluster struct {
 	names   []plan.WorkerID // of them
 	made    int             // workers, ever
 	log     *slog.Logger
+	watcher launch.Watcher // of jobs
 }
 
 func startCluster(t *testing.T, workers, slots int) *cluster {
 	t.Helper()
-	c := &cluster{t: t, log: slog.New(slog.NewTextHandler(&testLog{t: t}, &slog.HandlerOptions{Level: slog.LevelInfo}))}
+	c := &cluster{t: t, watcher: quiet{t}, log: slog.New(slog.NewTextHandler(&testLog{t: t}, &slog.HandlerOptions{Level: slog.LevelInfo}))}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -161,7 +167,7 @@ func (c *cluster) submit(name string) launch.Outcome {
 	defer fetch.Close()
 	job := submit.New(t.Context(), submit.Options{Conn: conn, Programs: map[plan.Platform]string{plan.Here: path}, Open: msg.Open{Name: name, User: "test"}, Scratch: t.TempDir(), Fetch: fetch, Tickets: tickets})
 	defer job.Close()
-	r := launch.Run{Cluster: job, Stdout: os.Stdout, Stderr: os.Stderr, Options: wire.Options{Fresh: true}, Watcher: quiet{t}}
+	r := launch.Run{Cluster: job, Stdout: os.Stdout, Stderr: os.Stderr, Options: wire.Options{Fresh: true}, Watcher: c.watcher}
 	out, err := r.Do(t.Context(), path)
 	if err != nil {
 		t.Error(err)

@@ -29,6 +29,9 @@ func (r *runner) context(m mode) (ctx context.Context, stop func() error) {
 		r.t.Fatal(err)
 	}
 	x.process, err = process.Start(r.t.Context(), process.Options{Path: path, Env: os.Environ(), Code: rdd.Code(), Blob: x.blob, Log: os.Stderr,
+		Gather: func(ctx context.Context, attempt string, round int, data []byte) ([][]byte, error) {
+			return x.engine.Gather(ctx, attempt, round, data)
+		},
 		Wire: wire.Options{Memory: m.options.Memory, Fresh: true, Executor: true}})
 	if err != nil {
 		r.t.Fatal(err)
@@ -60,11 +63,6 @@ type remote struct {
 func (x *remote) Run(ctx context.Context, p *plan.Plan, st *plan.Stage, t *plan.Task) (*plan.Result, *plan.Failure) {
 	x.mu.Lock()
 	if len(x.plans) > 100 {
-		for _, old := range x.plans {
-			if d, _, err := old.Encoded(); err == nil {
-				x.process.Forget(d)
-			}
-		}
 		clear(x.plans)
 	}
 	w := x.plans[p]
@@ -79,6 +77,8 @@ func (x *remote) Run(ctx context.Context, p *plan.Plan, st *plan.Stage, t *plan.
 	}
 	return x.process.Run(ctx, &work.Launch{Plan: w, Stage: st}, &sent)
 }
+
+func (x *remote) Forget(key plan.StageKey) { x.process.ForgetStages([]plan.StageKey{key}) }
 
 // partsOnly replaces the outputs that a task reads by what it reads of them.
 func partsOnly(st *plan.Stage, t *plan.Task) error {

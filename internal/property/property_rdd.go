@@ -19,6 +19,12 @@ import (
 //go:embed pipelines_action.go
 var pipelinesActionSource string
 
+//go:embed pipelines_barrier.go
+var pipelinesBarrierSource string
+
+//go:embed pipelines_bykey.go
+var pipelinesBykeySource string
+
 //go:embed pipelines_cache.go
 var pipelinesCacheSource string
 
@@ -49,6 +55,9 @@ var pipelinesWideSource string
 //go:embed pipelines_with.go
 var pipelinesWithSource string
 
+//go:embed rounds.go
+var roundsSource string
+
 func init() {
 	// Does not compile when the run time is of another generation: run go generate.
 	var _ [rdd.Generated - 1]struct{} = [0]struct{}{}
@@ -56,6 +65,14 @@ func init() {
 	p.Source("pipelines_action.go", pipelinesActionSource,
 		"94a1ce14a38c07bad8775c4dcf526750eb891b176d27a47b9c517bbe0b87d3f7",
 		"f1e51c13034a46ee842956a29504c57bf5f8a48a1103bae9c7ca6b6c063be836",
+	)
+	p.Source("pipelines_barrier.go", pipelinesBarrierSource,
+		"b9b131562cd554ec1826babc5a2c2315335d8e915dc8de7aa51c6b8daee26380",
+		"b0b91147f270f326603f651f747252bac233bb89a00c74e6894b2b1152d81b43",
+	)
+	p.Source("pipelines_bykey.go", pipelinesBykeySource,
+		"636f4a0b134955c647fa488ca91a99c283ffeaa440d48f03a7db8d96ff77813c",
+		"c1d5ae32312648bb633219d21063e836b79ea233ba8d9a0e74ebd95a42cda5b2",
 	)
 	p.Source("pipelines_cache.go", pipelinesCacheSource,
 		"d769fd6e325b5f1d25c14b4df38d0a6ca00da27a1778620bec7455fe9886053d",
@@ -96,6 +113,10 @@ func init() {
 	p.Source("pipelines_with.go", pipelinesWithSource,
 		"7b6c8e2f04326a64490c1586b3ba8051deb49ba2d4eddbb3035390f1b807ae10",
 		"841ad230c2afab71778add09d03957d0f62be942e22e892420b2177679b95c8a",
+	)
+	p.Source("rounds.go", roundsSource,
+		"6727ebbce93899e850203c151ed38ac856b1cf9fd156e5ba679d69dc47f0746d",
+		"9a1cdae075048d4e55dbbdd635de2fd53c115e4199012f5d81b3017582f35cb6",
 	)
 	p.Op("00b75e1c6c6e", "pipelines_action.go", 89, 564, rdd.MapOp(double))
 	p.Op("215d8be0dd3f", "pipelines_action.go", 89, 569, rdd.CollectOp[int64]().Named("All"))
@@ -155,6 +176,117 @@ func init() {
 	p.Op("16cdcbd95a5b", "pipelines_action.go", 357, 4484, rdd.PairForEachOp(effectCasesForEach2))
 	p.Op("c3f6707a3300", "pipelines_action.go", 362, 4566, rdd.MapToPairOp(noteOf))
 	p.Op("3624ed886f2c", "pipelines_action.go", 362, 4571, rdd.PairForEachPartitionOp(effectCasesForEachPartition2))
+	p.Op("b2c03d24754b", "pipelines_barrier.go", 122, 739, rdd.DataOp[int64]())
+	p.Op("9517286ef777", "pipelines_barrier.go", 122, 753, rdd.MapOp(double))
+	p.Op("1f145d73be76", "pipelines_barrier.go", 122, 758, rdd.MapPartitionsWithBarrierOp(places))
+	p.Op("175252433aea", "pipelines_barrier.go", 122, 763, rdd.CollectOp[string]())
+	p.Op("0ce655b46d54", "pipelines_barrier.go", 130, 853, rdd.PartitionByOp[string, int64]())
+	p.Op("d21cd5498645", "pipelines_barrier.go", 131, 873, rdd.PairMapPartitionsWithBarrierOp(shares))
+	p.Op("6619e186aba3", "pipelines_barrier.go", 131, 878, rdd.CollectOp[string]())
+	p.Op("373bf83b7211", "pipelines_barrier.go", 140, 996, rdd.DataOp[int64]())
+	p.Op("8d9bfcc2e126", "pipelines_barrier.go", 140, 1015, rdd.WithOp(together, func(env int) *rdd.Op {
+		return rdd.MapPartitionsWithBarrierOp(func(x *rdd.BarrierTask, x2 iter.Seq[int64]) iter.Seq[int64] {
+			return together(env, x, x2)
+		})
+	}))
+	p.Op("8375b0a149e5", "pipelines_barrier.go", 141, 1025, rdd.MapOp(double))
+	p.Op("443055c73f95", "pipelines_barrier.go", 141, 1035, rdd.WithOp(together, func(env int) *rdd.Op {
+		return rdd.MapPartitionsWithBarrierOp(func(x *rdd.BarrierTask, x2 iter.Seq[int64]) iter.Seq[int64] {
+			return together(env, x, x2)
+		})
+	}))
+	p.Op("17b83f20e990", "pipelines_barrier.go", 141, 1040, rdd.CollectOp[int64]())
+	p.Op("79dff18c8a36", "pipelines_barrier.go", 144, 1133, rdd.WithOp(togetherPairs, func(env int) *rdd.Op {
+		return rdd.PairMapPartitionsWithBarrierOp(func(x *rdd.BarrierTask, x2 iter.Seq2[string, int64]) iter.Seq[int64] {
+			return togetherPairs(env, x, x2)
+		})
+	}))
+	p.Op("4eb3b3fa5633", "pipelines_barrier.go", 145, 1142, rdd.MapToPairOp(barrierCasesMapToPair))
+	p.Op("19bf513751a8", "pipelines_barrier.go", 146, 1162, rdd.ReduceByKeyOp[int64](barrierCasesReduceByKey, barrierCasesReduceByKeyBatch))
+	p.Op("561c6d57924d", "pipelines_barrier.go", 147, 1194, rdd.PairMapOp(line[int64, int64]))
+	p.Op("2b1e1b2daceb", "pipelines_barrier.go", 147, 1204, rdd.CollectOp[string]())
+	p.Op("51fa7ac7a520", "pipelines_barrier.go", 159, 1319, rdd.DataOp[int64]())
+	p.Op("5dbc87aa5ca4", "pipelines_barrier.go", 159, 1338, rdd.WithOp(together, func(env int) *rdd.Op {
+		return rdd.MapPartitionsWithBarrierOp(func(x *rdd.BarrierTask, x2 iter.Seq[int64]) iter.Seq[int64] {
+			return together(env, x, x2)
+		})
+	}))
+	p.Op("bad08ad2d4e0", "pipelines_barrier.go", 160, 1347, rdd.SortByOp(barrierCasesSortBy))
+	p.Op("80aae4a7d3d7", "pipelines_barrier.go", 161, 1378, rdd.MapPartitionsWithBarrierOp(places))
+	p.Op("ecf2ff71b960", "pipelines_barrier.go", 161, 1383, rdd.CollectOp[string]())
+	p.Op("75b8f6ed8d1f", "pipelines_bykey.go", 35, 227, rdd.FoldByKeyOp[string](addInts))
+	p.Op("bef0a0a2c2e3", "pipelines_bykey.go", 35, 243, rdd.PairMapOp(line[string, int64]))
+	p.Op("ba9e4ba91b94", "pipelines_bykey.go", 35, 253, rdd.CollectOp[string]())
+	p.Op("a7a44f2de487", "pipelines_bykey.go", 44, 358, rdd.MapValuesOp[string](byKeyCasesMapValues))
+	p.Op("eab00e37a0cd", "pipelines_bykey.go", 45, 384, rdd.FoldByKeyOp[string](byKeyCasesFoldByKey))
+	p.Op("f3a805de635f", "pipelines_bykey.go", 45, 413, rdd.PairMapOp(line[string, string]))
+	p.Op("9f74e663e7e8", "pipelines_bykey.go", 45, 423, rdd.CollectOp[string]())
+	p.Op("9acb6253fa84", "pipelines_bykey.go", 58, 548, rdd.WithOp(Env.capped, func(env Env) *rdd.Op {
+		return rdd.FoldByKeyOp[string](func(x int64, x2 int64) int64 {
+			return Env.capped(env, x, x2)
+		})
+	}))
+	p.Op("9d56837ad71d", "pipelines_bykey.go", 58, 569, rdd.PairMapOp(line[string, int64]))
+	p.Op("e6e2da2eec40", "pipelines_bykey.go", 58, 579, rdd.CollectOp[string]())
+	p.Op("fbb17787755e", "pipelines_bykey.go", 67, 697, rdd.MapValuesOp[string](double))
+	p.Op("fbd01c518665", "pipelines_bykey.go", 67, 702, rdd.ReduceByKeyLocallyOp[string](addInts))
+	p.Op("36d0e45be158", "pipelines_bykey.go", 76, 812, rdd.WithOp(Env.capped, func(env Env) *rdd.Op {
+		return rdd.ReduceByKeyLocallyOp[string](func(x int64, x2 int64) int64 {
+			return Env.capped(env, x, x2)
+		})
+	}))
+	p.Op("295635c9d2e1", "pipelines_bykey.go", 89, 953, rdd.TopByKeyOp[string](byDigit))
+	p.Op("8260181fa903", "pipelines_bykey.go", 89, 976, rdd.PairMapOp(line[string, []int64]))
+	p.Op("1269bcc2db5c", "pipelines_bykey.go", 89, 988, rdd.CollectOp[string]())
+	p.Op("3bda14cd0f27", "pipelines_bykey.go", 92, 1035, rdd.TopByKeyOp[string](byDigit))
+	p.Op("3c1315efcf92", "pipelines_bykey.go", 92, 1044, rdd.PartitionByOp[string, int64]())
+	p.Op("254454351940", "pipelines_bykey.go", 92, 1061, rdd.PairMapOp(line[string, []int64]))
+	p.Op("6ad4150da180", "pipelines_bykey.go", 92, 1073, rdd.CollectOp[string]())
+	p.Op("8576b9ee072d", "pipelines_bykey.go", 95, 1120, rdd.TopByKeyOp[string](byDigit))
+	p.Op("70c428b6389d", "pipelines_bykey.go", 95, 1145, rdd.PairMapOp(line[string, []int64]))
+	p.Op("6ab06154ff5f", "pipelines_bykey.go", 95, 1157, rdd.CollectOp[string]())
+	p.Op("e930124431ba", "pipelines_bykey.go", 98, 1208, rdd.RepartitionAndSortWithinPartitionsOp[string, int64]())
+	p.Op("a9bbdc222bb9", "pipelines_bykey.go", 101, 1272, rdd.PartitionByOp[string, int64]())
+	p.Op("8ce1d43a15bc", "pipelines_bykey.go", 102, 1291, rdd.RepartitionAndSortWithinPartitionsOp[string, int64]())
+	p.Op("083198d22fb6", "pipelines_bykey.go", 135, 1553, rdd.PairMapPartitionsOp(keyRuns))
+	p.Op("df6ec6625610", "pipelines_bykey.go", 135, 1558, rdd.CollectOp[[]rdd.Pair[string, []int64]]())
+	p.Op("d66d4acfa105", "pipelines_bykey.go", 215, 2149, rdd.SlidingOp[int64]())
+	p.Op("1b29b8008165", "pipelines_bykey.go", 219, 2179, rdd.CollectOp[[]int64]())
+	p.Op("4e196f65a052", "pipelines_bykey.go", 224, 2250, rdd.ZipOp(mix))
+	p.Op("920f729dc284", "pipelines_bykey.go", 224, 2259, rdd.MapOp(double))
+	p.Op("0ef1018b978d", "pipelines_bykey.go", 224, 2267, rdd.FilterOp(even))
+	p.Op("7c4ccedcb543", "pipelines_bykey.go", 224, 2272, rdd.CollectOp[int64]())
+	p.Op("b48f3efc12a1", "pipelines_bykey.go", 229, 2372, rdd.MapOp(double))
+	p.Op("c86584e21c31", "pipelines_bykey.go", 230, 2383, rdd.ZipOp(mix))
+	p.Op("bdb8aec714d2", "pipelines_bykey.go", 230, 2392, rdd.MapOp(double))
+	p.Op("1ff8c5941daa", "pipelines_bykey.go", 230, 2415, rdd.CollectOp[int64]())
+	p.Op("bd8ea8094e88", "pipelines_bykey.go", 238, 2562, rdd.ZipOp(mix))
+	p.Op("72b70cb24116", "pipelines_bykey.go", 238, 2574, rdd.CollectOp[int64]().Named("Take"))
+	p.Op("6604135da76a", "pipelines_bykey.go", 244, 2688, rdd.SortFuncOp(compareInts))
+	p.Op("a9b427d7b48c", "pipelines_bykey.go", 245, 2700, rdd.ZipOp(mix))
+	p.Op("a49b26185df4", "pipelines_bykey.go", 245, 2704, rdd.MapOp(double))
+	p.Op("ef347eeb0386", "pipelines_bykey.go", 245, 2712, rdd.CollectOp[int64]())
+	p.Op("a5b012fd7383", "pipelines_bykey.go", 250, 2804, rdd.WithOp(zipCasesZip, func(env Env) *rdd.Op {
+		return rdd.ZipOp(func(a int64, b int64) int64 {
+			return zipCasesZip(env, a, b)
+		})
+	}))
+	p.Op("d897542aad83", "pipelines_bykey.go", 250, 2840, rdd.CollectOp[int64]())
+	p.Op("cd2c7e8592d5", "pipelines_bykey.go", 255, 2933, rdd.ZipPartitionsOp(alternate))
+	p.Op("070e7f2a189e", "pipelines_bykey.go", 255, 2942, rdd.FilterOp(even))
+	p.Op("ee8b95727abe", "pipelines_bykey.go", 255, 2947, rdd.MapOp(double))
+	p.Op("7e44a1d68aaf", "pipelines_bykey.go", 255, 2955, rdd.CollectOp[int64]())
+	p.Op("f4ac1031b9a6", "pipelines_bykey.go", 258, 3018, rdd.WithOp(Env.alternate, func(env Env) *rdd.Op {
+		return rdd.ZipPartitionsOp(func(x *rdd.Task, x2 iter.Seq[int64], x3 iter.Seq[int64]) iter.Seq[int64] {
+			return Env.alternate(env, x, x2, x3)
+		})
+	}))
+	p.Op("9f42ced13d94", "pipelines_bykey.go", 258, 3027, rdd.FilterOp(even))
+	p.Op("677b4c6d3bca", "pipelines_bykey.go", 258, 3032, rdd.MapOp(double))
+	p.Op("e7d39459bd25", "pipelines_bykey.go", 258, 3042, rdd.CollectOp[int64]())
+	p.Op("b28cb41c01c3", "pipelines_bykey.go", 262, 3130, rdd.SlidingOp[string]())
+	p.Op("e2500e0800cd", "pipelines_bykey.go", 266, 3160, rdd.MapOp(zipCasesMap))
+	p.Op("ae8f4bbace15", "pipelines_bykey.go", 266, 3186, rdd.CollectOp[string]())
 	p.Op("7dc15a74201b", "pipelines_cache.go", 13, 51, rdd.CollectOp[Rec]())
 	p.Op("ee126954256e", "pipelines_cache.go", 13, 51, rdd.CollectOp[int64]())
 	p.Op("6f2ee677278f", "pipelines_cache.go", 13, 51, rdd.CollectOp[string]())
@@ -1044,6 +1176,9 @@ func init() {
 			return withActionCasesForEachPartition2(env, t, rows)
 		})
 	}))
+	p.Op("2de21a26ae58", "rounds.go", 18, 51, rdd.TextOp())
+	p.Op("a8324f98af5a", "rounds.go", 18, 63, rdd.CacheOp[string]())
+	p.Op("a4987273ea10", "rounds.go", 23, 97, rdd.CountOp[string]())
 	p.Kernel(actionCasesKernel, "00b75e1c6c6e")
 	p.Kernel(actionCasesKernel2, "5295948def8a", "0018c040ed42")
 	p.Kernel(actionCasesKernel3, "60064a6be624")
@@ -1053,6 +1188,24 @@ func init() {
 	p.Kernel(saveCasesKernel, "a2742295dba1")
 	p.Kernel(effectCasesKernel, "a8bee2076750")
 	p.Kernel(effectCasesKernel2, "c3f6707a3300")
+	p.Kernel(barrierCasesKernel, "9517286ef777")
+	p.Kernel(barrierCasesKernel2, "8375b0a149e5")
+	p.Kernel(barrierCasesKernel3, "4eb3b3fa5633", "19bf513751a8/map")
+	p.Kernel(barrierCasesKernel4, "561c6d57924d")
+	p.Kernel(byKeyCasesKernel, "bef0a0a2c2e3")
+	p.Kernel(byKeyCasesKernel2, "f3a805de635f")
+	p.Kernel(byKeyCasesKernel3, "9d56837ad71d")
+	p.Kernel(byKeyCasesKernel4, "8260181fa903")
+	p.Kernel(byKeyCasesKernel5, "254454351940")
+	p.Kernel(byKeyCasesKernel6, "70c428b6389d")
+	p.Kernel(zipCasesKernel, "920f729dc284")
+	p.Kernel(zipCasesKernel2, "0ef1018b978d")
+	p.Kernel(zipCasesKernel3, "b48f3efc12a1")
+	p.Kernel(zipCasesKernel4, "bdb8aec714d2")
+	p.Kernel(zipCasesKernel5, "a49b26185df4")
+	p.Kernel(zipCasesKernel6, "070e7f2a189e", "ee8b95727abe")
+	p.Kernel(zipCasesKernel7, "9f42ced13d94", "677b4c6d3bca")
+	p.Kernel(zipCasesKernel8, "e2500e0800cd")
 	p.Kernel(cacheCasesKernel, "7b0552ca651f")
 	p.Kernel(cacheCasesKernel2, "4f4ffb4bd6b9", "4b799769c125")
 	p.Kernel(cacheCasesKernel3, "14fee634d718")
@@ -1231,6 +1384,13 @@ func init() {
 	p.Kernel(actionCasesKernel10, "9071f0568474", "8b56af8df4ac")
 	p.Kernel(saveCasesKernel2, "9071f0568474", "9e6bedbd6401/map")
 	p.Kernel(saveCasesKernel3, "9071f0568474", "0eb7cc019a0b/map")
+	p.Kernel(byKeyCasesKernel7, "9071f0568474", "75b8f6ed8d1f/map")
+	p.Kernel(byKeyCasesKernel8, "9071f0568474", "a7a44f2de487", "eab00e37a0cd/map")
+	p.Kernel(byKeyCasesKernel9, "9071f0568474", "9acb6253fa84/map")
+	p.Kernel(byKeyCasesKernel10, "9071f0568474", "fbb17787755e", "fbd01c518665/map")
+	p.Kernel(byKeyCasesKernel11, "9071f0568474", "36d0e45be158/map")
+	p.Kernel(byKeyCasesKernel12, "9071f0568474", "295635c9d2e1/map")
+	p.Kernel(byKeyCasesKernel13, "9071f0568474", "8576b9ee072d/map")
 	p.Kernel(ranksKernel5, "9071f0568474", "ef0cef60bad3")
 	p.Kernel(chainCasesKernel24, "9071f0568474", "16489be4d912")
 	p.Kernel(chainCasesKernel25, "9071f0568474", "8eec914b7bc4")
@@ -1466,6 +1626,248 @@ func effectCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 			Key:   k,
 			Value: v,
 		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// barrierCasesKernel is Map (pipelines_barrier.go:122).
+func barrierCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := double(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// barrierCasesKernel2 is Map (pipelines_barrier.go:141).
+func barrierCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := double(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// barrierCasesKernel3 is MapToPair (pipelines_barrier.go:145), ReduceByKey (pipelines_barrier.go:146, map side).
+func barrierCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Combiner[int64, int64, int64])
+	for i, x := range in.Rows {
+		in.Row = i
+		k, v := barrierCasesMapToPair(x)
+		if !out.Push(k, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// barrierCasesKernel4 is Map (pipelines_barrier.go:147).
+func barrierCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[int64, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := line[int64, int64](row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// byKeyCasesKernel is Map (pipelines_bykey.go:35).
+func byKeyCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := line[string, int64](row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// byKeyCasesKernel2 is Map (pipelines_bykey.go:45).
+func byKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, string]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := line[string, string](row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// byKeyCasesKernel3 is Map (pipelines_bykey.go:58).
+func byKeyCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := line[string, int64](row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// byKeyCasesKernel4 is Map (pipelines_bykey.go:89).
+func byKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, []int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := line[string, []int64](row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// byKeyCasesKernel5 is Map (pipelines_bykey.go:92).
+func byKeyCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, []int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := line[string, []int64](row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// byKeyCasesKernel6 is Map (pipelines_bykey.go:95).
+func byKeyCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, []int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := line[string, []int64](row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// zipCasesKernel is Map (pipelines_bykey.go:224).
+func zipCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := double(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// zipCasesKernel2 is Filter (pipelines_bykey.go:224).
+func zipCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		if !even(row) {
+			continue
+		}
+		if !out.Push(row) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// zipCasesKernel3 is Map (pipelines_bykey.go:229).
+func zipCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := double(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// zipCasesKernel4 is Map (pipelines_bykey.go:230).
+func zipCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := double(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// zipCasesKernel5 is Map (pipelines_bykey.go:245).
+func zipCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := double(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// zipCasesKernel6 is Filter (pipelines_bykey.go:255), Map (pipelines_bykey.go:255).
+func zipCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		if !even(row) {
+			continue
+		}
+		x := double(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// zipCasesKernel7 is Filter (pipelines_bykey.go:258), Map (pipelines_bykey.go:258).
+func zipCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		if !even(row) {
+			continue
+		}
+		x := double(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// zipCasesKernel8 is Map (pipelines_bykey.go:266).
+func zipCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[[]string])
+	out := outAny.(*rdd.Rows[string])
+	for i, run := range in.Rows {
+		in.Row = i
+		x := zipCasesMap(run)
+		if !out.Push(x) && !out.Flush() {
 			return
 		}
 	}
@@ -1761,12 +2163,12 @@ func ranksKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:1765
+//line property_rdd.go:2167
 
 	for i, row := range in.Rows {
 		in.Row = i
-		shares := share(row.Left, row.Right)
-		for k, v := range flatMapToPairFunc(row.Key, shares) {
+		shares2 := share(row.Left, row.Right)
+		for k, v := range flatMapToPairFunc(row.Key, shares2) {
 			if !out.Push(k, v) && !out.Flush() {
 				return
 			}
@@ -2195,7 +2597,7 @@ func heavyKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:89
 	mapFunc := func(k string, v int64) string { return line(digest(k), v) }
-//line property_rdd.go:2199
+//line property_rdd.go:2601
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2226,7 +2628,7 @@ func heavyKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:96
 	mapFunc := func(k string, v []int64) string { return line(digest(k), v) }
-//line property_rdd.go:2230
+//line property_rdd.go:2632
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2324,7 +2726,7 @@ func heavyKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2328
+//line property_rdd.go:2730
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2378,7 +2780,7 @@ func heavyJoinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:135
 	joinFunc := func(v, w string) string { return digest(v) + digest(w) }
-//line property_rdd.go:2382
+//line property_rdd.go:2784
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2437,7 +2839,7 @@ func heavyJoinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2441
+//line property_rdd.go:2843
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4096,6 +4498,99 @@ func saveCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
+// byKeyCasesKernel7 is MapToPair (pipelines_source.go:21), FoldByKey (pipelines_bykey.go:35, map side).
+func byKeyCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		if !out.Push(k, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// byKeyCasesKernel8 is MapToPair (pipelines_source.go:21), MapValues (pipelines_bykey.go:44), FoldByKey (pipelines_bykey.go:45, map side).
+func byKeyCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Combiner[string, string, string])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		v2 := byKeyCasesMapValues(v)
+		if !out.Push(k, v2) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// byKeyCasesKernel9 is MapToPair (pipelines_source.go:21), FoldByKey (pipelines_bykey.go:58, map side).
+func byKeyCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		if !out.Push(k, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// byKeyCasesKernel10 is MapToPair (pipelines_source.go:21), MapValues (pipelines_bykey.go:67), ReduceByKeyLocally (pipelines_bykey.go:67, map side).
+func byKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		v2 := double(v)
+		if !out.Push(k, v2) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// byKeyCasesKernel11 is MapToPair (pipelines_source.go:21), ReduceByKeyLocally (pipelines_bykey.go:76, map side).
+func byKeyCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		if !out.Push(k, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// byKeyCasesKernel12 is MapToPair (pipelines_source.go:21), TopByKey (pipelines_bykey.go:89, map side).
+func byKeyCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Combiner[string, int64, []int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		if !out.Push(k, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// byKeyCasesKernel13 is MapToPair (pipelines_source.go:21), TopByKey (pipelines_bykey.go:95, map side).
+func byKeyCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Combiner[string, int64, []int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		if !out.Push(k, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
 // ranksKernel5 is MapToPair (pipelines_source.go:21), MapToPair (pipelines_chain.go:69).
 func ranksKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
@@ -4284,7 +4779,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 		_, err := tryLine(k, v)
 		return repeat(k, v), err
 	}
-//line property_rdd.go:4288
+//line property_rdd.go:4783
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4631,7 +5126,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:255
 	tryMapFunc := func(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
-//line property_rdd.go:4635
+//line property_rdd.go:5130
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4696,7 +5191,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	tryFlatMapFunc := func(e Env, _ string, v int64) (iter.Seq[int64], error) {
 		return e.below(v - 1), e.check(v)
 	}
-//line property_rdd.go:4700
+//line property_rdd.go:5195
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5095,7 +5590,7 @@ func groupCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	groupByKeyFunc := func(_ int64, lists iter.Seq[[]int64]) string {
 		return fmt.Sprint(slices.SortedFunc(lists, func(a, b []int64) int { return slices.Compare(a, b) }))
 	}
-//line property_rdd.go:5099
+//line property_rdd.go:5594
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5217,7 +5712,7 @@ func joinCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_wide.go:292
 	fullOuterJoinFunc := func(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
-//line property_rdd.go:5221
+//line property_rdd.go:5716
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5374,7 +5869,7 @@ func withCasesKernel3(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:119
 	tryMapFunc := func(e Env, x int64) (string, error) { return e.tagged(x), e.check(x) }
-//line property_rdd.go:5378
+//line property_rdd.go:5873
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -5429,7 +5924,7 @@ func withCasesKernel6(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:128
 	tryFlatMapFunc := func(e Env, x int64) (iter.Seq[int64], error) { return e.below(x + 1), e.check(x) }
-//line property_rdd.go:5433
+//line property_rdd.go:5928
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -5454,7 +5949,7 @@ func withCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:150
 	mapToPairFunc := func(e Env, x int64) (int64, string) { return e.residue(x), e.tagged(x) }
-//line property_rdd.go:5458
+//line property_rdd.go:5953
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -5688,7 +6183,7 @@ func envNotesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 //line pipelines_action.go:146
 func actionCasesKeyBy(r Rec) Place { return Place{r.Name, 1, [2]bool{r.OK}} }
 
-//line property_rdd.go:5692
+//line property_rdd.go:6187
 
 func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5699,7 +6194,7 @@ func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_action.go:256
 func saveCasesMap(p KV) string { return fmt.Sprintf("%s\t%d", p.Key, p.Value) }
 
-//line property_rdd.go:5703
+//line property_rdd.go:6198
 
 func saveCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5739,6 +6234,35 @@ func effectCasesForEachPartition2(t *typed.Task, rows iter.Seq2[string, int64]) 
 	return nil
 }
 
+//line pipelines_barrier.go:145
+func barrierCasesMapToPair(x int64) (int64, int64) { return x, 1 }
+
+//line pipelines_barrier.go:146
+func barrierCasesReduceByKey(a, b int64) int64 { return a + b }
+
+//line property_rdd.go:6244
+
+func barrierCasesReduceByKeyBatch(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = barrierCasesReduceByKey(*s, vals[i])
+	}
+}
+
+//line pipelines_barrier.go:160
+func barrierCasesSortBy(x int64) int64 { return x }
+
+//line pipelines_bykey.go:44
+func byKeyCasesMapValues(v int64) string { return fmt.Sprint(v, ";") }
+
+//line pipelines_bykey.go:45
+func byKeyCasesFoldByKey(a, b string) string { return a + b }
+
+//line pipelines_bykey.go:250
+func zipCasesZip(e Env, a, b int64) int64 { return mix(e.residue(a), b) }
+
+//line pipelines_bykey.go:266
+func zipCasesMap(run []string) string { return run[0] + "→" + run[1] }
+
 //line pipelines_cache.go:30
 func cacheCasesFilter(w string) bool { return w != "" }
 
@@ -5748,7 +6272,7 @@ func cacheCasesMap(w string) string { return w + "." }
 //line pipelines_cache.go:32
 func cacheCasesMap2(w string) string { return w + "!" }
 
-//line property_rdd.go:5752
+//line property_rdd.go:6276
 
 func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5791,7 +6315,7 @@ func ranksFlatMapToPair(_ string, shares []string) iter.Seq2[string, int64] {
 	}
 }
 
-//line property_rdd.go:5795
+//line property_rdd.go:6319
 
 func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5802,7 +6326,7 @@ func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:84
 func ranksMapValues2(v int64) int64 { return 150 + v*85/100 }
 
-//line property_rdd.go:5806
+//line property_rdd.go:6330
 
 func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5813,7 +6337,7 @@ func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:156
 func chainCasesFilter(l string, at int64) bool { return at > 0 && l != "O" }
 
-//line property_rdd.go:5817
+//line property_rdd.go:6341
 
 func chainCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5848,7 +6372,7 @@ func chainCasesMapToPair(v int64, k string) (string, int64) { return k, v }
 //line pipelines_chain.go:197
 func chainCasesSortBy2(l string) string { return l }
 
-//line property_rdd.go:5852
+//line property_rdd.go:6376
 
 func chainCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5864,7 +6388,7 @@ func chainCasesFilter2(w string) bool {
 //line pipelines_heavy.go:88
 func heavyKeyCasesMapToPair(x int64) (string, int64) { return heavyKey(x), x }
 
-//line property_rdd.go:5868
+//line property_rdd.go:6392
 
 func heavyKeyCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -5924,7 +6448,7 @@ func heavyJoinCasesCoGroup(_ int64, left, right iter.Seq[string]) iter.Seq[strin
 	}
 }
 
-//line property_rdd.go:5928
+//line property_rdd.go:6452
 
 func nameOpsReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6013,7 +6537,7 @@ func pairCasesTryMapToPair(k string, v int64) (string, string, error) {
 	return l, k, err
 }
 
-//line property_rdd.go:6017
+//line property_rdd.go:6541
 
 func placedCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6027,7 +6551,7 @@ func placedCasesFilter(_ string, v int64) bool { return v%3 != 0 }
 //line pipelines_placed.go:43
 func placedCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
 
-//line property_rdd.go:6031
+//line property_rdd.go:6555
 
 func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6038,7 +6562,7 @@ func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_placed.go:44
 func placedCasesMapValues(r string) string { return r + "!" }
 
-//line property_rdd.go:6042
+//line property_rdd.go:6566
 
 func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6049,7 +6573,7 @@ func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_placed.go:65
 func placedCasesJoin(all []int64, sum int64) string { return fmt.Sprint(all, sum) }
 
-//line property_rdd.go:6053
+//line property_rdd.go:6577
 
 func placedCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6072,7 +6596,7 @@ func placedCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 //line pipelines_placed.go:89
 func placedCasesMapToPair(k string, v int64) (string, int64) { return k[:1] + k[len(k)-1:], v }
 
-//line property_rdd.go:6076
+//line property_rdd.go:6600
 
 func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6083,7 +6607,7 @@ func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 //line pipelines_sample.go:93
 func finiteMap(x int64) int64 { return x % 1000 }
 
-//line property_rdd.go:6087
+//line property_rdd.go:6611
 
 func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6094,7 +6618,7 @@ func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_source.go:111
 func sourceCasesMap(path, text string) string { return filepath.Base(path) + ": " + text }
 
-//line property_rdd.go:6098
+//line property_rdd.go:6622
 
 func combineCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6114,7 +6638,7 @@ func combineCasesMapToPair(w string) (string, int64) { return w, 1 }
 //line pipelines_wide.go:87
 func combineCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:6118
+//line property_rdd.go:6642
 
 func combineCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {

@@ -43,12 +43,13 @@ type mode struct {
 }
 
 // modes are the ways whose results must be equal. The first is how programs
-// run unless they say otherwise.
+// run unless they say otherwise. Each has slots for two tasks that wait for one
+// another.
 func modes(in Input) []mode {
 	all := []mode{
 		{name: "fused", options: typed.Options{Cores: 2}},
 		{name: "closures", options: typed.Options{Cores: 3, Closures: true}},
-		{name: "single operators", options: typed.Options{Cores: 1, NoFusing: true}},
+		{name: "single operators", options: typed.Options{Cores: 2, NoFusing: true}},
 		{name: "fused in 16 MiB", options: typed.Options{Cores: 3, Memory: leastMemory}},
 		{name: "closures in 16 MiB", options: typed.Options{Cores: 2, Memory: leastMemory, Closures: true}},
 		{name: "fused in another process", options: typed.Options{Cores: 2}, process: true},

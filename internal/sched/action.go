@@ -313,15 +313,27 @@ func (a *action) enough() bool {
 }
 
 // unaccepted takes back the result of a task whose output is lost.
-func (a *action) unaccepted(i int) {
+func (s *Scheduler) unaccepted(a *action, i int) {
 	o := a.target.outs.At(i)
 	a.got--
 	a.rows -= o.Rows
 	a.bytes -= o.Bytes
 	a.prefix, a.prefixN = 0, 0
-	if o.Where != "" && !o.Acked && a.sink.Kind == model.RowsToDriver {
+	if s.awaited(a, i) {
 		a.unacked--
 	}
+}
+
+// mayMiss reports whether a driver may not get what it is told, or not in the life of
+// this master.
+func (s *Scheduler) mayMiss() bool { return s.cfg.DriverLease > 0 || s.cfg.Journal }
+
+// awaited reports whether a result is there of which the driver has not said that it
+// has it, and has to: an action that had ended without that word could not give the
+// result again.
+func (s *Scheduler) awaited(a *action, i int) bool {
+	o := a.target.outs.At(i)
+	return a.sink.Kind == model.RowsToDriver && !o.Acked && (o.Where != "" || s.mayMiss())
 }
 
 func (s *Scheduler) resultAck(ev model.ResultAck) {
@@ -337,10 +349,10 @@ func (s *Scheduler) resultAck(ev model.ResultAck) {
 		if i < 0 || i >= a.target.n || a.target.tasks[i].state != model.TaskFinished || a.target.outs.At(i).Acked {
 			continue
 		}
-		o := a.target.outs.At(i)
-		if o.Where != "" && a.sink.Kind == model.RowsToDriver {
+		if s.awaited(a, i) {
 			a.unacked--
 		}
+		o := a.target.outs.At(i)
 		o.Acked, o.Data = true, nil
 		a.target.outs.Disown(i)
 		a.acked++

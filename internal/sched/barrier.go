@@ -7,8 +7,13 @@ import (
 	"github.com/gordd-project/gordd/internal/sched/model"
 )
 
-// mostBarrierData is how much one task may pass on to the others in a round.
-const mostBarrierData = 64 << 10
+const (
+	// mostBarrierData is how much one task may pass on to the others in a round:
+	// 64 KiB of its own, and what executors put in front.
+	mostBarrierData = 64<<10 + 64
+	// mostRoundData is how much all tasks of a round may: one message has it all.
+	mostRoundData = 8 << 20
+)
 
 // gangs are the barrier stages: their tasks run all at once or not at all.
 type gangs struct {
@@ -22,6 +27,7 @@ type gang struct {
 	round   int           // that is waited for
 	since   model.Instant // the first arrival of the round
 	arrived int
+	bytes   int      // that they brought
 	data    [][]byte // of the round, by partition; nil: not there yet
 	last    [][]byte // of the round before
 }
@@ -194,7 +200,9 @@ func (s *Scheduler) free(st *stage) (n int) {
 	return n
 }
 
-// room returns how many tasks of st could start on one worker.
+// room returns how many tasks of st could start on one worker. They are all told
+// of at once: what bounds launches without an answer does not bound a gang, which
+// has no more of them than there are slots.
 func (s *Scheduler) room(st *stage, w *worker) int {
 	if !s.eligible(st, w) {
 		return 0
@@ -206,9 +214,6 @@ func (s *Scheduler) room(st *stage, w *worker) int {
 	if w.memory > 0 && l.Memory > 0 {
 		n = min(n, int((w.memory-w.used)/l.Memory))
 	}
-	if s.cfg.MaxUnstarted > 0 {
-		n = min(n, s.cfg.MaxUnstarted-w.unstarted)
-	}
 	return max(n, 0)
 }
 
@@ -217,6 +222,10 @@ func (s *Scheduler) room(st *stage, w *worker) int {
 func (s *Scheduler) launchGang(st *stage) {
 	st.disband()
 	st.gang.short = 0
+	rooms := map[int]int{} // by worker: launches change what there seems to be
+	for idx := range s.slots.All {
+		rooms[idx] = s.room(st, s.workers[idx])
+	}
 	for _, fit := range []func(w *worker) (int, bool){
 		func(w *worker) (int, bool) {
 			if i, l, ok := st.pending.For(w.place, model.AtProcess); ok && l < model.Anywhere {
@@ -239,7 +248,7 @@ func (s *Scheduler) launchGang(st *stage) {
 	} {
 		for idx := range slices.Values(slices.Collect(s.slots.All)) {
 			w := s.workers[idx]
-			for s.room(st, w) > 0 {
+			for ; rooms[idx] > 0; rooms[idx]-- {
 				i, ok := fit(w)
 				if !ok {
 					break
@@ -274,6 +283,10 @@ func (s *Scheduler) barrierArrive(w *worker, ev model.BarrierArrive) {
 		s.offBeat(a, "waits at a barrier that another task never reached: it has ended")
 		return
 	}
+	if n := g.bytes + len(ev.Data); n > mostRoundData && (g.data == nil || g.data[a.part] == nil) {
+		s.offBeat(a, fmt.Sprintf("is at a barrier to which it and others bring %d bytes; the limit of all together is %d", n, mostRoundData))
+		return
+	}
 	if g.data == nil {
 		g.data = make([][]byte, st.n)
 		g.since = s.now
@@ -283,6 +296,7 @@ func (s *Scheduler) barrierArrive(w *worker, ev model.BarrierArrive) {
 		return
 	}
 	g.data[a.part] = append([]byte{}, ev.Data...)
+	g.bytes += len(ev.Data)
 	if g.arrived++; g.arrived == st.n {
 		s.releaseRound(st)
 	}
@@ -295,7 +309,7 @@ func (s *Scheduler) releaseRound(st *stage) {
 			s.emit(model.Barrier{Receiver: w.to(), Stage: st.id, Gen: st.gen, Round: g.round, Data: g.data})
 		}
 	}
-	g.last, g.data, g.arrived = g.data, nil, 0
+	g.last, g.data, g.arrived, g.bytes = g.data, nil, 0, 0
 	g.round++
 }
 
@@ -312,7 +326,13 @@ func (s *Scheduler) offBeat(a *attempt, what string) {
 // leftWaiting looks, when a task of a gang has ended well, for others that wait
 // for it at a barrier.
 func (s *Scheduler) leftWaiting(st *stage) {
-	if st.gang == nil || st.gang.arrived == 0 {
+	switch {
+	case st.gang == nil:
+		return
+	case st.outs.Done() == st.n: // nobody asks for it again
+		st.gang.last = nil
+	}
+	if st.gang.arrived == 0 {
 		return
 	}
 	for i, d := range st.gang.data {

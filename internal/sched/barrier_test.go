@@ -256,6 +256,22 @@ func TestR60Mismatches(t *testing.T) {
 	}
 }
 
+func TestR60ARoundHasALimitInAll(t *testing.T) {
+	const n = mostRoundData/mostBarrierData + 2
+	r := gangRig(t, func(c *model.Config) { c.MaxFailures = 1 })
+	r.attach(n, "w1")
+	r.action(1, model.Sink{}, map[plan.StageKey]int{"g": n}, gangStage(result("g")))
+	for i := range n - 1 { // more than may be without an answer
+		a := r.run("g", i)
+		r.arrive(a, 0, strings.Repeat("x", mostBarrierData))
+		r.arrive(a, 0, "again")
+	}
+	e := r.ended(1)
+	if e.Cause == nil || e.Cause.Kind != model.CauseTask || !strings.Contains(e.Cause.Message, "all together") {
+		t.Errorf("%+v", e.Cause)
+	}
+}
+
 func TestR60ArrivalsOfNobody(t *testing.T) {
 	r := gangRig(t, nil)
 	r.attach(2, "w1")

@@ -1,6 +1,7 @@
 package sched
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/gordd-project/gordd/internal/sched/model"
@@ -10,8 +11,10 @@ import (
 // cacheSet knows who holds which blocks of one cached data set of a job. A lost
 // block is only a preference lost (R61): its task reads its parents instead.
 type cacheSet struct {
-	gen     model.Gen
-	holders map[int][]int32 // worker indexes by partition
+	gen      model.Gen
+	holders  map[int][]int32 // worker indexes by partition
+	stages   int             // that start at its blocks
+	released bool            // nobody wants its blocks any more
 }
 
 func (j *job) cacheOf(rdd plan.StageKey) *cacheSet {
@@ -26,7 +29,40 @@ func (j *job) cacheOf(rdd plan.StageKey) *cacheSet {
 		c = &cacheSet{holders: map[int][]int32{}}
 		j.caches[rdd] = c
 	}
+	c.stages++
 	return c
+}
+
+// leaveCache takes a stage that is forgotten off its cached data set.
+func (st *stage) leaveCache() {
+	if c := st.cache; c != nil {
+		if c.stages--; c.stages == 0 && c.released {
+			delete(st.job.caches, st.spec.Cached)
+		}
+	}
+}
+
+// releaseBlocks has all executors of a job forget the blocks of a data set that the
+// driver let go of: those that are not known to have any may still have some. Tasks
+// that were to start at them read their parents.
+func (s *Scheduler) releaseBlocks(j *job, rdd plan.StageKey) {
+	for _, w := range s.workers {
+		if !w.lost() && len(w.execs[j]) > 0 {
+			s.emit(model.Drop{Receiver: w.to(), Job: j.id, Keys: []plan.StageKey{rdd}})
+		}
+	}
+	c := j.caches[rdd]
+	if c == nil {
+		return
+	}
+	c.released = true
+	for _, part := range slices.Sorted(maps.Keys(c.holders)) {
+		delete(c.holders, part)
+		s.cacheChanged(j, c, part)
+	}
+	if c.stages == 0 {
+		delete(j.caches, rdd)
+	}
 }
 
 // holders returns the workers that hold the cached block of task i.
@@ -47,8 +83,13 @@ func (s *Scheduler) blocksChanged(w *worker, id plan.JobID, added, dropped []mod
 	if j == nil || j.state.Ended() {
 		return
 	}
+	var late []plan.StageKey
 	for _, b := range added {
-		if c := j.caches[b.RDD]; c != nil && b.Gen == c.gen && !slices.Contains(c.holders[b.Partition], int32(w.idx)) {
+		c := j.caches[b.RDD]
+		if c != nil && c.released && !slices.Contains(late, b.RDD) {
+			late = append(late, b.RDD)
+		}
+		if c != nil && !c.released && b.Gen == c.gen && !slices.Contains(c.holders[b.Partition], int32(w.idx)) {
 			c.holders[b.Partition] = append(c.holders[b.Partition], int32(w.idx))
 			s.cacheChanged(j, c, b.Partition)
 		}
@@ -57,6 +98,9 @@ func (s *Scheduler) blocksChanged(w *worker, id plan.JobID, added, dropped []mod
 		if c := j.caches[b.RDD]; c != nil && b.Gen == c.gen {
 			s.dropHolder(j, c, b.Partition, w)
 		}
+	}
+	if len(late) > 0 {
+		s.emit(model.Drop{Receiver: w.to(), Job: id, Keys: late})
 	}
 }
 
@@ -102,12 +146,10 @@ func (s *Scheduler) loseBlocks(w *worker, only *job) {
 		if only != nil && j != only {
 			continue
 		}
-		for _, st := range j.stages {
-			if st.cache == nil {
-				continue
-			}
-			for part := range st.n {
-				s.dropHolder(j, st.cache, part, w)
+		for _, rdd := range slices.Sorted(maps.Keys(j.caches)) {
+			c := j.caches[rdd]
+			for _, part := range slices.Sorted(maps.Keys(c.holders)) {
+				s.dropHolder(j, c, part, w)
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package sched
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -251,4 +252,63 @@ func TestR48OneHost(t *testing.T) {
 	}
 	r.done(r.runs[1].Attempt)
 	r.ended(1)
+}
+
+// What is released is dropped by all who may have some of it, and by who reports some
+// later; tasks read their parents.
+func TestReleasedBlocksAreDropped(t *testing.T) {
+	r, src := cachedRig(t, model.Determinate)
+	j := r.s.jobs["j"]
+	dropped := func(cmds []model.Command) (at []plan.WorkerID) {
+		for _, c := range cmds {
+			if d, ok := c.(model.Drop); ok && slices.Contains(d.Keys, "c") {
+				at = append(at, d.Worker)
+			}
+		}
+		return at
+	}
+	if at := dropped(r.step(model.Release{Job: "j", Keys: []plan.StageKey{"c"}})); !slices.Equal(at, []plan.WorkerID{"w1", "w2"}) {
+		t.Errorf("dropped at %v", at)
+	}
+	if c := j.caches["c"]; c == nil || len(c.holders) != 0 {
+		t.Errorf("%+v", c)
+	}
+	late := model.BlocksChanged{From: r.from("w2"), Job: "j", Added: []model.BlockID{{RDD: "c", Partition: 3}}}
+	if at := dropped(r.step(late)); !slices.Equal(at, []plan.WorkerID{"w2"}) {
+		t.Errorf("what is reported late is dropped at %v", at)
+	}
+	r.second(src)
+	for _, a := range r.runs {
+		if a.Attempt.Stage.Key == "n" && (a.Level == model.AtProcess || len(a.Holders) > 0) {
+			t.Errorf("%+v", a)
+		}
+	}
+	for len(r.runs) > 0 {
+		r.finish("s", "n", "q")
+	}
+	r.ended(2)
+	r.step(model.Release{Job: "j", Keys: []plan.StageKey{"m", "n"}})
+	if len(j.caches) != 0 {
+		t.Errorf("%d caches are left of none", len(j.caches))
+	}
+}
+
+// A worker's blocks go with it also while no stage starts at them.
+func TestLostBlocksOfNoStage(t *testing.T) {
+	r, _ := cachedRig(t, model.Determinate)
+	j := r.s.jobs["j"]
+	r.step(model.Release{Job: "j", Keys: []plan.StageKey{"m"}})
+	c := j.caches["c"]
+	if c == nil || len(c.holders) != 4 || c.stages != 0 {
+		t.Fatalf("%+v", c)
+	}
+	r.lost("w1")
+	r.lost("w2")
+	if len(c.holders) != 0 {
+		t.Errorf("%+v", c.holders)
+	}
+	r.step(model.Release{Job: "j", Keys: []plan.StageKey{"c"}})
+	if len(j.caches) != 0 {
+		t.Errorf("%d caches", len(j.caches))
+	}
 }

@@ -95,6 +95,7 @@ func TestCompactForgetsRounds(t *testing.T) {
 		key := plan.StageKey(fmt.Sprintf("s%d", n))
 		r.action(n, model.Sink{}, map[plan.StageKey]int{"m": 2, key: 2, "r": 1}, mapStage("m"), mapStage(key, "m"), result("r", key))
 		r.finish("m", key, "r")
+		r.step(model.ResultAck{Action: plan.ActionID{Job: "j", N: n}, Partitions: []int{0}})
 		r.step(model.Release{Job: "j", Keys: []plan.StageKey{key}})
 		if n == 100 {
 			last = len(r.compacted())

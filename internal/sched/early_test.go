@@ -226,6 +226,25 @@ func TestR16NobodyIsBlamed(t *testing.T) {
 	}
 }
 
+// TestR16WaitingIsNotStuck has an attempt wait for its slot behind one that hangs.
+func TestR16WaitingIsNotStuck(t *testing.T) {
+	r := newRig(t, nil)
+	r.attach(1, "w")
+	r.short(20, 10*time.Millisecond)
+	wait := r.queued()
+	r.step(model.TaskStarted{From: r.from("w"), Attempt: r.run("r", 4)})
+	r.on = map[uint64]plan.WorkerID{} // nothing else starts
+	r.pass(r.s.jobs["j"].limits.NoProgress+time.Second, "w")
+	if !slices.ContainsFunc(r.all, func(c model.Command) bool { k, ok := c.(model.Kill); return ok && k.Dump }) {
+		t.Fatal("nothing was ended")
+	}
+	for _, p := range wait {
+		if n := r.s.jobs["j"].actions[0].target.tasks[p].blame.Failures(); n > 0 {
+			t.Errorf("partition %d is blamed for what it waited for", p)
+		}
+	}
+}
+
 // TestR16Attach brings back a worker that says what waits there, after a recall was
 // lost with its stream.
 func TestR16Attach(t *testing.T) {

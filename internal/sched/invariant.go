@@ -282,7 +282,7 @@ func (c *checker) action(a *action) {
 		if a.target.tasks[i].state == model.TaskFinished {
 			got++
 			bytes += a.target.outs.At(i).Bytes
-			if o := a.target.outs.At(i); a.sink.Kind == model.RowsToDriver && o.Where != "" && !o.Acked {
+			if c.s.awaited(a, i) {
 				unacked++
 			}
 		}

@@ -46,7 +46,7 @@ func (s *Scheduler) unfinish(st *stage, i int) []*stage {
 	whole := st.complete()
 	t := &st.tasks[i]
 	if st.act != nil {
-		st.act.unaccepted(i)
+		s.unaccepted(st.act, i)
 	}
 	st.outs.Take(i)
 	t.state = model.TaskIdle

@@ -53,6 +53,39 @@ func (r *rig) fromTerm(w plan.WorkerID, session model.Session) model.From {
 
 func journalled(c *model.Config) { c.Journal = true }
 
+// TestR65ResultsAreAwaited has a driver that does not get what it is sent: the action
+// has not ended as long as it could lack a result, for this master and for the next.
+func TestR65ResultsAreAwaited(t *testing.T) {
+	r := newRig(t, journalled)
+	r.attach(1, "w1")
+	r.action(1, model.Sink{}, map[plan.StageKey]int{"r": 2}, result("r"))
+	r.finish("r")
+	r.step(model.DriverAttach{Job: "j", Session: 2})
+	var again []int
+	for _, c := range r.out {
+		if c, ok := c.(model.Result); ok {
+			again = append(again, c.Partition)
+		}
+	}
+	r.parts("sent again, and not made again", again, 0, 1)
+	id := plan.ActionID{Job: "j", N: 1}
+	r.step(model.ResultAck{Action: id, Partitions: []int{1}})
+	for _, c := range r.all {
+		if e, ok := c.(model.ActionEnd); ok {
+			t.Fatalf("ended without a word of partition 0: %+v", e)
+		}
+	}
+	n := successor(t, r, records(r.all))
+	n.step(model.SubmitAction{Action: id})
+	if e, ok := find[model.ActionEnd](n.out); ok {
+		t.Errorf("the next master says %+v", e)
+	}
+	r.step(model.ResultAck{Action: id, Partitions: []int{0}})
+	if e := r.ended(1); e.State != model.ActionDone || e.Rows != 2 {
+		t.Errorf("end %+v", e)
+	}
+}
+
 func TestT4MasterKilledAfterTheIntent(t *testing.T) {
 	r := newRig(t, journalled)
 	r.attach(1, "w1")

@@ -318,6 +318,8 @@ func (s *Scheduler) release(ev model.Release) {
 	for _, key := range ev.Keys {
 		if st := j.shared[key]; st != nil {
 			st.released = true
+		} else {
+			s.releaseBlocks(j, key)
 		}
 	}
 	s.sweep(j)
@@ -361,6 +363,7 @@ func (s *Scheduler) unlink(st *stage) {
 // forgetStage takes a stage's tasks and outputs off the books.
 func (s *Scheduler) forgetStage(st *stage) {
 	st.dead = true
+	st.leaveCache()
 	st.outs.DisownAll()
 	s.tasks -= st.n
 	st.job.tasks -= st.n

@@ -81,7 +81,7 @@ type action struct {
 	bytes     int64
 	prefix    int   // ordered: index into the wanted ones before which all are done
 	prefixN   int64 // and their rows
-	unacked   int   // results that only their worker holds
+	unacked   int   // results of which the driver has not said that it has them; see awaited
 	tries     int   // of publishing
 	manifest  model.Manifest
 	committed bool // by the journal

@@ -31,6 +31,8 @@ func (s *Scheduler) stuckDue(w *worker) {
 		switch {
 		case a.state == killing || a.st.dead || limit == 0:
 			continue
+		case a.early && a.state == launching:
+			a.moved = s.now // it waits for others that hang
 		case a.st.gang != nil && a.st.gang.arrived > 0:
 			a.moved = s.now // a round of a barrier has a limit of its own
 		case s.now.Sub(a.moved) >= limit:

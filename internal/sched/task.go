@@ -304,8 +304,9 @@ func (s *Scheduler) accept(w *worker, st *stage, i int, a *attempt, ev *model.Ta
 		st.act.unacked++
 	default:
 		owner = nil
-		if s.cfg.DriverLease > 0 {
-			o.Data = ev.Result // for a driver that comes back
+		if s.mayMiss() {
+			o.Data = append([]byte{}, ev.Result...) // for a driver that comes back; not nil, of no rows either
+			st.act.unacked++
 		}
 	}
 	s.finish(st, i, o, owner, ev.Counters)

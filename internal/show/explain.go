@@ -116,6 +116,9 @@ func (d *drawing) stage(i int) *node {
 	}
 	d.drawn[s.Stage.Key] = true
 	d.pipe(n, &s.Stage.Pipe, &s.Pipe)
+	if s.Stage.Barrier {
+		n.add("%-8s all tasks at once: they wait for one another", "barrier")
+	}
 	if text := output(&s.Stage); text != "" {
 		n.add("%-8s %s", "output", text)
 	}

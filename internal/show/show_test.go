@@ -237,6 +237,22 @@ func TestExplainKeptRows(t *testing.T) {
 	}
 }
 
+// TestExplainBarrier says that tasks wait for one another.
+func TestExplainBarrier(t *testing.T) {
+	pipe := plan.Pipe{Source: plan.Source{Op: op("Range", 1, ""), Range: &plan.Range{Count: 9, N: 2}}, Ops: []plan.Op{op("MapPartitionsWithBarrier", 5, "")}}
+	got := Explain(&wire.Explained{Action: "Count", Site: site(9), Stages: []plan.StageExplain{{
+		Stage: plan.Stage{Key: "r", Kind: plan.ResultStage, Name: "Range → MapPartitionsWithBarrier → Count", Barrier: true, Pipe: pipe, Sink: plan.Sink{Op: op("Count", 9, "")}},
+	}}})
+	want := `Count (main.go:9)
+└─ stage 1: Range → MapPartitionsWithBarrier → Count
+   ├─ source   Range (main.go:1), 9 numbers in 2 partitions
+   └─ barrier  all tasks at once: they wait for one another
+`
+	if got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
+
 // TestExplainWithoutParts draws what a program of another build may send.
 func TestExplainWithoutParts(t *testing.T) {
 	x := join()

@@ -259,12 +259,16 @@ func (j *Job) fetch(r *wire.Result) {
 		return
 	}
 	_ = j.send(&wire.Result{N: r.N, Gen: r.Gen, Partition: r.Partition, Path: path})
-	j.mu.Lock()
-	paced := j.paced[r.N]
-	j.mu.Unlock()
-	if !paced {
+	if !j.isPaced(r.N) {
 		j.link.send(&wire.Taken{N: r.N, Gen: r.Gen, Partitions: []int{r.Partition}})
 	}
+}
+
+// isPaced says whether the program itself says which results of an action it has used.
+func (j *Job) isPaced(n int) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.paced[n]
 }
 
 func (j *Job) bring(r *wire.Result) (path string, err error) {

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/gordd-project/gordd/internal/msg"
-	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/internal/wire"
 	"github.com/gordd-project/gordd/rdd/plan"
 )
@@ -14,7 +13,6 @@ import (
 // asked for and has not ended, which results are here, and what nobody refers to
 // any more. It is not safe for concurrent use.
 type ledger struct {
-	job      plan.JobID
 	actions  map[int]*entry
 	released []plan.StageKey // as many as the program has made
 	finish   *wire.Finish
@@ -102,10 +100,14 @@ func (l *ledger) resume() (first msg.Resume, rest []any) {
 	first.Released = l.released
 	for _, n := range slices.Sorted(maps.Keys(l.actions)) {
 		a := l.actions[n]
+		held := wire.Taken{N: n, Gen: a.gen}
 		for _, p := range slices.Sorted(maps.Keys(a.state)) {
 			if a.state[p] == taken {
-				first.Held = append(first.Held, model.ResultRef{Action: plan.ActionID{Job: l.job, N: n}, Gen: model.Gen(a.gen), Partition: p})
+				held.Partitions = append(held.Partitions, p)
 			}
+		}
+		if len(held.Partitions) > 0 {
+			first.Held = append(first.Held, held)
 		}
 		rest = append(rest, a.begin)
 		if a.cancel != nil {

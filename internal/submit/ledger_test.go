@@ -5,27 +5,23 @@ import (
 	"testing"
 
 	"github.com/gordd-project/gordd/internal/msg"
-	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/internal/wire"
 	"github.com/gordd-project/gordd/rdd/plan"
 )
 
 // Another master hears what has not ended, once, and what is here already.
 func TestLedger(t *testing.T) {
-	l := ledger{job: "j"}
+	var l ledger
 	one, two, three := &wire.Begin{N: 1}, &wire.Begin{N: 2}, &wire.Begin{N: 3}
 	cancel, finish := &wire.CancelAction{N: 2, Reason: "r"}, &wire.Finish{}
 	for _, m := range []any{three, one, two, cancel, &wire.CancelAction{N: 9}, &wire.Release{Stage: "s"}, &wire.Abandon{N: 1},
 		&wire.Taken{N: 1, Partitions: []int{4, 0}}, &wire.Taken{N: 7, Partitions: []int{1}}, &wire.Taken{N: 2, Gen: 1, Partitions: []int{5}}} {
 		l.said(m)
 	}
-	held := func(n, gen, partition int) model.ResultRef {
-		return model.ResultRef{Action: plan.ActionID{Job: "j", N: n}, Gen: model.Gen(gen), Partition: partition}
+	resume := func(held ...wire.Taken) msg.Resume {
+		return msg.Resume{Released: []plan.StageKey{"s"}, Held: held}
 	}
-	resume := func(refs ...model.ResultRef) msg.Resume {
-		return msg.Resume{Released: []plan.StageKey{"s"}, Held: refs}
-	}
-	want := []any{resume(held(1, 0, 0), held(1, 0, 4), held(2, 1, 5)), one, two, cancel, three}
+	want := []any{resume(wire.Taken{N: 1, Partitions: []int{0, 4}}, wire.Taken{N: 2, Gen: 1, Partitions: []int{5}}), one, two, cancel, three}
 	resumes(t, &l, want)
 	end := &wire.ActionEnd{Status: plan.ActionStatus{ID: plan.ActionID{N: 2}}}
 	for _, m := range []any{&wire.Reset{N: 1, Gen: 1}, &wire.Reset{N: 8, Gen: 1}, &wire.Quiet{N: 2}, end} {

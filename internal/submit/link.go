@@ -50,7 +50,6 @@ func (l *link) opened(st *msg.Stream, o msg.Opened) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.stream, l.again, l.term, l.joined, l.over = st, o.Again, o.Term, true, make(chan struct{})
-	l.ledger.job = o.Job
 }
 
 // send sends a message, over the next stream if need be. Before the job is open
@@ -124,7 +123,8 @@ func (l *link) heard(m any) bool {
 }
 
 // arrives notes that a result is coming, and says whether it is to be passed on:
-// not if it came before. The master may have missed that.
+// not if it came before. The master may have missed the word of that, for which it
+// waits.
 func (l *link) arrives(r *wire.Result) bool {
 	var now resultState
 	if r.Address != "" {
@@ -204,6 +204,7 @@ func (j *Job) hear(st *msg.Stream) error {
 		if sent := j.pass(pass); sent != nil {
 			return nil // nobody is there to say anything to
 		}
+		j.took(pass)
 		if err != nil {
 			return err
 		}
@@ -247,6 +248,28 @@ func (j *Job) sort(ms []any) (pass []wire.Message, renewals int, err error) {
 		}
 	}
 	return pass, renewals, nil
+}
+
+// took tells the master which results the program has got that came with their rows.
+// An action does not end before that: what the last master sent may be lost with it.
+func (j *Job) took(passed []wire.Message) {
+	var t *wire.Taken
+	for _, m := range passed {
+		r, ok := m.(*wire.Result)
+		switch {
+		case !ok || j.isPaced(r.N):
+		case t != nil && t.N == r.N && t.Gen == r.Gen:
+			t.Partitions = append(t.Partitions, r.Partition)
+		default:
+			if t != nil {
+				j.link.send(t)
+			}
+			t = &wire.Taken{N: r.N, Gen: r.Gen, Partitions: []int{r.Partition}}
+		}
+	}
+	if t != nil {
+		j.link.send(t)
+	}
 }
 
 // pass sends the program what is for it.

@@ -45,6 +45,7 @@ func messages() []Message {
 		&KillTask{Seq: 3, Reason: "enough"}, &TaskEnded{Seq: 3, Result: &plan.Result{Rows: 5, Value: []byte("v")}},
 		&TaskEnded{Seq: 4, Failure: &plan.Failure{Class: plan.FailFetch, Fetch: &plan.FetchSource{Stage: "m", Map: 2}}},
 		&WantBlob{Digest: "d"}, &BlobAt{Digest: "d", Path: "/x"},
+		&Arrive{Attempt: "1.2", Round: 3, Data: []byte("m")}, &Gathered{Attempt: "1.2", Round: 3, Data: [][]byte{[]byte("m"), {}}}, &Gathered{Error: "no"},
 	}
 }
 

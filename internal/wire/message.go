@@ -79,7 +79,8 @@ type ForgetPlan struct {
 	Digest plan.Digest
 }
 
-// ForgetShuffle says that no task to come reads a shuffle.
+// ForgetShuffle says that no task to come reads a shuffle, or the rows of a cached
+// RDD.
 type ForgetShuffle struct {
 	Stage plan.StageKey
 }
@@ -125,6 +126,22 @@ type BlobAt struct {
 	Error  string
 }
 
+// Arrive says that a task waits at a barrier, for the Round-th time from 0 on.
+type Arrive struct {
+	Attempt string
+	Round   int
+	Data    []byte
+}
+
+// Gathered answers Arrive: what all tasks of the stage brought, or why the task
+// cannot go on.
+type Gathered struct {
+	Attempt string
+	Round   int
+	Data    [][]byte // by partition
+	Error   string
+}
+
 // Message is one of the messages of this package, or a *plan.ActionStatus: a
 // picture of a running action.
 type Message any
@@ -165,10 +182,12 @@ const (
 	kindJobEnd
 	kindBlobPut
 	kindProgress
+	kindArrive
+	kindGathered
 )
 
 // table has the form of each message.
-var table = forms.NewTable(
+var table = forms.NewTable(plan.MaxEncoded,
 	forms.Of[Options](kindOptions, nil),
 	forms.Of[Started](kindStarted, nil),
 	forms.Of(kindStatus, GoodStatus),
@@ -203,6 +222,8 @@ var table = forms.NewTable(
 	forms.Of[JobEnd](kindJobEnd, nil),
 	forms.Of[BlobPut](kindBlobPut, nil),
 	forms.Of(kindProgress, goodProgress),
+	forms.Of(kindArrive, func(m *Arrive) bool { return m.Round >= 0 }),
+	forms.Of[Gathered](kindGathered, nil),
 )
 
 func goodExplained(x *Explained) bool {

@@ -79,6 +79,8 @@ type Stage struct {
 	Class Class
 	// Inexact stages merge floating-point values in arrival order.
 	Inexact bool
+	// Barrier stages run all their tasks at once, or none.
+	Barrier bool
 	Name    string // the operators in the user's words: "TextFile → FlatMap → ReduceByKey"
 	Parents []Parent
 	Pipe    Pipe

@@ -125,7 +125,7 @@ func (r *resolver) pipe(p *Pipe) (n int, in inputs, err error) {
 	case src.Range != nil:
 		return src.Range.N, nil, nil
 	case src.Wide != nil:
-		return r.wide(src.Wide)
+		return r.wide(src)
 	}
 	for i := range src.Union {
 		m, b, err := r.pipe(&src.Union[i])
@@ -139,7 +139,8 @@ func (r *resolver) pipe(p *Pipe) (n int, in inputs, err error) {
 
 // wide gives the number of partitions that the inputs of one operator share,
 // and fixes it for those shuffles among them that have none yet.
-func (r *resolver) wide(sides []Input) (n int, in inputs, err error) {
+func (r *resolver) wide(src *Source) (n int, in inputs, err error) {
+	sides := src.Wide
 	var open []*Partitioner
 	for i := range sides {
 		var m int
@@ -161,7 +162,7 @@ func (r *resolver) wide(sides []Input) (n int, in inputs, err error) {
 			}
 		}
 		if n != 0 && m != 0 && m != n {
-			return 0, nil, fmt.Errorf("inputs of one operator have %d and %d partitions", n, m)
+			return 0, nil, fmt.Errorf("%s (%s): its inputs have %d and %d partitions: give them the same number", src.Op.Name, src.Op.Site, n, m)
 		}
 		n, in = max(n, m), in.and(b)
 	}

@@ -215,7 +215,7 @@ func TestResolveErrors(t *testing.T) {
 		{
 			"sides that do not fit", []Stage{shuffles("a", 2, numbers(1)), shuffles("b", 3, numbers(1)), result(reads(from("a"), from("b")))},
 			nil,
-			"inputs of one operator have 2 and 3 partitions",
+			"its inputs have 2 and 3 partitions: give them the same number",
 		},
 	}
 	for _, test := range tests {

@@ -20,6 +20,24 @@ type Task struct {
 	// which the files of attempts that failed or lost are found and removed.
 	Store  string
 	Staged string // the file that a staged sink writes
+	// Gens are the generations of what the stage reads, of those above zero. Cached
+	// rows made of others are not what the task wants.
+	Gens []StageGen
+	// Held says that the executor has the block that the stage's pipe begins with,
+	// so that the task was not given what it would take to compute it.
+	Held bool
+}
+
+// StageGen is the generation of the outputs of a stage.
+type StageGen struct {
+	Stage StageKey
+	Gen   int
+}
+
+// Block names one partition of a cached RDD.
+type Block struct {
+	RDD       StageKey
+	Partition int
 }
 
 // PipeSplit is the input of one file source in the task's pipe. A pipe with a
@@ -62,6 +80,10 @@ type Result struct {
 	Sum      uint64
 	RowSum   uint64
 	Counters Counters
+	// Kept are the blocks that the task read or made and that the executor keeps.
+	Kept []Block
+	// Evicted are those that the executor let go of since a result last said so.
+	Evicted []Block
 }
 
 // StagedFile is a file that a task wrote aside and the action publishes.
@@ -135,6 +157,9 @@ type Failure struct {
 
 // FetchSource names the map output that could not be read.
 type FetchSource struct {
+	// Block says that it is a cached block instead, partition Map of RDD Stage,
+	// that the executor has no more.
+	Block bool
 	Stage StageKey
 	Map   int
 	Way   FetchWay

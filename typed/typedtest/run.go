@@ -24,6 +24,7 @@ type config struct {
 	seed      uint64
 	anyOrder  bool
 	tolerance float64
+	slots     int
 }
 
 func configOf(opts []Option) config {
@@ -41,6 +42,10 @@ func Seed(seed uint64) Option { return func(c *config) { c.seed = seed } }
 // Options are the options of all sessions, where modes do not say otherwise:
 // Cores, Memory, Scratch, Closures, NoFusing and Seed are not for them to say.
 func Options(o typed.Options) Option { return func(c *config) { c.options = o } }
+
+// Slots gives each mode n cores at least, for pipelines with n tasks that wait for
+// one another, as MapPartitionsWithBarrier has them. The default is 1.
+func Slots(n int) Option { return func(c *config) { c.slots = n } }
 
 // mode is a way to run pipelines.
 type mode struct {
@@ -117,7 +122,7 @@ func (m mode) trial(ctx context.Context, seed uint64) context.Context {
 
 func (m mode) session(t *testing.T, c config, scratch string) typed.Options {
 	o := c.options
-	o.Cores, o.Memory, o.Scratch, o.Seed = m.options.Cores, 0, scratch, c.seed
+	o.Cores, o.Memory, o.Scratch, o.Seed = max(m.options.Cores, c.slots), 0, scratch, c.seed
 	o.Closures, o.NoFusing = m.options.Closures, m.options.NoFusing
 	if o.Notices == nil {
 		o.Notices = logger{t}

@@ -60,6 +60,22 @@ func TestValueWithin(t *testing.T) {
 	}, 495, typedtest.Within(1e-12))
 }
 
+// TestSlots runs tasks that wait for one another, of which some fail.
+func TestSlots(t *testing.T) {
+	const tasks = 4
+	typedtest.Rows(t, func(s *typed.Session) typed.RDD[string] {
+		return s.Range(8, typed.Partitions(tasks)).Map(doubled).MapPartitionsWithBarrier(func(t *typed.BarrierTask, rows iter.Seq[int64]) iter.Seq[string] {
+			return func(yield func(string) bool) {
+				t.Barrier()
+				own := fmt.Append(nil, slices.Collect(rows))
+				yield(string(slices.Concat(t.AllGather(own)...)))
+			}
+		}).Repartition(3)
+	}, slices.Repeat([]string{"[0 2][4 6][8 10][12 14]"}, tasks), typedtest.Slots(tasks))
+}
+
+func doubled(n int64) int64 { return 2 * n }
+
 func TestAgree(t *testing.T) {
 	got := typedtest.Agree(t, func(ctx context.Context, s *typed.Session) ([]typed.Pair[int64, int64], error) {
 		return sums(s).Collect(ctx)

@@ -50,6 +50,8 @@ type Options struct {
 	// Blob gives the file that holds a blob. It is called from several
 	// goroutines, and may take its time.
 	Blob func(ctx context.Context, d plan.Digest) (path string, err error)
+	// Gather waits at a barrier for an attempt. It is called from several goroutines.
+	Gather func(ctx context.Context, attempt string, round int, data []byte) ([][]byte, error)
 	// Progress is told how far attempts are; nil: nobody wants to know.
 	Progress func([]plan.Progress)
 }
@@ -91,7 +93,8 @@ type Process struct {
 	mu    sync.Mutex
 	seq   uint64
 	ends  map[uint64]chan *wire.TaskEnded
-	plans map[plan.Digest]bool // that it was sent
+	plans work.Plans[struct{}] // that it was sent
+	names map[string]bool      // of attempts that run
 	// blamed is what the exit says.
 	blamed *model.AttemptID
 }
@@ -113,7 +116,7 @@ func Start(ctx context.Context, o Options) (*Process, error) {
 		return nil, errors.Join(err, o.close())
 	}
 	p := &Process{o: o, conn: conn, tail: &tail{}, done: make(chan struct{}),
-		ends: map[uint64]chan *wire.TaskEnded{}, plans: map[plan.Digest]bool{}}
+		ends: map[uint64]chan *wire.TaskEnded{}, names: map[string]bool{}}
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	p.cmd = exec.Command(o.Path, o.Args...)
 	p.cmd.Dir, p.cmd.Env = o.Dir, append(o.Env, wire.EnvVar+"=3")
@@ -221,6 +224,8 @@ func (p *Process) listen(started chan<- struct{}) {
 			p.ended(m)
 		case *wire.WantBlob:
 			go p.find(m.Digest)
+		case *wire.Arrive:
+			go p.gather(m)
 		case *wire.Progress:
 			if p.o.Progress != nil {
 				p.o.Progress(m.Tasks)
@@ -250,6 +255,27 @@ func (p *Process) find(d plan.Digest) {
 		at.Path, at.Error = "", err.Error()
 	}
 	_ = p.conn.Send(at)
+}
+
+func (p *Process) gather(m *wire.Arrive) {
+	g := &wire.Gathered{Attempt: m.Attempt, Round: m.Round}
+	var err error
+	if g.Data, err = p.gathered(m); err != nil {
+		g.Error = err.Error()
+	}
+	_ = p.conn.Send(g)
+}
+
+// gathered waits for the others of an attempt, which must be one of the process's
+// own: names of others can be guessed.
+func (p *Process) gathered(m *wire.Arrive) ([][]byte, error) {
+	p.mu.Lock()
+	ours := p.names[m.Attempt]
+	p.mu.Unlock()
+	if !ours {
+		return nil, errors.New("no such attempt runs here")
+	}
+	return p.o.Gather(p.ctx, m.Attempt, m.Round, m.Data)
 }
 
 // Done is closed when the process has ended.
@@ -288,14 +314,11 @@ func (p *Process) expire() {
 	}
 }
 
-// Forget says that no task of a plan follows.
-func (p *Process) Forget(d plan.Digest) {
-	p.mu.Lock()
-	sent := p.plans[d]
-	delete(p.plans, d)
-	p.mu.Unlock()
-	if sent {
-		_ = p.conn.Send(&wire.ForgetPlan{Digest: d})
+// ForgetStages says that no task reads shuffles, or the rows of cached RDDs, any more.
+// A process that does not take it has ended, or will.
+func (p *Process) ForgetStages(keys []plan.StageKey) {
+	for _, key := range keys {
+		_ = p.conn.Send(&wire.ForgetShuffle{Stage: key})
 	}
 }
 
@@ -308,6 +331,7 @@ func (p *Process) Run(ctx context.Context, l *work.Launch, t *plan.Task) (*plan.
 	if err != nil { // it never ran, so it is not to blame for the end of the process either
 		return nil, work.NewFailure(plan.FailInfra, "hand over the task: %v", err)
 	}
+	defer p.forget(t)
 	var told <-chan time.Time
 	done := ctx.Done()
 	for {
@@ -329,6 +353,12 @@ func (p *Process) Run(ctx context.Context, l *work.Launch, t *plan.Task) (*plan.
 			p.Kill()
 		}
 	}
+}
+
+func (p *Process) forget(t *plan.Task) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.names, t.Attempt)
 }
 
 // blame takes note of whose fault it is that the process is killed: the first one's.
@@ -358,18 +388,31 @@ func (p *Process) send(l *work.Launch, t *plan.Task) (uint64, <-chan *wire.TaskE
 	defer p.mu.Unlock() // tasks must not overtake their plan
 	p.seq++
 	seq := p.seq
-	if !p.plans[digest] {
-		if err := p.conn.Send(&wire.TaskPlan{Digest: digest, Plan: encoded}); err != nil {
-			return 0, nil, err
-		}
-		p.plans[digest] = true
+	if err := p.sendPlan(digest, encoded); err != nil {
+		return 0, nil, err
 	}
-	p.ends[seq] = end
+	p.ends[seq], p.names[t.Attempt] = end, true
 	if err := p.conn.Send(&wire.RunTask{Seq: seq, Plan: digest, Stage: l.Stage.Key, Task: *t}); err != nil {
 		delete(p.ends, seq)
+		delete(p.names, t.Attempt)
 		return 0, nil, err
 	}
 	return seq, end, nil
+}
+
+// sendPlan sends a plan that the process does not know, and has it forget the oldest
+// one, of which each task has its own reference. It is called with the lock.
+func (p *Process) sendPlan(d plan.Digest, encoded []byte) error {
+	if _, ok := p.plans.Get(d); ok {
+		return nil
+	}
+	if err := p.conn.Send(&wire.TaskPlan{Digest: d, Plan: encoded}); err != nil {
+		return err
+	}
+	if old, ok := p.plans.Put(d, struct{}{}); ok {
+		return p.conn.Send(&wire.ForgetPlan{Digest: old})
+	}
+	return nil
 }
 
 // tail passes bytes on and keeps the last of them, and the line in which Go says

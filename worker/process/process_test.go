@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -41,7 +42,7 @@ func child(kind string) int {
 		_, _ = fmt.Fprintln(os.Stderr, "no such file")
 		return 3
 	case "silent":
-		forever()
+		forever(func() {})
 	case "talks":
 		for i := range 100 { // each a write of its own
 			_, _ = fmt.Fprintf(os.Stderr, "line %d\n", i)
@@ -61,8 +62,7 @@ func child(kind string) int {
 		return 92
 	}
 	if kind == "babbles" {
-		_ = conn.Send(&wire.Cancel{})
-		forever()
+		forever(func() { _ = conn.Send(&wire.Cancel{}) })
 	}
 	s := executor.New(conn)
 	if err := s.Serve(runner{s}); err != nil {
@@ -74,8 +74,10 @@ func child(kind string) int {
 // code is that of a build of tests.
 func code(build string) plan.Digest { return plan.DigestOf([]byte(build)) }
 
-// forever waits without what the run time would call a deadlock.
-func forever() {
+// forever waits without what the run time would call a deadlock, after it has said
+// that it does.
+func forever(says func()) {
+	says()
 	for {
 		time.Sleep(time.Hour)
 	}
@@ -98,13 +100,24 @@ func (r runner) Run(ctx context.Context, p *plan.Plan, st *plan.Stage, t *plan.T
 			return nil, work.NewFailure(plan.FailInfra, "%v", err)
 		}
 		return &plan.Result{Value: b}, nil
+	case "meet":
+		name := t.Attempt
+		if arg == "others" { // whose attempt is none of this process
+			name = "1.7"
+		}
+		all, err := r.Gather(ctx, name, 2, []byte("mine"))
+		if err != nil {
+			return nil, work.NewFailure(plan.FailUser, "%v", err)
+		}
+		return &plan.Result{Value: bytes.Join(all, []byte(" "))}, nil
 	case "fail":
 		return nil, work.NewFailure(plan.FailUser, "%s", arg)
 	case "wait":
+		r.begun(arg)
 		<-ctx.Done()
 		return nil, work.NewFailure(plan.FailKilled, "%v", context.Cause(ctx))
 	case "stubborn":
-		forever()
+		forever(func() { r.begun(arg) })
 	case "large":
 		return &plan.Result{Value: make([]byte, plan.MaxEncoded)}, nil
 	case "fatal":
@@ -115,10 +128,16 @@ func (r runner) Run(ctx context.Context, p *plan.Plan, st *plan.Stage, t *plan.T
 			all = append(all, bytes.Repeat([]byte{1}, 1<<20))
 		}
 	case "killed":
-		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-		forever()
+		forever(func() { _ = syscall.Kill(os.Getpid(), syscall.SIGKILL) })
 	}
 	return nil, nil
+}
+
+// begun tells the test that something has begun, by asking for a blob.
+func (r runner) begun(as string) {
+	if as != "" {
+		_, _ = r.Blob(plan.Digest(as))
+	}
 }
 
 type blobs map[plan.Digest]string
@@ -130,13 +149,30 @@ func (b blobs) find(_ context.Context, d plan.Digest) (string, error) {
 	return "", errors.New("nobody has it")
 }
 
+// gather is the agent's side of a barrier: it does what the attempt's name says.
+func gather(ctx context.Context, attempt string, round int, data []byte) ([][]byte, error) {
+	switch {
+	case strings.HasSuffix(attempt, "alone"):
+		<-ctx.Done() // until the process has ended
+		return nil, context.Cause(ctx)
+	case strings.HasSuffix(attempt, "nobody"):
+		return nil, errors.New("nobody is there")
+	}
+	return [][]byte{data, fmt.Append(nil, "theirs of ", round)}, nil
+}
+
 func start(t *testing.T, kind string, b blobs) (*Process, error) {
+	t.Helper()
+	return startWith(t, kind, b.find)
+}
+
+func startWith(t *testing.T, kind string, find func(context.Context, plan.Digest) (string, error)) (*Process, error) {
 	t.Helper()
 	path, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := Start(t.Context(), Options{Path: path, Env: append(os.Environ(), kindVar+"="+kind), Code: code(""), Blob: b.find})
+	p, err := Start(t.Context(), Options{Path: path, Env: append(os.Environ(), kindVar+"="+kind), Code: code(""), Blob: find, Gather: gather})
 	if err == nil {
 		t.Cleanup(p.Stop)
 	}
@@ -166,7 +202,7 @@ func TestRun(t *testing.T) {
 	}
 	for attempt, want := range map[string]string{
 		"echo 1": "Collect r 1", "echo 2": "Collect r 2", "fail so": "1 so", "blob " + string(good): "env",
-		"blob " + string(wrong): "has digest", "blob x": "nobody has it", "large": "too large", "nothing": "none of its kind",
+		"blob " + string(wrong): "has digest", "blob x": "nobody has it", "meet all": "mine theirs of 2", "meet nobody": "1 nobody is there", "meet others": "1 no such attempt runs here", "large": "too large", "nothing": "none of its kind",
 	} {
 		if attempt == "nothing" {
 			continue
@@ -175,12 +211,14 @@ func TestRun(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", attempt, got, want)
 		}
 	}
-	d, _, err := launch.Plan.Encoded()
-	if err != nil {
-		t.Fatal(err)
+	for i := range 200 { // more plans than a process keeps
+		l := *launch
+		l.Plan = &work.Plan{Plan: &plan.Plan{Action: fmt.Sprint("Count ", i), Stages: launch.Plan.Stages}}
+		res, f := p.Run(t.Context(), &l, &plan.Task{Attempt: "echo 3"})
+		if f != nil || string(res.Value) != fmt.Sprintf("Count %d r 3", i) {
+			t.Fatalf("plan %d: %+v, %+v", i, res, f)
+		}
 	}
-	p.Forget(d)
-	p.Forget(d)
 	if got := p.do(t.Context(), "echo again"); got != "Collect r again" {
 		t.Errorf("after its plan was forgotten: %s", got)
 	}
@@ -189,8 +227,30 @@ func TestRun(t *testing.T) {
 	}
 }
 
-func TestKill(t *testing.T) {
+// What waits at a barrier for a process ends with it.
+func TestTheEndOfWhoWaits(t *testing.T) {
 	p, err := start(t, "serves", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan string, 1)
+	go func() { ended <- p.do(context.Background(), "meet alone") }()
+	if got := p.do(t.Context(), "meet all"); got != "mine theirs of 2" {
+		t.Errorf("beside one that waits: %s", got)
+	}
+	p.Kill()
+	if got, want := <-ended, "4 its executor process ended"; !strings.HasPrefix(got, want) {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestKill(t *testing.T) {
+	var ends sync.Map // what ends an attempt that has begun
+	p, err := startWith(t, "serves", func(_ context.Context, d plan.Digest) (string, error) {
+		end, _ := ends.Load(d)
+		end.(func())()
+		return "", errors.New("it is only said so")
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,15 +260,15 @@ func TestKill(t *testing.T) {
 		}
 	}()
 	ctx, cancel := context.WithCancelCause(context.Background())
-	time.AfterFunc(10*time.Millisecond, func() { cancel(errors.New("enough")) })
-	if got := p.do(ctx, "wait"); got != "7 enough" {
+	ends.Store(plan.Digest("waits"), func() { cancel(errors.New("enough")) })
+	if got := p.do(ctx, "wait waits"); got != "7 enough" {
 		t.Errorf("got %s", got)
 	}
-	ctx, cancel = context.WithCancelCause(context.Background())
-	time.AfterFunc(100*time.Millisecond, func() { cancel(&work.Killed{Reason: "at once", Dump: true}) }) // when it hangs
+	ctx, kill := context.WithCancelCause(context.Background())
+	ends.Store(plan.Digest("hangs"), func() { kill(&work.Killed{Reason: "at once", Dump: true}) })
 	hangs := *launch
 	hangs.Tasks = []model.Assignment{{Attempt: model.AttemptID{Partition: 3, Seq: 8}}, {Attempt: model.AttemptID{Partition: 4, Seq: 9}}}
-	if _, f := p.Run(ctx, &hangs, &plan.Task{Attempt: "stubborn", Partition: 4}); !strings.HasPrefix(f.Message, "its executor process ended: killed by signal 9: gordd: a task is ended") {
+	if _, f := p.Run(ctx, &hangs, &plan.Task{Attempt: "stubborn hangs", Partition: 4}); !strings.HasPrefix(f.Message, "its executor process ended: killed by signal 9: gordd: a task is ended") {
 		t.Errorf("got %s", f.Message)
 	}
 	if e := p.Exit(); e.Blamed == nil || *e.Blamed != hangs.Tasks[1].Attempt || e.Said() != "one of its tasks did not end when it was told to" {

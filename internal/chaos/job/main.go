@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"iter"
 	"os"
@@ -38,7 +39,11 @@ func run(ctx context.Context, s *typed.Session) error {
 	if err != nil {
 		return typed.Usagef("%w", err)
 	}
-	lines := s.TextFile(a.in, typed.Partitions(a.maps)).With(a.work).MapPartitions(slowly)
+	text := s.TextFile(a.in, typed.Partitions(a.maps)).With(a.work)
+	lines := text.MapPartitions(slowly)
+	if a.barrier {
+		lines = text.MapPartitionsWithBarrier(inStep)
+	}
 	if a.sort {
 		sorted := lines.SortBy(strings.Clone, typed.Partitions(a.reduces))
 		return sorted.With(work{Pause: a.work.Pause}).MapPartitions(slowly).SaveAsTextFile(ctx, a.out)
@@ -75,6 +80,34 @@ func slowly(w work, t *typed.Task, rows iter.Seq[string]) iter.Seq[string] {
 		}
 	}
 }
+
+// inStep passes rows on when all tasks are there, of which the first one takes its
+// time, and ends when all have read theirs.
+func inStep(w work, t *typed.BarrierTask, rows iter.Seq[string]) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if t.Partition() == 0 {
+			pause(t, w.Pause)
+		} else {
+			fmt.Fprintln(os.Stderr, waits)
+		}
+		t.Barrier()
+		n := 0
+		for row := range rows {
+			if n++; !yield(row) {
+				return
+			}
+		}
+		own := fmt.Sprintf("%d rows of %d", n, t.Partition())
+		for i, theirs := range t.AllGather([]byte(own)) {
+			if got := string(theirs); i == t.Partition() && got != own || !strings.HasSuffix(got, fmt.Sprint(" rows of ", i)) {
+				panic(fmt.Sprintf("%q comes from task %d", got, i))
+			}
+		}
+	}
+}
+
+// waits is what a task says that is about to wait for others.
+const waits = "waits for the others"
 
 // written writes counts as text, after a pause.
 func written(d time.Duration, t *typed.Task, counts iter.Seq2[string, int64]) iter.Seq[string] {
@@ -156,7 +189,7 @@ func deep(calls *int) int {
 
 type arguments struct {
 	in, out       string
-	sort          bool
+	sort, barrier bool
 	maps, reduces int
 	work          work
 }
@@ -167,6 +200,7 @@ func parse(line []string) (a arguments, err error) {
 	fs.StringVar(&a.in, "in", "", "`paths` of the text")
 	fs.StringVar(&a.out, "out", "", "`directory` for the result")
 	fs.BoolVar(&a.sort, "sort", false, "sort lines instead of counting words")
+	fs.BoolVar(&a.barrier, "barrier", false, "have the tasks that read the text wait for one another, and the first of them pause")
 	fs.IntVar(&a.maps, "maps", 16, "`number` of parts of the text")
 	fs.IntVar(&a.reduces, "reduces", 8, "`number` of parts of the result")
 	fs.DurationVar(&a.work.Pause, "pause", 0, "`time` that each task waits")

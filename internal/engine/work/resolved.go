@@ -30,8 +30,8 @@ type resolved struct {
 }
 
 // Pack encodes what was resolved: names of files repeat, so it is compressed. The
-// error wraps plan.ErrTooLarge when there are so many splits that no record has
-// room for them.
+// error wraps plan.ErrTooLarge when there are more splits than a master keeps of one
+// action.
 func (r *Resolved) Pack() ([]byte, error) {
 	flat := resolved{Plan: r.Plan}
 	for i := range r.Plan.Stages {

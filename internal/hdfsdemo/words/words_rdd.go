@@ -6,7 +6,6 @@ import (
 	_ "embed"
 	"iter"
 	"strings"
-	"time"
 
 	"github.com/gordd-project/gordd/rdd"
 )
@@ -19,24 +18,25 @@ func init() {
 	var _ [rdd.Generated - 1]struct{} = [0]struct{}{}
 	p := rdd.Register()
 	p.Source("main.go", mainSource,
-		"d105e631718fc795525afbfb72b33235001a1bbc356184147698febbbfd2b0e7",
-		"8b337910450f2e1d486699a232b512cef5be2969e8636504308b535c9db6fe84",
+		"4501b936c89eaf93ff6a276234e175efbc0464fd52a5f4b81b9be2f00bf519fb",
+		"4435ceea4db23a1ed53a2abba5ce1162f4ec4b196d700c2745dd5258ac42b57c",
 	)
-	p.Op("d4a2c251281c", "main.go", 31, 148, rdd.TextOp())
-	p.Op("0d61516f299e", "main.go", 31, 168, rdd.WithOp(slowly, func(env time.Duration) *rdd.Op {
+	p.Op("d4a2c251281c", "main.go", 40, 245, rdd.TextOp())
+	p.Op("158c4b5a9e17", "main.go", 40, 264, rdd.WithOp(slowly, func(env pace) *rdd.Op {
 		return rdd.MapPartitionsOp(func(x *rdd.Task, x2 iter.Seq[string]) iter.Seq[string] {
 			return slowly(env, x, x2)
 		})
 	}))
-	p.Op("32aa7fd9fb35", "main.go", 33, 185, rdd.CountOp[string]())
-	p.Op("788066b18fbe", "main.go", 38, 204, rdd.FlatMapOp(strings.FieldsSeq))
-	p.Op("065ab3e05fd7", "main.go", 39, 211, rdd.MapToPairOp(runMapToPair))
-	p.Op("bdd8d55d85e5", "main.go", 40, 231, rdd.ReduceByKeyOp[string](runReduceByKey, runReduceByKeyBatch))
-	p.Op("67ae4f64134d", "main.go", 41, 249, rdd.SaveAsTextFileOp[rdd.Pair[string, int64]]())
+	p.Op("32aa7fd9fb35", "main.go", 43, 283, rdd.CountOp[string]())
+	p.Op("fc50db18ae67", "main.go", 47, 305, rdd.SaveAsTextFileOp[string]())
+	p.Op("788066b18fbe", "main.go", 50, 320, rdd.FlatMapOp(strings.FieldsSeq))
+	p.Op("065ab3e05fd7", "main.go", 51, 327, rdd.MapToPairOp(runMapToPair))
+	p.Op("bdd8d55d85e5", "main.go", 52, 347, rdd.ReduceByKeyOp[string](runReduceByKey, runReduceByKeyBatch))
+	p.Op("67ae4f64134d", "main.go", 53, 365, rdd.SaveAsTextFileOp[rdd.Pair[string, int64]]())
 	p.Kernel(runKernel, "788066b18fbe", "065ab3e05fd7", "bdd8d55d85e5/map")
 }
 
-// runKernel is FlatMap (main.go:38), MapToPair (main.go:39), ReduceByKey (main.go:40, map side).
+// runKernel is FlatMap (main.go:50), MapToPair (main.go:51), ReduceByKey (main.go:52, map side).
 func runKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -51,10 +51,10 @@ func runKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-//line main.go:39
+//line main.go:51
 func runMapToPair(word string) (string, int64) { return word, 1 }
 
-//line main.go:40
+//line main.go:52
 func runReduceByKey(a, b int64) int64 { return a + b }
 
 //line words_rdd.go:61

@@ -48,7 +48,7 @@ func TestASeedGivesTheSameProgram(t *testing.T) {
 // elsewhere is what no pipeline needs, and what package property alone tries.
 var elsewhere = []string{
 	"Err", "Close",
-	"IsEmpty", "Lookup", "MapPartitionsWithIndex", "Subtract", "SubtractByKey", "Intersection",
+	"IsEmpty", "Lookup", "MapPartitionsWithIndex", "MapPartitionsWithBarrier", "Subtract", "SubtractByKey", "Intersection",
 }
 
 func TestEveryOperatorIsDrawn(t *testing.T) {

@@ -54,7 +54,7 @@ type FetchSource struct {
 	Attempt AttemptID
 	Store   StoreID
 	Cause   FetchCause
-	// Block is set when a cached block is missing and the task cannot compute it.
+	// Block is set instead when a cached block is missing that the task was to read.
 	Block *BlockID
 }
 

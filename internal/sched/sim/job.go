@@ -408,7 +408,13 @@ func (w *World) result(c model.Result) {
 		w.fail("I26: %v: result of generation %d in %d", a.id, c.Gen, a.gen)
 	}
 	if c.Address == "" {
-		a.got[c.Partition] = word(c.Bytes)
+		term := w.term
+		w.after(w.between("news", 0, 50*time.Millisecond), func() {
+			if w.term == term && !a.ended && c.Gen == a.gen { // else the driver never heard of it
+				a.got[c.Partition] = word(c.Bytes)
+				w.step(model.ResultAck{Action: a.id, Gen: c.Gen, Partitions: []int{c.Partition}})
+			}
+		})
 		return
 	}
 	w.after(w.between("take", time.Millisecond, 2*time.Second), func() { w.take(a, c) })

@@ -3,6 +3,7 @@ package sim
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -27,9 +28,9 @@ type worker struct {
 	out     model.Instant // last message on its way to the master
 	in      model.Instant // and from there
 	running map[uint64]*attempt
-	waiting []waiting              // for a slot, in the order of their launches
-	reports map[uint64]model.Event // not acknowledged, by attempt
-	store   map[model.AttemptID]model.MapOutput
+	waiting []waiting                  // for a slot, in the order of their launches
+	reports map[uint64]model.Event     // not acknowledged, by attempt
+	store   map[uint64]model.MapOutput // by key of its attempt
 	results map[model.AttemptID]uint64
 	blocks  map[block]uint64
 	locs    map[locKey]map[int]model.MapOutput
@@ -69,8 +70,9 @@ type attempt struct {
 
 func (w *World) addWorker(i int) {
 	x := &worker{id: plan.WorkerID(fmt.Sprintf("w%d", i)), host: fmt.Sprintf("h%d", i/2), rack: []string{"r0", "r1", ""}[i/4%3], slots: 1 + w.upTo("slots", 4),
-		store: map[model.AttemptID]model.MapOutput{}}
+		store: map[uint64]model.MapOutput{}}
 	w.workers = append(w.workers, x)
+	w.named[x.id] = x
 	x.start(w)
 	if w.o.Faults > 0 {
 		w.after(w.between(string(x.id)+"#0", time.Second, 30*time.Second), func() { w.fault(x, 1) })
@@ -235,7 +237,7 @@ func (x *worker) obey(w *World, c model.WorkerCommand) {
 		x.learn(c)
 	case model.Verify:
 		v := model.OutputVerdict{From: x.from(), Output: c.Output}
-		if _, ok := x.store[c.Output]; !ok {
+		if _, ok := x.store[key(c.Output)]; !ok {
 			v.Verdict = model.OutputMissing
 		}
 		if !w.noise("mute", string(x.id)+"mute", 0.1) {
@@ -260,13 +262,11 @@ func (x *worker) move(w *World, c model.Move) {
 	w.after(w.between(string(x.id)+"move", time.Millisecond, time.Second), func() {
 		ev := model.OutputsMoved{From: x.from()}
 		for _, id := range c.Outputs {
-			o, has := x.store[id]
-			for _, y := range w.workers {
-				if has && y.id == c.Target && y.up && x.up && x.inc == inc {
-					o.Worker, o.Store = y.id, model.StoreID(y.id)
-					y.store[id] = o
-					ev.Moved = append(ev.Moved, model.MovedOutput{Output: id, From: model.StoreID(x.id), To: o.Store, Where: o.Output})
-				}
+			o, has := x.store[key(id)]
+			if y := w.named[c.Target]; has && y != nil && y.up && x.up && x.inc == inc {
+				o.Worker, o.Store = y.id, model.StoreID(y.id)
+				y.store[key(id)] = o
+				ev.Moved = append(ev.Moved, model.MovedOutput{Output: id, From: model.StoreID(x.id), To: o.Store, Where: o.Output})
 			}
 		}
 		x.send(w, ev)
@@ -277,7 +277,7 @@ func (x *worker) move(w *World, c model.Move) {
 func (w *World) leave(x *worker) {
 	w.rep.Drains++
 	x.up, x.stream = false, false
-	x.store = map[model.AttemptID]model.MapOutput{}
+	x.store = map[uint64]model.MapOutput{}
 	w.after(w.between(string(x.id)+"leave", time.Second, 10*time.Second), func() {
 		x.start(w)
 		w.after(time.Second, func() { w.step(model.Undrain{Worker: x.id}) })
@@ -298,9 +298,10 @@ func (x *worker) learn(c model.Locations) {
 }
 
 func (x *worker) drop(c model.Drop) {
-	for id := range x.store {
+	for k, o := range x.store {
+		id := o.Attempt
 		if id.Stage.Job == c.Job && (c.All || slices.Contains(c.Keys, id.Stage.Key) || slices.Contains(c.Outputs, id)) {
-			delete(x.store, id)
+			delete(x.store, k)
 		}
 	}
 	for b := range x.blocks {
@@ -313,7 +314,7 @@ func (x *worker) drop(c model.Drop) {
 func (x *worker) acked(id model.AttemptID, keep bool) {
 	delete(x.reports, key(id))
 	if !keep {
-		delete(x.store, id)
+		delete(x.store, key(id))
 		delete(x.results, id)
 	}
 }
@@ -437,10 +438,20 @@ func (x *worker) read(w *World, a *attempt) bool {
 		if p.Edge != model.Narrow {
 			parts = up.all()
 		}
+		where := x.locs[locKey{a.id.Stage.Job, up.key}]
+		a.from = slices.Grow(a.from, len(parts))
 		for _, m := range parts {
-			h, bad := x.fetch(w, a, up, m)
-			if bad != nil {
-				if _, known := x.locs[locKey{a.id.Stage.Job, up.key}][m]; !known && len(a.holders) > 0 {
+			o, known := where[m]
+			h, cause, got := uint64(0), model.FetchMissing, false
+			switch {
+			case known && up.kind == model.ValueStage:
+				h, got = word(o.Output), true
+			case known:
+				h, cause, got = x.fetch(w, &o)
+			}
+			if !got {
+				bad := &model.TaskFailed{Class: model.Fetch, Message: "fetch", Source: &model.FetchSource{Key: up.key, Map: m, Attempt: o.Attempt, Store: o.Store, Cause: cause}}
+				if !known && len(a.holders) > 0 {
 					bad.Source.Block = st.blockOf(a)
 				}
 				x.failed(w, a, *bad)
@@ -468,35 +479,18 @@ func (x *worker) readBlock(w *World, st *stage, a *attempt) bool {
 }
 
 // fetch gets one input from where the worker believes it to be.
-func (x *worker) fetch(w *World, a *attempt, up *stage, m int) (uint64, *model.TaskFailed) {
-	o, ok := x.locs[locKey{a.id.Stage.Job, up.key}][m]
-	bad := func(cause model.FetchCause) *model.TaskFailed {
-		return &model.TaskFailed{Class: model.Fetch, Message: "fetch", Source: &model.FetchSource{Key: up.key, Map: m, Attempt: o.Attempt, Store: o.Store, Cause: cause}}
+func (x *worker) fetch(w *World, o *model.MapOutput) (content uint64, why model.FetchCause, got bool) {
+	y := w.named[o.Worker]
+	there, has := y.store[key(o.Attempt)]
+	switch {
+	case !y.up:
+		return 0, model.FetchRefused, false
+	case y != x && (y.cut && x.cut || w.flaky(x, y)):
+		return 0, model.FetchTimeout, false
+	case !has:
+		return 0, model.FetchMissing, false
 	}
-	if !ok {
-		return 0, bad(model.FetchMissing)
-	}
-	if up.kind == model.ValueStage {
-		return word(o.Output), nil
-	}
-	var cause model.FetchCause
-	for _, y := range w.workers {
-		if y.id != o.Worker {
-			continue
-		}
-		got, has := y.store[o.Attempt]
-		switch {
-		case !y.up:
-			cause = model.FetchRefused
-		case y != x && (y.cut && x.cut || w.flaky(x, y)):
-			cause = model.FetchTimeout
-		case !has:
-			cause = model.FetchMissing
-		default:
-			return word(got.Output), nil
-		}
-	}
-	return 0, bad(cause)
+	return word(there.Output), 0, true
 }
 
 // flaky is a link that does not work now and then, for a while.
@@ -532,7 +526,7 @@ func (x *worker) finish(w *World, a *attempt) {
 		for k := range 8 { // few enough that some readers have none
 			d.Sizes = append(d.Sizes, byte(mix(a.content+uint64(k))))
 		}
-		x.store[a.id] = model.MapOutput{Partition: a.id.Partition, Attempt: a.id, Worker: x.id, Store: model.StoreID(x.id),
+		x.store[key(a.id)] = model.MapOutput{Partition: a.id.Partition, Attempt: a.id, Worker: x.id, Store: model.StoreID(x.id),
 			Rows: 1, Bytes: 8, RowSum: d.RowSum, Sizes: d.Sizes, Output: d.Output, Reads: a.reads, Counters: d.Counters}
 	case st.kind == model.ValueStage:
 		d.Output = bytes(a.content)
@@ -681,7 +675,7 @@ func (w *World) die(x *worker, away time.Duration, empty bool) {
 	w.streamDown(x)
 	x.up = false
 	if empty {
-		x.store = map[model.AttemptID]model.MapOutput{}
+		x.store = map[uint64]model.MapOutput{}
 	}
 	w.after(away, func() { x.start(w) })
 }
@@ -711,11 +705,7 @@ func (w *World) streamDown(x *worker) {
 
 // rot loses one output of a worker's store.
 func (w *World) rot(x *worker, me string) {
-	var ids []model.AttemptID
-	for id := range x.store {
-		ids = append(ids, id)
-	}
-	slices.SortFunc(ids, func(a, b model.AttemptID) int { return cmp.Compare(key(a), key(b)) })
+	ids := slices.Sorted(maps.Keys(x.store))
 	delete(x.store, ids[w.upTo(me, len(ids))])
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"github.com/gordd-project/gordd/internal/sched"
 	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/rdd/plan"
 )
 
 // Options say what a run contains.
@@ -75,6 +76,7 @@ type World struct {
 	noisy   map[string]bool
 	crash   string // the fault by which the master dies in its next Step
 	workers []*worker
+	named   map[plan.WorkerID]*worker
 	jobs    []*job
 	content map[uint64]content // by hash: the provenance of every row
 	nonce   uint64
@@ -184,7 +186,7 @@ func (w *World) between(who string, a, b time.Duration) time.Duration {
 
 // New returns a world that is ready to run.
 func New(o Options) *World {
-	w := &World{o: o, draws: map[string]uint64{}, nth: map[string]int{}, noisy: map[string]bool{},
+	w := &World{o: o, named: map[plan.WorkerID]*worker{}, draws: map[string]uint64{}, nth: map[string]int{}, noisy: map[string]bool{},
 		content: map[uint64]content{}}
 	w.rep.Ends = map[model.CauseKind]int{}
 	w.term = 1

@@ -1,0 +1,75 @@
+package property
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/gordd-project/gordd/rdd/plan"
+)
+
+// roundWatcher keeps what each round did, and loses a worker after some.
+type roundWatcher struct {
+	quiet
+	lose func()
+	did  []plan.Counters
+}
+
+func (w *roundWatcher) Status(a *plan.ActionStatus) {
+	if !a.State.Ended() {
+		return
+	}
+	w.did = append(w.did, a.Stages[len(a.Stages)-1].Counters)
+	if len(w.did) == roundsAfter {
+		w.lose()
+	}
+}
+
+// TestClusterRunsWhereBlocksAre goes over cached lines on three workers, of which one
+// is lost: the lines are read once, those that were lost a second time, and all other
+// tasks run in the process that has their block.
+func TestClusterRunsWhereBlocksAre(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the programs of executors are slow")
+	}
+	path := filepath.Join(t.TempDir(), "lines")
+	if err := os.WriteFile(path, []byte(strings.Repeat("some line of text\n", roundRows)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(roundsVar, path)
+	c := startCluster(t, 3, 1)
+	w := &roundWatcher{quiet: quiet{t}}
+	w.lose = func() {
+		gone := c.workers[0]
+		c.workers, c.names = c.workers[1:], c.names[1:]
+		if err := gone.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	c.watcher = w
+	if out := c.submit("rounds"); out.Code != 0 {
+		t.Fatalf("exit code %d", out.Code)
+	}
+	if len(w.did) != 2*roundsAfter+1 {
+		t.Fatalf("%d rounds", len(w.did))
+	}
+	whole := w.did[0].BytesRead
+	for round, did := range w.did {
+		t.Logf("round %d: %d bytes read, %d tasks where their block is", round, did.BytesRead, did.AtProcess)
+		switch round {
+		case 0, len(w.did) - 1: // before anything is kept, and after it was let go of
+			if did.BytesRead != whole || whole == 0 || did.AtProcess != 0 {
+				t.Errorf("round %d read %d of %d bytes, %d tasks found a block", round, did.BytesRead, whole, did.AtProcess)
+			}
+		case roundsAfter:
+			if did.BytesRead == 0 || did.BytesRead >= whole || did.AtProcess == 0 || did.AtProcess >= roundParts {
+				t.Errorf("with a worker lost %d of %d bytes were read, and %d tasks found their block", did.BytesRead, whole, did.AtProcess)
+			}
+		default:
+			if did.BytesRead != 0 || did.AtProcess != roundParts {
+				t.Errorf("round %d read %d bytes, and %d of %d tasks ran where their block is", round, did.BytesRead, did.AtProcess, roundParts)
+			}
+		}
+	}
+}
