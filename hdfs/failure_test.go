@@ -362,18 +362,19 @@ func TestSafeMode(t *testing.T) {
 func TestFirstOfTwoNameNodesIsDead(t *testing.T) {
 	l, store, dir := start(t)
 	write(t, store, storage.Join(dir, "f"), text(10))
+	under := strings.TrimPrefix(dir, l.URL(""))
 	authority := "127.0.0.1:1," + l.Namenode()
-	wantFile(t, store, "hdfs://"+authority+"/"+t.Name()+"/f", text(10))
-	files, err := storage.Expand(t.Context(), "hdfs://"+authority+"/"+t.Name()+"/*,"+storage.Join(dir, "f"), storage.ExpandOptions{})
-	if err != nil || len(files) != 2 || files[0].Path != "hdfs://"+authority+"/"+t.Name()+"/f" {
+	wantFile(t, store, "hdfs://"+authority+under+"/f", text(10))
+	files, err := storage.Expand(t.Context(), "hdfs://"+authority+under+"/*,"+storage.Join(dir, "f"), storage.ExpandOptions{})
+	if err != nil || len(files) != 2 || files[0].Path != "hdfs://"+authority+under+"/f" {
 		t.Errorf("a pattern below two name nodes, and a path below one: %+v, %v", files, err)
 	}
 	service := other(t, l, map[string]string{
 		"fs.defaultFS": "hdfs://both", "dfs.ha.namenodes.both": "a, b",
 		"dfs.namenode.rpc-address.both.a": "127.0.0.1:1", "dfs.namenode.rpc-address.both.b": l.Namenode(),
 	})
-	wantFile(t, service, "hdfs://both/"+t.Name()+"/f", text(10))
-	wantFile(t, service, "hdfs:///"+t.Name()+"/f", text(10))
+	wantFile(t, service, "hdfs://both"+under+"/f", text(10))
+	wantFile(t, service, "hdfs://"+under+"/f", text(10))
 }
 
 func TestNobodyAnswers(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,6 +32,9 @@ const opTime = 5 * time.Second
 // environment makes the store of hdfs:// that of the lab. It is read once.
 var environment sync.Once
 
+// starts counts the calls of start, so that a test can run again beside what it left.
+var starts atomic.Int32
+
 // start returns the lab and the store, as programs get it, and a directory of its own for the test.
 func start(t testing.TB) (l *hdfslab.Lab, store storage.FileSystem, dir string) {
 	t.Helper()
@@ -44,7 +48,7 @@ func start(t testing.TB) (l *hdfslab.Lab, store storage.FileSystem, dir string) 
 			t.Fatal(err)
 		}
 	})
-	dir = l.URL("/" + t.Name())
+	dir = l.URL(fmt.Sprintf("/%s-%d", t.Name(), starts.Add(1)))
 	store, _, err := storage.Lookup(dir)
 	if err == nil {
 		err = store.MkdirAll(t.Context(), dir)

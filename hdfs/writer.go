@@ -135,9 +135,12 @@ func (w *writer) remember(p []byte) bool {
 func (w *writer) put(p []byte) error {
 	w.silent = nil
 	n, err := w.f.Write(p)
-	for moves := 0; err != nil && moves < maxMoves && w.move(); moves++ {
+	for moves := 0; err != nil && moves < maxMoves && w.move(); {
+		moves++
 		p = p[n:]
-		n, err = w.f.Write(p)
+		if n, err = w.f.Write(p); n > 0 { // another block, for which the name node may choose the same nodes
+			moves = 0
+		}
 	}
 	// What a data node did not take is in the client's notes before the library sees it.
 	if troubles := w.c.forget(); troubles != nil {

@@ -263,18 +263,31 @@ func (c *cluster) outputs(i int) (paths []string) {
 
 // idle waits until no worker has anything of a job any more.
 func (c *cluster) idle(limit time.Duration) (time.Duration, error) {
-	return until("no executor, no shuffle file and no task's directory is left", limit, func() bool {
+	var held []string
+	took, err := until("no executor, no shuffle file and no task's directory is left", limit, func() bool {
+		held = held[:0]
 		for i, w := range c.workers {
-			if w.ended(0) {
-				continue
-			}
-			tasks, _ := filepath.Glob(filepath.Join(w.dir, "tasks", "*", "*"))
-			if len(c.executors(i))+len(c.outputs(i))+len(tasks) > 0 {
-				return false
+			if !w.ended(0) {
+				held = append(held, c.held(i)...)
 			}
 		}
-		return true
+		return len(held) == 0
 	})
+	if err != nil {
+		err = fmt.Errorf("%w; left are %s", err, strings.Join(held, ", "))
+	}
+	return took, err
+}
+
+// held names what a worker has of jobs.
+func (c *cluster) held(i int) []string {
+	held := c.outputs(i)
+	tasks, _ := filepath.Glob(filepath.Join(c.workers[i].dir, "tasks", "*", "*"))
+	held = append(held, tasks...)
+	for _, pid := range c.executors(i) {
+		held = append(held, fmt.Sprintf("executor %d of %s", pid, c.workers[i].name))
+	}
+	return held
 }
 
 // close ends everything. A member that does not end when told to is an error.
