@@ -115,6 +115,22 @@ func (s *store) outputs(w plan.WorkerID, id model.StoreID) (all []model.MapOutpu
 	return all
 }
 
+// jobs lists whose outputs and results there are.
+func (s *store) jobs() map[plan.JobID]bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	jobs := map[plan.JobID]bool{}
+	for _, k := range s.outs {
+		jobs[k.report.Attempt.Stage.Job] = true
+	}
+	for _, all := range s.results {
+		for _, r := range all {
+			jobs[r.attempt.Stage.Job] = true
+		}
+	}
+	return jobs
+}
+
 // one describes an output, if it is here.
 func (s *store) one(at model.AttemptID, w plan.WorkerID, id model.StoreID) (o model.MapOutput, ok bool) {
 	s.mu.Lock()

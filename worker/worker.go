@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -236,7 +238,17 @@ func (w *Worker) inventory() model.Attach {
 	at.Inventory.Outputs = w.store.outputs(w.o.ID, w.o.Store)
 	at.Inventory.Executors = w.execs.list()
 	at.Inventory.Blocks = w.agent.Blocks()
+	at.Inventory.Jobs = w.held()
 	return at
+}
+
+// held lists the jobs of which something may be here.
+func (w *Worker) held() []plan.JobID {
+	jobs := w.store.jobs()
+	for id := range w.jobs {
+		jobs[id] = true
+	}
+	return slices.Sorted(maps.Keys(jobs))
 }
 
 // welcomed begins a stream that the master has taken.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/internal/sched/outputs"
 )
 
 const (
@@ -174,11 +175,18 @@ func (s *Scheduler) outputsMoved(ev model.OutputsMoved) {
 	for _, m := range ev.Moved {
 		st, i := s.stage(m.Output.Stage), m.Output.Partition
 		to := s.ownerOf(m.To)
-		if st == nil || to == nil || to.drain != nil || !s.isWinner(m.Output) || st.act != nil {
+		if to == nil {
 			continue
 		}
-		from, held := st.outs.Owner(i)
-		if !held || s.workers[from].store != m.From || from == to.idx {
+		from := outputs.Nobody
+		if st != nil && s.isWinner(m.Output) {
+			from = st.holder(i)
+		}
+		if from == to.idx {
+			continue // it is said again
+		}
+		if from == outputs.Nobody || s.workers[from].store != m.From || to.drain != nil || st.act != nil {
+			s.emit(model.Drop{Receiver: to.to(), Job: m.Output.Stage.Job, Outputs: []model.AttemptID{m.Output}})
 			continue
 		}
 		if d := s.workers[from].drain; d != nil {

@@ -265,15 +265,16 @@ func (s *Scheduler) jobEnded(j *job) {
 	s.forgetJobs()
 }
 
-// leaveWorker drops what a worker holds of an ended job.
+// leaveWorker drops what a worker holds of an ended job. Also one without an executor
+// may: it was lost and came back, or outputs were moved there. Who is lost tells of the
+// job with its next attach.
 func (s *Scheduler) leaveWorker(j *job, w *worker) {
-	used := len(w.execs[j]) > 0
-	for _, e := range w.execs[j] {
-		if e.state != execGone && !w.lost() {
-			s.emit(model.StopExec{Receiver: w.to(), Job: j.id, No: e.no})
+	if !w.lost() {
+		for _, e := range w.execs[j] {
+			if e.state != execGone {
+				s.emit(model.StopExec{Receiver: w.to(), Job: j.id, No: e.no})
+			}
 		}
-	}
-	if used && !w.lost() {
 		s.emit(model.Drop{Receiver: w.to(), Job: j.id, All: true})
 	}
 	delete(w.execs, j)

@@ -50,6 +50,11 @@ func (s *Scheduler) reconcile(w *worker, inv *model.Inventory) {
 			}
 		}
 	}
+	for _, id := range inv.Jobs {
+		if j := s.jobs[id]; j == nil || j.state.Ended() {
+			s.emit(model.Drop{Receiver: w.to(), Job: id, All: true})
+		}
+	}
 	s.settle()
 	s.missingOutputs(w, inv)
 	s.settle()

@@ -360,6 +360,7 @@ type Inventory struct {
 	Outputs   []MapOutput
 	Blocks    map[plan.JobID][]BlockID
 	Executors []ExecutorRef
+	Jobs      []plan.JobID // all that it was told of
 }
 
 // ExecutorRef names a job's executor process on a worker.

@@ -120,6 +120,7 @@ func (x *worker) connect(w *World) {
 	for no, job := range x.execs {
 		a.Inventory.Executors = append(a.Inventory.Executors, model.ExecutorRef{Job: job, No: no})
 	}
+	a.Inventory.Jobs = x.jobs()
 	slices.SortFunc(a.Inventory.Executors, func(p, q model.ExecutorRef) int { return cmp.Compare(p.No, q.No) })
 	a.Inventory.Blocks = map[plan.JobID][]model.BlockID{}
 	for b := range x.blocks {
@@ -137,6 +138,24 @@ func (x *worker) connect(w *World) {
 			x.arrive(w, t)
 		}
 	}
+}
+
+// jobs lists those of which something is there.
+func (x *worker) jobs() []plan.JobID {
+	jobs := map[plan.JobID]bool{}
+	for _, o := range x.store {
+		jobs[o.Attempt.Stage.Job] = true
+	}
+	for b := range x.blocks {
+		jobs[b.job] = true
+	}
+	for id := range x.results {
+		jobs[id.Stage.Job] = true
+	}
+	for _, id := range x.execs {
+		jobs[id] = true
+	}
+	return slices.Sorted(maps.Keys(jobs))
 }
 
 func sorted[V any](m map[uint64]V) []uint64 {
@@ -256,20 +275,22 @@ func (x *worker) obey(w *World, c model.WorkerCommand) {
 	}
 }
 
-// move copies outputs to another worker's store, if that is there.
+// move copies outputs to another worker's store, if that is there, which says so.
 func (x *worker) move(w *World, c model.Move) {
-	inc := x.inc
+	y, inc := w.named[c.Target], x.inc
 	w.after(w.between(string(x.id)+"move", time.Millisecond, time.Second), func() {
-		ev := model.OutputsMoved{From: x.from()}
+		if y == nil || !y.up || !x.up || x.inc != inc {
+			return
+		}
+		ev := model.OutputsMoved{From: y.from()}
 		for _, id := range c.Outputs {
-			o, has := x.store[key(id)]
-			if y := w.named[c.Target]; has && y != nil && y.up && x.up && x.inc == inc {
+			if o, has := x.store[key(id)]; has {
 				o.Worker, o.Store = y.id, model.StoreID(y.id)
 				y.store[key(id)] = o
 				ev.Moved = append(ev.Moved, model.MovedOutput{Output: id, From: model.StoreID(x.id), To: o.Store, Where: o.Output})
 			}
 		}
-		x.send(w, ev)
+		y.send(w, ev)
 	})
 }
 
@@ -304,11 +325,11 @@ func (x *worker) drop(c model.Drop) {
 			delete(x.store, k)
 		}
 	}
-	for b := range x.blocks {
-		if b.job == c.Job && c.All {
-			delete(x.blocks, b)
-		}
+	if !c.All {
+		return
 	}
+	maps.DeleteFunc(x.blocks, func(b block, _ uint64) bool { return b.job == c.Job })
+	maps.DeleteFunc(x.results, func(id model.AttemptID, _ uint64) bool { return id.Stage.Job == c.Job })
 }
 
 func (x *worker) acked(id model.AttemptID, keep bool) {

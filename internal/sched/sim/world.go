@@ -218,19 +218,12 @@ func (w *World) Run() (Report, error) {
 	began := time.Now()
 	limit := w.calm.Add(2 * time.Hour)
 	for w.err == nil && !w.over() {
-		tick, ok := w.s.Next()
-		if len(w.queue) == 0 && !ok || w.now > limit {
+		if w.now > limit || !w.turn() {
 			w.fail("L1: stalled at %v: %s", time.Duration(w.now), w.stall())
-			break
 		}
-		if ok && (len(w.queue) == 0 || tick < w.queue[0].at) {
-			w.now = max(w.now, tick)
-			w.step(model.Tick{})
-			continue
-		}
-		e := heap.Pop(&w.queue).(event)
-		w.now = max(w.now, e.at)
-		e.do()
+	}
+	if w.err == nil {
+		w.clearUp()
 	}
 	if w.err == nil {
 		w.settled()
@@ -242,6 +235,23 @@ func (w *World) Run() (Report, error) {
 	return w.rep, nil
 }
 
+// turn lets the next thing happen, if there is any.
+func (w *World) turn() bool {
+	tick, ok := w.s.Next()
+	if ok && (len(w.queue) == 0 || tick < w.queue[0].at) {
+		w.now = max(w.now, tick)
+		w.step(model.Tick{})
+		return true
+	}
+	if len(w.queue) == 0 {
+		return false
+	}
+	e := heap.Pop(&w.queue).(event)
+	w.now = max(w.now, e.at)
+	e.do()
+	return true
+}
+
 func (w *World) over() bool {
 	for _, j := range w.jobs {
 		if !j.ended {
@@ -249,6 +259,28 @@ func (w *World) over() bool {
 		}
 	}
 	return true
+}
+
+// clearUp lets workers come back and hear that the jobs have ended. Those that were
+// connected all along must then have nothing of them.
+func (w *World) clearUp() {
+	w.calm = min(w.calm, w.now)
+	before := make([]model.Session, len(w.workers))
+	for _, end := range []time.Duration{10 * time.Second, 2 * time.Second} {
+		for i, x := range w.workers {
+			before[i] = 0
+			if x.up && x.stream && x.known == x.session {
+				before[i] = x.session
+			}
+		}
+		for end := w.now.Add(end); w.err == nil && w.now < end && w.turn(); {
+		}
+	}
+	for i, x := range w.workers {
+		if left := x.jobs(); x.up && x.stream && x.session == before[i] && len(left) > 0 {
+			w.fail("%s has something left of %v, which have ended", x.id, left)
+		}
+	}
 }
 
 // settled looks at what must be left when every job has ended.
