@@ -30,10 +30,10 @@ type worker struct {
 	running map[uint64]*attempt
 	waiting []waiting                  // for a slot, in the order of their launches
 	reports map[uint64]model.Event     // not acknowledged, by attempt
-	store   map[uint64]model.MapOutput // by key of its attempt
+	store   map[uint64]*model.MapOutput // by key of its attempt
 	results map[model.AttemptID]uint64
 	blocks  map[block]uint64
-	locs    map[locKey]map[int]model.MapOutput
+	locs    map[locKey]map[int]*model.MapOutput
 	execs   map[int]plan.JobID
 	started map[int]plan.JobID
 }
@@ -70,7 +70,7 @@ type attempt struct {
 
 func (w *World) addWorker(i int) {
 	x := &worker{id: plan.WorkerID(fmt.Sprintf("w%d", i)), host: fmt.Sprintf("h%d", i/2), rack: []string{"r0", "r1", ""}[i/4%3], slots: 1 + w.upTo("slots", 4),
-		store: map[uint64]model.MapOutput{}}
+		store: map[uint64]*model.MapOutput{}}
 	w.workers = append(w.workers, x)
 	w.named[x.id] = x
 	x.start(w)
@@ -96,7 +96,7 @@ func (x *worker) connect(w *World) {
 	w.seq++
 	x.session, x.stream, x.heard = model.Session(w.seq), true, w.now
 	x.out, x.in, x.term = w.now, w.now, w.term
-	x.locs = map[locKey]map[int]model.MapOutput{}
+	x.locs = map[locKey]map[int]*model.MapOutput{}
 	a := model.Attach{From: x.from(), Store: model.StoreID(x.id), Hosts: []string{x.host, string(x.id)}, Slots: x.slots, Rack: x.rack}
 	for _, s := range sorted(x.running) {
 		a.Inventory.Running = append(a.Inventory.Running, x.running[s].id)
@@ -115,7 +115,7 @@ func (x *worker) connect(w *World) {
 		}
 	}
 	for _, o := range x.store {
-		a.Inventory.Outputs = append(a.Inventory.Outputs, o)
+		a.Inventory.Outputs = append(a.Inventory.Outputs, *o)
 	}
 	for no, job := range x.execs {
 		a.Inventory.Executors = append(a.Inventory.Executors, model.ExecutorRef{Job: job, No: no})
@@ -284,9 +284,10 @@ func (x *worker) move(w *World, c model.Move) {
 		}
 		ev := model.OutputsMoved{From: y.from()}
 		for _, id := range c.Outputs {
-			if o, has := x.store[key(id)]; has {
+			if there, has := x.store[key(id)]; has {
+				o := *there
 				o.Worker, o.Store = y.id, model.StoreID(y.id)
-				y.store[key(id)] = o
+				y.store[key(id)] = &o
 				ev.Moved = append(ev.Moved, model.MovedOutput{Output: id, From: model.StoreID(x.id), To: o.Store, Where: o.Output})
 			}
 		}
@@ -298,7 +299,7 @@ func (x *worker) move(w *World, c model.Move) {
 func (w *World) leave(x *worker) {
 	w.rep.Drains++
 	x.up, x.stream = false, false
-	x.store = map[uint64]model.MapOutput{}
+	x.store = map[uint64]*model.MapOutput{}
 	w.after(w.between(string(x.id)+"leave", time.Second, 10*time.Second), func() {
 		x.start(w)
 		w.after(time.Second, func() { w.step(model.Undrain{Worker: x.id}) })
@@ -308,10 +309,10 @@ func (w *World) leave(x *worker) {
 func (x *worker) learn(c model.Locations) {
 	k := locKey{c.Job, c.Key}
 	if c.Full || x.locs[k] == nil {
-		x.locs[k] = map[int]model.MapOutput{}
+		x.locs[k] = map[int]*model.MapOutput{}
 	}
-	for _, o := range c.Outputs {
-		x.locs[k][o.Partition] = o
+	for i := range c.Outputs {
+		x.locs[k][c.Outputs[i].Partition] = &c.Outputs[i]
 	}
 	for _, i := range c.Lost {
 		delete(x.locs[k], i)
@@ -462,20 +463,23 @@ func (x *worker) read(w *World, a *attempt) bool {
 		where := x.locs[locKey{a.id.Stage.Job, up.key}]
 		a.from = slices.Grow(a.from, len(parts))
 		for _, m := range parts {
-			o, known := where[m]
+			o := where[m]
 			h, cause, got := uint64(0), model.FetchMissing, false
 			switch {
-			case known && up.kind == model.ValueStage:
+			case o == nil:
+			case up.kind == model.ValueStage:
 				h, got = word(o.Output), true
-			case known:
-				h, cause, got = x.fetch(w, &o)
+			default:
+				h, cause, got = x.fetch(w, o)
 			}
 			if !got {
-				bad := &model.TaskFailed{Class: model.Fetch, Message: "fetch", Source: &model.FetchSource{Key: up.key, Map: m, Attempt: o.Attempt, Store: o.Store, Cause: cause}}
-				if !known && len(a.holders) > 0 {
-					bad.Source.Block = st.blockOf(a)
+				bad := &model.FetchSource{Key: up.key, Map: m, Cause: cause}
+				if o != nil {
+					bad.Attempt, bad.Store = o.Attempt, o.Store
+				} else if len(a.holders) > 0 {
+					bad.Block = st.blockOf(a)
 				}
-				x.failed(w, a, *bad)
+				x.failed(w, a, model.TaskFailed{Class: model.Fetch, Message: "fetch", Source: bad})
 				return false
 			}
 			a.from = append(a.from, h)
@@ -547,7 +551,7 @@ func (x *worker) finish(w *World, a *attempt) {
 		for k := range 8 { // few enough that some readers have none
 			d.Sizes = append(d.Sizes, byte(mix(a.content+uint64(k))))
 		}
-		x.store[key(a.id)] = model.MapOutput{Partition: a.id.Partition, Attempt: a.id, Worker: x.id, Store: model.StoreID(x.id),
+		x.store[key(a.id)] = &model.MapOutput{Partition: a.id.Partition, Attempt: a.id, Worker: x.id, Store: model.StoreID(x.id),
 			Rows: 1, Bytes: 8, RowSum: d.RowSum, Sizes: d.Sizes, Output: d.Output, Reads: a.reads, Counters: d.Counters}
 	case st.kind == model.ValueStage:
 		d.Output = bytes(a.content)
@@ -696,7 +700,7 @@ func (w *World) die(x *worker, away time.Duration, empty bool) {
 	w.streamDown(x)
 	x.up = false
 	if empty {
-		x.store = map[uint64]model.MapOutput{}
+		x.store = map[uint64]*model.MapOutput{}
 	}
 	w.after(away, func() { x.start(w) })
 }
