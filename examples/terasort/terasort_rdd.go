@@ -19,17 +19,17 @@ func init() {
 	var _ [rdd.Generated - 1]struct{} = [0]struct{}{}
 	p := rdd.Register()
 	p.Source("main.go", mainSource,
-		"14fa2ae5380831c9286b225cf55fae4b9575925f895fce1e1247691a97a66746",
-		"50ea492c61d776fb23597809cf56b295b7f501e618e614594d55f40b859a8dfa",
+		"6a61c9332be486e0bd0e0dd269f27e3da0a1f57736686438f2d1856d69519df7",
+		"20f18f4321070cda26a6f1e56aa64a5622362f44fb7be150008f67de5f944402",
 	)
 	p.Source("records.go", recordsSource,
 		"d8b5cd70b25f0639002adfb412312edf963690ce25110bff48a589d8bf9645a3",
 		"6e7aa31be254c9f757ea491a42c71f1c4006b35bf3824c120fe7dffa3a61241e",
 	)
-	p.Op("4fa8a5a96d6d", "main.go", 43, 180, rdd.SaveAsTextFileOp[string]())
-	p.Op("6ede675641d7", "main.go", 47, 214, rdd.TextOp())
-	p.Op("0c6a890802e6", "main.go", 47, 223, rdd.SaveAsTextFileOp[string]())
-	p.Op("2265a8f3657e", "main.go", 51, 256, rdd.TextOp())
+	p.Op("4fa8a5a96d6d", "main.go", 41, 170, rdd.SaveAsTextFileOp[string]())
+	p.Op("6ede675641d7", "main.go", 44, 192, rdd.TextOp())
+	p.Op("0c6a890802e6", "main.go", 44, 201, rdd.SaveAsTextFileOp[string]())
+	p.Op("2265a8f3657e", "main.go", 47, 225, rdd.TextOp())
 	p.Op("08c22471d2cf", "records.go", 22, 57, rdd.RangeOp())
 	p.Op("5bfd13acc748", "records.go", 22, 67, rdd.WithOp(record, func(env uint64) *rdd.Op {
 		return rdd.MapOp(func(x int64) string {
