@@ -115,7 +115,7 @@ func lloyd(points []point, k, rounds int) string {
 			for c, q := range centres {
 				d := 0.0
 				for i := range p {
-					d += math.Pow(p[i]-q[i], 2)
+					d += (p[i] - q[i]) * (p[i] - q[i])
 				}
 				if d < least {
 					best, least = c, d

@@ -68,7 +68,9 @@ func withDegrees(links typed.RDD[ends]) typed.RDD[Edge] {
 		ReduceByKey(func(a, b int) int { return a + b })
 	return once.
 		MapToPair(func(l ends) (string, string) { return l.A, l.B }).
-		Join(degrees, func(b string, degree int) typed.Pair[string, int] { return typed.Pair[string, int]{Key: b, Value: degree} }).
+		Join(degrees, func(b string, degree int) typed.Pair[string, int] {
+			return typed.Pair[string, int]{Key: b, Value: degree}
+		}).
 		MapToPair(func(a string, b typed.Pair[string, int]) (string, Node) { return b.Key, Node{b.Value, a} }).
 		Join(degrees, func(a Node, degree int) typed.Pair[Node, int] { return typed.Pair[Node, int]{Key: a, Value: degree} }).
 		Map(func(b string, a typed.Pair[Node, int]) Edge { return edge(a.Key, Node{a.Value, b}) })

@@ -22,7 +22,7 @@ func init() {
 	var _ [rdd.Generated - 1]struct{} = [0]struct{}{}
 	p := rdd.Register()
 	p.Source("count.go", countSource,
-		"9bcb3eaca72c1972775485fbc965e7be6446087dda25ba9fca5075fd95782fe6",
+		"2da78905f953cdb05c19743f61bf091a82a2d73a82eb8deb7fb239eb5daea8e6",
 		"99dee64837c80495cba811bb4b3bb6906175bfc8f2bdf87161311ae4613cd675",
 	)
 	p.Source("main.go", mainSource,
@@ -41,11 +41,11 @@ func init() {
 	p.Op("2e92fd7d8f34", "count.go", 68, 441, rdd.ReduceByKeyOp[string](withDegreesReduceByKey, withDegreesReduceByKeyBatch))
 	p.Op("61d5c48a35a2", "count.go", 70, 462, rdd.MapToPairOp(withDegreesMapToPair))
 	p.Op("3bd3afec8257", "count.go", 71, 486, rdd.JoinOp[string](withDegreesJoin))
-	p.Op("a0efdd090283", "count.go", 72, 528, rdd.PairMapToPairOp(withDegreesMapToPair2))
-	p.Op("4f7f65943928", "count.go", 73, 567, rdd.JoinOp[string](withDegreesJoin2))
-	p.Op("307aac5dd04b", "count.go", 74, 609, rdd.PairMapOp(withDegreesMap))
-	p.Op("02a723446df0", "count.go", 94, 745, rdd.FlatMapToPairOp(cornersFlatMapToPair))
-	p.Op("3573d3a2d8a5", "count.go", 99, 812, rdd.ReduceByKeyOp[string](cornersReduceByKey, cornersReduceByKeyBatch))
+	p.Op("a0efdd090283", "count.go", 74, 528, rdd.PairMapToPairOp(withDegreesMapToPair2))
+	p.Op("4f7f65943928", "count.go", 75, 567, rdd.JoinOp[string](withDegreesJoin2))
+	p.Op("307aac5dd04b", "count.go", 76, 609, rdd.PairMapOp(withDegreesMap))
+	p.Op("02a723446df0", "count.go", 96, 745, rdd.FlatMapToPairOp(cornersFlatMapToPair))
+	p.Op("3573d3a2d8a5", "count.go", 101, 812, rdd.ReduceByKeyOp[string](cornersReduceByKey, cornersReduceByKeyBatch))
 	p.Op("bf69de51e7e6", "main.go", 39, 115, rdd.WholeFilesOp())
 	p.Op("d2cd9f69c3d8", "main.go", 39, 129, rdd.CacheOp[Triangle]())
 	p.Op("74f1af87d2b0", "main.go", 40, 139, rdd.CountOp[Triangle]())
@@ -144,7 +144,7 @@ func withDegreesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// withDegreesKernel4 is Join (count.go:71, behind the shuffle), MapToPair (count.go:72).
+// withDegreesKernel4 is Join (count.go:71, behind the shuffle), MapToPair (count.go:74).
 func withDegreesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[rdd.Joined[string, string, int]])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, Node]])
@@ -161,7 +161,7 @@ func withDegreesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// trianglesKernel3 is Join (count.go:73, behind the shuffle), Map (count.go:74), MapToPair (count.go:43).
+// trianglesKernel3 is Join (count.go:75, behind the shuffle), Map (count.go:76), MapToPair (count.go:43).
 func trianglesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[rdd.Joined[string, Node, int]])
 	out := outAny.(*rdd.Rows[rdd.Pair[Node, Node]])
@@ -179,7 +179,7 @@ func trianglesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// trianglesKernel4 is Join (count.go:73, behind the shuffle), Map (count.go:74), MapToPair (count.go:46).
+// trianglesKernel4 is Join (count.go:75, behind the shuffle), Map (count.go:76), MapToPair (count.go:46).
 func trianglesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[rdd.Joined[string, Node, int]])
 	out := outAny.(*rdd.Rows[rdd.Pair[Edge, bool]])
@@ -197,12 +197,12 @@ func trianglesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// cornersKernel is FlatMapToPair (count.go:94), ReduceByKey (count.go:99, map side).
+// cornersKernel is FlatMapToPair (count.go:96), ReduceByKey (count.go:101, map side).
 func cornersKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[Triangle])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
 
-//line count.go:94
+//line count.go:96
 	flatMapToPairFunc := func(t Triangle) iter.Seq2[string, int64] {
 		return func(yield func(string, int64) bool) {
 			_ = yield(t.A.Name, 1) && yield(t.B.Name, 1) && yield(t.C.Name, 1)
@@ -256,39 +256,37 @@ func withDegreesMapToPair(l ends) (string, string) { return l.A, l.B }
 
 //line count.go:71
 func withDegreesJoin(b string, degree int) typed.Pair[string, int] {
-//line count.go:71
 	return typed.Pair[string, int]{Key: b, Value: degree}
-//line count.go:71
-}
-
-//line count.go:72
-func withDegreesMapToPair2(a string, b typed.Pair[string, int]) (string, Node) {
-//line count.go:72
-	return b.Key, Node{b.Value, a}
-//line count.go:72
-}
-
-//line count.go:73
-func withDegreesJoin2(a Node, degree int) typed.Pair[Node, int] {
-//line count.go:73
-	return typed.Pair[Node, int]{Key: a, Value: degree}
-//line count.go:73
 }
 
 //line count.go:74
+func withDegreesMapToPair2(a string, b typed.Pair[string, int]) (string, Node) {
+//line count.go:74
+	return b.Key, Node{b.Value, a}
+//line count.go:74
+}
+
+//line count.go:75
+func withDegreesJoin2(a Node, degree int) typed.Pair[Node, int] {
+//line count.go:75
+	return typed.Pair[Node, int]{Key: a, Value: degree}
+//line count.go:75
+}
+
+//line count.go:76
 func withDegreesMap(b string, a typed.Pair[Node, int]) Edge { return edge(a.Key, Node{a.Value, b}) }
 
-//line count.go:94
+//line count.go:96
 func cornersFlatMapToPair(t Triangle) iter.Seq2[string, int64] {
 	return func(yield func(string, int64) bool) {
 		_ = yield(t.A.Name, 1) && yield(t.B.Name, 1) && yield(t.C.Name, 1)
 	}
 }
 
-//line count.go:99
+//line count.go:101
 func cornersReduceByKey(a, b int64) int64 { return a + b }
 
-//line triangles_rdd.go:292
+//line triangles_rdd.go:290
 
 func cornersReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
