@@ -3,80 +3,503 @@
 package main
 
 import (
+	"cmp"
 	_ "embed"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/gordd-project/gordd/rdd"
 	"github.com/gordd-project/gordd/typed"
 )
 
+//go:embed graph.go
+var graphSource string
+
+//go:embed ints.go
+var intsSource string
+
+//go:embed kmeans.go
+var kmeansSource string
+
 //go:embed main.go
 var mainSource string
+
+//go:embed sort.go
+var sortSource string
+
+//go:embed synthetic.go
+var syntheticSource string
+
+//go:embed tables.go
+var tablesSource string
+
+//go:embed words.go
+var wordsSource string
 
 func init() {
 	// Does not compile when the run time is of another generation: run go generate.
 	var _ [rdd.Generated - 1]struct{} = [0]struct{}{}
 	p := rdd.Register()
-	p.Source("main.go", mainSource,
-		"56bbb7875b26d1ac57eb42880cd90711c4f544fd54e92870cb7380c5fcc4df73",
-		"8156713b44af71dc03a3e58dc840b5441823453f533ce84447b50501c2f0e4b6",
+	p.Source("graph.go", graphSource,
+		"6f99b2591b72ad5907094e32892958b99e3a06ceaa7ab0208383482acd17c5e2",
+		"146b74e913e8907a86f26dc8748c1ef3166f7d900ae6ee6e838b97a1703d0369",
 	)
-	p.Op("7895b401cb7c", "main.go", 88, 503, rdd.TextOp())
-	p.Op("50ae5decef19", "main.go", 89, 516, rdd.FlatMapOp(strings.FieldsSeq))
-	p.Op("df32f8273c62", "main.go", 90, 523, rdd.MapToPairOp(wordcountMapToPair))
-	p.Op("5f6caa9923e4", "main.go", 91, 543, rdd.ReduceByKeyOp[string](add, wordcountReduceByKeyBatch))
-	p.Op("f730310eae74", "main.go", 96, 577, rdd.TextOp())
-	p.Op("eccad45bce88", "main.go", 97, 590, rdd.FlatMapOp(rdd.Fields))
-	p.Op("71db7f66bd9e", "main.go", 98, 597, rdd.MapToPairOp(wordcountSplitMapToPair))
-	p.Op("67e604f881be", "main.go", 99, 617, rdd.ReduceByKeyOp[string](add, wordcountSplitReduceByKeyBatch))
-	p.Op("115e1102e3d5", "main.go", 108, 692, rdd.SaveAsTextFileOp[rdd.Pair[string, int64]]())
-	p.Op("5c258ce26dd5", "main.go", 141, 921, rdd.RangeOp())
-	p.Op("9bb8fc8faf7d", "main.go", 142, 926, rdd.MapOp(sumMap))
-	p.Op("7fbac498f9bf", "main.go", 143, 942, rdd.FilterOp(sumFilter))
-	p.Op("9b0c331a791d", "main.go", 144, 960, rdd.MapOp(sumMap2))
-	p.Op("45293e368c79", "main.go", 145, 978, rdd.ReduceOp(add))
-	p.Op("505f26f48b87", "main.go", 176, 1201, rdd.TextOp())
-	p.Op("b3c8ab919906", "main.go", 177, 1214, rdd.MapPartitionsOp(keptMapPartitions))
-	p.Op("523c8d3bc550", "main.go", 187, 1283, rdd.CollectOp[string]())
-	p.Op("0fd6d10a1478", "main.go", 212, 1479, rdd.RangeOp())
-	p.Op("6f8ba6d43e54", "main.go", 212, 1491, rdd.CountOp[int64]())
+	p.Source("ints.go", intsSource,
+		"6ed49fcbd3f1e5ae4c0b6a7034cfc8c3d3e5b4e410a7206fbe119b8ca2e07079",
+		"c27cee3f57cddde4c25d8666595cc035bc945395b0bacc18cc5d3247aed28cb2",
+	)
+	p.Source("kmeans.go", kmeansSource,
+		"fdd93eecc97bc6ecc4481304354b9b495aa7f131a140fd4eb3055977d9522430",
+		"e83c20267ca95bc9f0b5e56f7a91c173a4b5b5e434e74188a5792f8dc17ed669",
+	)
+	p.Source("main.go", mainSource,
+		"1d0767a9a4e66417cc92e7f93305976d5be425813db4f14d0c9d270e4034ed6b",
+		"5c555b47179d7a44835893ac867718e91aa83e5ee62fa0321aff37099b5525ca",
+	)
+	p.Source("sort.go", sortSource,
+		"d08cffe607346e5f71ec39fab93346e537a453a5a00c6b96c6f425d6e3fd9f41",
+		"83481cd3a7bf1f0949397a4ea5b521a1e948a55617bcb5018f7d465553421ef4",
+	)
+	p.Source("synthetic.go", syntheticSource,
+		"a98bd631c52adc2415b862b6a631da78f1395ddfa0bb3b7fff99780bc89d58a5",
+		"c59b5df723d7397fa67907799303df9ebdfda792215b7bcb2676b297b7244123",
+	)
+	p.Source("tables.go", tablesSource,
+		"c93c86739776fb2db771c809ea3c9b726a1cbab157704ee0e18734a37be89ef3",
+		"a65401b128b069e495c0b82bb649b52188163139c16e80c58412144fe6d944fc",
+	)
+	p.Source("words.go", wordsSource,
+		"c57a128d0070926f038c435c2c3b5eb61889b23f28eb6f7712fdb833916c0a81",
+		"b06704c42e460b7d7d7885587b96e0c61a3fb32452f183487c3d691eda3aadc1",
+	)
+	p.Op("01067aafb608", "graph.go", 49, 247, rdd.TextOp())
+	p.Op("cdac81a8ef6d", "graph.go", 49, 260, rdd.TryMapToPairOp(parseEdge))
+	p.Op("114c8e9af07d", "graph.go", 50, 265, rdd.GroupByKeyOp(pagerankGroupByKey))
+	p.Op("fe3a34295d55", "graph.go", 51, 301, rdd.CacheOp[rdd.Pair[uint32, []uint32]]())
+	p.Op("85ab57e4e8c5", "graph.go", 52, 312, rdd.CountOp[rdd.Pair[uint32, []uint32]]())
+	p.Op("379d9f0d2ca1", "graph.go", 57, 354, rdd.MapValuesOp[uint32](pagerankMapValues))
+	p.Op("a5c03d276e7b", "graph.go", 59, 377, rdd.JoinOp[uint32](pagerankJoin))
+	p.Op("01aa29cb744b", "graph.go", 60, 411, rdd.ValuesOp[uint32, share]())
+	p.Op("2342306f5ee3", "graph.go", 61, 415, rdd.FlatMapToPairOp(share.each))
+	p.Op("370e2f0aac08", "graph.go", 62, 422, rdd.ReduceByKeyOp[uint32](pagerankReduceByKey, pagerankReduceByKeyBatch))
+	p.Op("08e131d9d378", "graph.go", 63, 447, rdd.MapValuesOp[uint32](pagerankMapValues2))
+	p.Op("e59b3a49b25e", "graph.go", 65, 472, rdd.ValuesOp[uint32, float64]())
+	p.Op("3d516bcaaf69", "graph.go", 65, 476, rdd.MapOp(pagerankMap))
+	p.Op("a56ecd3f3cdd", "graph.go", 66, 495, rdd.ReduceOp(pagerankReduce))
+	p.Op("4d0075b2fec0", "ints.go", 21, 71, rdd.RangeOp())
+	p.Op("9734f85166fe", "ints.go", 21, 81, rdd.WithOp(pairsMapToPair, func(env int64) *rdd.Op {
+		return rdd.MapToPairOp(func(i int64) (int64, int64) {
+			return pairsMapToPair(env, i)
+		})
+	}))
+	p.Op("70f8ce2ba075", "ints.go", 35, 231, rdd.ReduceByKeyOp[int64](add, reduceIntsReduceByKeyBatch))
+	p.Op("a46829a292b0", "ints.go", 36, 236, rdd.PairMapOp(reduceIntsMap))
+	p.Op("19afd7f429d2", "ints.go", 37, 267, rdd.ReduceOp(sums.plus))
+	p.Op("3a6cf0982321", "ints.go", 47, 384, rdd.GroupByKeyOp(lengthAndMax))
+	p.Op("4b77cd326892", "ints.go", 47, 389, rdd.ValuesOp[int64, sums]())
+	p.Op("d75cc93efa4e", "ints.go", 47, 393, rdd.ReduceOp(sums.plus))
+	p.Op("066dbe24aba5", "ints.go", 67, 555, rdd.RangeOp())
+	p.Op("c32062781c96", "ints.go", 67, 560, rdd.MapToPairOp(joinIntsMapToPair))
+	p.Op("c6d057571ac3", "ints.go", 68, 599, rdd.JoinOp[int64](joinIntsJoin))
+	p.Op("6d6814b10c4e", "ints.go", 69, 619, rdd.PairMapOp(joinIntsMap))
+	p.Op("10804b824db3", "ints.go", 70, 644, rdd.ReduceOp(sums.plus))
+	p.Op("7a861dcdfb2f", "ints.go", 80, 748, rdd.RangeOp())
+	p.Op("6dcd5290a9ef", "ints.go", 80, 758, rdd.WithOp(distinctIntsMap, func(env int64) *rdd.Op {
+		return rdd.MapOp(func(i int64) int64 {
+			return distinctIntsMap(env, i)
+		})
+	}))
+	p.Op("d5d940db9c67", "ints.go", 81, 785, rdd.DistinctOp[int64]())
+	p.Op("1598fe70d6bf", "ints.go", 82, 790, rdd.MapOp(distinctIntsMap2))
+	p.Op("94d572a748f7", "ints.go", 83, 813, rdd.ReduceOp(sums.plus))
+	p.Op("a637006d4d2c", "kmeans.go", 87, 419, rdd.WithOp(textbookMapToPair, func(env []point) *rdd.Op {
+		return rdd.MapToPairOp(func(p point) (int32, cluster) {
+			return textbookMapToPair(env, p)
+		})
+	}))
+	p.Op("37050f754016", "kmeans.go", 91, 462, rdd.ReduceByKeyOp[int32](cluster.plus, textbookReduceByKeyBatch))
+	p.Op("d8340a2073fa", "kmeans.go", 97, 503, rdd.WithOp(inPlaceMapToPair, func(env []point) *rdd.Op {
+		return rdd.MapToPairOp(func(p point) (int32, near) {
+			return inPlaceMapToPair(env, p)
+		})
+	}))
+	p.Op("d9326086a405", "kmeans.go", 101, 544, rdd.AggregateByKeyOp[int32](newCluster, (*cluster).add, (*cluster).merge))
+	p.Op("989e6493a11e", "kmeans.go", 112, 650, rdd.TextOp())
+	p.Op("e11c30de395c", "kmeans.go", 112, 665, rdd.TryMapOp(parsePoint))
+	p.Op("c126dd2c5d0e", "kmeans.go", 112, 670, rdd.CacheOp[point]())
+	p.Op("efada71e085b", "kmeans.go", 113, 681, rdd.CountOp[point]())
+	p.Op("a79b01ba72e1", "kmeans.go", 118, 725, rdd.CollectOp[point]().Named("Take"))
+	p.Op("2949cefebc75", "kmeans.go", 132, 841, rdd.CollectOp[rdd.Pair[int32, cluster]]())
+	p.Op("0fd6d10a1478", "main.go", 127, 766, rdd.RangeOp())
+	p.Op("6f8ba6d43e54", "main.go", 127, 778, rdd.CountOp[int64]())
+	p.Op("ca1678d608cf", "sort.go", 12, 37, rdd.TextOp())
+	p.Op("a99074462002", "sort.go", 12, 50, rdd.SortByOp(terasortSortBy))
+	p.Op("e30c7c31b8cc", "sort.go", 13, 81, rdd.SaveAsTextFileOp[string]())
+	p.Op("5c258ce26dd5", "synthetic.go", 19, 60, rdd.RangeOp())
+	p.Op("9bb8fc8faf7d", "synthetic.go", 20, 65, rdd.MapOp(sumMap))
+	p.Op("7fbac498f9bf", "synthetic.go", 21, 81, rdd.FilterOp(sumFilter))
+	p.Op("9b0c331a791d", "synthetic.go", 22, 99, rdd.MapOp(sumMap2))
+	p.Op("45293e368c79", "synthetic.go", 23, 117, rdd.ReduceOp(add))
+	p.Op("505f26f48b87", "synthetic.go", 54, 340, rdd.TextOp())
+	p.Op("b3c8ab919906", "synthetic.go", 55, 353, rdd.MapPartitionsOp(keptMapPartitions))
+	p.Op("523c8d3bc550", "synthetic.go", 65, 422, rdd.CollectOp[string]())
+	p.Op("d1db3b03a0a9", "tables.go", 87, 553, rdd.TextOp())
+	p.Op("a917f38d8585", "tables.go", 87, 566, rdd.MapOp(parseItem))
+	p.Op("354b631cb2b8", "tables.go", 94, 609, rdd.FilterOp(tblQ1Filter))
+	p.Op("6f55f2fa631f", "tables.go", 95, 627, rdd.KeyByOp(item.flags))
+	p.Op("9df8e5813e14", "tables.go", 96, 634, rdd.AggregateByKeyOp[flags](tblQ1AggregateByKeyZero, (*totals).add, (*totals).merge))
+	p.Op("33d8575eefaa", "tables.go", 97, 662, rdd.ValuesOp[flags, totals]())
+	p.Op("aa6f437da982", "tables.go", 98, 666, rdd.CollectOp[totals]())
+	p.Op("33fe4d784516", "tables.go", 110, 768, rdd.FilterOp(tblQ6Filter))
+	p.Op("a6a56043d273", "tables.go", 113, 810, rdd.MapOp(tblQ6Map))
+	p.Op("30d24f4f564e", "tables.go", 114, 830, rdd.ReduceOp(add))
+	p.Op("c8c87602cf83", "tables.go", 145, 1101, rdd.TextOp())
+	p.Op("19a1d7f15ecb", "tables.go", 145, 1114, rdd.FlatMapToPairOp(parseBuilder))
+	p.Op("537dd0152684", "tables.go", 146, 1123, rdd.TextOp())
+	p.Op("b3b15e5d4bbe", "tables.go", 146, 1136, rdd.FlatMapToPairOp(parseOrder))
+	p.Op("7bf92e2f5dd0", "tables.go", 147, 1145, rdd.JoinOp[int64](tblQ3Join))
+	p.Op("3fc410dcf76d", "tables.go", 148, 1164, rdd.PairMapToPairOp(tblQ3MapToPair))
+	p.Op("df399d6266f7", "tables.go", 150, 1195, rdd.FilterOp(tblQ3Filter))
+	p.Op("2137d6b816a1", "tables.go", 151, 1213, rdd.MapToPairOp(tblQ3MapToPair2))
+	p.Op("73da25e6fc07", "tables.go", 152, 1245, rdd.ReduceByKeyOp[int64](add, tblQ3ReduceByKeyBatch))
+	p.Op("a56462c5d462", "tables.go", 153, 1250, rdd.JoinOp[int64](tblQ3Join2))
+	p.Op("92515ccf4e50", "tables.go", 154, 1269, rdd.ValuesOp[int64, int64]())
+	p.Op("6640dbf19916", "tables.go", 155, 1273, rdd.TopOp(cmp.Compare[int64]))
+	p.Op("7895b401cb7c", "words.go", 17, 50, rdd.TextOp())
+	p.Op("50ae5decef19", "words.go", 18, 63, rdd.FlatMapOp(strings.FieldsSeq))
+	p.Op("df32f8273c62", "words.go", 19, 70, rdd.MapToPairOp(wordcountMapToPair))
+	p.Op("5f6caa9923e4", "words.go", 20, 90, rdd.ReduceByKeyOp[string](add, wordcountReduceByKeyBatch))
+	p.Op("f730310eae74", "words.go", 25, 124, rdd.TextOp())
+	p.Op("eccad45bce88", "words.go", 26, 137, rdd.FlatMapOp(rdd.Fields))
+	p.Op("71db7f66bd9e", "words.go", 27, 144, rdd.MapToPairOp(wordcountSplitMapToPair))
+	p.Op("67e604f881be", "words.go", 28, 164, rdd.ReduceByKeyOp[string](add, wordcountSplitReduceByKeyBatch))
+	p.Op("115e1102e3d5", "words.go", 32, 208, rdd.SaveAsTextFileOp[rdd.Pair[string, int64]]())
+	p.Kernel(pagerankKernel, "cdac81a8ef6d")
+	p.Kernel(pagerankKernel2, "114c8e9af07d")
+	p.Kernel(pagerankKernel3, "379d9f0d2ca1")
+	p.Kernel(pagerankKernel4, "379d9f0d2ca1", "e59b3a49b25e", "3d516bcaaf69", "a56ecd3f3cdd")
+	p.Kernel(pagerankKernel5, "a5c03d276e7b", "01aa29cb744b", "2342306f5ee3", "370e2f0aac08/map")
+	p.Kernel(pagerankKernel6, "08e131d9d378")
+	p.Kernel(pagerankKernel7, "08e131d9d378", "e59b3a49b25e", "3d516bcaaf69", "a56ecd3f3cdd")
+	p.Kernel(pairsKernel, "9734f85166fe")
+	p.Kernel(reduceIntsKernel, "9734f85166fe", "70f8ce2ba075/map")
+	p.Kernel(reduceIntsKernel2, "a46829a292b0", "19afd7f429d2")
+	p.Kernel(groupIntsKernel, "3a6cf0982321", "4b77cd326892", "d75cc93efa4e")
+	p.Kernel(joinIntsKernel, "c32062781c96")
+	p.Kernel(joinIntsKernel2, "c6d057571ac3", "6d6814b10c4e", "10804b824db3")
+	p.Kernel(distinctIntsKernel, "6dcd5290a9ef", "d5d940db9c67/map")
+	p.Kernel(distinctIntsKernel2, "1598fe70d6bf", "94d572a748f7")
+	p.Kernel(textbookKernel, "a637006d4d2c", "37050f754016/map")
+	p.Kernel(inPlaceKernel, "d8340a2073fa", "d9326086a405/map")
+	p.Kernel(kmeansKernel, "e11c30de395c")
+	p.Kernel(sumKernel, "9bb8fc8faf7d", "7fbac498f9bf", "9b0c331a791d", "45293e368c79")
+	p.Kernel(tblQ1Kernel, "a917f38d8585", "354b631cb2b8", "6f55f2fa631f", "9df8e5813e14/map")
+	p.Kernel(tblQ6Kernel, "a917f38d8585", "33fe4d784516", "a6a56043d273", "30d24f4f564e")
+	p.Kernel(tblQ3Kernel, "a917f38d8585", "df399d6266f7", "2137d6b816a1", "73da25e6fc07/map")
+	p.Kernel(tblQ3Kernel2, "19a1d7f15ecb")
+	p.Kernel(tblQ3Kernel3, "b3b15e5d4bbe")
+	p.Kernel(tblQ3Kernel4, "7bf92e2f5dd0", "3fc410dcf76d")
+	p.Kernel(tblQ3Kernel5, "a56462c5d462", "92515ccf4e50")
 	p.Kernel(wordcountKernel, "50ae5decef19", "df32f8273c62", "5f6caa9923e4/map")
 	p.Kernel(wordcountSplitKernel, "eccad45bce88", "71db7f66bd9e", "67e604f881be/map")
-	p.Kernel(sumKernel, "9bb8fc8faf7d", "7fbac498f9bf", "9b0c331a791d", "45293e368c79")
 }
 
-// wordcountKernel is FlatMap (main.go:89), MapToPair (main.go:90), ReduceByKey (main.go:91, map side).
-func wordcountKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+// pagerankKernel is TryMapToPair (graph.go:49).
+func pagerankKernel(task *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[string])
-	out2 := outAny.(*rdd.Combiner[string, int64, int64])
+	out2 := outAny.(*rdd.Rows[rdd.Pair[uint32, uint32]])
 	for i, row := range in2.Rows {
 		in2.Row = i
-		for w := range rdd.Fields(row) {
-			k, v := wordcountMapToPair(w)
-			if !out2.Push(k, v) && !out2.Flush() {
+		k, v, err := parseEdge(row)
+		if err != nil {
+			task.RejectIn(0, row, err)
+			continue
+		}
+		if !out2.Push(rdd.Pair[uint32, uint32]{
+			Key:   k,
+			Value: v,
+		}) && !out2.Flush() {
+			return
+		}
+	}
+}
+
+// pagerankKernel2 is GroupByKey (graph.go:50, behind the shuffle).
+func pagerankKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[rdd.Group[uint32, uint32]])
+	out2 := outAny.(*rdd.Rows[rdd.Pair[uint32, []uint32]])
+	for i, row := range in2.Rows {
+		in2.Row = i
+		v := pagerankGroupByKey(row.Key, row.Values)
+		if !out2.Push(rdd.Pair[uint32, []uint32]{
+			Key:   row.Key,
+			Value: v,
+		}) && !out2.Flush() {
+			return
+		}
+	}
+}
+
+// pagerankKernel3 is MapValues (graph.go:57).
+func pagerankKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[rdd.Pair[uint32, []uint32]])
+	out2 := outAny.(*rdd.Rows[rdd.Pair[uint32, float64]])
+	for i, row := range in2.Rows {
+		in2.Row = i
+		v := pagerankMapValues(row.Value)
+		if !out2.Push(rdd.Pair[uint32, float64]{
+			Key:   row.Key,
+			Value: v,
+		}) && !out2.Flush() {
+			return
+		}
+	}
+}
+
+// pagerankKernel4 is MapValues (graph.go:57), Values (graph.go:65), Map (graph.go:65), Reduce (graph.go:66).
+func pagerankKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[rdd.Pair[uint32, []uint32]])
+	out2 := outAny.(*rdd.Acc[extent])
+	acc, has := out2.Value, out2.Has
+	for i, row := range in2.Rows {
+		in2.Row = i
+		v := pagerankMapValues(row.Value)
+		x := pagerankMap(v)
+		if has {
+			acc = pagerankReduce(acc, x)
+		} else {
+			acc, has = x, true
+		}
+	}
+	out2.Value, out2.Has = acc, has
+}
+
+// pagerankKernel5 is Join (graph.go:59, behind the shuffle), Values (graph.go:60), FlatMapToPair (graph.go:61), ReduceByKey (graph.go:62, map side).
+func pagerankKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[rdd.Joined[uint32, []uint32, float64]])
+	out2 := outAny.(*rdd.Combiner[uint32, float64, float64])
+	for i, row := range in2.Rows {
+		in2.Row = i
+		v := pagerankJoin(row.Left, row.Right)
+		for k, v2 := range share.each(v) {
+			if !out2.Push(k, v2) && !out2.Flush() {
 				return
 			}
 		}
 	}
 }
 
-// wordcountSplitKernel is FlatMap (main.go:97), MapToPair (main.go:98), ReduceByKey (main.go:99, map side).
-func wordcountSplitKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
-	in2 := inAny.(*rdd.Rows[string])
-	out2 := outAny.(*rdd.Combiner[string, int64, int64])
+// pagerankKernel6 is MapValues (graph.go:63).
+func pagerankKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[rdd.Pair[uint32, float64]])
+	out2 := outAny.(*rdd.Rows[rdd.Pair[uint32, float64]])
 	for i, row := range in2.Rows {
 		in2.Row = i
-		for w := range rdd.Fields(row) {
-			k, v := wordcountSplitMapToPair(w)
-			if !out2.Push(k, v) && !out2.Flush() {
-				return
-			}
+		v := pagerankMapValues2(row.Value)
+		if !out2.Push(rdd.Pair[uint32, float64]{
+			Key:   row.Key,
+			Value: v,
+		}) && !out2.Flush() {
+			return
 		}
 	}
 }
 
-// sumKernel is Map (main.go:142), Filter (main.go:143), Map (main.go:144), Reduce (main.go:145).
+// pagerankKernel7 is MapValues (graph.go:63), Values (graph.go:65), Map (graph.go:65), Reduce (graph.go:66).
+func pagerankKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[rdd.Pair[uint32, float64]])
+	out2 := outAny.(*rdd.Acc[extent])
+	acc, has := out2.Value, out2.Has
+	for i, row := range in2.Rows {
+		in2.Row = i
+		v := pagerankMapValues2(row.Value)
+		x := pagerankMap(v)
+		if has {
+			acc = pagerankReduce(acc, x)
+		} else {
+			acc, has = x, true
+		}
+	}
+	out2.Value, out2.Has = acc, has
+}
+
+// pairsKernel is MapToPair (ints.go:21).
+func pairsKernel(_ *rdd.Task, env []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[int64])
+	out2 := outAny.(*rdd.Rows[rdd.Pair[int64, int64]])
+	keys := env[0].(int64)
+	for i, i2 := range in2.Rows {
+		in2.Row = i
+		k, v := pairsMapToPair(keys, i2)
+		if !out2.Push(rdd.Pair[int64, int64]{
+			Key:   k,
+			Value: v,
+		}) && !out2.Flush() {
+			return
+		}
+	}
+}
+
+// reduceIntsKernel is MapToPair (ints.go:21), ReduceByKey (ints.go:35, map side).
+func reduceIntsKernel(_ *rdd.Task, env []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[int64])
+	out2 := outAny.(*rdd.Combiner[int64, int64, int64])
+	keys := env[0].(int64)
+	for i, i2 := range in2.Rows {
+		in2.Row = i
+		k, v := pairsMapToPair(keys, i2)
+		if !out2.Push(k, v) && !out2.Flush() {
+			return
+		}
+	}
+}
+
+// reduceIntsKernel2 is Map (ints.go:36), Reduce (ints.go:37).
+func reduceIntsKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[rdd.Pair[int64, int64]])
+	out2 := outAny.(*rdd.Acc[sums])
+	acc, has := out2.Value, out2.Has
+	for i, row := range in2.Rows {
+		in2.Row = i
+		x := reduceIntsMap(row.Key, row.Value)
+		if has {
+			acc = sums.plus(acc, x)
+		} else {
+			acc, has = x, true
+		}
+	}
+	out2.Value, out2.Has = acc, has
+}
+
+// groupIntsKernel is GroupByKey (ints.go:47, behind the shuffle), Values (ints.go:47), Reduce (ints.go:47).
+func groupIntsKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[rdd.Group[int64, int64]])
+	out2 := outAny.(*rdd.Acc[sums])
+	acc, has := out2.Value, out2.Has
+	for i, row := range in2.Rows {
+		in2.Row = i
+		v := lengthAndMax(row.Key, row.Values)
+		if has {
+			acc = sums.plus(acc, v)
+		} else {
+			acc, has = v, true
+		}
+	}
+	out2.Value, out2.Has = acc, has
+}
+
+// joinIntsKernel is MapToPair (ints.go:67).
+func joinIntsKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[int64])
+	out2 := outAny.(*rdd.Rows[rdd.Pair[int64, int64]])
+	for i, j := range in2.Rows {
+		in2.Row = i
+		k, v := joinIntsMapToPair(j)
+		if !out2.Push(rdd.Pair[int64, int64]{
+			Key:   k,
+			Value: v,
+		}) && !out2.Flush() {
+			return
+		}
+	}
+}
+
+// joinIntsKernel2 is Join (ints.go:68, behind the shuffle), Map (ints.go:69), Reduce (ints.go:70).
+func joinIntsKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[rdd.Joined[int64, int64, int64]])
+	out2 := outAny.(*rdd.Acc[sums])
+	acc, has := out2.Value, out2.Has
+	for i, row := range in2.Rows {
+		in2.Row = i
+		product := joinIntsJoin(row.Left, row.Right)
+		x := joinIntsMap(row.Key, product)
+		if has {
+			acc = sums.plus(acc, x)
+		} else {
+			acc, has = x, true
+		}
+	}
+	out2.Value, out2.Has = acc, has
+}
+
+// distinctIntsKernel is Map (ints.go:80), Distinct (ints.go:81, map side).
+func distinctIntsKernel(_ *rdd.Task, env []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[int64])
+	out2 := outAny.(*rdd.Combiner[int64, struct{}, struct{}])
+	keys := env[0].(int64)
+	for i, i2 := range in2.Rows {
+		in2.Row = i
+		x := distinctIntsMap(keys, i2)
+		if !out2.Push(x, struct{}{}) && !out2.Flush() {
+			return
+		}
+	}
+}
+
+// distinctIntsKernel2 is Map (ints.go:82), Reduce (ints.go:83).
+func distinctIntsKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[int64])
+	out2 := outAny.(*rdd.Acc[sums])
+	acc, has := out2.Value, out2.Has
+	for i, k := range in2.Rows {
+		in2.Row = i
+		x := distinctIntsMap2(k)
+		if has {
+			acc = sums.plus(acc, x)
+		} else {
+			acc, has = x, true
+		}
+	}
+	out2.Value, out2.Has = acc, has
+}
+
+// textbookKernel is MapToPair (kmeans.go:87), ReduceByKey (kmeans.go:91, map side).
+func textbookKernel(_ *rdd.Task, env []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[point])
+	out2 := outAny.(*rdd.Combiner[int32, cluster, cluster])
+	centres := env[0].([]point)
+	for i, p := range in2.Rows {
+		in2.Row = i
+		k, v := textbookMapToPair(centres, p)
+		if !out2.Push(k, v) && !out2.Flush() {
+			return
+		}
+	}
+}
+
+// inPlaceKernel is MapToPair (kmeans.go:97), AggregateByKey (kmeans.go:101, map side).
+func inPlaceKernel(_ *rdd.Task, env []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[point])
+	out2 := outAny.(*rdd.Combiner[int32, near, cluster])
+	centres := env[0].([]point)
+	for i, p := range in2.Rows {
+		in2.Row = i
+		k, v := inPlaceMapToPair(centres, p)
+		if !out2.Push(k, v) && !out2.Flush() {
+			return
+		}
+	}
+}
+
+// kmeansKernel is TryMap (kmeans.go:112).
+func kmeansKernel(task *rdd.Task, _ []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[string])
+	out2 := outAny.(*rdd.Rows[point])
+	for i, row := range in2.Rows {
+		in2.Row = i
+		x, err := parsePoint(row)
+		if err != nil {
+			task.RejectIn(0, row, err)
+			continue
+		}
+		if !out2.Push(x) && !out2.Flush() {
+			return
+		}
+	}
+}
+
+// sumKernel is Map (synthetic.go:20), Filter (synthetic.go:21), Map (synthetic.go:22), Reduce (synthetic.go:23).
 func sumKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[int64])
 	out2 := outAny.(*rdd.Acc[int64])
@@ -97,38 +520,246 @@ func sumKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	out2.Value, out2.Has = acc, has
 }
 
-//line main.go:90
-func wordcountMapToPair(w string) (string, int64) { return w, 1 }
+// tblQ1Kernel is Map (tables.go:87), Filter (tables.go:94), KeyBy (tables.go:95), AggregateByKey (tables.go:96, map side).
+func tblQ1Kernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[string])
+	out2 := outAny.(*rdd.Combiner[flags, item, totals])
+	for i, row := range in2.Rows {
+		in2.Row = i
+		i2 := parseItem(row)
+		if !tblQ1Filter(i2) {
+			continue
+		}
+		k := item.flags(i2)
+		if !out2.Push(k, i2) && !out2.Flush() {
+			return
+		}
+	}
+}
 
-//line bench_rdd.go:104
+// tblQ6Kernel is Map (tables.go:87), Filter (tables.go:110), Map (tables.go:113), Reduce (tables.go:114).
+func tblQ6Kernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[string])
+	out2 := outAny.(*rdd.Acc[int64])
+	acc, has := out2.Value, out2.Has
+	for i, row := range in2.Rows {
+		in2.Row = i
+		i2 := parseItem(row)
+		if !tblQ6Filter(i2) {
+			continue
+		}
+		x := tblQ6Map(i2)
+		if has {
+			acc = add(acc, x)
+		} else {
+			acc, has = x, true
+		}
+	}
+	out2.Value, out2.Has = acc, has
+}
 
-func wordcountReduceByKeyBatch(slots []*int64, vals []int64) {
+// tblQ3Kernel is Map (tables.go:87), Filter (tables.go:150), MapToPair (tables.go:151), ReduceByKey (tables.go:152, map side).
+func tblQ3Kernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[string])
+	out2 := outAny.(*rdd.Combiner[int64, int64, int64])
+	for i, row := range in2.Rows {
+		in2.Row = i
+		i2 := parseItem(row)
+		if !tblQ3Filter(i2) {
+			continue
+		}
+		k, v := tblQ3MapToPair2(i2)
+		if !out2.Push(k, v) && !out2.Flush() {
+			return
+		}
+	}
+}
+
+// tblQ3Kernel2 is FlatMapToPair (tables.go:145).
+func tblQ3Kernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[string])
+	out2 := outAny.(*rdd.Rows[rdd.Pair[int64, bool]])
+	for i, row := range in2.Rows {
+		in2.Row = i
+		for k, v := range parseBuilder(row) {
+			if !out2.Push(rdd.Pair[int64, bool]{
+				Key:   k,
+				Value: v,
+			}) && !out2.Flush() {
+				return
+			}
+		}
+	}
+}
+
+// tblQ3Kernel3 is FlatMapToPair (tables.go:146).
+func tblQ3Kernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[string])
+	out2 := outAny.(*rdd.Rows[rdd.Pair[int64, int64]])
+	for i, row := range in2.Rows {
+		in2.Row = i
+		for k, v := range parseOrder(row) {
+			if !out2.Push(rdd.Pair[int64, int64]{
+				Key:   k,
+				Value: v,
+			}) && !out2.Flush() {
+				return
+			}
+		}
+	}
+}
+
+// tblQ3Kernel4 is Join (tables.go:147, behind the shuffle), MapToPair (tables.go:148).
+func tblQ3Kernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[rdd.Joined[int64, int64, bool]])
+	out2 := outAny.(*rdd.Rows[rdd.Pair[int64, bool]])
+	for i, row := range in2.Rows {
+		in2.Row = i
+		order := tblQ3Join(row.Left, row.Right)
+		k, v := tblQ3MapToPair(row.Key, order)
+		if !out2.Push(rdd.Pair[int64, bool]{
+			Key:   k,
+			Value: v,
+		}) && !out2.Flush() {
+			return
+		}
+	}
+}
+
+// tblQ3Kernel5 is Join (tables.go:153, behind the shuffle), Values (tables.go:154).
+func tblQ3Kernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[rdd.Joined[int64, int64, bool]])
+	out2 := outAny.(*rdd.Rows[int64])
+	for i, row := range in2.Rows {
+		in2.Row = i
+		v := tblQ3Join2(row.Left, row.Right)
+		if !out2.Push(v) && !out2.Flush() {
+			return
+		}
+	}
+}
+
+// wordcountKernel is FlatMap (words.go:18), MapToPair (words.go:19), ReduceByKey (words.go:20, map side).
+func wordcountKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[string])
+	out2 := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in2.Rows {
+		in2.Row = i
+		for w := range rdd.Fields(row) {
+			k, v := wordcountMapToPair(w)
+			if !out2.Push(k, v) && !out2.Flush() {
+				return
+			}
+		}
+	}
+}
+
+// wordcountSplitKernel is FlatMap (words.go:26), MapToPair (words.go:27), ReduceByKey (words.go:28, map side).
+func wordcountSplitKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[string])
+	out2 := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in2.Rows {
+		in2.Row = i
+		for w := range rdd.Fields(row) {
+			k, v := wordcountSplitMapToPair(w)
+			if !out2.Push(k, v) && !out2.Flush() {
+				return
+			}
+		}
+	}
+}
+
+//line graph.go:50
+func pagerankGroupByKey(_ uint32, to iter.Seq[uint32]) []uint32 { return slices.Collect(to) }
+
+//line graph.go:57
+func pagerankMapValues([]uint32) float64 { return 1 }
+
+//line graph.go:59
+func pagerankJoin(to []uint32, rank float64) share { return share{to, rank / float64(len(to))} }
+
+//line graph.go:62
+func pagerankReduceByKey(a, b float64) float64 { return a + b }
+
+//line bench_rdd.go:685
+
+func pagerankReduceByKeyBatch(slots []*float64, vals []float64) {
+	for i, s := range slots {
+		*s = pagerankReduceByKey(*s, vals[i])
+	}
+}
+
+//line graph.go:63
+func pagerankMapValues2(sum float64) float64 { return 0.15 + 0.85*sum }
+
+//line graph.go:65
+func pagerankMap(r float64) extent { return extent{r, r} }
+
+//line graph.go:66
+func pagerankReduce(a, b extent) extent { return extent{a.Sum + b.Sum, max(a.Max, b.Max)} }
+
+//line ints.go:21
+func pairsMapToPair(keys, i int64) (int64, int64) { return hash(i) % keys, i % 1000 }
+
+//line bench_rdd.go:705
+
+func reduceIntsReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
 		*s = add(*s, vals[i])
 	}
 }
 
-//line main.go:98
-func wordcountSplitMapToPair(w string) (string, int64) { return w, 1 }
+//line ints.go:36
+func reduceIntsMap(k, v int64) sums { return sums{1, v, k * (v % 1000) % 1000003} }
 
-//line bench_rdd.go:115
+//line ints.go:67
+func joinIntsMapToPair(j int64) (int64, int64) { return 2 * j, j % 1000 }
 
-func wordcountSplitReduceByKeyBatch(slots []*int64, vals []int64) {
+//line ints.go:68
+func joinIntsJoin(v, r int64) int64 { return v * r }
+
+//line ints.go:69
+func joinIntsMap(_, product int64) sums { return sums{N: 1, A: product} }
+
+//line ints.go:80
+func distinctIntsMap(keys, i int64) int64 { return hash(i) % keys }
+
+//line ints.go:82
+func distinctIntsMap2(k int64) sums { return sums{N: 1, A: k} }
+
+//line kmeans.go:87
+func textbookMapToPair(centres []point, p point) (int32, cluster) {
+	c, square := nearest(centres, p)
+	return c, cluster{p, 1, square}
+}
+
+//line bench_rdd.go:737
+
+func textbookReduceByKeyBatch(slots []*cluster, vals []cluster) {
 	for i, s := range slots {
-		*s = add(*s, vals[i])
+		*s = cluster.plus(*s, vals[i])
 	}
 }
 
-//line main.go:142
+//line kmeans.go:97
+func inPlaceMapToPair(centres []point, p point) (int32, near) {
+	c, square := nearest(centres, p)
+	return c, near{p, square}
+}
+
+//line sort.go:12
+func terasortSortBy(record string) string { return record[:10] }
+
+//line synthetic.go:20
 func sumMap(i int64) int64 { return i * 3 }
 
-//line main.go:143
+//line synthetic.go:21
 func sumFilter(i int64) bool { return i&1 == 0 }
 
-//line main.go:144
+//line synthetic.go:22
 func sumMap2(i int64) int64 { return i>>1 + 7 }
 
-//line main.go:177
+//line synthetic.go:55
 func keptMapPartitions(_ *typed.Task, lines iter.Seq[string]) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		n := 0
@@ -137,5 +768,64 @@ func keptMapPartitions(_ *typed.Task, lines iter.Seq[string]) iter.Seq[string] {
 				return
 			}
 		}
+	}
+}
+
+//line tables.go:94
+func tblQ1Filter(i item) bool { return i.Shipped <= "1998-09-02" }
+
+//line tables.go:96
+func tblQ1AggregateByKeyZero() totals { return totals{} }
+
+//line tables.go:110
+func tblQ6Filter(i item) bool {
+	return i.Shipped >= "1994-01-01" && i.Shipped < "1995-01-01" && i.Discount >= 5 && i.Discount <= 7 && i.Quantity < 2400
+}
+
+//line tables.go:113
+func tblQ6Map(i item) int64 { return i.Price * i.Discount }
+
+//line tables.go:147
+func tblQ3Join(order int64, _ bool) int64 { return order }
+
+//line tables.go:148
+func tblQ3MapToPair(_, order int64) (int64, bool) { return order, true }
+
+//line tables.go:150
+func tblQ3Filter(i item) bool { return i.Shipped > "1995-03-15" }
+
+//line tables.go:151
+func tblQ3MapToPair2(i item) (int64, int64) { return i.Order, i.Price * (100 - i.Discount) }
+
+//line bench_rdd.go:801
+
+func tblQ3ReduceByKeyBatch(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = add(*s, vals[i])
+	}
+}
+
+//line tables.go:153
+func tblQ3Join2(revenue int64, _ bool) int64 { return revenue }
+
+//line words.go:19
+func wordcountMapToPair(w string) (string, int64) { return w, 1 }
+
+//line bench_rdd.go:815
+
+func wordcountReduceByKeyBatch(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = add(*s, vals[i])
+	}
+}
+
+//line words.go:27
+func wordcountSplitMapToPair(w string) (string, int64) { return w, 1 }
+
+//line bench_rdd.go:826
+
+func wordcountSplitReduceByKeyBatch(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = add(*s, vals[i])
 	}
 }

@@ -58,6 +58,20 @@ no sale
 		"group  0:     2 places around 40.73, -73.98, 2 km from there\ngroup  1:     2 places around 33.96, -118.24, 2 km from there\n",
 	out: "10001,New York,NY,0\n10002,New York,NY,0\n90001,Los Angeles,CA,1\n90002,Los Angeles,CA,1\n",
 }, {
+	name:   "pagerank",
+	args:   []string{"-in", "in", "-rounds", "1", "-top", "1"},
+	in:     "package a\nimport \"errors\"\n",
+	stdout: "round 1: moved 0.4250\n    1.425 errors\n",
+}, {
+	name:   "triangles",
+	args:   []string{"-in", "in"},
+	in:     "package a\nimport (\n\"errors\"\n\"fmt\"\n)\n",
+	stdout: "0 triangles\n",
+}, {
+	name:   "terasort",
+	args:   []string{"-dir", "sorts", "-rows", "1000", "-partitions", "3"},
+	stdout: "1000 records are in order in sorts/sorted\n",
+}, {
 	name: "index",
 	args: []string{"-in", "in", "-out", "out", "-stop", "the"},
 	in:   "The cat, the CAT and me\n",

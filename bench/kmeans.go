@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gordd-project/gordd/typed"
+)
+
+// dims is how many coordinates a point has.
+const dims = 16
+
+type point [dims]float64
+
+// parsePoint reads numbers with commas between them.
+func parsePoint(line string) (p point, err error) {
+	for i := range p {
+		number, rest, _ := strings.Cut(line, ",")
+		if p[i], err = strconv.ParseFloat(number, 64); err != nil {
+			return p, err
+		}
+		line = rest
+	}
+	return p, nil
+}
+
+func (p point) plus(q point) point {
+	for i := range p {
+		p[i] += q[i]
+	}
+	return p
+}
+
+// nearest gives the nearest centre, and the square of its distance.
+func nearest(centres []point, p point) (best int32, square float64) {
+	square = math.Inf(1)
+	for c := range centres {
+		sum := 0.0
+		for i := range p {
+			d := p[i] - centres[c][i]
+			sum += d * d
+		}
+		if sum < square {
+			best, square = int32(c), sum
+		}
+	}
+	return best, square
+}
+
+// cluster is what is known of a centre's points, or of some of them.
+type cluster struct {
+	Sum    point
+	N      int64
+	Square float64
+}
+
+func (c cluster) plus(d cluster) cluster {
+	return cluster{c.Sum.plus(d.Sum), c.N + d.N, c.Square + d.Square}
+}
+
+func newCluster() cluster { return cluster{} }
+
+// near is a point with the square of the distance from its centre.
+type near struct {
+	P      point
+	Square float64
+}
+
+func (c *cluster) add(n near) {
+	for i := range c.Sum {
+		c.Sum[i] += n.P[i]
+	}
+	c.N++
+	c.Square += n.Square
+}
+
+func (c *cluster) merge(d *cluster) { *c = c.plus(*d) }
+
+// textbook is a round as it is in books: to (centre, (point, 1)), reduced by key.
+func textbook(points typed.RDD[point], centres []point) typed.PairRDD[int32, cluster] {
+	return points.With(centres).
+		MapToPair(func(centres []point, p point) (int32, cluster) {
+			c, square := nearest(centres, p)
+			return c, cluster{p, 1, square}
+		}).
+		ReduceByKey(cluster.plus)
+}
+
+// inPlace adds points to their cluster where it is.
+func inPlace(points typed.RDD[point], centres []point) typed.PairRDD[int32, cluster] {
+	return points.With(centres).
+		MapToPair(func(centres []point, p point) (int32, near) {
+			c, square := nearest(centres, p)
+			return c, near{p, square}
+		}).
+		AggregateByKey(newCluster, (*cluster).add, (*cluster).merge)
+}
+
+// kmeans runs rounds over cached points.
+func kmeans(round func(typed.RDD[point], []point) typed.PairRDD[int32, cluster]) workloadFunc {
+	return func(ctx context.Context, s *typed.Session) (result, error) {
+		k, rounds, err := two("k", "iters")
+		if err != nil {
+			return result{}, err
+		}
+		t := time.Now()
+		points := s.TextFile(filepath.Join(*in, "csv", "part-*")).TryMap(parsePoint).Cache()
+		if _, err := points.Count(ctx); err != nil {
+			return result{}, err
+		}
+		load := time.Since(t).Seconds()
+		t = time.Now()
+		centres, err := points.Take(ctx, int(k)) // the first of the first file
+		square := 0.0
+		for range rounds {
+			if err == nil {
+				square, err = improve(ctx, centres, round(points, centres))
+			}
+		}
+		return result{load: load, run: time.Since(t).Seconds(), check: fmt.Sprintf("%.5e", square)}, err
+	}
+}
+
+// improve moves every centre to the middle of its points, and tells how far they
+// were from it before.
+func improve(ctx context.Context, centres []point, clusters typed.PairRDD[int32, cluster]) (square float64, err error) {
+	parts, err := clusters.CollectAsMap(ctx)
+	for c, part := range parts {
+		for i := range part.Sum {
+			centres[c][i] = part.Sum[i] / float64(part.N)
+		}
+		square += part.Square
+	}
+	return square, err
+}
