@@ -26,8 +26,9 @@ type transport struct {
 	*memberlist.NetTransport
 	door    *door.Door
 	streams chan net.Conn
-	quit    chan struct{}
-	once    sync.Once // closes it
+	quit    chan struct{} // closed when nothing is let in any more
+	ended   chan struct{} // closed when nobody listens any more
+	once    sync.Once     // closes them
 	done    sync.WaitGroup
 }
 
@@ -37,7 +38,7 @@ func newTransport(bind netip.AddrPort, logger *log.Logger) (*transport, error) {
 	for range portTries {
 		var inner *memberlist.NetTransport
 		if inner, err = memberlist.NewNetTransport(c); err == nil {
-			t := &transport{NetTransport: inner, door: door.New(maxStreams, maxStreamsEach), streams: make(chan net.Conn), quit: make(chan struct{})}
+			t := &transport{NetTransport: inner, door: door.New(maxStreams, maxStreamsEach), streams: make(chan net.Conn), quit: make(chan struct{}), ended: make(chan struct{})}
 			t.done.Go(t.admit)
 			return t, nil
 		}
@@ -63,6 +64,21 @@ func (t *transport) admit() {
 				_ = c.Close()
 			}
 		case <-t.quit:
+			t.refuse()
+			return
+		}
+	}
+}
+
+// refuse takes what still comes off the listeners' hands: they do not end while they
+// wait for somebody to have it.
+func (t *transport) refuse() {
+	for {
+		select {
+		case c := <-t.NetTransport.StreamCh():
+			_ = c.Close()
+		case <-t.PacketCh():
+		case <-t.ended:
 			return
 		}
 	}
@@ -72,9 +88,12 @@ func (t *transport) admit() {
 func (t *transport) StreamCh() <-chan net.Conn { return t.streams }
 
 // Shutdown ends all listening.
-func (t *transport) Shutdown() error {
-	t.once.Do(func() { close(t.quit) })
-	err := t.NetTransport.Shutdown()
-	t.done.Wait()
+func (t *transport) Shutdown() (err error) {
+	t.once.Do(func() {
+		close(t.quit)
+		err = t.NetTransport.Shutdown()
+		close(t.ended)
+		t.done.Wait()
+	})
 	return err
 }

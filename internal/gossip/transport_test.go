@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strconv"
 	"testing"
+	"time"
 )
 
 // Streams that one address may not have are closed at once, and others come in their
@@ -62,6 +63,35 @@ func TestStreamsAreBounded(t *testing.T) {
 	}
 	close(quit)
 	<-ended
+}
+
+// What comes in while nobody takes it does not keep the transport from ending.
+func TestShutdownWithStreamsThatWait(t *testing.T) {
+	tr, err := newTransport(netip.MustParseAddrPort("127.0.0.1:0"), slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo))
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(tr.GetAutoBindPort()))
+	for i := range 40 {
+		c, err := net.Dial([]string{"tcp", "udp"}[i%2], addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.Close() }()
+		if _, err := c.Write([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ended := make(chan error)
+	go func() { ended <- tr.Shutdown() }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("it does not end")
+	}
 }
 
 // What means nothing changes nothing.
