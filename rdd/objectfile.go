@@ -126,7 +126,8 @@ func objectSink(like batch) *SinkPart {
 			return nil, err
 		}
 		s := &objectsSink{staged: staged{t: t, file: file}}
-		s.w = objects.NewWriter(io.MultiWriter(file, &s.sum), typ)
+		s.objects = objects.NewWriter(io.MultiWriter(file, &s.sum), typ)
+		s.w = s.objects
 		return s, nil
 	}}
 }
@@ -134,30 +135,44 @@ func objectSink(like batch) *SinkPart {
 // objectsSink writes a part file of rows as they are.
 type objectsSink struct {
 	staged
-	w       *objects.Writer
-	batches int // small ones since the last flush
+	batched
+	objects *objects.Writer
+}
+
+func (s *objectsSink) feed(b any) bool {
+	rows := b.(batch).raw().rows()
+	s.rows += int64(rows.Len)
+	s.err = s.add(rows)
+	return s.err == nil
+}
+
+func (s *objectsSink) finish(res *plan.Result) error {
+	if s.err == nil {
+		s.err = s.objects.Close()
+	}
+	return s.report(res)
+}
+
+// batched writes batches as blocks.
+type batched struct {
+	w interface {
+		Write(rows codec.Rows) error
+		Flush() error
+	}
+	small int // batches of few rows since the last flush
 }
 
 // fewBatches is how many small batches share a block. What their rows were read
 // into is kept until it is written.
 const fewBatches = 16
 
-func (s *objectsSink) feed(b any) bool {
-	rows := b.(batch).raw().rows()
-	s.rows += int64(rows.Len)
-	s.err = s.w.Write(rows)
-	if s.batches++; rows.Len >= BatchRows/8 {
-		s.batches = 0
+func (b *batched) add(rows codec.Rows) error {
+	err := b.w.Write(rows)
+	if b.small++; rows.Len >= BatchRows/8 {
+		b.small = 0
 	}
-	if s.err == nil && s.batches >= fewBatches {
-		s.batches, s.err = 0, s.w.Flush()
+	if err == nil && b.small >= fewBatches {
+		b.small, err = 0, b.w.Flush()
 	}
-	return s.err == nil
-}
-
-func (s *objectsSink) finish(res *plan.Result) error {
-	if s.err == nil {
-		s.err = s.w.Close()
-	}
-	return s.report(res)
+	return err
 }

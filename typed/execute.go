@@ -2,6 +2,8 @@ package typed
 
 import (
 	"cmp"
+	"fmt"
+	"os"
 
 	"github.com/gordd-project/gordd/internal/executor"
 	"github.com/gordd-project/gordd/rdd"
@@ -18,6 +20,8 @@ func (p *program) execute(o Options) int {
 	server := executor.New(p.wire)
 	runner := rdd.NewRunner(rdd.RunnerOptions{
 		Memory: shuffle.NewMemory(cmp.Or(o.Memory, minMemory)), Blob: server.Blob, BlobPart: server.BlobPart, Gather: server.Gather, NoKernels: o.NoFusing,
+		CacheDir: func() (string, error) { return o.Scratch, os.MkdirAll(o.Scratch, 0o700) },
+		Notice:   func(text string) { _, _ = fmt.Fprintln(os.Stderr, "gordd: "+text) },
 	})
 	limitHeap(o.Memory)
 	return p.end(server.Serve(runner))

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -138,7 +139,7 @@ func NewSession(ctx context.Context, o Options) (*Session, error) {
 		Release:      s.engine.Release,
 		ReleaseBlob:  s.engine.ReleaseBlob,
 		ReleaseFiles: s.engine.ReleaseFiles,
-		Notice:       func(text string) { _, _ = fmt.Fprintln(o.Notices, text) },
+		Notice:       s.notice,
 		Closures:     o.Closures,
 		Fresh:        o.fresh,
 		Strict:       o.cluster != nil,
@@ -152,6 +153,7 @@ func NewSession(ctx context.Context, o Options) (*Session, error) {
 // run makes what runs tasks in this process.
 func (s *Session) run(engine *embedded.Engine, ex *lateExecutor, trial embedded.Trial) {
 	runner := rdd.NewRunner(rdd.RunnerOptions{
+		CacheDir: s.cacheDir, Notice: s.notice,
 		Memory: shuffle.NewMemory(cmp.Or(trial.Memory, s.options.Memory)), Blob: engine.Blob, BlobPart: engine.BlobPart, Gather: engine.Gather,
 		Local: s.graph.Local, NoKernels: s.options.NoFusing, Strict: trial.Strict,
 	})
@@ -164,6 +166,17 @@ func (s *Session) run(engine *embedded.Engine, ex *lateExecutor, trial embedded.
 	}
 	limitHeap(s.options.Memory)
 }
+
+// cacheDir makes and names the directory for cached rows.
+func (s *Session) cacheDir() (string, error) {
+	dir := filepath.Join(s.scratch.Path(), "cached")
+	if err := s.scratch.Make(); err != nil {
+		return "", err
+	}
+	return dir, os.MkdirAll(dir, 0o700)
+}
+
+func (s *Session) notice(text string) { _, _ = fmt.Fprintln(s.options.Notices, text) }
 
 // limitHeap sets the garbage collector to the budget: rarely as long as there
 // is room, hard before the limit. What the user set by GOGC or GOMEMLIMIT stays.

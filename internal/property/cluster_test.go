@@ -36,13 +36,19 @@ const (
 	lostVar = "PROPERTY_LOST" // workers go meanwhile
 	// roundsVar is the file that the program reads in rounds instead.
 	roundsVar = "PROPERTY_ROUNDS"
+	// levelVar is how it keeps what it reads there.
+	levelVar = "PROPERTY_LEVEL"
 )
 
 // drive is the program that a test submits: it runs the cases and compares what
 // they give with what the interpreter does.
 func drive(ctx context.Context, s *typed.Session) error {
 	if path := os.Getenv(roundsVar); path != "" {
-		return rounds(ctx, s, path)
+		level, err := strconv.ParseUint(os.Getenv(levelVar), 10, 8)
+		if err != nil {
+			return err
+		}
+		return rounds(ctx, s, path, typed.StorageLevel(level))
 	}
 	n, err := strconv.ParseUint(os.Getenv(seedVar), 10, 64)
 	if err != nil {
@@ -87,6 +93,7 @@ type cluster struct {
 	address string
 	workers []*worker.Worker
 	names   []plan.WorkerID // of them
+	dirs    []string        // of all workers, ever
 	made    int             // workers, ever
 	log     *slog.Logger
 	watcher launch.Watcher // of jobs
@@ -128,8 +135,9 @@ func (c *cluster) add(slots int) {
 		c.t.Fatal(err)
 	}
 	name := fmt.Sprint("w", c.made)
+	c.dirs = append(c.dirs, c.t.TempDir())
 	c.made++
-	w, err := worker.New(worker.Options{ID: plan.WorkerID(name), Store: model.StoreID("s-" + name), Master: c.address, Data: data, Dir: c.t.TempDir(),
+	w, err := worker.New(worker.Options{ID: plan.WorkerID(name), Store: model.StoreID("s-" + name), Master: c.address, Data: data, Dir: c.dirs[c.made-1],
 		Slots: slots, Memory: 64 << 20, Hosts: []string{name}, Machine: fmt.Sprint("m", c.made%2), Log: c.log,
 		Dial: []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())}})
 	if err != nil {

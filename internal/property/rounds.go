@@ -13,9 +13,9 @@ const (
 	roundsAfter = 3 // rounds before and after a worker is lost
 )
 
-// rounds goes over cached lines again and again, and at last lets go of them.
-func rounds(ctx context.Context, s *typed.Session, path string) error {
-	kept := s.TextFile(path, typed.Partitions(roundParts)).Cache()
+// rounds goes over lines that are kept again and again, and at last lets go of them.
+func rounds(ctx context.Context, s *typed.Session, path string, level typed.StorageLevel) error {
+	kept := s.TextFile(path, typed.Partitions(roundParts)).Persist(level)
 	for round := range 2*roundsAfter + 1 {
 		if round == 2*roundsAfter {
 			kept.Unpersist()

@@ -3,23 +3,29 @@ package property
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/gordd-project/gordd/rdd/plan"
+	"github.com/gordd-project/gordd/typed"
 )
 
 // roundWatcher keeps what each round did, and loses a worker after some.
 type roundWatcher struct {
 	quiet
 	lose func()
-	did  []plan.Counters
+	kept func() int
+	// files are those with cached rows, at most.
+	files int
+	did   []plan.Counters
 }
 
 func (w *roundWatcher) Status(a *plan.ActionStatus) {
 	if !a.State.Ended() {
 		return
 	}
+	w.files = max(w.files, w.kept())
 	w.did = append(w.did, a.Stages[len(a.Stages)-1].Counters)
 	if len(w.did) == roundsAfter {
 		w.lose()
@@ -33,13 +39,26 @@ func TestClusterRunsWhereBlocksAre(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the programs of executors are slow")
 	}
+	for _, level := range []typed.StorageLevel{typed.MemoryOnly, typed.DiskOnly} {
+		t.Run(level.String(), func(t *testing.T) { runWhereBlocksAre(t, level) })
+	}
+}
+
+func runWhereBlocksAre(t *testing.T, level typed.StorageLevel) {
 	path := filepath.Join(t.TempDir(), "lines")
 	if err := os.WriteFile(path, []byte(strings.Repeat("some line of text\n", roundRows)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv(roundsVar, path)
+	t.Setenv(levelVar, strconv.Itoa(int(level)))
 	c := startCluster(t, 3, 1)
-	w := &roundWatcher{quiet: quiet{t}}
+	w := &roundWatcher{quiet: quiet{t}, kept: func() (n int) {
+		for _, dir := range c.dirs {
+			files, _ := filepath.Glob(filepath.Join(dir, "cached", "*", "*.block"))
+			n += len(files)
+		}
+		return n
+	}}
 	w.lose = func() {
 		gone := c.workers[0]
 		c.workers, c.names = c.workers[1:], c.names[1:]
@@ -50,6 +69,12 @@ func TestClusterRunsWhereBlocksAre(t *testing.T) {
 	c.watcher = w
 	if out := c.submit("rounds"); out.Code != 0 {
 		t.Fatalf("exit code %d", out.Code)
+	}
+	if (w.files > 0) != level.Disk() || w.files > roundParts {
+		t.Errorf("%d files of rows", w.files)
+	}
+	if n := w.kept(); n > 0 {
+		t.Errorf("%d files of rows are left", n)
 	}
 	if len(w.did) != 2*roundsAfter+1 {
 		t.Fatalf("%d rounds", len(w.did))

@@ -99,6 +99,8 @@ func checkSource(src *plan.Source) error {
 		return errors.New("a source is of one kind, and no other")
 	case src.Cached != nil && (len(src.Wide) != 1 || src.Wide[0].Pipe == nil):
 		return errors.New("a cached RDD is of the rows of one pipe, and no other")
+	case src.Cached != nil && !src.Cached.Level.Known():
+		return fmt.Errorf("a cached RDD has storage level %d: there is none", src.Cached.Level)
 	case src.Files != nil && src.Files.MaxBytes < 0:
 		return fmt.Errorf("splits of at most %d bytes", src.Files.MaxBytes)
 	case src.Files != nil:
