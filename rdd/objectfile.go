@@ -21,6 +21,23 @@ func SaveAsObjectFileOp[T any]() *Op {
 	return of((*T)(nil), one("SaveAsObjectFile", nil, objectSink((*Rows[T])(nil))))
 }
 
+// CheckpointOp writes rows as SaveAsObjectFileOp does; its part "read" is their source.
+func CheckpointOp[T any]() *Op {
+	like := (*Rows[T])(nil)
+	return of((*T)(nil), many("Checkpoint", nil, map[string]Part{"": objectSink(like), "read": objectSource(like)}))
+}
+
+// Checkpointed makes a node of a node's rows, as a checkpoint operator wrote them to
+// the files of a directory, one for each partition.
+func (n *Node) Checkpointed(op *Op, c Call, dir string, partitions int) *Node {
+	m := n.graph.Source(op, c, plan.Source{Files: &plan.Files{Paths: dir, Parts: partitions}})
+	m.part = "read"
+	if p := n.placed; p != nil && p.kind == plan.HashPartitioner {
+		m.placed = &placement{kind: p.kind, n: partitions, by: m}
+	}
+	return m
+}
+
 // inObject locates rows of an object file: by the block that they are in.
 type inObject struct {
 	path          string

@@ -38,6 +38,9 @@ type Options struct {
 	// runs, and removes it at Close. What a process left that ended without,
 	// a later one removes.
 	Scratch string
+	// CheckpointDir is the directory for the files of Checkpoint, in any store; on a
+	// cluster one that all workers see. The default is none.
+	CheckpointDir string
 	// Policy says what happens to rows that cannot be processed; the default
 	// is Fail.
 	Policy Policy
@@ -90,6 +93,8 @@ type Session struct {
 	graph   *rdd.Graph
 	scratch *scratch.Dir
 
+	checkpoints checkpoints
+
 	close  sync.Once
 	closed error
 }
@@ -120,7 +125,7 @@ func NewSession(ctx context.Context, o Options) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{options: o, ctx: ctx, scratch: dir}
+	s := &Session{options: o, ctx: ctx, scratch: dir, checkpoints: checkpoints{base: o.CheckpointDir}}
 	var engine *embedded.Engine
 	ex := &lateExecutor{}
 	trial := embedded.TrialOf(ctx)
@@ -138,7 +143,7 @@ func NewSession(ctx context.Context, o Options) (*Session, error) {
 		Seed:         cmp.Or(o.Seed, rand.Uint64()),
 		Release:      s.engine.Release,
 		ReleaseBlob:  s.engine.ReleaseBlob,
-		ReleaseFiles: s.engine.ReleaseFiles,
+		ReleaseFiles: s.releaseFiles,
 		Notice:       s.notice,
 		Closures:     o.Closures,
 		Fresh:        o.fresh,
@@ -167,6 +172,12 @@ func (s *Session) run(engine *embedded.Engine, ex *lateExecutor, trial embedded.
 	limitHeap(s.options.Memory)
 }
 
+// releaseFiles is told that the RDD of a file source is gone.
+func (s *Session) releaseFiles(f plan.Files) {
+	s.engine.ReleaseFiles(f)
+	s.checkpoints.release(f)
+}
+
 // cacheDir makes and names the directory for cached rows.
 func (s *Session) cacheDir() (string, error) {
 	dir := filepath.Join(s.scratch.Path(), "cached")
@@ -193,7 +204,7 @@ func limitHeap(budget int64) {
 // removed.
 func (s *Session) Close() error {
 	s.close.Do(func() {
-		s.closed = errors.Join(s.engine.Close(), s.scratch.Close())
+		s.closed = errors.Join(s.engine.Close(), s.checkpoints.close(), s.scratch.Close())
 	})
 	return s.closed
 }

@@ -36,7 +36,7 @@ const (
 	lostVar = "PROPERTY_LOST" // workers go meanwhile
 	// roundsVar is the file that the program reads in rounds instead.
 	roundsVar = "PROPERTY_ROUNDS"
-	// levelVar is how it keeps what it reads there.
+	// levelVar is how it keeps what it reads there; without one it is a checkpoint.
 	levelVar = "PROPERTY_LEVEL"
 )
 
@@ -44,6 +44,9 @@ const (
 // they give with what the interpreter does.
 func drive(ctx context.Context, s *typed.Session) error {
 	if path := os.Getenv(roundsVar); path != "" {
+		if os.Getenv(levelVar) == "" {
+			return checkpointed(ctx, s, path)
+		}
 		level, err := strconv.ParseUint(os.Getenv(levelVar), 10, 8)
 		if err != nil {
 			return err
@@ -175,7 +178,7 @@ func (c *cluster) submit(name string) launch.Outcome {
 	defer fetch.Close()
 	job := submit.New(t.Context(), submit.Options{Conn: conn, Programs: map[plan.Platform]string{plan.Here: path}, Open: msg.Open{Name: name, User: "test"}, Scratch: t.TempDir(), Fetch: fetch, Tickets: tickets})
 	defer job.Close()
-	r := launch.Run{Cluster: job, Stdout: os.Stdout, Stderr: os.Stderr, Options: wire.Options{Fresh: true}, Watcher: c.watcher}
+	r := launch.Run{Cluster: job, Stdout: os.Stdout, Stderr: os.Stderr, Options: wire.Options{Fresh: true, CheckpointDir: t.TempDir()}, Watcher: c.watcher}
 	out, err := r.Do(t.Context(), path)
 	if err != nil {
 		t.Error(err)

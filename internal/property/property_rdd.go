@@ -75,8 +75,8 @@ func init() {
 		"c1d5ae32312648bb633219d21063e836b79ea233ba8d9a0e74ebd95a42cda5b2",
 	)
 	p.Source("pipelines_cache.go", pipelinesCacheSource,
-		"0df1d6ddf024412b91f16ec75b604be497b48575519193f913299f8a469f73c6",
-		"9ca34f22bdabd7ffc1453046f9f65d65ea21d2d8d88dcb2b00d007368ba56943",
+		"ee55ee8930615bf27ae2a3879aec5b1881693457fdb69502d21922186c3b3987",
+		"3f244afeb85279917a13ef702509f9b1e7a256f57e939365837b4f630a91c2cc",
 	)
 	p.Source("pipelines_chain.go", pipelinesChainSource,
 		"0a763e9c9f94cf47c802681998d759c4ccad1b57055900f887e3a604ac72892e",
@@ -115,8 +115,8 @@ func init() {
 		"841ad230c2afab71778add09d03957d0f62be942e22e892420b2177679b95c8a",
 	)
 	p.Source("rounds.go", roundsSource,
-		"f13c554d51f51d1e0fa2d5915f76488b9b01eb5c7349aab8ba32a2cf1069b135",
-		"8074898afd951b26310589a06d10b0df4afe17025784217360bc28e2a553eb94",
+		"9c5f1107ee8e2c514e377b3f3933ef5cfd44189630d6524e262bf3b519201841",
+		"a4d15ba3150538df7758c3a9e24f6a8be0ff567390acd34fe0111f257b57e077",
 	)
 	p.Op("00b75e1c6c6e", "pipelines_action.go", 89, 564, rdd.MapOp(double))
 	p.Op("215d8be0dd3f", "pipelines_action.go", 89, 569, rdd.CollectOp[int64]().Named("All"))
@@ -308,23 +308,31 @@ func init() {
 	p.Op("289986027b43", "pipelines_cache.go", 41, 521, rdd.CollectOp[int64]().Named("Take"))
 	p.Op("29510037dd8e", "pipelines_cache.go", 44, 545, rdd.CountOp[int64]())
 	p.Op("66f1b6ec501b", "pipelines_cache.go", 47, 565, rdd.CollectOp[int64]().Named("Take"))
-	p.Op("e2333ddb7334", "pipelines_cache.go", 50, 649, rdd.MapOp(double))
-	p.Op("ad37034f2ed2", "pipelines_cache.go", 50, 654, rdd.CacheOp[int64]())
-	p.Op("8b19add0d258", "pipelines_cache.go", 51, 665, rdd.CountOp[int64]())
-	p.Op("d7a5e02ea01b", "pipelines_cache.go", 63, 807, rdd.CacheOp[Rec]().Named("Persist"))
-	p.Op("a9d120b59fdd", "pipelines_cache.go", 65, 838, rdd.CacheOp[string]().Named("Persist"))
-	p.Op("ed6f5b6272e0", "pipelines_cache.go", 65, 843, rdd.MapOp(cacheCasesMap3))
-	p.Op("593770305931", "pipelines_cache.go", 79, 1007, rdd.PartitionByOp[string, int64]())
-	p.Op("9ae3e9aa229b", "pipelines_cache.go", 79, 1017, rdd.CacheOp[rdd.Pair[string, int64]]())
-	p.Op("aad0af010d39", "pipelines_cache.go", 80, 1025, rdd.ReduceByKeyOp[string](addInts, cacheCasesReduceByKeyBatch))
-	p.Op("c42abf5c0f53", "pipelines_cache.go", 80, 1037, rdd.CacheOp[rdd.Pair[string, int64]]())
-	p.Op("fdc3fce78401", "pipelines_cache.go", 81, 1048, rdd.JoinOp[string](addInts))
-	p.Op("38dbfe4a6c17", "pipelines_cache.go", 81, 1062, rdd.PairMapOp(line[string, int64]))
-	p.Op("20ff87d77358", "pipelines_cache.go", 90, 1185, rdd.SortByKeyOp[string, int64]())
-	p.Op("e3e9668e5b09", "pipelines_cache.go", 90, 1194, rdd.CacheOp[rdd.Pair[string, int64]]().Named("Persist"))
-	p.Op("a88023b74ab8", "pipelines_cache.go", 92, 1232, rdd.PairMapOp(line[string, int64]))
-	p.Op("742734c39a50", "pipelines_cache.go", 97, 1322, rdd.CacheOp[rdd.Pair[string, int64]]())
-	p.Op("0717774b4a0c", "pipelines_cache.go", 99, 1339, rdd.ValuesOp[string, int64]())
+	p.Op("4a7959631153", "pipelines_cache.go", 50, 651, rdd.CheckpointOp[Rec]())
+	p.Op("2db5436e2a0f", "pipelines_cache.go", 54, 673, rdd.FilterOp(cacheCasesFilter2))
+	p.Op("3a3668d114b7", "pipelines_cache.go", 54, 693, rdd.CheckpointOp[Rec]())
+	p.Op("aad0af010d39", "pipelines_cache.go", 63, 814, rdd.ReduceByKeyOp[string](addInts, cacheCasesReduceByKeyBatch))
+	p.Op("0394fab73b5f", "pipelines_cache.go", 63, 826, rdd.CheckpointOp[rdd.Pair[string, int64]]())
+	p.Op("fdc3fce78401", "pipelines_cache.go", 67, 852, rdd.JoinOp[string](addInts))
+	p.Op("38dbfe4a6c17", "pipelines_cache.go", 67, 866, rdd.PairMapOp(line[string, int64]))
+	p.Op("ff91fa7aa33f", "pipelines_cache.go", 67, 876, rdd.CollectOp[string]())
+	p.Op("e2333ddb7334", "pipelines_cache.go", 76, 999, rdd.MapOp(double))
+	p.Op("ad37034f2ed2", "pipelines_cache.go", 76, 1004, rdd.CacheOp[int64]())
+	p.Op("8b19add0d258", "pipelines_cache.go", 77, 1015, rdd.CountOp[int64]())
+	p.Op("d7a5e02ea01b", "pipelines_cache.go", 89, 1157, rdd.CacheOp[Rec]().Named("Persist"))
+	p.Op("a9d120b59fdd", "pipelines_cache.go", 91, 1188, rdd.CacheOp[string]().Named("Persist"))
+	p.Op("ed6f5b6272e0", "pipelines_cache.go", 91, 1193, rdd.MapOp(cacheCasesMap3))
+	p.Op("593770305931", "pipelines_cache.go", 105, 1357, rdd.PartitionByOp[string, int64]())
+	p.Op("9ae3e9aa229b", "pipelines_cache.go", 105, 1367, rdd.CacheOp[rdd.Pair[string, int64]]())
+	p.Op("377086309e75", "pipelines_cache.go", 106, 1375, rdd.ReduceByKeyOp[string](addInts, cacheCasesReduceByKeyBatch2))
+	p.Op("c42abf5c0f53", "pipelines_cache.go", 106, 1387, rdd.CacheOp[rdd.Pair[string, int64]]())
+	p.Op("a7f8dc573be7", "pipelines_cache.go", 107, 1398, rdd.JoinOp[string](addInts))
+	p.Op("a88023b74ab8", "pipelines_cache.go", 107, 1412, rdd.PairMapOp(line[string, int64]))
+	p.Op("20ff87d77358", "pipelines_cache.go", 116, 1535, rdd.SortByKeyOp[string, int64]())
+	p.Op("e3e9668e5b09", "pipelines_cache.go", 116, 1544, rdd.CacheOp[rdd.Pair[string, int64]]().Named("Persist"))
+	p.Op("2607d332f7a2", "pipelines_cache.go", 118, 1582, rdd.PairMapOp(line[string, int64]))
+	p.Op("742734c39a50", "pipelines_cache.go", 123, 1672, rdd.CacheOp[rdd.Pair[string, int64]]())
+	p.Op("0717774b4a0c", "pipelines_cache.go", 125, 1689, rdd.ValuesOp[string, int64]())
 	p.Op("f0b6924db363", "pipelines_chain.go", 19, 61, rdd.MapOp(stepsMap))
 	p.Op("b03547e9efa9", "pipelines_chain.go", 23, 98, rdd.FilterOp(stepsFilter))
 	p.Op("5ebab6403cb2", "pipelines_chain.go", 25, 123, rdd.FlatMapOp(upTo))
@@ -1188,9 +1196,13 @@ func init() {
 			return withActionCasesForEachPartition2(env, t, rows)
 		})
 	}))
-	p.Op("2de21a26ae58", "rounds.go", 18, 56, rdd.TextOp())
-	p.Op("5f51977a5c90", "rounds.go", 18, 68, rdd.CacheOp[string]().Named("Persist"))
-	p.Op("a4987273ea10", "rounds.go", 23, 103, rdd.CountOp[string]())
+	p.Op("2de21a26ae58", "rounds.go", 20, 62, rdd.TextOp())
+	p.Op("5f51977a5c90", "rounds.go", 20, 74, rdd.CacheOp[string]().Named("Persist"))
+	p.Op("a4987273ea10", "rounds.go", 25, 109, rdd.CountOp[string]())
+	p.Op("a8fca964a48c", "rounds.go", 36, 168, rdd.TextOp())
+	p.Op("954bd4619551", "rounds.go", 36, 180, rdd.MapOp(checkpointedMap))
+	p.Op("6156e7b94216", "rounds.go", 36, 197, rdd.CheckpointOp[int]())
+	p.Op("083b7ddeb49c", "rounds.go", 44, 243, rdd.ReduceOp(checkpointedReduce))
 	p.Kernel(actionCasesKernel, "00b75e1c6c6e")
 	p.Kernel(actionCasesKernel2, "5295948def8a", "0018c040ed42")
 	p.Kernel(actionCasesKernel3, "60064a6be624")
@@ -1223,10 +1235,12 @@ func init() {
 	p.Kernel(cacheCasesKernel3, "14fee634d718")
 	p.Kernel(cacheCasesKernel4, "e07c6065a3ce", "0ced5bcd55b9/map")
 	p.Kernel(cacheCasesKernel5, "632ad80a7ae2")
-	p.Kernel(cacheCasesKernel6, "e2333ddb7334")
-	p.Kernel(cacheCasesKernel7, "ed6f5b6272e0")
-	p.Kernel(cacheCasesKernel8, "fdc3fce78401", "38dbfe4a6c17")
-	p.Kernel(cacheCasesKernel9, "a88023b74ab8")
+	p.Kernel(cacheCasesKernel6, "2db5436e2a0f")
+	p.Kernel(cacheCasesKernel7, "fdc3fce78401", "38dbfe4a6c17")
+	p.Kernel(cacheCasesKernel8, "e2333ddb7334")
+	p.Kernel(cacheCasesKernel9, "ed6f5b6272e0")
+	p.Kernel(cacheCasesKernel10, "a7f8dc573be7", "a88023b74ab8")
+	p.Kernel(cacheCasesKernel11, "2607d332f7a2")
 	p.Kernel(stepsKernel, "f0b6924db363")
 	p.Kernel(stepsKernel2, "b03547e9efa9")
 	p.Kernel(stepsKernel3, "5ebab6403cb2")
@@ -1408,6 +1422,7 @@ func init() {
 	p.Kernel(byKeyCasesKernel11, "9071f0568474", "36d0e45be158/map")
 	p.Kernel(byKeyCasesKernel12, "9071f0568474", "295635c9d2e1/map")
 	p.Kernel(byKeyCasesKernel13, "9071f0568474", "8576b9ee072d/map")
+	p.Kernel(cacheCasesKernel12, "9071f0568474", "aad0af010d39/map")
 	p.Kernel(ranksKernel5, "9071f0568474", "ef0cef60bad3")
 	p.Kernel(chainCasesKernel24, "9071f0568474", "16489be4d912")
 	p.Kernel(chainCasesKernel25, "9071f0568474", "8eec914b7bc4")
@@ -1505,6 +1520,7 @@ func init() {
 	p.Kernel(withPairCasesKernel24, "44681c3263d4", "10cc95765587")
 	p.Kernel(withPairCasesKernel25, "e42983ffba34", "69cec09e5f8d")
 	p.Kernel(envNotesKernel, "645fec9bdb2e")
+	p.Kernel(checkpointedKernel, "954bd4619551")
 }
 
 // actionCasesKernel is Map (pipelines_action.go:89).
@@ -1961,34 +1977,23 @@ func cacheCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// cacheCasesKernel6 is Map (pipelines_cache.go:50).
+// cacheCasesKernel6 is Filter (pipelines_cache.go:54).
 func cacheCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
-	in := inAny.(*rdd.Rows[int64])
-	out := outAny.(*rdd.Rows[int64])
-	for i, row := range in.Rows {
-		in.Row = i
-		x := double(row)
-		if !out.Push(x) && !out.Flush() {
-			return
-		}
-	}
-}
-
-// cacheCasesKernel7 is Map (pipelines_cache.go:65).
-func cacheCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
-	in := inAny.(*rdd.Rows[string])
+	in := inAny.(*rdd.Rows[Rec])
 	out := outAny.(*rdd.Rows[Rec])
-	for i, w := range in.Rows {
+	for i, r := range in.Rows {
 		in.Row = i
-		x := cacheCasesMap3(w)
-		if !out.Push(x) && !out.Flush() {
+		if !cacheCasesFilter2(r) {
+			continue
+		}
+		if !out.Push(r) && !out.Flush() {
 			return
 		}
 	}
 }
 
-// cacheCasesKernel8 is Join (pipelines_cache.go:81, behind the shuffle), Map (pipelines_cache.go:81).
-func cacheCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
+// cacheCasesKernel7 is Join (pipelines_cache.go:67, behind the shuffle), Map (pipelines_cache.go:67).
+func cacheCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
 	out := outAny.(*rdd.Rows[string])
 	for i, row := range in.Rows {
@@ -2001,8 +2006,48 @@ func cacheCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// cacheCasesKernel9 is Map (pipelines_cache.go:92).
+// cacheCasesKernel8 is Map (pipelines_cache.go:76).
+func cacheCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := double(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// cacheCasesKernel9 is Map (pipelines_cache.go:91).
 func cacheCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[string])
+	out := outAny.(*rdd.Rows[Rec])
+	for i, w := range in.Rows {
+		in.Row = i
+		x := cacheCasesMap3(w)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// cacheCasesKernel10 is Join (pipelines_cache.go:107, behind the shuffle), Map (pipelines_cache.go:107).
+func cacheCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := addInts(row.Left, row.Right)
+		x := line[string, int64](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// cacheCasesKernel11 is Map (pipelines_cache.go:118).
+func cacheCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
 	out := outAny.(*rdd.Rows[string])
 	for i, row := range in.Rows {
@@ -2193,7 +2238,7 @@ func ranksKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2197
+//line property_rdd.go:2242
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2627,7 +2672,7 @@ func heavyKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:89
 	mapFunc := func(k string, v int64) string { return line(digest(k), v) }
-//line property_rdd.go:2631
+//line property_rdd.go:2676
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2658,7 +2703,7 @@ func heavyKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:96
 	mapFunc := func(k string, v []int64) string { return line(digest(k), v) }
-//line property_rdd.go:2662
+//line property_rdd.go:2707
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2756,7 +2801,7 @@ func heavyKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2760
+//line property_rdd.go:2805
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2810,7 +2855,7 @@ func heavyJoinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:135
 	joinFunc := func(v, w string) string { return digest(v) + digest(w) }
-//line property_rdd.go:2814
+//line property_rdd.go:2859
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2869,7 +2914,7 @@ func heavyJoinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2873
+//line property_rdd.go:2918
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4673,6 +4718,19 @@ func byKeyCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
+// cacheCasesKernel12 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_cache.go:63, map side).
+func cacheCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		if !out.Push(k, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
 // ranksKernel5 is MapToPair (pipelines_source.go:21), MapToPair (pipelines_chain.go:69).
 func ranksKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
@@ -4861,7 +4919,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 		_, err := tryLine(k, v)
 		return repeat(k, v), err
 	}
-//line property_rdd.go:4865
+//line property_rdd.go:4923
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5208,7 +5266,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:255
 	tryMapFunc := func(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
-//line property_rdd.go:5212
+//line property_rdd.go:5270
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5273,7 +5331,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	tryFlatMapFunc := func(e Env, _ string, v int64) (iter.Seq[int64], error) {
 		return e.below(v - 1), e.check(v)
 	}
-//line property_rdd.go:5277
+//line property_rdd.go:5335
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5672,7 +5730,7 @@ func groupCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	groupByKeyFunc := func(_ int64, lists iter.Seq[[]int64]) string {
 		return fmt.Sprint(slices.SortedFunc(lists, func(a, b []int64) int { return slices.Compare(a, b) }))
 	}
-//line property_rdd.go:5676
+//line property_rdd.go:5734
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5794,7 +5852,7 @@ func joinCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_wide.go:292
 	fullOuterJoinFunc := func(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
-//line property_rdd.go:5798
+//line property_rdd.go:5856
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5951,7 +6009,7 @@ func withCasesKernel3(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:119
 	tryMapFunc := func(e Env, x int64) (string, error) { return e.tagged(x), e.check(x) }
-//line property_rdd.go:5955
+//line property_rdd.go:6013
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6006,7 +6064,7 @@ func withCasesKernel6(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:128
 	tryFlatMapFunc := func(e Env, x int64) (iter.Seq[int64], error) { return e.below(x + 1), e.check(x) }
-//line property_rdd.go:6010
+//line property_rdd.go:6068
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6031,7 +6089,7 @@ func withCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:150
 	mapToPairFunc := func(e Env, x int64) (int64, string) { return e.residue(x), e.tagged(x) }
-//line property_rdd.go:6035
+//line property_rdd.go:6093
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6262,10 +6320,23 @@ func envNotesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
+// checkpointedKernel is Map (rounds.go:36).
+func checkpointedKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[string])
+	out := outAny.(*rdd.Rows[int])
+	for i, line2 := range in.Rows {
+		in.Row = i
+		x := checkpointedMap(line2)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
 //line pipelines_action.go:146
 func actionCasesKeyBy(r Rec) Place { return Place{r.Name, 1, [2]bool{r.OK}} }
 
-//line property_rdd.go:6269
+//line property_rdd.go:6340
 
 func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6276,7 +6347,7 @@ func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_action.go:256
 func saveCasesMap(p KV) string { return fmt.Sprintf("%s\t%d", p.Key, p.Value) }
 
-//line property_rdd.go:6280
+//line property_rdd.go:6351
 
 func saveCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6322,7 +6393,7 @@ func barrierCasesMapToPair(x int64) (int64, int64) { return x, 1 }
 //line pipelines_barrier.go:146
 func barrierCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:6326
+//line property_rdd.go:6397
 
 func barrierCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6354,12 +6425,23 @@ func cacheCasesMap(w string) string { return w + "." }
 //line pipelines_cache.go:32
 func cacheCasesMap2(w string) string { return w + "!" }
 
-//line pipelines_cache.go:65
-func cacheCasesMap3(w string) Rec { return Rec{Name: w} }
+//line pipelines_cache.go:54
+func cacheCasesFilter2(r Rec) bool { return r.ID%3 != 0 }
 
-//line property_rdd.go:6361
+//line property_rdd.go:6432
 
 func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+//line pipelines_cache.go:91
+func cacheCasesMap3(w string) Rec { return Rec{Name: w} }
+
+//line property_rdd.go:6443
+
+func cacheCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
 		*s = addInts(*s, vals[i])
 	}
@@ -6400,7 +6482,7 @@ func ranksFlatMapToPair(_ string, shares []string) iter.Seq2[string, int64] {
 	}
 }
 
-//line property_rdd.go:6404
+//line property_rdd.go:6486
 
 func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6411,7 +6493,7 @@ func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:84
 func ranksMapValues2(v int64) int64 { return 150 + v*85/100 }
 
-//line property_rdd.go:6415
+//line property_rdd.go:6497
 
 func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6422,7 +6504,7 @@ func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:156
 func chainCasesFilter(l string, at int64) bool { return at > 0 && l != "O" }
 
-//line property_rdd.go:6426
+//line property_rdd.go:6508
 
 func chainCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6457,7 +6539,7 @@ func chainCasesMapToPair(v int64, k string) (string, int64) { return k, v }
 //line pipelines_chain.go:197
 func chainCasesSortBy2(l string) string { return l }
 
-//line property_rdd.go:6461
+//line property_rdd.go:6543
 
 func chainCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6473,7 +6555,7 @@ func chainCasesFilter2(w string) bool {
 //line pipelines_heavy.go:88
 func heavyKeyCasesMapToPair(x int64) (string, int64) { return heavyKey(x), x }
 
-//line property_rdd.go:6477
+//line property_rdd.go:6559
 
 func heavyKeyCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6536,7 +6618,7 @@ func heavyJoinCasesCoGroup(_ int64, left, right iter.Seq[string]) iter.Seq[strin
 //line pipelines_heavy.go:186
 func persistedReduceByKey(a, b string) string { return max(a, b) }
 
-//line property_rdd.go:6540
+//line property_rdd.go:6622
 
 func persistedReduceByKeyBatch(slots []*string, vals []string) {
 	for i, s := range slots {
@@ -6631,7 +6713,7 @@ func pairCasesTryMapToPair(k string, v int64) (string, string, error) {
 	return l, k, err
 }
 
-//line property_rdd.go:6635
+//line property_rdd.go:6717
 
 func placedCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6645,7 +6727,7 @@ func placedCasesFilter(_ string, v int64) bool { return v%3 != 0 }
 //line pipelines_placed.go:43
 func placedCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
 
-//line property_rdd.go:6649
+//line property_rdd.go:6731
 
 func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6656,7 +6738,7 @@ func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_placed.go:44
 func placedCasesMapValues(r string) string { return r + "!" }
 
-//line property_rdd.go:6660
+//line property_rdd.go:6742
 
 func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6667,7 +6749,7 @@ func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_placed.go:65
 func placedCasesJoin(all []int64, sum int64) string { return fmt.Sprint(all, sum) }
 
-//line property_rdd.go:6671
+//line property_rdd.go:6753
 
 func placedCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6690,7 +6772,7 @@ func placedCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 //line pipelines_placed.go:89
 func placedCasesMapToPair(k string, v int64) (string, int64) { return k[:1] + k[len(k)-1:], v }
 
-//line property_rdd.go:6694
+//line property_rdd.go:6776
 
 func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6701,7 +6783,7 @@ func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 //line pipelines_sample.go:93
 func finiteMap(x int64) int64 { return x % 1000 }
 
-//line property_rdd.go:6705
+//line property_rdd.go:6787
 
 func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6712,7 +6794,7 @@ func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_source.go:111
 func sourceCasesMap(path, text string) string { return filepath.Base(path) + ": " + text }
 
-//line property_rdd.go:6716
+//line property_rdd.go:6798
 
 func combineCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6732,7 +6814,7 @@ func combineCasesMapToPair(w string) (string, int64) { return w, 1 }
 //line pipelines_wide.go:87
 func combineCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:6736
+//line property_rdd.go:6818
 
 func combineCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6918,3 +7000,9 @@ func withActionCasesForEachPartition2(e Env, t *typed.Task, rows iter.Seq2[strin
 	}
 	return nil
 }
+
+//line rounds.go:36
+func checkpointedMap(line string) int { return len(line) }
+
+//line rounds.go:44
+func checkpointedReduce(a, b int) int { return a + b }

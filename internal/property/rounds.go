@@ -3,12 +3,14 @@ package property
 import (
 	"context"
 	"fmt"
+	"os"
 
 	"github.com/gordd-project/gordd/typed"
 )
 
 const (
 	roundRows   = 8000
+	roundLine   = "some line of text"
 	roundParts  = 8
 	roundsAfter = 3 // rounds before and after a worker is lost
 )
@@ -23,6 +25,25 @@ func rounds(ctx context.Context, s *typed.Session, path string, level typed.Stor
 		n, err := kept.Count(ctx)
 		if err != nil || n != roundRows {
 			return fmt.Errorf("round %d: %d rows, %w", round, n, err)
+		}
+	}
+	return nil
+}
+
+// checkpointed reads lines once, and has only what it wrote of them after that: their
+// file is gone.
+func checkpointed(ctx context.Context, s *typed.Session, path string) error {
+	lines, err := s.TextFile(path, typed.Partitions(roundParts)).Map(func(line string) int { return len(line) }).Checkpoint(ctx)
+	if err != nil {
+		return err
+	}
+	if err := os.Remove(path); err != nil {
+		return err
+	}
+	for round := range 2 * roundsAfter {
+		n, err := lines.Reduce(ctx, func(a, b int) int { return a + b })
+		if err != nil || n != roundRows*len(roundLine) {
+			return fmt.Errorf("round %d: %d bytes, %w", round, n, err)
 		}
 	}
 	return nil

@@ -45,11 +45,7 @@ func TestClusterRunsWhereBlocksAre(t *testing.T) {
 }
 
 func runWhereBlocksAre(t *testing.T, level typed.StorageLevel) {
-	path := filepath.Join(t.TempDir(), "lines")
-	if err := os.WriteFile(path, []byte(strings.Repeat("some line of text\n", roundRows)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv(roundsVar, path)
+	t.Setenv(roundsVar, writeLines(t))
 	t.Setenv(levelVar, strconv.Itoa(int(level)))
 	c := startCluster(t, 3, 1)
 	w := &roundWatcher{quiet: quiet{t}, kept: func() (n int) {
@@ -59,13 +55,7 @@ func runWhereBlocksAre(t *testing.T, level typed.StorageLevel) {
 		}
 		return n
 	}}
-	w.lose = func() {
-		gone := c.workers[0]
-		c.workers, c.names = c.workers[1:], c.names[1:]
-		if err := gone.Close(); err != nil {
-			t.Error(err)
-		}
-	}
+	w.lose = c.lose
 	c.watcher = w
 	if out := c.submit("rounds"); out.Code != 0 {
 		t.Fatalf("exit code %d", out.Code)
@@ -96,5 +86,39 @@ func runWhereBlocksAre(t *testing.T, level typed.StorageLevel) {
 				t.Errorf("round %d read %d bytes, and %d of %d tasks ran where their block is", round, did.BytesRead, did.AtProcess, roundParts)
 			}
 		}
+	}
+}
+
+// writeLines writes the file that a program reads in rounds.
+func writeLines(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "lines")
+	if err := os.WriteFile(path, []byte(strings.Repeat(roundLine+"\n", roundRows)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// lose ends a worker for good.
+func (c *cluster) lose() {
+	gone := c.workers[0]
+	c.workers, c.names = c.workers[1:], c.names[1:]
+	if err := gone.Close(); err != nil {
+		c.t.Error(err)
+	}
+}
+
+// TestClusterReadsCheckpoints loses a worker after the input is gone: nothing of what
+// was before the checkpoint can be computed.
+func TestClusterReadsCheckpoints(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the programs of executors are slow")
+	}
+	t.Setenv(roundsVar, writeLines(t))
+	c := startCluster(t, 3, 1)
+	w := &roundWatcher{quiet: quiet{t}, lose: c.lose, kept: func() int { return 0 }}
+	c.watcher = w
+	if out := c.submit("checkpointed"); out.Code != 0 || len(w.did) != 2*roundsAfter+1 {
+		t.Errorf("exit code %d after %d actions", out.Code, len(w.did))
 	}
 }

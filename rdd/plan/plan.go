@@ -285,6 +285,9 @@ type Files struct {
 	MaxBytes  int64  // the largest split; 0: the default
 	Whole     bool   // a file is a row: splits never cut one
 	Recursive bool   // directories are read to any depth
+	// Parts says that there are so many files, each a partition, in their order; 0:
+	// files are cut and packed together.
+	Parts int
 }
 
 // Data is a slice that the driver holds, in one blob.
