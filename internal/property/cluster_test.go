@@ -36,7 +36,8 @@ const (
 	lostVar = "PROPERTY_LOST" // workers go meanwhile
 	// roundsVar is the file that the program reads in rounds instead.
 	roundsVar = "PROPERTY_ROUNDS"
-	// levelVar is how it keeps what it reads there; without one it is a checkpoint.
+	// levelVar is how it keeps what it reads there; without one it is a checkpoint, and
+	// "many" is manyKept instead.
 	levelVar = "PROPERTY_LEVEL"
 )
 
@@ -44,8 +45,11 @@ const (
 // they give with what the interpreter does.
 func drive(ctx context.Context, s *typed.Session) error {
 	if path := os.Getenv(roundsVar); path != "" {
-		if os.Getenv(levelVar) == "" {
+		switch os.Getenv(levelVar) {
+		case "":
 			return checkpointed(ctx, s, path)
+		case "many":
+			return manyKept(ctx, s)
 		}
 		level, err := strconv.ParseUint(os.Getenv(levelVar), 10, 8)
 		if err != nil {

@@ -115,8 +115,8 @@ func init() {
 		"841ad230c2afab71778add09d03957d0f62be942e22e892420b2177679b95c8a",
 	)
 	p.Source("rounds.go", roundsSource,
-		"9c5f1107ee8e2c514e377b3f3933ef5cfd44189630d6524e262bf3b519201841",
-		"a4d15ba3150538df7758c3a9e24f6a8be0ff567390acd34fe0111f257b57e077",
+		"994cc6556edc457ec53e5295984c41450461f2ea1674f13f8ecfb392a884b016",
+		"21ce6219a89b242d499e964f820bc13d9a7dc13ef4c355c5743473e207fe35e0",
 	)
 	p.Op("00b75e1c6c6e", "pipelines_action.go", 89, 564, rdd.MapOp(double))
 	p.Op("215d8be0dd3f", "pipelines_action.go", 89, 569, rdd.CollectOp[int64]().Named("All"))
@@ -1203,6 +1203,17 @@ func init() {
 	p.Op("954bd4619551", "rounds.go", 36, 180, rdd.MapOp(checkpointedMap))
 	p.Op("6156e7b94216", "rounds.go", 36, 197, rdd.CheckpointOp[int]())
 	p.Op("083b7ddeb49c", "rounds.go", 44, 243, rdd.ReduceOp(checkpointedReduce))
+	p.Op("cdc517a5fb03", "rounds.go", 58, 324, rdd.RangeOp())
+	p.Op("3c195c34a163", "rounds.go", 61, 376, rdd.WithOp(manyKeptMap, func(env int64) *rdd.Op {
+		return rdd.MapOp(func(x int64) int64 {
+			return manyKeptMap(env, x)
+		})
+	}))
+	p.Op("70fabcad333b", "rounds.go", 61, 396, rdd.CacheOp[int64]().Named("Persist"))
+	p.Op("5db1f552f850", "rounds.go", 63, 422, rdd.KeyByOp(manyKeptKeyBy))
+	p.Op("e56d15749fff", "rounds.go", 63, 438, rdd.ReduceByKeyOp[int64](addInts, manyKeptReduceByKeyBatch))
+	p.Op("13c052e9ce46", "rounds.go", 63, 450, rdd.ValuesOp[int64, int64]())
+	p.Op("198bf59b0094", "rounds.go", 63, 454, rdd.CollectOp[int64]())
 	p.Kernel(actionCasesKernel, "00b75e1c6c6e")
 	p.Kernel(actionCasesKernel2, "5295948def8a", "0018c040ed42")
 	p.Kernel(actionCasesKernel3, "60064a6be624")
@@ -1521,6 +1532,8 @@ func init() {
 	p.Kernel(withPairCasesKernel25, "e42983ffba34", "69cec09e5f8d")
 	p.Kernel(envNotesKernel, "645fec9bdb2e")
 	p.Kernel(checkpointedKernel, "954bd4619551")
+	p.Kernel(manyKeptKernel, "3c195c34a163")
+	p.Kernel(manyKeptKernel2, "5db1f552f850", "e56d15749fff/map")
 }
 
 // actionCasesKernel is Map (pipelines_action.go:89).
@@ -2238,7 +2251,7 @@ func ranksKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2242
+//line property_rdd.go:2255
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2672,7 +2685,7 @@ func heavyKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:89
 	mapFunc := func(k string, v int64) string { return line(digest(k), v) }
-//line property_rdd.go:2676
+//line property_rdd.go:2689
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2703,7 +2716,7 @@ func heavyKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:96
 	mapFunc := func(k string, v []int64) string { return line(digest(k), v) }
-//line property_rdd.go:2707
+//line property_rdd.go:2720
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2801,7 +2814,7 @@ func heavyKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2805
+//line property_rdd.go:2818
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2855,7 +2868,7 @@ func heavyJoinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:135
 	joinFunc := func(v, w string) string { return digest(v) + digest(w) }
-//line property_rdd.go:2859
+//line property_rdd.go:2872
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2914,7 +2927,7 @@ func heavyJoinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2918
+//line property_rdd.go:2931
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4919,7 +4932,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 		_, err := tryLine(k, v)
 		return repeat(k, v), err
 	}
-//line property_rdd.go:4923
+//line property_rdd.go:4936
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5266,7 +5279,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:255
 	tryMapFunc := func(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
-//line property_rdd.go:5270
+//line property_rdd.go:5283
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5331,7 +5344,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	tryFlatMapFunc := func(e Env, _ string, v int64) (iter.Seq[int64], error) {
 		return e.below(v - 1), e.check(v)
 	}
-//line property_rdd.go:5335
+//line property_rdd.go:5348
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5730,7 +5743,7 @@ func groupCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	groupByKeyFunc := func(_ int64, lists iter.Seq[[]int64]) string {
 		return fmt.Sprint(slices.SortedFunc(lists, func(a, b []int64) int { return slices.Compare(a, b) }))
 	}
-//line property_rdd.go:5734
+//line property_rdd.go:5747
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5852,7 +5865,7 @@ func joinCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_wide.go:292
 	fullOuterJoinFunc := func(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
-//line property_rdd.go:5856
+//line property_rdd.go:5869
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6009,7 +6022,7 @@ func withCasesKernel3(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:119
 	tryMapFunc := func(e Env, x int64) (string, error) { return e.tagged(x), e.check(x) }
-//line property_rdd.go:6013
+//line property_rdd.go:6026
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6064,7 +6077,7 @@ func withCasesKernel6(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:128
 	tryFlatMapFunc := func(e Env, x int64) (iter.Seq[int64], error) { return e.below(x + 1), e.check(x) }
-//line property_rdd.go:6068
+//line property_rdd.go:6081
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6089,7 +6102,7 @@ func withCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:150
 	mapToPairFunc := func(e Env, x int64) (int64, string) { return e.residue(x), e.tagged(x) }
-//line property_rdd.go:6093
+//line property_rdd.go:6106
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6333,10 +6346,37 @@ func checkpointedKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
+// manyKeptKernel is Map (rounds.go:61).
+func manyKeptKernel(_ *rdd.Task, env []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	round := env[0].(int64)
+	for i, x := range in.Rows {
+		in.Row = i
+		x2 := manyKeptMap(round, x)
+		if !out.Push(x2) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// manyKeptKernel2 is KeyBy (rounds.go:63), ReduceByKey (rounds.go:63, map side).
+func manyKeptKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Combiner[int64, int64, int64])
+	for i, x := range in.Rows {
+		in.Row = i
+		k := manyKeptKeyBy(x)
+		if !out.Push(k, x) && !out.Flush() {
+			return
+		}
+	}
+}
+
 //line pipelines_action.go:146
 func actionCasesKeyBy(r Rec) Place { return Place{r.Name, 1, [2]bool{r.OK}} }
 
-//line property_rdd.go:6340
+//line property_rdd.go:6380
 
 func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6347,7 +6387,7 @@ func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_action.go:256
 func saveCasesMap(p KV) string { return fmt.Sprintf("%s\t%d", p.Key, p.Value) }
 
-//line property_rdd.go:6351
+//line property_rdd.go:6391
 
 func saveCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6393,7 +6433,7 @@ func barrierCasesMapToPair(x int64) (int64, int64) { return x, 1 }
 //line pipelines_barrier.go:146
 func barrierCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:6397
+//line property_rdd.go:6437
 
 func barrierCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6428,7 +6468,7 @@ func cacheCasesMap2(w string) string { return w + "!" }
 //line pipelines_cache.go:54
 func cacheCasesFilter2(r Rec) bool { return r.ID%3 != 0 }
 
-//line property_rdd.go:6432
+//line property_rdd.go:6472
 
 func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6439,7 +6479,7 @@ func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_cache.go:91
 func cacheCasesMap3(w string) Rec { return Rec{Name: w} }
 
-//line property_rdd.go:6443
+//line property_rdd.go:6483
 
 func cacheCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6482,7 +6522,7 @@ func ranksFlatMapToPair(_ string, shares []string) iter.Seq2[string, int64] {
 	}
 }
 
-//line property_rdd.go:6486
+//line property_rdd.go:6526
 
 func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6493,7 +6533,7 @@ func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:84
 func ranksMapValues2(v int64) int64 { return 150 + v*85/100 }
 
-//line property_rdd.go:6497
+//line property_rdd.go:6537
 
 func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6504,7 +6544,7 @@ func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:156
 func chainCasesFilter(l string, at int64) bool { return at > 0 && l != "O" }
 
-//line property_rdd.go:6508
+//line property_rdd.go:6548
 
 func chainCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6539,7 +6579,7 @@ func chainCasesMapToPair(v int64, k string) (string, int64) { return k, v }
 //line pipelines_chain.go:197
 func chainCasesSortBy2(l string) string { return l }
 
-//line property_rdd.go:6543
+//line property_rdd.go:6583
 
 func chainCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6555,7 +6595,7 @@ func chainCasesFilter2(w string) bool {
 //line pipelines_heavy.go:88
 func heavyKeyCasesMapToPair(x int64) (string, int64) { return heavyKey(x), x }
 
-//line property_rdd.go:6559
+//line property_rdd.go:6599
 
 func heavyKeyCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6618,7 +6658,7 @@ func heavyJoinCasesCoGroup(_ int64, left, right iter.Seq[string]) iter.Seq[strin
 //line pipelines_heavy.go:186
 func persistedReduceByKey(a, b string) string { return max(a, b) }
 
-//line property_rdd.go:6622
+//line property_rdd.go:6662
 
 func persistedReduceByKeyBatch(slots []*string, vals []string) {
 	for i, s := range slots {
@@ -6713,7 +6753,7 @@ func pairCasesTryMapToPair(k string, v int64) (string, string, error) {
 	return l, k, err
 }
 
-//line property_rdd.go:6717
+//line property_rdd.go:6757
 
 func placedCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6727,7 +6767,7 @@ func placedCasesFilter(_ string, v int64) bool { return v%3 != 0 }
 //line pipelines_placed.go:43
 func placedCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
 
-//line property_rdd.go:6731
+//line property_rdd.go:6771
 
 func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6738,7 +6778,7 @@ func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_placed.go:44
 func placedCasesMapValues(r string) string { return r + "!" }
 
-//line property_rdd.go:6742
+//line property_rdd.go:6782
 
 func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6749,7 +6789,7 @@ func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_placed.go:65
 func placedCasesJoin(all []int64, sum int64) string { return fmt.Sprint(all, sum) }
 
-//line property_rdd.go:6753
+//line property_rdd.go:6793
 
 func placedCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6772,7 +6812,7 @@ func placedCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 //line pipelines_placed.go:89
 func placedCasesMapToPair(k string, v int64) (string, int64) { return k[:1] + k[len(k)-1:], v }
 
-//line property_rdd.go:6776
+//line property_rdd.go:6816
 
 func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6783,7 +6823,7 @@ func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 //line pipelines_sample.go:93
 func finiteMap(x int64) int64 { return x % 1000 }
 
-//line property_rdd.go:6787
+//line property_rdd.go:6827
 
 func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6794,7 +6834,7 @@ func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_source.go:111
 func sourceCasesMap(path, text string) string { return filepath.Base(path) + ": " + text }
 
-//line property_rdd.go:6798
+//line property_rdd.go:6838
 
 func combineCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6814,7 +6854,7 @@ func combineCasesMapToPair(w string) (string, int64) { return w, 1 }
 //line pipelines_wide.go:87
 func combineCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:6818
+//line property_rdd.go:6858
 
 func combineCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7006,3 +7046,17 @@ func checkpointedMap(line string) int { return len(line) }
 
 //line rounds.go:44
 func checkpointedReduce(a, b int) int { return a + b }
+
+//line rounds.go:61
+func manyKeptMap(round, x int64) int64 { return x + round%2 }
+
+//line rounds.go:63
+func manyKeptKeyBy(x int64) int64 { return x % 7 }
+
+//line property_rdd.go:7057
+
+func manyKeptReduceByKeyBatch(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}

@@ -48,3 +48,33 @@ func checkpointed(ctx context.Context, s *typed.Session, path string) error {
 	}
 	return nil
 }
+
+// manyRounds are those of manyKept.
+const manyRounds = 100
+
+// manyKept keeps the rows of each round until the next one has read them, and has a
+// With value and a shuffle in each.
+func manyKept(ctx context.Context, s *typed.Session) error {
+	rows, want := s.Range(roundRows, typed.Partitions(roundParts)), int64(roundRows)*(roundRows-1)/2
+	var old typed.RDD[int64]
+	for round := range int64(manyRounds) {
+		rows = rows.With(round).Map(func(round, x int64) int64 { return x + round%2 }).Persist(typed.StorageLevel(round % 5))
+		want += round % 2 * roundRows
+		sums, err := rows.KeyBy(func(x int64) int64 { return x % 7 }).ReduceByKey(addInts, typed.Partitions(2)).Values().Collect(ctx)
+		if err != nil {
+			return fmt.Errorf("round %d: %w", round, err)
+		}
+		var sum int64
+		for _, x := range sums {
+			sum += x
+		}
+		if sum != want {
+			return fmt.Errorf("round %d: %d instead of %d", round, sum, want)
+		}
+		if round > 0 {
+			old.Unpersist()
+		}
+		old = rows
+	}
+	return nil
+}

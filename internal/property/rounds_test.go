@@ -48,13 +48,7 @@ func runWhereBlocksAre(t *testing.T, level typed.StorageLevel) {
 	t.Setenv(roundsVar, writeLines(t))
 	t.Setenv(levelVar, strconv.Itoa(int(level)))
 	c := startCluster(t, 3, 1)
-	w := &roundWatcher{quiet: quiet{t}, kept: func() (n int) {
-		for _, dir := range c.dirs {
-			files, _ := filepath.Glob(filepath.Join(dir, "cached", "*", "*.block"))
-			n += len(files)
-		}
-		return n
-	}}
+	w := &roundWatcher{quiet: quiet{t}, kept: c.kept}
 	w.lose = c.lose
 	c.watcher = w
 	if out := c.submit("rounds"); out.Code != 0 {
@@ -120,5 +114,43 @@ func TestClusterReadsCheckpoints(t *testing.T) {
 	c.watcher = w
 	if out := c.submit("checkpointed"); out.Code != 0 || len(w.did) != 2*roundsAfter+1 {
 		t.Errorf("exit code %d after %d actions", out.Code, len(w.did))
+	}
+}
+
+// kept is how many files of cached rows workers have.
+func (c *cluster) kept() (n int) {
+	for _, dir := range c.dirs {
+		files, err := filepath.Glob(filepath.Join(dir, "cached", "*", "*.block"))
+		if err != nil {
+			c.t.Error(err)
+		}
+		n += len(files)
+	}
+	return n
+}
+
+// TestClusterRoundsAreFlat has a hundred rounds keep rows, some of them in files, of
+// which there are never more than a few rounds' worth.
+func TestClusterRoundsAreFlat(t *testing.T) {
+	if raceEnabled || testing.Short() {
+		t.Skip("a hundred rounds take long enough")
+	}
+	t.Setenv(roundsVar, "-")
+	t.Setenv(levelVar, "many")
+	c := startCluster(t, 2, 2)
+	w := &roundWatcher{quiet: quiet{t}, lose: func() {}, kept: c.kept}
+	c.watcher = w
+	if out := c.submit("many"); out.Code != 0 || len(w.did) != manyRounds {
+		t.Errorf("exit code %d after %d actions", out.Code, len(w.did))
+	}
+	t.Logf("%d files of rows at most", w.files)
+	if w.files == 0 || w.files > 4*roundParts {
+		t.Errorf("%d files of rows, and a round has %d", w.files, roundParts)
+	}
+	for len(c.workers) > 0 { // which wait for their executors
+		c.lose()
+	}
+	if n := c.kept(); n > 0 {
+		t.Errorf("%d files of rows are left", n)
 	}
 }
