@@ -33,7 +33,7 @@ var imports = map[string][]string{
 	"typed":           {"rdd", "rdd/plan", "rdd/codec", "shuffle", "storage", "internal/driver", "internal/embedded", "internal/executor", "internal/machine", "internal/scratch", "internal/wire", "internal/size", "internal/tally"},
 	"typed/typedtest": {"typed", "internal/embedded", "internal/fault", "internal/deep"},
 
-	"rdd":         {"rdd/plan", "rdd/codec", "rdd/objects", "shuffle", "shuffle/weight", "storage", msgpack, xxh3},
+	"rdd":         {"rdd/plan", "rdd/codec", "rdd/objects", "shuffle", "shuffle/block", "shuffle/weight", "storage", msgpack, xxh3},
 	"rdd/plan":    {msgpack},
 	"rdd/codec":   {xxh3},
 	"rdd/objects": {"rdd/codec", "shuffle/block", xxh3}, // files of blocks, as shuffles write them

@@ -28,7 +28,7 @@ func TestNoDriverOnADrainingWorker(t *testing.T) {
 		if err := os.WriteFile(path, []byte("a program"), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		_, err := submit.Detach(t.Context(), submit.Options{Conn: drivers.conn(t), Programs: map[plan.Platform]string{plan.Here: path}, Open: msg.Open{Name: "test"}}, 0)
+		_, err := submit.Detach(t.Context(), submit.Options{Conn: drivers.conn(t), Programs: map[plan.Platform]string{plan.Here: path}, Open: msg.Open{Name: "test"}}, msg.Detach{})
 		if err == nil || !strings.Contains(err.Error(), "worker w2 has not started the driver within "+time.Minute.String()) {
 			t.Errorf("got %v", err)
 		}

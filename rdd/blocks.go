@@ -1,47 +1,69 @@
 package rdd
 
 import (
-	"bytes"
 	"container/list"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
+
+	"github.com/zeebo/xxh3"
 
 	"github.com/gordd-project/gordd/rdd/codec"
 	"github.com/gordd-project/gordd/rdd/plan"
 	"github.com/gordd-project/gordd/shuffle"
-	"github.com/gordd-project/gordd/shuffle/weight"
+	"github.com/gordd-project/gordd/shuffle/block"
 )
 
 // blocks keeps the rows of cached RDDs, a block for each partition. It shares the
 // budget of tasks: what they need, it lets go of, the blocks first that were not
 // read for the longest time. It is never a block of one RDD that makes room for
 // another of the same: a loop over an RDD that does not fit would find each block
-// gone when it comes to it.
+// gone when it comes to it. A block whose level has disk is written to a file
+// before its memory is given back.
 type blocks struct {
 	memory *shuffle.Memory
+	dir    func() (string, error) // makes the directory for files; nil: there is none
+	notice func(string)
 
 	mu     sync.Mutex
-	kept   map[plan.Block]*list.Element // of order
-	order  *list.List                   // *block, the one read last in front
-	making map[plan.Block]bool          // some task computes it, and whether to keep it
-	gone   map[plan.Block]bool          // let go of, and told nobody
+	kept   map[plan.Block]*kept
+	order  *list.List          // *kept, those in memory, the one read last in front
+	making map[plan.Block]bool // some task computes it, and whether to keep it
+	gone   map[plan.Block]bool // let go of, and told nobody
+	files  int                 // ever made
+	said   bool                // that there is no room on disk
 }
 
-// block is the rows of one partition. It never changes.
-type block struct {
-	key  plan.Block
-	of   string // generations of what it was made of
-	rows shuffle.RawStream
-	like batch
-	size int64
+// kept is the rows of one partition, in memory, in a file, or both. Its rows never
+// change; where they are is guarded by the mutex of blocks.
+type kept struct {
+	key   plan.Block
+	level plan.StorageLevel
+	of    string // generations of what it was made of
+	like  batch
+	typ   *codec.Type
+	id    block.ID // of the first of its encoded blocks
+	rows  int64
+
+	full   []codec.Rows  // in memory, as values
+	chunks [][]byte      // in memory, as encoded blocks
+	size   int64         // of either, taken of the memory
+	at     *list.Element // of order; nil: it is not in memory
+	busy   bool          // it is being written, or read to be in memory again
+
+	file  string // "": it has none
+	bytes int64  // of file
+	grown int64  // what its values take of the memory, as far as that is known
 }
 
-func newBlocks(memory *shuffle.Memory) *blocks {
-	b := &blocks{memory: memory, kept: map[plan.Block]*list.Element{}, order: list.New(), making: map[plan.Block]bool{}, gone: map[plan.Block]bool{}}
-	if memory != nil {
-		memory.Reclaim(b.reclaim)
+func newBlocks(o *RunnerOptions) *blocks {
+	b := &blocks{memory: o.Memory, dir: o.CacheDir, notice: o.Notice, kept: map[plan.Block]*kept{}, order: list.New(),
+		making: map[plan.Block]bool{}, gone: map[plan.Block]bool{}}
+	if b.memory != nil {
+		b.memory.Reclaim(b.reclaim)
 	}
 	return b
 }
@@ -50,13 +72,77 @@ func newBlocks(memory *shuffle.Memory) *blocks {
 func (b *blocks) read(key plan.Block, of string) Run {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	e := b.kept[key]
-	if e == nil || e.Value.(*block).of != of {
+	k := b.kept[key]
+	if k == nil || k.of != of {
 		return nil
 	}
-	b.order.MoveToFront(e)
-	block := e.Value.(*block)
-	return runOf(block.like, block.rows)
+	if k.at != nil {
+		b.order.MoveToFront(k.at)
+		return runOf(k.like, b.inMemory(k))
+	}
+	return runOf(k.like, b.fromFile(k))
+}
+
+// inMemory gives the rows of a block as they are in memory now.
+func (b *blocks) inMemory(k *kept) shuffle.RawStream {
+	full, chunks := k.full, k.chunks
+	if k.level.Encoded() {
+		return func(yield func(codec.Rows) bool) error { return b.intact(k, unpackChunks(k.typ, k.id, chunks, yield)) }
+	}
+	return func(yield func(codec.Rows) bool) error {
+		for _, rows := range full {
+			if !yield(rows) {
+				return nil
+			}
+		}
+		return nil
+	}
+}
+
+// fromFile gives the rows of a block that is in a file alone, and has them in memory
+// as well from then on where values are wanted there and there is room for them.
+func (b *blocks) fromFile(k *kept) shuffle.RawStream {
+	path, bytes := k.file, k.bytes
+	rows := func(yield func(codec.Rows) bool) error {
+		return b.intact(k, unpackFile(path, bytes, k.rows, k.typ, k.id, yield))
+	}
+	return func(yield func(codec.Rows) bool) error {
+		if !b.load(k) {
+			return rows(yield)
+		}
+		m := &maker{blocks: b, kept: k, back: true}
+		defer m.end()
+		return m.through(rows)(yield)
+	}
+}
+
+// load says whether the caller is to have a block in memory again, where it takes
+// no other's place: loaded must follow.
+func (b *blocks) load(k *kept) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if k.busy || k.at != nil || k.level != plan.MemoryAndDisk || !b.memory.Cache(k.grown) {
+		return false
+	}
+	b.memory.Uncache(k.grown) // it is taken as it grows
+	k.busy = true
+	return true
+}
+
+// intact makes of an error in reading a block that the block is not there: it is
+// forgotten, and whoever reads it makes it anew.
+func (b *blocks) intact(k *kept, err error) error {
+	if err == nil {
+		return nil
+	}
+	b.mu.Lock()
+	if b.kept[k.key] == k {
+		b.gone[k.key] = true
+		b.forget(k)
+	}
+	b.mu.Unlock()
+	removeAll(k.file)
+	return &blockError{k.key, err}
 }
 
 // tell says of the blocks that a task used which are kept, and which others went
@@ -76,27 +162,137 @@ func (b *blocks) tell(used []plan.Block) (kept, gone []plan.Block) {
 	return kept, gone
 }
 
-// reclaim lets go of the blocks that were not read for the longest time.
+// reclaim takes memory of the blocks that were not read for the longest time.
 func (b *blocks) reclaim(bytes int64) {
+	for bytes > 0 {
+		freed, ok := b.evict("")
+		if !ok {
+			return
+		}
+		bytes -= freed
+	}
+}
+
+// take takes bytes for a block, of blocks of other RDDs if it must.
+func (b *blocks) take(n int64, rdd plan.StageKey) bool {
+	for !b.memory.Cache(n) {
+		if _, ok := b.evict(rdd); !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// evict takes the memory of the block that was not read for the longest time, but of
+// no block of one RDD. It reports false where there is none.
+func (b *blocks) evict(but plan.StageKey) (freed int64, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for e := b.order.Back(); e != nil && bytes > 0; e = b.order.Back() {
-		bytes -= e.Value.(*block).size
-		b.evict(e)
+	e := b.order.Back()
+	for e != nil && (e.Value.(*kept).busy || e.Value.(*kept).key.RDD == but) {
+		e = e.Prev()
+	}
+	if e == nil {
+		return 0, false
+	}
+	k := e.Value.(*kept)
+	freed = k.size
+	if k.level.Disk() && k.file == "" {
+		b.write(k)
+	}
+	b.unload(k)
+	if k.file == "" && b.kept[k.key] == k { // somebody may still look for it
+		b.gone[k.key] = true
+		delete(b.kept, k.key)
+	}
+	return freed, true
+}
+
+// write gives a block a file. The mutex is not held meanwhile: others read the block,
+// or let go of it.
+func (b *blocks) write(k *kept) {
+	k.busy = true
+	full, chunks := k.full, k.chunks
+	b.mu.Unlock()
+	p, err := b.pack(newPacker(k.typ, k.id), full, chunks)
+	b.mu.Lock()
+	k.busy = false
+	switch {
+	case err != nil:
+	case b.kept[k.key] == k:
+		k.file, k.bytes = p.file.Name(), p.bytes
+	default:
+		removeAll(p.file.Name())
+	}
+}
+
+// pack writes what is in memory to a new file.
+func (b *blocks) pack(p *packer, full []codec.Rows, chunks [][]byte) (*packer, error) {
+	p.chunks = chunks
+	err := b.toFile(p, full)
+	if err == nil {
+		err = p.close()
+	}
+	if err != nil {
+		b.abandon(p, err)
+	}
+	return p, err
+}
+
+// toFile has a packer go on in a new file, with values that it has not yet.
+func (b *blocks) toFile(p *packer, values []codec.Rows) error {
+	if b.dir == nil {
+		return errors.New("there is no directory for cached rows")
+	}
+	dir, err := b.dir()
+	if err != nil {
+		return err
+	}
+	b.mu.Lock()
+	b.files++
+	name := filepath.Join(dir, fmt.Sprintf("%d.block", b.files))
+	b.mu.Unlock()
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	err = p.moveTo(f)
+	for i := 0; err == nil && i < len(values); i++ {
+		err = p.add(values[i])
+	}
+	return err
+}
+
+// abandon removes a file that could not be written, and says why, once.
+func (b *blocks) abandon(p *packer, err error) {
+	p.abort()
+	var failed *os.PathError // not that rows cannot be encoded
+	if !errors.As(err, &failed) {
+		return
+	}
+	b.mu.Lock()
+	said := b.said
+	b.said = true
+	b.mu.Unlock()
+	if !said && b.notice != nil {
+		b.notice(fmt.Sprintf("cached rows cannot be kept on disk, and are computed again: %v", err))
 	}
 }
 
 // drop lets go of all blocks of an RDD, and of those that are being made. Who
 // wants that has forgotten them.
 func (b *blocks) drop(rdd plan.StageKey) {
+	removeAll(b.dropped(rdd)...)
+}
+
+func (b *blocks) dropped(rdd plan.StageKey) (files []string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for e := b.order.Front(); e != nil; {
-		next := e.Next()
-		if e.Value.(*block).key.RDD == rdd {
-			b.remove(e)
+	for key, k := range b.kept {
+		if key.RDD == rdd {
+			b.forget(k)
+			files = append(files, k.file)
 		}
-		e = next
 	}
 	for key := range b.making {
 		if key.RDD == rdd {
@@ -108,18 +304,22 @@ func (b *blocks) drop(rdd plan.StageKey) {
 			delete(b.gone, key)
 		}
 	}
+	return files
 }
 
-// evict lets go of a block that somebody may still look for.
-func (b *blocks) evict(e *list.Element) {
-	b.gone[e.Value.(*block).key] = true
-	b.remove(e)
+// unload gives back the memory of a block.
+func (b *blocks) unload(k *kept) {
+	if k.at != nil {
+		b.order.Remove(k.at)
+		b.memory.Uncache(k.size)
+		k.at, k.full, k.chunks, k.size = nil, nil, nil, 0
+	}
 }
 
-func (b *blocks) remove(e *list.Element) {
-	block := b.order.Remove(e).(*block)
-	delete(b.kept, block.key)
-	b.memory.Uncache(block.size)
+// forget unloads a block and keeps it no more. Its file is the caller's to remove.
+func (b *blocks) forget(k *kept) {
+	b.unload(k)
+	delete(b.kept, k.key)
 }
 
 // begin says whether the caller is to make a block: it is, if nobody else does.
@@ -127,8 +327,8 @@ func (b *blocks) remove(e *list.Element) {
 func (b *blocks) begin(key plan.Block, of string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	e := b.kept[key]
-	if _, making := b.making[key]; making || e != nil && e.Value.(*block).of == of {
+	k := b.kept[key]
+	if _, making := b.making[key]; making || k != nil && k.of == of {
 		return false
 	}
 	b.making[key] = true
@@ -136,47 +336,47 @@ func (b *blocks) begin(key plan.Block, of string) bool {
 }
 
 // end keeps a block that was made, or, without one, says that it was not.
-func (b *blocks) end(key plan.Block, made *block) {
+func (b *blocks) end(key plan.Block, made *kept) {
+	removeAll(b.ended(key, made))
+}
+
+// ended gives the file that nobody needs.
+func (b *blocks) ended(key plan.Block, made *kept) (file string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	keep := b.making[key]
 	delete(b.making, key)
 	if made == nil {
-		return
+		return ""
 	}
 	if !keep {
 		b.memory.Uncache(made.size)
-		return
+		return made.file
 	}
 	if old := b.kept[key]; old != nil { // made of what was rolled back
-		b.remove(old)
+		b.forget(old)
+		file = old.file
 	}
-	b.kept[key] = b.order.PushFront(made)
+	b.kept[key] = made
+	if made.file == "" {
+		made.at = b.order.PushFront(made)
+	}
 	delete(b.gone, key)
+	return file
 }
 
-// take takes bytes for a block, of blocks of other RDDs if it must.
-func (b *blocks) take(n int64, rdd plan.StageKey) bool {
-	for !b.memory.Cache(n) {
-		if !b.removeOther(rdd) {
-			return false
-		}
-	}
-	return true
-}
-
-// removeOther lets go of the block of another RDD that was not read for the longest
-// time.
-func (b *blocks) removeOther(rdd plan.StageKey) bool {
+// loaded ends the reading of a block to be in memory again: size bytes were taken
+// for full, if all of it was read.
+func (b *blocks) loaded(k *kept, full []codec.Rows, size int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for e := b.order.Back(); e != nil; e = e.Prev() {
-		if e.Value.(*block).key.RDD != rdd {
-			b.evict(e)
-			return true
-		}
+	k.busy = false
+	if full == nil || b.kept[k.key] != k {
+		b.memory.Uncache(size)
+		return
 	}
-	return false
+	k.full, k.size = full, size
+	k.at = b.order.PushFront(k)
 }
 
 // CacheOp keeps the rows of its one side, in each partition, when all of them were
@@ -203,8 +403,8 @@ func cachePart(like batch) *SourcePart {
 				return runOf(like, rows)(feed)
 			}
 			t.blocks = append(t.blocks, key)
-			m := &maker{blocks: b, key: key, of: of, typ: typ, encode: cached.Level == plan.MemoryOnlySer}
-			defer m.end(like)
+			m := &maker{blocks: b, kept: &kept{key: key, level: cached.Level, of: of, like: like, typ: typ, id: firstBlock(key)}}
+			defer m.end()
 			return runOf(like, m.through(rows))(feed)
 		}, nil
 	}}
@@ -219,17 +419,30 @@ func (t *Task) kept(src *plan.Source, partition int) (Run, error) {
 		return rows, nil
 	}
 	if t.spec.Held && len(src.Wide[0].Pipe.ShuffleReads(partition)) > 0 {
-		return nil, &blockError{key}
+		return nil, &blockError{key, errNotKept}
 	}
 	return nil, nil
 }
 
-// blockError says that a block is not here, and cannot be made by the task.
-type blockError struct{ block plan.Block }
+// firstBlock is the place of the first of a partition's encoded blocks.
+func firstBlock(key plan.Block) block.ID {
+	return block.ID{Shuffle: uint32(xxh3.HashString(string(key.RDD))), Map: uint32(key.Partition)}
+}
+
+var errNotKept = errors.New("it is not kept here any more")
+
+// blockError says that a block is not here, or not whole, and cannot be made by the
+// task: it began without what that takes, or has given some of the rows already.
+type blockError struct {
+	block plan.Block
+	cause error
+}
 
 func (e *blockError) Error() string {
-	return fmt.Sprintf("partition %d of the cached RDD %s is not kept here any more", e.block.Partition, e.block.RDD)
+	return fmt.Sprintf("partition %d of the cached RDD %s: %v", e.block.Partition, e.block.RDD, e.cause)
 }
+
+func (e *blockError) Unwrap() error { return e.cause }
 
 // madeOf names the generations of all that a cached source reads. Most have none
 // but the first, and no name.
@@ -248,120 +461,4 @@ func (t *Task) madeOf(src *plan.Source) string {
 		}
 	})
 	return of.String()
-}
-
-// maker makes a block of the rows that go by.
-type maker struct {
-	blocks *blocks
-	key    plan.Block
-	of     string
-	typ    *codec.Type
-	encode bool
-
-	weigher *weight.Weigher
-	text    []byte        // encoded rows: of the batch in hand, or all of them
-	full    []codec.Rows  // decoded again, so that they share no memory with their sources
-	last    *codec.Buffer // rows that will be in full
-	size    int64         // taken
-	given   bool          // there is no room
-	whole   bool          // all rows went by
-}
-
-// through gives the rows as they are, and keeps a copy of them.
-func (m *maker) through(rows shuffle.RawStream) shuffle.RawStream {
-	return func(yield func(codec.Rows) bool) error {
-		more := true
-		err := rows(func(batch codec.Rows) bool {
-			if !m.given && !m.keep(batch) {
-				m.giveUp()
-			}
-			more = yield(batch)
-			return more
-		})
-		m.whole = err == nil && more
-		return err
-	}
-}
-
-// keep copies a batch, and reports false where there is no room or it cannot be
-// encoded.
-func (m *maker) keep(batch codec.Rows) bool {
-	var err error
-	if m.encode {
-		before := len(m.text)
-		if m.text, err = appendRows(m.text, m.typ, batch); err != nil {
-			return false
-		}
-		return m.take(int64(len(m.text) - before))
-	}
-	if m.text, err = m.typ.Append(m.text[:0], batch); err != nil {
-		return false
-	}
-	if m.weigher == nil {
-		m.weigher = weight.NewWeigher(m.typ.Reflect())
-	}
-	if m.last == nil || m.last.Cap()-m.last.Len() < batch.Len {
-		m.seal()
-		m.last = m.typ.NewBuffer(max(batch.Len, BatchRows))
-		if !m.take(int64(m.last.Cap()) * int64(m.typ.Size())) {
-			return false
-		}
-	}
-	from := m.last.Len()
-	if _, err = m.typ.Decode(m.last, m.text, batch.Len); err != nil {
-		return false
-	}
-	added := m.typ.Part(m.last.Rows(), from, m.last.Len())
-	beside := m.weigher.Rows(added.Data, uintptr(m.typ.Size()), added.Len) - int64(added.Len)*int64(m.typ.Size())
-	return beside <= 0 || m.take(beside)
-}
-
-func (m *maker) seal() {
-	if m.last != nil && m.last.Len() > 0 {
-		m.full = append(m.full, m.last.Rows())
-	}
-	m.last = nil
-}
-
-func (m *maker) take(n int64) bool {
-	if !m.blocks.take(n, m.key.RDD) {
-		return false
-	}
-	m.size += n
-	return true
-}
-
-// giveUp lets go of what was copied.
-func (m *maker) giveUp() {
-	m.blocks.memory.Uncache(m.size)
-	m.given, m.size, m.text, m.full, m.last = true, 0, nil, nil, nil
-}
-
-// end keeps the block if it is whole. A task that stops early, by a Take or a
-// failure, has seen a part of the rows only.
-func (m *maker) end(like batch) {
-	if m.given || !m.whole {
-		m.giveUp()
-		m.blocks.end(m.key, nil)
-		return
-	}
-	m.seal()
-	m.blocks.end(m.key, &block{key: m.key, of: m.of, rows: m.made(), like: like, size: m.size})
-}
-
-// made gives the rows of the block.
-func (m *maker) made() shuffle.RawStream {
-	typ, full, text := m.typ, m.full, m.text
-	if m.encode {
-		text = bytes.Clone(text) // without the room to grow
-		return func(yield func(codec.Rows) bool) error { return DecodeRows(bytes.NewReader(text), typ, yield) }
-	}
-	return func(yield func(codec.Rows) bool) error {
-		for _, rows := range full {
-			if !yield(rows) {
-				return nil
-			}
-		}
-		return nil
-	}
 }

@@ -58,6 +58,10 @@ func (g *Graph) Plan(n *Node, a Action) (*plan.Plan, error) {
 	}
 	b.stage(plan.Stage{Key: b.plan.Target, Kind: plan.ResultStage, Inexact: a.Inexact, Pipe: b.pipes[n], Sink: sink})
 	b.blobs()
+	if b.nesting > plan.MaxNesting {
+		return nil, fmt.Errorf("%s (%s): %d RDDs are kept or joined where they lie, each made of the one before: the most is %d: use Checkpoint on the way",
+			a.Op.Name, a.Call.Site, b.nesting-1, plan.MaxNesting-1)
+	}
 	if local(op.ID) {
 		runtime.AddCleanup(b.plan, g.forget, op.ID)
 	}
@@ -71,6 +75,8 @@ type builder struct {
 	plan  *plan.Plan
 	pipes map[*Node]plan.Pipe
 	made  map[plan.StageKey]bool // the plan's stages
+	// nesting is how many pipes are inside one another, at most.
+	nesting int
 	// barriers are the operators so far whose tasks wait for one another.
 	barriers map[plan.OpID]bool
 	// ends says how many operators are in use of each array that pipes share,
@@ -257,14 +263,14 @@ func (b *builder) stage(s plan.Stage) {
 	}
 	b.made[s.Key] = true
 	seen := map[plan.StageKey]bool{}
-	eachPipe(&s.Pipe, func(p *plan.Pipe) {
+	b.nesting = max(b.nesting, eachPipe(&s.Pipe, func(p *plan.Pipe) {
 		for _, in := range p.Source.Wide {
 			if in.Shuffle != "" && !seen[in.Shuffle] {
 				seen[in.Shuffle] = true
 				s.Parents = append(s.Parents, plan.Parent{Key: in.Shuffle, Kind: plan.Wide})
 			}
 		}
-	})
+	}))
 	if part := s.Sink.Part; part != nil && part.Bounds != "" {
 		s.Parents = append(s.Parents, plan.Parent{Key: part.Bounds, Kind: plan.Value})
 	}
@@ -273,22 +279,29 @@ func (b *builder) stage(s plan.Stage) {
 	b.plan.Stages = append(b.plan.Stages, s)
 }
 
-// eachPipe visits a pipe and all pipes inside it.
-func eachPipe(p *plan.Pipe, visit func(*plan.Pipe)) {
-	todo := []*plan.Pipe{p}
+// eachPipe visits a pipe and all pipes inside it, and gives how many are inside one
+// another.
+func eachPipe(p *plan.Pipe, visit func(*plan.Pipe)) (nesting int) {
+	type inner struct {
+		p     *plan.Pipe
+		depth int
+	}
+	todo := []inner{{p, 1}}
 	for len(todo) > 0 {
-		p := todo[len(todo)-1]
+		at := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		visit(p)
-		for i := range p.Source.Union {
-			todo = append(todo, &p.Source.Union[i])
+		nesting = max(nesting, at.depth)
+		visit(at.p)
+		for i := range at.p.Source.Union {
+			todo = append(todo, inner{&at.p.Source.Union[i], at.depth + 1})
 		}
-		for i := range p.Source.Wide {
-			if p.Source.Wide[i].Pipe != nil {
-				todo = append(todo, p.Source.Wide[i].Pipe)
+		for i := range at.p.Source.Wide {
+			if side := at.p.Source.Wide[i].Pipe; side != nil {
+				todo = append(todo, inner{side, at.depth + 1})
 			}
 		}
 	}
+	return nesting
 }
 
 // blobs lists what the plan's stages need beside it.
@@ -330,23 +343,26 @@ func stageName(s *plan.Stage) string {
 	return strings.Join(names, " → ")
 }
 
-func pipeNames(p *plan.Pipe) []string {
-	var names []string
-	if p.Source.Union != nil {
-		names = append(names, "Union")
-		if len(p.Source.Union) > 0 {
-			// All of them go on alike.
-			names = append(names, commonOps(p.Source.Union)...)
+func pipeNames(p *plan.Pipe) (names []string) {
+	pipes := []*plan.Pipe{p} // the last is the first to run
+	for p.Source.Cached != nil && len(p.Source.Wide) > 0 {
+		p = p.Source.Wide[0].Pipe
+		pipes = append(pipes, p)
+	}
+	for _, p := range slices.Backward(pipes) {
+		if p.Source.Union != nil {
+			names = append(names, "Union")
+			if len(p.Source.Union) > 0 {
+				// All of them go on alike.
+				names = append(names, commonOps(p.Source.Union)...)
+			}
+			continue
 		}
-		return names
-	}
-	if p.Source.Cached != nil && len(p.Source.Wide) > 0 {
-		names = pipeNames(p.Source.Wide[0].Pipe)
-	}
-	names = append(names, p.Source.Op.Name)
-	for _, op := range p.Ops {
-		if names[len(names)-1] != op.Name {
-			names = append(names, op.Name)
+		names = append(names, p.Source.Op.Name)
+		for _, op := range p.Ops {
+			if names[len(names)-1] != op.Name {
+				names = append(names, op.Name)
+			}
 		}
 	}
 	return names

@@ -213,7 +213,7 @@ func TestPlanBranches(t *testing.T) {
 // TestPlanLong builds lineages longer than a stack would be deep, and bounds
 // what they cost.
 func TestPlanLong(t *testing.T) {
-	const long = 10_000
+	const long = 100_000
 	id := func() *Op { return MapOp(func(n int64) int64 { return n }) }
 	tests := []struct {
 		name string
@@ -262,6 +262,29 @@ func TestPlanLong(t *testing.T) {
 			}
 			runtime.KeepAlive(n)
 		})
+	}
+}
+
+// TestPlanOfRowsKeptOfRowsKept has pipes inside one another: as many as can be decoded,
+// and a hundred thousand, which is an error and no stack that overflows.
+func TestPlanOfRowsKeptOfRowsKept(t *testing.T) {
+	w := newWorld(t)
+	n, nodes := w.numbers(10, 1), []*Node{}
+	for range 100_000 {
+		n = n.Narrow(MapOp(func(n int64) int64 { return n + 1 }), here(), false).Cached(CacheOp[int64](), here(), plan.MemoryOnly)
+		nodes = append(nodes, n)
+	}
+	a := Action{Op: CountOp[int64](), Call: here()}
+	_, err := w.g.Plan(n, a)
+	if err == nil || !strings.Contains(err.Error(), "100000 RDDs") || !strings.Contains(err.Error(), "Checkpoint") {
+		t.Error(err)
+	}
+	fits := nodes[plan.MaxNesting-2]
+	if p := w.plan(fits, a); p.Stages[0].N() != 1 { // which decodes it
+		t.Errorf("%d tasks", p.Stages[0].N())
+	}
+	if _, err := w.g.Plan(nodes[plan.MaxNesting-1], a); err == nil {
+		t.Error("one more is not refused")
 	}
 }
 

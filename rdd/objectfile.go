@@ -21,6 +21,23 @@ func SaveAsObjectFileOp[T any]() *Op {
 	return of((*T)(nil), one("SaveAsObjectFile", nil, objectSink((*Rows[T])(nil))))
 }
 
+// CheckpointOp writes rows as SaveAsObjectFileOp does; its part "read" is their source.
+func CheckpointOp[T any]() *Op {
+	like := (*Rows[T])(nil)
+	return of((*T)(nil), many("Checkpoint", nil, map[string]Part{"": objectSink(like), "read": objectSource(like)}))
+}
+
+// Checkpointed makes a node of a node's rows, as a checkpoint operator wrote them to
+// the files of a directory, one for each partition.
+func (n *Node) Checkpointed(op *Op, c Call, dir string, partitions int) *Node {
+	m := n.graph.Source(op, c, plan.Source{Files: &plan.Files{Paths: dir, Parts: partitions}})
+	m.part = "read"
+	if p := n.placed; p != nil && p.kind == plan.HashPartitioner {
+		m.placed = &placement{kind: p.kind, n: partitions, by: m}
+	}
+	return m
+}
+
 // inObject locates rows of an object file: by the block that they are in.
 type inObject struct {
 	path          string
@@ -126,7 +143,8 @@ func objectSink(like batch) *SinkPart {
 			return nil, err
 		}
 		s := &objectsSink{staged: staged{t: t, file: file}}
-		s.w = objects.NewWriter(io.MultiWriter(file, &s.sum), typ)
+		s.objects = objects.NewWriter(io.MultiWriter(file, &s.sum), typ)
+		s.w = s.objects
 		return s, nil
 	}}
 }
@@ -134,30 +152,44 @@ func objectSink(like batch) *SinkPart {
 // objectsSink writes a part file of rows as they are.
 type objectsSink struct {
 	staged
-	w       *objects.Writer
-	batches int // small ones since the last flush
+	batched
+	objects *objects.Writer
+}
+
+func (s *objectsSink) feed(b any) bool {
+	rows := b.(batch).raw().rows()
+	s.rows += int64(rows.Len)
+	s.err = s.add(rows)
+	return s.err == nil
+}
+
+func (s *objectsSink) finish(res *plan.Result) error {
+	if s.err == nil {
+		s.err = s.objects.Close()
+	}
+	return s.report(res)
+}
+
+// batched writes batches as blocks.
+type batched struct {
+	w interface {
+		Write(rows codec.Rows) error
+		Flush() error
+	}
+	small int // batches of few rows since the last flush
 }
 
 // fewBatches is how many small batches share a block. What their rows were read
 // into is kept until it is written.
 const fewBatches = 16
 
-func (s *objectsSink) feed(b any) bool {
-	rows := b.(batch).raw().rows()
-	s.rows += int64(rows.Len)
-	s.err = s.w.Write(rows)
-	if s.batches++; rows.Len >= BatchRows/8 {
-		s.batches = 0
+func (b *batched) add(rows codec.Rows) error {
+	err := b.w.Write(rows)
+	if b.small++; rows.Len >= BatchRows/8 {
+		b.small = 0
 	}
-	if s.err == nil && s.batches >= fewBatches {
-		s.batches, s.err = 0, s.w.Flush()
+	if err == nil && b.small >= fewBatches {
+		b.small, err = 0, b.w.Flush()
 	}
-	return s.err == nil
-}
-
-func (s *objectsSink) finish(res *plan.Result) error {
-	if s.err == nil {
-		s.err = s.w.Close()
-	}
-	return s.report(res)
+	return err
 }

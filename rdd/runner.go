@@ -26,6 +26,12 @@ type RunnerOptions struct {
 	// Gather waits at the barrier that comes after round others of an attempt, and
 	// gives what all tasks of its stage brought there, by partition; or why not.
 	Gather func(ctx context.Context, attempt string, round int, message []byte) ([][]byte, error)
+	// CacheDir makes the directory for cached rows that are kept on disk, of this
+	// runner alone, and names it; nil: there is none, and they are computed again.
+	// What is in it goes with the process, or its owner removes it.
+	CacheDir func() (string, error)
+	// Notice tells the user something once.
+	Notice func(string)
 	// Local finds operators that are not registered: the closures of this
 	// process. Nil where there are none.
 	Local func(plan.OpID) (*Op, bool)
@@ -55,7 +61,7 @@ type Runner struct {
 
 // NewRunner makes a runner.
 func NewRunner(o RunnerOptions) *Runner {
-	return &Runner{o: o, blocks: newBlocks(o.Memory), cover: map[coverKey][]segment{}, running: map[string]*progress{}}
+	return &Runner{o: o, blocks: newBlocks(&o), cover: map[coverKey][]segment{}, running: map[string]*progress{}}
 }
 
 // Forget says that no RDD needs a shuffle any more, or the rows of a cached RDD. A

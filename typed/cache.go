@@ -14,8 +14,17 @@ type StorageLevel = plan.StorageLevel
 const (
 	// MemoryOnly keeps rows as values: the fastest to read.
 	MemoryOnly = plan.MemoryOnly
-	// MemoryOnlySer keeps rows encoded: less memory, and time to decode them.
+	// MemoryOnlySer keeps rows encoded, compressed where that pays: less memory, and
+	// time to decode them.
 	MemoryOnlySer = plan.MemoryOnlySer
+	// MemoryAndDisk keeps rows as values, and in files those for which there is no
+	// memory, or no more.
+	MemoryAndDisk = plan.MemoryAndDisk
+	// MemoryAndDiskSer keeps rows encoded, and in files those for which there is no
+	// memory.
+	MemoryAndDiskSer = plan.MemoryAndDiskSer
+	// DiskOnly keeps rows in files.
+	DiskOnly = plan.DiskOnly
 )
 
 // Cache keeps the rows once they were computed: it is Persist(MemoryOnly).
@@ -25,8 +34,11 @@ func (r RDD[T]) Cache() RDD[T] {
 
 // Persist gives an RDD of the same rows, which are kept, partition by partition, by
 // the process that computes them, and read from there when they are needed again.
-// They share the memory of tasks: what does not fit, or is pushed out, is computed
-// again. What a Take reads of a partition in part is not kept. The rows go when no
+// They share the memory of tasks, who take of it what they need. What does not fit, or
+// is pushed out, the blocks first that were not read for the longest time, is in files
+// of the session's scratch directory, or with a level without disk computed again; so is
+// what a full or failing disk did not keep. Blocks of one RDD do not push out one another.
+// What a Take reads of a partition in part is not kept. The rows go when no
 // RDD needs them any more, or with Unpersist. Functions must not change them.
 func (r RDD[T]) Persist(level StorageLevel) RDD[T] {
 	return RDD[T]{r.s, newUse(r.s, r.n, typeOf[T]()).cached(rdd.CacheOp[T]().Named("Persist"), level)}
@@ -51,7 +63,7 @@ func (p PairRDD[K, V]) Persist(level StorageLevel) PairRDD[K, V] {
 func (p PairRDD[K, V]) Unpersist() { p.n.Uncache() }
 
 func (u *use) cached(op *rdd.Op, level StorageLevel) *rdd.Node {
-	if level > MemoryOnlySer && u.c.Err == nil {
+	if !level.Known() && u.c.Err == nil {
 		u.c.Err = fmt.Errorf("%s (%s): there is no storage level %d", op.Name, u.c.Site, level)
 	}
 	return u.n.Cached(op, u.as(op), level)

@@ -24,6 +24,7 @@ var variables = []variable{
 	{"RDD_MEMORY", func(o *Options, v string) (err error) { o.Memory, err = size.ParseSome(v); return err }},
 	{"RDD_MAX_RESULT", func(o *Options, v string) (err error) { o.MaxResultSize, err = size.ParseSome(v); return err }},
 	{"RDD_SCRATCH", func(o *Options, v string) error { o.Scratch = v; return nil }},
+	{"RDD_CHECKPOINT_DIR", func(o *Options, v string) error { o.CheckpointDir = v; return nil }},
 	{"RDD_LOG", setLog},
 	{"RDD_CLOSURES", func(o *Options, v string) (err error) { o.Closures, err = truth(v); return err }},
 	{"RDD_NO_FUSING", func(o *Options, v string) (err error) { o.NoFusing, err = truth(v); return err }},
@@ -82,6 +83,9 @@ func fromWire(o *Options, w *wire.Options) {
 	}
 	if w.Scratch != "" {
 		o.Scratch = w.Scratch
+	}
+	if w.CheckpointDir != "" {
+		o.CheckpointDir = w.CheckpointDir
 	}
 	o.fresh = w.Fresh
 }

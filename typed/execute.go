@@ -2,6 +2,8 @@ package typed
 
 import (
 	"cmp"
+	"fmt"
+	"os"
 
 	"github.com/gordd-project/gordd/internal/executor"
 	"github.com/gordd-project/gordd/rdd"
@@ -16,9 +18,13 @@ func (p *program) execute(o Options) int {
 	storage.ServeOthers()
 	o = o.withDefaults()
 	server := executor.New(p.wire)
-	runner := rdd.NewRunner(rdd.RunnerOptions{
+	ro := rdd.RunnerOptions{
 		Memory: shuffle.NewMemory(cmp.Or(o.Memory, minMemory)), Blob: server.Blob, BlobPart: server.BlobPart, Gather: server.Gather, NoKernels: o.NoFusing,
-	})
+		Notice: func(text string) { _, _ = fmt.Fprintln(os.Stderr, "gordd: "+text) },
+	}
+	if o.Scratch != "" {
+		ro.CacheDir = func() (string, error) { return o.Scratch, os.MkdirAll(o.Scratch, 0o700) }
+	}
 	limitHeap(o.Memory)
-	return p.end(server.Serve(runner))
+	return p.end(server.Serve(rdd.NewRunner(ro)))
 }

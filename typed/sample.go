@@ -135,8 +135,7 @@ func (u *use) takeSample(ctx context.Context, op *rdd.Op, n int, opts []SampleOp
 	}
 	rng := rand.New(rand.NewPCG(o.seed, 0))
 	picks := draw(rng, counts, n, o.replace)
-	u.carry(encode(picks))
-	defer u.done()
+	u.carry(encode(picks)) // which goes with the node below
 	picking := *u
 	picking.n = u.n.Part(op, u.c, "pick")
 	if rows, err = picking.collect(ctx, op); err != nil {

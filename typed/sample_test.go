@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -81,5 +82,21 @@ func TestTakeSampleIsFair(t *testing.T) {
 	b, err2 := r.TakeSample(ctx, 5, typed.Seed(1))
 	if !slices.Equal(a, b) || err != nil || err2 != nil {
 		t.Error(a, b, err, err2)
+	}
+}
+
+// TestTakeSampleGivesItsValueBackOnce has an RDD with the very value that a sample's
+// picks are, which must not go with these.
+func TestTakeSampleGivesItsValueBackOnce(t *testing.T) {
+	one := session().Range(1, typed.Partitions(1))
+	kept := one.With([][]int64{{0}}).Map(func(picks [][]int64, x int64) int { return len(picks) })
+	for range 20 {
+		if rows, err := one.TakeSample(ctx, 1); err != nil || len(rows) != 1 {
+			t.Fatal(rows, err)
+		}
+		runtime.GC() // what the last call left
+	}
+	if rows, err := kept.Collect(ctx); err != nil || !slices.Equal(rows, []int{1}) {
+		t.Error(rows, err)
 	}
 }

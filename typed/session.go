@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -37,6 +38,9 @@ type Options struct {
 	// runs, and removes it at Close. What a process left that ended without,
 	// a later one removes.
 	Scratch string
+	// CheckpointDir is the directory for the files of Checkpoint, in any store; on a
+	// cluster one that all workers see. The default is none.
+	CheckpointDir string
 	// Policy says what happens to rows that cannot be processed; the default
 	// is Fail.
 	Policy Policy
@@ -89,6 +93,8 @@ type Session struct {
 	graph   *rdd.Graph
 	scratch *scratch.Dir
 
+	checkpoints checkpoints
+
 	close  sync.Once
 	closed error
 }
@@ -119,7 +125,7 @@ func NewSession(ctx context.Context, o Options) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{options: o, ctx: ctx, scratch: dir}
+	s := &Session{options: o, ctx: ctx, scratch: dir, checkpoints: checkpoints{base: o.CheckpointDir}}
 	var engine *embedded.Engine
 	ex := &lateExecutor{}
 	trial := embedded.TrialOf(ctx)
@@ -137,8 +143,8 @@ func NewSession(ctx context.Context, o Options) (*Session, error) {
 		Seed:         cmp.Or(o.Seed, rand.Uint64()),
 		Release:      s.engine.Release,
 		ReleaseBlob:  s.engine.ReleaseBlob,
-		ReleaseFiles: s.engine.ReleaseFiles,
-		Notice:       func(text string) { _, _ = fmt.Fprintln(o.Notices, text) },
+		ReleaseFiles: s.releaseFiles,
+		Notice:       s.notice,
 		Closures:     o.Closures,
 		Fresh:        o.fresh,
 		Strict:       o.cluster != nil,
@@ -152,6 +158,7 @@ func NewSession(ctx context.Context, o Options) (*Session, error) {
 // run makes what runs tasks in this process.
 func (s *Session) run(engine *embedded.Engine, ex *lateExecutor, trial embedded.Trial) {
 	runner := rdd.NewRunner(rdd.RunnerOptions{
+		CacheDir: s.cacheDir, Notice: s.notice,
 		Memory: shuffle.NewMemory(cmp.Or(trial.Memory, s.options.Memory)), Blob: engine.Blob, BlobPart: engine.BlobPart, Gather: engine.Gather,
 		Local: s.graph.Local, NoKernels: s.options.NoFusing, Strict: trial.Strict,
 	})
@@ -164,6 +171,23 @@ func (s *Session) run(engine *embedded.Engine, ex *lateExecutor, trial embedded.
 	}
 	limitHeap(s.options.Memory)
 }
+
+// releaseFiles is told that the RDD of a file source is gone.
+func (s *Session) releaseFiles(f plan.Files) {
+	s.engine.ReleaseFiles(f)
+	s.checkpoints.release(f)
+}
+
+// cacheDir makes and names the directory for cached rows.
+func (s *Session) cacheDir() (string, error) {
+	dir := filepath.Join(s.scratch.Path(), "cached")
+	if err := s.scratch.Make(); err != nil {
+		return "", err
+	}
+	return dir, os.MkdirAll(dir, 0o700)
+}
+
+func (s *Session) notice(text string) { _, _ = fmt.Fprintln(s.options.Notices, text) }
 
 // limitHeap sets the garbage collector to the budget: rarely as long as there
 // is room, hard before the limit. What the user set by GOGC or GOMEMLIMIT stays.
@@ -180,7 +204,7 @@ func limitHeap(budget int64) {
 // removed.
 func (s *Session) Close() error {
 	s.close.Do(func() {
-		s.closed = errors.Join(s.engine.Close(), s.scratch.Close())
+		s.closed = errors.Join(s.engine.Close(), s.checkpoints.close(), s.scratch.Close())
 	})
 	return s.closed
 }

@@ -91,7 +91,7 @@ func (x *drivers) run(m msg.StartDriver, interrupts <-chan os.Signal) (code int,
 	watch := show.NewWatch(show.NewPlain(log))
 	r := launch.Run{Cluster: job, Args: open.Args, Stdout: log, Stderr: log, Watcher: watch,
 		Dir: dir, Env: append(environment(), open.Env...), Attributes: process.Attributes(), Interrupts: interrupts,
-		Options: wire.Options{MaxResult: m.Detach.MaxResult, Scratch: scratch, Fresh: true, Files: files}}
+		Options: wire.Options{MaxResult: m.Detach.MaxResult, CheckpointDir: m.Detach.CheckpointDir, Scratch: scratch, Fresh: true, Files: files}}
 	out, err := r.Do(w.ctx, path)
 	if watch.Sum().Actions > 0 {
 		_, _ = fmt.Fprintln(log, watch.Sum().Summary())

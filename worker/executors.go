@@ -91,6 +91,9 @@ func (x *executors) start(c model.StartExec, job msg.Job) {
 		w.log.Info("executor started", "job", string(c.Job), "no", c.No, "pid", p.PID())
 		w.call(func() { w.send(model.ExecUp{From: w.from, Job: c.Job, No: c.No}) })
 		<-p.Done()
+		if err := os.RemoveAll(x.cached(ref)); err != nil {
+			w.log.Error("cached rows were not removed", "job", string(c.Job), "err", err)
+		}
 		x.mu.Lock()
 		delete(x.all, ref)
 		x.mu.Unlock()
@@ -161,7 +164,7 @@ func (x *executors) run(ref model.ExecutorRef, job msg.Job, budget int64) (runni
 	}
 	p, err := process.Start(w.ctx, process.Options{Path: path, Args: job.Args, Dir: dir, Env: append(environment(), job.Env...), Log: log, Group: group,
 		Code:     job.Code,
-		Wire:     wire.Options{Cores: w.o.Slots, Memory: budget, Fresh: true, Files: files, Executor: true},
+		Wire:     wire.Options{Cores: w.o.Slots, Memory: budget, Fresh: true, Files: files, Executor: true, Scratch: x.cached(ref)},
 		Blob:     func(ctx context.Context, d plan.Digest) (string, error) { return w.blobs.find(ctx, ref.Job, d) },
 		Gather:   w.agent.Gather,
 		Progress: func(all []plan.Progress) { w.call(func() { w.agent.Progress(all) }) }})
@@ -169,6 +172,12 @@ func (x *executors) run(ref model.ExecutorRef, job msg.Job, budget int64) (runni
 		return nil, err
 	}
 	return p, nil
+}
+
+// cached is the directory in which a process keeps cached rows. They are of use to no
+// other, and go with it.
+func (x *executors) cached(ref model.ExecutorRef) string {
+	return filepath.Join(x.w.o.Dir, "cached", string(ref.Job)+"-"+strconv.Itoa(ref.No))
 }
 
 // stop ends a process that is not needed any more.

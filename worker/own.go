@@ -10,7 +10,7 @@ import (
 
 // leftovers are what a worker that was killed leaves in its directory and no
 // other one can use: nobody knows any more what it is. Programs and logs stay.
-var leftovers = []string{"fetched", "results", "shuffle", "tasks"}
+var leftovers = []string{"cached", "fetched", "results", "shuffle", "tasks"}
 
 // own makes the directory the worker's, and what it needs in it.
 func (o *Options) own() (err error) {

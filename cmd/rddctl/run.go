@@ -20,6 +20,7 @@ type runOptions struct {
 	memory, maxResult bytesFlag
 	cores             int
 	scratch           string
+	checkpoints       string
 	generate, quiet   bool
 	summary           string
 	files             []string
@@ -50,6 +51,7 @@ first. A package that was never generated runs with plain closures.`,
 	f.IntVar(&o.cores, "cores", 0, "tasks that run at a time (default all cores)")
 	filesFlag(f, &o.files)
 	f.StringVar(&o.scratch, "scratch", "", "directory for temporary files (default the system's)")
+	checkpointFlag(f, &o.checkpoints)
 	f.BoolVar(&o.generate, "generate", false, "generate the package's code first, as rddgen does")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "show neither progress nor summary")
 	f.StringVar(&o.summary, "summary", "", "write the summary to a file too, as JSON")
@@ -76,7 +78,7 @@ func (o *runOptions) run(c *cobra.Command, arg string, args []string) (err error
 	w := show.NewWatch(o.progress(os.Stderr))
 	r := launch.Run{
 		Args: args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Watcher: w,
-		Options: wire.Options{Cores: o.cores, Memory: int64(o.memory), MaxResult: int64(o.maxResult), Scratch: o.scratch, Fresh: true, Files: files},
+		Options: wire.Options{Cores: o.cores, Memory: int64(o.memory), MaxResult: int64(o.maxResult), Scratch: o.scratch, CheckpointDir: o.checkpoints, Fresh: true, Files: files},
 	}
 	out, err := r.Do(c.Context(), path)
 	w.Close()

@@ -20,6 +20,10 @@ func filesFlag(f *pflag.FlagSet, to *[]string) {
 	f.StringArrayVar(to, "file", nil, "a file that the program opens by typed.File, PATH or PATH=NAME; may be repeated")
 }
 
+func checkpointFlag(f *pflag.FlagSet, to *string) {
+	f.StringVar(to, "checkpoint-dir", "", "directory for the files of Checkpoint, in any store; on a cluster one that all workers see")
+}
+
 // shippedFiles are the files that --file names.
 func shippedFiles(list []string) (files []wire.File, err error) {
 	var names []string

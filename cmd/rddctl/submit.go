@@ -19,6 +19,7 @@ import (
 	"github.com/gordd-project/gordd/internal/submit"
 	"github.com/gordd-project/gordd/internal/trust"
 	"github.com/gordd-project/gordd/internal/wire"
+	"github.com/gordd-project/gordd/storage"
 	"github.com/gordd-project/gordd/worker/transfer"
 )
 
@@ -71,6 +72,7 @@ or whose code changed since, is refused.`,
 	f.BoolVarP(&o.detach, "detach", "d", false, "have a worker run the program, and print the job's id once it is open")
 	f.Var(&o.memory, "memory", "budget of the job's process in each worker (default the worker's, which is the most)")
 	f.Var(&o.maxResult, "max-result", "the most that an action brings to the program (default 1GiB)")
+	checkpointFlag(f, &o.checkpoints)
 	f.BoolVar(&o.generate, "generate", false, "generate the package's code first, as rddgen does")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "show neither progress nor summary")
 	f.StringVar(&o.summary, "summary", "", "write the summary to a file too, as JSON")
@@ -145,7 +147,7 @@ func (o *submitOptions) drive(ctx context.Context, so submit.Options, path strin
 	w := show.NewWatch(o.progress(os.Stderr))
 	r := launch.Run{
 		Cluster: job, Args: so.Open.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Watcher: w,
-		Options: wire.Options{MaxResult: int64(o.maxResult), Fresh: true, Files: so.Files},
+		Options: wire.Options{MaxResult: int64(o.maxResult), CheckpointDir: o.checkpoints, Fresh: true, Files: so.Files},
 	}
 	out, err := r.Do(ctx, path)
 	w.Close()
@@ -162,7 +164,14 @@ func (o *submitOptions) drive(ctx context.Context, so submit.Options, path strin
 func (o *submitOptions) leave(ctx context.Context, so submit.Options) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	opened, err := submit.Detach(ctx, so, int64(o.maxResult))
+	dir := o.checkpoints
+	if dir != "" { // the driver runs in another directory
+		var err error
+		if _, dir, err = storage.Lookup(dir); err != nil {
+			return fmt.Errorf("--checkpoint-dir: %w", err)
+		}
+	}
+	opened, err := submit.Detach(ctx, so, msg.Detach{MaxResult: int64(o.maxResult), CheckpointDir: dir})
 	switch {
 	case ctx.Err() != nil:
 		return ended(130)

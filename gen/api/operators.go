@@ -75,6 +75,7 @@ var operators = []Operator{
 	{Recv: "RDD", Name: "MapPartitionsWithBarrier", Family: Across, Ctor: "MapPartitionsWithBarrierOp"},
 	{Recv: "RDD", Name: "Cache", Family: Across, Ctor: "CacheOp", Types: "T"},
 	{Recv: "RDD", Name: "Persist", Family: Across, Ctor: "CacheOp", Types: "T", As: "Persist"},
+	{Recv: "RDD", Name: "Checkpoint", Family: Across, Ctor: "CheckpointOp", Types: "T"},
 	{Recv: "RDD", Name: "Sample", Family: Across, Ctor: "SampleOp", Types: "T"},
 	{Recv: "RDD", Name: "RandomSplit", Family: Across, Ctor: "SampleOp", Types: "T", As: "RandomSplit"},
 	{Name: "Glom", Family: Across, Ctor: "GlomOp", Types: "T"},
@@ -100,6 +101,7 @@ var operators = []Operator{
 	{Recv: "PairRDD", Name: "MapPartitionsWithBarrier", Family: Across, Ctor: "PairMapPartitionsWithBarrierOp"},
 	{Recv: "PairRDD", Name: "Cache", Family: Across, Ctor: "CacheOp", Types: "Pair"},
 	{Recv: "PairRDD", Name: "Persist", Family: Across, Ctor: "CacheOp", Types: "Pair", As: "Persist"},
+	{Recv: "PairRDD", Name: "Checkpoint", Family: Across, Ctor: "CheckpointOp", Types: "Pair"},
 	{Recv: "PairRDD", Name: "Sample", Family: Across, Ctor: "SampleOp", Types: "Pair"},
 	{Recv: "PairRDD", Name: "SampleByKey", Family: Across, Ctor: "SampleByKeyOp", Types: "K,V"},
 

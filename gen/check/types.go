@@ -47,6 +47,10 @@ func (s *checker) travels(st *scan.Site) {
 		if st.Op.End == model.EndAdd {
 			s.checkElement(at, st.Types["A"])
 		}
+	case api.Across:
+		if st.Op.Ctor == "CheckpointOp" {
+			s.checkRows(at, st.SSA.Call.Args[0].Type())
+		}
 	case api.Source:
 		if t := st.Types["T"]; t != nil {
 			s.checkElement(at, t)

@@ -99,6 +99,9 @@ func (s *sources) list(ctx context.Context, f plan.Files, found map[plan.Files][
 			return err
 		}
 		splits = storage.Splits(files, o)
+		if f.Parts > 0 && len(splits) != f.Parts {
+			return fmt.Errorf("%s has %d files of %d: others were removed or added", f.Paths, len(splits), f.Parts)
+		}
 		s.mu.Lock()
 		if first, ok := s.splits[f]; ok {
 			splits = first
@@ -114,7 +117,7 @@ func (s *sources) list(ctx context.Context, f plan.Files, found map[plan.Files][
 // others waiting for long. A user who names a number gets it however small the
 // input is.
 func (s *sources) options(f plan.Files) storage.SplitOptions {
-	o := storage.SplitOptions{MinSplits: cmp.Or(f.MinSplits, 2*s.slots()), MaxBytes: f.MaxBytes, NoCut: f.Whole}
+	o := storage.SplitOptions{MinSplits: cmp.Or(f.MinSplits, 2*s.slots()), MaxBytes: f.MaxBytes, NoCut: f.Whole || f.Parts > 0, NoPack: f.Parts > 0}
 	if f.MinSplits > 0 {
 		o.MinBytes = 1
 	}

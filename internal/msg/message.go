@@ -134,6 +134,8 @@ type (
 	Detach struct {
 		Open      Open
 		MaxResult int64
+		// CheckpointDir is where the driver's sessions put the files of checkpoints.
+		CheckpointDir string
 	}
 	// StartDriver tells a worker to run a driver, which opens its job with the key.
 	StartDriver struct {

@@ -36,13 +36,26 @@ const (
 	lostVar = "PROPERTY_LOST" // workers go meanwhile
 	// roundsVar is the file that the program reads in rounds instead.
 	roundsVar = "PROPERTY_ROUNDS"
+	// levelVar is how it keeps what it reads there; without one it is a checkpoint, and
+	// "many" is manyKept instead.
+	levelVar = "PROPERTY_LEVEL"
 )
 
 // drive is the program that a test submits: it runs the cases and compares what
 // they give with what the interpreter does.
 func drive(ctx context.Context, s *typed.Session) error {
 	if path := os.Getenv(roundsVar); path != "" {
-		return rounds(ctx, s, path)
+		switch os.Getenv(levelVar) {
+		case "":
+			return checkpointed(ctx, s, path)
+		case "many":
+			return manyKept(ctx, s)
+		}
+		level, err := strconv.ParseUint(os.Getenv(levelVar), 10, 8)
+		if err != nil {
+			return err
+		}
+		return rounds(ctx, s, path, typed.StorageLevel(level))
 	}
 	n, err := strconv.ParseUint(os.Getenv(seedVar), 10, 64)
 	if err != nil {
@@ -87,6 +100,7 @@ type cluster struct {
 	address string
 	workers []*worker.Worker
 	names   []plan.WorkerID // of them
+	dirs    []string        // of all workers, ever
 	made    int             // workers, ever
 	log     *slog.Logger
 	watcher launch.Watcher // of jobs
@@ -128,8 +142,9 @@ func (c *cluster) add(slots int) {
 		c.t.Fatal(err)
 	}
 	name := fmt.Sprint("w", c.made)
+	c.dirs = append(c.dirs, c.t.TempDir())
 	c.made++
-	w, err := worker.New(worker.Options{ID: plan.WorkerID(name), Store: model.StoreID("s-" + name), Master: c.address, Data: data, Dir: c.t.TempDir(),
+	w, err := worker.New(worker.Options{ID: plan.WorkerID(name), Store: model.StoreID("s-" + name), Master: c.address, Data: data, Dir: c.dirs[c.made-1],
 		Slots: slots, Memory: 64 << 20, Hosts: []string{name}, Machine: fmt.Sprint("m", c.made%2), Log: c.log,
 		Dial: []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())}})
 	if err != nil {
@@ -167,7 +182,7 @@ func (c *cluster) submit(name string) launch.Outcome {
 	defer fetch.Close()
 	job := submit.New(t.Context(), submit.Options{Conn: conn, Programs: map[plan.Platform]string{plan.Here: path}, Open: msg.Open{Name: name, User: "test"}, Scratch: t.TempDir(), Fetch: fetch, Tickets: tickets})
 	defer job.Close()
-	r := launch.Run{Cluster: job, Stdout: os.Stdout, Stderr: os.Stderr, Options: wire.Options{Fresh: true}, Watcher: c.watcher}
+	r := launch.Run{Cluster: job, Stdout: os.Stdout, Stderr: os.Stderr, Options: wire.Options{Fresh: true, CheckpointDir: t.TempDir()}, Watcher: c.watcher}
 	out, err := r.Do(t.Context(), path)
 	if err != nil {
 		t.Error(err)

@@ -46,6 +46,32 @@ func cacheCases() []Case {
 			}
 			return show(kept.Take(ctx, in.few()))
 		}, func(in Input) []string { return text(first(flat(in.Ints, upTo), in.few())) }},
+		{"RDD.Checkpoint", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
+			once, err := recs(s, in).Checkpoint(ctx)
+			if err != nil {
+				return nil, err
+			}
+			again, err := once.Filter(func(r Rec) bool { return r.ID%3 != 0 }).Checkpoint(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return sameTwice(ctx, once.Union(again))
+		}, func(in Input) []string {
+			return slices.Concat(text(in.Recs), text(keep(in.Recs, func(r Rec) bool { return r.ID%3 != 0 })))
+		}},
+		{"PairRDD.Checkpoint", AnyOrder, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
+			sums, err := left(s, in).ReduceByKey(addInts, typed.Partitions(3)).Checkpoint(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return show(left(s, in).Join(sums, addInts, typed.Partitions(3)).Map(line[string, int64]).Collect(ctx))
+		}, func(in Input) []string {
+			sums := map[string]int64{}
+			for _, p := range in.Left {
+				sums[p.Key] += p.Value
+			}
+			return each(in.Left, func(p KV) string { return line(p.Key, p.Value+sums[p.Key]) })
+		}},
 		{"RDD.Unpersist", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
 			kept := ints(s, in).Map(double).Cache()
 			if _, err := kept.Count(ctx); err != nil {
@@ -56,6 +82,24 @@ func cacheCases() []Case {
 			return sameTwice(ctx, kept.Union(kept))
 		}, func(in Input) []string {
 			return slices.Concat(text(each(in.Ints, double)), text(each(in.Ints, double)))
+		}},
+		{"RDD.Persist/levels", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
+			var all []string
+			for level := typed.MemoryOnly; level <= typed.DiskOnly; level++ {
+				kept := recs(s, in).Persist(level)
+				defer kept.Unpersist()
+				rows, err := sameTwice(ctx, kept.Union(strs(s, in).Persist(level).Map(func(w string) Rec { return Rec{Name: w} })))
+				if err != nil {
+					return nil, fmt.Errorf("%v: %w", level, err)
+				}
+				all = append(all, rows...)
+			}
+			return all, nil
+		}, func(in Input) (all []string) {
+			for range typed.DiskOnly + 1 {
+				all = slices.Concat(all, text(in.Recs), text(each(in.Words, func(w string) Rec { return Rec{Name: w} })))
+			}
+			return all
 		}},
 		{"PairRDD.Cache", AnyOrder, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
 			placed := left(s, in).PartitionBy(typed.Partitions(3)).Cache()
@@ -69,7 +113,7 @@ func cacheCases() []Case {
 			return each(in.Left, func(p KV) string { return line(p.Key, p.Value+sums[p.Key]) })
 		}},
 		{"PairRDD.Persist", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
-			kept := typed.SortByKey(kvs(s, in).Persist(typed.MemoryOnly), typed.Partitions(in.Reducers)).Persist(typed.MemoryOnlySer)
+			kept := typed.SortByKey(kvs(s, in).Persist(typed.DiskOnly), typed.Partitions(in.Reducers)).Persist(typed.MemoryOnlySer)
 			defer kept.Unpersist()
 			return sameTwice(ctx, kept.Map(line[string, int64]))
 		}, func(in Input) []string {

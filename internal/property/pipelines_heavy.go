@@ -21,7 +21,7 @@ const (
 // HeavyCases gives cases whose data do not fit in the least memory that a
 // session takes. Their input is always the same; what they show is short.
 func HeavyCases() []Case {
-	return slices.Concat(heavySortCases(), heavyKeyCases(), heavyJoinCases())
+	return slices.Concat(heavySortCases(), heavyKeyCases(), heavyJoinCases(), heavyCacheCases())
 }
 
 // heavy makes a row of a thousand bytes. Many differ only at their ends.
@@ -163,4 +163,33 @@ func heavyJoinCases() []Case {
 			return each(counted(0, 1, 3), func(x int64) string { return line(1, digest(heavy(x))+all) })
 		}},
 	}
+}
+
+func heavyCacheCases() (all []Case) {
+	for level := typed.MemoryOnly; level <= typed.DiskOnly; level++ {
+		all = append(all, Case{"heavy/Persist/" + level.String(), Exact, func(ctx context.Context, s *typed.Session, _ Input) ([]string, error) {
+			return persisted(ctx, s, level)
+		}, func(Input) []string { return each(allNumbers(), func(x int64) string { return digest(heavy(x)) }) }})
+	}
+	return all
+}
+
+// persisted reads rows that are kept, has tasks push out some of them, and reads them
+// again.
+func persisted(ctx context.Context, s *typed.Session, level typed.StorageLevel) ([]string, error) {
+	kept := numbers(s).Map(heavy).Persist(level)
+	defer kept.Unpersist()
+	once, err := show(kept.Map(digest).Collect(ctx))
+	if err != nil {
+		return nil, err
+	}
+	n, err := kept.KeyBy(self).ReduceByKey(func(a, b string) string { return max(a, b) }, typed.Partitions(2)).Count(ctx)
+	if err != nil || n != heavyRows {
+		return nil, fmt.Errorf("%d keys, %w", n, err)
+	}
+	again, err := show(kept.Map(digest).Collect(ctx))
+	if err == nil && !slices.Equal(once, again) {
+		err = fmt.Errorf("the rows that were kept are others: %w", differ(again, once))
+	}
+	return again, err
 }

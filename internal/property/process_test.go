@@ -32,7 +32,7 @@ func (r *runner) context(m mode) (ctx context.Context, stop func() error) {
 		Gather: func(ctx context.Context, attempt string, round int, data []byte) ([][]byte, error) {
 			return x.engine.Gather(ctx, attempt, round, data)
 		},
-		Wire: wire.Options{Memory: m.options.Memory, Fresh: true, Executor: true}})
+		Wire: wire.Options{Memory: m.options.Memory, Scratch: r.dir(), Fresh: true, Executor: true}})
 	if err != nil {
 		r.t.Fatal(err)
 	}

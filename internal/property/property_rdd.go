@@ -75,16 +75,16 @@ func init() {
 		"c1d5ae32312648bb633219d21063e836b79ea233ba8d9a0e74ebd95a42cda5b2",
 	)
 	p.Source("pipelines_cache.go", pipelinesCacheSource,
-		"d769fd6e325b5f1d25c14b4df38d0a6ca00da27a1778620bec7455fe9886053d",
-		"337d34e2c7b5df8bbb5ca655ec425d9651ede5ec802912399481c711f2e7f928",
+		"ee55ee8930615bf27ae2a3879aec5b1881693457fdb69502d21922186c3b3987",
+		"3f244afeb85279917a13ef702509f9b1e7a256f57e939365837b4f630a91c2cc",
 	)
 	p.Source("pipelines_chain.go", pipelinesChainSource,
 		"0a763e9c9f94cf47c802681998d759c4ccad1b57055900f887e3a604ac72892e",
 		"82ebb47dd15b72d3f0d429d3d3aa13f693dc97c80c6afefa7a80a2c913dc6366",
 	)
 	p.Source("pipelines_heavy.go", pipelinesHeavySource,
-		"21c9657fb18bf288a66744204e33556d37ac74a6d74e2b25514e17f357129c1c",
-		"838626f6df5d9b3bbda8a16cb1b5e09a8aa5c71b8b6c9e170a54fd2565916296",
+		"25e6aaadd9e9434615532ed8d5234728f18e5355d08159368a339f7c2b41f287",
+		"cdc5984aab84b123ba401bc615a0619c16b7abcd07c46469c85b6ce2dfe7f4fd",
 	)
 	p.Source("pipelines_keys.go", pipelinesKeysSource,
 		"c4c16ecb103ceef3a8d31876f8fe0a57108d781c171dad60f91ccdec95b079e5",
@@ -115,8 +115,8 @@ func init() {
 		"841ad230c2afab71778add09d03957d0f62be942e22e892420b2177679b95c8a",
 	)
 	p.Source("rounds.go", roundsSource,
-		"6727ebbce93899e850203c151ed38ac856b1cf9fd156e5ba679d69dc47f0746d",
-		"9a1cdae075048d4e55dbbdd635de2fd53c115e4199012f5d81b3017582f35cb6",
+		"994cc6556edc457ec53e5295984c41450461f2ea1674f13f8ecfb392a884b016",
+		"21ce6219a89b242d499e964f820bc13d9a7dc13ef4c355c5743473e207fe35e0",
 	)
 	p.Op("00b75e1c6c6e", "pipelines_action.go", 89, 564, rdd.MapOp(double))
 	p.Op("215d8be0dd3f", "pipelines_action.go", 89, 569, rdd.CollectOp[int64]().Named("All"))
@@ -308,20 +308,31 @@ func init() {
 	p.Op("289986027b43", "pipelines_cache.go", 41, 521, rdd.CollectOp[int64]().Named("Take"))
 	p.Op("29510037dd8e", "pipelines_cache.go", 44, 545, rdd.CountOp[int64]())
 	p.Op("66f1b6ec501b", "pipelines_cache.go", 47, 565, rdd.CollectOp[int64]().Named("Take"))
-	p.Op("e2333ddb7334", "pipelines_cache.go", 50, 649, rdd.MapOp(double))
-	p.Op("ad37034f2ed2", "pipelines_cache.go", 50, 654, rdd.CacheOp[int64]())
-	p.Op("8b19add0d258", "pipelines_cache.go", 51, 665, rdd.CountOp[int64]())
-	p.Op("593770305931", "pipelines_cache.go", 61, 785, rdd.PartitionByOp[string, int64]())
-	p.Op("9ae3e9aa229b", "pipelines_cache.go", 61, 795, rdd.CacheOp[rdd.Pair[string, int64]]())
-	p.Op("aad0af010d39", "pipelines_cache.go", 62, 803, rdd.ReduceByKeyOp[string](addInts, cacheCasesReduceByKeyBatch))
-	p.Op("c42abf5c0f53", "pipelines_cache.go", 62, 815, rdd.CacheOp[rdd.Pair[string, int64]]())
-	p.Op("fdc3fce78401", "pipelines_cache.go", 63, 826, rdd.JoinOp[string](addInts))
-	p.Op("38dbfe4a6c17", "pipelines_cache.go", 63, 840, rdd.PairMapOp(line[string, int64]))
-	p.Op("20ff87d77358", "pipelines_cache.go", 72, 963, rdd.SortByKeyOp[string, int64]())
-	p.Op("e3e9668e5b09", "pipelines_cache.go", 72, 972, rdd.CacheOp[rdd.Pair[string, int64]]().Named("Persist"))
-	p.Op("a88023b74ab8", "pipelines_cache.go", 74, 1010, rdd.PairMapOp(line[string, int64]))
-	p.Op("742734c39a50", "pipelines_cache.go", 79, 1100, rdd.CacheOp[rdd.Pair[string, int64]]())
-	p.Op("0717774b4a0c", "pipelines_cache.go", 81, 1117, rdd.ValuesOp[string, int64]())
+	p.Op("4a7959631153", "pipelines_cache.go", 50, 651, rdd.CheckpointOp[Rec]())
+	p.Op("2db5436e2a0f", "pipelines_cache.go", 54, 673, rdd.FilterOp(cacheCasesFilter2))
+	p.Op("3a3668d114b7", "pipelines_cache.go", 54, 693, rdd.CheckpointOp[Rec]())
+	p.Op("aad0af010d39", "pipelines_cache.go", 63, 814, rdd.ReduceByKeyOp[string](addInts, cacheCasesReduceByKeyBatch))
+	p.Op("0394fab73b5f", "pipelines_cache.go", 63, 826, rdd.CheckpointOp[rdd.Pair[string, int64]]())
+	p.Op("fdc3fce78401", "pipelines_cache.go", 67, 852, rdd.JoinOp[string](addInts))
+	p.Op("38dbfe4a6c17", "pipelines_cache.go", 67, 866, rdd.PairMapOp(line[string, int64]))
+	p.Op("ff91fa7aa33f", "pipelines_cache.go", 67, 876, rdd.CollectOp[string]())
+	p.Op("e2333ddb7334", "pipelines_cache.go", 76, 999, rdd.MapOp(double))
+	p.Op("ad37034f2ed2", "pipelines_cache.go", 76, 1004, rdd.CacheOp[int64]())
+	p.Op("8b19add0d258", "pipelines_cache.go", 77, 1015, rdd.CountOp[int64]())
+	p.Op("d7a5e02ea01b", "pipelines_cache.go", 89, 1157, rdd.CacheOp[Rec]().Named("Persist"))
+	p.Op("a9d120b59fdd", "pipelines_cache.go", 91, 1188, rdd.CacheOp[string]().Named("Persist"))
+	p.Op("ed6f5b6272e0", "pipelines_cache.go", 91, 1193, rdd.MapOp(cacheCasesMap3))
+	p.Op("593770305931", "pipelines_cache.go", 105, 1357, rdd.PartitionByOp[string, int64]())
+	p.Op("9ae3e9aa229b", "pipelines_cache.go", 105, 1367, rdd.CacheOp[rdd.Pair[string, int64]]())
+	p.Op("377086309e75", "pipelines_cache.go", 106, 1375, rdd.ReduceByKeyOp[string](addInts, cacheCasesReduceByKeyBatch2))
+	p.Op("c42abf5c0f53", "pipelines_cache.go", 106, 1387, rdd.CacheOp[rdd.Pair[string, int64]]())
+	p.Op("a7f8dc573be7", "pipelines_cache.go", 107, 1398, rdd.JoinOp[string](addInts))
+	p.Op("a88023b74ab8", "pipelines_cache.go", 107, 1412, rdd.PairMapOp(line[string, int64]))
+	p.Op("20ff87d77358", "pipelines_cache.go", 116, 1535, rdd.SortByKeyOp[string, int64]())
+	p.Op("e3e9668e5b09", "pipelines_cache.go", 116, 1544, rdd.CacheOp[rdd.Pair[string, int64]]().Named("Persist"))
+	p.Op("2607d332f7a2", "pipelines_cache.go", 118, 1582, rdd.PairMapOp(line[string, int64]))
+	p.Op("742734c39a50", "pipelines_cache.go", 123, 1672, rdd.CacheOp[rdd.Pair[string, int64]]())
+	p.Op("0717774b4a0c", "pipelines_cache.go", 125, 1689, rdd.ValuesOp[string, int64]())
 	p.Op("f0b6924db363", "pipelines_chain.go", 19, 61, rdd.MapOp(stepsMap))
 	p.Op("b03547e9efa9", "pipelines_chain.go", 23, 98, rdd.FilterOp(stepsFilter))
 	p.Op("5ebab6403cb2", "pipelines_chain.go", 25, 123, rdd.FlatMapOp(upTo))
@@ -401,52 +412,61 @@ func init() {
 	p.Op("35a1864990a0", "pipelines_chain.go", 227, 3191, rdd.MapPartitionsOp(withIndex))
 	p.Op("35692791c114", "pipelines_chain.go", 227, 3196, rdd.FilterOp(chainCasesFilter2))
 	p.Op("7c0946808d58", "pipelines_chain.go", 229, 3217, rdd.CollectOp[string]())
-	p.Op("64c43a915f72", "pipelines_heavy.go", 55, 278, rdd.RangeOp())
-	p.Op("3101e48c759c", "pipelines_heavy.go", 62, 360, rdd.MapOp(heavy))
-	p.Op("b7ba3a1fd833", "pipelines_heavy.go", 62, 365, rdd.SortByOp(self))
-	p.Op("4732971d26ad", "pipelines_heavy.go", 62, 377, rdd.MapOp(digest))
-	p.Op("43782b58cba5", "pipelines_heavy.go", 62, 382, rdd.CollectOp[string]())
-	p.Op("0320613a0e84", "pipelines_heavy.go", 65, 457, rdd.MapOp(heavyKey))
-	p.Op("ffee3a2f35f7", "pipelines_heavy.go", 65, 462, rdd.SortFuncOp(strings.Compare))
-	p.Op("4e51e1d50e64", "pipelines_heavy.go", 66, 487, rdd.MapOp(digest))
-	p.Op("419b5e481217", "pipelines_heavy.go", 66, 492, rdd.CollectOp[string]())
-	p.Op("9de3237db764", "pipelines_heavy.go", 71, 568, rdd.MapOp(heavy))
-	p.Op("cbcd40858af0", "pipelines_heavy.go", 71, 573, rdd.RepartitionOp[string]())
-	p.Op("65d35d4a2dec", "pipelines_heavy.go", 71, 578, rdd.MapOp(digest))
-	p.Op("096af9f561bc", "pipelines_heavy.go", 71, 583, rdd.CollectOp[string]())
-	p.Op("479d5dafa260", "pipelines_heavy.go", 74, 653, rdd.MapOp(heavy))
-	p.Op("3b8a279a3bc2", "pipelines_heavy.go", 74, 658, rdd.TopOp(strings.Compare))
-	p.Op("79f9e99486b6", "pipelines_heavy.go", 88, 842, rdd.MapToPairOp(heavyKeyCasesMapToPair))
-	p.Op("c46efb10be39", "pipelines_heavy.go", 88, 865, rdd.ReduceByKeyOp[string](addInts, heavyKeyCasesReduceByKeyBatch))
-	p.Op("778f80bd6b7b", "pipelines_heavy.go", 89, 882, rdd.PairMapOp(heavyKeyCasesMap))
-	p.Op("7a4b86a297d9", "pipelines_heavy.go", 89, 907, rdd.CollectOp[string]())
-	p.Op("17b0298191c9", "pipelines_heavy.go", 95, 1035, rdd.KeyByOp(heavyKey))
-	p.Op("d2c972c881c3", "pipelines_heavy.go", 95, 1040, rdd.CombineByKeyOp[string](single, push, concat))
-	p.Op("5b6cc1a919d7", "pipelines_heavy.go", 96, 1061, rdd.PairMapOp(heavyKeyCasesMap2))
-	p.Op("de5d8bac16ce", "pipelines_heavy.go", 96, 1088, rdd.CollectOp[string]())
-	p.Op("e429307cd905", "pipelines_heavy.go", 102, 1214, rdd.DistinctOp[string]())
-	p.Op("9e1a6b0d45d9", "pipelines_heavy.go", 102, 1221, rdd.MapOp(heavyKey))
-	p.Op("e9102211fb75", "pipelines_heavy.go", 102, 1234, rdd.MapOp(digest))
-	p.Op("b6eaa0ee731d", "pipelines_heavy.go", 102, 1239, rdd.CollectOp[string]())
-	p.Op("640344a28732", "pipelines_heavy.go", 105, 1310, rdd.MapToPairOp(heavyKeyCasesMapToPair2))
-	p.Op("2f619e1cf00c", "pipelines_heavy.go", 106, 1339, rdd.GroupByKeyOp(heavyKeyCasesGroupByKey))
-	p.Op("f46ac917b633", "pipelines_heavy.go", 107, 1376, rdd.PairMapOp(line[int64, string]))
-	p.Op("64eb470fba5d", "pipelines_heavy.go", 107, 1386, rdd.CollectOp[string]())
-	p.Op("aea631489590", "pipelines_heavy.go", 114, 1494, rdd.MapToPairOp(heavyKeyCasesMapToPair3))
-	p.Op("37ff1fba963a", "pipelines_heavy.go", 115, 1528, rdd.FlatMapGroupsOp(heavyKeyCasesFlatMapGroups))
-	p.Op("9f0f791d9767", "pipelines_heavy.go", 123, 1596, rdd.CollectOp[string]())
-	p.Op("7c800fe5866b", "pipelines_heavy.go", 133, 1700, rdd.MapToPairOp(heavyJoinCasesMapToPair))
-	p.Op("cd7ebe8a96cb", "pipelines_heavy.go", 134, 1732, rdd.FilterOp(even))
-	p.Op("555f378b5d7a", "pipelines_heavy.go", 134, 1737, rdd.MapToPairOp(heavyJoinCasesMapToPair2))
-	p.Op("f855b0fd77ec", "pipelines_heavy.go", 135, 1772, rdd.JoinOp[int64](heavyJoinCasesJoin))
-	p.Op("7b80b1d8aca1", "pipelines_heavy.go", 136, 1810, rdd.PairMapOp(line[int64, string]))
-	p.Op("da3cb48ff2a3", "pipelines_heavy.go", 136, 1820, rdd.CollectOp[string]())
-	p.Op("017267884e23", "pipelines_heavy.go", 149, 2017, rdd.RangeOp())
-	p.Op("2bb7ab7e2b06", "pipelines_heavy.go", 149, 2022, rdd.MapToPairOp(heavyJoinCasesMapToPair3))
-	p.Op("fca4c5ac90c9", "pipelines_heavy.go", 150, 2052, rdd.MapToPairOp(heavyJoinCasesMapToPair4))
-	p.Op("e47cb9e08659", "pipelines_heavy.go", 151, 2079, rdd.CoGroupOp(heavyJoinCasesCoGroup))
-	p.Op("6446b1c3d899", "pipelines_heavy.go", 160, 2156, rdd.PairMapOp(line[int64, string]))
-	p.Op("22e7318bacf9", "pipelines_heavy.go", 160, 2166, rdd.CollectOp[string]())
+	p.Op("64c43a915f72", "pipelines_heavy.go", 55, 282, rdd.RangeOp())
+	p.Op("3101e48c759c", "pipelines_heavy.go", 62, 364, rdd.MapOp(heavy))
+	p.Op("b7ba3a1fd833", "pipelines_heavy.go", 62, 369, rdd.SortByOp(self))
+	p.Op("4732971d26ad", "pipelines_heavy.go", 62, 381, rdd.MapOp(digest))
+	p.Op("43782b58cba5", "pipelines_heavy.go", 62, 386, rdd.CollectOp[string]())
+	p.Op("0320613a0e84", "pipelines_heavy.go", 65, 461, rdd.MapOp(heavyKey))
+	p.Op("ffee3a2f35f7", "pipelines_heavy.go", 65, 466, rdd.SortFuncOp(strings.Compare))
+	p.Op("4e51e1d50e64", "pipelines_heavy.go", 66, 491, rdd.MapOp(digest))
+	p.Op("419b5e481217", "pipelines_heavy.go", 66, 496, rdd.CollectOp[string]())
+	p.Op("9de3237db764", "pipelines_heavy.go", 71, 572, rdd.MapOp(heavy))
+	p.Op("cbcd40858af0", "pipelines_heavy.go", 71, 577, rdd.RepartitionOp[string]())
+	p.Op("65d35d4a2dec", "pipelines_heavy.go", 71, 582, rdd.MapOp(digest))
+	p.Op("096af9f561bc", "pipelines_heavy.go", 71, 587, rdd.CollectOp[string]())
+	p.Op("479d5dafa260", "pipelines_heavy.go", 74, 657, rdd.MapOp(heavy))
+	p.Op("3b8a279a3bc2", "pipelines_heavy.go", 74, 662, rdd.TopOp(strings.Compare))
+	p.Op("79f9e99486b6", "pipelines_heavy.go", 88, 846, rdd.MapToPairOp(heavyKeyCasesMapToPair))
+	p.Op("c46efb10be39", "pipelines_heavy.go", 88, 869, rdd.ReduceByKeyOp[string](addInts, heavyKeyCasesReduceByKeyBatch))
+	p.Op("778f80bd6b7b", "pipelines_heavy.go", 89, 886, rdd.PairMapOp(heavyKeyCasesMap))
+	p.Op("7a4b86a297d9", "pipelines_heavy.go", 89, 911, rdd.CollectOp[string]())
+	p.Op("17b0298191c9", "pipelines_heavy.go", 95, 1039, rdd.KeyByOp(heavyKey))
+	p.Op("d2c972c881c3", "pipelines_heavy.go", 95, 1044, rdd.CombineByKeyOp[string](single, push, concat))
+	p.Op("5b6cc1a919d7", "pipelines_heavy.go", 96, 1065, rdd.PairMapOp(heavyKeyCasesMap2))
+	p.Op("de5d8bac16ce", "pipelines_heavy.go", 96, 1092, rdd.CollectOp[string]())
+	p.Op("e429307cd905", "pipelines_heavy.go", 102, 1218, rdd.DistinctOp[string]())
+	p.Op("9e1a6b0d45d9", "pipelines_heavy.go", 102, 1225, rdd.MapOp(heavyKey))
+	p.Op("e9102211fb75", "pipelines_heavy.go", 102, 1238, rdd.MapOp(digest))
+	p.Op("b6eaa0ee731d", "pipelines_heavy.go", 102, 1243, rdd.CollectOp[string]())
+	p.Op("640344a28732", "pipelines_heavy.go", 105, 1314, rdd.MapToPairOp(heavyKeyCasesMapToPair2))
+	p.Op("2f619e1cf00c", "pipelines_heavy.go", 106, 1343, rdd.GroupByKeyOp(heavyKeyCasesGroupByKey))
+	p.Op("f46ac917b633", "pipelines_heavy.go", 107, 1380, rdd.PairMapOp(line[int64, string]))
+	p.Op("64eb470fba5d", "pipelines_heavy.go", 107, 1390, rdd.CollectOp[string]())
+	p.Op("aea631489590", "pipelines_heavy.go", 114, 1498, rdd.MapToPairOp(heavyKeyCasesMapToPair3))
+	p.Op("37ff1fba963a", "pipelines_heavy.go", 115, 1532, rdd.FlatMapGroupsOp(heavyKeyCasesFlatMapGroups))
+	p.Op("9f0f791d9767", "pipelines_heavy.go", 123, 1600, rdd.CollectOp[string]())
+	p.Op("7c800fe5866b", "pipelines_heavy.go", 133, 1704, rdd.MapToPairOp(heavyJoinCasesMapToPair))
+	p.Op("cd7ebe8a96cb", "pipelines_heavy.go", 134, 1736, rdd.FilterOp(even))
+	p.Op("555f378b5d7a", "pipelines_heavy.go", 134, 1741, rdd.MapToPairOp(heavyJoinCasesMapToPair2))
+	p.Op("f855b0fd77ec", "pipelines_heavy.go", 135, 1776, rdd.JoinOp[int64](heavyJoinCasesJoin))
+	p.Op("7b80b1d8aca1", "pipelines_heavy.go", 136, 1814, rdd.PairMapOp(line[int64, string]))
+	p.Op("da3cb48ff2a3", "pipelines_heavy.go", 136, 1824, rdd.CollectOp[string]())
+	p.Op("017267884e23", "pipelines_heavy.go", 149, 2021, rdd.RangeOp())
+	p.Op("2bb7ab7e2b06", "pipelines_heavy.go", 149, 2026, rdd.MapToPairOp(heavyJoinCasesMapToPair3))
+	p.Op("fca4c5ac90c9", "pipelines_heavy.go", 150, 2056, rdd.MapToPairOp(heavyJoinCasesMapToPair4))
+	p.Op("e47cb9e08659", "pipelines_heavy.go", 151, 2083, rdd.CoGroupOp(heavyJoinCasesCoGroup))
+	p.Op("6446b1c3d899", "pipelines_heavy.go", 160, 2160, rdd.PairMapOp(line[int64, string]))
+	p.Op("22e7318bacf9", "pipelines_heavy.go", 160, 2170, rdd.CollectOp[string]())
+	p.Op("61f8484b4d8b", "pipelines_heavy.go", 180, 2400, rdd.MapOp(heavy))
+	p.Op("7262e478d4cd", "pipelines_heavy.go", 180, 2405, rdd.CacheOp[string]().Named("Persist"))
+	p.Op("02a2b0bb3c58", "pipelines_heavy.go", 182, 2425, rdd.MapOp(digest))
+	p.Op("ebf4e385b67a", "pipelines_heavy.go", 182, 2430, rdd.CollectOp[string]())
+	p.Op("92098941c632", "pipelines_heavy.go", 186, 2453, rdd.KeyByOp(self))
+	p.Op("7f32bab1292e", "pipelines_heavy.go", 186, 2458, rdd.ReduceByKeyOp[string](persistedReduceByKey, persistedReduceByKeyBatch))
+	p.Op("053da59c3d8b", "pipelines_heavy.go", 186, 2486, rdd.CountOp[rdd.Pair[string, string]]())
+	p.Op("8a739c46c4e1", "pipelines_heavy.go", 190, 2523, rdd.MapOp(digest))
+	p.Op("13434036011f", "pipelines_heavy.go", 190, 2528, rdd.CollectOp[string]())
 	p.Op("7eaa2e4f6c7f", "pipelines_keys.go", 67, 542, rdd.PairFilterOp(oddPair[Name]))
 	p.Op("c8705a45f3bd", "pipelines_keys.go", 68, 554, rdd.ReduceByKeyOp[Name](addInts, nameOpsReduceByKeyBatch))
 	p.Op("1ff35c3fcaca", "pipelines_keys.go", 69, 565, rdd.CombineByKeyOp[Name](double, addTwice, addInts))
@@ -1176,9 +1196,24 @@ func init() {
 			return withActionCasesForEachPartition2(env, t, rows)
 		})
 	}))
-	p.Op("2de21a26ae58", "rounds.go", 18, 51, rdd.TextOp())
-	p.Op("a8324f98af5a", "rounds.go", 18, 63, rdd.CacheOp[string]())
-	p.Op("a4987273ea10", "rounds.go", 23, 97, rdd.CountOp[string]())
+	p.Op("2de21a26ae58", "rounds.go", 20, 62, rdd.TextOp())
+	p.Op("5f51977a5c90", "rounds.go", 20, 74, rdd.CacheOp[string]().Named("Persist"))
+	p.Op("a4987273ea10", "rounds.go", 25, 109, rdd.CountOp[string]())
+	p.Op("a8fca964a48c", "rounds.go", 36, 168, rdd.TextOp())
+	p.Op("954bd4619551", "rounds.go", 36, 180, rdd.MapOp(checkpointedMap))
+	p.Op("6156e7b94216", "rounds.go", 36, 197, rdd.CheckpointOp[int]())
+	p.Op("083b7ddeb49c", "rounds.go", 44, 243, rdd.ReduceOp(checkpointedReduce))
+	p.Op("cdc517a5fb03", "rounds.go", 58, 324, rdd.RangeOp())
+	p.Op("3c195c34a163", "rounds.go", 61, 376, rdd.WithOp(manyKeptMap, func(env int64) *rdd.Op {
+		return rdd.MapOp(func(x int64) int64 {
+			return manyKeptMap(env, x)
+		})
+	}))
+	p.Op("70fabcad333b", "rounds.go", 61, 396, rdd.CacheOp[int64]().Named("Persist"))
+	p.Op("5db1f552f850", "rounds.go", 63, 422, rdd.KeyByOp(manyKeptKeyBy))
+	p.Op("e56d15749fff", "rounds.go", 63, 438, rdd.ReduceByKeyOp[int64](addInts, manyKeptReduceByKeyBatch))
+	p.Op("13c052e9ce46", "rounds.go", 63, 450, rdd.ValuesOp[int64, int64]())
+	p.Op("198bf59b0094", "rounds.go", 63, 454, rdd.CollectOp[int64]())
 	p.Kernel(actionCasesKernel, "00b75e1c6c6e")
 	p.Kernel(actionCasesKernel2, "5295948def8a", "0018c040ed42")
 	p.Kernel(actionCasesKernel3, "60064a6be624")
@@ -1211,9 +1246,12 @@ func init() {
 	p.Kernel(cacheCasesKernel3, "14fee634d718")
 	p.Kernel(cacheCasesKernel4, "e07c6065a3ce", "0ced5bcd55b9/map")
 	p.Kernel(cacheCasesKernel5, "632ad80a7ae2")
-	p.Kernel(cacheCasesKernel6, "e2333ddb7334")
+	p.Kernel(cacheCasesKernel6, "2db5436e2a0f")
 	p.Kernel(cacheCasesKernel7, "fdc3fce78401", "38dbfe4a6c17")
-	p.Kernel(cacheCasesKernel8, "a88023b74ab8")
+	p.Kernel(cacheCasesKernel8, "e2333ddb7334")
+	p.Kernel(cacheCasesKernel9, "ed6f5b6272e0")
+	p.Kernel(cacheCasesKernel10, "a7f8dc573be7", "a88023b74ab8")
+	p.Kernel(cacheCasesKernel11, "2607d332f7a2")
 	p.Kernel(stepsKernel, "f0b6924db363")
 	p.Kernel(stepsKernel2, "b03547e9efa9")
 	p.Kernel(stepsKernel3, "5ebab6403cb2")
@@ -1270,6 +1308,10 @@ func init() {
 	p.Kernel(heavyJoinCasesKernel4, "2bb7ab7e2b06")
 	p.Kernel(heavyJoinCasesKernel5, "fca4c5ac90c9")
 	p.Kernel(heavyJoinCasesKernel6, "e47cb9e08659", "6446b1c3d899")
+	p.Kernel(persistedKernel, "61f8484b4d8b")
+	p.Kernel(persistedKernel2, "02a2b0bb3c58")
+	p.Kernel(persistedKernel3, "92098941c632", "7f32bab1292e/map")
+	p.Kernel(persistedKernel4, "8a739c46c4e1")
 	p.Kernel(nameOpsKernel, "11518b3bfc06", "e49a35bb2c98")
 	p.Kernel(nameOpsKernel2, "546a88e28bb0", "e49a35bb2c98")
 	p.Kernel(nameOpsKernel3, "119ddb4c10b9", "e49a35bb2c98")
@@ -1391,6 +1433,7 @@ func init() {
 	p.Kernel(byKeyCasesKernel11, "9071f0568474", "36d0e45be158/map")
 	p.Kernel(byKeyCasesKernel12, "9071f0568474", "295635c9d2e1/map")
 	p.Kernel(byKeyCasesKernel13, "9071f0568474", "8576b9ee072d/map")
+	p.Kernel(cacheCasesKernel12, "9071f0568474", "aad0af010d39/map")
 	p.Kernel(ranksKernel5, "9071f0568474", "ef0cef60bad3")
 	p.Kernel(chainCasesKernel24, "9071f0568474", "16489be4d912")
 	p.Kernel(chainCasesKernel25, "9071f0568474", "8eec914b7bc4")
@@ -1488,6 +1531,9 @@ func init() {
 	p.Kernel(withPairCasesKernel24, "44681c3263d4", "10cc95765587")
 	p.Kernel(withPairCasesKernel25, "e42983ffba34", "69cec09e5f8d")
 	p.Kernel(envNotesKernel, "645fec9bdb2e")
+	p.Kernel(checkpointedKernel, "954bd4619551")
+	p.Kernel(manyKeptKernel, "3c195c34a163")
+	p.Kernel(manyKeptKernel2, "5db1f552f850", "e56d15749fff/map")
 }
 
 // actionCasesKernel is Map (pipelines_action.go:89).
@@ -1944,20 +1990,22 @@ func cacheCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// cacheCasesKernel6 is Map (pipelines_cache.go:50).
+// cacheCasesKernel6 is Filter (pipelines_cache.go:54).
 func cacheCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
-	in := inAny.(*rdd.Rows[int64])
-	out := outAny.(*rdd.Rows[int64])
-	for i, row := range in.Rows {
+	in := inAny.(*rdd.Rows[Rec])
+	out := outAny.(*rdd.Rows[Rec])
+	for i, r := range in.Rows {
 		in.Row = i
-		x := double(row)
-		if !out.Push(x) && !out.Flush() {
+		if !cacheCasesFilter2(r) {
+			continue
+		}
+		if !out.Push(r) && !out.Flush() {
 			return
 		}
 	}
 }
 
-// cacheCasesKernel7 is Join (pipelines_cache.go:63, behind the shuffle), Map (pipelines_cache.go:63).
+// cacheCasesKernel7 is Join (pipelines_cache.go:67, behind the shuffle), Map (pipelines_cache.go:67).
 func cacheCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
 	out := outAny.(*rdd.Rows[string])
@@ -1971,8 +2019,48 @@ func cacheCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// cacheCasesKernel8 is Map (pipelines_cache.go:74).
+// cacheCasesKernel8 is Map (pipelines_cache.go:76).
 func cacheCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := double(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// cacheCasesKernel9 is Map (pipelines_cache.go:91).
+func cacheCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[string])
+	out := outAny.(*rdd.Rows[Rec])
+	for i, w := range in.Rows {
+		in.Row = i
+		x := cacheCasesMap3(w)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// cacheCasesKernel10 is Join (pipelines_cache.go:107, behind the shuffle), Map (pipelines_cache.go:107).
+func cacheCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := addInts(row.Left, row.Right)
+		x := line[string, int64](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// cacheCasesKernel11 is Map (pipelines_cache.go:118).
+func cacheCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
 	out := outAny.(*rdd.Rows[string])
 	for i, row := range in.Rows {
@@ -2163,7 +2251,7 @@ func ranksKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2167
+//line property_rdd.go:2255
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2597,7 +2685,7 @@ func heavyKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:89
 	mapFunc := func(k string, v int64) string { return line(digest(k), v) }
-//line property_rdd.go:2601
+//line property_rdd.go:2689
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2628,7 +2716,7 @@ func heavyKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:96
 	mapFunc := func(k string, v []int64) string { return line(digest(k), v) }
-//line property_rdd.go:2632
+//line property_rdd.go:2720
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2726,7 +2814,7 @@ func heavyKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2730
+//line property_rdd.go:2818
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2780,7 +2868,7 @@ func heavyJoinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:135
 	joinFunc := func(v, w string) string { return digest(v) + digest(w) }
-//line property_rdd.go:2784
+//line property_rdd.go:2872
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2839,7 +2927,7 @@ func heavyJoinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2843
+//line property_rdd.go:2931
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2848,6 +2936,58 @@ func heavyJoinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 			if !out.Push(x) && !out.Flush() {
 				return
 			}
+		}
+	}
+}
+
+// persistedKernel is Map (pipelines_heavy.go:180).
+func persistedKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := heavy(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// persistedKernel2 is Map (pipelines_heavy.go:182).
+func persistedKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[string])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := digest(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// persistedKernel3 is KeyBy (pipelines_heavy.go:186), ReduceByKey (pipelines_heavy.go:186, map side).
+func persistedKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[string])
+	out := outAny.(*rdd.Combiner[string, string, string])
+	for i, row := range in.Rows {
+		in.Row = i
+		k := self(row)
+		if !out.Push(k, row) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// persistedKernel4 is Map (pipelines_heavy.go:190).
+func persistedKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[string])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := digest(row)
+		if !out.Push(x) && !out.Flush() {
+			return
 		}
 	}
 }
@@ -4591,6 +4731,19 @@ func byKeyCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
+// cacheCasesKernel12 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_cache.go:63, map side).
+func cacheCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		if !out.Push(k, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
 // ranksKernel5 is MapToPair (pipelines_source.go:21), MapToPair (pipelines_chain.go:69).
 func ranksKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
@@ -4779,7 +4932,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 		_, err := tryLine(k, v)
 		return repeat(k, v), err
 	}
-//line property_rdd.go:4783
+//line property_rdd.go:4936
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5126,7 +5279,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:255
 	tryMapFunc := func(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
-//line property_rdd.go:5130
+//line property_rdd.go:5283
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5191,7 +5344,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	tryFlatMapFunc := func(e Env, _ string, v int64) (iter.Seq[int64], error) {
 		return e.below(v - 1), e.check(v)
 	}
-//line property_rdd.go:5195
+//line property_rdd.go:5348
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5590,7 +5743,7 @@ func groupCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	groupByKeyFunc := func(_ int64, lists iter.Seq[[]int64]) string {
 		return fmt.Sprint(slices.SortedFunc(lists, func(a, b []int64) int { return slices.Compare(a, b) }))
 	}
-//line property_rdd.go:5594
+//line property_rdd.go:5747
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5712,7 +5865,7 @@ func joinCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_wide.go:292
 	fullOuterJoinFunc := func(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
-//line property_rdd.go:5716
+//line property_rdd.go:5869
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5869,7 +6022,7 @@ func withCasesKernel3(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:119
 	tryMapFunc := func(e Env, x int64) (string, error) { return e.tagged(x), e.check(x) }
-//line property_rdd.go:5873
+//line property_rdd.go:6026
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -5924,7 +6077,7 @@ func withCasesKernel6(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:128
 	tryFlatMapFunc := func(e Env, x int64) (iter.Seq[int64], error) { return e.below(x + 1), e.check(x) }
-//line property_rdd.go:5928
+//line property_rdd.go:6081
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -5949,7 +6102,7 @@ func withCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:150
 	mapToPairFunc := func(e Env, x int64) (int64, string) { return e.residue(x), e.tagged(x) }
-//line property_rdd.go:5953
+//line property_rdd.go:6106
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6180,10 +6333,50 @@ func envNotesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
+// checkpointedKernel is Map (rounds.go:36).
+func checkpointedKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[string])
+	out := outAny.(*rdd.Rows[int])
+	for i, line2 := range in.Rows {
+		in.Row = i
+		x := checkpointedMap(line2)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// manyKeptKernel is Map (rounds.go:61).
+func manyKeptKernel(_ *rdd.Task, env []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	round := env[0].(int64)
+	for i, x := range in.Rows {
+		in.Row = i
+		x2 := manyKeptMap(round, x)
+		if !out.Push(x2) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// manyKeptKernel2 is KeyBy (rounds.go:63), ReduceByKey (rounds.go:63, map side).
+func manyKeptKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Combiner[int64, int64, int64])
+	for i, x := range in.Rows {
+		in.Row = i
+		k := manyKeptKeyBy(x)
+		if !out.Push(k, x) && !out.Flush() {
+			return
+		}
+	}
+}
+
 //line pipelines_action.go:146
 func actionCasesKeyBy(r Rec) Place { return Place{r.Name, 1, [2]bool{r.OK}} }
 
-//line property_rdd.go:6187
+//line property_rdd.go:6380
 
 func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6194,7 +6387,7 @@ func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_action.go:256
 func saveCasesMap(p KV) string { return fmt.Sprintf("%s\t%d", p.Key, p.Value) }
 
-//line property_rdd.go:6198
+//line property_rdd.go:6391
 
 func saveCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6240,7 +6433,7 @@ func barrierCasesMapToPair(x int64) (int64, int64) { return x, 1 }
 //line pipelines_barrier.go:146
 func barrierCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:6244
+//line property_rdd.go:6437
 
 func barrierCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6272,9 +6465,23 @@ func cacheCasesMap(w string) string { return w + "." }
 //line pipelines_cache.go:32
 func cacheCasesMap2(w string) string { return w + "!" }
 
-//line property_rdd.go:6276
+//line pipelines_cache.go:54
+func cacheCasesFilter2(r Rec) bool { return r.ID%3 != 0 }
+
+//line property_rdd.go:6472
 
 func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+//line pipelines_cache.go:91
+func cacheCasesMap3(w string) Rec { return Rec{Name: w} }
+
+//line property_rdd.go:6483
+
+func cacheCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
 		*s = addInts(*s, vals[i])
 	}
@@ -6315,7 +6522,7 @@ func ranksFlatMapToPair(_ string, shares []string) iter.Seq2[string, int64] {
 	}
 }
 
-//line property_rdd.go:6319
+//line property_rdd.go:6526
 
 func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6326,7 +6533,7 @@ func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:84
 func ranksMapValues2(v int64) int64 { return 150 + v*85/100 }
 
-//line property_rdd.go:6330
+//line property_rdd.go:6537
 
 func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6337,7 +6544,7 @@ func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:156
 func chainCasesFilter(l string, at int64) bool { return at > 0 && l != "O" }
 
-//line property_rdd.go:6341
+//line property_rdd.go:6548
 
 func chainCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6372,7 +6579,7 @@ func chainCasesMapToPair(v int64, k string) (string, int64) { return k, v }
 //line pipelines_chain.go:197
 func chainCasesSortBy2(l string) string { return l }
 
-//line property_rdd.go:6376
+//line property_rdd.go:6583
 
 func chainCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6388,7 +6595,7 @@ func chainCasesFilter2(w string) bool {
 //line pipelines_heavy.go:88
 func heavyKeyCasesMapToPair(x int64) (string, int64) { return heavyKey(x), x }
 
-//line property_rdd.go:6392
+//line property_rdd.go:6599
 
 func heavyKeyCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6448,7 +6655,16 @@ func heavyJoinCasesCoGroup(_ int64, left, right iter.Seq[string]) iter.Seq[strin
 	}
 }
 
-//line property_rdd.go:6452
+//line pipelines_heavy.go:186
+func persistedReduceByKey(a, b string) string { return max(a, b) }
+
+//line property_rdd.go:6662
+
+func persistedReduceByKeyBatch(slots []*string, vals []string) {
+	for i, s := range slots {
+		*s = persistedReduceByKey(*s, vals[i])
+	}
+}
 
 func nameOpsReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6537,7 +6753,7 @@ func pairCasesTryMapToPair(k string, v int64) (string, string, error) {
 	return l, k, err
 }
 
-//line property_rdd.go:6541
+//line property_rdd.go:6757
 
 func placedCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6551,7 +6767,7 @@ func placedCasesFilter(_ string, v int64) bool { return v%3 != 0 }
 //line pipelines_placed.go:43
 func placedCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
 
-//line property_rdd.go:6555
+//line property_rdd.go:6771
 
 func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6562,7 +6778,7 @@ func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_placed.go:44
 func placedCasesMapValues(r string) string { return r + "!" }
 
-//line property_rdd.go:6566
+//line property_rdd.go:6782
 
 func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6573,7 +6789,7 @@ func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_placed.go:65
 func placedCasesJoin(all []int64, sum int64) string { return fmt.Sprint(all, sum) }
 
-//line property_rdd.go:6577
+//line property_rdd.go:6793
 
 func placedCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6596,7 +6812,7 @@ func placedCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 //line pipelines_placed.go:89
 func placedCasesMapToPair(k string, v int64) (string, int64) { return k[:1] + k[len(k)-1:], v }
 
-//line property_rdd.go:6600
+//line property_rdd.go:6816
 
 func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6607,7 +6823,7 @@ func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 //line pipelines_sample.go:93
 func finiteMap(x int64) int64 { return x % 1000 }
 
-//line property_rdd.go:6611
+//line property_rdd.go:6827
 
 func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6618,7 +6834,7 @@ func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_source.go:111
 func sourceCasesMap(path, text string) string { return filepath.Base(path) + ": " + text }
 
-//line property_rdd.go:6622
+//line property_rdd.go:6838
 
 func combineCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6638,7 +6854,7 @@ func combineCasesMapToPair(w string) (string, int64) { return w, 1 }
 //line pipelines_wide.go:87
 func combineCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:6642
+//line property_rdd.go:6858
 
 func combineCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6823,4 +7039,24 @@ func withActionCasesForEachPartition2(e Env, t *typed.Task, rows iter.Seq2[strin
 		appendTo(file, line(t.Partition(), sum))
 	}
 	return nil
+}
+
+//line rounds.go:36
+func checkpointedMap(line string) int { return len(line) }
+
+//line rounds.go:44
+func checkpointedReduce(a, b int) int { return a + b }
+
+//line rounds.go:61
+func manyKeptMap(round, x int64) int64 { return x + round%2 }
+
+//line rounds.go:63
+func manyKeptKeyBy(x int64) int64 { return x % 7 }
+
+//line property_rdd.go:7057
+
+func manyKeptReduceByKeyBatch(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
 }

@@ -114,7 +114,7 @@ func newRunner(t *testing.T, in Input, cases []Case) *runner {
 // run runs all cases in a mode. The first one is compared with the
 // interpreter, the others with the first.
 func (r *runner) run(m mode) {
-	m.options.Scratch = r.dir()
+	m.options.Scratch, m.options.CheckpointDir = r.dir(), r.dir()
 	m.options.Notices = notices{r.t, m.name}
 	ctx, stop := r.context(m)
 	s, err := typed.NewSession(ctx, m.options)

@@ -3,19 +3,21 @@ package property
 import (
 	"context"
 	"fmt"
+	"os"
 
 	"github.com/gordd-project/gordd/typed"
 )
 
 const (
 	roundRows   = 8000
+	roundLine   = "some line of text"
 	roundParts  = 8
 	roundsAfter = 3 // rounds before and after a worker is lost
 )
 
-// rounds goes over cached lines again and again, and at last lets go of them.
-func rounds(ctx context.Context, s *typed.Session, path string) error {
-	kept := s.TextFile(path, typed.Partitions(roundParts)).Cache()
+// rounds goes over lines that are kept again and again, and at last lets go of them.
+func rounds(ctx context.Context, s *typed.Session, path string, level typed.StorageLevel) error {
+	kept := s.TextFile(path, typed.Partitions(roundParts)).Persist(level)
 	for round := range 2*roundsAfter + 1 {
 		if round == 2*roundsAfter {
 			kept.Unpersist()
@@ -24,6 +26,55 @@ func rounds(ctx context.Context, s *typed.Session, path string) error {
 		if err != nil || n != roundRows {
 			return fmt.Errorf("round %d: %d rows, %w", round, n, err)
 		}
+	}
+	return nil
+}
+
+// checkpointed reads lines once, and has only what it wrote of them after that: their
+// file is gone.
+func checkpointed(ctx context.Context, s *typed.Session, path string) error {
+	lines, err := s.TextFile(path, typed.Partitions(roundParts)).Map(func(line string) int { return len(line) }).Checkpoint(ctx)
+	if err != nil {
+		return err
+	}
+	if err := os.Remove(path); err != nil {
+		return err
+	}
+	for round := range 2 * roundsAfter {
+		n, err := lines.Reduce(ctx, func(a, b int) int { return a + b })
+		if err != nil || n != roundRows*len(roundLine) {
+			return fmt.Errorf("round %d: %d bytes, %w", round, n, err)
+		}
+	}
+	return nil
+}
+
+// manyRounds are those of manyKept.
+const manyRounds = 100
+
+// manyKept keeps the rows of each round until the next one has read them, and has a
+// With value and a shuffle in each.
+func manyKept(ctx context.Context, s *typed.Session) error {
+	rows, want := s.Range(roundRows, typed.Partitions(roundParts)), int64(roundRows)*(roundRows-1)/2
+	var old typed.RDD[int64]
+	for round := range int64(manyRounds) {
+		rows = rows.With(round).Map(func(round, x int64) int64 { return x + round%2 }).Persist(typed.StorageLevel(round % 5))
+		want += round % 2 * roundRows
+		sums, err := rows.KeyBy(func(x int64) int64 { return x % 7 }).ReduceByKey(addInts, typed.Partitions(2)).Values().Collect(ctx)
+		if err != nil {
+			return fmt.Errorf("round %d: %w", round, err)
+		}
+		var sum int64
+		for _, x := range sums {
+			sum += x
+		}
+		if sum != want {
+			return fmt.Errorf("round %d: %d instead of %d", round, sum, want)
+		}
+		if round > 0 {
+			old.Unpersist()
+		}
+		old = rows
 	}
 	return nil
 }

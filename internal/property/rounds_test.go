@@ -3,23 +3,29 @@ package property
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/gordd-project/gordd/rdd/plan"
+	"github.com/gordd-project/gordd/typed"
 )
 
 // roundWatcher keeps what each round did, and loses a worker after some.
 type roundWatcher struct {
 	quiet
 	lose func()
-	did  []plan.Counters
+	kept func() int
+	// files are those with cached rows, at most.
+	files int
+	did   []plan.Counters
 }
 
 func (w *roundWatcher) Status(a *plan.ActionStatus) {
 	if !a.State.Ended() {
 		return
 	}
+	w.files = max(w.files, w.kept())
 	w.did = append(w.did, a.Stages[len(a.Stages)-1].Counters)
 	if len(w.did) == roundsAfter {
 		w.lose()
@@ -33,23 +39,26 @@ func TestClusterRunsWhereBlocksAre(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the programs of executors are slow")
 	}
-	path := filepath.Join(t.TempDir(), "lines")
-	if err := os.WriteFile(path, []byte(strings.Repeat("some line of text\n", roundRows)), 0o600); err != nil {
-		t.Fatal(err)
+	for _, level := range []typed.StorageLevel{typed.MemoryOnly, typed.DiskOnly} {
+		t.Run(level.String(), func(t *testing.T) { runWhereBlocksAre(t, level) })
 	}
-	t.Setenv(roundsVar, path)
+}
+
+func runWhereBlocksAre(t *testing.T, level typed.StorageLevel) {
+	t.Setenv(roundsVar, writeLines(t))
+	t.Setenv(levelVar, strconv.Itoa(int(level)))
 	c := startCluster(t, 3, 1)
-	w := &roundWatcher{quiet: quiet{t}}
-	w.lose = func() {
-		gone := c.workers[0]
-		c.workers, c.names = c.workers[1:], c.names[1:]
-		if err := gone.Close(); err != nil {
-			t.Error(err)
-		}
-	}
+	w := &roundWatcher{quiet: quiet{t}, kept: c.kept}
+	w.lose = c.lose
 	c.watcher = w
 	if out := c.submit("rounds"); out.Code != 0 {
 		t.Fatalf("exit code %d", out.Code)
+	}
+	if (w.files > 0) != level.Disk() || w.files > roundParts {
+		t.Errorf("%d files of rows", w.files)
+	}
+	if n := w.kept(); n > 0 {
+		t.Errorf("%d files of rows are left", n)
 	}
 	if len(w.did) != 2*roundsAfter+1 {
 		t.Fatalf("%d rounds", len(w.did))
@@ -71,5 +80,77 @@ func TestClusterRunsWhereBlocksAre(t *testing.T) {
 				t.Errorf("round %d read %d bytes, and %d of %d tasks ran where their block is", round, did.BytesRead, did.AtProcess, roundParts)
 			}
 		}
+	}
+}
+
+// writeLines writes the file that a program reads in rounds.
+func writeLines(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "lines")
+	if err := os.WriteFile(path, []byte(strings.Repeat(roundLine+"\n", roundRows)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// lose ends a worker for good.
+func (c *cluster) lose() {
+	gone := c.workers[0]
+	c.workers, c.names = c.workers[1:], c.names[1:]
+	if err := gone.Close(); err != nil {
+		c.t.Error(err)
+	}
+}
+
+// TestClusterReadsCheckpoints loses a worker after the input is gone: nothing of what
+// was before the checkpoint can be computed.
+func TestClusterReadsCheckpoints(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the programs of executors are slow")
+	}
+	t.Setenv(roundsVar, writeLines(t))
+	c := startCluster(t, 3, 1)
+	w := &roundWatcher{quiet: quiet{t}, lose: c.lose, kept: func() int { return 0 }}
+	c.watcher = w
+	if out := c.submit("checkpointed"); out.Code != 0 || len(w.did) != 2*roundsAfter+1 {
+		t.Errorf("exit code %d after %d actions", out.Code, len(w.did))
+	}
+}
+
+// kept is how many files of cached rows workers have.
+func (c *cluster) kept() (n int) {
+	for _, dir := range c.dirs {
+		files, err := filepath.Glob(filepath.Join(dir, "cached", "*", "*.block"))
+		if err != nil {
+			c.t.Error(err)
+		}
+		n += len(files)
+	}
+	return n
+}
+
+// TestClusterRoundsAreFlat has a hundred rounds keep rows, some of them in files, of
+// which there are never more than a few rounds' worth.
+func TestClusterRoundsAreFlat(t *testing.T) {
+	if raceEnabled || testing.Short() {
+		t.Skip("a hundred rounds take long enough")
+	}
+	t.Setenv(roundsVar, "-")
+	t.Setenv(levelVar, "many")
+	c := startCluster(t, 2, 2)
+	w := &roundWatcher{quiet: quiet{t}, lose: func() {}, kept: c.kept}
+	c.watcher = w
+	if out := c.submit("many"); out.Code != 0 || len(w.did) != manyRounds {
+		t.Errorf("exit code %d after %d actions", out.Code, len(w.did))
+	}
+	t.Logf("%d files of rows at most", w.files)
+	if w.files == 0 || w.files > 4*roundParts {
+		t.Errorf("%d files of rows, and a round has %d", w.files, roundParts)
+	}
+	for len(c.workers) > 0 { // which wait for their executors
+		c.lose()
+	}
+	if n := c.kept(); n > 0 {
+		t.Errorf("%d files of rows are left", n)
 	}
 }

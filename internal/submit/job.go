@@ -106,18 +106,18 @@ func (j *Job) Join(s *wire.Started, send func(...wire.Message) error) error {
 	return send(&wire.Joined{Job: opened.Job, Slots: opened.Slots})
 }
 
-// Detach uploads what is new to the cluster, and has a worker run the driver. The job
-// is open when it returns.
-func Detach(ctx context.Context, o Options, maxResult int64) (opened msg.Opened, err error) {
+// Detach uploads what is new to the cluster, and has a worker run the driver, for which
+// of d all but Open holds. The job is open when it returns.
+func Detach(ctx context.Context, o Options, d msg.Detach) (opened msg.Opened, err error) {
 	j := New(ctx, o)
 	defer j.Close()
 	if err := j.upload(); err != nil {
 		return opened, err
 	}
-	open := j.o.Open
-	open.Protocol = msg.Protocol
+	d.Open = j.o.Open
+	d.Open.Protocol = msg.Protocol
 	return call(ctx, o.Conn, msg.MethodDetach, func(st *msg.Stream) (opened msg.Opened, err error) {
-		return askOpened(st, msg.Detach{Open: open, MaxResult: maxResult})
+		return askOpened(st, d)
 	})
 }
 

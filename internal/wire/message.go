@@ -12,6 +12,8 @@ type Options struct {
 	Memory    int64
 	MaxResult int64
 	Scratch   string
+	// CheckpointDir is where sessions put the files of checkpoints.
+	CheckpointDir string
 	// Fresh refuses code that changed since it was generated.
 	Fresh bool
 	// Explain explains every action instead of running it.

@@ -10,6 +10,10 @@ import (
 // already, four levels each: a loop of a thousand rounds is deep.
 const maxDepth = 10_000
 
+// MaxNesting is the most pipes that may be inside one another, in a plan that can
+// be decoded.
+const MaxNesting = 2400
+
 // bytesPerStruct is the least that a list, or an encoded value of this package
 // with the names of its fields, takes on average. The largest of them in memory
 // is about forty times that.

@@ -248,11 +248,28 @@ type StorageLevel uint8
 
 // The levels.
 const (
-	MemoryOnly    StorageLevel = iota // as values
-	MemoryOnlySer                     // encoded: smaller, and slower to read
+	MemoryOnly       StorageLevel = iota // as values
+	MemoryOnlySer                        // encoded: smaller, and slower to read
+	MemoryAndDisk                        // as values, in files what has no room
+	MemoryAndDiskSer                     // encoded, in files what has no room
+	DiskOnly                             // in files
 )
 
-var storageLevels = [...]string{"memory", "memory, encoded"}
+var storageLevels = [...]string{"memory", "memory, encoded", "memory and disk", "memory and disk, encoded", "disk"}
+
+// Known says whether there is such a level.
+func (l StorageLevel) Known() bool { return int(l) < len(storageLevels) }
+
+// Memory says whether rows are in memory where there is room.
+func (l StorageLevel) Memory() bool { return l != DiskOnly }
+
+// Encoded says whether they are never kept as values.
+func (l StorageLevel) Encoded() bool {
+	return l == MemoryOnlySer || l == MemoryAndDiskSer || l == DiskOnly
+}
+
+// Disk says whether they are in files where memory has no room.
+func (l StorageLevel) Disk() bool { return l >= MemoryAndDisk }
 
 // String returns the level's name.
 func (l StorageLevel) String() string { return named(storageLevels[:], int(l)) }
@@ -268,6 +285,9 @@ type Files struct {
 	MaxBytes  int64  // the largest split; 0: the default
 	Whole     bool   // a file is a row: splits never cut one
 	Recursive bool   // directories are read to any depth
+	// Parts says that there are so many files, each a partition, in their order; 0:
+	// files are cut and packed together.
+	Parts int
 }
 
 // Data is a slice that the driver holds, in one blob.

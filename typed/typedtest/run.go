@@ -2,6 +2,7 @@ package typedtest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -123,6 +124,7 @@ func (m mode) trial(ctx context.Context, seed uint64) context.Context {
 func (m mode) session(t *testing.T, c config, scratch string) typed.Options {
 	o := c.options
 	o.Cores, o.Memory, o.Scratch, o.Seed = max(m.options.Cores, c.slots), 0, scratch, c.seed
+	o.CheckpointDir = cmp.Or(o.CheckpointDir, t.TempDir())
 	o.Closures, o.NoFusing = m.options.Closures, m.options.NoFusing
 	if o.Notices == nil {
 		o.Notices = logger{t}

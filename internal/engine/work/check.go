@@ -22,7 +22,7 @@ func Check(p *plan.Plan) error {
 	case target.Sink.Staged != (p.Output != nil):
 		return errors.New("plan writes files and names no output, or the other way round")
 	case len(p.Stages) > MaxStages:
-		return fmt.Errorf("plan has %d stages: the most is %d: save an RDD to files on the way, and go on from those", len(p.Stages), MaxStages)
+		return fmt.Errorf("plan has %d stages: the most is %d: use Checkpoint on the way", len(p.Stages), MaxStages)
 	case p.Policy.Rows > plan.AsideRows:
 		return fmt.Errorf("plan has the policy %d for rows, which is none", p.Policy.Rows)
 	}
@@ -99,6 +99,10 @@ func checkSource(src *plan.Source) error {
 		return errors.New("a source is of one kind, and no other")
 	case src.Cached != nil && (len(src.Wide) != 1 || src.Wide[0].Pipe == nil):
 		return errors.New("a cached RDD is of the rows of one pipe, and no other")
+	case src.Cached != nil && !src.Cached.Level.Known():
+		return fmt.Errorf("a cached RDD has storage level %d: there is none", src.Cached.Level)
+	case src.Files != nil && src.Files.Parts != 0:
+		return checkCount(src.Files.Parts)
 	case src.Files != nil && src.Files.MaxBytes < 0:
 		return fmt.Errorf("splits of at most %d bytes", src.Files.MaxBytes)
 	case src.Files != nil:

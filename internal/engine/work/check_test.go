@@ -38,8 +38,11 @@ func TestCheck(t *testing.T) {
 		"splits of at most -1 bytes":                func(p *plan.Plan) { files(p).MaxBytes = -1 },
 		`stage "r": -5 partitions`:                  func(p *plan.Plan) { wide(p)[1].Pipe.Source.Range.N = -5 },
 		"a shuffle or a pipe, and no other":         func(p *plan.Plan) { wide(p)[0].Shuffle = "" },
-		"a cached RDD is of the rows of one pipe":   func(p *plan.Plan) { p.Stages[1].Pipe.Source.Cached = &plan.Cached{Key: "c"} },
-		"a source is of one kind":                   func(p *plan.Plan) { wide(p)[1].Pipe.Source.Data = &plan.Data{} },
+		"there is none": func(p *plan.Plan) {
+			p.Stages[1].Pipe.Source = plan.Source{Wide: []plan.Input{{Pipe: &plan.Pipe{}}}, Cached: &plan.Cached{Key: "c", Level: 9}}
+		},
+		"a cached RDD is of the rows of one pipe": func(p *plan.Plan) { p.Stages[1].Pipe.Source.Cached = &plan.Cached{Key: "c"} },
+		"a source is of one kind":                 func(p *plan.Plan) { wide(p)[1].Pipe.Source.Data = &plan.Data{} },
 		`stage "m": 1000003 partitions: too many par`: func(p *plan.Plan) {
 			p.Stages[0].Pipe.Source.Union[1].Source.Data.Ends = make([]int64, plan.MaxPartitions+3)
 		},

@@ -29,7 +29,7 @@ func run(ctx context.Context, s *typed.Session) error {
 var programs = map[string]func(context.Context, *typed.Session, []string) error{
 	"quote": quote, "partitions": partitions, "repartition": repartition, "ints": ints, "panic": panics,
 	"wait": wait, "spin": spin, "fail": fail, "driver-panic": driverPanic, "first": first, "save": save,
-	"memory": memory, "loop": loop,
+	"memory": memory, "loop": loop, "kept": kept, "checkpoint": checkpoint,
 }
 
 // quote prints the lines of files as Go strings, long ones by their length.
@@ -151,6 +151,40 @@ func memory(ctx context.Context, s *typed.Session, args []string) error {
 		SortBy(func(x string) string { return x }, typed.Partitions(1)).
 		Count(ctx)
 	fmt.Println(n)
+	return err
+}
+
+// kept keeps rows that do not compress on disk, and counts them twice.
+func kept(ctx context.Context, s *typed.Session, args []string) error {
+	rows := s.Range(int64(number(args)), typed.Partitions(20)).Map(func(i int64) string {
+		x, text := uint64(i), ""
+		for range 4 {
+			x = (x + 0x9e3779b97f4a7c15) * 0xbf58476d1ce4e5b9
+			x ^= x >> 27
+			text += strconv.FormatUint(x, 36)
+		}
+		return text
+	}).Persist(typed.DiskOnly)
+	for range 2 {
+		n, err := rows.Count(ctx)
+		if err != nil {
+			return err
+		}
+		fmt.Println(n)
+	}
+	return nil
+}
+
+// checkpoint makes numbers of themselves.
+func checkpoint(ctx context.Context, s *typed.Session, args []string) (err error) {
+	rows := s.Range(int64(number(args)))
+	for range 3 {
+		if rows, err = rows.Map(func(i int64) int64 { return i + 1 }).Checkpoint(ctx); err != nil {
+			return err
+		}
+	}
+	first, err := rows.First(ctx)
+	fmt.Println(first)
 	return err
 }
 

@@ -1,0 +1,219 @@
+package rdd
+
+import (
+	"github.com/gordd-project/gordd/rdd/codec"
+	"github.com/gordd-project/gordd/shuffle"
+	"github.com/gordd-project/gordd/shuffle/weight"
+)
+
+// maker makes a block of the rows that go by: in memory as far as its level wants
+// that and there is room, and then in a file if its level has one.
+type maker struct {
+	blocks *blocks
+	kept   *kept // that it makes
+	back   bool  // it is in a file already, and is to be in memory too
+
+	values *values // what it is made of so far: values,
+	packed *packer // or encoded rows
+	size   int64   // taken of the memory
+	moved  int64   // rows that were values when there was no more room for them
+	given  bool    // it is not to be had
+	whole  bool    // all rows went by
+}
+
+// through gives the rows as they are, and keeps a copy of them.
+func (m *maker) through(rows shuffle.RawStream) shuffle.RawStream {
+	return func(yield func(codec.Rows) bool) error {
+		if !m.begin() {
+			m.giveUp()
+		}
+		more := true
+		err := rows(func(batch codec.Rows) bool {
+			if !m.given && !m.keep(batch) {
+				m.giveUp()
+			}
+			more = yield(batch)
+			return more
+		})
+		m.whole = err == nil && more
+		return err
+	}
+}
+
+// begin reports false where the block has no place to be.
+func (m *maker) begin() bool {
+	if !m.kept.level.Encoded() {
+		m.values = newValues(m.kept.typ)
+		return true
+	}
+	m.packed = newPacker(m.kept.typ, m.kept.id)
+	return m.kept.level.Memory() || m.toFile()
+}
+
+// keep copies a batch, and reports false where there is no room or it cannot be
+// encoded.
+func (m *maker) keep(batch codec.Rows) bool {
+	if !m.back {
+		m.kept.rows += int64(batch.Len)
+	}
+	var err error
+	if m.packed != nil {
+		err = m.packed.add(batch)
+	} else {
+		err = m.values.add(batch)
+	}
+	return m.room(err)
+}
+
+// room takes memory for what has been added, or goes on in a file.
+func (m *maker) room(err error) bool {
+	if m.packed != nil {
+		if m.packed.file != nil {
+			return m.written(err)
+		}
+		return err == nil && (m.take(m.packed.bytes-m.size) || m.toFile())
+	}
+	return err == nil && (m.take(m.values.size-m.size) || m.toFile())
+}
+
+func (m *maker) take(n int64) bool {
+	ok := n <= 0
+	switch {
+	case ok:
+	case m.back: // it is read all the same where it is
+		ok = m.blocks.memory.Cache(n)
+	default:
+		ok = m.blocks.take(n, m.kept.key.RDD)
+	}
+	if ok {
+		m.size += max(n, 0)
+	}
+	return ok
+}
+
+// toFile goes on in a file, with all that there is so far.
+func (m *maker) toFile() bool {
+	if m.back || !m.kept.level.Disk() {
+		return false
+	}
+	var so []codec.Rows
+	if m.values != nil {
+		so, m.kept.grown, m.moved = m.values.rows(), m.values.size, m.kept.rows
+		m.packed, m.values = newPacker(m.kept.typ, m.kept.id), nil
+	}
+	err := m.blocks.toFile(m.packed, so)
+	m.blocks.memory.Uncache(m.size)
+	m.size = 0
+	return m.written(err)
+}
+
+// written reports false where a file could not be written.
+func (m *maker) written(err error) bool {
+	if err != nil {
+		m.blocks.abandon(m.packed, err)
+		m.packed = nil
+	}
+	return err == nil
+}
+
+// giveUp lets go of what was copied.
+func (m *maker) giveUp() {
+	m.blocks.memory.Uncache(m.size)
+	if m.packed != nil {
+		m.packed.abort()
+	}
+	m.given, m.size, m.values, m.packed = true, 0, nil, nil
+}
+
+// end keeps the block if it is whole. A task that stops early, by a Take or a
+// failure, has seen a part of the rows only.
+func (m *maker) end() {
+	if m.given || !m.whole || !m.finish() {
+		m.giveUp()
+	}
+	switch {
+	case m.back && m.given:
+		m.blocks.loaded(m.kept, nil, 0)
+	case m.back:
+		m.blocks.loaded(m.kept, m.values.rows(), m.size)
+	case m.given:
+		m.blocks.end(m.kept.key, nil)
+	default:
+		m.made()
+		m.blocks.end(m.kept.key, m.kept)
+	}
+}
+
+// finish ends what is encoded, and reports false where that could not be.
+func (m *maker) finish() bool {
+	switch {
+	case m.packed == nil:
+		return true
+	case !m.room(m.packed.flush()):
+		return false
+	case m.packed.file == nil:
+		return true
+	}
+	return m.written(m.packed.close())
+}
+
+// made puts what there is where the block is read.
+func (m *maker) made() {
+	k := m.kept
+	k.size = m.size
+	switch p := m.packed; {
+	case p == nil:
+		k.full, k.grown = m.values.rows(), m.size
+	case p.file != nil:
+		k.file, k.bytes = p.file.Name(), p.bytes
+		k.grown = k.grown * k.rows / max(m.moved, 1) // as the rest would have
+	default:
+		k.chunks = p.chunks
+	}
+}
+
+// values are rows decoded again, so that they share no memory with their sources.
+type values struct {
+	typ     *codec.Type
+	weigher *weight.Weigher
+	text    []byte        // a batch, encoded
+	full    []codec.Rows  // the rows but for the last
+	last    *codec.Buffer // rows that will be in full
+	size    int64         // of all of them
+}
+
+func newValues(typ *codec.Type) *values {
+	return &values{typ: typ, weigher: weight.NewWeigher(typ.Reflect())}
+}
+
+// add copies a batch.
+func (v *values) add(batch codec.Rows) (err error) {
+	if v.text, err = v.typ.Append(v.text[:0], batch); err != nil {
+		return err
+	}
+	if v.last == nil || v.last.Cap()-v.last.Len() < batch.Len {
+		v.seal()
+		v.last = v.typ.NewBuffer(max(batch.Len, BatchRows))
+		v.size += int64(v.last.Cap()) * int64(v.typ.Size())
+	}
+	from := v.last.Len()
+	if _, err = v.typ.Decode(v.last, v.text, batch.Len); err != nil {
+		return err
+	}
+	added := v.typ.Part(v.last.Rows(), from, v.last.Len())
+	v.size += v.weigher.Rows(added.Data, uintptr(v.typ.Size()), added.Len) - int64(added.Len)*int64(v.typ.Size())
+	return nil
+}
+
+func (v *values) seal() {
+	if v.last != nil && v.last.Len() > 0 {
+		v.full = append(v.full, v.last.Rows())
+	}
+	v.last = nil
+}
+
+// rows gives all of them. None can be added after.
+func (v *values) rows() []codec.Rows {
+	v.seal()
+	return v.full
+}
