@@ -2,6 +2,7 @@
 // [github.com/gordd-project/gordd/typed]; a tour of the folders:
 //
 //	typed              what users import: Session, RDD, PairRDD, sources, operators, actions, Main
+//	typed/sketch       sketches of many values, for accumulators
 //	typed/typedtest    tests of pipelines: in every way there is, with tasks that fail
 //	rdd                lineage, registry of stage code, task runner; what generated code names
 //	rdd/plan           plans, stages, tasks, statuses: data only

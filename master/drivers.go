@@ -147,7 +147,7 @@ func (d *jobDriver) begin(m *wire.Begin) error {
 		return err
 	}
 	if err := work.Check(p); err != nil {
-		d.End(plan.ActionStatus{ID: id, Name: p.Action, Site: p.Site, State: plan.ActionFailed}, work.Wrap(p, err))
+		d.End(plan.ActionStatus{ID: id, Name: p.Action, Site: p.Site, State: plan.ActionFailed}, nil, work.Wrap(p, err))
 		d.Quiet(id)
 		return nil
 	}
@@ -198,9 +198,9 @@ func (d *jobDriver) Reset(r model.ResultReset) {
 func (d *jobDriver) Picture(s plan.ActionStatus) { d.out.Put(&s) }
 
 // End passes on how an action ended.
-func (d *jobDriver) End(s plan.ActionStatus, err error) {
+func (d *jobDriver) End(s plan.ActionStatus, updates []plan.StageUpdates, err error) {
 	d.m.history.actionEnded(&s)
-	d.out.Put(&wire.ActionEnd{Status: s, Trouble: driver.Trouble(err)})
+	d.out.Put(&wire.ActionEnd{Status: s, Updates: updates, Trouble: driver.Trouble(err)})
 }
 
 // Quiet passes on that nothing works for an action any more.

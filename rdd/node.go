@@ -24,6 +24,9 @@ type Graph struct {
 	mu     sync.Mutex
 	local  map[plan.OpID]*Op
 	warned map[string]bool
+	// accumulators of the session, by number, and what there is to know of them.
+	accumulators map[uint64]interface{ merge(update []byte) error }
+	tallies      tallies
 }
 
 // GraphOptions are what a Graph needs of its session.
@@ -50,7 +53,16 @@ type GraphOptions struct {
 
 // NewGraph makes an empty graph.
 func NewGraph(o GraphOptions) *Graph {
-	return &Graph{o: o, local: map[plan.OpID]*Op{}, warned: map[string]bool{}}
+	g := &Graph{o: o, local: map[plan.OpID]*Op{}, warned: map[string]bool{},
+		accumulators: map[uint64]interface{ merge(update []byte) error }{}}
+	g.tallies.counted = map[plan.StageKey]map[int]bool{}
+	if release := o.Release; release != nil {
+		g.o.Release = func(key plan.StageKey) {
+			g.uncount(key)
+			release(key)
+		}
+	}
+	return g
 }
 
 // Local gives the operator of a closure, for the runner of this process.

@@ -95,6 +95,8 @@ type envOp struct {
 	decode func(b []byte) (any, error)
 	encode func(v any) ([]byte, error)
 	bind   func(v any) *Op
+	// own gives the value with accumulators of a task's own; nil: it has none.
+	own func(t *Task, v any) any
 }
 
 // bound gives the operator for a With value; an operator that takes none is
@@ -121,6 +123,7 @@ func valued[E any](make func(v E) *Op) *Op {
 		decode: func(b []byte) (any, error) { return codec.Unmarshal[E](b) },
 		encode: func(v any) ([]byte, error) { return codec.Marshal(v.(E)) },
 		bind:   func(v any) *Op { return make(v.(E)) },
+		own:    own[E](),
 	}
 	if shape.env != nil {
 		env = env.around(shape.env)
@@ -137,7 +140,7 @@ type layers struct{ outer, inner any }
 
 // around makes the operator of a value of one that takes a further value.
 func (e *envOp) around(inner *envOp) *envOp {
-	return &envOp{
+	both := &envOp{
 		decode: func(b []byte) (any, error) {
 			both, err := codec.Unmarshal[Layers](b)
 			if err != nil {
@@ -167,6 +170,21 @@ func (e *envOp) around(inner *envOp) *envOp {
 			return e.bind(l.outer).bound(l.inner)
 		},
 	}
+	if e.own != nil || inner.own != nil {
+		both.own = func(t *Task, v any) any {
+			l := v.(layers)
+			return layers{e.owned(t, l.outer), inner.owned(t, l.inner)}
+		}
+	}
+	return both
+}
+
+// owned is the value for one task.
+func (e *envOp) owned(t *Task, v any) any {
+	if e.own == nil {
+		return v
+	}
+	return e.own(t, v)
 }
 
 // valuedFor is valued for an operator that takes a function besides.

@@ -145,6 +145,9 @@ func (t *Task) run() (*plan.Result, error) {
 		return nil, err
 	}
 	res.Counters = t.counters
+	if res.Updates, err = t.updates(); err != nil {
+		return nil, err
+	}
 	if err := t.keepAside(); err != nil {
 		return nil, err
 	}
@@ -156,7 +159,7 @@ func (t *Task) run() (*plan.Result, error) {
 // and what it is fed to.
 func (t *Task) open() (Run, Feed, error) {
 	ref := t.stage.Sink.Op
-	op, env, err := t.runner.resolve(ref)
+	op, env, err := t.resolve(ref)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -207,7 +210,7 @@ func (t *Task) pipe(p *plan.Pipe, partition, at int, e *end) (Run, Feed, error) 
 		return nil, nil, err
 	}
 	run = t.counted(p.Source.Op, run)
-	segs, envs, err := t.runner.segments(p, partition, e)
+	segs, envs, err := t.segments(p, partition, e)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -237,7 +240,7 @@ func (t *Task) counted(op plan.Op, run Run) Run {
 
 // source opens the source of a pipe.
 func (t *Task) source(src *plan.Source, partition, at int) (Run, error) {
-	op, env, err := t.runner.resolve(src.Op)
+	op, env, err := t.resolve(src.Op)
 	if err != nil {
 		return nil, err
 	}

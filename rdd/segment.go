@@ -22,11 +22,11 @@ type coverKey string
 
 // segments covers a pipe's operators with the fewest kernels there are
 // registered; an operator without one runs on its own.
-func (r *Runner) segments(p *plan.Pipe, partition int, e *end) ([]segment, []any, error) {
+func (t *Task) segments(p *plan.Pipe, partition int, e *end) ([]segment, []any, error) {
 	ops := make([]*Op, len(p.Ops))
 	envs := make([]any, len(p.Ops), len(p.Ops)+1)
 	for i, ref := range p.Ops {
-		op, env, err := r.resolve(ref)
+		op, env, err := t.resolve(ref)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -35,7 +35,7 @@ func (r *Runner) segments(p *plan.Pipe, partition int, e *end) ([]segment, []any
 	if e != nil {
 		envs = append(envs, e.env)
 	}
-	segs := r.covered(p, e)
+	segs := t.runner.covered(p, e)
 	for i := range segs {
 		s := &segs[i]
 		s.envs, s.at = envs[s.from:s.to], place{partition, p.N}

@@ -32,6 +32,7 @@ type Task struct {
 	sink     sink          // once open
 	at       *link         // the kernel that is running
 	failed   *plan.Failure // why user code was left
+	cells    []taskCell    // of accumulators
 	rejected int64
 	round    int            // barriers that it has passed
 	barriers []*BarrierTask // of its pipe, from the end on

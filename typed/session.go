@@ -131,11 +131,12 @@ func NewSession(ctx context.Context, o Options) (*Session, error) {
 	trial := embedded.TrialOf(ctx)
 	if c := o.cluster; c != nil {
 		s.remote = driver.NewRemote(driver.RemoteOptions{Conn: c.conn, Job: c.job, Scratch: dir.Path(), MakeScratch: dir.Make,
-			Observe: o.Observe, Log: o.Log})
+			Observe: o.Observe, Updates: s.added, Log: o.Log})
 		s.engine = s.remote
 	} else {
 		engine = embedded.New(embedded.Options{
-			Slots: o.Cores, Scratch: dir.Path(), MakeScratch: dir.Make, Log: o.Log, Observe: o.Observe, Attempts: trial.Attempts,
+			Slots: o.Cores, Scratch: dir.Path(), MakeScratch: dir.Make, Log: o.Log, Observe: o.Observe, Updates: s.added,
+			Attempts: trial.Attempts,
 		}, ex)
 		s.engine = engine
 	}
@@ -242,5 +243,10 @@ func (s *Session) action(ctx context.Context, n *rdd.Node, a rdd.Action, want dr
 	st, err := s.engine.Do(ctx, encoded, want)
 	runtime.KeepAlive(n)
 	runtime.KeepAlive(p)
-	return st, err
+	var unread error
+	panicked := rdd.InDriver(a, func() { unread = s.graph.Settle() })
+	return st, cmp.Or(err, panicked, unread)
 }
+
+// added takes what tasks added to accumulators.
+func (s *Session) added(all []plan.StageUpdates) { s.graph.Deliver(all) }

@@ -3,6 +3,8 @@ package typed
 import (
 	"cmp"
 	"fmt"
+	"reflect"
+	"unsafe"
 
 	"github.com/gordd-project/gordd/rdd"
 	"github.com/gordd-project/gordd/rdd/codec"
@@ -31,6 +33,16 @@ type value struct {
 func encode[E any](env E) value {
 	b, err := codec.Marshal(env)
 	return value{b, err}
+}
+
+// with is encode for a value of With, in which functions may find accumulators.
+func with[E any](s *Session, env E) value {
+	if s != nil {
+		if err := s.graph.CheckAccumulators(reflect.TypeFor[E](), unsafe.Pointer(&env)); err != nil {
+			return value{err: err}
+		}
+	}
+	return encode(env)
 }
 
 // and gives the value together with a further one, for an operator that takes both.
@@ -65,11 +77,11 @@ func (v value) use(s *Session, n *rdd.Node, t rowType) *use {
 // With gives the operators that follow a value: a broadcast variable. It is
 // encoded now, so that later changes are not seen, and reaches every worker
 // once. Functions must not change it.
-func (r RDD[T]) With[E any](env E) RDDWith[E, T] { return RDDWith[E, T]{r, encode(env)} }
+func (r RDD[T]) With[E any](env E) RDDWith[E, T] { return RDDWith[E, T]{r, with(r.s, env)} }
 
 // With gives the operators that follow a value: a broadcast variable. It is
 // encoded now, so that later changes are not seen, and reaches every worker
 // once. Functions must not change it.
 func (p PairRDD[K, V]) With[E any](env E) PairWith[E, K, V] {
-	return PairWith[E, K, V]{p, encode(env)}
+	return PairWith[E, K, V]{p, with(p.s, env)}
 }

@@ -3,6 +3,7 @@ package typed
 import (
 	"context"
 	"iter"
+	"reflect"
 	"unsafe"
 
 	"github.com/gordd-project/gordd/rdd"
@@ -22,6 +23,9 @@ func hold[E any](v value, u *use) held[E] {
 	h := held[E]{use: u}
 	if u.c.Err == nil {
 		h.env, u.c.Err = codec.Unmarshal[E](v.b)
+	}
+	if u.s != nil {
+		u.s.graph.AtDriver(reflect.TypeFor[E](), unsafe.Pointer(&h.env))
 	}
 	return h
 }

@@ -121,7 +121,7 @@ func (w *Worker) copyOutput(o *model.MapOutput, out *shuffle.Output, path string
 		return err
 	}
 	w.store.add(&model.TaskDone{From: w.from, Attempt: o.Attempt, Reads: o.Reads, Rows: o.Rows, Bytes: o.Bytes, Sum: o.Sum, RowSum: o.RowSum,
-		Sizes: o.Sizes, Output: encoded, Counters: o.Counters}, &moved)
+		Sizes: o.Sizes, Output: encoded, Counters: o.Counters, Updates: o.Updates}, &moved)
 	return nil
 }
 

@@ -145,7 +145,7 @@ func (s *store) one(at model.AttemptID, w plan.WorkerID, id model.StoreID) (o mo
 func (k *kept) output(w plan.WorkerID, id model.StoreID) model.MapOutput {
 	ev := &k.report
 	return model.MapOutput{Partition: ev.Attempt.Partition, Attempt: ev.Attempt, Worker: w, Store: id, Rows: ev.Rows,
-		Bytes: ev.Bytes, Sum: ev.Sum, RowSum: ev.RowSum, Sizes: ev.Sizes, Output: ev.Output, Reads: ev.Reads, Counters: ev.Counters}
+		Bytes: ev.Bytes, Sum: ev.Sum, RowSum: ev.RowSum, Sizes: ev.Sizes, Output: ev.Output, Reads: ev.Reads, Counters: ev.Counters, Updates: ev.Updates}
 }
 
 // local finds an output of this worker's own.

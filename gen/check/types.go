@@ -22,6 +22,9 @@ func (s *checker) travels(st *scan.Site) {
 		if why := s.cannotTravel(st.Types["E"]); why != "" {
 			s.report(at, diag.EnvCannotTravel, why)
 		}
+		if path := sharedAccumulator(st.Types["E"], s.short(st.Types["E"]), false, map[types.Type]bool{}); path != "" {
+			s.report(at, diag.SharedAccumulator, path)
+		}
 	}
 	switch st.Op.Family {
 	case api.Wide:
@@ -137,13 +140,19 @@ func (v *traveler) visit(t types.Type, path string) {
 		v.fail(path, t, "belongs to the driver")
 		return
 	}
-	if _, isIface := t.Underlying().(*types.Interface); !isIface && !isTime(t) {
+	if _, isIface := t.Underlying().(*types.Interface); !isIface && !isTime(t) && !isAccumulator(t) {
 		if methods := marshaling(t); methods != nil {
 			v.ownMethods(t, path, methods)
 			return
 		}
 	}
 	if isTime(t) {
+		return
+	}
+	if isAccumulator(t) {
+		for arg := range t.(*types.Named).TypeArgs().Types() {
+			v.visit(arg, path+"[value]")
+		}
 		return
 	}
 	std := isStd(t)
@@ -197,6 +206,41 @@ func (v *traveler) structure(t types.Type, u *types.Struct, path string, std boo
 	if !named && types.SizesFor("gc", "amd64").Sizeof(u) > 0 { // nothing is encoded as nothing
 		v.fail(path, t, "has no field with a name")
 	}
+}
+
+// isAccumulator says whether values of a type are accumulators.
+func isAccumulator(t types.Type) bool {
+	return api.IsNamed(t, api.RDD, "Accumulator") || api.IsNamed(t, api.RDD, "Total") || api.IsNamed(t, api.RDD, "Extremes")
+}
+
+// sharedAccumulator finds an accumulator in a With value that is behind what all
+// tasks of a process share, so that they could not be told apart; "": there is none.
+func sharedAccumulator(t types.Type, path string, shared bool, seen map[types.Type]bool) string {
+	t = types.Unalias(t)
+	switch {
+	case isAccumulator(t) && shared:
+		return path
+	case isAccumulator(t), seen[t]:
+		return ""
+	}
+	seen[t] = true
+	switch u := t.Underlying().(type) {
+	case *types.Pointer:
+		return sharedAccumulator(u.Elem(), path, true, seen)
+	case *types.Slice:
+		return sharedAccumulator(u.Elem(), path, true, seen)
+	case *types.Array:
+		return sharedAccumulator(u.Elem(), path, true, seen)
+	case *types.Map:
+		return sharedAccumulator(u.Elem(), path, true, seen)
+	case *types.Struct:
+		for f := range u.Fields() {
+			if found := sharedAccumulator(f.Type(), path+"."+f.Name(), shared, seen); found != "" {
+				return found
+			}
+		}
+	}
+	return ""
 }
 
 // ownMethods makes sure that marshaling methods are not those of an embedded

@@ -58,8 +58,8 @@ var (
 	})
 	Assigns = entry(Kind{
 		ID: "RDD102", Title: "a function assigns a variable of the driver", Args: args("variable", "function"),
-		Wording: "%[1]s is assigned inside %[2]s: workers change a copy", Remedy: "give it as a result, and use an action: Reduce, Aggregate or Count",
-		Why: "The assignment is made in a worker, by several tasks at once, and is lost. Only results come back. A package variable that is filled once, by sync.Once or its like, or under a lock, and read by the same code is a cache, which is fine.",
+		Wording: "%[1]s is assigned inside %[2]s: workers change a copy", Remedy: "count with a typed.Counter in With, or give it as a result of an action: Reduce, Aggregate or Count",
+		Why: "The assignment is made in a worker, by several tasks at once, and is lost. Only results come back, and what is added to accumulators. A package variable that is filled once, by sync.Once or its like, or under a lock, and read by the same code is a cache, which is fine.",
 	})
 	MethodValue = entry(Kind{
 		ID: "RDD103", Title: "a method value carries its receiver", Args: args("method value", "receiver", "type", "value", "method expression"),
@@ -156,6 +156,11 @@ var (
 		ID: "RDD116", Title: "a With value cannot travel", Args: args("reason"),
 		Wording: "With: %[1]s", Remedy: "open or make it inside MapPartitions, or send what it is made from",
 		Why: "The value of With is encoded and sent to every worker.",
+	})
+	SharedAccumulator = entry(Kind{
+		ID: "RDD129", Title: "an accumulator is where tasks cannot have their own", Args: args("accumulator"),
+		Wording: "With: accumulator %[1]s is behind a pointer, slice, map or array, which tasks share", Remedy: "make it the With value, or a field of it",
+		Why: "A value of With is decoded once in a worker, for all tasks there. Each of them gets a copy of its own with accumulators of its own, and a copy shares what is behind pointers, slices and maps.",
 	})
 	InterfaceKey = entry(Kind{
 		ID: "RDD117", Title: "a key holds an interface", Args: args("type", "path"),

@@ -55,28 +55,29 @@ func (f *finder) receiver(c *scan.Call, x *ast.SelectorExpr, sel *types.Selectio
 
 // typeText writes a type as a file can. It says why it cannot.
 func (f *finder) typeText(file *ast.File, t types.Type) (text, why string) {
-	names := f.importNames(file)
+	names, of := f.importNames(file), map[*types.Package]string{}
 	api.WalkType(t, func(t types.Type) bool {
 		n, ok := t.(*types.Named)
 		if !ok || n.Obj().Pkg() == nil || why != "" {
 			return true
 		}
 		obj := n.Obj()
-		_, imported := names[obj.Pkg()]
-		switch {
-		case obj.Pkg() == f.Types: // of a function, too: those are moved
-		case !obj.Exported():
+		of[obj.Pkg()] = obj.Name()
+		if obj.Pkg() != f.Types && !obj.Exported() { // those of a function are moved
 			why = "type " + obj.Name() + " is not exported by package " + obj.Pkg().Path()
-		case !imported:
-			why = "the file does not import " + obj.Pkg().Path() + ", of which type " + obj.Name() + " is"
 		}
 		return true
 	})
+	// An alias is written, and not what it stands for: its package may be another.
 	text = types.TypeString(t, func(p *types.Package) string {
 		if p == f.Types {
 			return ""
 		}
-		return names[p]
+		name, imported := names[p]
+		if !imported && why == "" {
+			why = "the file does not import " + p.Path() + ", of which type " + of[p] + " is"
+		}
+		return name
 	})
 	return text, why
 }

@@ -379,7 +379,7 @@ func (a *Agent) done(r *run, res *plan.Result, f *plan.Failure) {
 	}
 	a.evicted(r.id.Stage.Job, res.Evicted)
 	ev := model.TaskDone{From: a.o.From, Attempt: r.id, Reads: r.launch.Reads, Rows: res.Rows, Bytes: res.Bytes,
-		Sum: res.Sum, RowSum: res.RowSum, Counters: work.CountersFor(res.Counters), Blocks: a.kept(r, res.Kept)}
+		Sum: res.Sum, RowSum: res.RowSum, Counters: work.CountersFor(res.Counters), Updates: res.Updates, Blocks: a.kept(r, res.Kept)}
 	switch r.launch.Stage.Kind {
 	case plan.MapStage:
 		ev.Output = res.Shuffle

@@ -393,7 +393,7 @@ func (c *cluster) submit(s spec) *job {
 	if s.stuck != "" {
 		how = append(how, "--stuck-after", s.stuck)
 	}
-	args := c.clientCommand("submit", append(how, "--name", s.kind()+n, built.job, "--", "-in", x.path, "-out", j.out,
+	args := c.clientCommand("submit", append(how, "--name", s.kind()+n, built.job, "--", "-in", x.path, "-lines", strconv.Itoa(x.lines), "-out", j.out,
 		"-maps", strconv.Itoa(s.maps), "-reduces", strconv.Itoa(s.reduces), "-pause", s.pause.String())...)
 	if s.sort {
 		args = append(args, "-sort")

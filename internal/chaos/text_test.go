@@ -22,6 +22,7 @@ type text struct {
 	path   string
 	counts string // digest of its words with their counts, in order
 	sorted string // digest of its lines, in order
+	lines  int
 }
 
 // vocabulary is how many different words a text has.
@@ -45,7 +46,7 @@ func write(path string, size int, seed uint64) (*text, error) {
 	}
 	counts, sorted := counted(b.Bytes()), linesOf(b.Bytes())
 	slices.SortFunc(sorted, bytes.Compare)
-	return &text{path: path, counts: digest(counts), sorted: digest(sorted)}, os.WriteFile(path, b.Bytes(), 0o666)
+	return &text{path: path, counts: digest(counts), sorted: digest(sorted), lines: len(sorted)}, os.WriteFile(path, b.Bytes(), 0o666)
 }
 
 func linesOf(b []byte) [][]byte {

@@ -46,6 +46,9 @@ type Options struct {
 	// Observe is called from one goroutine with a fresh picture of an action
 	// when something changed, and once at its end before Do returns.
 	Observe func(plan.ActionStatus)
+	// Updates takes what tasks added to accumulators, before Do returns from the
+	// action that tells of it. It is called by the engine, and may not wait.
+	Updates func([]plan.StageUpdates)
 }
 
 // Client drives the actions of one job. Its methods may be called from several
@@ -283,6 +286,14 @@ func (a *action) reset(gen model.Gen) {
 func (c *Client) Picture(s plan.ActionStatus) {
 	if c.watch != nil {
 		c.watch.put(s, nil)
+	}
+}
+
+// Updates passes on what tasks added to accumulators, of which an action's end
+// tells.
+func (c *Client) Updates(all []plan.StageUpdates) {
+	if c.o.Updates != nil && len(all) > 0 {
+		c.o.Updates(all)
 	}
 }
 

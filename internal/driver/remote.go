@@ -47,6 +47,7 @@ type RemoteOptions struct {
 	// MakeScratch makes when it is needed.
 	MakeScratch func() error
 	Observe     func(plan.ActionStatus)
+	Updates     func([]plan.StageUpdates)
 	Log         *slog.Logger
 }
 
@@ -57,7 +58,7 @@ func NewRemote(o RemoteOptions) *Remote {
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
-	r.client = New(Options{Job: o.Job, Link: remoteLink{r}, Observe: o.Observe})
+	r.client = New(Options{Job: o.Job, Link: remoteLink{r}, Observe: o.Observe, Updates: o.Updates})
 	return r
 }
 
@@ -141,6 +142,7 @@ func (r *Remote) Heed(m wire.Message) bool {
 	case *plan.ActionStatus:
 		r.client.Picture(*m)
 	case *wire.ActionEnd:
+		r.client.Updates(m.Updates)
 		r.client.End(m.Status, Cause(m.Trouble))
 	case *wire.Quiet:
 		r.client.Quiet(m.N)

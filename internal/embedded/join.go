@@ -49,7 +49,12 @@ func (d drive) Result(r model.Result) {
 
 func (d drive) Reset(r model.ResultReset)        { d.client.Reset(r.Action.N, r.Gen) }
 func (d drive) Picture(s plan.ActionStatus)      { d.client.Picture(s) }
-func (d drive) End(s plan.ActionStatus, e error) { d.client.End(s, e) }
+
+
+func (d drive) End(s plan.ActionStatus, updates []plan.StageUpdates, err error) {
+	d.client.Updates(updates)
+	d.client.End(s, err)
+}
 
 func (d drive) Quiet(id plan.ActionID) {
 	delete(d.values, id.N)

@@ -54,7 +54,7 @@ func (e *Engine) Begin(s work.Submission) model.Event {
 	a := e.newAction(s.ID, s.Partitions, s.Plan.Action)
 	graph, err := a.follow(s.Plan)
 	if err != nil {
-		a.finish(plan.ActionFailed, a.wrap(err))
+		a.finish(plan.ActionFailed, nil, a.wrap(err))
 		return nil
 	}
 	ev.Graph, ev.Target, ev.Partitions, ev.Name, ev.Site = graph, s.Plan.Target, s.Partitions, s.Plan.Action, s.Plan.Site.String()
@@ -159,8 +159,8 @@ func (a *action) graph() []model.StageSpec {
 	return specs
 }
 
-// finish sets how the action ended.
-func (a *action) finish(state plan.ActionState, err error) {
+// finish sets how the action ended, and tells the driver.
+func (a *action) finish(state plan.ActionState, updates []plan.StageUpdates, err error) {
 	if a.state.Ended() {
 		return
 	}
@@ -172,7 +172,7 @@ func (a *action) finish(state plan.ActionState, err error) {
 		final.Error = err.Error()
 	}
 	if d := a.driver(); d != nil {
-		d.End(final, err)
+		d.End(final, updates, err)
 	}
 	a.log.Info("action ended", "name", a.plan.Action, "state", state.String(), "elapsed", a.elapsed)
 	a.settle()

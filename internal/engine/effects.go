@@ -102,7 +102,7 @@ func (o outlet) Driver(id plan.JobID, cmds []model.Command) {
 			continue
 		}
 		if r, ok := c.(model.Reply); ok && r.Err != nil {
-			e.forAction(plan.ActionID{Job: r.Job, N: r.Action}, func(a *action) { a.finish(plan.ActionFailed, a.wrap(r.Err)) })
+			e.forAction(plan.ActionID{Job: r.Job, N: r.Action}, func(a *action) { a.finish(plan.ActionFailed, nil, a.wrap(r.Err)) })
 		}
 		if d := e.effects.Driver(id); d != nil {
 			tell(d, c)
@@ -135,7 +135,7 @@ func (e *Engine) jobEnded(c model.JobEnd) {
 	if j := e.jobs[c.Job]; j != nil {
 		j.ended = true
 		for _, a := range j.actions {
-			a.finish(plan.ActionFailed, a.wrap(err))
+			a.finish(plan.ActionFailed, nil, a.wrap(err))
 		}
 		e.leave(j)
 	}
@@ -153,7 +153,8 @@ func (a *action) end(c model.ActionEnd) {
 		}
 	}
 	a.e.handOver(a)
-	a.finish(a.outcome(c))
+	state, err := a.outcome(c)
+	a.finish(state, c.Updates, err)
 }
 
 var states = [...]plan.ActionState{

@@ -44,8 +44,9 @@ type Driver interface {
 	Reset(model.ResultReset)
 	// Picture tells how far an action is.
 	Picture(plan.ActionStatus)
-	// End is the last picture of an action, with why it did not succeed.
-	End(s plan.ActionStatus, err error)
+	// End is the last picture of an action, with what tasks that succeeded added to
+	// accumulators and no action has told of, and why it did not succeed.
+	End(s plan.ActionStatus, updates []plan.StageUpdates, err error)
 	// Quiet says that nothing works for an action any more.
 	Quiet(plan.ActionID)
 	// Notice is a line for the user.

@@ -61,7 +61,7 @@ func (w *world) Reset(model.ResultReset) { w.told <- "reset" }
 func (w *world) Picture(plan.ActionStatus) {
 	w.told <- "picture"
 }
-func (w *world) End(s plan.ActionStatus, err error) {
+func (w *world) End(s plan.ActionStatus, _ []plan.StageUpdates, err error) {
 	w.told <- fmt.Sprintf("%d %s: %v", s.ID.N, s.State, err)
 }
 func (w *world) Quiet(id plan.ActionID) { w.told <- fmt.Sprint(id.N, " quiet") }

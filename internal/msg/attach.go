@@ -29,7 +29,7 @@ func InParts(at model.Attach) (ms []any) {
 		return part
 	}
 	for _, d := range all.Done {
-		p := next(len(d.Output), len(d.Sizes), len(d.Address))
+		p := next(len(d.Output), len(d.Sizes), len(d.Address), len(d.Updates))
 		p.Done = append(p.Done, d)
 	}
 	for _, f := range all.Failed {
@@ -37,7 +37,7 @@ func InParts(at model.Attach) (ms []any) {
 		p.Failed = append(p.Failed, f)
 	}
 	for _, o := range all.Outputs {
-		p := next(len(o.Output), len(o.Sizes))
+		p := next(len(o.Output), len(o.Sizes), len(o.Updates))
 		p.Outputs = append(p.Outputs, o)
 	}
 	at.Inventory.Done, at.Inventory.Failed, at.Inventory.Outputs = part.Done, part.Failed, part.Outputs

@@ -16,6 +16,9 @@ import (
 	"github.com/gordd-project/gordd/typed"
 )
 
+//go:embed pipelines_accumulate.go
+var pipelinesAccumulateSource string
+
 //go:embed pipelines_action.go
 var pipelinesActionSource string
 
@@ -62,6 +65,10 @@ func init() {
 	// Does not compile when the run time is of another generation: run go generate.
 	var _ [rdd.Generated - 1]struct{} = [0]struct{}{}
 	p := rdd.Register()
+	p.Source("pipelines_accumulate.go", pipelinesAccumulateSource,
+		"1f0f006a15bcc5e49cd99701fa1726fde4069bdb37dba28cc800b9eff5da999f",
+		"c08e2c31161ab68dfa4a6c1845ba262a4062c5ebd9f066160448b809d5bfa1e4",
+	)
 	p.Source("pipelines_action.go", pipelinesActionSource,
 		"94a1ce14a38c07bad8775c4dcf526750eb891b176d27a47b9c517bbe0b87d3f7",
 		"f1e51c13034a46ee842956a29504c57bf5f8a48a1103bae9c7ca6b6c063be836",
@@ -118,6 +125,41 @@ func init() {
 		"994cc6556edc457ec53e5295984c41450461f2ea1674f13f8ecfb392a884b016",
 		"21ce6219a89b242d499e964f820bc13d9a7dc13ef4c355c5743473e207fe35e0",
 	)
+	p.Op("ce8420d62e4b", "pipelines_accumulate.go", 83, 519, rdd.WithOp(seen.look, func(env seen) *rdd.Op {
+		return rdd.FilterOp(func(x int64) bool {
+			return seen.look(env, x)
+		})
+	}))
+	p.Op("c7ddf871ba4a", "pipelines_accumulate.go", 83, 526, rdd.MapOp(double))
+	p.Op("a7078983fa5c", "pipelines_accumulate.go", 83, 531, rdd.CollectOp[int64]())
+	p.Op("88157a8f2236", "pipelines_accumulate.go", 94, 647, rdd.DistinctOp[int64]())
+	p.Op("0b0fafaffabd", "pipelines_accumulate.go", 94, 661, rdd.WithOp(accumulatorCasesFilter, func(env seen) *rdd.Op {
+		return rdd.FilterOp(func(x int64) bool {
+			return accumulatorCasesFilter(env, x)
+		})
+	}))
+	p.Op("e31ccc81acfe", "pipelines_accumulate.go", 95, 691, rdd.CountOp[int64]())
+	p.Op("5c540f3a67fa", "pipelines_accumulate.go", 98, 712, rdd.CountOp[int64]())
+	p.Op("57cf9d26c03e", "pipelines_accumulate.go", 107, 839, rdd.WithOp(seen.look, func(env seen) *rdd.Op {
+		return rdd.FilterOp(func(x int64) bool {
+			return seen.look(env, x)
+		})
+	}))
+	p.Op("1c252dc394ea", "pipelines_accumulate.go", 108, 853, rdd.CountOp[int64]())
+	p.Op("a8bb8a72eed1", "pipelines_accumulate.go", 111, 876, rdd.SortByOp(itself))
+	p.Op("c427b0e3cdf6", "pipelines_accumulate.go", 111, 881, rdd.CollectOp[int64]())
+	p.Op("fea2b84d0c60", "pipelines_accumulate.go", 120, 1002, rdd.DataOp[string]())
+	p.Op("e551b17fdc14", "pipelines_accumulate.go", 120, 1013, rdd.KeyByOp(strings.Clone))
+	p.Op("b087a9061eb0", "pipelines_accumulate.go", 121, 1025, rdd.WithOp(accumulatorCasesMap, func(env rdd.Accumulator[sizeCounts]) *rdd.Op {
+		return rdd.PairMapOp(func(word string, x string) int64 {
+			return accumulatorCasesMap(env, word, x)
+		})
+	}))
+	p.Op("7ea564f26385", "pipelines_accumulate.go", 128, 1092, rdd.WithOp(accumulatorCasesReduce, func(env rdd.Total[int64]) *rdd.Op {
+		return rdd.ReduceOp(func(a int64, b int64) int64 {
+			return accumulatorCasesReduce(env, a, b)
+		})
+	}))
 	p.Op("00b75e1c6c6e", "pipelines_action.go", 89, 564, rdd.MapOp(double))
 	p.Op("215d8be0dd3f", "pipelines_action.go", 89, 569, rdd.CollectOp[int64]().Named("All"))
 	p.Op("9e9c10414885", "pipelines_action.go", 93, 649, rdd.CollectOp[int64]().Named("All"))
@@ -1214,6 +1256,11 @@ func init() {
 	p.Op("e56d15749fff", "rounds.go", 63, 438, rdd.ReduceByKeyOp[int64](addInts, manyKeptReduceByKeyBatch))
 	p.Op("13c052e9ce46", "rounds.go", 63, 450, rdd.ValuesOp[int64, int64]())
 	p.Op("198bf59b0094", "rounds.go", 63, 454, rdd.CollectOp[int64]())
+	p.Kernel(accumulatorCasesKernel, "ce8420d62e4b", "c7ddf871ba4a")
+	p.Kernel(accumulatorCasesKernel2, "0b0fafaffabd", "88157a8f2236/map")
+	p.Kernel(accumulatorCasesKernel3, "57cf9d26c03e", "1c252dc394ea")
+	p.Kernel(accumulatorCasesKernel4, "57cf9d26c03e", "a8bb8a72eed1/key")
+	p.Kernel(accumulatorCasesKernel5, "e551b17fdc14", "b087a9061eb0", "7ea564f26385")
 	p.Kernel(actionCasesKernel, "00b75e1c6c6e")
 	p.Kernel(actionCasesKernel2, "5295948def8a", "0018c040ed42")
 	p.Kernel(actionCasesKernel3, "60064a6be624")
@@ -1534,6 +1581,106 @@ func init() {
 	p.Kernel(checkpointedKernel, "954bd4619551")
 	p.Kernel(manyKeptKernel, "3c195c34a163")
 	p.Kernel(manyKeptKernel2, "5db1f552f850", "e56d15749fff/map")
+}
+
+// accumulatorCasesKernel is Filter (pipelines_accumulate.go:83), Map (pipelines_accumulate.go:83).
+func accumulatorCasesKernel(_ *rdd.Task, env []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	env2 := env[0].(seen)
+	for i, row := range in.Rows {
+		in.Row = i
+		if !seen.look(env2, row) {
+			continue
+		}
+		x := double(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// accumulatorCasesKernel2 is Filter (pipelines_accumulate.go:94), Distinct (pipelines_accumulate.go:94, map side).
+func accumulatorCasesKernel2(_ *rdd.Task, env []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Combiner[int64, struct{}, struct{}])
+	v := env[0].(seen)
+	for i, x := range in.Rows {
+		in.Row = i
+		if !accumulatorCasesFilter(v, x) {
+			continue
+		}
+		if !out.Push(x, struct{}{}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// accumulatorCasesKernel3 is Filter (pipelines_accumulate.go:107), Count (pipelines_accumulate.go:108).
+func accumulatorCasesKernel3(_ *rdd.Task, env []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Acc[int64])
+	env2 := env[0].(seen)
+	acc := out.Value
+	for i, row := range in.Rows {
+		in.Row = i
+		if !seen.look(env2, row) {
+			continue
+		}
+		acc++
+	}
+	out.Value = acc
+}
+
+// accumulatorCasesKernel4 is Filter (pipelines_accumulate.go:107), SortBy (pipelines_accumulate.go:111, key).
+func accumulatorCasesKernel4(_ *rdd.Task, env []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[rdd.Pair[int64, int64]])
+	env2 := env[0].(seen)
+	for i, row := range in.Rows {
+		in.Row = i
+		if !seen.look(env2, row) {
+			continue
+		}
+		k := itself(row)
+		if !out.Push(rdd.Pair[int64, int64]{
+			Key:   k,
+			Value: row,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// accumulatorCasesKernel5 is KeyBy (pipelines_accumulate.go:120), Map (pipelines_accumulate.go:121), Reduce (pipelines_accumulate.go:128).
+func accumulatorCasesKernel5(_ *rdd.Task, env []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[string])
+	out := outAny.(*rdd.Acc[int64])
+	short := env[1].(rdd.Accumulator[sizeCounts])
+	calls := env[2].(rdd.Total[int64])
+
+//line pipelines_accumulate.go:121
+	mapFunc := func(short typed.Accumulator[sizeCounts], word, _ string) int64 {
+		if own := short.Local(); *own == nil {
+			*own = sizeCounts{}
+		}
+		(*short.Local())[len(word)]++
+		return 1
+	}
+//line property_rdd.go:1671
+
+	acc, has := out.Value, out.Has
+	for i, row := range in.Rows {
+		in.Row = i
+		word := strings.Clone(row)
+		x := mapFunc(short, word, row)
+		if has {
+			acc = accumulatorCasesReduce(calls, acc, x)
+		} else {
+			acc, has = x, true
+		}
+	}
+	out.Value, out.Has = acc, has
 }
 
 // actionCasesKernel is Map (pipelines_action.go:89).
@@ -2251,7 +2398,7 @@ func ranksKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2255
+//line property_rdd.go:2402
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2685,7 +2832,7 @@ func heavyKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:89
 	mapFunc := func(k string, v int64) string { return line(digest(k), v) }
-//line property_rdd.go:2689
+//line property_rdd.go:2836
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2716,7 +2863,7 @@ func heavyKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:96
 	mapFunc := func(k string, v []int64) string { return line(digest(k), v) }
-//line property_rdd.go:2720
+//line property_rdd.go:2867
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2814,7 +2961,7 @@ func heavyKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2818
+//line property_rdd.go:2965
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2868,7 +3015,7 @@ func heavyJoinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:135
 	joinFunc := func(v, w string) string { return digest(v) + digest(w) }
-//line property_rdd.go:2872
+//line property_rdd.go:3019
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2927,7 +3074,7 @@ func heavyJoinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2931
+//line property_rdd.go:3078
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4932,7 +5079,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 		_, err := tryLine(k, v)
 		return repeat(k, v), err
 	}
-//line property_rdd.go:4936
+//line property_rdd.go:5083
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5279,7 +5426,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:255
 	tryMapFunc := func(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
-//line property_rdd.go:5283
+//line property_rdd.go:5430
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5344,7 +5491,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	tryFlatMapFunc := func(e Env, _ string, v int64) (iter.Seq[int64], error) {
 		return e.below(v - 1), e.check(v)
 	}
-//line property_rdd.go:5348
+//line property_rdd.go:5495
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5743,7 +5890,7 @@ func groupCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	groupByKeyFunc := func(_ int64, lists iter.Seq[[]int64]) string {
 		return fmt.Sprint(slices.SortedFunc(lists, func(a, b []int64) int { return slices.Compare(a, b) }))
 	}
-//line property_rdd.go:5747
+//line property_rdd.go:5894
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5865,7 +6012,7 @@ func joinCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_wide.go:292
 	fullOuterJoinFunc := func(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
-//line property_rdd.go:5869
+//line property_rdd.go:6016
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6022,7 +6169,7 @@ func withCasesKernel3(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:119
 	tryMapFunc := func(e Env, x int64) (string, error) { return e.tagged(x), e.check(x) }
-//line property_rdd.go:6026
+//line property_rdd.go:6173
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6077,7 +6224,7 @@ func withCasesKernel6(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:128
 	tryFlatMapFunc := func(e Env, x int64) (iter.Seq[int64], error) { return e.below(x + 1), e.check(x) }
-//line property_rdd.go:6081
+//line property_rdd.go:6228
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6102,7 +6249,7 @@ func withCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:150
 	mapToPairFunc := func(e Env, x int64) (int64, string) { return e.residue(x), e.tagged(x) }
-//line property_rdd.go:6106
+//line property_rdd.go:6253
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6373,10 +6520,28 @@ func manyKeptKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
+//line pipelines_accumulate.go:94
+func accumulatorCasesFilter(v seen, x int64) bool { return v.look(x) }
+
+//line pipelines_accumulate.go:121
+func accumulatorCasesMap(short typed.Accumulator[sizeCounts], word, _ string) int64 {
+	if own := short.Local(); *own == nil {
+		*own = sizeCounts{}
+	}
+	(*short.Local())[len(word)]++
+	return 1
+}
+
+//line pipelines_accumulate.go:128
+func accumulatorCasesReduce(calls typed.Counter, a, b int64) int64 {
+	calls.Add(1)
+	return a + b
+}
+
 //line pipelines_action.go:146
 func actionCasesKeyBy(r Rec) Place { return Place{r.Name, 1, [2]bool{r.OK}} }
 
-//line property_rdd.go:6380
+//line property_rdd.go:6545
 
 func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6387,7 +6552,7 @@ func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_action.go:256
 func saveCasesMap(p KV) string { return fmt.Sprintf("%s\t%d", p.Key, p.Value) }
 
-//line property_rdd.go:6391
+//line property_rdd.go:6556
 
 func saveCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6433,7 +6598,7 @@ func barrierCasesMapToPair(x int64) (int64, int64) { return x, 1 }
 //line pipelines_barrier.go:146
 func barrierCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:6437
+//line property_rdd.go:6602
 
 func barrierCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6468,7 +6633,7 @@ func cacheCasesMap2(w string) string { return w + "!" }
 //line pipelines_cache.go:54
 func cacheCasesFilter2(r Rec) bool { return r.ID%3 != 0 }
 
-//line property_rdd.go:6472
+//line property_rdd.go:6637
 
 func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6479,7 +6644,7 @@ func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_cache.go:91
 func cacheCasesMap3(w string) Rec { return Rec{Name: w} }
 
-//line property_rdd.go:6483
+//line property_rdd.go:6648
 
 func cacheCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6522,7 +6687,7 @@ func ranksFlatMapToPair(_ string, shares []string) iter.Seq2[string, int64] {
 	}
 }
 
-//line property_rdd.go:6526
+//line property_rdd.go:6691
 
 func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6533,7 +6698,7 @@ func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:84
 func ranksMapValues2(v int64) int64 { return 150 + v*85/100 }
 
-//line property_rdd.go:6537
+//line property_rdd.go:6702
 
 func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6544,7 +6709,7 @@ func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:156
 func chainCasesFilter(l string, at int64) bool { return at > 0 && l != "O" }
 
-//line property_rdd.go:6548
+//line property_rdd.go:6713
 
 func chainCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6579,7 +6744,7 @@ func chainCasesMapToPair(v int64, k string) (string, int64) { return k, v }
 //line pipelines_chain.go:197
 func chainCasesSortBy2(l string) string { return l }
 
-//line property_rdd.go:6583
+//line property_rdd.go:6748
 
 func chainCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6595,7 +6760,7 @@ func chainCasesFilter2(w string) bool {
 //line pipelines_heavy.go:88
 func heavyKeyCasesMapToPair(x int64) (string, int64) { return heavyKey(x), x }
 
-//line property_rdd.go:6599
+//line property_rdd.go:6764
 
 func heavyKeyCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6658,7 +6823,7 @@ func heavyJoinCasesCoGroup(_ int64, left, right iter.Seq[string]) iter.Seq[strin
 //line pipelines_heavy.go:186
 func persistedReduceByKey(a, b string) string { return max(a, b) }
 
-//line property_rdd.go:6662
+//line property_rdd.go:6827
 
 func persistedReduceByKeyBatch(slots []*string, vals []string) {
 	for i, s := range slots {
@@ -6753,7 +6918,7 @@ func pairCasesTryMapToPair(k string, v int64) (string, string, error) {
 	return l, k, err
 }
 
-//line property_rdd.go:6757
+//line property_rdd.go:6922
 
 func placedCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6767,7 +6932,7 @@ func placedCasesFilter(_ string, v int64) bool { return v%3 != 0 }
 //line pipelines_placed.go:43
 func placedCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
 
-//line property_rdd.go:6771
+//line property_rdd.go:6936
 
 func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6778,7 +6943,7 @@ func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_placed.go:44
 func placedCasesMapValues(r string) string { return r + "!" }
 
-//line property_rdd.go:6782
+//line property_rdd.go:6947
 
 func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6789,7 +6954,7 @@ func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_placed.go:65
 func placedCasesJoin(all []int64, sum int64) string { return fmt.Sprint(all, sum) }
 
-//line property_rdd.go:6793
+//line property_rdd.go:6958
 
 func placedCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6812,7 +6977,7 @@ func placedCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 //line pipelines_placed.go:89
 func placedCasesMapToPair(k string, v int64) (string, int64) { return k[:1] + k[len(k)-1:], v }
 
-//line property_rdd.go:6816
+//line property_rdd.go:6981
 
 func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6823,7 +6988,7 @@ func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 //line pipelines_sample.go:93
 func finiteMap(x int64) int64 { return x % 1000 }
 
-//line property_rdd.go:6827
+//line property_rdd.go:6992
 
 func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6834,7 +6999,7 @@ func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_source.go:111
 func sourceCasesMap(path, text string) string { return filepath.Base(path) + ": " + text }
 
-//line property_rdd.go:6838
+//line property_rdd.go:7003
 
 func combineCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6854,7 +7019,7 @@ func combineCasesMapToPair(w string) (string, int64) { return w, 1 }
 //line pipelines_wide.go:87
 func combineCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:6858
+//line property_rdd.go:7023
 
 func combineCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7053,7 +7218,7 @@ func manyKeptMap(round, x int64) int64 { return x + round%2 }
 //line rounds.go:63
 func manyKeptKeyBy(x int64) int64 { return x % 7 }
 
-//line property_rdd.go:7057
+//line property_rdd.go:7222
 
 func manyKeptReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {

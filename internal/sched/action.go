@@ -406,11 +406,11 @@ func (s *Scheduler) endAction(a *action, to model.ActionState, cause *model.Caus
 	a.state = to
 	j := a.job
 	end := model.ActionEnd{Action: a.id, State: to, Cause: cause, Rows: a.rows, Bytes: a.bytes, Stages: a.summaries(),
-		AtLeastOnce: a.sink.Guarantee == model.AtLeastOnce}
+		AtLeastOnce: a.sink.Guarantee == model.AtLeastOnce, Updates: a.updates()}
 	s.dropTarget(a)
 	// A failed action must not publish after a restart; a published one is known
 	// by its own record.
-	s.record(model.ActionEnded{Action: a.id, State: to, Cause: cause}, a.sink.Kind == model.Files && to != model.ActionDone)
+	s.record(model.ActionEnded{Action: a.id, State: to, Cause: cause, Updates: end.Updates}, a.sink.Kind == model.Files && to != model.ActionDone)
 	s.emit(end)
 	if a.sink.Kind == model.Files {
 		delete(s.paths, a.sink.Path)
@@ -423,10 +423,10 @@ func (s *Scheduler) endAction(a *action, to model.ActionState, cause *model.Caus
 		}
 	}
 	j.actions = slices.DeleteFunc(j.actions, func(x *action) bool { return x == a })
-	if len(j.ended) == keptEnds {
-		j.ended = slices.Delete(j.ended, 0, 1)
+	if !s.mayMiss() {
+		end.Updates = nil // the driver has them
 	}
-	j.ended = append(j.ended, endedAction{a.plan, end})
+	j.keepEnd(endedAction{a.plan, end})
 	s.dropUnsized(a)
 	s.sweep(j)
 	s.maybeEndJob(j)

@@ -12,7 +12,7 @@ import (
 
 // finish makes o the output of task i, which has none. The owner is nil if the
 // output cannot be lost with its worker.
-func (s *Scheduler) finish(st *stage, i int, o outputs.Output, owner *worker, counters []model.Counter) {
+func (s *Scheduler) finish(st *stage, i int, o outputs.Output, owner *worker, r outputs.Report) {
 	t := &st.tasks[i]
 	if t.state == model.TaskPending {
 		s.withdraw(st, i)
@@ -23,8 +23,8 @@ func (s *Scheduler) finish(st *stage, i int, o outputs.Output, owner *worker, co
 	if owner != nil {
 		who = owner.idx
 	}
-	t.level = levelIn(counters)
-	st.outs.Put(i, o, who, counters)
+	t.level = levelIn(r.Counters)
+	st.outs.Put(i, o, who, r)
 	st.wins++
 	st.made = true
 	st.noProgress = 0 // R20

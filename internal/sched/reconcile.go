@@ -160,7 +160,7 @@ func (s *Scheduler) adopt(w *worker, o *model.MapOutput) {
 	t := &st.tasks[i]
 	t.rowSum = o.RowSum
 	s.finish(st, i, outputs.Output{Term: o.Attempt.Term, Seq: o.Attempt.Seq, Rows: o.Rows, Bytes: o.Bytes,
-		Sum: o.Sum, Sizes: o.Sizes, Data: o.Output}, w, o.Counters)
+		Sum: o.Sum, Sizes: o.Sizes, Data: o.Output}, w, outputs.Report{Counters: o.Counters, Updates: o.Updates})
 	s.record(model.OutputAt{Output: *o}, false)
 	s.settle()
 }

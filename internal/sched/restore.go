@@ -99,6 +99,7 @@ func (s *Scheduler) applyToAction(rec model.Record) {
 	case model.ActionEnded:
 		if a := s.active(r.Action); a != nil {
 			s.endAction(a, r.State, r.Cause)
+			a.job.toldBefore(r.Updates)
 		}
 	case model.CollectedRecord:
 		s.uncollected = slices.DeleteFunc(s.uncollected, func(c model.Collect) bool { return c.Action == r.Action })
@@ -129,10 +130,12 @@ func (s *Scheduler) applyToStage(rec model.Record) {
 		}
 	case model.OutputAt:
 		o := r.Output
-		s.applyDone(o.Attempt, o.Worker, o.RowSum, outputs.Output{Rows: o.Rows, Bytes: o.Bytes, Sum: o.Sum, Data: o.Output}, o.Counters)
+		s.applyDone(o.Attempt, o.Worker, o.RowSum, outputs.Output{Rows: o.Rows, Bytes: o.Bytes, Sum: o.Sum, Data: o.Output},
+			outputs.Report{Counters: o.Counters, Updates: o.Updates})
 	case model.Won:
 		f := r.File
-		s.applyDone(f.Attempt, f.Worker, 0, outputs.Output{Rows: f.Rows, Bytes: f.Bytes, Sum: f.Sum, Data: f.Output, Where: f.File}, r.Counters)
+		s.applyDone(f.Attempt, f.Worker, 0, outputs.Output{Rows: f.Rows, Bytes: f.Bytes, Sum: f.Sum, Data: f.Output, Where: f.File},
+			outputs.Report{Counters: r.Counters, Updates: r.Updates})
 	case model.ResultAt:
 		s.applyResult(r)
 	case model.OutputGone:
@@ -195,11 +198,12 @@ func (s *Scheduler) applyResult(r model.ResultAt) {
 		s.applyGone(r.Attempt)
 		return
 	}
-	s.applyDone(r.Attempt, r.Worker, 0, outputs.Output{Rows: r.Rows, Bytes: r.Bytes, Data: r.Output, Where: r.Address}, r.Counters)
+	s.applyDone(r.Attempt, r.Worker, 0, outputs.Output{Rows: r.Rows, Bytes: r.Bytes, Data: r.Output, Where: r.Address},
+		outputs.Report{Counters: r.Counters, Updates: r.Updates})
 }
 
 // applyDone registers a success of an earlier term.
-func (s *Scheduler) applyDone(id model.AttemptID, by plan.WorkerID, rowSum uint64, o outputs.Output, counters []model.Counter) {
+func (s *Scheduler) applyDone(id model.AttemptID, by plan.WorkerID, rowSum uint64, o outputs.Output, r outputs.Report) {
 	st, i := s.stage(id.Stage), id.Partition
 	if st == nil || i < 0 || i >= st.n || id.Gen != st.gen || st.tasks[i].state == model.TaskFinished {
 		return
@@ -217,7 +221,7 @@ func (s *Scheduler) applyDone(id model.AttemptID, by plan.WorkerID, rowSum uint6
 	o.Term, o.Seq = id.Term, id.Seq
 	t := &st.tasks[i]
 	t.rowSum = rowSum
-	s.finish(st, i, o, owner, counters)
+	s.finish(st, i, o, owner, r)
 	if st.act != nil {
 		s.accepted(st.act, i)
 	}

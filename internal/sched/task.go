@@ -309,13 +309,16 @@ func (s *Scheduler) accept(w *worker, st *stage, i int, a *attempt, ev *model.Ta
 			st.act.unacked++
 		}
 	}
-	s.finish(st, i, o, owner, ev.Counters)
+	s.finish(st, i, o, owner, outputs.Report{Counters: ev.Counters, Updates: ev.Updates})
 	s.recordDone(w, st, i, ev)
 	s.ack(w, ev.Attempt, true)
 	if len(ev.Blocks) > 0 {
 		s.blocksChanged(w, st.job.id, ev.Blocks, nil)
 	}
-	if st.act == nil {
+	if len(ev.Updates) > 0 {
+		s.boundUpdates(st)
+	}
+	if st.act == nil || st.dead {
 		return
 	}
 	if st.act.sink.Kind == model.RowsToDriver {
@@ -332,13 +335,13 @@ func (s *Scheduler) recordDone(w *worker, st *stage, i int, ev *model.TaskDone) 
 	case st.act == nil:
 		out := s.mapOutput(st, i)
 		out.Worker, out.Store, out.Sizes, out.Reads = w.id, w.store, nil, st.current()
-		out.Counters = ev.Counters
+		out.Counters, out.Updates = ev.Counters, ev.Updates
 		s.record(model.OutputAt{Output: out}, false)
 	case st.act.sink.Kind == model.Files:
-		s.record(model.Won{File: s.staged(st, i, w), Counters: ev.Counters}, false)
+		s.record(model.Won{File: s.staged(st, i, w), Counters: ev.Counters, Updates: ev.Updates}, false)
 	default:
 		s.record(model.ResultAt{Attempt: ev.Attempt, Worker: w.id, Rows: ev.Rows, Bytes: ev.Bytes, Address: ev.Address,
-			Output: ev.Output, Counters: ev.Counters}, false)
+			Output: ev.Output, Counters: ev.Counters, Updates: ev.Updates}, false)
 	}
 }
 

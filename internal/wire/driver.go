@@ -69,10 +69,11 @@ type (
 		N   int
 		Gen int
 	}
-	// ActionEnd is the end of an action: its last picture, and why it did not
-	// succeed.
+	// ActionEnd is the end of an action: its last picture, what tasks added to
+	// accumulators, and why it did not succeed.
 	ActionEnd struct {
 		Status  plan.ActionStatus
+		Updates []plan.StageUpdates
 		Trouble *Trouble
 	}
 	// Quiet says that nothing works for an action any more.
@@ -121,7 +122,7 @@ func GoodResult(m *Result) bool {
 }
 
 // GoodEnd is GoodBegin for ActionEnd.
-func GoodEnd(m *ActionEnd) bool { return GoodStatus(&m.Status) && m.Status.State.Ended() }
+func GoodEnd(m *ActionEnd) bool { return GoodStatus(&m.Status) && m.Status.State.Ended() && plan.GoodUpdates(m.Updates) }
 
 // GoodStatus is GoodBegin for pictures.
 func GoodStatus(s *plan.ActionStatus) bool {

@@ -80,6 +80,7 @@ type Result struct {
 	Sum      uint64
 	RowSum   uint64
 	Counters Counters
+	Updates  Updates // of accumulators
 	// Kept are the blocks that the task read or made and that the executor keeps.
 	Kept []Block
 	// Evicted are those that the executor let go of since a result last said so.

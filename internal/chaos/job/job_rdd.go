@@ -19,40 +19,40 @@ func init() {
 	var _ [rdd.Generated - 1]struct{} = [0]struct{}{}
 	p := rdd.Register()
 	p.Source("main.go", mainSource,
-		"9321723cbfa99e1d795d11cbab1ead8857e36a2f9e12b66cf5d562148ef59fc4",
-		"269fdbf7098c0339392d9b288029c98398a89cf4f30797d8362d63ea5fbed7d0",
+		"5d8031665efe6b2a60c2f357bcb88ad8bc9d27c2cecec02e3b8599391d007630",
+		"22ad361ea014f075c02f3d65eba8fbeae96d9839cb9651fd5f83fcc2efd616b1",
 	)
-	p.Op("ec931847cb35", "main.go", 42, 130, rdd.TextOp())
-	p.Op("cd164980ad2c", "main.go", 43, 157, rdd.WithOp(slowly, func(env work) *rdd.Op {
+	p.Op("ec931847cb35", "main.go", 45, 162, rdd.TextOp())
+	p.Op("cd164980ad2c", "main.go", 46, 189, rdd.WithOp(slowly, func(env work) *rdd.Op {
 		return rdd.MapPartitionsOp(func(x *rdd.Task, x2 iter.Seq[string]) iter.Seq[string] {
 			return slowly(env, x, x2)
 		})
 	}))
-	p.Op("c24a06ddb4bf", "main.go", 45, 171, rdd.WithOp(inStep, func(env work) *rdd.Op {
+	p.Op("c24a06ddb4bf", "main.go", 48, 203, rdd.WithOp(inStep, func(env work) *rdd.Op {
 		return rdd.MapPartitionsWithBarrierOp(func(x *rdd.BarrierTask, x2 iter.Seq[string]) iter.Seq[string] {
 			return inStep(env, x, x2)
 		})
 	}))
-	p.Op("f31d36938343", "main.go", 48, 186, rdd.SortByOp(strings.Clone))
-	p.Op("0fcfd4ee3168", "main.go", 49, 219, rdd.WithOp(slowly, func(env work) *rdd.Op {
+	p.Op("f31d36938343", "main.go", 51, 218, rdd.SortByOp(strings.Clone))
+	p.Op("0fcfd4ee3168", "main.go", 53, 261, rdd.WithOp(slowly, func(env work) *rdd.Op {
 		return rdd.MapPartitionsOp(func(x *rdd.Task, x2 iter.Seq[string]) iter.Seq[string] {
 			return slowly(env, x, x2)
 		})
 	}))
-	p.Op("51f2936e9e8e", "main.go", 49, 224, rdd.SaveAsTextFileOp[string]())
-	p.Op("6ecf1804efae", "main.go", 52, 238, rdd.FlatMapOp(strings.FieldsSeq))
-	p.Op("20648cef3562", "main.go", 53, 245, rdd.MapToPairOp(runMapToPair))
-	p.Op("8cdaead468c0", "main.go", 54, 265, rdd.ReduceByKeyOp[string](runReduceByKey, runReduceByKeyBatch))
-	p.Op("ba0ccdc58c0c", "main.go", 55, 304, rdd.WithOp(written, func(env time.Duration) *rdd.Op {
+	p.Op("51f2936e9e8e", "main.go", 53, 266, rdd.SaveAsTextFileOp[string]())
+	p.Op("6ecf1804efae", "main.go", 59, 308, rdd.FlatMapOp(strings.FieldsSeq))
+	p.Op("20648cef3562", "main.go", 60, 315, rdd.MapToPairOp(runMapToPair))
+	p.Op("8cdaead468c0", "main.go", 61, 335, rdd.ReduceByKeyOp[string](runReduceByKey, runReduceByKeyBatch))
+	p.Op("0e8f135378d4", "main.go", 62, 376, rdd.WithOp(textOf, func(env time.Duration) *rdd.Op {
 		return rdd.PairMapPartitionsOp(func(x *rdd.Task, x2 iter.Seq2[string, int64]) iter.Seq[string] {
-			return written(env, x, x2)
+			return textOf(env, x, x2)
 		})
 	}))
-	p.Op("b26d7151cc72", "main.go", 55, 309, rdd.SaveAsTextFileOp[string]())
+	p.Op("b26d7151cc72", "main.go", 62, 381, rdd.SaveAsTextFileOp[string]())
 	p.Kernel(runKernel, "6ecf1804efae", "20648cef3562", "8cdaead468c0/map")
 }
 
-// runKernel is FlatMap (main.go:52), MapToPair (main.go:53), ReduceByKey (main.go:54, map side).
+// runKernel is FlatMap (main.go:59), MapToPair (main.go:60), ReduceByKey (main.go:61, map side).
 func runKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -67,10 +67,10 @@ func runKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-//line main.go:53
+//line main.go:60
 func runMapToPair(word string) (string, int64) { return word, 1 }
 
-//line main.go:54
+//line main.go:61
 func runReduceByKey(a, b int64) int64 { return a + b }
 
 //line job_rdd.go:77

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -39,6 +40,8 @@ func run(ctx context.Context, s *typed.Session) error {
 	if err != nil {
 		return typed.Usagef("%w", err)
 	}
+	read, written := typed.NewCounter(s, "lines read"), typed.NewCounter(s, "rows written")
+	a.work.Rows = read
 	text := s.TextFile(a.in, typed.Partitions(a.maps)).With(a.work)
 	lines := text.MapPartitions(slowly)
 	if a.barrier {
@@ -46,13 +49,29 @@ func run(ctx context.Context, s *typed.Session) error {
 	}
 	if a.sort {
 		sorted := lines.SortBy(strings.Clone, typed.Partitions(a.reduces))
-		return sorted.With(work{Pause: a.work.Pause}).MapPartitions(slowly).SaveAsTextFile(ctx, a.out)
+		end := work{Pause: a.work.Pause, Rows: written}
+		if err := sorted.With(end).MapPartitions(slowly).SaveAsTextFile(ctx, a.out); err != nil {
+			return err
+		}
+		return cmp.Or(a.counted(read), a.counted(written))
 	}
 	counts := lines.
 		FlatMap(strings.FieldsSeq).
 		MapToPair(func(word string) (string, int64) { return word, 1 }).
 		ReduceByKey(func(a, b int64) int64 { return a + b }, typed.Partitions(a.reduces))
-	return counts.With(a.work.Pause).MapPartitions(written).SaveAsTextFile(ctx, a.out)
+	if err := counts.With(a.work.Pause).MapPartitions(textOf).SaveAsTextFile(ctx, a.out); err != nil {
+		return err
+	}
+	return a.counted(read)
+}
+
+// counted says whether a counter has counted each line once, where it is known how
+// many there are.
+func (a *arguments) counted(c typed.Counter) error {
+	if n := c.Value(); a.lines > 0 && n != a.lines {
+		return fmt.Errorf("%d %s, and the text has %d lines", n, c.Name(), a.lines)
+	}
+	return nil
 }
 
 // work is what a task does beside its work.
@@ -60,6 +79,7 @@ type work struct {
 	Pause time.Duration // before its first row
 	Fatal string        // how the task of partition 1 ends its process at a row; "": it does not
 	Once  string        // the file that such a task makes, so that others do not; "": all do
+	Rows  typed.Counter // that were passed on
 }
 
 // poisoned is the row at which a task dies that is to.
@@ -74,6 +94,7 @@ func slowly(w work, t *typed.Task, rows iter.Seq[string]) iter.Seq[string] {
 			if n++; n == poisoned && t.Partition() == 1 {
 				w.die()
 			}
+			w.Rows.Add(1)
 			if !yield(row) {
 				return
 			}
@@ -93,6 +114,7 @@ func inStep(w work, t *typed.BarrierTask, rows iter.Seq[string]) iter.Seq[string
 		t.Barrier()
 		n := 0
 		for row := range rows {
+			w.Rows.Add(1)
 			if n++; !yield(row) {
 				return
 			}
@@ -109,8 +131,8 @@ func inStep(w work, t *typed.BarrierTask, rows iter.Seq[string]) iter.Seq[string
 // waits is what a task says that is about to wait for others.
 const waits = "waits for the others"
 
-// written writes counts as text, after a pause.
-func written(d time.Duration, t *typed.Task, counts iter.Seq2[string, int64]) iter.Seq[string] {
+// textOf writes counts as text, after a pause.
+func textOf(d time.Duration, t *typed.Task, counts iter.Seq2[string, int64]) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		pause(t, d)
 		for word, n := range counts {
@@ -191,6 +213,7 @@ type arguments struct {
 	in, out       string
 	sort, barrier bool
 	maps, reduces int
+	lines         int64
 	work          work
 }
 
@@ -202,6 +225,7 @@ func parse(line []string) (a arguments, err error) {
 	fs.BoolVar(&a.sort, "sort", false, "sort lines instead of counting words")
 	fs.BoolVar(&a.barrier, "barrier", false, "have the tasks that read the text wait for one another, and the first of them pause")
 	fs.IntVar(&a.maps, "maps", 16, "`number` of parts of the text")
+	fs.Int64Var(&a.lines, "lines", 0, "`number` of lines of the text, to be compared with what was counted; 0: not known")
 	fs.IntVar(&a.reduces, "reduces", 8, "`number` of parts of the result")
 	fs.DurationVar(&a.work.Pause, "pause", 0, "`time` that each task waits")
 	fs.StringVar(&a.work.Fatal, "fatal", "", "`way` in which a task ends its process: exit, map, stack, fault, mutex, memory, fill, hang, kill, panic")

@@ -204,6 +204,9 @@ type (
 		Stages []StageSummary // of what the action referred to, sources first
 		// AtLeastOnce says that effects may have happened more than once.
 		AtLeastOnce bool
+		// Updates are what tasks that succeeded added to accumulators and no action
+		// has told of before.
+		Updates []plan.StageUpdates
 	}
 	// JobEnd is the end of a job.
 	JobEnd struct {

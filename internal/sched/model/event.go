@@ -207,7 +207,8 @@ type (
 		Address  string
 		File     string // the staged file of a Files sink
 		Counters []Counter
-		Blocks   []BlockID // cached by the attempt
+		Updates  plan.Updates // of accumulators
+		Blocks   []BlockID    // cached by the attempt
 	}
 	// TaskFailed is a failure. The worker keeps the report until the Ack.
 	TaskFailed struct {

@@ -131,7 +131,9 @@ type MapOutput struct {
 	RowSum    uint64 // order-free sum of row hashes, see R52
 	Sizes     []byte // per reducer, 1 byte each, log scale
 	Output    []byte // opaque: how the store finds it, or the value itself
-	// Reads and Counters are what its attempt reported: only in inventories.
+	// Reads, Counters and Updates are what its attempt reported: only in inventories
+	// and in the journal.
 	Reads    []Read
 	Counters []Counter
+	Updates  plan.Updates
 }

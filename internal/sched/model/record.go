@@ -60,6 +60,7 @@ type (
 	Won struct {
 		File     StagedFile
 		Counters []Counter
+		Updates  plan.Updates
 	}
 	// ResultAt is a result that was passed on.
 	ResultAt struct {
@@ -70,6 +71,7 @@ type (
 		Address  string
 		Output   []byte
 		Counters []Counter
+		Updates  plan.Updates
 	}
 	// Failure is a failure that counts.
 	Failure struct {
@@ -102,6 +104,8 @@ type (
 		Action plan.ActionID
 		State  ActionState
 		Cause  *Cause
+		// Updates are those of ActionEnd, which may not have reached the driver.
+		Updates []plan.StageUpdates
 	}
 	// CancelAccepted is a cancel that will be carried through.
 	CancelAccepted struct{ Cancel Cancel }

@@ -42,6 +42,7 @@ type Table struct {
 	done   int
 	owners map[int32]int32 // outputs by owner
 	tally  tally
+	added  added
 }
 
 // Make returns a Table for n tasks that have made nothing.
@@ -69,7 +70,7 @@ func (t *Table) Made(i int, term model.Term, seq uint64) bool {
 
 // Put makes o the output of task i, which has none, in the hands of a worker or
 // of Nobody.
-func (t *Table) Put(i int, o Output, owner int, counters []model.Counter) {
+func (t *Table) Put(i int, o Output, owner int, r Report) {
 	if t.Has(i) {
 		panic(fmt.Sprintf("outputs: task %d has an output", i))
 	}
@@ -80,11 +81,12 @@ func (t *Table) Put(i int, o Output, owner int, counters []model.Counter) {
 	}
 	t.outs[i] = o
 	t.done++
-	t.tally.add(i, len(t.outs), counters)
+	t.tally.add(i, len(t.outs), r.Counters)
+	t.added.put(i, len(t.outs), r.Updates)
 }
 
 // Take takes the output of task i away. Its Rows stay, to be compared when it is
-// made again.
+// made again, and so does what it added to accumulators.
 func (t *Table) Take(i int) {
 	if !t.Has(i) {
 		return

@@ -45,7 +45,7 @@ func TestTable(t *testing.T) {
 					}
 					x.counters = append(x.counters, model.Counter{Name: name, Value: rapid.Int64Range(-9, 99).Draw(t, "v")})
 				}
-				tab.Put(i, x.o, x.owner, x.counters)
+				tab.Put(i, x.o, x.owner, Report{Counters: x.counters})
 				want[i] = x
 			case 2:
 				tab.Take(i)
@@ -102,12 +102,12 @@ func TestTable(t *testing.T) {
 
 func TestRowsOutliveTheOutput(t *testing.T) {
 	tab := Make(2)
-	tab.Put(1, Output{Rows: 7, Data: []byte("x")}, 0, nil)
+	tab.Put(1, Output{Rows: 7, Data: []byte("x")}, 0, Report{})
 	tab.Take(1)
 	if o := tab.At(1); o.Rows != 7 || o.Data != nil || tab.Has(1) || tab.Has(-1) || tab.Has(2) {
 		t.Errorf("%+v", o)
 	}
-	tab.Put(0, Output{}, 4, nil)
+	tab.Put(0, Output{}, 4, Report{})
 	tab.DisownAll()
 	if tab.Held(4) != 0 || !tab.Has(0) {
 		t.Error("still owned")
@@ -117,7 +117,7 @@ func TestRowsOutliveTheOutput(t *testing.T) {
 func TestHeldByStops(t *testing.T) {
 	tab := Make(5)
 	for i := range 5 {
-		tab.Put(i, Output{}, 0, nil)
+		tab.Put(i, Output{}, 0, Report{})
 	}
 	for i := range tab.HeldBy(0) {
 		if i == 2 {
@@ -138,8 +138,8 @@ func TestTwoOutputsPanic(t *testing.T) {
 		}
 	}()
 	tab := Make(1)
-	tab.Put(0, Output{}, 0, nil)
-	tab.Put(0, Output{}, 0, nil)
+	tab.Put(0, Output{}, 0, Report{})
+	tab.Put(0, Output{}, 0, Report{})
 }
 
 func TestSizeOfAnOutput(t *testing.T) {
@@ -153,7 +153,7 @@ func TestTallyIsBounded(t *testing.T) {
 	n := 10_000
 	tab := Make(n)
 	for i := range n {
-		tab.Put(i, Output{}, Nobody, []model.Counter{{Name: fmt.Sprint(i), Value: 1}})
+		tab.Put(i, Output{}, Nobody, Report{Counters: []model.Counter{{Name: fmt.Sprint(i), Value: 1}}})
 	}
 	if got := len(tab.tally.rows); got > n*widest {
 		t.Errorf("%d cells", got)
@@ -161,4 +161,34 @@ func TestTallyIsBounded(t *testing.T) {
 	if got := len(tab.Sums()); got != n {
 		t.Errorf("%d sums", got)
 	}
+}
+
+// TestAdded follows what a task added through the loss of its output.
+func TestAdded(t *testing.T) {
+	tab := Make(3)
+	tell := func() (got string) {
+		for i, b := range tab.Tell() {
+			got += fmt.Sprint(i, string(b), " ")
+		}
+		return got
+	}
+	check := func(want string, fresh int) {
+		t.Helper()
+		if n := tab.Fresh(); n != fresh {
+			t.Errorf("%d bytes to tell, want %d", n, fresh)
+		}
+		if got := tell(); got != want || tab.Fresh() != 0 {
+			t.Errorf("told %q, want %q; %d bytes are left", got, want, tab.Fresh())
+		}
+	}
+	tab.Put(0, Output{}, 0, Report{})
+	check("", 0)
+	tab.Put(1, Output{}, 0, Report{Updates: []byte("ab")})
+	tab.Put(2, Output{}, 0, Report{Updates: []byte("c")})
+	tab.Take(2) // the output is lost before anybody was told
+	tab.Put(2, Output{}, 1, Report{Updates: []byte("def")}) // made again
+	check("1ab 2def ", 5)
+	tab.Take(2)
+	tab.Put(2, Output{}, 1, Report{Updates: []byte("g")}) // and again, when it was told
+	check("", 0)
 }

@@ -1,0 +1,117 @@
+package sched
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/rdd/plan"
+)
+
+// adds answers what runs of a stage until nothing does, each task with an update
+// that names its attempt.
+func (r *rig) adds(key plan.StageKey) {
+	r.t.Helper()
+	for len(r.runs1(key)) > 0 {
+		r.addsIn(r.run(key, r.runs1(key)[0]))
+	}
+}
+
+func (r *rig) addsIn(id model.AttemptID) {
+	r.t.Helper()
+	r.doneWith(id, func(d *model.TaskDone) { d.Updates = plan.Updates(fmt.Sprint("by ", id.Seq)) })
+}
+
+// told is what the end of an action says of updates, without who made them.
+func told(e model.ActionEnd) string {
+	var all []string
+	for _, st := range e.Updates {
+		for _, t := range st.Tasks {
+			all = append(all, fmt.Sprint(st.Stage, t.Partition))
+		}
+	}
+	return strings.Join(all, " ")
+}
+
+// TestUpdatesOfWinners has tasks fail, be outrun, and run again for a lost output:
+// each counts once, and in the action that it ran for.
+func TestUpdatesOfWinners(t *testing.T) {
+	r := newRig(t, journalled)
+	r.attach(2, "w1", "w2")
+	sizes := map[plan.StageKey]int{"m": 4, "r": 2, "q": 1}
+	r.action(1, files, sizes, mapStage("m"), result("r", "m"))
+	r.fail(r.run("m", 1), model.TaskFailed{Message: "once"})
+	first := r.run("m", 0)
+	r.adds("m")
+	late := model.TaskDone{From: r.from(r.on[first.Seq]), Attempt: first, Reads: r.read[first.Seq], Updates: plan.Updates("again")}
+	r.step(late) // the report of it comes twice
+	r.lost("w2") // with the outputs of m that it had
+	r.adds("m")
+	r.adds("r")
+	r.step(model.Published{Action: plan.ActionID{Job: "j", N: 1}})
+	e := r.ended(1)
+	if got, want := told(e), "m0 m1 m2 m3 r0 r1"; got != want {
+		t.Errorf("told of %s, want %s", got, want)
+	}
+	for _, st := range e.Updates {
+		if st.Own != (st.Stage == "r") {
+			t.Errorf("%s is the action's own: %t", st.Stage, st.Own)
+		}
+		for _, task := range st.Tasks {
+			if string(task.Updates) == "again" {
+				t.Errorf("%s p%d: a second report counts", st.Stage, task.Partition)
+			}
+		}
+	}
+	r.action(2, model.Sink{}, sizes, mapStage("m"), result("q", "m"))
+	r.adds("q")
+	r.step(model.ResultAck{Action: plan.ActionID{Job: "j", N: 2}, Partitions: []int{0}})
+	if got := told(r.ended(2)); got != "q0" {
+		t.Errorf("told of %s, want q0 alone", got)
+	}
+}
+
+// TestUpdatesOutliveTheMaster asks the next master for the end of an action, which
+// the driver may not have heard, and has it end another one.
+func TestUpdatesOutliveTheMaster(t *testing.T) {
+	r := newRig(t, journalled)
+	r.attach(2, "w1")
+	sizes := map[plan.StageKey]int{"m": 2, "r": 2, "q": 1}
+	r.action(1, model.Sink{}, sizes, mapStage("m"), result("r", "m"))
+	r.adds("m")
+	running := successor(t, r, records(r.all))
+	running.step(model.Cancel{Job: "j", Action: 1})
+	if got := told(running.ended(1)); got != "m0 m1" {
+		t.Errorf("cancelled, told of %s, want what the earlier master accepted", got)
+	}
+	r.adds("r")
+	id := plan.ActionID{Job: "j", N: 1}
+	r.step(model.ResultAck{Action: id, Partitions: []int{0, 1}})
+	want := told(r.ended(1))
+	if want != "m0 m1 r0 r1" {
+		t.Errorf("told of %s", want)
+	}
+	n := successor(t, r, records(r.all))
+	n.step(model.SubmitAction{Request: 1, Action: id, Plan: "1"})
+	if e := n.ended(1); told(e) != want {
+		t.Errorf("the next master tells of %s, want %s", told(e), want)
+	}
+}
+
+// TestUpdatesAreBounded fails the action whose tasks add too much.
+func TestUpdatesAreBounded(t *testing.T) {
+	r := newRig(t, func(*model.Config) {})
+	r.attach(1, "w1")
+	r.action(1, files, map[plan.StageKey]int{"m": 40, "r": 1}, mapStage("m"), result("r", "m"))
+	for n := 0; len(r.runs) > 0; n++ {
+		if n*plan.MaxUpdates > plan.MaxAllUpdates {
+			t.Fatal("nothing stops it")
+		}
+		r.doneWith(r.runs[0].Attempt, func(d *model.TaskDone) { d.Updates = make(plan.Updates, plan.MaxUpdates) })
+	}
+	e := r.ended(1)
+	if e.State != model.ActionFailed || e.Cause.Kind != model.CauseResultBytes || !strings.Contains(e.Cause.Message, "accumulators") {
+		t.Errorf("%v: %+v", e.State, e.Cause)
+	}
+}
