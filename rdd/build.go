@@ -184,6 +184,9 @@ func withPart(op plan.Op, part string) plan.Op {
 // pipe that reads them.
 func (b *builder) widePipe(n *Node, ref plan.Op) (plan.Pipe, error) {
 	src := plan.Source{Op: withPart(ref, "reduce"), Descending: n.wide.Descending}
+	if n.wide.Coalesce > 0 {
+		src.Coalesced = &plan.Coalesced{N: n.wide.Coalesce}
+	}
 	for i, parent := range n.parents {
 		pipe := b.pipes[parent]
 		if n.wide.Aligned || parent.placed.same(n.wants) {
@@ -340,7 +343,7 @@ func pipeNames(p *plan.Pipe) []string {
 		}
 		return names
 	}
-	if p.Source.Cached != nil && len(p.Source.Wide) > 0 {
+	if (p.Source.Cached != nil || p.Source.Coalesced != nil) && len(p.Source.Wide) > 0 {
 		names = pipeNames(p.Source.Wide[0].Pipe)
 	}
 	names = append(names, p.Source.Op.Name)

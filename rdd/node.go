@@ -124,6 +124,9 @@ type Wide struct {
 	// Aligned says that nothing is moved: partition i reads partition i of each
 	// parent, which have as many.
 	Aligned bool
+	// Coalesce is the number of partitions, at most, into which those of the parent
+	// are put as they are; 0: it is no such operator.
+	Coalesce int
 	// Sinks has the part that writes each parent's shuffle.
 	Sinks []string
 	// Post says that the operator's own function runs after the shuffle.

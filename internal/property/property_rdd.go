@@ -40,6 +40,9 @@ var pipelinesKeysSource string
 //go:embed pipelines_narrow.go
 var pipelinesNarrowSource string
 
+//go:embed pipelines_partitions.go
+var pipelinesPartitionsSource string
+
 //go:embed pipelines_placed.go
 var pipelinesPlacedSource string
 
@@ -93,6 +96,10 @@ func init() {
 	p.Source("pipelines_narrow.go", pipelinesNarrowSource,
 		"ee990a6a5b2ba2783134c14215a784fb004e19b8c5694d01f9a14016264f2bdd",
 		"3d11bcbc36efc457510560f0dc107c444e49fe0feabbc70f65209320ce06d33d",
+	)
+	p.Source("pipelines_partitions.go", pipelinesPartitionsSource,
+		"2ef39cf6231dfb5a0cca7a703ddcdc7bb9dba5beb3260a77813bdec292b41623",
+		"e63920a95b9698f992f0a7e20529fc0e438c2df2184cdb541c2cb946ca82f49e",
 	)
 	p.Source("pipelines_placed.go", pipelinesPlacedSource,
 		"553f3af5b3a7ef752fe6a6e42e7e723bc0c034fe631cffa6bf5b4c09aa531647",
@@ -595,6 +602,36 @@ func init() {
 	p.Op("d5bf715a0c74", "pipelines_narrow.go", 340, 4220, rdd.ValuesOp[string, int64]())
 	p.Op("2c223f25b843", "pipelines_narrow.go", 340, 4224, rdd.CollectOp[int64]())
 	p.Op("bb0e945741d2", "pipelines_narrow.go", 346, 4339, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("0f1ae68086c4", "pipelines_partitions.go", 38, 282, rdd.GlomOp[int64]())
+	p.Op("f451259469a0", "pipelines_partitions.go", 38, 291, rdd.CoalesceOp())
+	p.Op("e73af9a34d2d", "pipelines_partitions.go", 38, 297, rdd.CollectOp[[]int64]())
+	p.Op("e6c38b559855", "pipelines_partitions.go", 44, 391, rdd.MapOp(double))
+	p.Op("829613afea10", "pipelines_partitions.go", 44, 405, rdd.FilterOp(even))
+	p.Op("e5d4af07c482", "pipelines_partitions.go", 45, 416, rdd.CoalesceOp())
+	p.Op("82f9af8366f5", "pipelines_partitions.go", 45, 421, rdd.MapOp(double))
+	p.Op("58f91b833f6e", "pipelines_partitions.go", 45, 436, rdd.CollectOp[int64]())
+	p.Op("f7b5509ca80a", "pipelines_partitions.go", 51, 529, rdd.TextOp())
+	p.Op("ce36191a63fd", "pipelines_partitions.go", 51, 543, rdd.CoalesceOp())
+	p.Op("b1614cbe0422", "pipelines_partitions.go", 51, 548, rdd.MapOp(strconv.Quote))
+	p.Op("51944c3b3a9a", "pipelines_partitions.go", 51, 560, rdd.CollectOp[string]())
+	p.Op("4cc33bf4952f", "pipelines_partitions.go", 60, 655, rdd.SortFuncOp(compareInts))
+	p.Op("9712ffbbeba6", "pipelines_partitions.go", 60, 667, rdd.CoalesceOp())
+	p.Op("ee5b8efc47bf", "pipelines_partitions.go", 60, 672, rdd.CacheOp[int64]())
+	p.Op("8a675772da85", "pipelines_partitions.go", 61, 683, rdd.CountOp[int64]())
+	p.Op("9caf5eac0f60", "pipelines_partitions.go", 64, 703, rdd.ZipOp(mix))
+	p.Op("3b98ea72ac47", "pipelines_partitions.go", 64, 707, rdd.MapOp(double))
+	p.Op("84367f356263", "pipelines_partitions.go", 64, 715, rdd.CollectOp[int64]())
+	p.Op("a470a11b02ba", "pipelines_partitions.go", 69, 807, rdd.CoalesceOp())
+	p.Op("b299e0797264", "pipelines_partitions.go", 69, 812, rdd.CollectOp[int64]().Named("Take"))
+	p.Op("12abf21b5ba5", "pipelines_partitions.go", 72, 892, rdd.CoalesceOp())
+	p.Op("a378e267320b", "pipelines_partitions.go", 72, 897, rdd.PairMapPartitionsOp(perPartition))
+	p.Op("a208d36d494b", "pipelines_partitions.go", 72, 902, rdd.CollectOp[string]())
+	p.Op("9422bc1d756e", "pipelines_partitions.go", 77, 993, rdd.ReduceByKeyOp[string](addInts, partitionCasesReduceByKeyBatch))
+	p.Op("1a4d6a8c0370", "pipelines_partitions.go", 77, 1005, rdd.CoalesceOp())
+	p.Op("dbc61436db03", "pipelines_partitions.go", 78, 1015, rdd.JoinOp[string](mix))
+	p.Op("8954f1272509", "pipelines_partitions.go", 78, 1019, rdd.MapValuesOp[string](double))
+	p.Op("458576fc46c8", "pipelines_partitions.go", 78, 1034, rdd.PairMapOp(line[string, int64]))
+	p.Op("dbbb9b32271d", "pipelines_partitions.go", 78, 1044, rdd.CollectOp[string]())
 	p.Op("59b1f31dd80d", "pipelines_placed.go", 16, 75, rdd.PartitionByOp[string, int64]())
 	p.Op("073e51479526", "pipelines_placed.go", 17, 89, rdd.PartitionByOp[string, int64]())
 	p.Op("8f5006ca09b9", "pipelines_placed.go", 18, 99, rdd.FullOuterJoinOp[string](outer))
@@ -1348,6 +1385,13 @@ func init() {
 	p.Kernel(narrowCasesKernel17, "b378fb963b1a")
 	p.Kernel(narrowCasesKernel18, "b378fb963b1a", "c0f5a4b221ec")
 	p.Kernel(narrowCasesKernel19, "c0f5a4b221ec")
+	p.Kernel(partitionCasesKernel, "e6c38b559855")
+	p.Kernel(partitionCasesKernel2, "829613afea10")
+	p.Kernel(partitionCasesKernel3, "82f9af8366f5")
+	p.Kernel(partitionCasesKernel4, "b1614cbe0422")
+	p.Kernel(partitionCasesKernel5, "3b98ea72ac47")
+	p.Kernel(partitionCasesKernel6, "dbc61436db03", "458576fc46c8")
+	p.Kernel(partitionCasesKernel7, "8954f1272509")
 	p.Kernel(placedCasesKernel, "8f5006ca09b9", "bb7b9379748a")
 	p.Kernel(placedCasesKernel2, "60130411999c", "baeb0b4ee33f")
 	p.Kernel(placedCasesKernel3, "24aee1a0293d", "a3168a54057b")
@@ -1411,6 +1455,7 @@ func init() {
 	p.Kernel(pairCasesKernel11, "9071f0568474", "17d408dd44d6")
 	p.Kernel(pairCasesKernel12, "9071f0568474", "18ec1c554059")
 	p.Kernel(pairCasesKernel13, "9071f0568474", "7fceb8fffc02", "d5bf715a0c74")
+	p.Kernel(partitionCasesKernel8, "9071f0568474", "9422bc1d756e/map")
 	p.Kernel(placedCasesKernel20, "9071f0568474", "293f2a434160/map")
 	p.Kernel(placedCasesKernel21, "9071f0568474", "77156dcba951/map")
 	p.Kernel(setCasesKernel3, "9071f0568474", "af7ef60c4539")
@@ -2163,7 +2208,7 @@ func ranksKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2167
+//line property_rdd.go:2212
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2597,7 +2642,7 @@ func heavyKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:89
 	mapFunc := func(k string, v int64) string { return line(digest(k), v) }
-//line property_rdd.go:2601
+//line property_rdd.go:2646
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2628,7 +2673,7 @@ func heavyKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:96
 	mapFunc := func(k string, v []int64) string { return line(digest(k), v) }
-//line property_rdd.go:2632
+//line property_rdd.go:2677
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2726,7 +2771,7 @@ func heavyKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2730
+//line property_rdd.go:2775
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2780,7 +2825,7 @@ func heavyJoinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:135
 	joinFunc := func(v, w string) string { return digest(v) + digest(w) }
-//line property_rdd.go:2784
+//line property_rdd.go:2829
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2839,7 +2884,7 @@ func heavyJoinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2843
+//line property_rdd.go:2888
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3986,6 +4031,103 @@ func narrowCasesKernel19(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
+// partitionCasesKernel is Map (pipelines_partitions.go:44).
+func partitionCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := double(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// partitionCasesKernel2 is Filter (pipelines_partitions.go:44).
+func partitionCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		if !even(row) {
+			continue
+		}
+		if !out.Push(row) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// partitionCasesKernel3 is Map (pipelines_partitions.go:45).
+func partitionCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := double(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// partitionCasesKernel4 is Map (pipelines_partitions.go:51).
+func partitionCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[string])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := strconv.Quote(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// partitionCasesKernel5 is Map (pipelines_partitions.go:64).
+func partitionCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := double(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// partitionCasesKernel6 is Join (pipelines_partitions.go:78, behind the shuffle), Map (pipelines_partitions.go:78).
+func partitionCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := mix(row.Left, row.Right)
+		x := line[string, int64](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// partitionCasesKernel7 is MapValues (pipelines_partitions.go:78).
+func partitionCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := double(row.Value)
+		if !out.Push(rdd.Pair[string, int64]{
+			Key:   row.Key,
+			Value: v,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
 // placedCasesKernel is FullOuterJoin (pipelines_placed.go:18, behind the shuffle), Map (pipelines_placed.go:18).
 func placedCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Joined[string, *int64, *int64]])
@@ -4779,7 +4921,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 		_, err := tryLine(k, v)
 		return repeat(k, v), err
 	}
-//line property_rdd.go:4783
+//line property_rdd.go:4925
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4930,6 +5072,19 @@ func pairCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
 			continue
 		}
 		if !out.Push(v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// partitionCasesKernel8 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_partitions.go:77, map side).
+func partitionCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		if !out.Push(k, v) && !out.Flush() {
 			return
 		}
 	}
@@ -5126,7 +5281,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:255
 	tryMapFunc := func(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
-//line property_rdd.go:5130
+//line property_rdd.go:5285
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5191,7 +5346,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	tryFlatMapFunc := func(e Env, _ string, v int64) (iter.Seq[int64], error) {
 		return e.below(v - 1), e.check(v)
 	}
-//line property_rdd.go:5195
+//line property_rdd.go:5350
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5590,7 +5745,7 @@ func groupCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	groupByKeyFunc := func(_ int64, lists iter.Seq[[]int64]) string {
 		return fmt.Sprint(slices.SortedFunc(lists, func(a, b []int64) int { return slices.Compare(a, b) }))
 	}
-//line property_rdd.go:5594
+//line property_rdd.go:5749
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5712,7 +5867,7 @@ func joinCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_wide.go:292
 	fullOuterJoinFunc := func(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
-//line property_rdd.go:5716
+//line property_rdd.go:5871
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5869,7 +6024,7 @@ func withCasesKernel3(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:119
 	tryMapFunc := func(e Env, x int64) (string, error) { return e.tagged(x), e.check(x) }
-//line property_rdd.go:5873
+//line property_rdd.go:6028
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -5924,7 +6079,7 @@ func withCasesKernel6(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:128
 	tryFlatMapFunc := func(e Env, x int64) (iter.Seq[int64], error) { return e.below(x + 1), e.check(x) }
-//line property_rdd.go:5928
+//line property_rdd.go:6083
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -5949,7 +6104,7 @@ func withCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:150
 	mapToPairFunc := func(e Env, x int64) (int64, string) { return e.residue(x), e.tagged(x) }
-//line property_rdd.go:5953
+//line property_rdd.go:6108
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6183,7 +6338,7 @@ func envNotesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 //line pipelines_action.go:146
 func actionCasesKeyBy(r Rec) Place { return Place{r.Name, 1, [2]bool{r.OK}} }
 
-//line property_rdd.go:6187
+//line property_rdd.go:6342
 
 func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6194,7 +6349,7 @@ func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_action.go:256
 func saveCasesMap(p KV) string { return fmt.Sprintf("%s\t%d", p.Key, p.Value) }
 
-//line property_rdd.go:6198
+//line property_rdd.go:6353
 
 func saveCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6240,7 +6395,7 @@ func barrierCasesMapToPair(x int64) (int64, int64) { return x, 1 }
 //line pipelines_barrier.go:146
 func barrierCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:6244
+//line property_rdd.go:6399
 
 func barrierCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6272,7 +6427,7 @@ func cacheCasesMap(w string) string { return w + "." }
 //line pipelines_cache.go:32
 func cacheCasesMap2(w string) string { return w + "!" }
 
-//line property_rdd.go:6276
+//line property_rdd.go:6431
 
 func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6315,7 +6470,7 @@ func ranksFlatMapToPair(_ string, shares []string) iter.Seq2[string, int64] {
 	}
 }
 
-//line property_rdd.go:6319
+//line property_rdd.go:6474
 
 func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6326,7 +6481,7 @@ func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:84
 func ranksMapValues2(v int64) int64 { return 150 + v*85/100 }
 
-//line property_rdd.go:6330
+//line property_rdd.go:6485
 
 func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6337,7 +6492,7 @@ func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:156
 func chainCasesFilter(l string, at int64) bool { return at > 0 && l != "O" }
 
-//line property_rdd.go:6341
+//line property_rdd.go:6496
 
 func chainCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6372,7 +6527,7 @@ func chainCasesMapToPair(v int64, k string) (string, int64) { return k, v }
 //line pipelines_chain.go:197
 func chainCasesSortBy2(l string) string { return l }
 
-//line property_rdd.go:6376
+//line property_rdd.go:6531
 
 func chainCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6388,7 +6543,7 @@ func chainCasesFilter2(w string) bool {
 //line pipelines_heavy.go:88
 func heavyKeyCasesMapToPair(x int64) (string, int64) { return heavyKey(x), x }
 
-//line property_rdd.go:6392
+//line property_rdd.go:6547
 
 func heavyKeyCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6448,7 +6603,7 @@ func heavyJoinCasesCoGroup(_ int64, left, right iter.Seq[string]) iter.Seq[strin
 	}
 }
 
-//line property_rdd.go:6452
+//line property_rdd.go:6607
 
 func nameOpsReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6537,7 +6692,13 @@ func pairCasesTryMapToPair(k string, v int64) (string, string, error) {
 	return l, k, err
 }
 
-//line property_rdd.go:6541
+//line property_rdd.go:6696
+
+func partitionCasesReduceByKeyBatch(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
 
 func placedCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6551,7 +6712,7 @@ func placedCasesFilter(_ string, v int64) bool { return v%3 != 0 }
 //line pipelines_placed.go:43
 func placedCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
 
-//line property_rdd.go:6555
+//line property_rdd.go:6716
 
 func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6562,7 +6723,7 @@ func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_placed.go:44
 func placedCasesMapValues(r string) string { return r + "!" }
 
-//line property_rdd.go:6566
+//line property_rdd.go:6727
 
 func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6573,7 +6734,7 @@ func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_placed.go:65
 func placedCasesJoin(all []int64, sum int64) string { return fmt.Sprint(all, sum) }
 
-//line property_rdd.go:6577
+//line property_rdd.go:6738
 
 func placedCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6596,7 +6757,7 @@ func placedCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 //line pipelines_placed.go:89
 func placedCasesMapToPair(k string, v int64) (string, int64) { return k[:1] + k[len(k)-1:], v }
 
-//line property_rdd.go:6600
+//line property_rdd.go:6761
 
 func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6607,7 +6768,7 @@ func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 //line pipelines_sample.go:93
 func finiteMap(x int64) int64 { return x % 1000 }
 
-//line property_rdd.go:6611
+//line property_rdd.go:6772
 
 func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6618,7 +6779,7 @@ func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_source.go:111
 func sourceCasesMap(path, text string) string { return filepath.Base(path) + ": " + text }
 
-//line property_rdd.go:6622
+//line property_rdd.go:6783
 
 func combineCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6638,7 +6799,7 @@ func combineCasesMapToPair(w string) (string, int64) { return w, 1 }
 //line pipelines_wide.go:87
 func combineCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:6642
+//line property_rdd.go:6803
 
 func combineCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {

@@ -169,6 +169,9 @@ func (d *drawing) source(p *plan.Pipe) string {
 	case src.Data != nil:
 		text += fmt.Sprintf(", rows of the driver in %s", partitions(len(src.Data.Ends)))
 	}
+	if src.Coalesced != nil {
+		text += fmt.Sprintf(", at most %s, each of several", partitions(src.Coalesced.N))
+	}
 	var reads []string
 	what := "the shuffle of"
 	for _, in := range src.Wide {

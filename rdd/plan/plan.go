@@ -156,13 +156,39 @@ func (p *Pipe) reads(partition, at int) []PipeFiles {
 		at += len(child.FileSources())
 	}
 	var all []PipeFiles
-	for _, in := range p.Source.Wide {
-		if in.Pipe != nil {
-			all = append(all, in.Pipe.reads(partition, at)...)
-			at += len(in.Pipe.FileSources())
+	for _, part := range p.Source.Parts(partition) {
+		if in := p.Source.Wide[part.Input].Pipe; in != nil {
+			all = append(all, in.reads(part.Partition, at+p.Source.FilesBefore(part.Input))...)
 		}
 	}
 	return all
+}
+
+// InputPart is a partition of one of the inputs of a source.
+type InputPart struct{ Input, Partition int }
+
+// Parts gives what a partition of a source reads of its inputs, in order: of each
+// the partition of its own number, but for an operator that puts several partitions
+// into one.
+func (s *Source) Parts(partition int) []InputPart {
+	if s.Coalesced != nil && len(s.Wide) == 1 && s.Wide[0].Pipe != nil {
+		return s.Coalesced.parts(partition, s.Wide[0].Pipe.N)
+	}
+	parts := make([]InputPart, len(s.Wide))
+	for i := range parts {
+		parts[i] = InputPart{i, partition}
+	}
+	return parts
+}
+
+// FilesBefore is the number of file sources of the inputs before one.
+func (s *Source) FilesBefore(input int) (n int) {
+	for _, in := range s.Wide[:input] {
+		if in.Pipe != nil {
+			n += len(in.Pipe.FileSources())
+		}
+	}
+	return n
 }
 
 // ShuffleRead is a partition of a shuffle that one partition of a pipe reads.
@@ -182,12 +208,16 @@ func (p *Pipe) ShuffleReads(partition int) []ShuffleRead {
 		partition -= child.N
 	}
 	var all []ShuffleRead
-	for _, in := range p.Source.Wide {
-		switch {
-		case in.Pipe != nil:
-			all = append(all, in.Pipe.ShuffleReads(partition)...)
-		case !slices.Contains(all, ShuffleRead{in.Shuffle, partition, in.Own}):
-			all = append(all, ShuffleRead{in.Shuffle, partition, in.Own})
+	for _, part := range p.Source.Parts(partition) {
+		in := &p.Source.Wide[part.Input]
+		reads := []ShuffleRead{{in.Shuffle, part.Partition, in.Own}}
+		if in.Pipe != nil {
+			reads = in.Pipe.ShuffleReads(part.Partition)
+		}
+		for _, r := range reads {
+			if !slices.Contains(all, r) {
+				all = append(all, r)
+			}
 		}
 	}
 	return all
@@ -223,6 +253,8 @@ type Source struct {
 	// Cached says that executors keep the rows of the one pipe in Wide, and take
 	// them from there as long as they have them.
 	Cached *Cached
+	// Coalesced says that each partition is several of the one pipe in Wide.
+	Coalesced *Coalesced
 	// Descending turns the order of a sort's read side around.
 	Descending bool
 }
@@ -235,6 +267,31 @@ type Input struct {
 	// first what the first did: the rows have been kept, not moved.
 	Own  bool
 	Pipe *Pipe
+}
+
+// Coalesced puts the partitions of a pipe into fewer ones.
+type Coalesced struct {
+	N int // partitions; Resolve takes off what is more than the pipe has
+	// Order lists the pipe's partitions: the first of them make the first partition,
+	// and so on. It is nil where that is by their numbers; Resolve sets it.
+	Order []int
+}
+
+// parts gives those of a pipe's of partitions that one partition has.
+func (c *Coalesced) parts(partition, of int) []InputPart {
+	if partition < 0 || partition >= c.N {
+		return nil
+	}
+	at := func(i int) int { return int(int64(i) * int64(of) / int64(c.N)) }
+	parts := make([]InputPart, 0, at(partition+1)-at(partition))
+	for i := at(partition); i < at(partition+1); i++ {
+		part := InputPart{Partition: i}
+		if len(c.Order) == of {
+			part.Partition = c.Order[i]
+		}
+		parts = append(parts, part)
+	}
+	return parts
 }
 
 // Cached names an RDD whose rows are kept, partition by partition.

@@ -99,6 +99,12 @@ func checkSource(src *plan.Source) error {
 		return errors.New("a source is of one kind, and no other")
 	case src.Cached != nil && (len(src.Wide) != 1 || src.Wide[0].Pipe == nil):
 		return errors.New("a cached RDD is of the rows of one pipe, and no other")
+	case src.Coalesced != nil && (len(src.Wide) != 1 || src.Wide[0].Pipe == nil):
+		return errors.New("a coalesced RDD is of the partitions of one pipe, and no other")
+	case src.Coalesced != nil && src.Coalesced.N < 1:
+		return fmt.Errorf("a coalesced RDD of %d partitions", src.Coalesced.N)
+	case src.Coalesced != nil:
+		return checkCount(src.Coalesced.N)
 	case src.Files != nil && src.Files.MaxBytes < 0:
 		return fmt.Errorf("splits of at most %d bytes", src.Files.MaxBytes)
 	case src.Files != nil:

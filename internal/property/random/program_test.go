@@ -55,7 +55,7 @@ func TestEveryOperatorIsDrawn(t *testing.T) {
 	all := drawn(t)
 	method := regexp.MustCompile(`(?m)^func (?:\((r RDD|p PairRDD|s \*Session)[^)]*\) )?([A-Z]\w*)`)
 	with := 0
-	for _, name := range []string{"action.go", "pair.go", "rdd.go", "source.go"} {
+	for _, name := range []string{"action.go", "coalesce.go", "pair.go", "rdd.go", "source.go"} {
 		src, err := os.ReadFile(root + "/typed/" + name)
 		if err != nil {
 			t.Fatal(err)

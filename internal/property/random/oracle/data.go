@@ -196,6 +196,17 @@ func Union[T any](all ...Data[T]) Data[T] { return slices.Concat(all...) }
 // Moved are rows that a shuffle has placed.
 func Moved[T any](d Data[T]) Data[T] { return Data[T]{d.All()} }
 
+// Coalesce puts partitions that follow one another together, n at most. Where they
+// are not known there is one.
+func Coalesce[T any](d Data[T], n int) Data[T] {
+	n = min(n, len(d))
+	out := make(Data[T], n)
+	for i := range out {
+		out[i] = d[i*len(d)/n : (i+1)*len(d)/n].All()
+	}
+	return out
+}
+
 // Sort sorts rows; equal ones stay in order.
 func Sort[T any](d Data[T], f func(a, b T) int) Data[T] {
 	rows := d.All()
