@@ -153,6 +153,8 @@ func (b *builder) apart(n *Node) error {
 		why = "keeps partitions, whose tasks do not run it again"
 	case n.wide.Coalesce > 0:
 		why = "computes several partitions in one task"
+	case n.wide.Crossed:
+		why = "computes a partition in several tasks"
 	default:
 		return nil
 	}

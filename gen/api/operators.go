@@ -13,6 +13,7 @@ const (
 	Across               // sees whole partitions: chains end before it and start behind
 	Wide                 // shuffles: chains end before it, or in it, and start behind, or in it
 	Action               // chains end before it, or in it
+	Placer               // has a function for operators that it is given to
 )
 
 // Operator describes an operator of the typed API.
@@ -103,6 +104,7 @@ var operators = []Operator{
 	{Recv: "PairRDD", Name: "Cache", Family: Across, Ctor: "CacheOp", Types: "Pair"},
 	{Recv: "PairRDD", Name: "Persist", Family: Across, Ctor: "CacheOp", Types: "Pair", As: "Persist"},
 	{Recv: "PairRDD", Name: "Sample", Family: Across, Ctor: "SampleOp", Types: "Pair"},
+	{Name: "FilterByRange", Family: Across, Ctor: "FilterByRangeOp", Types: "K,V"},
 	{Recv: "PairRDD", Name: "SampleByKey", Family: Across, Ctor: "SampleByKeyOp", Types: "K,V"},
 
 	{Name: "Distinct", Family: Wide, Ctor: "DistinctOp", Types: "T", End: model.EndDistinct, Part: "map"},
@@ -116,6 +118,7 @@ var operators = []Operator{
 	{Recv: "PairRDD", Name: "SortFunc", Family: Wide, Ctor: "SortFuncOp"},
 	{Recv: "RDD", Name: "Zip", Family: Wide, Ctor: "ZipOp"},
 	{Recv: "RDD", Name: "ZipPartitions", Family: Wide, Ctor: "ZipPartitionsOp"},
+	{Recv: "RDD", Name: "Cartesian", Family: Wide, Ctor: "CartesianOp"},
 	{Name: "RepartitionAndSortWithinPartitions", Family: Wide, Ctor: "RepartitionAndSortWithinPartitionsOp", Types: "K,V"},
 	{Name: "SortByKey", Family: Wide, Ctor: "SortByKeyOp", Types: "K,V"},
 
@@ -128,6 +131,7 @@ var operators = []Operator{
 	{Recv: "PairRDD", Name: "CountByKey", Family: Wide, Ctor: "CountByKeyOp", Types: "K,V", End: model.EndOnes, Part: "map"},
 	{Recv: "PairRDD", Name: "GroupByKey", Family: Wide, Ctor: "GroupByKeyOp", Step: group, Shape: model.Group, In: "K,V"},
 	{Recv: "PairRDD", Name: "FlatMapGroups", Family: Wide, Ctor: "FlatMapGroupsOp", Step: model.Step{Takes: model.TakesGroup, Gives: model.GivesRow, Seq: true}, Shape: model.Group, In: "K,V"},
+	{Recv: "PairRDD", Name: "FlatMapSortedGroups", Family: Wide, Ctor: "FlatMapSortedGroupsOp", Types: "S", Fn: 1},
 	{Recv: "PairRDD", Name: "PartitionBy", Family: Wide, Ctor: "PartitionByOp", Types: "K,V"},
 	{Recv: "PairRDD", Name: "Repartition", Family: Wide, Ctor: "RepartitionOp", Types: "Pair"},
 
@@ -179,6 +183,8 @@ var operators = []Operator{
 	{Recv: "PairRDD", Name: "ForEachPartition", Family: Action, Ctor: "PairForEachPartitionOp"},
 	{Recv: "PairRDD", Name: "SaveAsTextFile", Family: Action, Ctor: "SaveAsTextFileOp", Types: "Pair"},
 	{Recv: "PairRDD", Name: "SaveAsObjectFile", Family: Action, Ctor: "SaveAsObjectFileOp", Types: "Pair"},
+
+	{Name: "PartitionFunc", Family: Placer, Ctor: "PartitionFuncOp"},
 
 	{Recv: "RDD", Name: "With", Family: Pass},
 	{Recv: "PairRDD", Name: "With", Family: Pass},

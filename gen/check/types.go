@@ -47,6 +47,8 @@ func (s *checker) travels(st *scan.Site) {
 		if st.Op.End == model.EndAdd {
 			s.checkElement(at, st.Types["A"])
 		}
+	case api.Placer:
+		s.checkKey(at, st.Types["K"])
 	case api.Source:
 		if t := st.Types["T"]; t != nil {
 			s.checkElement(at, t)

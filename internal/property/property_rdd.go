@@ -98,8 +98,8 @@ func init() {
 		"3d11bcbc36efc457510560f0dc107c444e49fe0feabbc70f65209320ce06d33d",
 	)
 	p.Source("pipelines_partitions.go", pipelinesPartitionsSource,
-		"2ef39cf6231dfb5a0cca7a703ddcdc7bb9dba5beb3260a77813bdec292b41623",
-		"e63920a95b9698f992f0a7e20529fc0e438c2df2184cdb541c2cb946ca82f49e",
+		"841aebcab285480ed59aae2ddbb7e1f07bde3111b74c4a9107fcd649702f69e8",
+		"2b018e11daaa555020783088e650fbf66f8f7f8c44a70ad06c2f57af9909db53",
 	)
 	p.Source("pipelines_placed.go", pipelinesPlacedSource,
 		"553f3af5b3a7ef752fe6a6e42e7e723bc0c034fe631cffa6bf5b4c09aa531647",
@@ -602,36 +602,129 @@ func init() {
 	p.Op("d5bf715a0c74", "pipelines_narrow.go", 340, 4220, rdd.ValuesOp[string, int64]())
 	p.Op("2c223f25b843", "pipelines_narrow.go", 340, 4224, rdd.CollectOp[int64]())
 	p.Op("bb0e945741d2", "pipelines_narrow.go", 346, 4339, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("0f1ae68086c4", "pipelines_partitions.go", 38, 282, rdd.GlomOp[int64]())
-	p.Op("f451259469a0", "pipelines_partitions.go", 38, 291, rdd.CoalesceOp())
-	p.Op("e73af9a34d2d", "pipelines_partitions.go", 38, 297, rdd.CollectOp[[]int64]())
-	p.Op("e6c38b559855", "pipelines_partitions.go", 44, 391, rdd.MapOp(double))
-	p.Op("829613afea10", "pipelines_partitions.go", 44, 405, rdd.FilterOp(even))
-	p.Op("e5d4af07c482", "pipelines_partitions.go", 45, 416, rdd.CoalesceOp())
-	p.Op("82f9af8366f5", "pipelines_partitions.go", 45, 421, rdd.MapOp(double))
-	p.Op("58f91b833f6e", "pipelines_partitions.go", 45, 436, rdd.CollectOp[int64]())
-	p.Op("f7b5509ca80a", "pipelines_partitions.go", 51, 529, rdd.TextOp())
-	p.Op("ce36191a63fd", "pipelines_partitions.go", 51, 543, rdd.CoalesceOp())
-	p.Op("b1614cbe0422", "pipelines_partitions.go", 51, 548, rdd.MapOp(strconv.Quote))
-	p.Op("51944c3b3a9a", "pipelines_partitions.go", 51, 560, rdd.CollectOp[string]())
-	p.Op("4cc33bf4952f", "pipelines_partitions.go", 60, 655, rdd.SortFuncOp(compareInts))
-	p.Op("9712ffbbeba6", "pipelines_partitions.go", 60, 667, rdd.CoalesceOp())
-	p.Op("ee5b8efc47bf", "pipelines_partitions.go", 60, 672, rdd.CacheOp[int64]())
-	p.Op("8a675772da85", "pipelines_partitions.go", 61, 683, rdd.CountOp[int64]())
-	p.Op("9caf5eac0f60", "pipelines_partitions.go", 64, 703, rdd.ZipOp(mix))
-	p.Op("3b98ea72ac47", "pipelines_partitions.go", 64, 707, rdd.MapOp(double))
-	p.Op("84367f356263", "pipelines_partitions.go", 64, 715, rdd.CollectOp[int64]())
-	p.Op("a470a11b02ba", "pipelines_partitions.go", 69, 807, rdd.CoalesceOp())
-	p.Op("b299e0797264", "pipelines_partitions.go", 69, 812, rdd.CollectOp[int64]().Named("Take"))
-	p.Op("12abf21b5ba5", "pipelines_partitions.go", 72, 892, rdd.CoalesceOp())
-	p.Op("a378e267320b", "pipelines_partitions.go", 72, 897, rdd.PairMapPartitionsOp(perPartition))
-	p.Op("a208d36d494b", "pipelines_partitions.go", 72, 902, rdd.CollectOp[string]())
-	p.Op("9422bc1d756e", "pipelines_partitions.go", 77, 993, rdd.ReduceByKeyOp[string](addInts, partitionCasesReduceByKeyBatch))
-	p.Op("1a4d6a8c0370", "pipelines_partitions.go", 77, 1005, rdd.CoalesceOp())
-	p.Op("dbc61436db03", "pipelines_partitions.go", 78, 1015, rdd.JoinOp[string](mix))
-	p.Op("8954f1272509", "pipelines_partitions.go", 78, 1019, rdd.MapValuesOp[string](double))
-	p.Op("458576fc46c8", "pipelines_partitions.go", 78, 1034, rdd.PairMapOp(line[string, int64]))
-	p.Op("dbbb9b32271d", "pipelines_partitions.go", 78, 1044, rdd.CollectOp[string]())
+	p.Op("0f1ae68086c4", "pipelines_partitions.go", 40, 286, rdd.GlomOp[int64]())
+	p.Op("f451259469a0", "pipelines_partitions.go", 40, 295, rdd.CoalesceOp())
+	p.Op("e73af9a34d2d", "pipelines_partitions.go", 40, 301, rdd.CollectOp[[]int64]())
+	p.Op("e6c38b559855", "pipelines_partitions.go", 46, 395, rdd.MapOp(double))
+	p.Op("829613afea10", "pipelines_partitions.go", 46, 409, rdd.FilterOp(even))
+	p.Op("e5d4af07c482", "pipelines_partitions.go", 47, 420, rdd.CoalesceOp())
+	p.Op("82f9af8366f5", "pipelines_partitions.go", 47, 425, rdd.MapOp(double))
+	p.Op("58f91b833f6e", "pipelines_partitions.go", 47, 440, rdd.CollectOp[int64]())
+	p.Op("f7b5509ca80a", "pipelines_partitions.go", 53, 533, rdd.TextOp())
+	p.Op("ce36191a63fd", "pipelines_partitions.go", 53, 547, rdd.CoalesceOp())
+	p.Op("b1614cbe0422", "pipelines_partitions.go", 53, 552, rdd.MapOp(strconv.Quote))
+	p.Op("51944c3b3a9a", "pipelines_partitions.go", 53, 564, rdd.CollectOp[string]())
+	p.Op("4cc33bf4952f", "pipelines_partitions.go", 62, 659, rdd.SortFuncOp(compareInts))
+	p.Op("9712ffbbeba6", "pipelines_partitions.go", 62, 671, rdd.CoalesceOp())
+	p.Op("ee5b8efc47bf", "pipelines_partitions.go", 62, 676, rdd.CacheOp[int64]())
+	p.Op("8a675772da85", "pipelines_partitions.go", 63, 687, rdd.CountOp[int64]())
+	p.Op("9caf5eac0f60", "pipelines_partitions.go", 66, 707, rdd.ZipOp(mix))
+	p.Op("3b98ea72ac47", "pipelines_partitions.go", 66, 711, rdd.MapOp(double))
+	p.Op("84367f356263", "pipelines_partitions.go", 66, 719, rdd.CollectOp[int64]())
+	p.Op("a470a11b02ba", "pipelines_partitions.go", 71, 811, rdd.CoalesceOp())
+	p.Op("b299e0797264", "pipelines_partitions.go", 71, 816, rdd.CollectOp[int64]().Named("Take"))
+	p.Op("12abf21b5ba5", "pipelines_partitions.go", 74, 896, rdd.CoalesceOp())
+	p.Op("a378e267320b", "pipelines_partitions.go", 74, 901, rdd.PairMapPartitionsOp(perPartition))
+	p.Op("a208d36d494b", "pipelines_partitions.go", 74, 906, rdd.CollectOp[string]())
+	p.Op("9422bc1d756e", "pipelines_partitions.go", 79, 997, rdd.ReduceByKeyOp[string](addInts, partitionCasesReduceByKeyBatch))
+	p.Op("1a4d6a8c0370", "pipelines_partitions.go", 79, 1009, rdd.CoalesceOp())
+	p.Op("dbc61436db03", "pipelines_partitions.go", 80, 1019, rdd.JoinOp[string](mix))
+	p.Op("8954f1272509", "pipelines_partitions.go", 80, 1023, rdd.MapValuesOp[string](double))
+	p.Op("458576fc46c8", "pipelines_partitions.go", 80, 1038, rdd.PairMapOp(line[string, int64]))
+	p.Op("dbbb9b32271d", "pipelines_partitions.go", 80, 1048, rdd.CollectOp[string]())
+	p.Op("6d2e9b22fb4a", "pipelines_partitions.go", 93, 1153, rdd.DataOp[int64]())
+	p.Op("cbb1d3140b6e", "pipelines_partitions.go", 93, 1153, rdd.DataOp[string]())
+	p.Op("c754d351978a", "pipelines_partitions.go", 117, 1389, rdd.CartesianOp(pairUp))
+	p.Op("165560c1c6b8", "pipelines_partitions.go", 117, 1405, rdd.FilterOp(productCasesFilter))
+	p.Op("51ca5c78805b", "pipelines_partitions.go", 117, 1426, rdd.CollectOp[string]())
+	p.Op("1a2e7a2bdad8", "pipelines_partitions.go", 122, 1515, rdd.CoalesceOp())
+	p.Op("b92ad223258d", "pipelines_partitions.go", 122, 1520, rdd.CartesianOp(productCasesCartesian))
+	p.Op("ecf69db492eb", "pipelines_partitions.go", 122, 1533, rdd.MapOp(strconv.Quote))
+	p.Op("ed21dbf3e334", "pipelines_partitions.go", 123, 1572, rdd.CoalesceOp())
+	p.Op("5bb02b402586", "pipelines_partitions.go", 123, 1577, rdd.CollectOp[string]())
+	p.Op("d08b1ecaa878", "pipelines_partitions.go", 134, 1690, rdd.DistinctOp[int64]())
+	p.Op("e6628609453d", "pipelines_partitions.go", 135, 1716, rdd.CartesianOp(mix))
+	p.Op("3abab62d11c1", "pipelines_partitions.go", 135, 1723, rdd.CollectOp[int64]())
+	p.Op("27f47e9b829e", "pipelines_partitions.go", 148, 1892, rdd.CartesianOp(pairUp))
+	p.Op("368cc3474cda", "pipelines_partitions.go", 148, 1908, rdd.CollectOp[string]().Named("Take"))
+	p.Op("30795fa6516d", "pipelines_partitions.go", 151, 2001, rdd.WithOp(productCasesCartesian2, func(env Env) *rdd.Op {
+		return rdd.CartesianOp(func(x int64, w string) string {
+			return productCasesCartesian2(env, x, w)
+		})
+	}))
+	p.Op("a19e174c4e83", "pipelines_partitions.go", 151, 2042, rdd.CollectOp[string]())
+	p.Op("252234ef113d", "pipelines_partitions.go", 204, 2519, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("5e31a761f7a3", "pipelines_partitions.go", 223, 2724, rdd.FilterByRangeOp[string, int64]())
+	p.Op("62ee56a8636f", "pipelines_partitions.go", 226, 2789, rdd.FilterByRangeOp[string, int64]())
+	p.Op("a75f0430a08c", "pipelines_partitions.go", 226, 2793, rdd.SortByKeyOp[string, int64]())
+	p.Op("0d81683d940b", "pipelines_partitions.go", 226, 2812, rdd.PairFilterOp(sortedGroupCasesFilter))
+	p.Op("7fa826abd5c9", "pipelines_partitions.go", 229, 2872, rdd.FilterByRangeOp[string, int64]())
+	p.Op("f813a3020158", "pipelines_partitions.go", 229, 2876, rdd.SortByKeyOp[string, int64]())
+	p.Op("1496ed05a9d5", "pipelines_partitions.go", 229, 2899, rdd.CacheOp[rdd.Pair[string, int64]]())
+	p.Op("f529087b5efe", "pipelines_partitions.go", 232, 2949, rdd.SortByKeyOp[string, int64]())
+	p.Op("face6d7f701d", "pipelines_partitions.go", 233, 2969, rdd.FilterByRangeOp[string, int64]())
+	p.Op("f084c80672fd", "pipelines_partitions.go", 239, 3037, rdd.SortByKeyOp[string, int64]())
+	p.Op("c7bc2f595d22", "pipelines_partitions.go", 240, 3059, rdd.FilterByRangeOp[string, int64]())
+	p.Op("9da4e923e7f8", "pipelines_partitions.go", 240, 3068, rdd.FullOuterJoinOp[string](outer))
+	p.Op("0dfa5f3882c2", "pipelines_partitions.go", 240, 3087, rdd.PairFilterOp(sortedGroupCasesFilter2))
+	p.Op("23b57a992c43", "pipelines_partitions.go", 241, 3102, rdd.PairMapOp(line[string, string]))
+	p.Op("9c6d49bee628", "pipelines_partitions.go", 241, 3112, rdd.CollectOp[string]())
+	p.Op("d20f79a627e2", "pipelines_partitions.go", 246, 3220, rdd.FlatMapSortedGroupsOp[int64](byLastDigit, listed))
+	p.Op("e5257947b921", "pipelines_partitions.go", 246, 3236, rdd.CollectOp[string]())
+	p.Op("6a312a88e337", "pipelines_partitions.go", 249, 3301, rdd.PartitionByOp[string, int64]())
+	p.Op("6fe33f1db059", "pipelines_partitions.go", 249, 3313, rdd.MapValuesOp[string](double))
+	p.Op("569b85888eab", "pipelines_partitions.go", 250, 3323, rdd.FlatMapSortedGroupsOp[string](sortedGroupCasesFlatMapSortedGroupsBy, listed))
+	p.Op("de81f688fe98", "pipelines_partitions.go", 250, 3346, rdd.FilterOp(sortedGroupCasesFilter3))
+	p.Op("b5bb9422956a", "pipelines_partitions.go", 250, 3359, rdd.CollectOp[string]())
+	p.Op("24a1a2fd56f7", "pipelines_partitions.go", 256, 3475, rdd.WithOp(Env.heads, func(env Env) *rdd.Op {
+		return rdd.FlatMapSortedGroupsOp[string](func(x int64) string {
+			return Env.by(env, x)
+		}, func(x string, x2 iter.Seq[int64]) iter.Seq[string] {
+			return Env.heads(env, x, x2)
+		})
+	}))
+	p.Op("c93416ababb1", "pipelines_partitions.go", 256, 3495, rdd.CollectOp[string]())
+	p.Op("b51279f26b9a", "pipelines_partitions.go", 302, 3927, rdd.FlatMapSortedGroupsOp[int64](byLastDigit, listed))
+	p.Op("cf5632b47a7c", "pipelines_partitions.go", 302, 3935, rdd.PartitionFuncOp(partitionerCasesPartitionFunc))
+	p.Op("bc91ed9baabe", "pipelines_partitions.go", 303, 3962, rdd.CollectOp[string]())
+	p.Op("69b1b6e5558e", "pipelines_partitions.go", 306, 4027, rdd.PartitionByOp[string, int64]())
+	p.Op("e2bd887e8217", "pipelines_partitions.go", 306, 4031, rdd.PartitionFuncOp(placeOf))
+	p.Op("837a5fde54d6", "pipelines_partitions.go", 306, 4039, rdd.PairMapPartitionsWithIndexOp(atPlace))
+	p.Op("d8c3c0b6a6be", "pipelines_partitions.go", 306, 4044, rdd.CollectOp[string]())
+	p.Op("8850f115536f", "pipelines_partitions.go", 309, 4112, rdd.ReduceByKeyOp[string](addInts, partitionerCasesReduceByKeyBatch))
+	p.Op("f68c03a76fec", "pipelines_partitions.go", 309, 4118, rdd.PartitionFuncOp(placeOf))
+	p.Op("1b34fd62c079", "pipelines_partitions.go", 309, 4126, rdd.PairMapPartitionsWithIndexOp(atPlace))
+	p.Op("19cf319e0cfb", "pipelines_partitions.go", 309, 4131, rdd.CollectOp[string]())
+	p.Op("958e854d0816", "pipelines_partitions.go", 312, 4196, rdd.PartitionFuncOp(placeOf))
+	p.Op("846260ec15d2", "pipelines_partitions.go", 313, 4212, rdd.ReduceByKeyOp[string](addInts, partitionerCasesReduceByKeyBatch2))
+	p.Op("8edfb92db8bb", "pipelines_partitions.go", 314, 4224, rdd.JoinOp[string](mix))
+	p.Op("3049baf73034", "pipelines_partitions.go", 314, 4236, rdd.PairMapPartitionsWithIndexOp(atPlace))
+	p.Op("8d92fe4f1d6a", "pipelines_partitions.go", 314, 4241, rdd.CollectOp[string]())
+	p.Op("e783a1112abf", "pipelines_partitions.go", 317, 4306, rdd.ReduceByKeyOp[string](addInts, partitionerCasesReduceByKeyBatch3))
+	p.Op("780462294214", "pipelines_partitions.go", 317, 4312, rdd.PartitionFuncOp(placeOf))
+	p.Op("877fdf8acdc6", "pipelines_partitions.go", 317, 4320, rdd.MapValuesOp[string](double))
+	p.Op("5f44a59b6603", "pipelines_partitions.go", 318, 4334, rdd.PartitionByOp[string, int64]())
+	p.Op("ece8f1458b91", "pipelines_partitions.go", 318, 4338, rdd.PartitionFuncOp(placeOf))
+	p.Op("5ec1e67a6176", "pipelines_partitions.go", 318, 4346, rdd.PairFilterOp(partitionerCasesFilter))
+	p.Op("6dbbef207f4d", "pipelines_partitions.go", 319, 4366, rdd.MapValuesOp[string](partitionerCasesMapValues))
+	p.Op("716f001392c3", "pipelines_partitions.go", 319, 4382, rdd.JoinOp[string](mix))
+	p.Op("223e8d30246e", "pipelines_partitions.go", 319, 4390, rdd.PartitionFuncOp(placeOf))
+	p.Op("a1f86492195a", "pipelines_partitions.go", 319, 4398, rdd.PairMapPartitionsWithIndexOp(atPlace))
+	p.Op("ccd471f22294", "pipelines_partitions.go", 319, 4403, rdd.CollectOp[string]())
+	p.Op("e9b2cdd52cf9", "pipelines_partitions.go", 322, 4468, rdd.ReduceByKeyOp[string](addInts, partitionerCasesReduceByKeyBatch4))
+	p.Op("d1cfc673a061", "pipelines_partitions.go", 322, 4474, rdd.PartitionFuncOp(partitionerCasesPartitionFunc2))
+	p.Op("a26ed8a30b57", "pipelines_partitions.go", 323, 4505, rdd.PartitionByOp[string, int64]())
+	p.Op("323c1a675059", "pipelines_partitions.go", 323, 4509, rdd.PartitionFuncOp(placeOf))
+	p.Op("4b29d935b927", "pipelines_partitions.go", 324, 4522, rdd.JoinOp[string](mix))
+	p.Op("a1ffcb317049", "pipelines_partitions.go", 324, 4530, rdd.PartitionFuncOp(placeOf))
+	p.Op("279ec78e0095", "pipelines_partitions.go", 324, 4538, rdd.PairMapPartitionsWithIndexOp(atPlace))
+	p.Op("7acf46954025", "pipelines_partitions.go", 324, 4543, rdd.CollectOp[string]())
+	p.Op("d580b5e7d633", "pipelines_partitions.go", 327, 4603, rdd.PartitionFuncOp(placeOf))
+	p.Op("c3a3d040ffb0", "pipelines_partitions.go", 328, 4614, rdd.DistinctOp[string]())
+	p.Op("8977fb8607c3", "pipelines_partitions.go", 329, 4631, rdd.SubtractOp[string]())
+	p.Op("ea39d8174f0c", "pipelines_partitions.go", 329, 4637, rdd.FilterOp(partitionerCasesFilter2))
+	p.Op("1d7b3785dc1e", "pipelines_partitions.go", 329, 4661, rdd.DistinctByOp(strconv.Quote))
+	p.Op("6826180e6388", "pipelines_partitions.go", 329, 4670, rdd.CollectOp[string]())
 	p.Op("59b1f31dd80d", "pipelines_placed.go", 16, 75, rdd.PartitionByOp[string, int64]())
 	p.Op("073e51479526", "pipelines_placed.go", 17, 89, rdd.PartitionByOp[string, int64]())
 	p.Op("8f5006ca09b9", "pipelines_placed.go", 18, 99, rdd.FullOuterJoinOp[string](outer))
@@ -1392,6 +1485,18 @@ func init() {
 	p.Kernel(partitionCasesKernel5, "3b98ea72ac47")
 	p.Kernel(partitionCasesKernel6, "dbc61436db03", "458576fc46c8")
 	p.Kernel(partitionCasesKernel7, "8954f1272509")
+	p.Kernel(productCasesKernel, "165560c1c6b8")
+	p.Kernel(productCasesKernel2, "ecf69db492eb")
+	p.Kernel(sortedGroupCasesKernel, "0d81683d940b")
+	p.Kernel(sortedGroupCasesKernel2, "9da4e923e7f8", "0dfa5f3882c2", "23b57a992c43")
+	p.Kernel(sortedGroupCasesKernel3, "6fe33f1db059")
+	p.Kernel(sortedGroupCasesKernel4, "de81f688fe98")
+	p.Kernel(partitionerCasesKernel, "8edfb92db8bb")
+	p.Kernel(partitionerCasesKernel2, "877fdf8acdc6", "6dbbef207f4d")
+	p.Kernel(partitionerCasesKernel3, "5ec1e67a6176")
+	p.Kernel(partitionerCasesKernel4, "716f001392c3")
+	p.Kernel(partitionerCasesKernel5, "4b29d935b927")
+	p.Kernel(partitionerCasesKernel6, "ea39d8174f0c")
 	p.Kernel(placedCasesKernel, "8f5006ca09b9", "bb7b9379748a")
 	p.Kernel(placedCasesKernel2, "60130411999c", "baeb0b4ee33f")
 	p.Kernel(placedCasesKernel3, "24aee1a0293d", "a3168a54057b")
@@ -1456,6 +1561,10 @@ func init() {
 	p.Kernel(pairCasesKernel12, "9071f0568474", "18ec1c554059")
 	p.Kernel(pairCasesKernel13, "9071f0568474", "7fceb8fffc02", "d5bf715a0c74")
 	p.Kernel(partitionCasesKernel8, "9071f0568474", "9422bc1d756e/map")
+	p.Kernel(partitionerCasesKernel7, "9071f0568474", "8850f115536f/map")
+	p.Kernel(partitionerCasesKernel8, "9071f0568474", "846260ec15d2/map")
+	p.Kernel(partitionerCasesKernel9, "9071f0568474", "e783a1112abf/map")
+	p.Kernel(partitionerCasesKernel10, "9071f0568474", "e9b2cdd52cf9/map")
 	p.Kernel(placedCasesKernel20, "9071f0568474", "293f2a434160/map")
 	p.Kernel(placedCasesKernel21, "9071f0568474", "77156dcba951/map")
 	p.Kernel(setCasesKernel3, "9071f0568474", "af7ef60c4539")
@@ -2208,7 +2317,7 @@ func ranksKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2212
+//line property_rdd.go:2321
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2642,7 +2751,7 @@ func heavyKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:89
 	mapFunc := func(k string, v int64) string { return line(digest(k), v) }
-//line property_rdd.go:2646
+//line property_rdd.go:2755
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2673,7 +2782,7 @@ func heavyKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:96
 	mapFunc := func(k string, v []int64) string { return line(digest(k), v) }
-//line property_rdd.go:2677
+//line property_rdd.go:2786
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2771,7 +2880,7 @@ func heavyKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2775
+//line property_rdd.go:2884
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2825,7 +2934,7 @@ func heavyJoinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:135
 	joinFunc := func(v, w string) string { return digest(v) + digest(w) }
-//line property_rdd.go:2829
+//line property_rdd.go:2938
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2884,7 +2993,7 @@ func heavyJoinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2888
+//line property_rdd.go:2997
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4031,7 +4140,7 @@ func narrowCasesKernel19(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// partitionCasesKernel is Map (pipelines_partitions.go:44).
+// partitionCasesKernel is Map (pipelines_partitions.go:46).
 func partitionCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -4044,7 +4153,7 @@ func partitionCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// partitionCasesKernel2 is Filter (pipelines_partitions.go:44).
+// partitionCasesKernel2 is Filter (pipelines_partitions.go:46).
 func partitionCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -4059,7 +4168,7 @@ func partitionCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// partitionCasesKernel3 is Map (pipelines_partitions.go:45).
+// partitionCasesKernel3 is Map (pipelines_partitions.go:47).
 func partitionCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -4072,7 +4181,7 @@ func partitionCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// partitionCasesKernel4 is Map (pipelines_partitions.go:51).
+// partitionCasesKernel4 is Map (pipelines_partitions.go:53).
 func partitionCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Rows[string])
@@ -4085,7 +4194,7 @@ func partitionCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// partitionCasesKernel5 is Map (pipelines_partitions.go:64).
+// partitionCasesKernel5 is Map (pipelines_partitions.go:66).
 func partitionCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -4098,7 +4207,7 @@ func partitionCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// partitionCasesKernel6 is Join (pipelines_partitions.go:78, behind the shuffle), Map (pipelines_partitions.go:78).
+// partitionCasesKernel6 is Join (pipelines_partitions.go:80, behind the shuffle), Map (pipelines_partitions.go:80).
 func partitionCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
 	out := outAny.(*rdd.Rows[string])
@@ -4112,7 +4221,7 @@ func partitionCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// partitionCasesKernel7 is MapValues (pipelines_partitions.go:78).
+// partitionCasesKernel7 is MapValues (pipelines_partitions.go:80).
 func partitionCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -4123,6 +4232,192 @@ func partitionCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 			Key:   row.Key,
 			Value: v,
 		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// productCasesKernel is Filter (pipelines_partitions.go:117).
+func productCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[string])
+	out := outAny.(*rdd.Rows[string])
+	for i, x := range in.Rows {
+		in.Row = i
+		if !productCasesFilter(x) {
+			continue
+		}
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// productCasesKernel2 is Map (pipelines_partitions.go:122).
+func productCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[string])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := strconv.Quote(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// sortedGroupCasesKernel is Filter (pipelines_partitions.go:226).
+func sortedGroupCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	for i, row := range in.Rows {
+		in.Row = i
+		if !sortedGroupCasesFilter(row.Key, row.Value) {
+			continue
+		}
+		if !out.Push(row) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// sortedGroupCasesKernel2 is FullOuterJoin (pipelines_partitions.go:240, behind the shuffle), Filter (pipelines_partitions.go:240), Map (pipelines_partitions.go:241).
+func sortedGroupCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, *int64, *int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := outer(row.Left, row.Right)
+		if !sortedGroupCasesFilter2(row.Key, v) {
+			continue
+		}
+		x := line[string, string](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// sortedGroupCasesKernel3 is MapValues (pipelines_partitions.go:249).
+func sortedGroupCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := double(row.Value)
+		if !out.Push(rdd.Pair[string, int64]{
+			Key:   row.Key,
+			Value: v,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// sortedGroupCasesKernel4 is Filter (pipelines_partitions.go:250).
+func sortedGroupCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[string])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		if !sortedGroupCasesFilter3(row) {
+			continue
+		}
+		if !out.Push(row) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// partitionerCasesKernel is Join (pipelines_partitions.go:314, behind the shuffle).
+func partitionerCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
+	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := mix(row.Left, row.Right)
+		if !out.Push(rdd.Pair[string, int64]{
+			Key:   row.Key,
+			Value: v,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// partitionerCasesKernel2 is MapValues (pipelines_partitions.go:317), MapValues (pipelines_partitions.go:319).
+func partitionerCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := double(row.Value)
+		v2 := partitionerCasesMapValues(v)
+		if !out.Push(rdd.Pair[string, int64]{
+			Key:   row.Key,
+			Value: v2,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// partitionerCasesKernel3 is Filter (pipelines_partitions.go:318).
+func partitionerCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	for i, row := range in.Rows {
+		in.Row = i
+		if !partitionerCasesFilter(row.Key, row.Value) {
+			continue
+		}
+		if !out.Push(row) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// partitionerCasesKernel4 is Join (pipelines_partitions.go:319, behind the shuffle).
+func partitionerCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
+	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := mix(row.Left, row.Right)
+		if !out.Push(rdd.Pair[string, int64]{
+			Key:   row.Key,
+			Value: v,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// partitionerCasesKernel5 is Join (pipelines_partitions.go:324, behind the shuffle).
+func partitionerCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
+	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := mix(row.Left, row.Right)
+		if !out.Push(rdd.Pair[string, int64]{
+			Key:   row.Key,
+			Value: v,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// partitionerCasesKernel6 is Filter (pipelines_partitions.go:329).
+func partitionerCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[string])
+	out := outAny.(*rdd.Rows[string])
+	for i, w := range in.Rows {
+		in.Row = i
+		if !partitionerCasesFilter2(w) {
+			continue
+		}
+		if !out.Push(w) && !out.Flush() {
 			return
 		}
 	}
@@ -4921,7 +5216,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 		_, err := tryLine(k, v)
 		return repeat(k, v), err
 	}
-//line property_rdd.go:4925
+//line property_rdd.go:5220
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5077,8 +5372,60 @@ func pairCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// partitionCasesKernel8 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_partitions.go:77, map side).
+// partitionCasesKernel8 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_partitions.go:79, map side).
 func partitionCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		if !out.Push(k, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// partitionerCasesKernel7 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_partitions.go:309, map side).
+func partitionerCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		if !out.Push(k, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// partitionerCasesKernel8 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_partitions.go:313, map side).
+func partitionerCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		if !out.Push(k, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// partitionerCasesKernel9 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_partitions.go:317, map side).
+func partitionerCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		if !out.Push(k, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// partitionerCasesKernel10 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_partitions.go:322, map side).
+func partitionerCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
 	for i, row := range in.Rows {
@@ -5281,7 +5628,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:255
 	tryMapFunc := func(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
-//line property_rdd.go:5285
+//line property_rdd.go:5632
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5346,7 +5693,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	tryFlatMapFunc := func(e Env, _ string, v int64) (iter.Seq[int64], error) {
 		return e.below(v - 1), e.check(v)
 	}
-//line property_rdd.go:5350
+//line property_rdd.go:5697
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5745,7 +6092,7 @@ func groupCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	groupByKeyFunc := func(_ int64, lists iter.Seq[[]int64]) string {
 		return fmt.Sprint(slices.SortedFunc(lists, func(a, b []int64) int { return slices.Compare(a, b) }))
 	}
-//line property_rdd.go:5749
+//line property_rdd.go:6096
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5867,7 +6214,7 @@ func joinCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_wide.go:292
 	fullOuterJoinFunc := func(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
-//line property_rdd.go:5871
+//line property_rdd.go:6218
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6024,7 +6371,7 @@ func withCasesKernel3(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:119
 	tryMapFunc := func(e Env, x int64) (string, error) { return e.tagged(x), e.check(x) }
-//line property_rdd.go:6028
+//line property_rdd.go:6375
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6079,7 +6426,7 @@ func withCasesKernel6(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:128
 	tryFlatMapFunc := func(e Env, x int64) (iter.Seq[int64], error) { return e.below(x + 1), e.check(x) }
-//line property_rdd.go:6083
+//line property_rdd.go:6430
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6104,7 +6451,7 @@ func withCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:150
 	mapToPairFunc := func(e Env, x int64) (int64, string) { return e.residue(x), e.tagged(x) }
-//line property_rdd.go:6108
+//line property_rdd.go:6455
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6338,7 +6685,7 @@ func envNotesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 //line pipelines_action.go:146
 func actionCasesKeyBy(r Rec) Place { return Place{r.Name, 1, [2]bool{r.OK}} }
 
-//line property_rdd.go:6342
+//line property_rdd.go:6689
 
 func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6349,7 +6696,7 @@ func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_action.go:256
 func saveCasesMap(p KV) string { return fmt.Sprintf("%s\t%d", p.Key, p.Value) }
 
-//line property_rdd.go:6353
+//line property_rdd.go:6700
 
 func saveCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6395,7 +6742,7 @@ func barrierCasesMapToPair(x int64) (int64, int64) { return x, 1 }
 //line pipelines_barrier.go:146
 func barrierCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:6399
+//line property_rdd.go:6746
 
 func barrierCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6427,7 +6774,7 @@ func cacheCasesMap(w string) string { return w + "." }
 //line pipelines_cache.go:32
 func cacheCasesMap2(w string) string { return w + "!" }
 
-//line property_rdd.go:6431
+//line property_rdd.go:6778
 
 func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6470,7 +6817,7 @@ func ranksFlatMapToPair(_ string, shares []string) iter.Seq2[string, int64] {
 	}
 }
 
-//line property_rdd.go:6474
+//line property_rdd.go:6821
 
 func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6481,7 +6828,7 @@ func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:84
 func ranksMapValues2(v int64) int64 { return 150 + v*85/100 }
 
-//line property_rdd.go:6485
+//line property_rdd.go:6832
 
 func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6492,7 +6839,7 @@ func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:156
 func chainCasesFilter(l string, at int64) bool { return at > 0 && l != "O" }
 
-//line property_rdd.go:6496
+//line property_rdd.go:6843
 
 func chainCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6527,7 +6874,7 @@ func chainCasesMapToPair(v int64, k string) (string, int64) { return k, v }
 //line pipelines_chain.go:197
 func chainCasesSortBy2(l string) string { return l }
 
-//line property_rdd.go:6531
+//line property_rdd.go:6878
 
 func chainCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6543,7 +6890,7 @@ func chainCasesFilter2(w string) bool {
 //line pipelines_heavy.go:88
 func heavyKeyCasesMapToPair(x int64) (string, int64) { return heavyKey(x), x }
 
-//line property_rdd.go:6547
+//line property_rdd.go:6894
 
 func heavyKeyCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6603,7 +6950,7 @@ func heavyJoinCasesCoGroup(_ int64, left, right iter.Seq[string]) iter.Seq[strin
 	}
 }
 
-//line property_rdd.go:6607
+//line property_rdd.go:6954
 
 func nameOpsReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6692,13 +7039,79 @@ func pairCasesTryMapToPair(k string, v int64) (string, string, error) {
 	return l, k, err
 }
 
-//line property_rdd.go:6696
+//line property_rdd.go:7043
 
 func partitionCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
 		*s = addInts(*s, vals[i])
 	}
 }
+
+//line pipelines_partitions.go:117
+func productCasesFilter(x string) bool { return len(x)%2 == 0 }
+
+//line pipelines_partitions.go:122
+func productCasesCartesian(x int64, w string) string { return fmt.Sprint(x, w) }
+
+//line pipelines_partitions.go:151
+func productCasesCartesian2(e Env, x int64, w string) string { return pairUp(e.residue(x), w) }
+
+//line pipelines_partitions.go:226
+func sortedGroupCasesFilter(string, int64) bool { return true }
+
+//line pipelines_partitions.go:240
+func sortedGroupCasesFilter2(string, string) bool { return true }
+
+//line pipelines_partitions.go:250
+func sortedGroupCasesFlatMapSortedGroupsBy(v int64) string { return fmt.Sprint(v / 2) }
+
+//line pipelines_partitions.go:250
+func sortedGroupCasesFilter3(string) bool { return true }
+
+//line pipelines_partitions.go:302
+func partitionerCasesPartitionFunc(k string) int { return 6 - placeOf(k) }
+
+//line property_rdd.go:7075
+
+func partitionerCasesReduceByKeyBatch(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+func partitionerCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+func partitionerCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+//line pipelines_partitions.go:318
+func partitionerCasesFilter(string, int64) bool { return true }
+
+//line pipelines_partitions.go:319
+func partitionerCasesMapValues(v int64) int64 { return v / 2 }
+
+//line property_rdd.go:7101
+
+func partitionerCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+//line pipelines_partitions.go:322
+func partitionerCasesPartitionFunc2(k string) int { return 4 - placeOf(k) }
+
+//line pipelines_partitions.go:329
+func partitionerCasesFilter2(w string) bool { return len(w)%2 == 0 }
+
+//line property_rdd.go:7115
 
 func placedCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6712,7 +7125,7 @@ func placedCasesFilter(_ string, v int64) bool { return v%3 != 0 }
 //line pipelines_placed.go:43
 func placedCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
 
-//line property_rdd.go:6716
+//line property_rdd.go:7129
 
 func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6723,7 +7136,7 @@ func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_placed.go:44
 func placedCasesMapValues(r string) string { return r + "!" }
 
-//line property_rdd.go:6727
+//line property_rdd.go:7140
 
 func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6734,7 +7147,7 @@ func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_placed.go:65
 func placedCasesJoin(all []int64, sum int64) string { return fmt.Sprint(all, sum) }
 
-//line property_rdd.go:6738
+//line property_rdd.go:7151
 
 func placedCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6757,7 +7170,7 @@ func placedCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 //line pipelines_placed.go:89
 func placedCasesMapToPair(k string, v int64) (string, int64) { return k[:1] + k[len(k)-1:], v }
 
-//line property_rdd.go:6761
+//line property_rdd.go:7174
 
 func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6768,7 +7181,7 @@ func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 //line pipelines_sample.go:93
 func finiteMap(x int64) int64 { return x % 1000 }
 
-//line property_rdd.go:6772
+//line property_rdd.go:7185
 
 func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6779,7 +7192,7 @@ func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_source.go:111
 func sourceCasesMap(path, text string) string { return filepath.Base(path) + ": " + text }
 
-//line property_rdd.go:6783
+//line property_rdd.go:7196
 
 func combineCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6799,7 +7212,7 @@ func combineCasesMapToPair(w string) (string, int64) { return w, 1 }
 //line pipelines_wide.go:87
 func combineCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:6803
+//line property_rdd.go:7216
 
 func combineCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {

@@ -200,6 +200,8 @@ func output(s *plan.Stage) string {
 		return "kept where they are: they are read twice"
 	case part.Kind == plan.SinglePartitioner:
 		return "shuffle into one partition"
+	case part.By != nil:
+		return fmt.Sprintf("shuffle by %s into %s", operator(part.By), partitions(part.N))
 	}
 	return fmt.Sprintf("shuffle by %s into %s", part.Kind, partitions(part.N))
 }

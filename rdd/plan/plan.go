@@ -168,11 +168,15 @@ func (p *Pipe) reads(partition, at int) []PipeFiles {
 type InputPart struct{ Input, Partition int }
 
 // Parts gives what a partition of a source reads of its inputs, in order: of each
-// the partition of its own number, but for an operator that puts several partitions
-// into one.
+// the partition of its own number, but for operators that put several partitions
+// into one, or every one of a side together with every one of the other.
 func (s *Source) Parts(partition int) []InputPart {
 	if s.Coalesced != nil && len(s.Wide) == 1 && s.Wide[0].Pipe != nil {
 		return s.Coalesced.parts(partition, s.Wide[0].Pipe.N)
+	}
+	if s.Crossed && len(s.Wide) == 2 && s.Wide[1].Pipe != nil && s.Wide[1].Pipe.N > 0 {
+		n := s.Wide[1].Pipe.N
+		return []InputPart{{0, partition / n}, {1, partition % n}}
 	}
 	parts := make([]InputPart, len(s.Wide))
 	for i := range parts {
@@ -231,6 +235,9 @@ type Op struct {
 	Name string
 	Site Site
 	Env  Digest // the value given to With, encoded; empty: none
+	// Placed is how a sort has placed the rows of an operator that can make use of
+	// it; nil where nothing is known.
+	Placed *Partitioner
 }
 
 // Ref is the name under which a kernel lists the operator.
@@ -255,6 +262,9 @@ type Source struct {
 	Cached *Cached
 	// Coalesced says that each partition is several of the one pipe in Wide.
 	Coalesced *Coalesced
+	// Crossed says that each partition is one of the first pipe in Wide together with
+	// one of the second.
+	Crossed bool
 	// Descending turns the order of a sort's read side around.
 	Descending bool
 }
@@ -365,9 +375,10 @@ const (
 	RangePartitioner                             // by bounds, which a value stage finds
 	RoundRobinPartitioner                        // by turns, from a start that depends on the task
 	SinglePartitioner                            // everything in partition 0
+	FuncPartitioner                              // as a function of the program's says
 )
 
-var partitionerKinds = [...]string{"hash", "range", "round robin", "single"}
+var partitionerKinds = [...]string{"hash", "range", "round robin", "single", "function"}
 
 // String returns the kind's name.
 func (k PartitionerKind) String() string { return named(partitionerKinds[:], int(k)) }
@@ -381,6 +392,7 @@ type Partitioner struct {
 	Bounds StageKey // range: the value stage that finds the bounds
 	// Descending turns the order of a range partitioner around.
 	Descending bool
+	By         *Op // function: the operator that has it
 }
 
 // Output is a directory that an action writes.

@@ -130,6 +130,8 @@ func (r *resolver) pipe(p *Pipe) (n int, in inputs, err error) {
 		return src.Range.N, nil, nil
 	case src.Coalesced != nil:
 		return r.coalesced(src)
+	case src.Crossed:
+		return r.crossed(src)
 	case src.Wide != nil:
 		return r.wide(src)
 	}
@@ -219,4 +221,21 @@ func (r *resolver) byHost(p *Pipe) []int {
 	}
 	slices.SortStableFunc(order, func(i, j int) int { return strings.Compare(hosts[i], hosts[j]) })
 	return order
+}
+
+// crossed gives the number of partitions of one pipe times that of the other.
+func (r *resolver) crossed(src *Source) (n int, in inputs, err error) {
+	left, lefts, err := r.pipe(src.Wide[0].Pipe)
+	if err != nil {
+		return 0, nil, err
+	}
+	right, rights, err := r.pipe(src.Wide[1].Pipe)
+	if err != nil {
+		return 0, nil, err
+	}
+	if right > 0 && left > MaxPartitions/right {
+		return 0, nil, fmt.Errorf("%s (%s): %d times %d partitions: %w: the most is %d: Coalesce the sides before",
+			src.Op.Name, src.Op.Site, left, right, ErrTooManyPartitions, MaxPartitions)
+	}
+	return left * right, lefts.and(rights), nil
 }

@@ -352,6 +352,7 @@ func TestStrings(t *testing.T) {
 	for got, want := range map[string]string{
 		ValueStage.String():             "value",
 		SinglePartitioner.String():      "single",
+		FuncPartitioner.String():        "function",
 		ActionCancelled.String():        "cancelled",
 		StageKind(200).String():         "unknown(200)",
 		ActionID{"job-7", 3}.String():   "job-7/3",

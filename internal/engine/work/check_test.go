@@ -31,7 +31,8 @@ func TestCheck(t *testing.T) {
 		`stage "r": it is of kind 1 and class 3`:      func(p *plan.Plan) { p.Stages[1].Class = 3 },
 		`stage "r": it reads stage "m" in way 2`:      func(p *plan.Plan) { p.Stages[1].Parents[0].Kind = 2 },
 		`stage "m": it writes a shuffle and has no`:   func(p *plan.Plan) { p.Stages[0].Sink.Part = nil },
-		`stage "m": its partitioner is of kind 4`:     func(p *plan.Plan) { p.Stages[0].Sink.Part.Kind = 4 },
+		`stage "m": its partitioner is of kind 5`:     func(p *plan.Plan) { p.Stages[0].Sink.Part.Kind = 5 },
+		"is a function and names none":                func(p *plan.Plan) { p.Stages[0].Sink.Part.Kind = plan.FuncPartitioner },
 		`stage "m": -1 partitions`:                    func(p *plan.Plan) { p.Stages[0].Sink.Part.N = -1 },
 		`stage "m": 1000001 partitions: too many`:     func(p *plan.Plan) { p.Stages[0].Sink.Part.N = plan.MaxPartitions + 1 },
 		`stage "m": 1000002 partitions: too many`:     func(p *plan.Plan) { files(p).MinSplits = plan.MaxPartitions + 2 },
@@ -40,6 +41,7 @@ func TestCheck(t *testing.T) {
 		"a shuffle or a pipe, and no other":           func(p *plan.Plan) { wide(p)[0].Shuffle = "" },
 		"a cached RDD is of the rows of one pipe":     func(p *plan.Plan) { p.Stages[1].Pipe.Source.Cached = &plan.Cached{Key: "c"} },
 		"a coalesced RDD is of the partitions of one": func(p *plan.Plan) { p.Stages[1].Pipe.Source.Coalesced = &plan.Coalesced{N: 1} },
+		"a product is of the partitions of two pipes": func(p *plan.Plan) { p.Stages[1].Pipe.Source.Crossed = true },
 		"a coalesced RDD of 0 partitions": func(p *plan.Plan) {
 			p.Stages[1].Pipe.Source = plan.Source{Wide: wide(p)[1:], Coalesced: &plan.Coalesced{}}
 		},
