@@ -139,10 +139,23 @@ func (b *builder) waits(p *plan.Pipe) (found plan.Op, ok bool) {
 
 // apart refuses a node that would let only some tasks of its stage run an
 // operator whose tasks wait for one another: a union, of whose partitions others
-// are not the operator's, and rows that are kept, which tasks that have them do
-// not compute.
+// are not the operator's, rows that are kept, which tasks that have them do not
+// compute, and partitions of which one task computes several.
 func (b *builder) apart(n *Node) error {
-	if len(b.barriers) == 0 || n.kind != unionNode && n.kind != cachedNode || n.kind == cachedNode && n.spent.Load() {
+	if len(b.barriers) == 0 {
+		return nil
+	}
+	var why string
+	switch {
+	case n.kind == unionNode:
+		why = "has other partitions beside its own"
+	case n.kind == cachedNode && !n.spent.Load():
+		why = "keeps partitions, whose tasks do not run it again"
+	case n.wide.Coalesce > 0:
+		why = "computes several partitions in one task"
+	case n.wide.Crossed:
+		why = "computes a partition in several tasks"
+	default:
 		return nil
 	}
 	for _, parent := range n.parents {
@@ -150,10 +163,6 @@ func (b *builder) apart(n *Node) error {
 		op, ok := b.waits(&pipe)
 		if !ok {
 			continue
-		}
-		why := "has other partitions beside its own"
-		if n.kind == cachedNode {
-			why = "keeps partitions, whose tasks do not run it again"
 		}
 		return fmt.Errorf("%s (%s): the tasks of %s all run, and at once, and %s %s: put a shuffle between them, such as Repartition",
 			n.op.Name, n.site, opName(op), n.op.Name, why)

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/gordd-project/gordd/rdd/plan"
 )
@@ -141,6 +142,7 @@ func (b *builder) pipe(n *Node) (plan.Pipe, error) {
 		if n.op.barrier(n.part) {
 			b.barriers[ref.ID] = true
 		}
+		ref.Placed = n.sorted()
 		return b.then(b.pipes[n.parents[0]], ref), nil
 	case cachedNode:
 		pipe := b.pipes[n.parents[0]]
@@ -189,7 +191,10 @@ func withPart(op plan.Op, part string) plan.Op {
 // widePipe adds the stages that shuffle a wide node's parents, and gives the
 // pipe that reads them.
 func (b *builder) widePipe(n *Node, ref plan.Op) (plan.Pipe, error) {
-	src := plan.Source{Op: withPart(ref, "reduce"), Descending: n.wide.Descending}
+	src := plan.Source{Op: withPart(ref, "reduce"), Descending: n.wide.Descending, Crossed: n.wide.Crossed}
+	if n.wide.Coalesce > 0 {
+		src.Coalesced = &plan.Coalesced{N: n.wide.Coalesce}
+	}
 	for i, parent := range n.parents {
 		pipe := b.pipes[parent]
 		if n.wide.Aligned || parent.placed.same(n.wants) {
@@ -199,7 +204,14 @@ func (b *builder) widePipe(n *Node, ref plan.Op) (plan.Pipe, error) {
 		if n.wide.Pre != "" {
 			pipe = b.then(pipe, withPart(ref, n.wide.Pre))
 		}
-		part := plan.Partitioner{Kind: n.wide.Kind, N: n.wants.n, Descending: n.wide.Descending}
+		part := plan.Partitioner{Kind: n.wants.kind, N: n.wants.n, Descending: n.wide.Descending}
+		if by := n.wants.fn; by != nil {
+			ref, err := n.referTo(&n.byRef, by.op, by.call)
+			if err != nil {
+				return plan.Pipe{}, err
+			}
+			part.By = &ref
+		}
 		if n.wide.Sampled {
 			pipe = b.kept(n, ref, pipe)
 			b.sample(n, ref, pipe)
@@ -262,17 +274,25 @@ func (b *builder) stage(s plan.Stage) {
 		return
 	}
 	b.made[s.Key] = true
-	seen := map[plan.StageKey]bool{}
+	seen := map[plan.StageKey]bool{"": true}
+	add := func(key plan.StageKey, kind plan.ParentKind) {
+		if !seen[key] {
+			seen[key] = true
+			s.Parents = append(s.Parents, plan.Parent{Key: key, Kind: kind})
+		}
+	}
 	b.nesting = max(b.nesting, eachPipe(&s.Pipe, func(p *plan.Pipe) {
 		for _, in := range p.Source.Wide {
-			if in.Shuffle != "" && !seen[in.Shuffle] {
-				seen[in.Shuffle] = true
-				s.Parents = append(s.Parents, plan.Parent{Key: in.Shuffle, Kind: plan.Wide})
+			add(in.Shuffle, plan.Wide)
+		}
+		for _, op := range p.Ops {
+			if op.Placed != nil {
+				add(op.Placed.Bounds, plan.Value)
 			}
 		}
 	}))
-	if part := s.Sink.Part; part != nil && part.Bounds != "" {
-		s.Parents = append(s.Parents, plan.Parent{Key: part.Bounds, Kind: plan.Value})
+	if part := s.Sink.Part; part != nil {
+		add(part.Bounds, plan.Value)
 	}
 	_, s.Barrier = b.waits(&s.Pipe)
 	s.Name = stageName(&s)
@@ -345,7 +365,7 @@ func stageName(s *plan.Stage) string {
 
 func pipeNames(p *plan.Pipe) (names []string) {
 	pipes := []*plan.Pipe{p} // the last is the first to run
-	for p.Source.Cached != nil && len(p.Source.Wide) > 0 {
+	for (p.Source.Cached != nil || p.Source.Coalesced != nil) && len(p.Source.Wide) > 0 {
 		p = p.Source.Wide[0].Pipe
 		pipes = append(pipes, p)
 	}
@@ -389,17 +409,24 @@ func commonOps(pipes []plan.Pipe) []string {
 
 // refer gives the operator as a plan names it.
 func (n *Node) refer() (plan.Op, error) {
-	if ref := n.ref.Load(); ref != nil {
+	ref, err := n.referTo(&n.ref, n.op, Call{Dir: n.dir, Site: n.site, Env: n.env})
+	ref.Part = n.part
+	return ref, err
+}
+
+// referTo gives an operator of the node as a plan names it, which known has once it
+// was asked for.
+func (n *Node) referTo(known *atomic.Pointer[plan.Op], op *Op, c Call) (plan.Op, error) {
+	if ref := known.Load(); ref != nil {
 		return *ref, nil
 	}
-	ref, err := n.graph.refer(n.op, Call{Dir: n.dir, Site: n.site, Env: n.env})
+	ref, err := n.graph.refer(op, c)
 	if err != nil {
 		return ref, err
 	}
-	ref.Part = n.part
-	if !n.ref.CompareAndSwap(nil, &ref) {
+	if !known.CompareAndSwap(nil, &ref) {
 		n.graph.forget(ref.ID) // another action was first
-		return *n.ref.Load(), nil
+		return *known.Load(), nil
 	}
 	if local(ref.ID) {
 		runtime.AddCleanup(n, n.graph.forget, ref.ID)

@@ -111,6 +111,13 @@ func TestPlanCoPartitioned(t *testing.T) {
 	}
 	both := wide("left", "right")
 	both.Post = true
+	byThird := func(k int64) int { return int(k % 3) }
+	placedBy := func(f func(int64) int) Wide {
+		by := wide("map")
+		by.Kind, by.N, by.By = plan.FuncPartitioner, 3, NewPartitioning(3, f, here())
+		return by
+	}
+	third := func(n *Node, f func(int64) int) *Node { return n.Wide(addUp(), here(), placedBy(f)) }
 	tests := []struct {
 		name     string
 		node     *Node
@@ -127,6 +134,9 @@ func TestPlanCoPartitioned(t *testing.T) {
 		{"another joined with it", intPairs(w).Wide(join(), here(), both, sum), 2},
 		{"by the same number", eight(intPairs(w)).Wide(join(), here(), both, eight(intPairs(w))), 2},
 		{"by another number", eight(sum), 2},
+		{"by one function", third(eight(intPairs(w)), byThird).Wide(addUp(), here(), wide("map")).Wide(addUp(), here(), placedBy(byThird)), 2},
+		{"by a function and none", third(intPairs(w), byThird).Wide(join(), here(), both, third(intPairs(w), byThird)), 2},
+		{"by two functions", third(third(intPairs(w), byThird), func(k int64) int { return int(2 - k%3) }), 2},
 		{"after a union", sum.Union(here(), sum).Wide(addUp(), here(), wide("map")), 2},
 	}
 	for _, test := range tests {

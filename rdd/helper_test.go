@@ -174,7 +174,7 @@ func (w *world) task(s *plan.Stage, partition int) *plan.Task {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		t.Splits = append(t.Splits, plan.PipeSplit{At: r.At, Split: b})
+		t.Splits = append(t.Splits, plan.PipeSplit{At: r.At, Partition: r.Partition, Split: b})
 	}
 	return t
 }

@@ -107,7 +107,8 @@ type Node struct {
 	// placedBy is the node that placed them so.
 	placed *placement
 
-	ref atomic.Pointer[plan.Op] // once resolved
+	ref   atomic.Pointer[plan.Op] // once resolved
+	byRef atomic.Pointer[plan.Op] // of the function that places the parents' rows
 }
 
 // placement is a partitioner together with the node whose shuffle it
@@ -115,15 +116,19 @@ type Node struct {
 type placement struct {
 	kind plan.PartitionerKind
 	n    int
-	by   *Node // the partitioner's own node where n is open, or bounds decide
+	by   *Node         // the partitioner's own node where n is open, or bounds decide
+	fn   *Partitioning // where a function decides
 }
 
 func (p *placement) same(q *placement) bool {
 	if p == nil || q == nil || p.kind != q.kind {
 		return false
 	}
-	if p.kind == plan.HashPartitioner && p.n != 0 && p.n == q.n {
+	switch {
+	case p.kind == plan.HashPartitioner && p.n != 0 && p.n == q.n:
 		return true
+	case p.kind == plan.FuncPartitioner:
+		return p.n == q.n && p.fn.same(q.fn)
 	}
 	return p.by == q.by
 }
@@ -131,11 +136,18 @@ func (p *placement) same(q *placement) bool {
 // Wide describes how a wide operator reads its parents.
 type Wide struct {
 	Kind       plan.PartitionerKind
-	N          int // partitions; 0: the default
+	N          int           // partitions; 0: the default
+	By         *Partitioning // of a function partitioner
 	Descending bool
 	// Aligned says that nothing is moved: partition i reads partition i of each
 	// parent, which have as many.
 	Aligned bool
+	// Coalesce is the number of partitions, at most, into which those of the parent
+	// are put as they are; 0: it is no such operator.
+	Coalesce int
+	// Crossed says that each partition of one parent is read together with each of
+	// the other.
+	Crossed bool
 	// Sinks has the part that writes each parent's shuffle.
 	Sinks []string
 	// Post says that the operator's own function runs after the shuffle.
@@ -284,12 +296,15 @@ func (n *Node) Wide(op *Op, c Call, w Wide, others ...*Node) *Node {
 	if w.N < 0 || w.N > plan.MaxPartitions {
 		m.err = errors.Join(m.err, fmt.Errorf("%s (%s): %d partitions: give a number from 1 to %d", op.Name, c.Site, w.N, plan.MaxPartitions))
 	}
+	if w.By != nil {
+		m.err = errors.Join(m.err, w.By.err)
+	}
 	m.wide = w
-	own := &placement{kind: w.Kind, n: w.N, by: m}
+	own := &placement{kind: w.Kind, n: w.N, by: m, fn: w.By}
 	if w.N == 0 && w.Kind == plan.HashPartitioner {
 		// Take over a side's partitions rather than move both.
 		for _, p := range m.parents {
-			if p.placed != nil && p.placed.kind == w.Kind {
+			if p.placed != nil && (p.placed.kind == w.Kind || p.placed.kind == plan.FuncPartitioner) {
 				own = p.placed
 				break
 			}

@@ -3,6 +3,7 @@ package rdd
 import (
 	"fmt"
 	"reflect"
+	"unsafe"
 
 	"github.com/gordd-project/gordd/rdd/codec"
 	"github.com/gordd-project/gordd/rdd/plan"
@@ -30,7 +31,7 @@ type Op struct {
 }
 
 // Part is what an operator does at one place of a pipe: *Narrow, *Across,
-// *SourcePart or *SinkPart.
+// *SourcePart, *SinkPart or *PlacePart.
 type Part interface{ isPart() }
 
 // Kernel runs one or several operators over a batch. env holds the With value
@@ -50,11 +51,16 @@ type Across struct {
 	run func(t *Task, at place, in Run, next Feed) error
 	// barrier says that all tasks of its stage run at once.
 	barrier bool
+	// ranged says that it makes use of how a sort has placed the rows.
+	ranged bool
 }
 
 // place is which partition of its RDD a task computes. It is the task's own,
 // but for what is read by way of a union.
-type place struct{ partition, of int }
+type place struct {
+	partition, of int
+	placed        *plan.Partitioner // how a sort has placed the rows, where that is known
+}
 
 // SourcePart makes the rows of a pipe.
 type SourcePart struct {
@@ -68,6 +74,13 @@ type SinkPart struct {
 	effects bool
 }
 
+// PlacePart says in which partition the pairs of a key are.
+type PlacePart struct {
+	place func(key unsafe.Pointer) int
+	key   func(key unsafe.Pointer) any
+}
+
+func (*PlacePart) isPart()  {}
 func (*Narrow) isPart()     {}
 func (*Across) isPart()     {}
 func (*SourcePart) isPart() {}

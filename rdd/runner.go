@@ -255,17 +255,21 @@ func (t *Task) source(src *plan.Source, partition, at int) (Run, error) {
 	}
 	in := &Input{spec: src, partition: partition}
 	if src.Files != nil {
-		if in.split, err = t.split(at); err != nil {
+		if in.split, err = t.split(at, partition); err != nil {
 			return nil, err
 		}
 	}
-	for i := range src.Wide {
-		side, err := t.side(&src.Wide[i], partition, at)
+	for _, part := range src.Parts(partition) {
+		open := func() (side, error) {
+			return t.side(&src.Wide[part.Input], part.Partition, at+src.FilesBefore(part.Input))
+		}
+		if src.Coalesced != nil {
+			in.sides = append(in.sides, later(open))
+			continue
+		}
+		side, err := open()
 		if err != nil {
 			return nil, err
-		}
-		if p := src.Wide[i].Pipe; p != nil {
-			at += len(p.FileSources())
 		}
 		in.sides = append(in.sides, side)
 	}
@@ -286,6 +290,18 @@ type side struct {
 	shuffle plan.StageKey
 	parts   []shuffle.Input
 	run     Run
+}
+
+// later gives a side that is opened when it is read: one of many, of which a task
+// reads one after the other.
+func later(open func() (side, error)) side {
+	return side{run: func(feed Feed) error {
+		s, err := open()
+		if err != nil {
+			return err
+		}
+		return s.run(feed)
+	}}
 }
 
 func (t *Task) side(in *plan.Input, partition, at int) (side, error) {
@@ -331,9 +347,9 @@ func (r *Runner) parts(given *plan.ShuffleInput, own bool, partition int) ([]shu
 	return inputs, nil
 }
 
-func (t *Task) split(at int) (*storage.Split, error) {
+func (t *Task) split(at, partition int) (*storage.Split, error) {
 	for i := range t.spec.Splits {
-		if t.spec.Splits[i].At == at {
+		if s := &t.spec.Splits[i]; s.At == at && s.Partition == partition {
 			s, err := decode[storage.Split](t.spec.Splits[i].Split)
 			if err != nil {
 				return nil, fmt.Errorf("read the task's split: %w", err)

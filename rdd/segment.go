@@ -38,7 +38,7 @@ func (t *Task) segments(p *plan.Pipe, partition int, e *end) ([]segment, []any, 
 	segs := t.runner.covered(p, e)
 	for i := range segs {
 		s := &segs[i]
-		s.envs, s.at = envs[s.from:s.to], place{partition, p.N}
+		s.envs, s.at = envs[s.from:s.to], place{partition: partition, of: p.N}
 		if err := s.fill(ops, envs, p.Ops); err != nil {
 			return nil, nil, err
 		}
@@ -59,6 +59,7 @@ func (s *segment) fill(ops []*Op, envs []any, refs []plan.Op) error {
 		s.last, ok = p, true
 	case *Across:
 		s.across, ok = p, s.from == last
+		s.at.placed = refs[last].Placed
 	}
 	if !ok {
 		return fmt.Errorf("%s (%s) does not fit into a pipe: driver and executor are of different builds", refs[last].Name, refs[last].Site)

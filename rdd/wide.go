@@ -64,10 +64,13 @@ func stream(t *Task, in *Input, i int, typ *codec.Type) shuffle.RawStream {
 			return s.run(func(b any) bool { return yield(b.(batch).raw().rows()) })
 		}
 	}
-	for _, part := range s.parts {
-		t.counters.ShuffleRead += part.Bytes()
+	rows := t.seen.reading(shuffle.Read(t, s.parts, typ))
+	return func(yield func(codec.Rows) bool) error {
+		for _, part := range s.parts {
+			t.counters.ShuffleRead += part.Bytes()
+		}
+		return rows(yield)
 	}
-	return t.seen.reading(shuffle.Read(t, s.parts, typ))
 }
 
 // runOf pushes the batches of a stream, whose rows are like those of like.
@@ -293,7 +296,11 @@ func (c combining) parts() map[string]Part {
 			if err != nil {
 				return nil, err
 			}
-			return &combineSink{t: t, c: c.combiner(t.writeConfig(spec), types), push: c.push}, nil
+			cfg := t.writeConfig(spec)
+			if cfg.Place, err = t.keyPlace(spec); err != nil {
+				return nil, err
+			}
+			return &combineSink{t: t, c: c.combiner(cfg, types), push: c.push}, nil
 		}},
 		"reduce": &SourcePart{open: func(t *Task, in *Input) (Run, error) {
 			rows, err := c.combined(t, in)
@@ -419,7 +426,7 @@ func keyWriter(like batch, key func() (*codec.KeyType, error)) *SinkPart {
 		if err != nil {
 			return nil, err
 		}
-		return shuffle.HashKeys(keys, row, t.plan.Seed, spec.Part.N), nil
+		return t.keyPlacer(spec, keys, row)
 	})
 }
 

@@ -187,7 +187,7 @@ func (c *combiner) judge() error {
 	cfg := c.cfg
 	cfg.Copy = false
 	c.copier = weight.NewCopier(c.types.out.Key.Reflect())
-	c.direct = newWriter(cfg, c.types.out.Type, HashKeys(c.types.keys, c.types.out.Type, cfg.Seed, cfg.Reduces))
+	c.direct = newWriter(cfg, c.types.out.Type, cfg.placer(c.types.keys, c.types.out.Type))
 	c.direct.out = c.out
 	return nil
 }
@@ -278,17 +278,30 @@ func (c *combiner) place() {
 	}
 	c.pos = c.tab.Positions(c.pos[:0])
 	parts := c.parts[:len(c.pos)]
-	var hashes [256]uint64
-	for from := 0; from < len(c.pos); from += len(hashes) {
-		pos := c.pos[from:min(from+len(hashes), len(c.pos))]
-		c.tab.Hashes(pos, c.cfg.Seed, hashes[:len(pos)])
-		for i, h := range hashes[:len(pos)] {
-			parts[from+i] = partition(h, uint64(c.cfg.Reduces))
-		}
+	for from := 0; from < len(c.pos); from += placedAtOnce {
+		to := min(from+placedAtOnce, len(c.pos))
+		c.placed(c.pos[from:to], parts[from:to])
 	}
 	c.counts, c.order = countingSort(parts, c.cfg.Reduces, c.counts, c.order)
 	for i, o := range c.order {
 		c.order[i] = c.pos[o]
+	}
+}
+
+const placedAtOnce = 256
+
+// placed finds the partitions of the entries at some positions.
+func (c *combiner) placed(pos, parts []uint32) {
+	if c.cfg.Place != nil {
+		rows := c.batchRows(len(pos))
+		c.tab.Load(rows, pos, false)
+		By(c.types.out.Type, c.cfg.Place)(rows, parts)
+		return
+	}
+	var hashes [placedAtOnce]uint64
+	c.tab.Hashes(pos, c.cfg.Seed, hashes[:len(pos)])
+	for i, h := range hashes[:len(pos)] {
+		parts[i] = partition(h, uint64(c.cfg.Reduces))
 	}
 }
 

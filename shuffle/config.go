@@ -5,7 +5,9 @@ import (
 	"math/bits"
 	"os"
 	"path/filepath"
+	"unsafe"
 
+	"github.com/gordd-project/gordd/rdd/codec"
 	"github.com/gordd-project/gordd/shuffle/block"
 )
 
@@ -22,6 +24,8 @@ type Config struct {
 	Reduces int
 	// Seed places keys in partitions: the same in all map tasks of a shuffle and of shuffles that must agree.
 	Seed uint64
+	// Place, when set, chooses the partition of a key instead of its hash.
+	Place func(key unsafe.Pointer) uint32
 	// TableSeed places keys in hash tables and orders what the reduce side yields. It must be the same when a task is
 	// run again, and differ from task to task and from Seed. The default is derived from Seed, Shuffle, Map and Reduce.
 	TableSeed uint64
@@ -72,6 +76,14 @@ func (c Config) withDefaults() Config {
 		c.RowsPerKey = 8
 	}
 	return c
+}
+
+// placer places rows of type row, which begin with their keys.
+func (c Config) placer(keys *codec.KeyType, row *codec.Type) Placer {
+	if c.Place != nil {
+		return By(row, c.Place)
+	}
+	return HashKeys(keys, row, c.Seed, c.Reduces)
 }
 
 func (c Config) share() share { return share{account: c.Mem, limit: c.Limit} }

@@ -3,13 +3,10 @@ package shuffle
 import (
 	"cmp"
 	"context"
-	"io"
 	"iter"
-	"os"
 	"unsafe"
 
 	"github.com/gordd-project/gordd/rdd/codec"
-	"github.com/gordd-project/gordd/shuffle/block"
 )
 
 // GroupStream pushes keys with their values to yield until there are none left or yield returns false, and returns the
@@ -21,6 +18,12 @@ type GroupStream[K, V any] func(yield func(K, iter.Seq[V]) bool) error
 // during the call; what is left unread is skipped. They are streamed, so one group may be larger than memory. Keys come
 // in the order of their hashes.
 func Groups[K comparable, V any](ctx context.Context, cfg Config, in RawStream) GroupStream[K, V] {
+	return SortedGroups[K, V](ctx, cfg, nil, in)
+}
+
+// SortedGroups is [Groups] with the values of a key ordered by cmp, which compares two of them, equal ones as they
+// came. Where cmp is nil all are.
+func SortedGroups[K comparable, V any](ctx context.Context, cfg Config, cmp func(a, b unsafe.Pointer) int, in RawStream) GroupStream[K, V] {
 	return func(yield func(K, iter.Seq[V]) bool) error {
 		keys, err := codec.KeyTypeOf[K]()
 		if err != nil {
@@ -30,7 +33,7 @@ func Groups[K comparable, V any](ctx context.Context, cfg Config, in RawStream) 
 		if err != nil {
 			return err
 		}
-		g := openGroups(ctx, cfg, keys, pair)
+		g := openGroups(ctx, cfg, keys, pair, cmp)
 		defer g.close()
 		if err := g.fill(in); err != nil {
 			return err
@@ -86,10 +89,14 @@ func newGroups(src puller, keys *codec.KeyType, pair codec.PairType) *groups {
 }
 
 // openGroups returns groups with memory of their own, to be filled.
-func openGroups(ctx context.Context, cfg Config, keys *codec.KeyType, pair codec.PairType) *groups {
+func openGroups(ctx context.Context, cfg Config, keys *codec.KeyType, pair codec.PairType, cmp func(a, b unsafe.Pointer) int) *groups {
 	cfg = cfg.withDefaults()
 	mem := cfg.share()
-	return sortedGroups(ctx, cfg, &mem, keys, pair)
+	g := sortedGroups(ctx, cfg, &mem, keys, pair)
+	if cmp != nil {
+		g.sorter.ord = g.sorter.ord.then(func(a, b unsafe.Pointer) int { return cmp(pair.ValueOf(a), pair.ValueOf(b)) })
+	}
+	return g
 }
 
 func sortedGroups(ctx context.Context, cfg Config, mem *share, keys *codec.KeyType, pair codec.PairType) *groups {
@@ -226,7 +233,7 @@ func openCoGroups(ctx context.Context, cfg Config, keys *codec.KeyType, left, ri
 	c.left = sortedGroups(ctx, cfg, &c.mem, keys, left)
 	c.right = sortedGroups(ctx, cfg, &c.mem, keys, right)
 	c.right.sorter.relieve = c.left.sorter.shed
-	c.kept = kept{cfg: cfg, pair: right, store: newRowStore(&c.mem, cfg, right.Type, 0)}
+	c.kept = newKept(cfg, &c.mem, right.Type)
 	return c
 }
 
@@ -305,120 +312,22 @@ func (c *coGroups) rights(visit func(value unsafe.Pointer) bool) {
 			return
 		}
 	}
-	if c.right.err == nil {
-		c.kept.all(visit)
+	if c.right.err != nil {
+		return
 	}
+	pair := c.right.pair
+	c.kept.all(func(rows codec.Rows) bool {
+		for i := range rows.Len {
+			if !visit(pair.ValueOf(pair.At(rows, i))) {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 func (c *coGroups) close() {
 	c.kept.close()
 	c.right.close()
 	c.left.close()
-}
-
-// kept keeps the rows of one group to be read again: in memory and, when that is used up, in a file before.
-type kept struct {
-	cfg    Config
-	pair   codec.PairType
-	store  *rowStore
-	file   *os.File
-	blocks *block.Writer
-	err    error
-}
-
-func (k *kept) add(row codec.Rows) bool {
-	if k.err != nil {
-		return false
-	}
-	if k.store.add(row) == 1 {
-		return true
-	}
-	if k.err = k.spill(); k.err != nil {
-		return false
-	}
-	return k.store.add(row) == 1
-}
-
-func (k *kept) spill() error {
-	if k.file == nil {
-		f, err := k.cfg.tempFile("group")
-		if err != nil {
-			return err
-		}
-		k.file = f
-	}
-	if k.blocks == nil {
-		k.blocks = block.NewWriter(k.file, block.ID{}, k.pair.Type, k.cfg.Compress, minRunBlock*4)
-	}
-	before := k.blocks.Bytes()
-	for c := range k.store.parts() {
-		if err := k.blocks.Write(k.store.part(c)); err != nil {
-			return err
-		}
-	}
-	k.store.clear()
-	err := k.blocks.Flush()
-	k.cfg.spilled(k.blocks.Bytes() - before)
-	return err
-}
-
-func (k *kept) all(visit func(value unsafe.Pointer) bool) {
-	if k.err != nil || k.blocks != nil && !k.stored(visit) {
-		return
-	}
-	for c := range k.store.parts() {
-		if !k.values(k.store.part(c), visit) {
-			return
-		}
-	}
-}
-
-func (k *kept) values(rows codec.Rows, visit func(value unsafe.Pointer) bool) bool {
-	for i := range rows.Len {
-		if !visit(k.pair.ValueOf(k.pair.At(rows, i))) {
-			return false
-		}
-	}
-	return true
-}
-
-// stored visits the values in the file.
-func (k *kept) stored(visit func(value unsafe.Pointer) bool) bool {
-	size := k.blocks.Bytes()
-	run := runRows{
-		blocks: block.NewReader(io.NewSectionReader(k.file, 0, size), block.ID{}, k.pair.Type, size),
-		rows:   k.pair.NewBuffer(0),
-	}
-	for {
-		rows, _, err := run.next()
-		if err != nil {
-			k.err = err
-			return false
-		}
-		if rows.Len == 0 {
-			return true
-		}
-		if !k.values(rows, visit) {
-			return false
-		}
-	}
-}
-
-// reset forgets the group.
-func (k *kept) reset() {
-	k.store.clear()
-	if k.blocks == nil {
-		return
-	}
-	k.blocks = nil
-	if _, err := k.file.Seek(0, io.SeekStart); err != nil {
-		k.err = err
-	}
-}
-
-func (k *kept) close() {
-	k.store.free()
-	if k.file != nil {
-		removeFile(k.file)
-	}
 }

@@ -107,6 +107,16 @@ func byHash(keys *codec.KeyType, row *codec.Type, seed uint64) ordering {
 	}
 }
 
+// then orders rows that are equal by cmp.
+func (o ordering) then(cmp func(a, b unsafe.Pointer) int) ordering {
+	return ordering{o.prefix, func(a, b unsafe.Pointer) int {
+		if c := o.cmp(a, b); c != 0 {
+			return c
+		}
+		return cmp(a, b)
+	}}
+}
+
 // breakTies puts rows with equal prefixes in the order of cmp.
 func (o ordering) breakTies(ks []sortKey, store *rowStore) {
 	if o.cmp == nil {

@@ -289,7 +289,7 @@ func TestKeysOfEqualHashesStayApart(t *testing.T) {
 
 func grouped(t *testing.T, cfg Config, keys *codec.KeyType, pair codec.PairType, rows []codec.Pair[int, float64]) map[int][]float64 {
 	t.Helper()
-	g := openGroups(context.Background(), cfg, keys, pair)
+	g := openGroups(context.Background(), cfg, keys, pair, nil)
 	defer g.close()
 	collide(g)
 	if err := g.fill(stream(rows, 100)); err != nil {
@@ -311,7 +311,7 @@ func TestGroupsKeepTheKeyOfABatchThatIsGone(t *testing.T) {
 	for i := range rows {
 		rows[i] = codec.Pair[string, int]{Key: "one key of many batches", Value: i}
 	}
-	g := openGroups(context.Background(), Config{Dir: t.TempDir(), Limit: 64 << 10}, keys, pair)
+	g := openGroups(context.Background(), Config{Dir: t.TempDir(), Limit: 64 << 10}, keys, pair, nil)
 	defer g.close()
 	if err := g.fill(stream(rows, 64)); err != nil {
 		t.Fatal(err)

@@ -131,6 +131,8 @@ func TestBarrierRefusals(t *testing.T) {
 		says string
 	}{
 		"Union":     {last(gang.Union(s.Range(3)).Collect(ctx)), "Union (barrier_test.go:"},
+		"Coalesce":  {last(gang.Coalesce(1).Collect(ctx)), "computes several partitions in one task"},
+		"Cartesian": {last(gang.Cartesian(s.Range(3), func(a, b int64) int64 { return a * b }).Collect(ctx)), "computes a partition in several tasks"},
 		"of itself": {last(gang.Filter(even).Union(gang.Filter(even)).Count(ctx)), "has other partitions beside its own"},
 		"Cache":     {last(gang.Cache().Count(ctx)), "Cache (barrier_test.go:"},
 		"Persist":   {last(gang.Filter(even).Persist(typed.MemoryOnlySer).KeyBy(func(x int64) int64 { return x }).CountByKey(ctx)), "keeps partitions"},

@@ -1,6 +1,9 @@
 package typed
 
-import "github.com/gordd-project/gordd/rdd/plan"
+import (
+	"github.com/gordd-project/gordd/rdd"
+	"github.com/gordd-project/gordd/rdd/plan"
+)
 
 // ReadOption is an option of the sources that read files.
 type ReadOption interface{ read(*plan.Files) }
@@ -23,6 +26,7 @@ type SaveOption interface{ save(*saveOptions) }
 type wideOptions struct {
 	partitions int
 	descending bool
+	by         *rdd.Partitioning
 }
 
 type saveOptions struct {
@@ -101,20 +105,20 @@ func Format[T any](f func(T) string) SaveOption {
 	return saveFunc(func(o *saveOptions) { o.format = f })
 }
 
-func shuffleOptions(opts []ShuffleOption) int {
+func shuffleOptions(opts []ShuffleOption) wideOptions {
 	var o wideOptions
 	for _, opt := range opts {
 		opt.shuffle(&o)
 	}
-	return o.partitions
+	return o
 }
 
-func joinOptions(opts []JoinOption) int {
+func joinOptions(opts []JoinOption) wideOptions {
 	var o wideOptions
 	for _, opt := range opts {
 		opt.join(&o)
 	}
-	return o.partitions
+	return o
 }
 
 func sortOptions(opts []SortOption) wideOptions {

@@ -5,7 +5,6 @@ import (
 	"iter"
 
 	"github.com/gordd-project/gordd/rdd"
-	"github.com/gordd-project/gordd/rdd/plan"
 )
 
 // Map applies f to each pair.
@@ -115,16 +114,12 @@ func combined(opts []ShuffleOption) rdd.Wide {
 
 // grouped is how grouping operators read their parent.
 func grouped(opts []ShuffleOption) rdd.Wide {
-	return rdd.Wide{
-		Kind: plan.HashPartitioner, N: shuffleOptions(opts), Sinks: []string{"map"}, Post: true, Keep: true, Class: plan.Unordered,
-	}
+	return shuffleOptions(opts).placed("map")
 }
 
 // joined is how joins read their parents.
 func joined(opts []JoinOption) rdd.Wide {
-	return rdd.Wide{
-		Kind: plan.HashPartitioner, N: joinOptions(opts), Sinks: []string{"left", "right"}, Post: true, Keep: true, Class: plan.Unordered,
-	}
+	return joinOptions(opts).placed("left", "right")
 }
 
 // ReduceByKey combines the values of each key by f, where they are and then
@@ -199,7 +194,8 @@ func (p PairRDD[K, V]) SubtractByKey[W any](o PairRDD[K, W], opts ...JoinOption)
 	return PairRDD[K, V]{p.s, newUse(p.s, p.n, keyed[K, V]().or(keyed[K, W]())).wide(rdd.SubtractByKeyOp[K, V, W](), w, o.n)}
 }
 
-// PartitionBy moves each pair to the partition that its key's hash says.
+// PartitionBy moves each pair to the partition that its key's hash says, or that a
+// [PartitionFunc] says.
 // Joins and combinations of what is placed alike need no shuffle.
 func (p PairRDD[K, V]) PartitionBy(opts ...ShuffleOption) PairRDD[K, V] {
 	return PairRDD[K, V]{p.s, newUse(p.s, p.n, keyed[K, V]()).wide(rdd.PartitionByOp[K, V](), combined(opts))}
@@ -224,5 +220,5 @@ func (p PairRDD[K, V]) SortFunc(f func(a, b Pair[K, V]) int, opts ...SortOption)
 
 // SortByKey sorts the pairs by key. Pairs with equal keys stay in order.
 func SortByKey[K cmp.Ordered, V any](p PairRDD[K, V], opts ...SortOption) PairRDD[K, V] {
-	return PairRDD[K, V]{p.s, newUse(p.s, p.n, keyed[K, V]()).sort(rdd.SortByKeyOp[K, V](), opts, "")}
+	return PairRDD[K, V]{p.s, newUse(p.s, p.n, keyed[K, V]()).sortByKey(rdd.SortByKeyOp[K, V](), opts)}
 }

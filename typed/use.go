@@ -2,6 +2,7 @@ package typed
 
 import (
 	"fmt"
+	"reflect"
 
 	"github.com/gordd-project/gordd/rdd"
 	"github.com/gordd-project/gordd/rdd/codec"
@@ -22,17 +23,19 @@ type use struct {
 // driver, and what is wrong with it.
 type rowType struct {
 	typ *codec.Type
+	key reflect.Type // of pairs that are placed by it
 	err error
 }
 
 func typeOf[T any]() rowType {
 	typ, err := codec.TypeOf[T]()
-	return rowType{typ, err}
+	return rowType{typ: typ, err: err}
 }
 
 // keyed is typeOf for pairs that are placed by their key.
 func keyed[K comparable, V any]() rowType {
 	t := typeOf[Pair[K, V]]()
+	t.key = reflect.TypeFor[K]()
 	if _, err := codec.KeyTypeOf[K](); err != nil {
 		t.err = fmt.Errorf("key: %w", err)
 	}
@@ -69,6 +72,7 @@ func (u *use) as(op *rdd.Op) rdd.Call {
 func (u *use) carry(v value) { u.c = v.at(u.s, u.c) }
 
 func (u *use) wide(op *rdd.Op, w rdd.Wide, others ...*rdd.Node) *rdd.Node {
+	u.keys(op, w.By)
 	return u.n.Wide(op, u.as(op), w, others...)
 }
 
@@ -87,11 +91,22 @@ func (u *use) sets(op *rdd.Op, o *rdd.Node, opts []ShuffleOption) *rdd.Node {
 }
 
 func (u *use) sort(op *rdd.Op, opts []SortOption, pre string) *rdd.Node {
+	w := sorted(opts)
+	w.Pre = pre
+	return u.wide(op, w)
+}
+
+// sortByKey is sort for the order of keys, by which the pairs are placed then.
+func (u *use) sortByKey(op *rdd.Op, opts []SortOption) *rdd.Node {
+	w := sorted(opts)
+	w.Keep = true
+	return u.wide(op, w)
+}
+
+// sorted is how sorts read their parent.
+func sorted(opts []SortOption) rdd.Wide {
 	o := sortOptions(opts)
-	return u.wide(op, rdd.Wide{
-		Kind: plan.RangePartitioner, N: o.partitions, Descending: o.descending,
-		Sinks: []string{"map"}, Pre: pre, Sampled: true,
-	})
+	return rdd.Wide{Kind: plan.RangePartitioner, N: o.partitions, Descending: o.descending, Sinks: []string{"map"}, Sampled: true}
 }
 
 func (u *use) repartition(op *rdd.Op, parts int) *rdd.Node {

@@ -139,6 +139,14 @@ func TestWithRDD(t *testing.T) {
 			},
 			func() result { return list(x.Map(func(v int) int { return v*e.N - v })) },
 		},
+		"Cartesian": {
+			func() result {
+				return list(w.Cartesian(x.Filter(func(v int) bool { return v > 50 }), func(e env, a, b int) int { return a*e.N + b }))
+			},
+			func() result {
+				return list(x.Cartesian(x.Filter(func(v int) bool { return v > 50 }), func(a, b int) int { return a*e.N + b }))
+			},
+		},
 		"ZipPartitions": {
 			func() result {
 				return list(w.ZipPartitions(x.Filter(func(v int) bool { return v > 50 }), func(e env, _ *typed.Task, a, b iter.Seq[int]) iter.Seq[int] {
@@ -459,6 +467,18 @@ func TestWithPairs(t *testing.T) {
 			},
 			func() result {
 				return pairBag(x.GroupByKey(func(k int, values iter.Seq[int]) int { return len(slices.Collect(values)) * e.N }))
+			},
+		},
+		"FlatMapSortedGroups": {
+			func() result {
+				return bag(w.FlatMapSortedGroups(func(e env, v int) int { return v % e.N }, func(e env, k int, values iter.Seq[int]) iter.Seq[string] {
+					return slices.Values([]string{e.Names[0], fmt.Sprint(k, slices.Collect(values))})
+				}))
+			},
+			func() result {
+				return bag(x.FlatMapSortedGroups(func(v int) int { return v % e.N }, func(k int, values iter.Seq[int]) iter.Seq[string] {
+					return slices.Values([]string{e.Names[0], fmt.Sprint(k, slices.Collect(values))})
+				}))
 			},
 		},
 		"FlatMapGroups": {

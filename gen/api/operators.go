@@ -13,6 +13,7 @@ const (
 	Across               // sees whole partitions: chains end before it and start behind
 	Wide                 // shuffles: chains end before it, or in it, and start behind, or in it
 	Action               // chains end before it, or in it
+	Placer               // has a function for operators that it is given to
 )
 
 // Operator describes an operator of the typed API.
@@ -78,6 +79,7 @@ var operators = []Operator{
 	{Recv: "RDD", Name: "Checkpoint", Family: Across, Ctor: "CheckpointOp", Types: "T"},
 	{Recv: "RDD", Name: "Sample", Family: Across, Ctor: "SampleOp", Types: "T"},
 	{Recv: "RDD", Name: "RandomSplit", Family: Across, Ctor: "SampleOp", Types: "T", As: "RandomSplit"},
+	{Recv: "RDD", Name: "Coalesce", Family: Across, Ctor: "CoalesceOp"},
 	{Name: "Glom", Family: Across, Ctor: "GlomOp", Types: "T"},
 	{Name: "Sliding", Family: Across, Ctor: "SlidingOp", Types: "T"},
 	{Name: "ZipWithIndex", Family: Across, Ctor: "ZipWithIndexOp", Types: "T"},
@@ -99,10 +101,12 @@ var operators = []Operator{
 	{Recv: "PairRDD", Name: "MapPartitions", Family: Across, Ctor: "PairMapPartitionsOp"},
 	{Recv: "PairRDD", Name: "MapPartitionsWithIndex", Family: Across, Ctor: "PairMapPartitionsWithIndexOp"},
 	{Recv: "PairRDD", Name: "MapPartitionsWithBarrier", Family: Across, Ctor: "PairMapPartitionsWithBarrierOp"},
+	{Recv: "PairRDD", Name: "Coalesce", Family: Across, Ctor: "CoalesceOp"},
 	{Recv: "PairRDD", Name: "Cache", Family: Across, Ctor: "CacheOp", Types: "Pair"},
 	{Recv: "PairRDD", Name: "Persist", Family: Across, Ctor: "CacheOp", Types: "Pair", As: "Persist"},
 	{Recv: "PairRDD", Name: "Checkpoint", Family: Across, Ctor: "CheckpointOp", Types: "Pair"},
 	{Recv: "PairRDD", Name: "Sample", Family: Across, Ctor: "SampleOp", Types: "Pair"},
+	{Name: "FilterByRange", Family: Across, Ctor: "FilterByRangeOp", Types: "K,V"},
 	{Recv: "PairRDD", Name: "SampleByKey", Family: Across, Ctor: "SampleByKeyOp", Types: "K,V"},
 
 	{Name: "Distinct", Family: Wide, Ctor: "DistinctOp", Types: "T", End: model.EndDistinct, Part: "map"},
@@ -116,6 +120,7 @@ var operators = []Operator{
 	{Recv: "PairRDD", Name: "SortFunc", Family: Wide, Ctor: "SortFuncOp"},
 	{Recv: "RDD", Name: "Zip", Family: Wide, Ctor: "ZipOp"},
 	{Recv: "RDD", Name: "ZipPartitions", Family: Wide, Ctor: "ZipPartitionsOp"},
+	{Recv: "RDD", Name: "Cartesian", Family: Wide, Ctor: "CartesianOp"},
 	{Name: "RepartitionAndSortWithinPartitions", Family: Wide, Ctor: "RepartitionAndSortWithinPartitionsOp", Types: "K,V"},
 	{Name: "SortByKey", Family: Wide, Ctor: "SortByKeyOp", Types: "K,V"},
 
@@ -128,6 +133,7 @@ var operators = []Operator{
 	{Recv: "PairRDD", Name: "CountByKey", Family: Wide, Ctor: "CountByKeyOp", Types: "K,V", End: model.EndOnes, Part: "map"},
 	{Recv: "PairRDD", Name: "GroupByKey", Family: Wide, Ctor: "GroupByKeyOp", Step: group, Shape: model.Group, In: "K,V"},
 	{Recv: "PairRDD", Name: "FlatMapGroups", Family: Wide, Ctor: "FlatMapGroupsOp", Step: model.Step{Takes: model.TakesGroup, Gives: model.GivesRow, Seq: true}, Shape: model.Group, In: "K,V"},
+	{Recv: "PairRDD", Name: "FlatMapSortedGroups", Family: Wide, Ctor: "FlatMapSortedGroupsOp", Types: "S", Fn: 1},
 	{Recv: "PairRDD", Name: "PartitionBy", Family: Wide, Ctor: "PartitionByOp", Types: "K,V"},
 	{Recv: "PairRDD", Name: "Repartition", Family: Wide, Ctor: "RepartitionOp", Types: "Pair"},
 
@@ -179,6 +185,8 @@ var operators = []Operator{
 	{Recv: "PairRDD", Name: "ForEachPartition", Family: Action, Ctor: "PairForEachPartitionOp"},
 	{Recv: "PairRDD", Name: "SaveAsTextFile", Family: Action, Ctor: "SaveAsTextFileOp", Types: "Pair"},
 	{Recv: "PairRDD", Name: "SaveAsObjectFile", Family: Action, Ctor: "SaveAsObjectFileOp", Types: "Pair"},
+
+	{Name: "PartitionFunc", Family: Placer, Ctor: "PartitionFuncOp"},
 
 	{Recv: "RDD", Name: "With", Family: Pass},
 	{Recv: "PairRDD", Name: "With", Family: Pass},

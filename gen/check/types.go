@@ -54,6 +54,8 @@ func (s *checker) travels(st *scan.Site) {
 		if st.Op.Ctor == "CheckpointOp" {
 			s.checkRows(at, st.SSA.Call.Args[0].Type())
 		}
+	case api.Placer:
+		s.checkKey(at, st.Types["K"])
 	case api.Source:
 		if t := st.Types["T"]; t != nil {
 			s.checkElement(at, t)

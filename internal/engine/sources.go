@@ -157,6 +157,11 @@ func (s *sources) resolve(p *plan.Plan, found map[plan.Files][]storage.Split) er
 			bytes += sp.Bytes()
 		}
 		return len(found[*f]), bytes, nil
+	}, Hosts: func(f *plan.Files, split int) []string {
+		if of := found[*f]; split < len(of) {
+			return of[split].Hosts
+		}
+		return nil // the launch says what is wrong
 	}})
 	if err != nil {
 		return err
@@ -186,17 +191,37 @@ func preferences(st *plan.Stage, found map[plan.Files][]storage.Split) (prefs []
 	prefs = make([][]string, st.N())
 	racks = map[string]string{}
 	for i := range prefs {
+		var hosts []string
 		for _, r := range st.Pipe.Reads(i) {
 			of := found[*files[r.At]]
 			if r.Partition >= len(of) {
 				continue // its launch says what is wrong
 			}
 			sp := &of[r.Partition]
-			prefs[i] = append(prefs[i], sp.Hosts...)
+			hosts = append(hosts, sp.Hosts...)
 			for k, rack := range sp.Racks {
 				racks[sp.Hosts[k]] = rack
 			}
 		}
+		prefs[i] = most(hosts)
 	}
 	return prefs, racks
+}
+
+// most gives the hosts that are listed the most often: those that hold the most of
+// the splits of a task.
+func most(hosts []string) []string {
+	times, top := make(map[string]int, len(hosts)), 0
+	for _, h := range hosts {
+		times[h]++
+		top = max(top, times[h])
+	}
+	var all []string
+	for _, h := range hosts {
+		if times[h] == top {
+			all = append(all, h)
+			times[h] = 0
+		}
+	}
+	return all
 }

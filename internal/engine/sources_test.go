@@ -20,6 +20,11 @@ func TestPreferences(t *testing.T) {
 	if want := [][]string{nil, {"h1", "h2"}, {"h3"}}; !reflect.DeepEqual(got, want) || racks["h1"] != "r1" || racks["h3"] != "" {
 		t.Errorf("got %q in %q, want %q", got, racks, want)
 	}
+	both := plan.Stage{Pipe: plan.Pipe{N: 1, Source: plan.Source{Wide: []plan.Input{{Pipe: &st.Pipe}}, Coalesced: &plan.Coalesced{N: 1}}}}
+	found[b] = []storage.Split{{Hosts: []string{"h3", "h2"}}}
+	if got, _ := preferences(&both, found); !reflect.DeepEqual(got, [][]string{{"h2"}}) {
+		t.Errorf("got %q for several splits, want the host of the most of them", got)
+	}
 	if got, racks := preferences(&st, map[plan.Files][]storage.Split{a: {{}, {}}, b: {{}}}); got != nil || racks != nil {
 		t.Errorf("got %q in %q for splits without hosts", got, racks)
 	}

@@ -43,6 +43,9 @@ var pipelinesKeysSource string
 //go:embed pipelines_narrow.go
 var pipelinesNarrowSource string
 
+//go:embed pipelines_partitions.go
+var pipelinesPartitionsSource string
+
 //go:embed pipelines_placed.go
 var pipelinesPlacedSource string
 
@@ -100,6 +103,10 @@ func init() {
 	p.Source("pipelines_narrow.go", pipelinesNarrowSource,
 		"ee990a6a5b2ba2783134c14215a784fb004e19b8c5694d01f9a14016264f2bdd",
 		"3d11bcbc36efc457510560f0dc107c444e49fe0feabbc70f65209320ce06d33d",
+	)
+	p.Source("pipelines_partitions.go", pipelinesPartitionsSource,
+		"841aebcab285480ed59aae2ddbb7e1f07bde3111b74c4a9107fcd649702f69e8",
+		"2b018e11daaa555020783088e650fbf66f8f7f8c44a70ad06c2f57af9909db53",
 	)
 	p.Source("pipelines_placed.go", pipelinesPlacedSource,
 		"553f3af5b3a7ef752fe6a6e42e7e723bc0c034fe631cffa6bf5b4c09aa531647",
@@ -657,6 +664,129 @@ func init() {
 	p.Op("d5bf715a0c74", "pipelines_narrow.go", 340, 4220, rdd.ValuesOp[string, int64]())
 	p.Op("2c223f25b843", "pipelines_narrow.go", 340, 4224, rdd.CollectOp[int64]())
 	p.Op("bb0e945741d2", "pipelines_narrow.go", 346, 4339, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("0f1ae68086c4", "pipelines_partitions.go", 40, 286, rdd.GlomOp[int64]())
+	p.Op("f451259469a0", "pipelines_partitions.go", 40, 295, rdd.CoalesceOp())
+	p.Op("e73af9a34d2d", "pipelines_partitions.go", 40, 301, rdd.CollectOp[[]int64]())
+	p.Op("e6c38b559855", "pipelines_partitions.go", 46, 395, rdd.MapOp(double))
+	p.Op("829613afea10", "pipelines_partitions.go", 46, 409, rdd.FilterOp(even))
+	p.Op("e5d4af07c482", "pipelines_partitions.go", 47, 420, rdd.CoalesceOp())
+	p.Op("82f9af8366f5", "pipelines_partitions.go", 47, 425, rdd.MapOp(double))
+	p.Op("58f91b833f6e", "pipelines_partitions.go", 47, 440, rdd.CollectOp[int64]())
+	p.Op("f7b5509ca80a", "pipelines_partitions.go", 53, 533, rdd.TextOp())
+	p.Op("ce36191a63fd", "pipelines_partitions.go", 53, 547, rdd.CoalesceOp())
+	p.Op("b1614cbe0422", "pipelines_partitions.go", 53, 552, rdd.MapOp(strconv.Quote))
+	p.Op("51944c3b3a9a", "pipelines_partitions.go", 53, 564, rdd.CollectOp[string]())
+	p.Op("4cc33bf4952f", "pipelines_partitions.go", 62, 659, rdd.SortFuncOp(compareInts))
+	p.Op("9712ffbbeba6", "pipelines_partitions.go", 62, 671, rdd.CoalesceOp())
+	p.Op("ee5b8efc47bf", "pipelines_partitions.go", 62, 676, rdd.CacheOp[int64]())
+	p.Op("8a675772da85", "pipelines_partitions.go", 63, 687, rdd.CountOp[int64]())
+	p.Op("9caf5eac0f60", "pipelines_partitions.go", 66, 707, rdd.ZipOp(mix))
+	p.Op("3b98ea72ac47", "pipelines_partitions.go", 66, 711, rdd.MapOp(double))
+	p.Op("84367f356263", "pipelines_partitions.go", 66, 719, rdd.CollectOp[int64]())
+	p.Op("a470a11b02ba", "pipelines_partitions.go", 71, 811, rdd.CoalesceOp())
+	p.Op("b299e0797264", "pipelines_partitions.go", 71, 816, rdd.CollectOp[int64]().Named("Take"))
+	p.Op("12abf21b5ba5", "pipelines_partitions.go", 74, 896, rdd.CoalesceOp())
+	p.Op("a378e267320b", "pipelines_partitions.go", 74, 901, rdd.PairMapPartitionsOp(perPartition))
+	p.Op("a208d36d494b", "pipelines_partitions.go", 74, 906, rdd.CollectOp[string]())
+	p.Op("9422bc1d756e", "pipelines_partitions.go", 79, 997, rdd.ReduceByKeyOp[string](addInts, partitionCasesReduceByKeyBatch))
+	p.Op("1a4d6a8c0370", "pipelines_partitions.go", 79, 1009, rdd.CoalesceOp())
+	p.Op("dbc61436db03", "pipelines_partitions.go", 80, 1019, rdd.JoinOp[string](mix))
+	p.Op("8954f1272509", "pipelines_partitions.go", 80, 1023, rdd.MapValuesOp[string](double))
+	p.Op("458576fc46c8", "pipelines_partitions.go", 80, 1038, rdd.PairMapOp(line[string, int64]))
+	p.Op("dbbb9b32271d", "pipelines_partitions.go", 80, 1048, rdd.CollectOp[string]())
+	p.Op("6d2e9b22fb4a", "pipelines_partitions.go", 93, 1153, rdd.DataOp[int64]())
+	p.Op("cbb1d3140b6e", "pipelines_partitions.go", 93, 1153, rdd.DataOp[string]())
+	p.Op("c754d351978a", "pipelines_partitions.go", 117, 1389, rdd.CartesianOp(pairUp))
+	p.Op("165560c1c6b8", "pipelines_partitions.go", 117, 1405, rdd.FilterOp(productCasesFilter))
+	p.Op("51ca5c78805b", "pipelines_partitions.go", 117, 1426, rdd.CollectOp[string]())
+	p.Op("1a2e7a2bdad8", "pipelines_partitions.go", 122, 1515, rdd.CoalesceOp())
+	p.Op("b92ad223258d", "pipelines_partitions.go", 122, 1520, rdd.CartesianOp(productCasesCartesian))
+	p.Op("ecf69db492eb", "pipelines_partitions.go", 122, 1533, rdd.MapOp(strconv.Quote))
+	p.Op("ed21dbf3e334", "pipelines_partitions.go", 123, 1572, rdd.CoalesceOp())
+	p.Op("5bb02b402586", "pipelines_partitions.go", 123, 1577, rdd.CollectOp[string]())
+	p.Op("d08b1ecaa878", "pipelines_partitions.go", 134, 1690, rdd.DistinctOp[int64]())
+	p.Op("e6628609453d", "pipelines_partitions.go", 135, 1716, rdd.CartesianOp(mix))
+	p.Op("3abab62d11c1", "pipelines_partitions.go", 135, 1723, rdd.CollectOp[int64]())
+	p.Op("27f47e9b829e", "pipelines_partitions.go", 148, 1892, rdd.CartesianOp(pairUp))
+	p.Op("368cc3474cda", "pipelines_partitions.go", 148, 1908, rdd.CollectOp[string]().Named("Take"))
+	p.Op("30795fa6516d", "pipelines_partitions.go", 151, 2001, rdd.WithOp(productCasesCartesian2, func(env Env) *rdd.Op {
+		return rdd.CartesianOp(func(x int64, w string) string {
+			return productCasesCartesian2(env, x, w)
+		})
+	}))
+	p.Op("a19e174c4e83", "pipelines_partitions.go", 151, 2042, rdd.CollectOp[string]())
+	p.Op("252234ef113d", "pipelines_partitions.go", 204, 2519, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("5e31a761f7a3", "pipelines_partitions.go", 223, 2724, rdd.FilterByRangeOp[string, int64]())
+	p.Op("62ee56a8636f", "pipelines_partitions.go", 226, 2789, rdd.FilterByRangeOp[string, int64]())
+	p.Op("a75f0430a08c", "pipelines_partitions.go", 226, 2793, rdd.SortByKeyOp[string, int64]())
+	p.Op("0d81683d940b", "pipelines_partitions.go", 226, 2812, rdd.PairFilterOp(sortedGroupCasesFilter))
+	p.Op("7fa826abd5c9", "pipelines_partitions.go", 229, 2872, rdd.FilterByRangeOp[string, int64]())
+	p.Op("f813a3020158", "pipelines_partitions.go", 229, 2876, rdd.SortByKeyOp[string, int64]())
+	p.Op("1496ed05a9d5", "pipelines_partitions.go", 229, 2899, rdd.CacheOp[rdd.Pair[string, int64]]())
+	p.Op("f529087b5efe", "pipelines_partitions.go", 232, 2949, rdd.SortByKeyOp[string, int64]())
+	p.Op("face6d7f701d", "pipelines_partitions.go", 233, 2969, rdd.FilterByRangeOp[string, int64]())
+	p.Op("f084c80672fd", "pipelines_partitions.go", 239, 3037, rdd.SortByKeyOp[string, int64]())
+	p.Op("c7bc2f595d22", "pipelines_partitions.go", 240, 3059, rdd.FilterByRangeOp[string, int64]())
+	p.Op("9da4e923e7f8", "pipelines_partitions.go", 240, 3068, rdd.FullOuterJoinOp[string](outer))
+	p.Op("0dfa5f3882c2", "pipelines_partitions.go", 240, 3087, rdd.PairFilterOp(sortedGroupCasesFilter2))
+	p.Op("23b57a992c43", "pipelines_partitions.go", 241, 3102, rdd.PairMapOp(line[string, string]))
+	p.Op("9c6d49bee628", "pipelines_partitions.go", 241, 3112, rdd.CollectOp[string]())
+	p.Op("d20f79a627e2", "pipelines_partitions.go", 246, 3220, rdd.FlatMapSortedGroupsOp[int64](byLastDigit, listed))
+	p.Op("e5257947b921", "pipelines_partitions.go", 246, 3236, rdd.CollectOp[string]())
+	p.Op("6a312a88e337", "pipelines_partitions.go", 249, 3301, rdd.PartitionByOp[string, int64]())
+	p.Op("6fe33f1db059", "pipelines_partitions.go", 249, 3313, rdd.MapValuesOp[string](double))
+	p.Op("569b85888eab", "pipelines_partitions.go", 250, 3323, rdd.FlatMapSortedGroupsOp[string](sortedGroupCasesFlatMapSortedGroupsBy, listed))
+	p.Op("de81f688fe98", "pipelines_partitions.go", 250, 3346, rdd.FilterOp(sortedGroupCasesFilter3))
+	p.Op("b5bb9422956a", "pipelines_partitions.go", 250, 3359, rdd.CollectOp[string]())
+	p.Op("24a1a2fd56f7", "pipelines_partitions.go", 256, 3475, rdd.WithOp(Env.heads, func(env Env) *rdd.Op {
+		return rdd.FlatMapSortedGroupsOp[string](func(x int64) string {
+			return Env.by(env, x)
+		}, func(x string, x2 iter.Seq[int64]) iter.Seq[string] {
+			return Env.heads(env, x, x2)
+		})
+	}))
+	p.Op("c93416ababb1", "pipelines_partitions.go", 256, 3495, rdd.CollectOp[string]())
+	p.Op("b51279f26b9a", "pipelines_partitions.go", 302, 3927, rdd.FlatMapSortedGroupsOp[int64](byLastDigit, listed))
+	p.Op("cf5632b47a7c", "pipelines_partitions.go", 302, 3935, rdd.PartitionFuncOp(partitionerCasesPartitionFunc))
+	p.Op("bc91ed9baabe", "pipelines_partitions.go", 303, 3962, rdd.CollectOp[string]())
+	p.Op("69b1b6e5558e", "pipelines_partitions.go", 306, 4027, rdd.PartitionByOp[string, int64]())
+	p.Op("e2bd887e8217", "pipelines_partitions.go", 306, 4031, rdd.PartitionFuncOp(placeOf))
+	p.Op("837a5fde54d6", "pipelines_partitions.go", 306, 4039, rdd.PairMapPartitionsWithIndexOp(atPlace))
+	p.Op("d8c3c0b6a6be", "pipelines_partitions.go", 306, 4044, rdd.CollectOp[string]())
+	p.Op("8850f115536f", "pipelines_partitions.go", 309, 4112, rdd.ReduceByKeyOp[string](addInts, partitionerCasesReduceByKeyBatch))
+	p.Op("f68c03a76fec", "pipelines_partitions.go", 309, 4118, rdd.PartitionFuncOp(placeOf))
+	p.Op("1b34fd62c079", "pipelines_partitions.go", 309, 4126, rdd.PairMapPartitionsWithIndexOp(atPlace))
+	p.Op("19cf319e0cfb", "pipelines_partitions.go", 309, 4131, rdd.CollectOp[string]())
+	p.Op("958e854d0816", "pipelines_partitions.go", 312, 4196, rdd.PartitionFuncOp(placeOf))
+	p.Op("846260ec15d2", "pipelines_partitions.go", 313, 4212, rdd.ReduceByKeyOp[string](addInts, partitionerCasesReduceByKeyBatch2))
+	p.Op("8edfb92db8bb", "pipelines_partitions.go", 314, 4224, rdd.JoinOp[string](mix))
+	p.Op("3049baf73034", "pipelines_partitions.go", 314, 4236, rdd.PairMapPartitionsWithIndexOp(atPlace))
+	p.Op("8d92fe4f1d6a", "pipelines_partitions.go", 314, 4241, rdd.CollectOp[string]())
+	p.Op("e783a1112abf", "pipelines_partitions.go", 317, 4306, rdd.ReduceByKeyOp[string](addInts, partitionerCasesReduceByKeyBatch3))
+	p.Op("780462294214", "pipelines_partitions.go", 317, 4312, rdd.PartitionFuncOp(placeOf))
+	p.Op("877fdf8acdc6", "pipelines_partitions.go", 317, 4320, rdd.MapValuesOp[string](double))
+	p.Op("5f44a59b6603", "pipelines_partitions.go", 318, 4334, rdd.PartitionByOp[string, int64]())
+	p.Op("ece8f1458b91", "pipelines_partitions.go", 318, 4338, rdd.PartitionFuncOp(placeOf))
+	p.Op("5ec1e67a6176", "pipelines_partitions.go", 318, 4346, rdd.PairFilterOp(partitionerCasesFilter))
+	p.Op("6dbbef207f4d", "pipelines_partitions.go", 319, 4366, rdd.MapValuesOp[string](partitionerCasesMapValues))
+	p.Op("716f001392c3", "pipelines_partitions.go", 319, 4382, rdd.JoinOp[string](mix))
+	p.Op("223e8d30246e", "pipelines_partitions.go", 319, 4390, rdd.PartitionFuncOp(placeOf))
+	p.Op("a1f86492195a", "pipelines_partitions.go", 319, 4398, rdd.PairMapPartitionsWithIndexOp(atPlace))
+	p.Op("ccd471f22294", "pipelines_partitions.go", 319, 4403, rdd.CollectOp[string]())
+	p.Op("e9b2cdd52cf9", "pipelines_partitions.go", 322, 4468, rdd.ReduceByKeyOp[string](addInts, partitionerCasesReduceByKeyBatch4))
+	p.Op("d1cfc673a061", "pipelines_partitions.go", 322, 4474, rdd.PartitionFuncOp(partitionerCasesPartitionFunc2))
+	p.Op("a26ed8a30b57", "pipelines_partitions.go", 323, 4505, rdd.PartitionByOp[string, int64]())
+	p.Op("323c1a675059", "pipelines_partitions.go", 323, 4509, rdd.PartitionFuncOp(placeOf))
+	p.Op("4b29d935b927", "pipelines_partitions.go", 324, 4522, rdd.JoinOp[string](mix))
+	p.Op("a1ffcb317049", "pipelines_partitions.go", 324, 4530, rdd.PartitionFuncOp(placeOf))
+	p.Op("279ec78e0095", "pipelines_partitions.go", 324, 4538, rdd.PairMapPartitionsWithIndexOp(atPlace))
+	p.Op("7acf46954025", "pipelines_partitions.go", 324, 4543, rdd.CollectOp[string]())
+	p.Op("d580b5e7d633", "pipelines_partitions.go", 327, 4603, rdd.PartitionFuncOp(placeOf))
+	p.Op("c3a3d040ffb0", "pipelines_partitions.go", 328, 4614, rdd.DistinctOp[string]())
+	p.Op("8977fb8607c3", "pipelines_partitions.go", 329, 4631, rdd.SubtractOp[string]())
+	p.Op("ea39d8174f0c", "pipelines_partitions.go", 329, 4637, rdd.FilterOp(partitionerCasesFilter2))
+	p.Op("1d7b3785dc1e", "pipelines_partitions.go", 329, 4661, rdd.DistinctByOp(strconv.Quote))
+	p.Op("6826180e6388", "pipelines_partitions.go", 329, 4670, rdd.CollectOp[string]())
 	p.Op("59b1f31dd80d", "pipelines_placed.go", 16, 75, rdd.PartitionByOp[string, int64]())
 	p.Op("073e51479526", "pipelines_placed.go", 17, 89, rdd.PartitionByOp[string, int64]())
 	p.Op("8f5006ca09b9", "pipelines_placed.go", 18, 99, rdd.FullOuterJoinOp[string](outer))
@@ -1437,6 +1567,25 @@ func init() {
 	p.Kernel(narrowCasesKernel17, "b378fb963b1a")
 	p.Kernel(narrowCasesKernel18, "b378fb963b1a", "c0f5a4b221ec")
 	p.Kernel(narrowCasesKernel19, "c0f5a4b221ec")
+	p.Kernel(partitionCasesKernel, "e6c38b559855")
+	p.Kernel(partitionCasesKernel2, "829613afea10")
+	p.Kernel(partitionCasesKernel3, "82f9af8366f5")
+	p.Kernel(partitionCasesKernel4, "b1614cbe0422")
+	p.Kernel(partitionCasesKernel5, "3b98ea72ac47")
+	p.Kernel(partitionCasesKernel6, "dbc61436db03", "458576fc46c8")
+	p.Kernel(partitionCasesKernel7, "8954f1272509")
+	p.Kernel(productCasesKernel, "165560c1c6b8")
+	p.Kernel(productCasesKernel2, "ecf69db492eb")
+	p.Kernel(sortedGroupCasesKernel, "0d81683d940b")
+	p.Kernel(sortedGroupCasesKernel2, "9da4e923e7f8", "0dfa5f3882c2", "23b57a992c43")
+	p.Kernel(sortedGroupCasesKernel3, "6fe33f1db059")
+	p.Kernel(sortedGroupCasesKernel4, "de81f688fe98")
+	p.Kernel(partitionerCasesKernel, "8edfb92db8bb")
+	p.Kernel(partitionerCasesKernel2, "877fdf8acdc6", "6dbbef207f4d")
+	p.Kernel(partitionerCasesKernel3, "5ec1e67a6176")
+	p.Kernel(partitionerCasesKernel4, "716f001392c3")
+	p.Kernel(partitionerCasesKernel5, "4b29d935b927")
+	p.Kernel(partitionerCasesKernel6, "ea39d8174f0c")
 	p.Kernel(placedCasesKernel, "8f5006ca09b9", "bb7b9379748a")
 	p.Kernel(placedCasesKernel2, "60130411999c", "baeb0b4ee33f")
 	p.Kernel(placedCasesKernel3, "24aee1a0293d", "a3168a54057b")
@@ -1501,6 +1650,11 @@ func init() {
 	p.Kernel(pairCasesKernel11, "9071f0568474", "17d408dd44d6")
 	p.Kernel(pairCasesKernel12, "9071f0568474", "18ec1c554059")
 	p.Kernel(pairCasesKernel13, "9071f0568474", "7fceb8fffc02", "d5bf715a0c74")
+	p.Kernel(partitionCasesKernel8, "9071f0568474", "9422bc1d756e/map")
+	p.Kernel(partitionerCasesKernel7, "9071f0568474", "8850f115536f/map")
+	p.Kernel(partitionerCasesKernel8, "9071f0568474", "846260ec15d2/map")
+	p.Kernel(partitionerCasesKernel9, "9071f0568474", "e783a1112abf/map")
+	p.Kernel(partitionerCasesKernel10, "9071f0568474", "e9b2cdd52cf9/map")
 	p.Kernel(placedCasesKernel20, "9071f0568474", "293f2a434160/map")
 	p.Kernel(placedCasesKernel21, "9071f0568474", "77156dcba951/map")
 	p.Kernel(setCasesKernel3, "9071f0568474", "af7ef60c4539")
@@ -1667,7 +1821,7 @@ func accumulatorCasesKernel5(_ *rdd.Task, env []any, inAny, outAny any) {
 		(*short.Local())[len(word)]++
 		return 1
 	}
-//line property_rdd.go:1671
+//line property_rdd.go:1825
 
 	acc, has := out.Value, out.Has
 	for i, row := range in.Rows {
@@ -2398,7 +2552,7 @@ func ranksKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2402
+//line property_rdd.go:2556
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2832,7 +2986,7 @@ func heavyKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:89
 	mapFunc := func(k string, v int64) string { return line(digest(k), v) }
-//line property_rdd.go:2836
+//line property_rdd.go:2990
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2863,7 +3017,7 @@ func heavyKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:96
 	mapFunc := func(k string, v []int64) string { return line(digest(k), v) }
-//line property_rdd.go:2867
+//line property_rdd.go:3021
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2961,7 +3115,7 @@ func heavyKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2965
+//line property_rdd.go:3119
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3015,7 +3169,7 @@ func heavyJoinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:135
 	joinFunc := func(v, w string) string { return digest(v) + digest(w) }
-//line property_rdd.go:3019
+//line property_rdd.go:3173
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3074,7 +3228,7 @@ func heavyJoinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3078
+//line property_rdd.go:3232
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4273,6 +4427,289 @@ func narrowCasesKernel19(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
+// partitionCasesKernel is Map (pipelines_partitions.go:46).
+func partitionCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := double(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// partitionCasesKernel2 is Filter (pipelines_partitions.go:46).
+func partitionCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		if !even(row) {
+			continue
+		}
+		if !out.Push(row) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// partitionCasesKernel3 is Map (pipelines_partitions.go:47).
+func partitionCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := double(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// partitionCasesKernel4 is Map (pipelines_partitions.go:53).
+func partitionCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[string])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := strconv.Quote(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// partitionCasesKernel5 is Map (pipelines_partitions.go:66).
+func partitionCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := double(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// partitionCasesKernel6 is Join (pipelines_partitions.go:80, behind the shuffle), Map (pipelines_partitions.go:80).
+func partitionCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := mix(row.Left, row.Right)
+		x := line[string, int64](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// partitionCasesKernel7 is MapValues (pipelines_partitions.go:80).
+func partitionCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := double(row.Value)
+		if !out.Push(rdd.Pair[string, int64]{
+			Key:   row.Key,
+			Value: v,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// productCasesKernel is Filter (pipelines_partitions.go:117).
+func productCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[string])
+	out := outAny.(*rdd.Rows[string])
+	for i, x := range in.Rows {
+		in.Row = i
+		if !productCasesFilter(x) {
+			continue
+		}
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// productCasesKernel2 is Map (pipelines_partitions.go:122).
+func productCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[string])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := strconv.Quote(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// sortedGroupCasesKernel is Filter (pipelines_partitions.go:226).
+func sortedGroupCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	for i, row := range in.Rows {
+		in.Row = i
+		if !sortedGroupCasesFilter(row.Key, row.Value) {
+			continue
+		}
+		if !out.Push(row) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// sortedGroupCasesKernel2 is FullOuterJoin (pipelines_partitions.go:240, behind the shuffle), Filter (pipelines_partitions.go:240), Map (pipelines_partitions.go:241).
+func sortedGroupCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, *int64, *int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := outer(row.Left, row.Right)
+		if !sortedGroupCasesFilter2(row.Key, v) {
+			continue
+		}
+		x := line[string, string](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// sortedGroupCasesKernel3 is MapValues (pipelines_partitions.go:249).
+func sortedGroupCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := double(row.Value)
+		if !out.Push(rdd.Pair[string, int64]{
+			Key:   row.Key,
+			Value: v,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// sortedGroupCasesKernel4 is Filter (pipelines_partitions.go:250).
+func sortedGroupCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[string])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		if !sortedGroupCasesFilter3(row) {
+			continue
+		}
+		if !out.Push(row) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// partitionerCasesKernel is Join (pipelines_partitions.go:314, behind the shuffle).
+func partitionerCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
+	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := mix(row.Left, row.Right)
+		if !out.Push(rdd.Pair[string, int64]{
+			Key:   row.Key,
+			Value: v,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// partitionerCasesKernel2 is MapValues (pipelines_partitions.go:317), MapValues (pipelines_partitions.go:319).
+func partitionerCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := double(row.Value)
+		v2 := partitionerCasesMapValues(v)
+		if !out.Push(rdd.Pair[string, int64]{
+			Key:   row.Key,
+			Value: v2,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// partitionerCasesKernel3 is Filter (pipelines_partitions.go:318).
+func partitionerCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	for i, row := range in.Rows {
+		in.Row = i
+		if !partitionerCasesFilter(row.Key, row.Value) {
+			continue
+		}
+		if !out.Push(row) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// partitionerCasesKernel4 is Join (pipelines_partitions.go:319, behind the shuffle).
+func partitionerCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
+	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := mix(row.Left, row.Right)
+		if !out.Push(rdd.Pair[string, int64]{
+			Key:   row.Key,
+			Value: v,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// partitionerCasesKernel5 is Join (pipelines_partitions.go:324, behind the shuffle).
+func partitionerCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
+	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := mix(row.Left, row.Right)
+		if !out.Push(rdd.Pair[string, int64]{
+			Key:   row.Key,
+			Value: v,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// partitionerCasesKernel6 is Filter (pipelines_partitions.go:329).
+func partitionerCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[string])
+	out := outAny.(*rdd.Rows[string])
+	for i, w := range in.Rows {
+		in.Row = i
+		if !partitionerCasesFilter2(w) {
+			continue
+		}
+		if !out.Push(w) && !out.Flush() {
+			return
+		}
+	}
+}
+
 // placedCasesKernel is FullOuterJoin (pipelines_placed.go:18, behind the shuffle), Map (pipelines_placed.go:18).
 func placedCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Joined[string, *int64, *int64]])
@@ -5079,7 +5516,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 		_, err := tryLine(k, v)
 		return repeat(k, v), err
 	}
-//line property_rdd.go:5083
+//line property_rdd.go:5520
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5230,6 +5667,71 @@ func pairCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
 			continue
 		}
 		if !out.Push(v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// partitionCasesKernel8 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_partitions.go:79, map side).
+func partitionCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		if !out.Push(k, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// partitionerCasesKernel7 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_partitions.go:309, map side).
+func partitionerCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		if !out.Push(k, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// partitionerCasesKernel8 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_partitions.go:313, map side).
+func partitionerCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		if !out.Push(k, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// partitionerCasesKernel9 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_partitions.go:317, map side).
+func partitionerCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		if !out.Push(k, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// partitionerCasesKernel10 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_partitions.go:322, map side).
+func partitionerCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		if !out.Push(k, v) && !out.Flush() {
 			return
 		}
 	}
@@ -5426,7 +5928,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:255
 	tryMapFunc := func(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
-//line property_rdd.go:5430
+//line property_rdd.go:5932
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5491,7 +5993,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	tryFlatMapFunc := func(e Env, _ string, v int64) (iter.Seq[int64], error) {
 		return e.below(v - 1), e.check(v)
 	}
-//line property_rdd.go:5495
+//line property_rdd.go:5997
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5890,7 +6392,7 @@ func groupCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	groupByKeyFunc := func(_ int64, lists iter.Seq[[]int64]) string {
 		return fmt.Sprint(slices.SortedFunc(lists, func(a, b []int64) int { return slices.Compare(a, b) }))
 	}
-//line property_rdd.go:5894
+//line property_rdd.go:6396
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6012,7 +6514,7 @@ func joinCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_wide.go:292
 	fullOuterJoinFunc := func(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
-//line property_rdd.go:6016
+//line property_rdd.go:6518
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6169,7 +6671,7 @@ func withCasesKernel3(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:119
 	tryMapFunc := func(e Env, x int64) (string, error) { return e.tagged(x), e.check(x) }
-//line property_rdd.go:6173
+//line property_rdd.go:6675
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6224,7 +6726,7 @@ func withCasesKernel6(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:128
 	tryFlatMapFunc := func(e Env, x int64) (iter.Seq[int64], error) { return e.below(x + 1), e.check(x) }
-//line property_rdd.go:6228
+//line property_rdd.go:6730
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6249,7 +6751,7 @@ func withCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:150
 	mapToPairFunc := func(e Env, x int64) (int64, string) { return e.residue(x), e.tagged(x) }
-//line property_rdd.go:6253
+//line property_rdd.go:6755
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6541,7 +7043,7 @@ func accumulatorCasesReduce(calls typed.Counter, a, b int64) int64 {
 //line pipelines_action.go:146
 func actionCasesKeyBy(r Rec) Place { return Place{r.Name, 1, [2]bool{r.OK}} }
 
-//line property_rdd.go:6545
+//line property_rdd.go:7047
 
 func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6552,7 +7054,7 @@ func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_action.go:256
 func saveCasesMap(p KV) string { return fmt.Sprintf("%s\t%d", p.Key, p.Value) }
 
-//line property_rdd.go:6556
+//line property_rdd.go:7058
 
 func saveCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6598,7 +7100,7 @@ func barrierCasesMapToPair(x int64) (int64, int64) { return x, 1 }
 //line pipelines_barrier.go:146
 func barrierCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:6602
+//line property_rdd.go:7104
 
 func barrierCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6633,7 +7135,7 @@ func cacheCasesMap2(w string) string { return w + "!" }
 //line pipelines_cache.go:54
 func cacheCasesFilter2(r Rec) bool { return r.ID%3 != 0 }
 
-//line property_rdd.go:6637
+//line property_rdd.go:7139
 
 func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6644,7 +7146,7 @@ func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_cache.go:91
 func cacheCasesMap3(w string) Rec { return Rec{Name: w} }
 
-//line property_rdd.go:6648
+//line property_rdd.go:7150
 
 func cacheCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6687,7 +7189,7 @@ func ranksFlatMapToPair(_ string, shares []string) iter.Seq2[string, int64] {
 	}
 }
 
-//line property_rdd.go:6691
+//line property_rdd.go:7193
 
 func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6698,7 +7200,7 @@ func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:84
 func ranksMapValues2(v int64) int64 { return 150 + v*85/100 }
 
-//line property_rdd.go:6702
+//line property_rdd.go:7204
 
 func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6709,7 +7211,7 @@ func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:156
 func chainCasesFilter(l string, at int64) bool { return at > 0 && l != "O" }
 
-//line property_rdd.go:6713
+//line property_rdd.go:7215
 
 func chainCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6744,7 +7246,7 @@ func chainCasesMapToPair(v int64, k string) (string, int64) { return k, v }
 //line pipelines_chain.go:197
 func chainCasesSortBy2(l string) string { return l }
 
-//line property_rdd.go:6748
+//line property_rdd.go:7250
 
 func chainCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6760,7 +7262,7 @@ func chainCasesFilter2(w string) bool {
 //line pipelines_heavy.go:88
 func heavyKeyCasesMapToPair(x int64) (string, int64) { return heavyKey(x), x }
 
-//line property_rdd.go:6764
+//line property_rdd.go:7266
 
 func heavyKeyCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6823,7 +7325,7 @@ func heavyJoinCasesCoGroup(_ int64, left, right iter.Seq[string]) iter.Seq[strin
 //line pipelines_heavy.go:186
 func persistedReduceByKey(a, b string) string { return max(a, b) }
 
-//line property_rdd.go:6827
+//line property_rdd.go:7329
 
 func persistedReduceByKeyBatch(slots []*string, vals []string) {
 	for i, s := range slots {
@@ -6918,7 +7420,79 @@ func pairCasesTryMapToPair(k string, v int64) (string, string, error) {
 	return l, k, err
 }
 
-//line property_rdd.go:6922
+//line property_rdd.go:7424
+
+func partitionCasesReduceByKeyBatch(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+//line pipelines_partitions.go:117
+func productCasesFilter(x string) bool { return len(x)%2 == 0 }
+
+//line pipelines_partitions.go:122
+func productCasesCartesian(x int64, w string) string { return fmt.Sprint(x, w) }
+
+//line pipelines_partitions.go:151
+func productCasesCartesian2(e Env, x int64, w string) string { return pairUp(e.residue(x), w) }
+
+//line pipelines_partitions.go:226
+func sortedGroupCasesFilter(string, int64) bool { return true }
+
+//line pipelines_partitions.go:240
+func sortedGroupCasesFilter2(string, string) bool { return true }
+
+//line pipelines_partitions.go:250
+func sortedGroupCasesFlatMapSortedGroupsBy(v int64) string { return fmt.Sprint(v / 2) }
+
+//line pipelines_partitions.go:250
+func sortedGroupCasesFilter3(string) bool { return true }
+
+//line pipelines_partitions.go:302
+func partitionerCasesPartitionFunc(k string) int { return 6 - placeOf(k) }
+
+//line property_rdd.go:7456
+
+func partitionerCasesReduceByKeyBatch(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+func partitionerCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+func partitionerCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+//line pipelines_partitions.go:318
+func partitionerCasesFilter(string, int64) bool { return true }
+
+//line pipelines_partitions.go:319
+func partitionerCasesMapValues(v int64) int64 { return v / 2 }
+
+//line property_rdd.go:7482
+
+func partitionerCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+//line pipelines_partitions.go:322
+func partitionerCasesPartitionFunc2(k string) int { return 4 - placeOf(k) }
+
+//line pipelines_partitions.go:329
+func partitionerCasesFilter2(w string) bool { return len(w)%2 == 0 }
+
+//line property_rdd.go:7496
 
 func placedCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6932,7 +7506,7 @@ func placedCasesFilter(_ string, v int64) bool { return v%3 != 0 }
 //line pipelines_placed.go:43
 func placedCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
 
-//line property_rdd.go:6936
+//line property_rdd.go:7510
 
 func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6943,7 +7517,7 @@ func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_placed.go:44
 func placedCasesMapValues(r string) string { return r + "!" }
 
-//line property_rdd.go:6947
+//line property_rdd.go:7521
 
 func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6954,7 +7528,7 @@ func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_placed.go:65
 func placedCasesJoin(all []int64, sum int64) string { return fmt.Sprint(all, sum) }
 
-//line property_rdd.go:6958
+//line property_rdd.go:7532
 
 func placedCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6977,7 +7551,7 @@ func placedCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 //line pipelines_placed.go:89
 func placedCasesMapToPair(k string, v int64) (string, int64) { return k[:1] + k[len(k)-1:], v }
 
-//line property_rdd.go:6981
+//line property_rdd.go:7555
 
 func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6988,7 +7562,7 @@ func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 //line pipelines_sample.go:93
 func finiteMap(x int64) int64 { return x % 1000 }
 
-//line property_rdd.go:6992
+//line property_rdd.go:7566
 
 func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -6999,7 +7573,7 @@ func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_source.go:111
 func sourceCasesMap(path, text string) string { return filepath.Base(path) + ": " + text }
 
-//line property_rdd.go:7003
+//line property_rdd.go:7577
 
 func combineCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7019,7 +7593,7 @@ func combineCasesMapToPair(w string) (string, int64) { return w, 1 }
 //line pipelines_wide.go:87
 func combineCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7023
+//line property_rdd.go:7597
 
 func combineCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7218,7 +7792,7 @@ func manyKeptMap(round, x int64) int64 { return x + round%2 }
 //line rounds.go:63
 func manyKeptKeyBy(x int64) int64 { return x % 7 }
 
-//line property_rdd.go:7222
+//line property_rdd.go:7796
 
 func manyKeptReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {

@@ -169,6 +169,9 @@ func (d *drawing) source(p *plan.Pipe) string {
 	case src.Data != nil:
 		text += fmt.Sprintf(", rows of the driver in %s", partitions(len(src.Data.Ends)))
 	}
+	if src.Coalesced != nil {
+		text += fmt.Sprintf(", at most %s, each of several", partitions(src.Coalesced.N))
+	}
 	var reads []string
 	what := "the shuffle of"
 	for _, in := range src.Wide {
@@ -197,6 +200,8 @@ func output(s *plan.Stage) string {
 		return "kept where they are: they are read twice"
 	case part.Kind == plan.SinglePartitioner:
 		return "shuffle into one partition"
+	case part.By != nil:
+		return fmt.Sprintf("shuffle by %s into %s", operator(part.By), partitions(part.N))
 	}
 	return fmt.Sprintf("shuffle by %s into %s", part.Kind, partitions(part.N))
 }

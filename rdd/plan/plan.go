@@ -156,13 +156,43 @@ func (p *Pipe) reads(partition, at int) []PipeFiles {
 		at += len(child.FileSources())
 	}
 	var all []PipeFiles
-	for _, in := range p.Source.Wide {
-		if in.Pipe != nil {
-			all = append(all, in.Pipe.reads(partition, at)...)
-			at += len(in.Pipe.FileSources())
+	for _, part := range p.Source.Parts(partition) {
+		if in := p.Source.Wide[part.Input].Pipe; in != nil {
+			all = append(all, in.reads(part.Partition, at+p.Source.FilesBefore(part.Input))...)
 		}
 	}
 	return all
+}
+
+// InputPart is a partition of one of the inputs of a source.
+type InputPart struct{ Input, Partition int }
+
+// Parts gives what a partition of a source reads of its inputs, in order: of each
+// the partition of its own number, but for operators that put several partitions
+// into one, or every one of a side together with every one of the other.
+func (s *Source) Parts(partition int) []InputPart {
+	if s.Coalesced != nil && len(s.Wide) == 1 && s.Wide[0].Pipe != nil {
+		return s.Coalesced.parts(partition, s.Wide[0].Pipe.N)
+	}
+	if s.Crossed && len(s.Wide) == 2 && s.Wide[1].Pipe != nil && s.Wide[1].Pipe.N > 0 {
+		n := s.Wide[1].Pipe.N
+		return []InputPart{{0, partition / n}, {1, partition % n}}
+	}
+	parts := make([]InputPart, len(s.Wide))
+	for i := range parts {
+		parts[i] = InputPart{i, partition}
+	}
+	return parts
+}
+
+// FilesBefore is the number of file sources of the inputs before one.
+func (s *Source) FilesBefore(input int) (n int) {
+	for _, in := range s.Wide[:input] {
+		if in.Pipe != nil {
+			n += len(in.Pipe.FileSources())
+		}
+	}
+	return n
 }
 
 // ShuffleRead is a partition of a shuffle that one partition of a pipe reads.
@@ -182,12 +212,16 @@ func (p *Pipe) ShuffleReads(partition int) []ShuffleRead {
 		partition -= child.N
 	}
 	var all []ShuffleRead
-	for _, in := range p.Source.Wide {
-		switch {
-		case in.Pipe != nil:
-			all = append(all, in.Pipe.ShuffleReads(partition)...)
-		case !slices.Contains(all, ShuffleRead{in.Shuffle, partition, in.Own}):
-			all = append(all, ShuffleRead{in.Shuffle, partition, in.Own})
+	for _, part := range p.Source.Parts(partition) {
+		in := &p.Source.Wide[part.Input]
+		reads := []ShuffleRead{{in.Shuffle, part.Partition, in.Own}}
+		if in.Pipe != nil {
+			reads = in.Pipe.ShuffleReads(part.Partition)
+		}
+		for _, r := range reads {
+			if !slices.Contains(all, r) {
+				all = append(all, r)
+			}
 		}
 	}
 	return all
@@ -201,6 +235,9 @@ type Op struct {
 	Name string
 	Site Site
 	Env  Digest // the value given to With, encoded; empty: none
+	// Placed is how a sort has placed the rows of an operator that can make use of
+	// it; nil where nothing is known.
+	Placed *Partitioner
 }
 
 // Ref is the name under which a kernel lists the operator.
@@ -223,6 +260,11 @@ type Source struct {
 	// Cached says that executors keep the rows of the one pipe in Wide, and take
 	// them from there as long as they have them.
 	Cached *Cached
+	// Coalesced says that each partition is several of the one pipe in Wide.
+	Coalesced *Coalesced
+	// Crossed says that each partition is one of the first pipe in Wide together with
+	// one of the second.
+	Crossed bool
 	// Descending turns the order of a sort's read side around.
 	Descending bool
 }
@@ -235,6 +277,31 @@ type Input struct {
 	// first what the first did: the rows have been kept, not moved.
 	Own  bool
 	Pipe *Pipe
+}
+
+// Coalesced puts the partitions of a pipe into fewer ones.
+type Coalesced struct {
+	N int // partitions; Resolve takes off what is more than the pipe has
+	// Order lists the pipe's partitions: the first of them make the first partition,
+	// and so on. It is nil where that is by their numbers; Resolve sets it.
+	Order []int
+}
+
+// parts gives those of a pipe's of partitions that one partition has.
+func (c *Coalesced) parts(partition, of int) []InputPart {
+	if partition < 0 || partition >= c.N {
+		return nil
+	}
+	at := func(i int) int { return int(int64(i) * int64(of) / int64(c.N)) }
+	parts := make([]InputPart, 0, at(partition+1)-at(partition))
+	for i := at(partition); i < at(partition+1); i++ {
+		part := InputPart{Partition: i}
+		if len(c.Order) == of {
+			part.Partition = c.Order[i]
+		}
+		parts = append(parts, part)
+	}
+	return parts
 }
 
 // Cached names an RDD whose rows are kept, partition by partition.
@@ -328,9 +395,10 @@ const (
 	RangePartitioner                             // by bounds, which a value stage finds
 	RoundRobinPartitioner                        // by turns, from a start that depends on the task
 	SinglePartitioner                            // everything in partition 0
+	FuncPartitioner                              // as a function of the program's says
 )
 
-var partitionerKinds = [...]string{"hash", "range", "round robin", "single"}
+var partitionerKinds = [...]string{"hash", "range", "round robin", "single", "function"}
 
 // String returns the kind's name.
 func (k PartitionerKind) String() string { return named(partitionerKinds[:], int(k)) }
@@ -344,6 +412,7 @@ type Partitioner struct {
 	Bounds StageKey // range: the value stage that finds the bounds
 	// Descending turns the order of a range partitioner around.
 	Descending bool
+	By         *Op // function: the operator that has it
 }
 
 // Output is a directory that an action writes.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Sizes is what Resolve needs to know of the world.
@@ -11,6 +12,9 @@ type Sizes struct {
 	Slots int // task slots of the cluster
 	// Splits gives the number of splits and their bytes for a file source.
 	Splits func(f *Files) (n int, bytes int64, err error)
+	// Hosts gives the hosts that hold a split of a file source, where they are
+	// known. It may be nil.
+	Hosts func(f *Files, split int) []string
 }
 
 const (
@@ -124,6 +128,10 @@ func (r *resolver) pipe(p *Pipe) (n int, in inputs, err error) {
 		return len(src.Data.Ends), nil, nil
 	case src.Range != nil:
 		return src.Range.N, nil, nil
+	case src.Coalesced != nil:
+		return r.coalesced(src)
+	case src.Crossed:
+		return r.crossed(src)
 	case src.Wide != nil:
 		return r.wide(src)
 	}
@@ -173,4 +181,61 @@ func (r *resolver) wide(src *Source) (n int, in inputs, err error) {
 		part.N = n
 	}
 	return n, in, nil
+}
+
+// coalesced sets how the partitions of a pipe are put into fewer ones: as many of
+// the one as of the other, and next to each other those that one host holds.
+func (r *resolver) coalesced(src *Source) (n int, in inputs, err error) {
+	p, c := src.Wide[0].Pipe, src.Coalesced
+	if n, in, err = r.pipe(p); err != nil {
+		return 0, nil, err
+	}
+	c.N, c.Order = min(c.N, n), nil
+	if c.N < n {
+		c.Order = r.byHost(p)
+	}
+	return c.N, in, nil
+}
+
+// byHost orders the partitions of a pipe by a host that holds what they read, of
+// several the one with the fewest partitions so far; nil where none is known.
+func (r *resolver) byHost(p *Pipe) []int {
+	files := p.FileSources()
+	if r.sizes.Hosts == nil || len(files) == 0 {
+		return nil
+	}
+	hosts, order, load := make([]string, p.N), make([]int, p.N), map[string]int{}
+	for i := range order {
+		order[i] = i
+		for _, read := range p.Reads(i) {
+			for _, host := range r.sizes.Hosts(files[read.At], read.Partition) {
+				if hosts[i] == "" || load[host] < load[hosts[i]] {
+					hosts[i] = host
+				}
+			}
+		}
+		load[hosts[i]]++
+	}
+	if load[""] == p.N {
+		return nil
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return strings.Compare(hosts[i], hosts[j]) })
+	return order
+}
+
+// crossed gives the number of partitions of one pipe times that of the other.
+func (r *resolver) crossed(src *Source) (n int, in inputs, err error) {
+	left, lefts, err := r.pipe(src.Wide[0].Pipe)
+	if err != nil {
+		return 0, nil, err
+	}
+	right, rights, err := r.pipe(src.Wide[1].Pipe)
+	if err != nil {
+		return 0, nil, err
+	}
+	if right > 0 && left > MaxPartitions/right {
+		return 0, nil, fmt.Errorf("%s (%s): %d times %d partitions: %w: the most is %d: Coalesce the sides before",
+			src.Op.Name, src.Op.Site, left, right, ErrTooManyPartitions, MaxPartitions)
+	}
+	return left * right, lefts.and(rights), nil
 }

@@ -352,6 +352,7 @@ func TestStrings(t *testing.T) {
 	for got, want := range map[string]string{
 		ValueStage.String():             "value",
 		SinglePartitioner.String():      "single",
+		FuncPartitioner.String():        "function",
 		ActionCancelled.String():        "cancelled",
 		StageKind(200).String():         "unknown(200)",
 		ActionID{"job-7", 3}.String():   "job-7/3",
@@ -396,5 +397,74 @@ func TestShuffleReads(t *testing.T) {
 		if got := c.pipe.ShuffleReads(c.at); !slices.Equal(got, c.want) {
 			t.Errorf("partition %d: got %v, want %v", c.at, got, c.want)
 		}
+	}
+}
+
+func coalesced(n int, p Pipe) Pipe {
+	return Pipe{Source: Source{Wide: []Input{{Pipe: &p}}, Coalesced: &Coalesced{N: n}}}
+}
+
+func TestCoalesced(t *testing.T) {
+	// The letters of a path are the hosts of its splits; those of "-" are not known.
+	at := sizes
+	at.Hosts = func(f *Files, split int) []string {
+		switch c := f.Paths[split]; c {
+		case '-':
+			return nil
+		case '*':
+			return []string{"a", "b"}
+		default:
+			return []string{string(c)}
+		}
+	}
+	tests := []struct {
+		name string
+		pipe Pipe
+		want string // the numbers of the parents of each partition
+	}{
+		{"as they come where no host is known", coalesced(3, files("-------")), "01 23 456"},
+		{"of no files at all", coalesced(2, numbers(5)), "01 234"},
+		{"not more than there are", coalesced(9, files("ba")), "0 1"},
+		{"none of none", coalesced(9, union()), ""},
+		{"by host", coalesced(2, files("abab")), "02 13"},
+		{"a split of two hosts goes to the one that has fewer", coalesced(2, files("a*aa*b")), "023 145"},
+		{"those that no host has are together", coalesced(2, files("-a-a")), "02 13"},
+		{"of a union", coalesced(2, union(files("ab"), files("ba"))), "03 12"},
+		{"of one that was coalesced before", coalesced(1, coalesced(2, files("abab"))), "01"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			p := Plan{Stages: []Stage{result(test.pipe)}}
+			if err := p.Resolve(at); err != nil {
+				t.Fatal(err)
+			}
+			pipe := &p.Stages[0].Pipe
+			var all []string
+			for i := range pipe.N {
+				var parents strings.Builder
+				for _, part := range pipe.Source.Parts(i) {
+					parents.WriteString(strconv.Itoa(part.Partition))
+				}
+				all = append(all, parents.String())
+			}
+			if got := strings.Join(all, " "); got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestCoalescedReads(t *testing.T) {
+	join := Pipe{Source: Source{Wide: []Input{placed(files("xx")), {Shuffle: "s"}}}}
+	p := Plan{Stages: []Stage{shuffles("s", 2, numbers(3)), result(coalesced(1, union(files("xxx"), join)))}}
+	if err := p.Resolve(sizes); err != nil {
+		t.Fatal(err)
+	}
+	pipe := &p.Stages[1].Pipe
+	if got, want := pipe.Reads(0), []PipeFiles{{0, 0}, {0, 1}, {0, 2}, {1, 0}, {1, 1}}; !slices.Equal(got, want) {
+		t.Errorf("reads %v, want %v", got, want)
+	}
+	if got, want := pipe.ShuffleReads(0), []ShuffleRead{{Shuffle: "s"}, {Shuffle: "s", Partition: 1}}; !slices.Equal(got, want) {
+		t.Errorf("reads %v, want %v", got, want)
 	}
 }

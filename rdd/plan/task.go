@@ -44,8 +44,9 @@ type Block struct {
 // union or a join inside has several sources; At counts them in the order in
 // which Plan lists them (a pipe's own source before its inputs' ones).
 type PipeSplit struct {
-	At    int
-	Split []byte // an encoded storage.Split
+	At        int
+	Partition int    // of that source
+	Split     []byte // an encoded storage.Split
 }
 
 // ShuffleInput is what the task reads of one shuffle, in map order: the outputs

@@ -46,8 +46,10 @@ func checkStage(st *plan.Stage) error {
 		return fmt.Errorf("it is of kind %d and class %d, which are none", st.Kind, st.Class)
 	case st.Kind == plan.MapStage && part == nil:
 		return errors.New("it writes a shuffle and has no partitioner")
-	case part != nil && part.Kind > plan.SinglePartitioner:
+	case part != nil && part.Kind > plan.FuncPartitioner:
 		return fmt.Errorf("its partitioner is of kind %d, which is none", part.Kind)
+	case part != nil && (part.Kind == plan.FuncPartitioner) != (part.By != nil):
+		return errors.New("its partitioner is a function and names none, or the other way round")
 	case part != nil:
 		if err := checkCount(part.N); err != nil {
 			return err
@@ -103,6 +105,14 @@ func checkSource(src *plan.Source) error {
 		return fmt.Errorf("a cached RDD has storage level %d: there is none", src.Cached.Level)
 	case src.Files != nil && src.Files.Parts != 0:
 		return checkCount(src.Files.Parts)
+	case src.Crossed && (len(src.Wide) != 2 || src.Wide[0].Pipe == nil || src.Wide[1].Pipe == nil || src.Coalesced != nil):
+		return errors.New("a product is of the partitions of two pipes, and no other")
+	case src.Coalesced != nil && (len(src.Wide) != 1 || src.Wide[0].Pipe == nil):
+		return errors.New("a coalesced RDD is of the partitions of one pipe, and no other")
+	case src.Coalesced != nil && src.Coalesced.N < 1:
+		return fmt.Errorf("a coalesced RDD of %d partitions", src.Coalesced.N)
+	case src.Coalesced != nil:
+		return checkCount(src.Coalesced.N)
 	case src.Files != nil && src.Files.MaxBytes < 0:
 		return fmt.Errorf("splits of at most %d bytes", src.Files.MaxBytes)
 	case src.Files != nil:

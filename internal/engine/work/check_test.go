@@ -23,26 +23,32 @@ func TestCheck(t *testing.T) {
 	files := func(p *plan.Plan) *plan.Files { return p.Stages[0].Pipe.Source.Union[0].Source.Files }
 	wide := func(p *plan.Plan) []plan.Input { return p.Stages[1].Pipe.Source.Wide }
 	for want, spoil := range map[string]func(*plan.Plan){
-		`no target stage "x"`:                       func(p *plan.Plan) { p.Target = "x" },
-		"names no output":                           func(p *plan.Plan) { p.Stages[1].Sink.Staged = true },
-		"10001 stages: the most is 10000":           func(p *plan.Plan) { p.Stages = append(p.Stages, make([]plan.Stage, MaxStages-1)...) },
-		"policy 3 for rows":                         func(p *plan.Plan) { p.Policy.Rows = 3 },
-		`stage "r": it is of kind 3`:                func(p *plan.Plan) { p.Stages[1].Kind = 3 },
-		`stage "r": it is of kind 1 and class 3`:    func(p *plan.Plan) { p.Stages[1].Class = 3 },
-		`stage "r": it reads stage "m" in way 2`:    func(p *plan.Plan) { p.Stages[1].Parents[0].Kind = 2 },
-		`stage "m": it writes a shuffle and has no`: func(p *plan.Plan) { p.Stages[0].Sink.Part = nil },
-		`stage "m": its partitioner is of kind 4`:   func(p *plan.Plan) { p.Stages[0].Sink.Part.Kind = 4 },
-		`stage "m": -1 partitions`:                  func(p *plan.Plan) { p.Stages[0].Sink.Part.N = -1 },
-		`stage "m": 1000001 partitions: too many`:   func(p *plan.Plan) { p.Stages[0].Sink.Part.N = plan.MaxPartitions + 1 },
-		`stage "m": 1000002 partitions: too many`:   func(p *plan.Plan) { files(p).MinSplits = plan.MaxPartitions + 2 },
-		"splits of at most -1 bytes":                func(p *plan.Plan) { files(p).MaxBytes = -1 },
-		`stage "r": -5 partitions`:                  func(p *plan.Plan) { wide(p)[1].Pipe.Source.Range.N = -5 },
-		"a shuffle or a pipe, and no other":         func(p *plan.Plan) { wide(p)[0].Shuffle = "" },
+		`no target stage "x"`:                         func(p *plan.Plan) { p.Target = "x" },
+		"names no output":                             func(p *plan.Plan) { p.Stages[1].Sink.Staged = true },
+		"10001 stages: the most is 10000":             func(p *plan.Plan) { p.Stages = append(p.Stages, make([]plan.Stage, MaxStages-1)...) },
+		"policy 3 for rows":                           func(p *plan.Plan) { p.Policy.Rows = 3 },
+		`stage "r": it is of kind 3`:                  func(p *plan.Plan) { p.Stages[1].Kind = 3 },
+		`stage "r": it is of kind 1 and class 3`:      func(p *plan.Plan) { p.Stages[1].Class = 3 },
+		`stage "r": it reads stage "m" in way 2`:      func(p *plan.Plan) { p.Stages[1].Parents[0].Kind = 2 },
+		`stage "m": it writes a shuffle and has no`:   func(p *plan.Plan) { p.Stages[0].Sink.Part = nil },
+		`stage "m": its partitioner is of kind 5`:     func(p *plan.Plan) { p.Stages[0].Sink.Part.Kind = 5 },
+		"is a function and names none":                func(p *plan.Plan) { p.Stages[0].Sink.Part.Kind = plan.FuncPartitioner },
+		`stage "m": -1 partitions`:                    func(p *plan.Plan) { p.Stages[0].Sink.Part.N = -1 },
+		`stage "m": 1000001 partitions: too many`:     func(p *plan.Plan) { p.Stages[0].Sink.Part.N = plan.MaxPartitions + 1 },
+		`stage "m": 1000002 partitions: too many`:     func(p *plan.Plan) { files(p).MinSplits = plan.MaxPartitions + 2 },
+		"splits of at most -1 bytes":                  func(p *plan.Plan) { files(p).MaxBytes = -1 },
+		`stage "r": -5 partitions`:                    func(p *plan.Plan) { wide(p)[1].Pipe.Source.Range.N = -5 },
+		"a shuffle or a pipe, and no other":           func(p *plan.Plan) { wide(p)[0].Shuffle = "" },
+		"a cached RDD is of the rows of one pipe":     func(p *plan.Plan) { p.Stages[1].Pipe.Source.Cached = &plan.Cached{Key: "c"} },
+		"a coalesced RDD is of the partitions of one": func(p *plan.Plan) { p.Stages[1].Pipe.Source.Coalesced = &plan.Coalesced{N: 1} },
+		"a product is of the partitions of two pipes": func(p *plan.Plan) { p.Stages[1].Pipe.Source.Crossed = true },
+		"a coalesced RDD of 0 partitions": func(p *plan.Plan) {
+			p.Stages[1].Pipe.Source = plan.Source{Wide: wide(p)[1:], Coalesced: &plan.Coalesced{}}
+		},
+		"a source is of one kind": func(p *plan.Plan) { wide(p)[1].Pipe.Source.Data = &plan.Data{} },
 		"there is none": func(p *plan.Plan) {
 			p.Stages[1].Pipe.Source = plan.Source{Wide: []plan.Input{{Pipe: &plan.Pipe{}}}, Cached: &plan.Cached{Key: "c", Level: 9}}
 		},
-		"a cached RDD is of the rows of one pipe": func(p *plan.Plan) { p.Stages[1].Pipe.Source.Cached = &plan.Cached{Key: "c"} },
-		"a source is of one kind":                 func(p *plan.Plan) { wide(p)[1].Pipe.Source.Data = &plan.Data{} },
 		`stage "m": 1000003 partitions: too many par`: func(p *plan.Plan) {
 			p.Stages[0].Pipe.Source.Union[1].Source.Data.Ends = make([]int64, plan.MaxPartitions+3)
 		},

@@ -78,7 +78,7 @@ func (l *Launch) Splits(partition int) ([]plan.PipeSplit, error) {
 		if err != nil {
 			return nil, fmt.Errorf("encode split: %w", err)
 		}
-		splits[i] = plan.PipeSplit{At: r.At, Split: b}
+		splits[i] = plan.PipeSplit{At: r.At, Partition: r.Partition, Split: b}
 	}
 	return splits, nil
 }

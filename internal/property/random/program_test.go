@@ -55,7 +55,7 @@ func TestEveryOperatorIsDrawn(t *testing.T) {
 	all := drawn(t)
 	method := regexp.MustCompile(`(?m)^func (?:\((r RDD|p PairRDD|s \*Session)[^)]*\) )?([A-Z]\w*)`)
 	with := 0
-	for _, name := range []string{"action.go", "pair.go", "rdd.go", "source.go"} {
+	for _, name := range []string{"action.go", "cartesian.go", "coalesce.go", "pair.go", "rdd.go", "source.go"} {
 		src, err := os.ReadFile(root + "/typed/" + name)
 		if err != nil {
 			t.Fatal(err)
@@ -103,6 +103,7 @@ func TestEveryKindOfTypeIsDrawn(t *testing.T) {
 		"a struct to take along":         `With\(oracle\.Make\[struct`,
 		"a With value of TakeOrdered":    `With\(.*\)\.TakeOrdered\(`,
 		"a With value of SortFunc":       `With\(.*\)\.SortFunc\(`,
+		"a function of partitions":       `typed\.PartitionFunc\(`,
 		"a rejected row":                 `oracle\.Reject\(`,
 		"a compressed output":            `typed\.Compress\(`,
 		"rows that are computed once":    `Once: true`,
@@ -140,6 +141,9 @@ func TestOrderIsFollowed(t *testing.T) {
 		{"Repartition", exact, repartition, bag, true},
 		{"SortByKey", perKey, sortByKey, exact, true},
 		{"SortByKey of a bag", bag, sortByKey, bag, true},
+		{"Coalesce", perKey, coalesce, perKey, false},
+		{"FilterByRange", perKey, filterByRange, perKey, false},
+		{"FlatMapSortedGroups", exact, flatMapSortedGroups, bag, true},
 		{"FlatMapGroups", exact, flatMapGroups, bag, true},
 	} {
 		g := testGenerator(t)

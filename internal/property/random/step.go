@@ -90,10 +90,10 @@ func (d *data) keyed(key, row *typ) data {
 
 // steps are what can follow any RDD, any of rows, any of pairs.
 var (
-	steps     = []func(*generator, *data) *step{mapping, mapping, tryMapping, filtering, flatMapping, tryFlatMapping, mapPartitions, toPair, toPair, tryToPair, flatToPair, union, union, repartition}
-	rowSteps  = []func(*generator, *data) *step{keyBy, keyBy, sortBy, sortFunc, distinct, distinctBy, doubling}
+	steps     = []func(*generator, *data) *step{mapping, mapping, tryMapping, filtering, flatMapping, tryFlatMapping, mapPartitions, toPair, toPair, tryToPair, flatToPair, union, union, repartition, coalesce}
+	rowSteps  = []func(*generator, *data) *step{keyBy, keyBy, sortBy, sortFunc, distinct, distinctBy, doubling, cartesian}
 	pairSteps = []func(*generator, *data) *step{mapValues, mapValues, keys, values, reduceByKey, reduceByKey, combineByKey, combineByKey,
-		aggregateByKey, aggregateByKey, groupByKey, groupByKey, flatMapGroups, joining, joining, joining, coGroup, coGroup, partitionBy, sortByKey, sortBy, sortFunc, mapValuesWithKey, flatMapValues, latestOf, swapping, groupedOf}
+		aggregateByKey, aggregateByKey, groupByKey, groupByKey, flatMapGroups, joining, joining, joining, coGroup, coGroup, partitionBy, sortByKey, sortBy, sortFunc, mapValuesWithKey, flatMapValues, latestOf, swapping, groupedOf, filterByRange, flatMapSortedGroups}
 )
 
 // next draws a step that can follow d.
@@ -374,6 +374,11 @@ func values(_ *generator, d *data) *step {
 }
 
 func partitionBy(g *generator, d *data) *step {
-	return &step{out: d.keyed(d.key, d.row), call: fmt.Sprintf("PartitionBy(%s)", strings.Join(g.options(), ", ")),
+	opts := g.options()
+	if (d.key == stringType || d.key == int64Type) && g.one(2) {
+		n := g.partitions()
+		opts = []string{fmt.Sprintf("typed.PartitionFunc(%d, func(k %s) int { return int(oracle.Hash(k) %% %d) })", n, d.key.name, n)}
+	}
+	return &step{out: d.keyed(d.key, d.row), call: fmt.Sprintf("PartitionBy(%s)", strings.Join(opts, ", ")),
 		plain: fmt.Sprintf("oracle.Moved(%s)", d.name)}
 }

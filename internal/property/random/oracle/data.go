@@ -196,6 +196,39 @@ func Union[T any](all ...Data[T]) Data[T] { return slices.Concat(all...) }
 // Moved are rows that a shuffle has placed.
 func Moved[T any](d Data[T]) Data[T] { return Data[T]{d.All()} }
 
+// Coalesce puts partitions that follow one another together, n at most. Where they
+// are not known there is one.
+func Coalesce[T any](d Data[T], n int) Data[T] {
+	n = min(n, len(d))
+	out := make(Data[T], n)
+	for i := range out {
+		out[i] = d[i*len(d)/n : (i+1)*len(d)/n].All()
+	}
+	return out
+}
+
+// Cartesian gives each partition of one side with each of the other.
+func Cartesian[T, U, R any](left Data[T], right Data[U], f func(T, U) R) Data[R] {
+	var out Data[R]
+	for _, l := range left {
+		for _, r := range right {
+			part := []R{}
+			for _, x := range l {
+				for _, y := range r {
+					part = append(part, f(x, y))
+				}
+			}
+			out = append(out, part)
+		}
+	}
+	return out
+}
+
+// Between keeps the pairs whose key is from one to another.
+func Between[K cmp.Ordered, V any](d Data[Pair[K, V]], from, to K) Data[Pair[K, V]] {
+	return Filter(d, func(p Pair[K, V]) bool { return cmp.Compare(p.Key, from) >= 0 && cmp.Compare(p.Key, to) <= 0 })
+}
+
 // Sort sorts rows; equal ones stay in order.
 func Sort[T any](d Data[T], f func(a, b T) int) Data[T] {
 	rows := d.All()
@@ -284,6 +317,13 @@ func Groups[K, V, R any](d Data[Pair[K, V]], f func(K, iter.Seq[V]) R) Data[Pair
 func FlatMapGroups[K, V, R any](d Data[Pair[K, V]], f func(K, iter.Seq[V]) iter.Seq[R]) Data[R] {
 	return FlatMap(Groups(d, func(k K, values iter.Seq[V]) []R { return slices.Collect(f(k, values)) }),
 		func(p Pair[K, []R]) iter.Seq[R] { return slices.Values(p.Value) })
+}
+
+// FlatMapSortedGroups is FlatMapGroups with the values in the order of what by gives.
+func FlatMapSortedGroups[K any, S cmp.Ordered, V, R any](d Data[Pair[K, V]], by func(V) S, f func(K, iter.Seq[V]) iter.Seq[R]) Data[R] {
+	return FlatMapGroups(d, func(k K, values iter.Seq[V]) iter.Seq[R] {
+		return f(k, slices.Values(slices.SortedStableFunc(values, func(a, b V) int { return cmp.Compare(by(a), by(b)) })))
+	})
 }
 
 // CoGroup gives f each key with the values of both sides.

@@ -1,0 +1,67 @@
+package typed_test
+
+import (
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/gordd-project/gordd/typed"
+)
+
+// TestFilterByRangeReadsLittle counts the rows that come out of the partitions that
+// are read.
+func TestFilterByRangeReadsLittle(t *testing.T) {
+	s := open(t, typed.Options{Cores: 2})
+	var read atomic.Int64
+	keyed := s.Range(1000, typed.Partitions(4)).KeyBy(func(x int64) int64 { return x * 7 % 1000 })
+	for name, opts := range map[string][]typed.SortOption{
+		"ascending": {typed.Partitions(10)}, "descending": {typed.Partitions(10), typed.Descending()},
+	} {
+		sorted := typed.SortByKey(keyed, opts...).MapValues(func(x int64) int64 {
+			read.Add(1)
+			return x
+		})
+		for _, span := range [][2]int64{{340, 380}, {-5, 5}, {990, 2000}, {5000, 6000}, {7, 6}} {
+			read.Store(0)
+			got, err := typed.FilterByRange(sorted, span[0], span[1]).Keys().Collect(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := max(min(span[1], 999)-max(span[0], 0)+1, 0)
+			if int64(len(got)) != want || read.Load() > want+220 {
+				t.Errorf("%s: %d keys of %d read from %d to %d, want %d", name, len(got), read.Load(), span[0], span[1], want)
+			}
+		}
+	}
+}
+
+// TestPartitionFuncErrors: what a partition function cannot be, and what it must not
+// give.
+func TestPartitionFuncErrors(t *testing.T) {
+	s := open(t, typed.Options{Cores: 2})
+	p := s.Range(10).KeyBy(func(x int64) int64 { return x })
+	sum := func(a, b int64) int64 { return a + b }
+	beyond := typed.PartitionFunc(3, func(k int64) int { return int(k) - 4 })
+	for name, c := range map[string]struct {
+		p    longs
+		says string
+	}{
+		"below 0":         {p.PartitionBy(beyond), ") places the key "},
+		"when it ends":    {p.ReduceByKey(sum, beyond), "give a number from 0 to 2"},
+		"of a join":       {p.Join(p, sum, typed.PartitionFunc(2, func(int64) int { return 2 })), "in partition 2: give a number from 0 to 1"},
+		"that panics":     {p.PartitionBy(typed.PartitionFunc(2, func(k int64) int { return []int{}[k] })), "index out of range"},
+		"of no number":    {p.PartitionBy(typed.PartitionFunc(0, func(int64) int { return 0 })), "0 partitions: give a number"},
+		"that is nil":     {p.PartitionBy(typed.PartitionFunc[int64](2, nil)), "the function is nil"},
+		"for other keys":  {p.PartitionBy(typed.PartitionFunc(2, func(string) int { return 0 })), "the keys are of type int64, and the partition function takes string"},
+		"of many, placed": {p.ReduceByKey(sum, typed.PartitionFunc(2_000_000, func(int64) int { return 0 })), "2000000 partitions: give a number"},
+	} {
+		_, err := c.p.Collect(ctx)
+		if err == nil || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "partitions_test.go:") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	_, err := typed.FilterByRange(p.ReduceByKey(sum, beyond), 0, 3).Count(ctx)
+	if err == nil || !strings.Contains(err.Error(), "PartitionFunc (partitions_test.go:") {
+		t.Errorf("the function is not named: %v", err)
+	}
+}
