@@ -136,12 +136,13 @@ func (b *blocks) intact(k *kept, err error) error {
 		return nil
 	}
 	b.mu.Lock()
+	file := k.file
 	if b.kept[k.key] == k {
 		b.gone[k.key] = true
 		b.forget(k)
 	}
 	b.mu.Unlock()
-	removeAll(k.file)
+	removeAll(file)
 	return &blockError{k.key, err}
 }
 

@@ -65,7 +65,7 @@ func same(t *testing.T, r typed.RDD[string], n int) {
 
 // TestCacheOnDiskComputesOnce has more rows than memory, and tasks that want memory.
 func TestCacheOnDiskComputesOnce(t *testing.T) {
-	const n = 200_000
+	const n = 120_000
 	for _, level := range onDisk {
 		t.Run(level.String(), func(t *testing.T) {
 			s, dir, notices := little(t, t.TempDir())
@@ -109,7 +109,7 @@ func TestCacheGoesBackToMemory(t *testing.T) {
 	if some := cachedFiles(t, dir); len(some) > 0 {
 		t.Fatalf("%d files though there is room", len(some))
 	}
-	other, _ := counted(t, s, 200_000, 40)
+	other, _ := counted(t, s, 120_000, 40)
 	large := other.Cache()
 	count(t, large)
 	if len(cachedFiles(t, dir)) == 0 {
@@ -202,13 +202,13 @@ func remove(t *testing.T, paths ...string) {
 func TestNoPartIsOnDisk(t *testing.T) {
 	for _, level := range onDisk {
 		s, dir, _ := little(t, t.TempDir())
-		r, ran := counted(t, s, 400_000, 2)
+		r, ran := counted(t, s, 100_000, 2)
 		kept := r.Persist(level)
-		if _, err := kept.Take(t.Context(), 150_000); err != nil {
+		if _, err := kept.Take(t.Context(), 30_000); err != nil {
 			t.Fatal(err)
 		}
 		_, err := kept.Map(func(x string) string {
-			if strings.HasSuffix(x, "199000") {
+			if strings.HasSuffix(x, "x49000") {
 				panic("no")
 			}
 			return x
@@ -220,7 +220,7 @@ func TestNoPartIsOnDisk(t *testing.T) {
 		if some := cachedFiles(t, dir); len(some) > 1 {
 			t.Errorf("%v: %d files", level, len(some))
 		}
-		if ran(); count(t, kept) != 400_000 || ran() < 200_000 {
+		if ran(); count(t, kept) != 100_000 || ran() < 50_000 {
 			t.Errorf("%v: a part of a partition is kept", level)
 		}
 	}
