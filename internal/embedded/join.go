@@ -47,9 +47,8 @@ func (d drive) Result(r model.Result) {
 	d.client.Result(r.Action.N, r.Gen, r.Partition, v.v)
 }
 
-func (d drive) Reset(r model.ResultReset)        { d.client.Reset(r.Action.N, r.Gen) }
-func (d drive) Picture(s plan.ActionStatus)      { d.client.Picture(s) }
-
+func (d drive) Reset(r model.ResultReset)   { d.client.Reset(r.Action.N, r.Gen) }
+func (d drive) Picture(s plan.ActionStatus) { d.client.Picture(s) }
 
 func (d drive) End(s plan.ActionStatus, updates []plan.StageUpdates, err error) {
 	d.client.Updates(updates)

@@ -122,7 +122,9 @@ func GoodResult(m *Result) bool {
 }
 
 // GoodEnd is GoodBegin for ActionEnd.
-func GoodEnd(m *ActionEnd) bool { return GoodStatus(&m.Status) && m.Status.State.Ended() && plan.GoodUpdates(m.Updates) }
+func GoodEnd(m *ActionEnd) bool {
+	return GoodStatus(&m.Status) && m.Status.State.Ended() && plan.GoodUpdates(m.Updates)
+}
 
 // GoodStatus is GoodBegin for pictures.
 func GoodStatus(s *plan.ActionStatus) bool {

@@ -17,7 +17,7 @@ type Report struct {
 type added struct {
 	of    [][]byte // by task, until it is told
 	told  []bool   // once is enough, however often the task runs
-	fresh int // bytes that nobody was told of
+	fresh int      // bytes that nobody was told of
 }
 
 // put notes what task i of n added, in the place of what it did before.

@@ -185,7 +185,7 @@ func TestAdded(t *testing.T) {
 	check("", 0)
 	tab.Put(1, Output{}, 0, Report{Updates: []byte("ab")})
 	tab.Put(2, Output{}, 0, Report{Updates: []byte("c")})
-	tab.Take(2) // the output is lost before anybody was told
+	tab.Take(2)                                             // the output is lost before anybody was told
 	tab.Put(2, Output{}, 1, Report{Updates: []byte("def")}) // made again
 	check("1ab 2def ", 5)
 	tab.Take(2)

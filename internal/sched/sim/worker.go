@@ -28,8 +28,8 @@ type worker struct {
 	out     model.Instant // last message on its way to the master
 	in      model.Instant // and from there
 	running map[uint64]*attempt
-	waiting []waiting                  // for a slot, in the order of their launches
-	reports map[uint64]model.Event     // not acknowledged, by attempt
+	waiting []waiting                   // for a slot, in the order of their launches
+	reports map[uint64]model.Event      // not acknowledged, by attempt
 	store   map[uint64]*model.MapOutput // by key of its attempt
 	results map[model.AttemptID]uint64
 	blocks  map[block]uint64
