@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -277,6 +278,19 @@ func (c *cluster) idle(limit time.Duration) (time.Duration, error) {
 		err = fmt.Errorf("%w; left are %s", err, strings.Join(held, ", "))
 	}
 	return took, err
+}
+
+// open names the jobs that the master has told of, and that have not ended.
+func (c *cluster) open() (jobs []string) {
+	for _, e := range c.happened(0) {
+		switch name := "job " + e.Job; e.Kind {
+		case "job accepted":
+			jobs = append(jobs, name)
+		case "job ended":
+			jobs = slices.DeleteFunc(jobs, func(j string) bool { return j == name })
+		}
+	}
+	return jobs
 }
 
 // held names what a worker has of jobs.

@@ -3,6 +3,7 @@
 package chaos
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -570,11 +571,13 @@ func (tr *trial) cancelled(s syscall.Signal, when func(*trial, *job)) {
 	if s == syscall.SIGKILL { // a client that says nothing may come back as long as its lease lasts
 		limit += driverLease
 	}
-	took, err := tr.idle(limit)
-	if err != nil {
+	// A job that has not begun holds nothing either.
+	ended, err1 := until("the job has ended", limit, func() bool { return len(tr.open()) == 0 })
+	took, err2 := tr.idle(limit - ended)
+	if err := errors.Join(err1, err2); err != nil {
 		tr.t.Error(err)
 	}
-	tr.measure("free after", took)
+	tr.measure("free after", ended+took)
 	if s != syscall.SIGKILL {
 		if left := tr.left(); len(left) > 0 {
 			tr.t.Errorf("left behind: %q", left)
