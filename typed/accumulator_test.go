@@ -281,7 +281,7 @@ func TestTaskThatFailsOnce(t *testing.T) {
 	}
 }
 
-func ExampleCounter() {
+func ExampleNewCounter() {
 	s := session()
 	bad := typed.NewCounter(s, "bad lines")
 	good := s.Parallelize([]string{"7", "x", "12", ""}, 2).With(bad).Filter(func(bad typed.Counter, line string) bool {
@@ -296,7 +296,7 @@ func ExampleCounter() {
 	// Output: 2 good, 2 bad, <nil>
 }
 
-func ExampleTotal() {
+func ExampleNewTotal() {
 	s := session()
 	type seen struct {
 		Bytes typed.Total[float64]
@@ -313,7 +313,7 @@ func ExampleTotal() {
 	// Output: 4 KiB in files of 512 to 2048 true <nil>
 }
 
-func ExampleExtremes() {
+func ExampleNewExtremes() {
 	s := session()
 	words := typed.NewExtremes[string](s, "words")
 	_, any := words.Min()
@@ -340,7 +340,7 @@ func (l longest) Merge(o longest) longest {
 	return l
 }
 
-func ExampleAccumulator() {
+func ExampleNewAccumulator() {
 	s := session()
 	word := typed.NewAccumulator[longest](s, "longest word")
 	n, err := s.Parallelize([]string{"a", "heap", "of", "words"}, 3).With(word).
