@@ -102,6 +102,21 @@ func TestR12Backlog(t *testing.T) {
 	}
 }
 
+// Three hosts that hold the same blocks run a third of their tasks each.
+func TestR12SharesReplicas(t *testing.T) {
+	var p Pending
+	two := func(int32) int { return 2 }
+	for i := range 12 {
+		p.Push(i, []Place{live(5, model.AtNode), live(6, model.AtNode), live(7, model.AtNode)})
+	}
+	if i, ok := p.Backlog(time.Second, 2*time.Second, two); ok {
+		t.Errorf("task %d is given away: twelve of a second in six slots are done in two", i)
+	}
+	if _, ok := p.Backlog(time.Second, 2*time.Second-1, two); !ok {
+		t.Error("they take two seconds, and nobody waits so long")
+	}
+}
+
 // Whatever is pushed, removed and queued anew, each task is in one set, sums are
 // right, and a worker that may take anything gets something.
 func TestPendingIsASet(t *testing.T) {

@@ -57,6 +57,11 @@ const (
 	nearBits = 16
 )
 
+// whole is what a task counts in loads, shared among its hosts: of three that
+// hold its block, one will run it. It is many parts of a task, for shares to be
+// integers; a host that is known by two names has two of them.
+const whole = 12
+
 // Len returns how many tasks there are.
 func (p *Pending) Len() int { return p.plain.Len() + p.fussy.Len() + len(p.picky) }
 
@@ -126,15 +131,21 @@ func (p *Pending) count(near uint16, places []Place, d int) {
 		}
 	}
 	bit := counted
+	part := share(near)
 	for _, x := range places {
 		if x.Level != model.AtNode {
 			continue
 		}
 		if bit < nearBits && near&(1<<bit) != 0 {
-			p.loads.Add(x.Name, int32(d))
+			p.loads.Add(x.Name, part*int32(d))
 		}
 		bit++
 	}
+}
+
+// share is what each of a task's counted hosts has of it.
+func share(near uint16) int32 {
+	return max(1, whole/max(1, int32(bits.OnesCount16(near>>counted))))
 }
 
 // Remove takes a task out, if it is there.
@@ -212,14 +223,14 @@ func (p *Pending) waits(i int32, tight model.Level) bool {
 }
 
 // Backlog is R12: it returns the last task of the host that has most, if that
-// host would be busy with its own for longer than anybody waits for it. One
-// without slots is busy for ever.
+// host would be busy with its share of them for longer than anybody waits for it.
+// One without slots is busy for ever.
 func (p *Pending) Backlog(median, wait time.Duration, slots func(host int32) int) (int, bool) {
 	host, n, ok := p.loads.Top()
 	if !ok || median <= 0 {
 		return 0, false
 	}
-	if k := slots(host); k > 0 && time.Duration(n)*median/time.Duration(k) <= wait {
+	if k := slots(host); k > 0 && time.Duration(n)*median/time.Duration(whole*k) <= wait {
 		return 0, false
 	}
 	i, ok := p.local[model.AtNode].Last(host, func(i int32) bool { return p.waits(i, model.AtNode) })
@@ -260,10 +271,10 @@ func (p *Pending) Check() error {
 		for l := range at {
 			at[l] += int(near >> l & 1)
 		}
-		hosts += bits.OnesCount16(near >> counted)
+		hosts += bits.OnesCount16(near>>counted) * int(share(near))
 	}
 	if at != p.at || hosts != p.loads.Sum() {
-		return fmt.Errorf("levels %v, hosts %d, want %v, %d", p.at, p.loads.Sum(), at, hosts)
+		return fmt.Errorf("levels %v, shares of hosts %d, want %v, %d", p.at, p.loads.Sum(), at, hosts)
 	}
 	return nil
 }
