@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -36,7 +37,8 @@ func TestBlocksAreReadWhereTheyAre(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := startCluster(t, p, l, settings{})
-	even, one, three := l.URL("/even"), l.URL("/one"), l.URL("/three")
+	dir := "/" + rand.Text() // of this run, of several
+	even, one, three := l.URL(dir+"/even"), l.URL(dir+"/one"), l.URL(dir+"/three")
 	files := blockFiles(t)
 	for i := range nodes {
 		at := map[string]string{"dfs.client.local.interfaces": l.Address(i)}
@@ -50,9 +52,9 @@ func TestBlocksAreReadWhereTheyAre(t *testing.T) {
 		name, in    string
 		least, most float64
 	}{
-		// More on a machine without other work, which makes some workers slower than others.
-		{"one replica", even, 0.95, 1},
-		{"three replicas", three, 0.95, 1},
+		// All, on a machine without other work, which makes some workers slower than others.
+		{"one replica", even, 0.98, 1},
+		{"three replicas", three, 0.99, 1},
 		{"all on one node", one, 0.15, 0.7},
 	} {
 		got, far := shares(t, c, x.name, x.in)
