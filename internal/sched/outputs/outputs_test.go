@@ -185,9 +185,9 @@ func TestAdded(t *testing.T) {
 	check("", 0)
 	tab.Put(1, Output{}, 0, Report{Updates: []byte("ab")})
 	tab.Put(2, Output{}, 0, Report{Updates: []byte("c")})
-	tab.Take(2)                                             // the output is lost before anybody was told
-	tab.Put(2, Output{}, 1, Report{})                       // made again, of kept rows
-	tab.Take(0)                                             // and one that had added nothing
+	tab.Take(2)                       // the output is lost before anybody was told
+	tab.Put(2, Output{}, 1, Report{}) // made again, of kept rows
+	tab.Take(0)                       // and one that had added nothing
 	tab.Put(0, Output{}, 1, Report{Updates: []byte("more")})
 	if b, noted := tab.Noted(2); string(b) != "c" || !noted {
 		t.Errorf("%q, %t are noted", b, noted)
