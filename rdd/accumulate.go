@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -39,14 +40,13 @@ var lastAccumulator atomic.Uint64
 
 // NewAccumulator makes an accumulator of a session, with nothing in it.
 func NewAccumulator[A Merger[A]](g *Graph, name string) Accumulator[A] {
-	typ, err := codec.TypeOf[A]()
-	h := &home[A]{graph: g, err: err}
+	_, err := codec.TypeOf[A]()
+	h := &home[A]{graph: g, name: name}
 	a := Accumulator[A]{id: lastAccumulator.Add(1), name: name, home: h}
 	if err != nil {
 		h.err = fmt.Errorf("accumulator %q: %w", name, err)
 		return a
 	}
-	h.typ = typ
 	g.mu.Lock()
 	g.accumulators[a.id] = h
 	g.mu.Unlock()
@@ -89,6 +89,9 @@ func (a Accumulator[A]) Value() A {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.err != nil {
+		panic(h.err)
+	}
 	b, err := codec.Marshal(h.value)
 	if err == nil {
 		var v A
@@ -106,8 +109,9 @@ func (a Accumulator[A]) at(method string) *home[A] {
 		panic(method + " of an accumulator that no session made: it is the zero value of its type")
 	case a.home == nil:
 		panic(fmt.Sprintf("%s of accumulator %q: it came with the rows: give it to the function by With", method, a.name))
-	case a.home.err != nil:
-		panic(a.home.err)
+	}
+	if err := a.home.broken(); err != nil {
+		panic(err)
 	}
 	return a.home
 }
@@ -117,8 +121,10 @@ func (a Accumulator[A]) MarshalBinary() ([]byte, error) {
 	if a.id == 0 {
 		return nil, errors.New("the accumulator was not made by a session: it is the zero value of its type")
 	}
-	if a.home != nil && a.home.err != nil {
-		return nil, a.home.err
+	if a.home != nil {
+		if err := a.home.broken(); err != nil {
+			return nil, err
+		}
 	}
 	return append(binary.AppendUvarint(nil, a.id), a.name...), nil
 }
@@ -137,26 +143,67 @@ func (a *Accumulator[A]) UnmarshalBinary(b []byte) error {
 // home is the value of the session.
 type home[A Merger[A]] struct {
 	graph *Graph
-	typ   *codec.Type
-	err   error // A cannot travel
+	name  string
 
 	mu    sync.Mutex
 	value A
+	err   error // A cannot travel, or was not merged: there is no value
 }
 
-func (h *home[A]) merge(update []byte) error {
-	x, err := codec.Unmarshal[A](update)
-	if err != nil {
-		return err
-	}
+func (h *home[A]) broken() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	return h.err
+}
+
+// merge takes an update in. The first one that cannot be is an error, by which the
+// accumulator has no value from then on.
+func (h *home[A]) merge(update []byte) (err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.err != nil {
+		return nil // it was told
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			err = &plan.StageError{Partition: -1, Failure: plan.Failure{
+				Class: plan.FailUser, Row: -1, Offset: -1, Op: fmt.Sprintf("Merge of accumulator %q", h.name),
+				Message: clip(fmt.Sprintf("panic: %v", v), maxMessage), Site: userFrames(0), Stack: stack(),
+			}}
+		}
+		h.err = err
+	}()
+	x, err := codec.Unmarshal[A](update)
+	if err != nil {
+		return fmt.Errorf("accumulator %q: read what a task added: %w", h.name, err)
+	}
 	h.value = h.value.Merge(x)
 	return nil
 }
 
-// cell is what an attempt adds to one accumulator.
+// cell is what a part of an attempt adds to one accumulator.
 type cell[A Merger[A]] struct{ value A }
+
+// cellIn is the cell of an accumulator, made where there is none.
+func cellIn[A Merger[A]](at *adding, id uint64, name string) *cell[A] {
+	for i := range at.cells {
+		if at.cells[i].id == id {
+			return at.cells[i].cell.(*cell[A])
+		}
+	}
+	c := &cell[A]{}
+	at.cells = append(at.cells, taskCell{id, name, c})
+	return c
+}
+
+// moveTo merges the cell's value into that of another place, and has none any more.
+func (c *cell[A]) moveTo(at *adding, id uint64, name string) {
+	to := cellIn[A](at, id, name)
+	to.value = to.value.Merge(c.value)
+	c.clear()
+}
+
+func (c *cell[A]) clear() { c.value = *new(A) }
 
 // update encodes the cell's value; nil: nothing was added.
 func (c *cell[A]) update() ([]byte, error) {
@@ -174,18 +221,9 @@ func (c *cell[A]) update() ([]byte, error) {
 
 func (a *Accumulator[A]) accumulator() bound { return a }
 
-// bind makes the accumulator add to the attempt's cell.
-func (a *Accumulator[A]) bind(t *Task) {
-	for i := range t.cells {
-		if t.cells[i].id == a.id {
-			a.own = &t.cells[i].cell.(*cell[A]).value
-			return
-		}
-	}
-	c := &cell[A]{}
-	t.cells = append(t.cells, taskCell{a.id, a.name, c})
-	a.own = &c.value
-}
+// bind makes the accumulator add to the attempt's cell, in the part of the pipe that
+// is being opened.
+func (a *Accumulator[A]) bind(t *Task) { a.own = &cellIn[A](t.adding, a.id, a.name).value }
 
 // settleAt makes the accumulator that of a session, for functions that run at the
 // driver.
@@ -207,28 +245,11 @@ func (a *Accumulator[A]) madeBy() (string, *Graph) {
 type taskCell struct {
 	id   uint64
 	name string
-	cell interface{ update() ([]byte, error) }
-}
-
-// updates encodes what the task has added to accumulators. A task that only looks
-// at the rows, for a sort's bounds, adds nothing: another runs the same functions.
-func (t *Task) updates() (all plan.Updates, err error) {
-	if t.samples() {
-		return nil, nil
+	cell interface {
+		update() ([]byte, error)
+		moveTo(at *adding, id uint64, name string)
+		clear()
 	}
-	for _, c := range t.cells {
-		b, err := c.cell.update()
-		if err != nil {
-			return nil, fmt.Errorf("accumulator %q: %w", c.name, err)
-		}
-		if b != nil {
-			all = all.With(c.id, b)
-		}
-		if err := plan.CheckUpdates(all); err != nil {
-			return nil, fmt.Errorf("accumulator %q: %w", c.name, err)
-		}
-	}
-	return all, nil
 }
 
 // resolve is Runner.resolve; accumulators in the With value are those of the task.
@@ -321,10 +342,10 @@ func sharedAccumulator(t reflect.Type, path string, shared bool, seen map[reflec
 	if reflect.PointerTo(t).Implements(binderType) {
 		return path, shared
 	}
-	if seen[t] {
+	if was, looked := seen[t]; looked && (was || !shared) {
 		return "", false
 	}
-	seen[t] = shared
+	seen[t] = shared // what was seen as it is must be looked at again where it is shared
 	switch t.Kind() {
 	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
 		return sharedAccumulator(t.Elem(), path, true, seen)
@@ -342,7 +363,8 @@ func sharedAccumulator(t reflect.Type, path string, shared bool, seen map[reflec
 type tallies struct {
 	merging sync.Mutex // held while updates are merged, in the order in which they came
 	came    []plan.StageUpdates
-	counted map[plan.StageKey]map[int]bool // tasks of stages that actions share
+	// counted are tasks of stages that actions share, and partitions of kept RDDs.
+	counted map[plan.StageKey]plan.PartitionSet
 }
 
 // Deliver takes what tasks have added, to be merged by Settle.
@@ -353,7 +375,8 @@ func (g *Graph) Deliver(all []plan.StageUpdates) {
 }
 
 // Settle merges what was delivered. Each task of a stage counts once, whoever tells
-// of it.
+// of it, and so does each partition of a kept RDD. What cannot be merged is an error
+// of its accumulator, and the rest counts all the same.
 func (g *Graph) Settle() error {
 	g.tallies.merging.Lock()
 	defer g.tallies.merging.Unlock()
@@ -365,48 +388,67 @@ func (g *Graph) Settle() error {
 	for _, st := range came {
 		for _, t := range st.Tasks {
 			if st.Own || g.counts(st.Stage, t.Partition) {
-				errs = append(errs, g.merge(t.Updates))
+				errs = append(errs, g.take(t.Updates))
 			}
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// counts says whether a task of a stage that actions share counts: it does once.
-func (g *Graph) counts(stage plan.StageKey, partition int) bool {
+// counts says whether a task of a stage that actions share counts, or a partition of
+// a kept RDD: it does once.
+func (g *Graph) counts(key plan.StageKey, partition int) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	of := g.tallies.counted[stage]
-	if of == nil {
-		of = map[int]bool{}
-		g.tallies.counted[stage] = of
-	}
-	if of[partition] {
+	of := g.tallies.counted[key]
+	if of.Has(partition) {
 		return false
 	}
-	of[partition] = true
+	g.tallies.counted[key] = of.With(partition)
 	return true
 }
 
+// counted are the partitions of a kept RDD that count already.
+func (g *Graph) counted(key plan.StageKey) plan.PartitionSet {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.tallies.counted[key])
+}
+
+// take merges what one task tells of.
+func (g *Graph) take(updates plan.Updates) error {
+	var errs []error
+	for part, err := range updates.Parts() {
+		if err != nil {
+			errs = append(errs, err)
+		} else if !part.Kept || g.counts(part.Block.RDD, part.Block.Partition) {
+			errs = append(errs, g.merge(part.Updates))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 func (g *Graph) merge(updates plan.Updates) error {
+	var errs []error
 	for u, err := range updates.All() {
 		if err != nil {
-			return err
+			return errors.Join(append(errs, err)...)
 		}
 		g.mu.Lock()
 		h := g.accumulators[u.Accumulator]
 		g.mu.Unlock()
 		if h == nil {
-			return fmt.Errorf("a task added to accumulator %d, which the session does not have: this is a fault of gordd", u.Accumulator)
+			err = fmt.Errorf("a task added to accumulator %d, which the session does not have: this is a fault of gordd", u.Accumulator)
+		} else {
+			err = h.merge(u.Value)
 		}
-		if err := h.merge(u.Value); err != nil {
-			return fmt.Errorf("read what a task added to an accumulator: %w", err)
-		}
+		errs = append(errs, err)
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
-// uncount forgets which tasks of a stage counted, when nothing refers to it.
+// uncount forgets which tasks of a stage counted, or partitions of a kept RDD, when
+// nothing refers to it.
 func (g *Graph) uncount(stage plan.StageKey) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

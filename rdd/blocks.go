@@ -47,6 +47,7 @@ type kept struct {
 	typ   *codec.Type
 	id    block.ID // of the first of its encoded blocks
 	rows  int64
+	added []blockAdded // to accumulators, while it and what it was made of was computed
 
 	full   []codec.Rows  // in memory, as values
 	chunks [][]byte      // in memory, as encoded blocks
@@ -68,19 +69,20 @@ func newBlocks(o *RunnerOptions) *blocks {
 	return b
 }
 
-// read gives a block's rows, nil where it is not kept or was made of something else.
-func (b *blocks) read(key plan.Block, of string) Run {
+// read gives a block's rows, nil where it is not kept or was made of something else,
+// and what was added to accumulators when it was computed.
+func (b *blocks) read(key plan.Block, of string) (Run, []blockAdded) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	k := b.kept[key]
 	if k == nil || k.of != of {
-		return nil
+		return nil, nil
 	}
 	if k.at != nil {
 		b.order.MoveToFront(k.at)
-		return runOf(k.like, b.inMemory(k))
+		return runOf(k.like, b.inMemory(k)), k.added
 	}
-	return runOf(k.like, b.fromFile(k))
+	return runOf(k.like, b.fromFile(k)), k.added
 }
 
 // inMemory gives the rows of a block as they are in memory now.
@@ -399,14 +401,15 @@ func cachePart(like batch) *SourcePart {
 		rows, cached := stream(t, in, 0, typ), in.spec.Cached
 		return func(feed Feed) error {
 			b := t.runner.blocks
-			key, of := plan.Block{RDD: cached.Key, Partition: in.partition}, t.madeOf(in.spec)
-			if !b.begin(key, of) {
-				return runOf(like, rows)(feed)
+			m := &maker{blocks: b, kept: &kept{key: plan.Block{RDD: cached.Key, Partition: in.partition}, level: cached.Level,
+				of: t.madeOf(in.spec), like: like, typ: typ}}
+			m.kept.id = firstBlock(m.kept.key)
+			if !b.begin(m.kept.key, m.kept.of) {
+				return m.counting(t, in.adding, runOf(like, m.watch(rows)))(feed)
 			}
-			t.blocks = append(t.blocks, key)
-			m := &maker{blocks: b, kept: &kept{key: key, level: cached.Level, of: of, like: like, typ: typ, id: firstBlock(key)}}
+			t.blocks = append(t.blocks, m.kept.key)
 			defer m.end()
-			return runOf(like, m.through(rows))(feed)
+			return m.counting(t, in.adding, runOf(like, m.through(rows)))(feed)
 		}, nil
 	}}
 }
@@ -415,8 +418,9 @@ func cachePart(like batch) *SourcePart {
 // error says that the task has nothing to make it of.
 func (t *Task) kept(src *plan.Source, partition int) (Run, error) {
 	key := plan.Block{RDD: src.Cached.Key, Partition: partition}
-	if rows := t.runner.blocks.read(key, t.madeOf(src)); rows != nil {
+	if rows, added := t.runner.blocks.read(key, t.madeOf(src)); rows != nil {
 		t.blocks = append(t.blocks, key)
+		t.adding.note(added)
 		return rows, nil
 	}
 	if t.spec.Held && len(src.Wide[0].Pipe.ShuffleReads(partition)) > 0 {

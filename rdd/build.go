@@ -150,7 +150,7 @@ func (b *builder) pipe(n *Node) (plan.Pipe, error) {
 			return pipe, nil
 		}
 		return plan.Pipe{Source: plan.Source{
-			Op: ref, Wide: []plan.Input{{Pipe: &pipe}}, Cached: &plan.Cached{Key: n.cacheKey(), Level: n.level},
+			Op: ref, Wide: []plan.Input{{Pipe: &pipe}}, Cached: &plan.Cached{Key: n.cacheKey(), Level: n.level, Counted: b.graph.counted(n.cacheKey())},
 		}}, nil
 	}
 	return b.widePipe(n, ref)

@@ -23,19 +23,44 @@ type maker struct {
 
 // through gives the rows as they are, and keeps a copy of them.
 func (m *maker) through(rows shuffle.RawStream) shuffle.RawStream {
-	return func(yield func(codec.Rows) bool) error {
+	return m.watch(func(yield func(codec.Rows) bool) error {
 		if !m.begin() {
 			m.giveUp()
 		}
-		more := true
-		err := rows(func(batch codec.Rows) bool {
+		return rows(func(batch codec.Rows) bool {
 			if !m.given && !m.keep(batch) {
 				m.giveUp()
 			}
+			return yield(batch)
+		})
+	})
+}
+
+// watch gives the rows as they are, and knows then whether that were all.
+func (m *maker) watch(rows shuffle.RawStream) shuffle.RawStream {
+	return func(yield func(codec.Rows) bool) error {
+		more := true
+		err := rows(func(batch codec.Rows) bool {
 			more = yield(batch)
 			return more
 		})
 		m.whole = err == nil && more
+		return err
+	}
+}
+
+// counting gives a run of the rows that takes what functions added to accumulators
+// while they went by. Those of a task that was cancelled may have ended early, without
+// a word.
+func (m *maker) counting(t *Task, a *adding, run Run) Run {
+	return func(feed Feed) (err error) {
+		if err = run(feed); err != nil {
+			return err
+		}
+		whole := m.whole && !t.stopped()
+		m.whole = false
+		m.kept.added, err = a.ended(m.kept.key, whole)
+		m.whole = whole && err == nil
 		return err
 	}
 }

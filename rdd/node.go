@@ -55,14 +55,17 @@ type GraphOptions struct {
 func NewGraph(o GraphOptions) *Graph {
 	g := &Graph{o: o, local: map[plan.OpID]*Op{}, warned: map[string]bool{},
 		accumulators: map[uint64]interface{ merge(update []byte) error }{}}
-	g.tallies.counted = map[plan.StageKey]map[int]bool{}
-	if release := o.Release; release != nil {
-		g.o.Release = func(key plan.StageKey) {
-			g.uncount(key)
-			release(key)
-		}
+	g.tallies.counted = map[plan.StageKey]plan.PartitionSet{}
+	if g.o.Release == nil {
+		g.o.Release = func(plan.StageKey) {}
 	}
 	return g
+}
+
+// release says that nothing refers to a shuffle, or the rows of a cached RDD.
+func (g *Graph) release(key plan.StageKey) {
+	g.uncount(key)
+	g.o.Release(key)
 }
 
 // Local gives the operator of a closure, for the runner of this process.
@@ -274,17 +277,17 @@ func (n *Node) Cached(op *Op, c Call, level plan.StorageLevel) *Node {
 	n = n.known()
 	m := n.graph.node(cachedNode, op, c, n)
 	m.placed, m.level = n.placed, level
-	if release := n.graph.o.Release; release != nil {
-		runtime.AddCleanup(m, release, m.cacheKey())
-	}
+	runtime.AddCleanup(m, n.graph.release, m.cacheKey())
 	return m
 }
 
 // Uncache lets go of the rows that a cached node keeps, and keeps none any more.
+// Actions may be at work that have read them: what was added to accumulators for them
+// is still known.
 func (n *Node) Uncache() {
 	n = n.known()
-	if release := n.graph.o.Release; n.kind == cachedNode && !n.spent.Swap(true) && release != nil {
-		release(n.cacheKey())
+	if n.kind == cachedNode && !n.spent.Swap(true) {
+		n.graph.o.Release(n.cacheKey())
 	}
 }
 
@@ -314,14 +317,12 @@ func (n *Node) Wide(op *Op, c Call, w Wide, others ...*Node) *Node {
 	if w.Keep {
 		m.placed = own
 	}
-	if release := n.graph.o.Release; release != nil {
-		keys := m.stageKeys()
-		runtime.AddCleanup(m, func(keys []plan.StageKey) {
-			for _, k := range keys {
-				release(k)
-			}
-		}, keys)
-	}
+	g := n.graph
+	runtime.AddCleanup(m, func(keys []plan.StageKey) {
+		for _, k := range keys {
+			g.release(k)
+		}
+	}, m.stageKeys())
 	return m
 }
 

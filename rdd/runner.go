@@ -74,7 +74,7 @@ func (r *Runner) Forget(key plan.StageKey) {
 // Run runs one attempt of a stage. It never panics for the sake of user code:
 // what that does wrong comes back as a failure that names its line.
 func (r *Runner) Run(ctx context.Context, p *plan.Plan, stage *plan.Stage, spec *plan.Task) (res *plan.Result, fail *plan.Failure) {
-	t := &Task{Context: ctx, done: ctx.Done(), spec: spec, stage: stage, plan: p, runner: r}
+	t := &Task{Context: ctx, done: ctx.Done(), spec: spec, stage: stage, plan: p, runner: r, adding: &adding{}}
 	done := make(chan struct{})
 	go func() { // one of its own, since user code may end it by runtime.Goexit
 		defer close(done)
@@ -253,7 +253,12 @@ func (t *Task) source(src *plan.Source, partition, at int) (Run, error) {
 			return rows, err
 		}
 	}
-	in := &Input{spec: src, partition: partition}
+	in := &Input{spec: src, partition: partition, adding: t.adding}
+	if src.Cached != nil {
+		var end func()
+		in.adding, end = t.under()
+		defer end()
+	}
 	if src.Files != nil {
 		if in.split, err = t.split(at, partition); err != nil {
 			return nil, err
@@ -261,6 +266,7 @@ func (t *Task) source(src *plan.Source, partition, at int) (Run, error) {
 	}
 	for _, part := range src.Parts(partition) {
 		open := func() (side, error) {
+			defer t.into(in.adding)()
 			return t.side(&src.Wide[part.Input], part.Partition, at+src.FilesBefore(part.Input))
 		}
 		if src.Coalesced != nil {
@@ -282,6 +288,7 @@ type Input struct {
 	partition int
 	split     *storage.Split
 	sides     []side
+	adding    *adding // what functions of the sides add to
 }
 
 // side is one input of a wide operator: a piece of map outputs of a shuffle, or

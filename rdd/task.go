@@ -32,7 +32,8 @@ type Task struct {
 	sink     sink          // once open
 	at       *link         // the kernel that is running
 	failed   *plan.Failure // why user code was left
-	cells    []taskCell    // of accumulators
+	adding   *adding       // of what is being opened, and then of the task's own
+	parts    []*adding     // under kept rows, the outer ones first
 	rejected int64
 	round    int            // barriers that it has passed
 	barriers []*BarrierTask // of its pipe, from the end on

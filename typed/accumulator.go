@@ -23,7 +23,9 @@ import (
 // output again. The value is there when the action has ended, also when it failed:
 // then by what succeeded before. What is computed again for another action, for
 // want of Cache, counts again, as in Spark; a shuffle's map tasks count once for
-// all actions that read it. A sort that looks at its rows twice counts them once.
+// all actions that read it. What is before a Cache counts once for each partition that
+// was computed whole, until Unpersist, also where its rows had to be computed again. A
+// sort that looks at its rows twice counts them once.
 //
 // A task adds to its own without a lock: only the goroutine that the function was
 // called in may.

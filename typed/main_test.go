@@ -46,6 +46,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(closing{m}) }
 // nothing stays in its scratch directory.
 func open(t testing.TB, o typed.Options) *typed.Session {
 	t.Helper()
+	return openIn(ctx, t, o)
+}
+
+// openIn is open for a session in another context.
+func openIn(ctx context.Context, t testing.TB, o typed.Options) *typed.Session {
+	t.Helper()
 	o.Scratch = t.TempDir()
 	if o.Notices == nil {
 		o.Notices = io.Discard

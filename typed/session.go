@@ -241,11 +241,10 @@ func (s *Session) action(ctx context.Context, n *rdd.Node, a rdd.Action, want dr
 	defer stop(nil)
 	defer context.AfterFunc(s.ctx, func() { stop(context.Cause(s.ctx)) })()
 	st, err := s.engine.Do(ctx, encoded, want)
-	runtime.KeepAlive(n)
+	unread := s.graph.Settle()
+	runtime.KeepAlive(n) // of what is gone nobody knows what counted
 	runtime.KeepAlive(p)
-	var unread error
-	panicked := rdd.InDriver(a, func() { unread = s.graph.Settle() })
-	return st, cmp.Or(err, panicked, unread)
+	return st, cmp.Or(err, unread)
 }
 
 // added takes what tasks added to accumulators.

@@ -222,10 +222,13 @@ func sharedAccumulator(t types.Type, path string, shared bool, seen map[types.Ty
 	switch {
 	case isAccumulator(t) && shared:
 		return path
-	case isAccumulator(t), seen[t]:
+	case isAccumulator(t):
 		return ""
 	}
-	seen[t] = true
+	if was, looked := seen[t]; looked && (was || !shared) {
+		return ""
+	}
+	seen[t] = shared // what was seen as it is must be looked at again where it is shared
 	switch u := t.Underlying().(type) {
 	case *types.Pointer:
 		return sharedAccumulator(u.Elem(), path, true, seen)

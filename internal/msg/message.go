@@ -423,7 +423,7 @@ func goodProgress(m *model.TaskProgress) bool {
 }
 
 func goodDone(m *model.TaskDone) bool {
-	return goodAttempt(m.Attempt) && m.Rows >= 0 && m.Bytes >= 0
+	return goodAttempt(m.Attempt) && m.Rows >= 0 && m.Bytes >= 0 && len(m.Updates) <= plan.MaxUpdates
 }
 
 func goodFailed(m *model.TaskFailed) bool {
@@ -431,7 +431,7 @@ func goodFailed(m *model.TaskFailed) bool {
 }
 
 func goodOutput(o *model.MapOutput) bool {
-	return o.Partition >= 0 && goodAttempt(o.Attempt) && o.Rows >= 0 && o.Bytes >= 0
+	return o.Partition >= 0 && goodAttempt(o.Attempt) && o.Rows >= 0 && o.Bytes >= 0 && len(o.Updates) <= plan.MaxUpdates
 }
 
 func goodHandover(m *Handover) bool {

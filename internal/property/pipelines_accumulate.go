@@ -115,6 +115,19 @@ func accumulatorCases() []Case {
 			slices.Sort(kept)
 			return append(text(kept), row)
 		}},
+		{"Accumulator before kept rows that a sort makes", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
+			v := newSeen(s, in)
+			kept := ints(s, in).With(v).Filter(seen.look).Persist(typed.MemoryAndDiskSer)
+			rows, err := show(kept.SortBy(itself).Collect(ctx))
+			if err == nil {
+				_, err = kept.Coalesce(2).Count(ctx)
+			}
+			return append(rows, v.told()), err
+		}, func(in Input) []string {
+			row, kept := wantSeen(in, 1)
+			slices.Sort(kept)
+			return append(text(kept), row)
+		}},
 		{"Accumulator in Reduce and in pairs", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
 			calls, short := typed.NewCounter(s, "calls"), typed.NewAccumulator[sizeCounts](s, "words by length")
 			n, err := s.Parallelize(in.Words, in.Parts).KeyBy(strings.Clone).With(short).

@@ -69,8 +69,8 @@ func init() {
 	var _ [rdd.Generated - 1]struct{} = [0]struct{}{}
 	p := rdd.Register()
 	p.Source("pipelines_accumulate.go", pipelinesAccumulateSource,
-		"1f0f006a15bcc5e49cd99701fa1726fde4069bdb37dba28cc800b9eff5da999f",
-		"c08e2c31161ab68dfa4a6c1845ba262a4062c5ebd9f066160448b809d5bfa1e4",
+		"b1d54dd73d4fd97bc6c430862c2e1af1e0885ede72b047acb6d0e13d590e8d4d",
+		"93aedd1e5f172bb330290644ee6069586d35a56f79e711c9f76ec769be38471f",
 	)
 	p.Source("pipelines_action.go", pipelinesActionSource,
 		"94a1ce14a38c07bad8775c4dcf526750eb891b176d27a47b9c517bbe0b87d3f7",
@@ -155,14 +155,24 @@ func init() {
 	p.Op("1c252dc394ea", "pipelines_accumulate.go", 108, 853, rdd.CountOp[int64]())
 	p.Op("a8bb8a72eed1", "pipelines_accumulate.go", 111, 876, rdd.SortByOp(itself))
 	p.Op("c427b0e3cdf6", "pipelines_accumulate.go", 111, 881, rdd.CollectOp[int64]())
-	p.Op("fea2b84d0c60", "pipelines_accumulate.go", 120, 1002, rdd.DataOp[string]())
-	p.Op("e551b17fdc14", "pipelines_accumulate.go", 120, 1013, rdd.KeyByOp(strings.Clone))
-	p.Op("b087a9061eb0", "pipelines_accumulate.go", 121, 1025, rdd.WithOp(accumulatorCasesMap, func(env rdd.Accumulator[sizeCounts]) *rdd.Op {
+	p.Op("c01290ce100c", "pipelines_accumulate.go", 120, 994, rdd.WithOp(seen.look, func(env seen) *rdd.Op {
+		return rdd.FilterOp(func(x int64) bool {
+			return seen.look(env, x)
+		})
+	}))
+	p.Op("ada96fcdd91d", "pipelines_accumulate.go", 120, 1001, rdd.CacheOp[int64]().Named("Persist"))
+	p.Op("73862a836e96", "pipelines_accumulate.go", 121, 1016, rdd.SortByOp(itself))
+	p.Op("b2809b588794", "pipelines_accumulate.go", 121, 1021, rdd.CollectOp[int64]())
+	p.Op("71d6cb363e6e", "pipelines_accumulate.go", 123, 1038, rdd.CoalesceOp())
+	p.Op("9844cb3f1d67", "pipelines_accumulate.go", 123, 1043, rdd.CountOp[int64]())
+	p.Op("fea2b84d0c60", "pipelines_accumulate.go", 133, 1164, rdd.DataOp[string]())
+	p.Op("e551b17fdc14", "pipelines_accumulate.go", 133, 1175, rdd.KeyByOp(strings.Clone))
+	p.Op("b087a9061eb0", "pipelines_accumulate.go", 134, 1187, rdd.WithOp(accumulatorCasesMap, func(env rdd.Accumulator[sizeCounts]) *rdd.Op {
 		return rdd.PairMapOp(func(word string, x string) int64 {
 			return accumulatorCasesMap(env, word, x)
 		})
 	}))
-	p.Op("7ea564f26385", "pipelines_accumulate.go", 128, 1092, rdd.WithOp(accumulatorCasesReduce, func(env rdd.Total[int64]) *rdd.Op {
+	p.Op("7ea564f26385", "pipelines_accumulate.go", 141, 1254, rdd.WithOp(accumulatorCasesReduce, func(env rdd.Total[int64]) *rdd.Op {
 		return rdd.ReduceOp(func(a int64, b int64) int64 {
 			return accumulatorCasesReduce(env, a, b)
 		})
@@ -1390,7 +1400,8 @@ func init() {
 	p.Kernel(accumulatorCasesKernel2, "0b0fafaffabd", "88157a8f2236/map")
 	p.Kernel(accumulatorCasesKernel3, "57cf9d26c03e", "1c252dc394ea")
 	p.Kernel(accumulatorCasesKernel4, "57cf9d26c03e", "a8bb8a72eed1/key")
-	p.Kernel(accumulatorCasesKernel5, "e551b17fdc14", "b087a9061eb0", "7ea564f26385")
+	p.Kernel(accumulatorCasesKernel5, "c01290ce100c")
+	p.Kernel(accumulatorCasesKernel6, "e551b17fdc14", "b087a9061eb0", "7ea564f26385")
 	p.Kernel(actionCasesKernel, "00b75e1c6c6e")
 	p.Kernel(actionCasesKernel2, "5295948def8a", "0018c040ed42")
 	p.Kernel(actionCasesKernel3, "60064a6be624")
@@ -1806,14 +1817,30 @@ func accumulatorCasesKernel4(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// accumulatorCasesKernel5 is KeyBy (pipelines_accumulate.go:120), Map (pipelines_accumulate.go:121), Reduce (pipelines_accumulate.go:128).
+// accumulatorCasesKernel5 is Filter (pipelines_accumulate.go:120).
 func accumulatorCasesKernel5(_ *rdd.Task, env []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	env2 := env[0].(seen)
+	for i, row := range in.Rows {
+		in.Row = i
+		if !seen.look(env2, row) {
+			continue
+		}
+		if !out.Push(row) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// accumulatorCasesKernel6 is KeyBy (pipelines_accumulate.go:133), Map (pipelines_accumulate.go:134), Reduce (pipelines_accumulate.go:141).
+func accumulatorCasesKernel6(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Acc[int64])
 	short := env[1].(rdd.Accumulator[sizeCounts])
 	calls := env[2].(rdd.Total[int64])
 
-//line pipelines_accumulate.go:121
+//line pipelines_accumulate.go:134
 	mapFunc := func(short typed.Accumulator[sizeCounts], word, _ string) int64 {
 		if own := short.Local(); *own == nil {
 			*own = sizeCounts{}
@@ -1821,7 +1848,7 @@ func accumulatorCasesKernel5(_ *rdd.Task, env []any, inAny, outAny any) {
 		(*short.Local())[len(word)]++
 		return 1
 	}
-//line property_rdd.go:1825
+//line property_rdd.go:1852
 
 	acc, has := out.Value, out.Has
 	for i, row := range in.Rows {
@@ -2552,7 +2579,7 @@ func ranksKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2556
+//line property_rdd.go:2583
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2986,7 +3013,7 @@ func heavyKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:89
 	mapFunc := func(k string, v int64) string { return line(digest(k), v) }
-//line property_rdd.go:2990
+//line property_rdd.go:3017
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3017,7 +3044,7 @@ func heavyKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:96
 	mapFunc := func(k string, v []int64) string { return line(digest(k), v) }
-//line property_rdd.go:3021
+//line property_rdd.go:3048
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3115,7 +3142,7 @@ func heavyKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3119
+//line property_rdd.go:3146
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3169,7 +3196,7 @@ func heavyJoinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:135
 	joinFunc := func(v, w string) string { return digest(v) + digest(w) }
-//line property_rdd.go:3173
+//line property_rdd.go:3200
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3228,7 +3255,7 @@ func heavyJoinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3232
+//line property_rdd.go:3259
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5516,7 +5543,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 		_, err := tryLine(k, v)
 		return repeat(k, v), err
 	}
-//line property_rdd.go:5520
+//line property_rdd.go:5547
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5928,7 +5955,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:255
 	tryMapFunc := func(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
-//line property_rdd.go:5932
+//line property_rdd.go:5959
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5993,7 +6020,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	tryFlatMapFunc := func(e Env, _ string, v int64) (iter.Seq[int64], error) {
 		return e.below(v - 1), e.check(v)
 	}
-//line property_rdd.go:5997
+//line property_rdd.go:6024
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6392,7 +6419,7 @@ func groupCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	groupByKeyFunc := func(_ int64, lists iter.Seq[[]int64]) string {
 		return fmt.Sprint(slices.SortedFunc(lists, func(a, b []int64) int { return slices.Compare(a, b) }))
 	}
-//line property_rdd.go:6396
+//line property_rdd.go:6423
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6514,7 +6541,7 @@ func joinCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_wide.go:292
 	fullOuterJoinFunc := func(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
-//line property_rdd.go:6518
+//line property_rdd.go:6545
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6671,7 +6698,7 @@ func withCasesKernel3(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:119
 	tryMapFunc := func(e Env, x int64) (string, error) { return e.tagged(x), e.check(x) }
-//line property_rdd.go:6675
+//line property_rdd.go:6702
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6726,7 +6753,7 @@ func withCasesKernel6(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:128
 	tryFlatMapFunc := func(e Env, x int64) (iter.Seq[int64], error) { return e.below(x + 1), e.check(x) }
-//line property_rdd.go:6730
+//line property_rdd.go:6757
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6751,7 +6778,7 @@ func withCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:150
 	mapToPairFunc := func(e Env, x int64) (int64, string) { return e.residue(x), e.tagged(x) }
-//line property_rdd.go:6755
+//line property_rdd.go:6782
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -7025,7 +7052,7 @@ func manyKeptKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 //line pipelines_accumulate.go:94
 func accumulatorCasesFilter(v seen, x int64) bool { return v.look(x) }
 
-//line pipelines_accumulate.go:121
+//line pipelines_accumulate.go:134
 func accumulatorCasesMap(short typed.Accumulator[sizeCounts], word, _ string) int64 {
 	if own := short.Local(); *own == nil {
 		*own = sizeCounts{}
@@ -7034,7 +7061,7 @@ func accumulatorCasesMap(short typed.Accumulator[sizeCounts], word, _ string) in
 	return 1
 }
 
-//line pipelines_accumulate.go:128
+//line pipelines_accumulate.go:141
 func accumulatorCasesReduce(calls typed.Counter, a, b int64) int64 {
 	calls.Add(1)
 	return a + b
@@ -7043,7 +7070,7 @@ func accumulatorCasesReduce(calls typed.Counter, a, b int64) int64 {
 //line pipelines_action.go:146
 func actionCasesKeyBy(r Rec) Place { return Place{r.Name, 1, [2]bool{r.OK}} }
 
-//line property_rdd.go:7047
+//line property_rdd.go:7074
 
 func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7054,7 +7081,7 @@ func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_action.go:256
 func saveCasesMap(p KV) string { return fmt.Sprintf("%s\t%d", p.Key, p.Value) }
 
-//line property_rdd.go:7058
+//line property_rdd.go:7085
 
 func saveCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7100,7 +7127,7 @@ func barrierCasesMapToPair(x int64) (int64, int64) { return x, 1 }
 //line pipelines_barrier.go:146
 func barrierCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7104
+//line property_rdd.go:7131
 
 func barrierCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7135,7 +7162,7 @@ func cacheCasesMap2(w string) string { return w + "!" }
 //line pipelines_cache.go:54
 func cacheCasesFilter2(r Rec) bool { return r.ID%3 != 0 }
 
-//line property_rdd.go:7139
+//line property_rdd.go:7166
 
 func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7146,7 +7173,7 @@ func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_cache.go:91
 func cacheCasesMap3(w string) Rec { return Rec{Name: w} }
 
-//line property_rdd.go:7150
+//line property_rdd.go:7177
 
 func cacheCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7189,7 +7216,7 @@ func ranksFlatMapToPair(_ string, shares []string) iter.Seq2[string, int64] {
 	}
 }
 
-//line property_rdd.go:7193
+//line property_rdd.go:7220
 
 func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7200,7 +7227,7 @@ func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:84
 func ranksMapValues2(v int64) int64 { return 150 + v*85/100 }
 
-//line property_rdd.go:7204
+//line property_rdd.go:7231
 
 func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7211,7 +7238,7 @@ func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:156
 func chainCasesFilter(l string, at int64) bool { return at > 0 && l != "O" }
 
-//line property_rdd.go:7215
+//line property_rdd.go:7242
 
 func chainCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7246,7 +7273,7 @@ func chainCasesMapToPair(v int64, k string) (string, int64) { return k, v }
 //line pipelines_chain.go:197
 func chainCasesSortBy2(l string) string { return l }
 
-//line property_rdd.go:7250
+//line property_rdd.go:7277
 
 func chainCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7262,7 +7289,7 @@ func chainCasesFilter2(w string) bool {
 //line pipelines_heavy.go:88
 func heavyKeyCasesMapToPair(x int64) (string, int64) { return heavyKey(x), x }
 
-//line property_rdd.go:7266
+//line property_rdd.go:7293
 
 func heavyKeyCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7325,7 +7352,7 @@ func heavyJoinCasesCoGroup(_ int64, left, right iter.Seq[string]) iter.Seq[strin
 //line pipelines_heavy.go:186
 func persistedReduceByKey(a, b string) string { return max(a, b) }
 
-//line property_rdd.go:7329
+//line property_rdd.go:7356
 
 func persistedReduceByKeyBatch(slots []*string, vals []string) {
 	for i, s := range slots {
@@ -7420,7 +7447,7 @@ func pairCasesTryMapToPair(k string, v int64) (string, string, error) {
 	return l, k, err
 }
 
-//line property_rdd.go:7424
+//line property_rdd.go:7451
 
 func partitionCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7452,7 +7479,7 @@ func sortedGroupCasesFilter3(string) bool { return true }
 //line pipelines_partitions.go:302
 func partitionerCasesPartitionFunc(k string) int { return 6 - placeOf(k) }
 
-//line property_rdd.go:7456
+//line property_rdd.go:7483
 
 func partitionerCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7478,7 +7505,7 @@ func partitionerCasesFilter(string, int64) bool { return true }
 //line pipelines_partitions.go:319
 func partitionerCasesMapValues(v int64) int64 { return v / 2 }
 
-//line property_rdd.go:7482
+//line property_rdd.go:7509
 
 func partitionerCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7492,7 +7519,7 @@ func partitionerCasesPartitionFunc2(k string) int { return 4 - placeOf(k) }
 //line pipelines_partitions.go:329
 func partitionerCasesFilter2(w string) bool { return len(w)%2 == 0 }
 
-//line property_rdd.go:7496
+//line property_rdd.go:7523
 
 func placedCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7506,7 +7533,7 @@ func placedCasesFilter(_ string, v int64) bool { return v%3 != 0 }
 //line pipelines_placed.go:43
 func placedCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
 
-//line property_rdd.go:7510
+//line property_rdd.go:7537
 
 func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7517,7 +7544,7 @@ func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_placed.go:44
 func placedCasesMapValues(r string) string { return r + "!" }
 
-//line property_rdd.go:7521
+//line property_rdd.go:7548
 
 func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7528,7 +7555,7 @@ func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_placed.go:65
 func placedCasesJoin(all []int64, sum int64) string { return fmt.Sprint(all, sum) }
 
-//line property_rdd.go:7532
+//line property_rdd.go:7559
 
 func placedCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7551,7 +7578,7 @@ func placedCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 //line pipelines_placed.go:89
 func placedCasesMapToPair(k string, v int64) (string, int64) { return k[:1] + k[len(k)-1:], v }
 
-//line property_rdd.go:7555
+//line property_rdd.go:7582
 
 func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7562,7 +7589,7 @@ func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 //line pipelines_sample.go:93
 func finiteMap(x int64) int64 { return x % 1000 }
 
-//line property_rdd.go:7566
+//line property_rdd.go:7593
 
 func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7573,7 +7600,7 @@ func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_source.go:111
 func sourceCasesMap(path, text string) string { return filepath.Base(path) + ": " + text }
 
-//line property_rdd.go:7577
+//line property_rdd.go:7604
 
 func combineCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7593,7 +7620,7 @@ func combineCasesMapToPair(w string) (string, int64) { return w, 1 }
 //line pipelines_wide.go:87
 func combineCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7597
+//line property_rdd.go:7624
 
 func combineCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7792,7 +7819,7 @@ func manyKeptMap(round, x int64) int64 { return x + round%2 }
 //line rounds.go:63
 func manyKeptKeyBy(x int64) int64 { return x % 7 }
 
-//line property_rdd.go:7796
+//line property_rdd.go:7823
 
 func manyKeptReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {

@@ -170,11 +170,14 @@ func (c *compactor) ofStage(rec model.Record) model.Record {
 		}
 		return r
 	case model.OutputAt:
-		keep = c.output(r.Output.Attempt)
+		r.Output.Updates = c.untold(r.Output.Attempt)
+		keep, rec = c.output(r.Output.Attempt), r
 	case model.Won:
-		keep = c.output(r.File.Attempt)
+		r.Updates = c.untold(r.File.Attempt)
+		keep, rec = c.output(r.File.Attempt), r
 	case model.ResultAt:
-		keep = c.output(r.Attempt)
+		r.Updates = c.untold(r.Attempt)
+		keep, rec = c.output(r.Attempt), r
 	case model.Moved:
 		keep = c.output(r.Output)
 	case model.OutputGone:
@@ -186,6 +189,17 @@ func (c *compactor) ofStage(rec model.Record) model.Record {
 		return rec
 	}
 	return nil
+}
+
+// untold gives what the task of an attempt added to accumulators and nobody was told
+// of, which is what its first winner said: that record may be the one that goes.
+func (c *compactor) untold(id model.AttemptID) plan.Updates {
+	st := c.s.stage(id.Stage)
+	if st == nil || id.Partition < 0 || id.Partition >= st.n {
+		return nil
+	}
+	updates, _ := st.outs.Noted(id.Partition)
+	return updates
 }
 
 // output reports whether an output is still there, or is history.

@@ -151,6 +151,7 @@ func (s *Scheduler) startOver(st *stage, gen model.Gen) {
 		st.tasks[i].rowSum, st.tasks[i].again = 0, false
 		s.recountLater(st, i)
 	}
+	st.outs.Renew()
 	st.gen = gen
 	st.epoch++
 	st.disband()

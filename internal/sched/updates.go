@@ -32,8 +32,8 @@ func (a *action) updates() (all []plan.StageUpdates) {
 // than the word of an action's end can carry.
 func (s *Scheduler) boundUpdates(st *stage) {
 	for _, a := range slices.Clone(st.job.actions) {
-		if !slices.Contains(a.stages, st) {
-			continue
+		if a.state != model.ActionPreparing && a.state != model.ActionRunning || !slices.Contains(a.stages, st) {
+			continue // what is being published is done
 		}
 		n := 0
 		for _, of := range a.stages {

@@ -105,13 +105,70 @@ func TestUpdatesAreBounded(t *testing.T) {
 	r.attach(1, "w1")
 	r.action(1, files, map[plan.StageKey]int{"m": 40, "r": 1}, mapStage("m"), result("r", "m"))
 	for n := 0; len(r.runs) > 0; n++ {
-		if n*plan.MaxUpdates > plan.MaxAllUpdates {
+		if n*plan.MaxUpdates/16 > plan.MaxAllUpdates {
 			t.Fatal("nothing stops it")
 		}
-		r.doneWith(r.runs[0].Attempt, func(d *model.TaskDone) { d.Updates = make(plan.Updates, plan.MaxUpdates) })
+		r.doneWith(r.runs[0].Attempt, func(d *model.TaskDone) { d.Updates = make(plan.Updates, plan.MaxUpdates/16) })
 	}
 	e := r.ended(1)
 	if e.State != model.ActionFailed || e.Cause.Kind != model.CauseResultBytes || !strings.Contains(e.Cause.Message, "accumulators") {
 		t.Errorf("%v: %+v", e.State, e.Cause)
+	}
+}
+
+// TestFirstUpdatesCount makes lost outputs again by attempts that say otherwise, as
+// those do that find kept rows, also for the next masters.
+func TestFirstUpdatesCount(t *testing.T) {
+	r := newRig(t, journalled)
+	r.attach(2, "w1", "w2")
+	r.action(1, model.Sink{}, map[plan.StageKey]int{"m": 4, "r": 1}, mapStage("m"), result("r", "m"))
+	r.adds("m")
+	r.lost("w2")
+	for len(r.runs1("m")) > 0 {
+		r.doneWith(r.run("m", r.runs1("m")[0]), func(d *model.TaskDone) { d.Updates = plan.Updates("again") })
+	}
+	for name, recs := range map[string][]model.Record{"whole": records(r.all), "compacted": r.compacted()} {
+		n := successor(t, r, recs)
+		n.step(model.Cancel{Job: "j", Action: 1})
+		e := n.ended(1)
+		if got := told(e); got != "m0 m1 m2 m3" {
+			t.Errorf("%s journal: told of %s", name, got)
+		}
+		for _, st := range e.Updates {
+			for _, task := range st.Tasks {
+				if string(task.Updates) == "again" {
+					t.Errorf("%s journal: what m%d added at first is lost", name, task.Partition)
+				}
+			}
+		}
+	}
+}
+
+// TestToldUpdatesAreNotKept compacts the journal of a stage that lives on: what its
+// tasks added was told with the end of the first action.
+func TestToldUpdatesAreNotKept(t *testing.T) {
+	r := newRig(t, journalled)
+	r.attach(2, "w1")
+	sizes := map[plan.StageKey]int{"m": 2, "r": 1, "q": 1}
+	r.action(1, model.Sink{}, sizes, mapStage("m"), result("r", "m"))
+	r.adds("m")
+	r.adds("r")
+	r.step(model.ResultAck{Action: plan.ActionID{Job: "j", N: 1}, Partitions: []int{0}})
+	outputs := 0
+	for _, rec := range r.compacted() {
+		if o, ok := rec.(model.OutputAt); ok {
+			outputs++
+			if len(o.Output.Updates) > 0 {
+				t.Errorf("m%d still has updates to tell", o.Output.Attempt.Partition)
+			}
+		}
+	}
+	if outputs != 2 {
+		t.Errorf("%d outputs are kept, want 2", outputs)
+	}
+	n := successor(t, r, r.compacted())
+	n.step(model.SubmitAction{Request: 1, Action: plan.ActionID{Job: "j", N: 1}, Plan: "1"})
+	if got := told(n.ended(1)); got != "m0 m1 r0" {
+		t.Errorf("asked again, told of %s", got)
 	}
 }

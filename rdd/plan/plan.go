@@ -308,6 +308,9 @@ func (c *Coalesced) parts(partition, of int) []InputPart {
 type Cached struct {
 	Key   StageKey
 	Level StorageLevel
+	// Counted are the partitions of which the driver knows what was added to
+	// accumulators when they were computed: nobody need tell it again.
+	Counted PartitionSet
 }
 
 // StorageLevel says how the rows of an RDD are kept.

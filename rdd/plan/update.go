@@ -8,37 +8,124 @@ import (
 )
 
 const (
-	// MaxUpdates is the most bytes that one task may add to accumulators.
-	MaxUpdates = 256 << 10
+	// MaxAdded is the most bytes that one task may add to accumulators, by functions
+	// that are under no kept RDD, or by those that make one partition of a kept one.
+	MaxAdded = 256 << 10
+	// MaxUpdates is the most bytes of all that one task tells of.
+	MaxUpdates = 4 << 20
 	// MaxAllUpdates is the most bytes that all tasks of an action may: they go to
 	// the driver with the word of its end.
 	MaxAllUpdates = 8 << 20
 )
 
-// Updates are what one task added to accumulators, encoded: of each its number,
-// and a value.
+// Updates are what one task tells was added to accumulators, encoded: of each
+// accumulator its number, and a value. What the task added itself is in front. What
+// was added when partitions of kept RDDs were computed follows, for each under its
+// name: it counts once, however often and by whomever it is told.
 type Updates []byte
 
-// With gives the updates with one more.
+// With gives the updates with one more. It may not follow Under.
 func (u Updates) With(accumulator uint64, value []byte) Updates {
 	u = binary.AppendUvarint(u, accumulator)
-	u = binary.AppendUvarint(u, uint64(len(value)))
-	return append(u, value...)
+	return appendBytes(u, value)
 }
 
-// All yields the updates: the number of an accumulator, and the value. What is no
-// encoding comes as an error, and is the last.
-func (u Updates) All() iter.Seq2[Update, error] {
-	return func(yield func(Update, error) bool) {
-		for rest := []byte(u); len(rest) > 0; {
-			id, n := binary.Uvarint(rest)
-			size, m := binary.Uvarint(rest[max(n, 0):])
-			if n <= 0 || m <= 0 || size > uint64(len(rest)-n-m) {
-				yield(Update{}, errUpdates)
+// Under gives the updates with those that were made when a kept block was computed.
+func (u Updates) Under(b Block, of Updates) Updates {
+	u = append(u, 0) // no accumulator has this number
+	u = appendBytes(u, []byte(b.RDD))
+	u = binary.AppendUvarint(u, uint64(b.Partition))
+	return appendBytes(u, of)
+}
+
+func appendBytes(u Updates, b []byte) Updates {
+	return append(binary.AppendUvarint(u, uint64(len(b))), b...)
+}
+
+// Added are updates that count together: a task's own, or those of a kept block.
+type Added struct {
+	Kept    bool // they are those of Block
+	Block   Block
+	Updates Updates // with no further ones under a block
+}
+
+// Parts yields the task's own updates, if there are any, and those of each block.
+// What is no encoding comes as an error, and is the last.
+func (u Updates) Parts() iter.Seq2[Added, error] {
+	return func(yield func(Added, error) bool) {
+		own, rest, err := u.own()
+		if err == nil && len(own) > 0 && !yield(Added{Updates: own}, nil) {
+			return
+		}
+		for err == nil && len(rest) > 0 {
+			var a Added
+			if a, rest, err = rest.block(); err == nil && !yield(a, nil) {
 				return
 			}
-			value := rest[n+m : n+m+int(size)]
-			if rest = rest[n+m+int(size):]; !yield(Update{id, value}, nil) {
+		}
+		if err != nil {
+			yield(Added{}, err)
+		}
+	}
+}
+
+// own cuts off what is in front of the first block.
+func (u Updates) own() (own, rest Updates, err error) {
+	for rest = u; len(rest) > 0 && rest[0] != 0; {
+		if _, rest, err = rest.update(); err != nil {
+			return nil, nil, err
+		}
+	}
+	return u[:len(u)-len(rest)], rest, nil
+}
+
+// block cuts off the updates of a block.
+func (u Updates) block() (a Added, rest Updates, err error) {
+	name, rest, err := cut(u[1:])
+	if err != nil {
+		return a, nil, err
+	}
+	partition, n := binary.Uvarint(rest)
+	if n <= 0 || partition >= MaxPartitions {
+		return a, nil, errUpdates
+	}
+	of, rest, err := cut(rest[n:])
+	if err != nil {
+		return a, nil, err
+	}
+	if own, _, err := of.own(); err != nil || len(own) != len(of) || len(name) == 0 {
+		return a, nil, errUpdates
+	}
+	return Added{true, Block{StageKey(name), int(partition)}, of}, rest, nil
+}
+
+// update cuts off one update.
+func (u Updates) update() (x Update, rest Updates, err error) {
+	id, n := binary.Uvarint(u)
+	if n <= 0 || id == 0 {
+		return x, nil, errUpdates
+	}
+	value, rest, err := cut(u[n:])
+	return Update{id, value}, rest, err
+}
+
+// cut cuts off bytes with their length in front.
+func cut(u Updates) (b, rest Updates, err error) {
+	size, n := binary.Uvarint(u)
+	if n <= 0 || size > uint64(len(u)-n) {
+		return nil, nil, errUpdates
+	}
+	end := n + int(size)
+	return u[n:end:end], u[end:], nil
+}
+
+// All yields the updates of one part: the number of an accumulator, and the value.
+// What is no encoding comes as an error, and is the last.
+func (u Updates) All() iter.Seq2[Update, error] {
+	return func(yield func(Update, error) bool) {
+		for len(u) > 0 {
+			x, rest, err := u.update()
+			if u = rest; !yield(x, err) {
 				return
 			}
 		}
@@ -47,14 +134,14 @@ func (u Updates) All() iter.Seq2[Update, error] {
 
 var errUpdates = errors.New("what a task added to accumulators is no encoding of it")
 
-// Update is what one task added to one accumulator.
+// Update is what was added to one accumulator.
 type Update struct {
 	Accumulator uint64
 	Value       []byte
 }
 
-// StageUpdates are what the tasks of a stage added to accumulators: of each task
-// that succeeded once, however often it ran.
+// StageUpdates are what the tasks of a stage tell was added to accumulators: of
+// each task that succeeded once, however often it ran.
 type StageUpdates struct {
 	Stage StageKey
 	// Own says that the stage is the action's own: other actions may have one of
@@ -73,7 +160,7 @@ type TaskUpdates struct {
 func GoodUpdates(all []StageUpdates) bool {
 	for _, st := range all {
 		for _, t := range st.Tasks {
-			if t.Partition < 0 || t.Partition >= MaxPartitions {
+			if t.Partition < 0 || t.Partition >= MaxPartitions || len(t.Updates) > MaxUpdates {
 				return false
 			}
 		}
@@ -81,11 +168,37 @@ func GoodUpdates(all []StageUpdates) bool {
 	return true
 }
 
-// CheckUpdates refuses what is too much for one task.
-func CheckUpdates(u Updates) error {
-	if len(u) > MaxUpdates {
+// CheckAdded refuses what is too much for one task, or one block.
+func CheckAdded(u Updates) error {
+	if len(u) > MaxAdded {
 		return fmt.Errorf("the task added %d bytes to accumulators; the most is %d: "+
-			"give what is large as rows, and combine it by Aggregate or ReduceByKey", len(u), MaxUpdates)
+			"give what is large as rows, and combine it by Aggregate or ReduceByKey", len(u), MaxAdded)
 	}
 	return nil
+}
+
+// CheckUpdates refuses what is too much for one task to tell of.
+func CheckUpdates(bytes int) error {
+	if bytes > MaxUpdates {
+		return fmt.Errorf("the task read partitions of kept RDDs for which %d bytes were added to accumulators; "+
+			"the most is %d: have a task read fewer partitions, or add less", bytes, MaxUpdates)
+	}
+	return nil
+}
+
+// PartitionSet is a set of partitions, a bit for each.
+type PartitionSet []byte
+
+// Has says whether a partition is in the set.
+func (s PartitionSet) Has(partition int) bool {
+	return partition >= 0 && partition/8 < len(s) && s[partition/8]&(1<<(partition%8)) != 0
+}
+
+// With gives the set with one more, which may be the same in memory.
+func (s PartitionSet) With(partition int) PartitionSet {
+	if missing := partition/8 + 1 - len(s); missing > 0 {
+		s = append(s, make(PartitionSet, missing)...)
+	}
+	s[partition/8] |= 1 << (partition % 8)
+	return s
 }

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"bytes"
+	"reflect"
 	"testing"
 )
 
@@ -21,26 +22,86 @@ func TestUpdates(t *testing.T) {
 	if i != len(want) {
 		t.Errorf("%d updates, want %d", i, len(want))
 	}
-	if err := CheckUpdates(make(Updates, MaxUpdates)); err != nil {
-		t.Error(err)
+	if CheckAdded(make(Updates, MaxAdded)) != nil || CheckUpdates(MaxUpdates) != nil {
+		t.Error("what is allowed is refused")
 	}
-	if CheckUpdates(make(Updates, MaxUpdates+1)) == nil {
+	if CheckAdded(make(Updates, MaxAdded+1)) == nil || CheckUpdates(MaxUpdates+1) == nil {
 		t.Error("too many bytes are let pass")
+	}
+}
+
+// TestUpdatesOfBlocks takes apart what a task added itself and what was added for
+// kept rows.
+func TestUpdatesOfBlocks(t *testing.T) {
+	one, two := Updates(nil).With(1, []byte("one")), Updates(nil).With(2, nil).With(1, []byte("x"))
+	blocks := []Added{{true, Block{"c1", 0}, two}, {true, Block{"c1", MaxPartitions - 1}, one}}
+	for _, want := range [][]Added{nil, {{Updates: one}}, blocks, append([]Added{{Updates: two}}, blocks...)} {
+		var u Updates
+		for _, a := range want {
+			if a.Kept {
+				u = u.Under(a.Block, a.Updates)
+			} else {
+				u = append(u, a.Updates...)
+			}
+		}
+		var got []Added
+		for a, err := range u.Parts() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, a)
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%v, want %v", got, want)
+		}
+	}
+	for what, bad := range map[string]Updates{
+		"a block in a block": Updates(nil).Under(Block{"c1", 0}, Updates(nil).Under(Block{"c2", 0}, one)),
+		"no partition":       Updates(nil).Under(Block{"c1", MaxPartitions}, one),
+		"no RDD":             Updates(nil).Under(Block{"", 1}, one),
+		"cut short":          Updates(nil).Under(Block{"c1", 1}, one)[:6],
+		"behind a block":     Updates(nil).Under(Block{"c1", 1}, one).With(3, nil),
+	} {
+		var err error
+		for _, err = range bad.Parts() {
+		}
+		if err == nil {
+			t.Errorf("%s is taken", what)
+		}
+	}
+}
+
+func TestPartitionSet(t *testing.T) {
+	var s PartitionSet
+	for _, p := range []int{9, 0, 1000, 9} {
+		s = s.With(p)
+	}
+	for p, want := range map[int]bool{-1: false, 0: true, 1: false, 8: false, 9: true, 1000: true, 1001: false, 1 << 30: false} {
+		if s.Has(p) != want {
+			t.Errorf("it has %d: %t", p, !want)
+		}
 	}
 }
 
 func FuzzUpdates(f *testing.F) {
 	f.Add([]byte(Updates(nil).With(7, []byte("x"))))
+	f.Add([]byte(Updates(nil).With(7, []byte("x")).Under(Block{"c1", 300}, Updates(nil).With(1, []byte("yz")))))
 	f.Add([]byte{1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1})
+	f.Add([]byte{0, 1, 'c', 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 1})
 	f.Add([]byte{0x80})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		size := 0
-		for u, err := range Updates(b).All() {
+		for part, err := range Updates(b).Parts() {
 			if err != nil {
 				return
 			}
-			if size += len(u.Value); size > len(b) {
-				t.Fatal("more than there is")
+			for u, err := range part.Updates.All() {
+				if err != nil {
+					t.Fatalf("a part is no encoding: %v", err)
+				}
+				if size += len(u.Value); size > len(b) {
+					t.Fatal("more than there is")
+				}
 			}
 		}
 	})

@@ -12,15 +12,17 @@ type Report struct {
 	Updates  []byte // of accumulators
 }
 
-// added has what winners added to accumulators: the task's, whatever becomes of its
-// output. There is none where no task adds anything.
+// added has what the first winner of each task added to accumulators, whatever
+// becomes of its output: one that makes a lost output again may find kept rows, for
+// which it runs no functions. There is none where no task adds anything.
 type added struct {
 	of    [][]byte // by task, until it is told
-	told  []bool   // once is enough, however often the task runs
+	told  []bool   // once is enough, also of a task that starts over
 	fresh int      // bytes that nobody was told of
 }
 
-// put notes what task i of n added, in the place of what it did before.
+// put notes what task i of n added, in the place of what it did when it had not
+// started over.
 func (a *added) put(i, n int, updates []byte) {
 	if len(updates) == 0 && a.of == nil {
 		return
@@ -37,6 +39,22 @@ func (a *added) put(i, n int, updates []byte) {
 
 // Fresh is how many bytes Tell has to tell.
 func (t *Table) Fresh() int { return t.added.fresh }
+
+// Noted reports whether it is known what task i added, and what of that nobody was
+// told of.
+func (t *Table) Noted(i int) (untold []byte, noted bool) {
+	if t.added.of != nil {
+		untold = t.added.of[i]
+	}
+	return untold, t.outs[i].noted
+}
+
+// Renew begins another generation: the next winner of each task is the first one.
+func (t *Table) Renew() {
+	for i := range t.outs {
+		t.outs[i].noted = false
+	}
+}
 
 // Tell yields what tasks added to accumulators, of each task once.
 func (t *Table) Tell() iter.Seq2[int, []byte] {

@@ -25,6 +25,7 @@ type Output struct {
 	Where string // staged file or address of a result
 	owner int32  // nothing, nobodys, or a worker's number above that
 	Acked bool   // the driver has it
+	noted bool   // what the task added to accumulators is known, whoever makes this again
 }
 
 const (
@@ -79,10 +80,13 @@ func (t *Table) Put(i int, o Output, owner int, r Report) {
 		o.owner = first + int32(owner)
 		t.owners[o.owner]++
 	}
+	if !t.outs[i].noted {
+		t.added.put(i, len(t.outs), r.Updates)
+	}
+	o.noted = true
 	t.outs[i] = o
 	t.done++
 	t.tally.add(i, len(t.outs), r.Counters)
-	t.added.put(i, len(t.outs), r.Updates)
 }
 
 // Take takes the output of task i away. Its Rows stay, to be compared when it is
@@ -92,7 +96,7 @@ func (t *Table) Take(i int) {
 		return
 	}
 	t.Disown(i)
-	t.outs[i] = Output{Rows: t.outs[i].Rows}
+	t.outs[i] = Output{Rows: t.outs[i].Rows, noted: t.outs[i].noted}
 	t.done--
 	t.tally.remove(i)
 }

@@ -185,10 +185,21 @@ func TestAdded(t *testing.T) {
 	check("", 0)
 	tab.Put(1, Output{}, 0, Report{Updates: []byte("ab")})
 	tab.Put(2, Output{}, 0, Report{Updates: []byte("c")})
-	tab.Take(2)                                             // the output is lost before anybody was told
-	tab.Put(2, Output{}, 1, Report{Updates: []byte("def")}) // made again
-	check("1ab 2def ", 5)
+	tab.Take(2)                       // the output is lost before anybody was told
+	tab.Put(2, Output{}, 1, Report{}) // made again, of kept rows
+	tab.Take(0)                       // and one that had added nothing
+	tab.Put(0, Output{}, 1, Report{Updates: []byte("more")})
+	if b, noted := tab.Noted(2); string(b) != "c" || !noted {
+		t.Errorf("%q, %t are noted", b, noted)
+	}
+	check("1ab 2c ", 3)
 	tab.Take(2)
 	tab.Put(2, Output{}, 1, Report{Updates: []byte("g")}) // and again, when it was told
 	check("", 0)
+	tab.Take(0)
+	tab.Take(2)
+	tab.Renew() // both start over
+	tab.Put(0, Output{}, 1, Report{Updates: []byte("h")})
+	tab.Put(2, Output{}, 1, Report{Updates: []byte("i")})
+	check("0h ", 1)
 }
