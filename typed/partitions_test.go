@@ -35,6 +35,27 @@ func TestFilterByRangeReadsLittle(t *testing.T) {
 	}
 }
 
+// TestFilterByRangeOfKept reads what is kept, and computes nothing again.
+func TestFilterByRangeOfKept(t *testing.T) {
+	s := open(t, typed.Options{Cores: 2})
+	var made atomic.Int64
+	kept := typed.SortByKey(s.Range(1000).KeyBy(func(x int64) int64 { return x * 7 % 1000 }), typed.Partitions(10)).
+		MapValues(func(x int64) int64 {
+			made.Add(1)
+			return x
+		}).Cache()
+	if n, err := kept.Count(ctx); n != 1000 || err != nil {
+		t.Fatal(n, err)
+	}
+	made.Store(0)
+	for range 2 {
+		got, err := typed.FilterByRange(kept, 340, 380).Keys().Collect(ctx)
+		if err != nil || len(got) != 41 || got[0] != 340 || got[40] != 380 || made.Load() != 0 {
+			t.Errorf("%d keys, %v; %d rows were computed again", len(got), err, made.Load())
+		}
+	}
+}
+
 // TestPartitionFuncErrors: what a partition function cannot be, and what it must not
 // give.
 func TestPartitionFuncErrors(t *testing.T) {
@@ -53,6 +74,7 @@ func TestPartitionFuncErrors(t *testing.T) {
 		"of no number":    {p.PartitionBy(typed.PartitionFunc(0, func(int64) int { return 0 })), "0 partitions: give a number"},
 		"that is nil":     {p.PartitionBy(typed.PartitionFunc[int64](2, nil)), "the function is nil"},
 		"for other keys":  {p.PartitionBy(typed.PartitionFunc(2, func(string) int { return 0 })), "the keys are of type int64, and the partition function takes string"},
+		"beside a number": {p.ReduceByKey(sum, typed.Partitions(4), typed.PartitionFunc(2, func(int64) int { return 0 })), "Partitions(4) beside a PartitionFunc of 2 partitions: leave Partitions out"},
 		"of many, placed": {p.ReduceByKey(sum, typed.PartitionFunc(2_000_000, func(int64) int { return 0 })), "2000000 partitions: give a number"},
 	} {
 		_, err := c.p.Collect(ctx)
