@@ -56,6 +56,52 @@ func TestFilterByRangeOfKept(t *testing.T) {
 	}
 }
 
+// heavyRow is decoded by itself, which is counted.
+type heavyRow struct {
+	n int64
+	_ [127]int64
+}
+
+var heavyRead atomic.Int64
+
+func (h heavyRow) MarshalBinary() ([]byte, error) {
+	return append([]byte(nil), byte(h.n), byte(h.n>>8)), nil
+}
+
+func (h *heavyRow) UnmarshalBinary(b []byte) error {
+	heavyRead.Add(1)
+	h.n = int64(b[0]) | int64(b[1])<<8
+	return nil
+}
+
+// TestCartesianOfManyRows has a right side that does not fit in memory, and reads that
+// again for 256 rows of the left one.
+func TestCartesianOfManyRows(t *testing.T) {
+	const lefts, rights = 600, 20_000
+	s := open(t, typed.Options{Cores: 1, Memory: 16 << 20})
+	left := s.Range(lefts, typed.Partitions(1))
+	right := s.Range(rights, typed.Partitions(1)).Map(func(x int64) heavyRow { return heavyRow{n: x} })
+	heavyRead.Store(0)
+	var wrong, n int64
+	got, err := left.Cartesian(right, func(x int64, y heavyRow) int64 { return x*rights + y.n }).
+		Fold(ctx, 0, func(a, v int64) int64 {
+			run := n / (rights * 256) // of the left side, all of 256 rows but for the last
+			of := min(256, lefts-run*256)
+			at := n - run*256*rights
+			if v != (run*256+at%of)*rights+at/of && n < lefts*rights {
+				wrong++
+			}
+			n++
+			return a + v
+		})
+	if want := int64(lefts*rights) * (lefts*rights - 1) / 2; got != want || err != nil || wrong > 0 {
+		t.Errorf("%d, %v, want %d; %d rows are not at their place", got, err, want, wrong)
+	}
+	if read := heavyRead.Load(); read < rights || read > 5*rights {
+		t.Errorf("%d rows of the right side were decoded, which are %d", read, rights)
+	}
+}
+
 // TestPartitionFuncErrors: what a partition function cannot be, and what it must not
 // give.
 func TestPartitionFuncErrors(t *testing.T) {
