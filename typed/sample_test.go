@@ -22,10 +22,10 @@ func TestWhatCannotBeDrawn(t *testing.T) {
 		err  error
 		want string
 	}{
-		"fraction":    {r.Sample(1.5).Err(), "Sample (sample_test.go:24): fraction 1.5"},
-		"nan":         {pairs.Sample(math.NaN()).Err(), "Sample (sample_test.go:25): fraction NaN"},
-		"by key":      {pairs.SampleByKey(map[int64]float64{3: -1}).Err(), "SampleByKey (sample_test.go:26): fraction -1"},
-		"weights":     {r.RandomSplit([]float64{1, -2})[0].Err(), "RandomSplit (sample_test.go:27): weights [1 -2]"},
+		"fraction":    {r.Sample(1.5).Err(), "Sample (sample_test.go:25): fraction 1.5"},
+		"nan":         {pairs.Sample(math.NaN()).Err(), "Sample (sample_test.go:26): fraction NaN"},
+		"by key":      {pairs.SampleByKey(map[int64]float64{3: -1}).Err(), "SampleByKey (sample_test.go:27): fraction -1"},
+		"weights":     {r.RandomSplit([]float64{1, -2})[0].Err(), "RandomSplit (sample_test.go:28): weights [1 -2]"},
 		"all zero":    {r.RandomSplit([]float64{0, 0})[1].Err(), "weights [0 0]"},
 		"replacement": {r.Sample(3, typed.WithReplacement()).Err(), ""},
 	} {
