@@ -84,7 +84,7 @@ var imports = map[string][]string{
 	"internal/door":           {"net"},
 	"internal/status":         {},
 	"internal/tally":          {"internal/size", "rdd/plan"},
-	"internal/journal":        {"internal/forms", "internal/sched/model", "rdd/plan"},
+	"internal/journal":        {"internal/forms", "internal/machine", "internal/sched/model", "rdd/plan"},
 	"internal/launch":         {"internal/wire", "rdd/plan"},
 	"internal/show":           {"internal/tally", "internal/wire", "rdd/plan", mpb},
 	"internal/cgroup":         {},

@@ -33,8 +33,8 @@ type blocks struct {
 	order  *list.List          // *kept, those in memory, the one read last in front
 	making map[plan.Block]bool // some task computes it, and whether to keep it
 	gone   map[plan.Block]bool // let go of, and told nobody
-	files  int                 // ever made
-	said   bool                // that there is no room on disk
+	files  fileOrder
+	said   bool // that there is no room on disk
 }
 
 // kept is the rows of one partition, in memory, in a file, or both. Its rows never
@@ -55,14 +55,16 @@ type kept struct {
 	at     *list.Element // of order; nil: it is not in memory
 	busy   bool          // it is being written, or read to be in memory again
 
-	file  string // "": it has none
-	bytes int64  // of file
-	grown int64  // what its values take of the memory, as far as that is known
+	file  string        // "": it has none
+	on    *list.Element // of the order of files; nil: it has none
+	bytes int64         // of file
+	grown int64         // what its values take of the memory, as far as that is known
 }
 
 func newBlocks(o *RunnerOptions) *blocks {
 	b := &blocks{memory: o.Memory, dir: o.CacheDir, notice: o.Notice, kept: map[plan.Block]*kept{}, order: list.New(),
 		making: map[plan.Block]bool{}, gone: map[plan.Block]bool{}}
+	b.files = fileOrder{disk: o.Disk, order: list.New()}
 	if b.memory != nil {
 		b.memory.Reclaim(b.reclaim)
 	}
@@ -77,6 +79,9 @@ func (b *blocks) read(key plan.Block, of string) (Run, []blockAdded) {
 	k := b.kept[key]
 	if k == nil || k.of != of {
 		return nil, nil
+	}
+	if k.on != nil {
+		b.files.order.MoveToFront(k.on)
 	}
 	if k.at != nil {
 		b.order.MoveToFront(k.at)
@@ -217,22 +222,23 @@ func (b *blocks) write(k *kept) {
 	k.busy = true
 	full, chunks := k.full, k.chunks
 	b.mu.Unlock()
-	p, err := b.pack(newPacker(k.typ, k.id), full, chunks)
+	p, err := b.pack(newPacker(k.typ, k.id), k.key.RDD, full, chunks)
 	b.mu.Lock()
 	k.busy = false
 	switch {
 	case err != nil:
 	case b.kept[k.key] == k:
 		k.file, k.bytes = p.file.Name(), p.bytes
+		b.files.add(k)
 	default:
 		removeAll(p.file.Name())
 	}
 }
 
 // pack writes what is in memory to a new file.
-func (b *blocks) pack(p *packer, full []codec.Rows, chunks [][]byte) (*packer, error) {
+func (b *blocks) pack(p *packer, rdd plan.StageKey, full []codec.Rows, chunks [][]byte) (*packer, error) {
 	p.chunks = chunks
-	err := b.toFile(p, full)
+	err := b.toFile(p, rdd, full)
 	if err == nil {
 		err = p.close()
 	}
@@ -242,8 +248,9 @@ func (b *blocks) pack(p *packer, full []codec.Rows, chunks [][]byte) (*packer, e
 	return p, err
 }
 
-// toFile has a packer go on in a new file, with values that it has not yet.
-func (b *blocks) toFile(p *packer, values []codec.Rows) error {
+// toFile has a packer of rows of an RDD go on in a new file, with values that it has
+// not yet.
+func (b *blocks) toFile(p *packer, rdd plan.StageKey, values []codec.Rows) error {
 	if b.dir == nil {
 		return errors.New("there is no directory for cached rows")
 	}
@@ -252,9 +259,14 @@ func (b *blocks) toFile(p *packer, values []codec.Rows) error {
 		return err
 	}
 	b.mu.Lock()
-	b.files++
-	name := filepath.Join(dir, fmt.Sprintf("%d.block", b.files))
+	b.files.made++
+	b.files.dir = dir
+	name := filepath.Join(dir, fmt.Sprintf("%d.block", b.files.made))
 	b.mu.Unlock()
+	p.room = func() error { return b.spare(rdd) }
+	if err := p.room(); err != nil {
+		return err
+	}
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -270,7 +282,7 @@ func (b *blocks) toFile(p *packer, values []codec.Rows) error {
 func (b *blocks) abandon(p *packer, err error) {
 	p.abort()
 	var failed *os.PathError // not that rows cannot be encoded
-	if !errors.As(err, &failed) {
+	if !errors.As(err, &failed) && !errors.Is(err, errDiskShort) {
 		return
 	}
 	b.mu.Lock()
@@ -322,6 +334,7 @@ func (b *blocks) unload(k *kept) {
 // forget unloads a block and keeps it no more. Its file is the caller's to remove.
 func (b *blocks) forget(k *kept) {
 	b.unload(k)
+	b.files.remove(k)
 	delete(b.kept, k.key)
 }
 
@@ -363,6 +376,8 @@ func (b *blocks) ended(key plan.Block, made *kept) (file string) {
 	b.kept[key] = made
 	if made.file == "" {
 		made.at = b.order.PushFront(made)
+	} else {
+		b.files.add(made)
 	}
 	delete(b.gone, key)
 	return file

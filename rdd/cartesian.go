@@ -38,18 +38,32 @@ func CartesianOp[T, U, R any](f func(T, U) R) *Op {
 	return many("Cartesian", f, map[string]Part{"reduce": read})
 }
 
-// product goes through all rows of the right side for each of the left one.
+// Of a right side with more than manyRight rows, which may be in a file, all rows are
+// gone through for leftRows of the left side at a time. By the number of rows, and not
+// by where they are: the order of a partition's rows is the same each time.
+const (
+	manyRight = 16 << 10
+	leftRows  = 256
+)
+
+// product goes through all rows of the right side for each, or some, of the left one.
 func product[T, U, R any](t *Task, left iter.Seq[T], right *shuffle.Kept, f func(T, U) R) iter.Seq[R] {
+	size := 1
+	if right.Len() > manyRight {
+		size = leftRows
+	}
 	return func(yield func(R) bool) {
-		for x := range left {
+		for some := range inRuns(left, size) {
 			more := true
 			err := right.Rows(func(rows codec.Rows) bool {
 				for _, y := range codec.Slice[U](rows) {
-					if more = yield(f(x, y)); !more {
-						break
+					for _, x := range some {
+						if more = yield(f(x, y)); !more {
+							return false
+						}
 					}
 				}
-				return more
+				return true
 			})
 			if err != nil {
 				t.leave(err)
@@ -57,6 +71,24 @@ func product[T, U, R any](t *Task, left iter.Seq[T], right *shuffle.Kept, f func
 			if !more {
 				return
 			}
+		}
+	}
+}
+
+// inRuns gives so many rows at a time, in a slice that it uses again.
+func inRuns[T any](rows iter.Seq[T], n int) iter.Seq[[]T] {
+	return func(yield func([]T) bool) {
+		run := make([]T, 0, n)
+		for row := range rows {
+			if run = append(run, row); len(run) == n {
+				if !yield(run) {
+					return
+				}
+				run = run[:0]
+			}
+		}
+		if len(run) > 0 {
+			yield(run)
 		}
 	}
 }

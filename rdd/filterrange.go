@@ -59,7 +59,10 @@ func (t *Task) reaches(at place, order ordering, from, to unsafe.Pointer) (bool,
 		return false, err
 	}
 	encoded, err := t.bounds(at.placed.Bounds)
-	if err != nil {
+	switch {
+	case err != nil && t.spec.Held: // it began with its block alone: all of that is read
+		return true, nil
+	case err != nil:
 		return false, err
 	}
 	bounds := o.bound.NewBuffer(0)

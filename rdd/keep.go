@@ -126,7 +126,7 @@ func (m *maker) toFile() bool {
 		so, m.kept.grown, m.moved = m.values.rows(), m.values.size, m.kept.rows
 		m.packed, m.values = newPacker(m.kept.typ, m.kept.id), nil
 	}
-	err := m.blocks.toFile(m.packed, so)
+	err := m.blocks.toFile(m.packed, m.kept.key.RDD, so)
 	m.blocks.memory.Uncache(m.size)
 	m.size = 0
 	return m.written(err)

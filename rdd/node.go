@@ -301,6 +301,9 @@ func (n *Node) Wide(op *Op, c Call, w Wide, others ...*Node) *Node {
 	}
 	if w.By != nil {
 		m.err = errors.Join(m.err, w.By.err)
+		if w.N != w.By.N && w.By.err == nil {
+			m.err = errors.Join(m.err, fmt.Errorf("%s (%s): Partitions(%d) beside a PartitionFunc of %d partitions: leave Partitions out", op.Name, c.Site, w.N, w.By.N))
+		}
 	}
 	m.wide = w
 	own := &placement{kind: w.Kind, n: w.N, by: m, fn: w.By}

@@ -20,7 +20,12 @@ type packer struct {
 	file   *os.File // nil: the blocks are in chunks
 	open   bool     // file is
 	bytes  int64    // of all blocks
+	room   func() error
+	asked  int64 // bytes that there were when room was asked for
 }
+
+// roomEvery is how many bytes are written between two looks at the disk.
+const roomEvery = 16 << 20
 
 func newPacker(typ *codec.Type, first block.ID) *packer {
 	p := &packer{}
@@ -32,6 +37,12 @@ func newPacker(typ *codec.Type, first block.ID) *packer {
 func (p *packer) Write(b []byte) (int, error) {
 	p.bytes += int64(len(b))
 	if p.file != nil {
+		if p.bytes-p.asked >= roomEvery {
+			p.asked = p.bytes
+			if err := p.room(); err != nil {
+				return 0, err
+			}
+		}
 		return p.file.Write(b)
 	}
 	p.chunks = append(p.chunks, bytes.Clone(b))

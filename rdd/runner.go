@@ -30,6 +30,9 @@ type RunnerOptions struct {
 	// runner alone, and names it; nil: there is none, and they are computed again.
 	// What is in it goes with the process, or its owner removes it.
 	CacheDir func() (string, error)
+	// Disk gives the bytes that are free on the disk of a directory, and those of all
+	// of it; nil: it is not known, and what is kept there takes what there is.
+	Disk func(dir string) (free, size int64, err error)
 	// Notice tells the user something once.
 	Notice func(string)
 	// Local finds operators that are not registered: the closures of this
@@ -79,6 +82,7 @@ func (r *Runner) Run(ctx context.Context, p *plan.Plan, stage *plan.Stage, spec 
 	go func() { // one of its own, since user code may end it by runtime.Goexit
 		defer close(done)
 		room(0)
+		r.blocks.relieve()
 		t.attempt(&res, &fail)
 	}()
 	<-done

@@ -2,6 +2,7 @@ package rdd
 
 import (
 	"iter"
+	"maps"
 	"math"
 	"math/rand/v2"
 )
@@ -93,6 +94,51 @@ func SampleByKeyOp[K comparable, V any]() *Op {
 				return 0
 			})
 		})))
+	})
+}
+
+// Quotas say which pairs are drawn, by their numbers among those of their key, in order,
+// which may be there several times; of each partition. Wanted are the keys of them.
+type Quotas[K comparable] struct {
+	Wanted map[K]bool
+	Picks  []map[K][]int64
+}
+
+// SampleByKeyExactOp draws the pairs of its Quotas, which travel with it. Its part
+// "count" counts the pairs of each wanted key.
+func SampleByKeyExactOp[K comparable, V any]() *Op {
+	return valued(func(q Quotas[K]) *Op {
+		return of((*Pair[K, V])(nil), many("SampleByKeyExact", nil, map[string]Part{
+			"count": accPart((*Rows[map[K]int64])(nil), nil, func() accumulator {
+				acc := &Acc[map[K]int64]{Value: map[K]int64{}, Has: true}
+				return accumulate(acc, func(b any) bool {
+					for _, p := range b.(*Rows[Pair[K, V]]).Rows {
+						if q.Wanted[p.Key] {
+							acc.Value[p.Key]++
+						}
+					}
+					return true
+				})
+			}),
+			"": across(func(t *Task, at place, rows iter.Seq[Pair[K, V]]) iter.Seq[Pair[K, V]] {
+				t.sameCount(at, len(q.Picks))
+				picks := maps.Clone(q.Picks[at.partition])
+				seen := map[K]int64{}
+				return repeated(rows, func(p Pair[K, V]) (n int) {
+					left, ok := picks[p.Key]
+					if !ok {
+						return 0
+					}
+					i := seen[p.Key]
+					seen[p.Key] = i + 1
+					for n < len(left) && left[n] == i {
+						n++
+					}
+					picks[p.Key] = left[n:]
+					return n
+				})
+			}),
+		}))
 	})
 }
 

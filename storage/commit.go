@@ -166,17 +166,21 @@ func asSave(dir string, err error) error {
 	return &PathError{Op: "save to", Path: dir, Kind: pe.Kind, Offset: -1, Err: cause}
 }
 
-// Create makes the file of an attempt, compressing if the output is. An attempt that is late, so
-// that staging was collected meanwhile, gets an error of kind NotFound and leaves nothing behind.
-func (c *Committer) Create(ctx context.Context, a Attempt) (Writer, error) {
+// MakeRoom makes the directory for the file of an attempt. One that is late, so that staging was
+// collected meanwhile, gets an error of kind NotFound and leaves nothing behind.
+func (c *Committer) MakeRoom(ctx context.Context, a Attempt) error {
 	if err := c.check(ctx); err != nil {
+		return err
+	}
+	return c.fs.MkdirAll(ctx, dirOf(c.AttemptPath(a)))
+}
+
+// Create makes the file of an attempt, compressing if the output is, in the room that it makes.
+func (c *Committer) Create(ctx context.Context, a Attempt) (Writer, error) {
+	if err := c.MakeRoom(ctx, a); err != nil {
 		return nil, err
 	}
-	path := c.AttemptPath(a)
-	if err := c.fs.MkdirAll(ctx, dirOf(path)); err != nil {
-		return nil, err
-	}
-	w, err := c.fs.Create(ctx, path)
+	w, err := c.fs.Create(ctx, c.AttemptPath(a))
 	if err != nil {
 		return nil, err
 	}
@@ -185,11 +189,13 @@ func (c *Committer) Create(ctx context.Context, a Attempt) (Writer, error) {
 
 // check looks for the staging directory, and for the nonce in it.
 func (c *Committer) check(ctx context.Context) error {
+	var got []byte
+	var err error
 	if c.out.Nonce == "" {
-		_, err := c.fs.Stat(ctx, c.staging)
-		return err
+		_, err = c.fs.Stat(ctx, c.staging)
+	} else {
+		got, err = c.get(ctx, Join(c.staging, nonceName))
 	}
-	got, err := c.get(ctx, Join(c.staging, nonceName))
 	if err == nil && string(got) == c.out.Nonce {
 		return nil
 	}

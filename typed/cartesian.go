@@ -13,7 +13,8 @@ var crossed = rdd.Wide{Aligned: true, Crossed: true}
 // Cartesian gives what f makes of each row of r together with each row of o. There
 // is a partition for each of r with each of o: so many of o, and again. The rows of
 // one partition of o are kept for it, in memory and, where that is used up, in a
-// file; those of r stream.
+// file; those of r stream, one by one, or where o's partition has more than 16,384
+// rows, 256 at a time: then each of these comes with one row of o before the next.
 func (r RDD[T]) Cartesian[U, R any](o RDD[U], f func(T, U) R) RDD[R] {
 	return RDD[R]{r.s, newUse(r.s, r.n, typeOf[U]()).wide(rdd.CartesianOp(f), crossed, o.n)}
 }

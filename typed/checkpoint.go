@@ -37,9 +37,6 @@ func (p PairRDD[K, V]) Checkpoint(ctx context.Context) (PairRDD[K, V], error) {
 	return PairRDD[K, V]{p.s, n}, err
 }
 
-// maxCheckpoint is the most partitions whose files are in order by their names.
-const maxCheckpoint = 100_000
-
 func (u *use) checkpoint(ctx context.Context, op *rdd.Op) (*rdd.Node, error) {
 	u.c = u.as(op)
 	a := u.action(op)
@@ -52,13 +49,14 @@ func (u *use) checkpoint(ctx context.Context, op *rdd.Op) (*rdd.Node, error) {
 	}
 	a.Output = &plan.Output{Path: dir}
 	st, err := u.s.action(ctx, u.n, a, driver.Action{Result: func(int, driver.Value) error { return nil }})
+	if err != nil || st.Partitions == 0 {
+		u.s.checkpoints.discard(dir)
+	}
 	switch {
 	case err != nil:
 		return nil, err
 	case st.Partitions == 0: // there is nothing to read, and when it was only explained nothing was written
 		return u.n, nil
-	case st.Partitions > maxCheckpoint:
-		return nil, fmt.Errorf("%s (%s): %d partitions: the most is %d: use Repartition before", op.Name, u.c.Site, st.Partitions, maxCheckpoint)
 	}
 	return u.n.Checkpointed(op, u.c, dir, st.Partitions), nil
 }
@@ -67,19 +65,23 @@ func (u *use) checkpoint(ctx context.Context, op *rdd.Op) (*rdd.Node, error) {
 type checkpoints struct {
 	base string // directory of all sessions
 
-	mu    sync.Mutex
-	dir   string // of this one; "": there is none yet
-	fs    storage.FileSystem
-	n     int
-	gone  []string // directories that no RDD needs
-	sweep bool     // a goroutine removes them
-	ended sync.WaitGroup
+	mu     sync.Mutex
+	dir    string // of this one; "": there is none yet
+	fs     storage.FileSystem
+	n      int
+	gone   []string // directories that no RDD needs
+	sweep  bool     // a goroutine removes them
+	closed bool     // no goroutine begins any more
+	ended  sync.WaitGroup
 }
 
 // next names the directory of the next checkpoint.
 func (c *checkpoints) next(ctx context.Context) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.closed {
+		return "", driver.ErrClosed
+	}
 	if c.base == "" {
 		return "", errors.New("there is no directory for checkpoints: give one with Options.CheckpointDir, RDD_CHECKPOINT_DIR or rddctl's --checkpoint-dir")
 	}
@@ -98,6 +100,17 @@ func (c *checkpoints) next(ctx context.Context) (string, error) {
 	return storage.Join(c.dir, strconv.Itoa(c.n)), nil
 }
 
+// discard removes what there is of a checkpoint that no RDD will read. What cannot be
+// removed now goes with the session.
+func (c *checkpoints) discard(dir string) {
+	c.mu.Lock()
+	fs, there := c.fs, c.dir != ""
+	c.mu.Unlock()
+	if there {
+		_ = fs.RemoveAll(context.Background(), dir)
+	}
+}
+
 // release removes the files of a source soon, if it is a checkpoint. It does not wait:
 // it is called by the collector of garbage.
 func (c *checkpoints) release(f plan.Files) {
@@ -106,6 +119,9 @@ func (c *checkpoints) release(f plan.Files) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.closed { // all goes
+		return
+	}
 	c.gone = append(c.gone, f.Paths)
 	if !c.sweep {
 		c.sweep = true
@@ -131,11 +147,14 @@ func (c *checkpoints) remove() {
 
 // close removes all files. The session has ended: nobody reads them.
 func (c *checkpoints) close() error {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
 	c.ended.Wait()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	dir := c.dir
-	c.dir, c.base = "", ""
+	c.dir = ""
 	if dir == "" {
 		return nil
 	}

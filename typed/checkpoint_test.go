@@ -1,6 +1,7 @@
 package typed_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -94,6 +95,75 @@ func TestCheckpointKeepsPlacement(t *testing.T) {
 	}
 	if got, err := cut.Values().Collect(t.Context()); err != nil || len(got) != 100 || got[0] != 99 || got[99] != 0 {
 		t.Error(got, err)
+	}
+}
+
+// TestCheckpointKeepsPartitionFunc joins what a function has placed with a checkpoint of
+// the like.
+func TestCheckpointKeepsPartitionFunc(t *testing.T) {
+	s, _, w := checkpointing(t)
+	by := typed.PartitionFunc(7, func(k int64) int { return int(k % 7) })
+	sums := s.Range(1000).KeyBy(func(x int64) int64 { return x % 100 }).ReduceByKey(func(a, b int64) int64 { return a + b }, by)
+	cut, err := sums.Checkpoint(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := cut.Join(cut.MapValues(func(v int64) int64 { return v }), func(a, b int64) int64 { return a - b }, by).CollectAsMap(t.Context())
+	if err != nil || len(got) != 100 {
+		t.Fatal(got, err)
+	}
+	all := w.actions()
+	if last := all[len(all)-1]; len(last.Stages) != 1 {
+		t.Errorf("%d stages where nothing is to be moved", len(last.Stages))
+	}
+}
+
+// single is what cannot be merged.
+type single int
+
+func (s single) Merge(o single) single {
+	if s != 0 && o != 0 {
+		panic("there are two")
+	}
+	return s + o
+}
+
+// TestCheckpointThatFails leaves nothing, whenever that is: of one whose files are there
+// when what its tasks counted cannot be merged, and of one that is cancelled.
+func TestCheckpointThatFails(t *testing.T) {
+	s, dir, _ := checkpointing(t)
+	alone := typed.NewAccumulator[single](s, "alone")
+	r := s.Range(3, typed.Partitions(3)).With(alone).Map(func(a typed.Accumulator[single], x int64) int64 {
+		a.Add(1)
+		return x
+	})
+	if _, err := r.Checkpoint(t.Context()); err == nil {
+		t.Error("no error of an accumulator that cannot be merged")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	slow := s.Range(3).With(false).Map(func(_ bool, x int64) int64 { cancel(); return x })
+	if _, err := slow.Checkpoint(ctx); err == nil {
+		t.Log("it was done before it was cancelled")
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "*", "[0-9]*", "*")); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
+// TestCheckpointsEnd while others of the session are let go of.
+func TestCheckpointsEnd(t *testing.T) {
+	s, _, _ := checkpointing(t)
+	for range 10 {
+		if _, err := s.Range(10).Checkpoint(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	go runtime.GC()
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.Range(10).Checkpoint(t.Context()); err == nil || !strings.Contains(err.Error(), "session is closed") {
+		t.Error(err)
 	}
 }
 

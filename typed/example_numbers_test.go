@@ -183,3 +183,12 @@ func ExamplePairRDD_SubtractByKey() {
 	fmt.Println(all.SubtractByKey(s.Range(1).KeyBy(func(x int64) int64 { return x })).Collect(ctx))
 	// Output: [{1 1} {1 3}] <nil>
 }
+
+func ExamplePairRDD_SampleByKeyExact() {
+	odd, err := session().Range(6).KeyBy(func(x int64) int64 { return x % 2 }).SampleByKeyExact(ctx, map[int64]float64{0: 0.5, 1: 1})
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(odd.CountByKey(ctx))
+	// Output: map[0:2 1:3] <nil>
+}

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/gordd-project/gordd/internal/executor"
+	"github.com/gordd-project/gordd/internal/machine"
 	"github.com/gordd-project/gordd/rdd"
 	"github.com/gordd-project/gordd/shuffle"
 	"github.com/gordd-project/gordd/storage"
@@ -24,6 +25,7 @@ func (p *program) execute(o Options) int {
 	}
 	if o.Scratch != "" {
 		ro.CacheDir = func() (string, error) { return o.Scratch, os.MkdirAll(o.Scratch, 0o700) }
+		ro.Disk = machine.Disk
 	}
 	limitHeap(o.Memory)
 	return p.end(server.Serve(rdd.NewRunner(ro)))

@@ -1,6 +1,7 @@
 package typed
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 
@@ -23,7 +24,8 @@ func (p PartitionerOption) join(o *wideOptions)    { o.by = p.by }
 //
 // f gives the same number for a key each time; another number fails the action.
 // What was placed by one function is placed alike: joins and combinations of it
-// need no shuffle, and without an option go on with its partitions.
+// need no shuffle, and without an option go on with its partitions. Partitions beside
+// it is refused, unless it names the same number.
 func PartitionFunc[K comparable](n int, f func(K) int) PartitionerOption {
 	return PartitionerOption{rdd.NewPartitioning(n, f, call())}
 }
@@ -32,7 +34,7 @@ func PartitionFunc[K comparable](n int, f func(K) int) PartitionerOption {
 func (o wideOptions) placed(sinks ...string) rdd.Wide {
 	w := rdd.Wide{Kind: plan.HashPartitioner, N: o.partitions, Sinks: sinks, Post: true, Keep: true, Class: plan.Unordered}
 	if o.by != nil {
-		w.Kind, w.N, w.By = plan.FuncPartitioner, o.by.N, o.by
+		w.Kind, w.N, w.By = plan.FuncPartitioner, cmp.Or(o.partitions, o.by.N), o.by
 	}
 	return w
 }

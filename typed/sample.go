@@ -82,6 +82,78 @@ func (p PairRDD[K, V]) SampleByKey(fractions map[K]float64, opts ...SampleOption
 	return PairRDD[K, V]{p.s, u.n.Narrow(op, u.c, true)}
 }
 
+// SampleByKeyExact draws of the pairs of each key exactly the share that fractions has
+// for it, rounded up, in their order; WithReplacement so many of any of them. It counts
+// the pairs of these keys first, which runs at once, and draws their numbers in the
+// driver: what is drawn has to fit there, as eight bytes for each pair. Keys stay, and
+// where their pairs are.
+func (p PairRDD[K, V]) SampleByKeyExact(ctx context.Context, fractions map[K]float64, opts ...SampleOption) (PairRDD[K, V], error) {
+	u, op, o := newUse(p.s, p.n, typeOf[map[K]int64]()), rdd.SampleByKeyExactOp[K, V](), sampleOptions(opts)
+	q := rdd.Quotas[K]{Wanted: map[K]bool{}}
+	for k, f := range fractions {
+		u.fraction(op, f, o.replace)
+		q.Wanted[k] = f > 0
+	}
+	counts, err := countsByKey(ctx, u, op, q)
+	if err != nil {
+		return PairRDD[K, V]{p.s, u.n}, err
+	}
+	if q.Picks, err = drawByKey(counts, fractions, o); err != nil {
+		return PairRDD[K, V]{p.s, u.n}, fmt.Errorf("%s (%s): %w", op.Name, u.c.Site, err)
+	}
+	q.Wanted = nil
+	u.carry(encode(q))
+	return PairRDD[K, V]{p.s, u.n.Narrow(op, u.c, true)}, nil
+}
+
+// countsByKey counts the pairs of each wanted key in each partition.
+func countsByKey[K comparable](ctx context.Context, u *use, op *rdd.Op, q rdd.Quotas[K]) ([]map[K]int64, error) {
+	counting := *u
+	counting.carry(encode(q))
+	defer counting.done()
+	a := counting.action(op)
+	a.Part = "count"
+	values, err := gather(ctx, u.s, u.n, a)
+	counts := make([]map[K]int64, len(values))
+	for i, b := range values {
+		if err != nil {
+			break
+		}
+		var p unsafe.Pointer
+		if p, err = rdd.DecodeAcc(b, u.t.typ); p != nil {
+			counts[i] = *(*map[K]int64)(p)
+		}
+	}
+	return counts, err
+}
+
+// drawByKey draws the numbers of pairs for each key by itself, from a seed that depends
+// on the key: they are the same in whatever order keys come.
+func drawByKey[K comparable](counts []map[K]int64, fractions map[K]float64, o sampling) ([]map[K][]int64, error) {
+	keys, err := codec.KeyTypeOf[K]()
+	if err != nil {
+		return nil, err
+	}
+	picks := make([]map[K][]int64, len(counts))
+	for i := range picks {
+		picks[i] = map[K][]int64{}
+	}
+	for k, f := range fractions {
+		each, all := make([]int64, len(counts)), int64(0)
+		for i := range counts {
+			each[i] = counts[i][k]
+			all += each[i]
+		}
+		rng := rand.New(rand.NewPCG(o.seed, keys.Hash1(unsafe.Pointer(&k), o.seed)))
+		for i, rows := range draw(rng, each, int(math.Ceil(f*float64(all))), o.replace) {
+			if len(rows) > 0 {
+				picks[i][k] = rows
+			}
+		}
+	}
+	return picks, nil
+}
+
 // RandomSplit gives each row to one of several RDDs, by chances that are to each
 // other as the weights are. WithReplacement has no meaning here.
 func (r RDD[T]) RandomSplit(weights []float64, opts ...SampleOption) []RDD[T] {

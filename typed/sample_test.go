@@ -3,6 +3,7 @@ package typed_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"math"
 	"runtime"
 	"slices"
@@ -21,10 +22,10 @@ func TestWhatCannotBeDrawn(t *testing.T) {
 		err  error
 		want string
 	}{
-		"fraction":    {r.Sample(1.5).Err(), "Sample (sample_test.go:24): fraction 1.5"},
-		"nan":         {pairs.Sample(math.NaN()).Err(), "Sample (sample_test.go:25): fraction NaN"},
-		"by key":      {pairs.SampleByKey(map[int64]float64{3: -1}).Err(), "SampleByKey (sample_test.go:26): fraction -1"},
-		"weights":     {r.RandomSplit([]float64{1, -2})[0].Err(), "RandomSplit (sample_test.go:27): weights [1 -2]"},
+		"fraction":    {r.Sample(1.5).Err(), "Sample (sample_test.go:25): fraction 1.5"},
+		"nan":         {pairs.Sample(math.NaN()).Err(), "Sample (sample_test.go:26): fraction NaN"},
+		"by key":      {pairs.SampleByKey(map[int64]float64{3: -1}).Err(), "SampleByKey (sample_test.go:27): fraction -1"},
+		"weights":     {r.RandomSplit([]float64{1, -2})[0].Err(), "RandomSplit (sample_test.go:28): weights [1 -2]"},
 		"all zero":    {r.RandomSplit([]float64{0, 0})[1].Err(), "weights [0 0]"},
 		"replacement": {r.Sample(3, typed.WithReplacement()).Err(), ""},
 	} {
@@ -98,5 +99,53 @@ func TestTakeSampleGivesItsValueBackOnce(t *testing.T) {
 	}
 	if rows, err := kept.Collect(ctx); err != nil || !slices.Equal(rows, []int{1}) {
 		t.Error(rows, err)
+	}
+}
+
+// TestSampleByKeyExact: so many of each key, all of them there, the same with one seed,
+// and each with the same chance.
+func TestSampleByKeyExact(t *testing.T) {
+	s := open(t, typed.Options{Cores: 2})
+	p := s.Range(1000, typed.Partitions(7)).KeyBy(func(x int64) int64 { return x % 10 })
+	fractions := map[int64]float64{0: 0, 1: 0.001, 2: 0.5, 3: 0.333, 4: 1, 77: 0.5}
+	want := map[int64]int{1: 1, 2: 50, 3: 34, 4: 100}
+	times := map[int64]int{}
+	for seed := range uint64(100) {
+		for _, opts := range [][]typed.SampleOption{{typed.Seed(seed)}, {typed.Seed(seed), typed.WithReplacement()}} {
+			drawn, err := p.SampleByKeyExact(ctx, fractions, opts...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rows, err := drawn.Collect(ctx)
+			got, seen := map[int64]int{}, map[int64]bool{}
+			for _, row := range rows {
+				if got[row.Key]++; row.Value%10 != row.Key || seen[row.Value] && len(opts) == 1 {
+					t.Errorf("%v is drawn", row)
+				}
+				seen[row.Value] = true
+				if len(opts) == 1 {
+					times[row.Value]++
+				}
+			}
+			if err != nil || !maps.Equal(got, want) {
+				t.Fatalf("%v, %v, want %v", got, err, want)
+			}
+			again, err := p.SampleByKeyExact(ctx, fractions, opts...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if more, err := again.Collect(ctx); err != nil || !slices.Equal(more, rows) {
+				t.Error("another draw with the same seed: ", err)
+			}
+		}
+	}
+	for x, n := range times { // 50 in the mean, with a deviation of 5
+		if x%10 == 2 && (n < 25 || n > 75) {
+			t.Errorf("%d was drawn %d times of 100", x, n)
+		}
+	}
+	_, err := p.SampleByKeyExact(ctx, map[int64]float64{3: 2})
+	if err == nil || !strings.Contains(err.Error(), "SampleByKeyExact (sample_test.go:") {
+		t.Error(err)
 	}
 }

@@ -159,7 +159,7 @@ func NewSession(ctx context.Context, o Options) (*Session, error) {
 // run makes what runs tasks in this process.
 func (s *Session) run(engine *embedded.Engine, ex *lateExecutor, trial embedded.Trial) {
 	runner := rdd.NewRunner(rdd.RunnerOptions{
-		CacheDir: s.cacheDir, Notice: s.notice,
+		CacheDir: s.cacheDir, Disk: machine.Disk, Notice: s.notice,
 		Memory: shuffle.NewMemory(cmp.Or(trial.Memory, s.options.Memory)), Blob: engine.Blob, BlobPart: engine.BlobPart, Gather: engine.Gather,
 		Local: s.graph.Local, NoKernels: s.options.NoFusing, Strict: trial.Strict,
 	})

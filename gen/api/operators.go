@@ -108,6 +108,7 @@ var operators = []Operator{
 	{Recv: "PairRDD", Name: "Sample", Family: Across, Ctor: "SampleOp", Types: "Pair"},
 	{Name: "FilterByRange", Family: Across, Ctor: "FilterByRangeOp", Types: "K,V"},
 	{Recv: "PairRDD", Name: "SampleByKey", Family: Across, Ctor: "SampleByKeyOp", Types: "K,V"},
+	{Recv: "PairRDD", Name: "SampleByKeyExact", Family: Across, Ctor: "SampleByKeyExactOp", Types: "K,V"},
 
 	{Name: "Distinct", Family: Wide, Ctor: "DistinctOp", Types: "T", End: model.EndDistinct, Part: "map"},
 	{Name: "Subtract", Family: Wide, Ctor: "SubtractOp", Types: "T"},
@@ -130,6 +131,7 @@ var operators = []Operator{
 	{Recv: "PairRDD", Name: "FoldByKey", Family: Wide, Ctor: "FoldByKeyOp", Types: "K", End: model.EndPairs, Part: "map"},
 	{Recv: "PairRDD", Name: "ReduceByKeyLocally", Family: Wide, Ctor: "ReduceByKeyLocallyOp", Types: "K", End: model.EndPairs, Part: "map"},
 	{Name: "TopByKey", Family: Wide, Ctor: "TopByKeyOp", Types: "K", End: model.EndPairs, Part: "map"},
+	{Name: "CountApproxDistinctByKey", Family: Wide, Ctor: "CountApproxDistinctByKeyOp", Types: "K,V"},
 	{Recv: "PairRDD", Name: "CountByKey", Family: Wide, Ctor: "CountByKeyOp", Types: "K,V", End: model.EndOnes, Part: "map"},
 	{Recv: "PairRDD", Name: "GroupByKey", Family: Wide, Ctor: "GroupByKeyOp", Step: group, Shape: model.Group, In: "K,V"},
 	{Recv: "PairRDD", Name: "FlatMapGroups", Family: Wide, Ctor: "FlatMapGroupsOp", Step: model.Step{Takes: model.TakesGroup, Gives: model.GivesRow, Seq: true}, Shape: model.Group, In: "K,V"},
@@ -154,6 +156,7 @@ var operators = []Operator{
 	{Name: "Stdev", Family: Action, Ctor: "StatsOp", Types: "T", As: "Stdev"},
 	{Name: "Histogram", Family: Action, Ctor: "HistogramOp", Types: "T"},
 	{Name: "HistogramIn", Family: Action, Ctor: "HistogramOp", Types: "T", As: "HistogramIn"},
+	{Name: "CountApproxDistinct", Family: Action, Ctor: "CountApproxDistinctOp", Types: "T"},
 	{Name: "CountByValue", Family: Action, Ctor: "CountByValueOp", Types: "T"},
 	{Recv: "RDD", Name: "IsEmpty", Family: Action, Ctor: "CollectOp", Types: "T", As: "IsEmpty"},
 	{Recv: "RDD", Name: "TakeSample", Family: Action, Ctor: "TakeSampleOp", Types: "T"},

@@ -244,24 +244,21 @@ func (d *dirs) add(dir string) {
 }
 
 // stagedFile names the file that an attempt writes, in a directory that is made
-// once for each generation.
+// once for each generation, unless the action has ended and was cleared away.
 func (r *run) stagedFile() (string, error) {
 	out, err := work.Committer(r.launch.Action, r.launch.Plan.Output)
 	if err != nil {
 		return "", err
 	}
+	by := work.StagedBy(r.id)
 	dir := storage.Join(out.Staging(), strconv.Itoa(int(r.id.Gen)))
 	if !r.store.made.has(dir) {
-		fs, path, err := storage.Lookup(dir)
-		if err != nil {
-			return "", err
-		}
-		if err := fs.MkdirAll(r.ctx, path); err != nil {
+		if err := out.MakeRoom(r.ctx, by); err != nil {
 			return "", err
 		}
 		r.store.made.add(dir)
 	}
-	return out.AttemptPath(work.StagedBy(r.id)), nil
+	return out.AttemptPath(by), nil
 }
 
 // discard removes what an attempt that does not count left behind.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 
 	"github.com/gordd-project/gordd/internal/engine/work"
@@ -98,6 +99,9 @@ func (s *sources) list(ctx context.Context, f plan.Files, found map[plan.Files][
 		if err := tooMany(files, o); err != nil {
 			return err
 		}
+		if f.Parts > 0 {
+			slices.SortFunc(files, byNumber)
+		}
 		splits = storage.Splits(files, o)
 		if f.Parts > 0 && len(splits) != f.Parts {
 			return fmt.Errorf("%s has %d files of %d: others were removed or added", f.Paths, len(splits), f.Parts)
@@ -111,6 +115,12 @@ func (s *sources) list(ctx context.Context, f plan.Files, found map[plan.Files][
 	}
 	found[f] = splits
 	return nil
+}
+
+// byNumber orders the part files of a directory: the names of those from 100,000 on
+// are longer.
+func byNumber(a, b storage.Info) int {
+	return cmp.Or(cmp.Compare(len(a.Path), len(b.Path)), cmp.Compare(a.Path, b.Path))
 }
 
 // options asks for two splits a slot, so that a slow one does not keep the

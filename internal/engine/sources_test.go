@@ -52,3 +52,25 @@ func TestSourcesForget(t *testing.T) {
 		t.Errorf("it still knows %v and %v", s.splits, s.parts)
 	}
 }
+
+// TestPartsInOrder: the files of a checkpoint are its partitions in their order, however
+// many there are.
+func TestPartsInOrder(t *testing.T) {
+	dir := t.TempDir()
+	names := []string{"part-00000", "part-00002", "part-10000", "part-99999", "part-100000", "part-1000001"}
+	for _, name := range names {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found := map[plan.Files][]storage.Split{}
+	f := plan.Files{Paths: dir, Parts: len(names)}
+	if err := newSources(func() int { return 1 }).list(t.Context(), f, found); err != nil {
+		t.Fatal(err)
+	}
+	for i, split := range found[f] {
+		if got := filepath.Base(split.Parts[0].Path); got != names[i] {
+			t.Errorf("partition %d is %s, want %s", i, got, names[i])
+		}
+	}
+}

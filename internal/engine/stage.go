@@ -46,8 +46,8 @@ func (s *stage) spec() model.StageSpec {
 // kept; "": there is none.
 func cached(st *plan.Stage) plan.StageKey {
 	c := st.Pipe.Source.Cached
-	if c == nil || st.Barrier || slices.ContainsFunc(st.Parents, func(p plan.Parent) bool { return p.Kind == plan.Value }) {
-		return "" // what a value is for is not above the rows; tasks of a barrier all run at once
+	if c == nil || st.Barrier || st.Sink.Part != nil && st.Sink.Part.Bounds != "" {
+		return "" // the sink cannot do without its value; tasks of a barrier all run at once
 	}
 	return c.Key
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gordd-project/gordd/internal/machine"
 	"github.com/gordd-project/gordd/internal/sched/model"
 )
 
@@ -234,7 +235,7 @@ func (j *Journal) flushNow() (uint64, error) {
 // Low says how many bytes are free where the journal is, if they are so few that
 // no new jobs should come.
 func (j *Journal) Low() (left int64, low bool) {
-	left, err := free(j.o.Dir)
+	left, _, err := machine.Disk(j.o.Dir)
 	return left, err == nil && left < lowSpace
 }
 

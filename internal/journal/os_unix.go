@@ -23,15 +23,6 @@ func tryLock(f *os.File) error {
 	return err
 }
 
-// free gives the bytes that a user may still fill the file system of dir with.
-func free(dir string) (int64, error) {
-	var st syscall.Statfs_t
-	if err := syscall.Statfs(dir, &st); err != nil {
-		return 0, err
-	}
-	return int64(st.Bavail * uint64(st.Bsize)), nil
-}
-
 // syncDir makes what was renamed in a directory durable.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)

@@ -17,3 +17,13 @@ func TestHost(t *testing.T) {
 		t.Errorf("%q and %q", a, b)
 	}
 }
+
+func TestDisk(t *testing.T) {
+	free, size, err := Disk(t.TempDir())
+	if err != nil || free < 0 || size < free {
+		t.Errorf("%d of %d bytes, %v", free, size, err)
+	}
+	if _, _, err := Disk("/no/such/directory"); err == nil && runtime.GOOS == "linux" {
+		t.Error("no error of a directory that is not there")
+	}
+}

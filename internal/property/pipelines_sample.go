@@ -12,6 +12,15 @@ import (
 	"github.com/gordd-project/gordd/typed"
 )
 
+// perKey counts the pairs of each key.
+func perKey(pairs []KV) []string {
+	counts := map[string]int{}
+	for _, p := range pairs {
+		counts[p.Key]++
+	}
+	return each(slices.Sorted(maps.Keys(counts)), func(k string) string { return line(k, counts[k]) })
+}
+
 // within says whether rows are some of others, none more often than there.
 func within[T comparable](rows, of []T) bool {
 	left := map[T]int{}
@@ -59,6 +68,30 @@ func drawCases() []Case {
 			return show(kvs(s, in).SampleByKey(fractions).Collect(ctx))
 		}, func(in Input) []string {
 			return text(keep(in.Pairs, func(p KV) bool { return len(p.Key)%2 == 1 }))
+		}},
+		{"PairRDD.SampleByKeyExact", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
+			fractions := map[string]float64{}
+			for _, p := range in.Pairs {
+				fractions[p.Key] = float64(len(p.Key)%3) / 2
+			}
+			drawn, err := kvs(s, in).SampleByKeyExact(ctx, fractions, typed.Seed(in.Seed))
+			if err != nil {
+				return nil, err
+			}
+			rows, err := drawn.Collect(ctx)
+			kvs := each(rows, func(p typed.Pair[string, int64]) KV { return KV(p) })
+			return append(perKey(kvs), fmt.Sprint(within(kvs, in.Pairs))), err
+		}, func(in Input) []string {
+			counts, all := map[string]int{}, []KV(nil)
+			for _, p := range in.Pairs {
+				counts[p.Key]++
+			}
+			for k, n := range counts {
+				for range (n*(len(k)%3) + 1) / 2 {
+					all = append(all, KV{Key: k})
+				}
+			}
+			return append(perKey(all), "true")
 		}},
 		{"RDD.RandomSplit", AnyOrder, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
 			parts := strs(s, in).RandomSplit([]float64{1, 2, 0.5}, typed.Seed(in.Seed))
@@ -192,6 +225,31 @@ func numberCases() []Case {
 				}
 			}
 			return []string{fmt.Sprint(at, buckets(rows, at))}
+		}},
+		{"CountApproxDistinct", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
+			n, err := typed.CountApproxDistinct(ctx, strs(s, in), 0.01)
+			want := len(slices.Compact(slices.Sorted(slices.Values(in.Words))))
+			return one(math.Abs(float64(n)-float64(want)) <= 0.05*float64(want)+1.5, err)
+		}, func(Input) []string { return []string{"true"} }},
+		{"CountApproxDistinctByKey", AnyOrder, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
+			counts, err := typed.CountApproxDistinctByKey(kvs(s, in), 0.01, typed.Partitions(in.Reducers)).Collect(ctx)
+			values := map[string]map[int64]bool{}
+			for _, p := range in.Pairs {
+				if values[p.Key] == nil {
+					values[p.Key] = map[int64]bool{}
+				}
+				values[p.Key][p.Value] = true
+			}
+			return each(counts, func(p typed.Pair[string, int64]) string {
+				n := float64(len(values[p.Key]))
+				return line(p.Key, math.Abs(float64(p.Value)-n) <= 0.05*n+1.5)
+			}), err
+		}, func(in Input) []string {
+			keys := map[string]bool{}
+			for _, p := range in.Pairs {
+				keys[p.Key] = true
+			}
+			return each(slices.Sorted(maps.Keys(keys)), func(k string) string { return line(k, true) })
 		}},
 		{"CountByValue", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
 			return entries(typed.CountByValue(ctx, strs(s, in)))
