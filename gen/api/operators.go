@@ -57,6 +57,8 @@ var operators = []Operator{
 	{Recv: "Session", Name: "TextFile", Family: Source, Ctor: "TextOp"},
 	{Recv: "Session", Name: "Lines", Family: Source, Ctor: "LinesOp"},
 	{Recv: "Session", Name: "WholeTextFiles", Family: Source, Ctor: "WholeFilesOp"},
+	{Recv: "Session", Name: "BinaryFiles", Family: Source, Ctor: "BinaryFilesOp"},
+	{Recv: "Session", Name: "BinaryRecords", Family: Source, Ctor: "BinaryRecordsOp"},
 	{Name: "ObjectFile", Family: Source, Ctor: "ObjectFileOp", Types: "T"},
 	{Recv: "Session", Name: "Parallelize", Family: Source, Ctor: "DataOp", Types: "T"},
 	{Recv: "Session", Name: "Range", Family: Source, Ctor: "RangeOp"},

@@ -117,8 +117,8 @@ func init() {
 		"c06647e70bbb47319bb855f8003bf1189968af28e5c60b62b91408f307055c06",
 	)
 	p.Source("pipelines_source.go", pipelinesSourceSource,
-		"a5758933bb9cd74bface96cb991acaee98715a4fa4c7dd2695247371c5853115",
-		"b62e550f41579266d9137ac1cb343ec6217733096a35c2fb91899094897fc4f5",
+		"ed7800f5df79e40a42657329ba89b530abb716480c059ad456f6566765c6625d",
+		"bbacb60e36e2da7db67040e6ce82d3bc12d3f001fc5e76a33f131a2567ccb93f",
 	)
 	p.Source("pipelines_wide.go", pipelinesWideSource,
 		"bc9052e344a8563dffac746cf76179f828f86379f1586b24674670a31fcdb500",
@@ -917,39 +917,45 @@ func init() {
 	p.Op("4b9fa8e8ca86", "pipelines_sample.go", 346, 4259, rdd.CollectOp[int64]().Named("IsEmpty"))
 	p.Op("1323247d0ae7", "pipelines_sample.go", 349, 4339, rdd.CollectOp[rdd.Pair[string, int64]]().Named("IsEmpty"))
 	p.Op("36f5ba18948b", "pipelines_sample.go", 352, 4414, rdd.LookupOp[string, int64]())
-	p.Op("5361a40bc6b5", "pipelines_source.go", 14, 43, rdd.DataOp[int64]())
-	p.Op("47222ce3f148", "pipelines_source.go", 15, 77, rdd.DataOp[string]())
-	p.Op("dbbc79b4a496", "pipelines_source.go", 16, 111, rdd.DataOp[float64]())
-	p.Op("1f840d1b7529", "pipelines_source.go", 17, 145, rdd.DataOp[Rec]())
-	p.Op("dbf4531a3185", "pipelines_source.go", 21, 186, rdd.DataOp[KV]())
-	p.Op("9071f0568474", "pipelines_source.go", 21, 193, rdd.MapToPairOp(KV.Pair))
-	p.Op("87b772d9d779", "pipelines_source.go", 68, 590, rdd.CollectOp[int64]())
-	p.Op("4b006e730901", "pipelines_source.go", 71, 655, rdd.CollectOp[Rec]())
-	p.Op("83b975c9a019", "pipelines_source.go", 74, 715, rdd.DataOp[float64]())
-	p.Op("9cc38de8d181", "pipelines_source.go", 74, 729, rdd.CollectOp[float64]())
-	p.Op("5c3e9cfa77c4", "pipelines_source.go", 77, 794, rdd.RangeOp())
-	p.Op("55629951da05", "pipelines_source.go", 77, 804, rdd.CollectOp[int64]())
-	p.Op("65fa6a294535", "pipelines_source.go", 80, 871, rdd.RangeOp())
-	p.Op("412392c584ce", "pipelines_source.go", 80, 906, rdd.CollectOp[int64]())
-	p.Op("e694138f461e", "pipelines_source.go", 83, 978, rdd.EmptyOp[string]())
-	p.Op("8c7b242317e6", "pipelines_source.go", 84, 996, rdd.EmptyOp[string]())
-	p.Op("b1247e1ab2f8", "pipelines_source.go", 84, 1001, rdd.CollectOp[string]())
-	p.Op("f0698891398a", "pipelines_source.go", 87, 1063, rdd.EmptyOp[KV]())
-	p.Op("f92eefc46102", "pipelines_source.go", 87, 1067, rdd.MapToPairOp(KV.Pair))
-	p.Op("7908d6386cf1", "pipelines_source.go", 88, 1079, rdd.ReduceByKeyOp[string](addInts, sourceCasesReduceByKeyBatch))
-	p.Op("d9b619f605c2", "pipelines_source.go", 88, 1093, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("0159c8b8b2cf", "pipelines_source.go", 91, 1148, rdd.TextOp())
-	p.Op("b1d65b111eb9", "pipelines_source.go", 91, 1155, rdd.CollectOp[string]())
-	p.Op("9609459d1b46", "pipelines_source.go", 95, 1215, rdd.TextOp())
-	p.Op("0b3d6c17e765", "pipelines_source.go", 95, 1246, rdd.CollectOp[string]())
-	p.Op("156676c8357b", "pipelines_source.go", 102, 1310, rdd.TextOp())
-	p.Op("161c5d777f79", "pipelines_source.go", 102, 1321, rdd.CollectOp[string]())
-	p.Op("dc1917a326e3", "pipelines_source.go", 107, 1394, rdd.LinesOp())
-	p.Op("5c88c0117901", "pipelines_source.go", 107, 1408, rdd.MapOp(atLine))
-	p.Op("50c4241bb1c5", "pipelines_source.go", 107, 1413, rdd.CollectOp[string]())
-	p.Op("ce89245b1c82", "pipelines_source.go", 110, 1456, rdd.WholeFilesOp())
-	p.Op("d2b7087b6fde", "pipelines_source.go", 111, 1475, rdd.PairMapOp(sourceCasesMap))
-	p.Op("b84c715f01c6", "pipelines_source.go", 111, 1500, rdd.CollectOp[string]())
+	p.Op("5361a40bc6b5", "pipelines_source.go", 16, 47, rdd.DataOp[int64]())
+	p.Op("47222ce3f148", "pipelines_source.go", 17, 81, rdd.DataOp[string]())
+	p.Op("dbbc79b4a496", "pipelines_source.go", 18, 115, rdd.DataOp[float64]())
+	p.Op("1f840d1b7529", "pipelines_source.go", 19, 149, rdd.DataOp[Rec]())
+	p.Op("dbf4531a3185", "pipelines_source.go", 23, 190, rdd.DataOp[KV]())
+	p.Op("9071f0568474", "pipelines_source.go", 23, 197, rdd.MapToPairOp(KV.Pair))
+	p.Op("87b772d9d779", "pipelines_source.go", 70, 594, rdd.CollectOp[int64]())
+	p.Op("4b006e730901", "pipelines_source.go", 73, 659, rdd.CollectOp[Rec]())
+	p.Op("83b975c9a019", "pipelines_source.go", 76, 719, rdd.DataOp[float64]())
+	p.Op("9cc38de8d181", "pipelines_source.go", 76, 733, rdd.CollectOp[float64]())
+	p.Op("5c3e9cfa77c4", "pipelines_source.go", 79, 798, rdd.RangeOp())
+	p.Op("55629951da05", "pipelines_source.go", 79, 808, rdd.CollectOp[int64]())
+	p.Op("65fa6a294535", "pipelines_source.go", 82, 875, rdd.RangeOp())
+	p.Op("412392c584ce", "pipelines_source.go", 82, 910, rdd.CollectOp[int64]())
+	p.Op("e694138f461e", "pipelines_source.go", 85, 982, rdd.EmptyOp[string]())
+	p.Op("8c7b242317e6", "pipelines_source.go", 86, 1000, rdd.EmptyOp[string]())
+	p.Op("b1247e1ab2f8", "pipelines_source.go", 86, 1005, rdd.CollectOp[string]())
+	p.Op("f0698891398a", "pipelines_source.go", 89, 1067, rdd.EmptyOp[KV]())
+	p.Op("f92eefc46102", "pipelines_source.go", 89, 1071, rdd.MapToPairOp(KV.Pair))
+	p.Op("7908d6386cf1", "pipelines_source.go", 90, 1083, rdd.ReduceByKeyOp[string](addInts, sourceCasesReduceByKeyBatch))
+	p.Op("d9b619f605c2", "pipelines_source.go", 90, 1097, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("0159c8b8b2cf", "pipelines_source.go", 93, 1152, rdd.TextOp())
+	p.Op("b1d65b111eb9", "pipelines_source.go", 93, 1159, rdd.CollectOp[string]())
+	p.Op("9609459d1b46", "pipelines_source.go", 97, 1219, rdd.TextOp())
+	p.Op("0b3d6c17e765", "pipelines_source.go", 97, 1250, rdd.CollectOp[string]())
+	p.Op("156676c8357b", "pipelines_source.go", 104, 1314, rdd.TextOp())
+	p.Op("161c5d777f79", "pipelines_source.go", 104, 1325, rdd.CollectOp[string]())
+	p.Op("dc1917a326e3", "pipelines_source.go", 109, 1398, rdd.LinesOp())
+	p.Op("5c88c0117901", "pipelines_source.go", 109, 1412, rdd.MapOp(atLine))
+	p.Op("50c4241bb1c5", "pipelines_source.go", 109, 1417, rdd.CollectOp[string]())
+	p.Op("ce89245b1c82", "pipelines_source.go", 112, 1460, rdd.WholeFilesOp())
+	p.Op("d2b7087b6fde", "pipelines_source.go", 113, 1479, rdd.PairMapOp(sourceCasesMap))
+	p.Op("b84c715f01c6", "pipelines_source.go", 113, 1504, rdd.CollectOp[string]())
+	p.Op("1d410b10d19b", "pipelines_source.go", 118, 1583, rdd.BinaryFilesOp())
+	p.Op("893894c2b865", "pipelines_source.go", 118, 1597, rdd.PairMapOp(atContent))
+	p.Op("76a1bbac5228", "pipelines_source.go", 118, 1602, rdd.CollectOp[string]())
+	p.Op("7fae7914dd69", "pipelines_source.go", 125, 1667, rdd.BinaryRecordsOp())
+	p.Op("a7a291866a8c", "pipelines_source.go", 126, 1695, rdd.MapOp(sourceCasesMap2))
+	p.Op("fffd34b1849e", "pipelines_source.go", 126, 1714, rdd.CollectOp[string]())
 	p.Op("a64307e0cc13", "pipelines_wide.go", 72, 538, rdd.ReduceByKeyOp[string](addInts, combineCasesReduceByKeyBatch))
 	p.Op("14926923be39", "pipelines_wide.go", 72, 552, rdd.PairMapOp(line[string, int64]))
 	p.Op("f35e358af808", "pipelines_wide.go", 72, 562, rdd.CollectOp[string]())
@@ -1684,6 +1690,8 @@ func init() {
 	p.Kernel(sourceCasesKernel, "f92eefc46102", "7908d6386cf1/map")
 	p.Kernel(sourceCasesKernel2, "5c88c0117901")
 	p.Kernel(sourceCasesKernel3, "d2b7087b6fde")
+	p.Kernel(sourceCasesKernel4, "893894c2b865")
+	p.Kernel(sourceCasesKernel5, "a7a291866a8c")
 	p.Kernel(combineCasesKernel4, "14926923be39")
 	p.Kernel(combineCasesKernel5, "86b0a7cc9225", "7b92deb7531e/map")
 	p.Kernel(combineCasesKernel6, "b61cad4a386f", "c9490dd299e1", "70525b097bb1/map")
@@ -1821,7 +1829,7 @@ func accumulatorCasesKernel5(_ *rdd.Task, env []any, inAny, outAny any) {
 		(*short.Local())[len(word)]++
 		return 1
 	}
-//line property_rdd.go:1825
+//line property_rdd.go:1833
 
 	acc, has := out.Value, out.Has
 	for i, row := range in.Rows {
@@ -2552,7 +2560,7 @@ func ranksKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2556
+//line property_rdd.go:2564
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2986,7 +2994,7 @@ func heavyKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:89
 	mapFunc := func(k string, v int64) string { return line(digest(k), v) }
-//line property_rdd.go:2990
+//line property_rdd.go:2998
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3017,7 +3025,7 @@ func heavyKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:96
 	mapFunc := func(k string, v []int64) string { return line(digest(k), v) }
-//line property_rdd.go:3021
+//line property_rdd.go:3029
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3115,7 +3123,7 @@ func heavyKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3119
+//line property_rdd.go:3127
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3169,7 +3177,7 @@ func heavyJoinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:135
 	joinFunc := func(v, w string) string { return digest(v) + digest(w) }
-//line property_rdd.go:3173
+//line property_rdd.go:3181
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3228,7 +3236,7 @@ func heavyJoinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3232
+//line property_rdd.go:3240
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5113,7 +5121,7 @@ func setCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// keyedKernel is MapToPair (pipelines_source.go:21).
+// keyedKernel is MapToPair (pipelines_source.go:23).
 func keyedKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -5129,7 +5137,7 @@ func keyedKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// actionCasesKernel7 is MapToPair (pipelines_source.go:21), Filter (pipelines_action.go:159), Count (pipelines_action.go:159).
+// actionCasesKernel7 is MapToPair (pipelines_source.go:23), Filter (pipelines_action.go:159), Count (pipelines_action.go:159).
 func actionCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Acc[int64])
@@ -5145,7 +5153,7 @@ func actionCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 	out.Value = acc
 }
 
-// actionCasesKernel8 is MapToPair (pipelines_source.go:21), CountByKey (pipelines_action.go:162, map side).
+// actionCasesKernel8 is MapToPair (pipelines_source.go:23), CountByKey (pipelines_action.go:162, map side).
 func actionCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5158,7 +5166,7 @@ func actionCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// actionCasesKernel9 is MapToPair (pipelines_source.go:21), Filter (pipelines_action.go:167).
+// actionCasesKernel9 is MapToPair (pipelines_source.go:23), Filter (pipelines_action.go:167).
 func actionCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -5177,7 +5185,7 @@ func actionCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// actionCasesKernel10 is MapToPair (pipelines_source.go:21), Filter (pipelines_action.go:170).
+// actionCasesKernel10 is MapToPair (pipelines_source.go:23), Filter (pipelines_action.go:170).
 func actionCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -5196,7 +5204,7 @@ func actionCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// saveCasesKernel2 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_action.go:251, map side).
+// saveCasesKernel2 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_action.go:251, map side).
 func saveCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5209,7 +5217,7 @@ func saveCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// saveCasesKernel3 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_action.go:261, map side).
+// saveCasesKernel3 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_action.go:261, map side).
 func saveCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5222,7 +5230,7 @@ func saveCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// byKeyCasesKernel7 is MapToPair (pipelines_source.go:21), FoldByKey (pipelines_bykey.go:35, map side).
+// byKeyCasesKernel7 is MapToPair (pipelines_source.go:23), FoldByKey (pipelines_bykey.go:35, map side).
 func byKeyCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5235,7 +5243,7 @@ func byKeyCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// byKeyCasesKernel8 is MapToPair (pipelines_source.go:21), MapValues (pipelines_bykey.go:44), FoldByKey (pipelines_bykey.go:45, map side).
+// byKeyCasesKernel8 is MapToPair (pipelines_source.go:23), MapValues (pipelines_bykey.go:44), FoldByKey (pipelines_bykey.go:45, map side).
 func byKeyCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, string, string])
@@ -5249,7 +5257,7 @@ func byKeyCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// byKeyCasesKernel9 is MapToPair (pipelines_source.go:21), FoldByKey (pipelines_bykey.go:58, map side).
+// byKeyCasesKernel9 is MapToPair (pipelines_source.go:23), FoldByKey (pipelines_bykey.go:58, map side).
 func byKeyCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5262,7 +5270,7 @@ func byKeyCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// byKeyCasesKernel10 is MapToPair (pipelines_source.go:21), MapValues (pipelines_bykey.go:67), ReduceByKeyLocally (pipelines_bykey.go:67, map side).
+// byKeyCasesKernel10 is MapToPair (pipelines_source.go:23), MapValues (pipelines_bykey.go:67), ReduceByKeyLocally (pipelines_bykey.go:67, map side).
 func byKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5276,7 +5284,7 @@ func byKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// byKeyCasesKernel11 is MapToPair (pipelines_source.go:21), ReduceByKeyLocally (pipelines_bykey.go:76, map side).
+// byKeyCasesKernel11 is MapToPair (pipelines_source.go:23), ReduceByKeyLocally (pipelines_bykey.go:76, map side).
 func byKeyCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5289,7 +5297,7 @@ func byKeyCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// byKeyCasesKernel12 is MapToPair (pipelines_source.go:21), TopByKey (pipelines_bykey.go:89, map side).
+// byKeyCasesKernel12 is MapToPair (pipelines_source.go:23), TopByKey (pipelines_bykey.go:89, map side).
 func byKeyCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, []int64])
@@ -5302,7 +5310,7 @@ func byKeyCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// byKeyCasesKernel13 is MapToPair (pipelines_source.go:21), TopByKey (pipelines_bykey.go:95, map side).
+// byKeyCasesKernel13 is MapToPair (pipelines_source.go:23), TopByKey (pipelines_bykey.go:95, map side).
 func byKeyCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, []int64])
@@ -5315,7 +5323,7 @@ func byKeyCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// cacheCasesKernel12 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_cache.go:63, map side).
+// cacheCasesKernel12 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_cache.go:63, map side).
 func cacheCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5328,7 +5336,7 @@ func cacheCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// ranksKernel5 is MapToPair (pipelines_source.go:21), MapToPair (pipelines_chain.go:69).
+// ranksKernel5 is MapToPair (pipelines_source.go:23), MapToPair (pipelines_chain.go:69).
 func ranksKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, string]])
@@ -5345,7 +5353,7 @@ func ranksKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// chainCasesKernel24 is MapToPair (pipelines_source.go:21), Filter (pipelines_chain.go:164).
+// chainCasesKernel24 is MapToPair (pipelines_source.go:23), Filter (pipelines_chain.go:164).
 func chainCasesKernel24(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -5364,7 +5372,7 @@ func chainCasesKernel24(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// chainCasesKernel25 is MapToPair (pipelines_source.go:21), MapValues (pipelines_chain.go:164).
+// chainCasesKernel25 is MapToPair (pipelines_source.go:23), MapValues (pipelines_chain.go:164).
 func chainCasesKernel25(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -5381,7 +5389,7 @@ func chainCasesKernel25(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// chainCasesKernel26 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_chain.go:174, map side).
+// chainCasesKernel26 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_chain.go:174, map side).
 func chainCasesKernel26(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5394,7 +5402,7 @@ func chainCasesKernel26(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// chainCasesKernel27 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_chain.go:175, map side).
+// chainCasesKernel27 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_chain.go:175, map side).
 func chainCasesKernel27(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5407,7 +5415,7 @@ func chainCasesKernel27(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// chainCasesKernel28 is MapToPair (pipelines_source.go:21), MapToPair (pipelines_chain.go:195).
+// chainCasesKernel28 is MapToPair (pipelines_source.go:23), MapToPair (pipelines_chain.go:195).
 func chainCasesKernel28(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[int64, string]])
@@ -5424,7 +5432,7 @@ func chainCasesKernel28(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// chainCasesKernel29 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_chain.go:202, map side).
+// chainCasesKernel29 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_chain.go:202, map side).
 func chainCasesKernel29(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5437,7 +5445,7 @@ func chainCasesKernel29(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel is MapToPair (pipelines_source.go:21), Map (pipelines_narrow.go:269).
+// pairCasesKernel is MapToPair (pipelines_source.go:23), Map (pipelines_narrow.go:269).
 func pairCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -5451,7 +5459,7 @@ func pairCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel2 is MapToPair (pipelines_source.go:21), TryMap (pipelines_narrow.go:272).
+// pairCasesKernel2 is MapToPair (pipelines_source.go:23), TryMap (pipelines_narrow.go:272).
 func pairCasesKernel2(task *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -5472,7 +5480,7 @@ func pairCasesKernel2(task *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel3 is MapToPair (pipelines_source.go:21), Filter (pipelines_narrow.go:275).
+// pairCasesKernel3 is MapToPair (pipelines_source.go:23), Filter (pipelines_narrow.go:275).
 func pairCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -5491,7 +5499,7 @@ func pairCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel4 is MapToPair (pipelines_source.go:21), FlatMap (pipelines_narrow.go:278).
+// pairCasesKernel4 is MapToPair (pipelines_source.go:23), FlatMap (pipelines_narrow.go:278).
 func pairCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -5506,7 +5514,7 @@ func pairCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel5 is MapToPair (pipelines_source.go:21), TryFlatMap (pipelines_narrow.go:283).
+// pairCasesKernel5 is MapToPair (pipelines_source.go:23), TryFlatMap (pipelines_narrow.go:283).
 func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -5516,7 +5524,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 		_, err := tryLine(k, v)
 		return repeat(k, v), err
 	}
-//line property_rdd.go:5520
+//line property_rdd.go:5528
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5537,7 +5545,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel6 is MapToPair (pipelines_source.go:21), MapToPair (pipelines_narrow.go:294).
+// pairCasesKernel6 is MapToPair (pipelines_source.go:23), MapToPair (pipelines_narrow.go:294).
 func pairCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[int64, string]])
@@ -5554,7 +5562,7 @@ func pairCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel7 is MapToPair (pipelines_source.go:21), TryMapToPair (pipelines_narrow.go:299), Values (pipelines_narrow.go:302).
+// pairCasesKernel7 is MapToPair (pipelines_source.go:23), TryMapToPair (pipelines_narrow.go:299), Values (pipelines_narrow.go:302).
 func pairCasesKernel7(task *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -5575,7 +5583,7 @@ func pairCasesKernel7(task *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel8 is MapToPair (pipelines_source.go:21), FlatMapToPair (pipelines_narrow.go:305), Map (pipelines_narrow.go:305).
+// pairCasesKernel8 is MapToPair (pipelines_source.go:23), FlatMapToPair (pipelines_narrow.go:305), Map (pipelines_narrow.go:305).
 func pairCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -5591,7 +5599,7 @@ func pairCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel9 is MapToPair (pipelines_source.go:21), MapValues (pipelines_narrow.go:316).
+// pairCasesKernel9 is MapToPair (pipelines_source.go:23), MapValues (pipelines_narrow.go:316).
 func pairCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -5608,7 +5616,7 @@ func pairCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel10 is MapToPair (pipelines_source.go:21), MapValuesWithKey (pipelines_narrow.go:321).
+// pairCasesKernel10 is MapToPair (pipelines_source.go:23), MapValuesWithKey (pipelines_narrow.go:321).
 func pairCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, string]])
@@ -5625,7 +5633,7 @@ func pairCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel11 is MapToPair (pipelines_source.go:21), FlatMapValues (pipelines_narrow.go:326).
+// pairCasesKernel11 is MapToPair (pipelines_source.go:23), FlatMapValues (pipelines_narrow.go:326).
 func pairCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -5643,7 +5651,7 @@ func pairCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel12 is MapToPair (pipelines_source.go:21), Keys (pipelines_narrow.go:337).
+// pairCasesKernel12 is MapToPair (pipelines_source.go:23), Keys (pipelines_narrow.go:337).
 func pairCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -5656,7 +5664,7 @@ func pairCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel13 is MapToPair (pipelines_source.go:21), Filter (pipelines_narrow.go:340), Values (pipelines_narrow.go:340).
+// pairCasesKernel13 is MapToPair (pipelines_source.go:23), Filter (pipelines_narrow.go:340), Values (pipelines_narrow.go:340).
 func pairCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[int64])
@@ -5672,7 +5680,7 @@ func pairCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// partitionCasesKernel8 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_partitions.go:79, map side).
+// partitionCasesKernel8 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_partitions.go:79, map side).
 func partitionCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5685,7 +5693,7 @@ func partitionCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// partitionerCasesKernel7 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_partitions.go:309, map side).
+// partitionerCasesKernel7 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_partitions.go:309, map side).
 func partitionerCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5698,7 +5706,7 @@ func partitionerCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// partitionerCasesKernel8 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_partitions.go:313, map side).
+// partitionerCasesKernel8 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_partitions.go:313, map side).
 func partitionerCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5711,7 +5719,7 @@ func partitionerCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// partitionerCasesKernel9 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_partitions.go:317, map side).
+// partitionerCasesKernel9 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_partitions.go:317, map side).
 func partitionerCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5724,7 +5732,7 @@ func partitionerCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// partitionerCasesKernel10 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_partitions.go:322, map side).
+// partitionerCasesKernel10 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_partitions.go:322, map side).
 func partitionerCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5737,7 +5745,7 @@ func partitionerCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// placedCasesKernel20 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_placed.go:42, map side).
+// placedCasesKernel20 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_placed.go:42, map side).
 func placedCasesKernel20(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5750,7 +5758,7 @@ func placedCasesKernel20(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// placedCasesKernel21 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_placed.go:43, map side).
+// placedCasesKernel21 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_placed.go:43, map side).
 func placedCasesKernel21(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5763,7 +5771,7 @@ func placedCasesKernel21(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// setCasesKernel3 is MapToPair (pipelines_source.go:21), MapValues (pipelines_sample.go:323).
+// setCasesKernel3 is MapToPair (pipelines_source.go:23), MapValues (pipelines_sample.go:323).
 func setCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -5780,7 +5788,7 @@ func setCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// setCasesKernel4 is MapToPair (pipelines_source.go:21), Keys (pipelines_sample.go:333).
+// setCasesKernel4 is MapToPair (pipelines_source.go:23), Keys (pipelines_sample.go:333).
 func setCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -5793,7 +5801,7 @@ func setCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// setCasesKernel5 is MapToPair (pipelines_source.go:21), Keys (pipelines_sample.go:340).
+// setCasesKernel5 is MapToPair (pipelines_source.go:23), Keys (pipelines_sample.go:340).
 func setCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -5806,7 +5814,7 @@ func setCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// combineCasesKernel is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_wide.go:72, map side).
+// combineCasesKernel is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_wide.go:72, map side).
 func combineCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5819,7 +5827,7 @@ func combineCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// combineCasesKernel2 is MapToPair (pipelines_source.go:21), CombineByKey (pipelines_wide.go:103, map side).
+// combineCasesKernel2 is MapToPair (pipelines_source.go:23), CombineByKey (pipelines_wide.go:103, map side).
 func combineCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, []int64])
@@ -5832,7 +5840,7 @@ func combineCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// combineCasesKernel3 is MapToPair (pipelines_source.go:21), AggregateByKey (pipelines_wide.go:108, map side).
+// combineCasesKernel3 is MapToPair (pipelines_source.go:23), AggregateByKey (pipelines_wide.go:108, map side).
 func combineCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, Stats])
@@ -5845,7 +5853,7 @@ func combineCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// joinCasesKernel is MapToPair (pipelines_source.go:21), MapToPair (pipelines_wide.go:292).
+// joinCasesKernel is MapToPair (pipelines_source.go:23), MapToPair (pipelines_wide.go:292).
 func joinCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -5862,7 +5870,7 @@ func joinCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// sortCasesKernel is MapToPair (pipelines_source.go:21), MapValues (pipelines_wide.go:370), SortBy (pipelines_wide.go:370, key).
+// sortCasesKernel is MapToPair (pipelines_source.go:23), MapValues (pipelines_wide.go:370), SortBy (pipelines_wide.go:370, key).
 func sortCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[int64, rdd.Pair[string, int64]]])
@@ -5884,7 +5892,7 @@ func sortCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// sortCasesKernel2 is MapToPair (pipelines_source.go:21), SortBy (pipelines_wide.go:378, key).
+// sortCasesKernel2 is MapToPair (pipelines_source.go:23), SortBy (pipelines_wide.go:378, key).
 func sortCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[int, rdd.Pair[string, int64]]])
@@ -5905,7 +5913,7 @@ func sortCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel is MapToPair (pipelines_source.go:21), Map (pipelines_with.go:250).
+// withPairCasesKernel is MapToPair (pipelines_source.go:23), Map (pipelines_with.go:250).
 func withPairCasesKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -5920,7 +5928,7 @@ func withPairCasesKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel2 is MapToPair (pipelines_source.go:21), TryMap (pipelines_with.go:255).
+// withPairCasesKernel2 is MapToPair (pipelines_source.go:23), TryMap (pipelines_with.go:255).
 func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -5928,7 +5936,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:255
 	tryMapFunc := func(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
-//line property_rdd.go:5932
+//line property_rdd.go:5940
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5947,7 +5955,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel3 is MapToPair (pipelines_source.go:21), Filter (pipelines_with.go:260).
+// withPairCasesKernel3 is MapToPair (pipelines_source.go:23), Filter (pipelines_with.go:260).
 func withPairCasesKernel3(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -5967,7 +5975,7 @@ func withPairCasesKernel3(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel4 is MapToPair (pipelines_source.go:21), FlatMap (pipelines_with.go:263).
+// withPairCasesKernel4 is MapToPair (pipelines_source.go:23), FlatMap (pipelines_with.go:263).
 func withPairCasesKernel4(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[int64])
@@ -5983,7 +5991,7 @@ func withPairCasesKernel4(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel5 is MapToPair (pipelines_source.go:21), TryFlatMap (pipelines_with.go:268).
+// withPairCasesKernel5 is MapToPair (pipelines_source.go:23), TryFlatMap (pipelines_with.go:268).
 func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[int64])
@@ -5993,7 +6001,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	tryFlatMapFunc := func(e Env, _ string, v int64) (iter.Seq[int64], error) {
 		return e.below(v - 1), e.check(v)
 	}
-//line property_rdd.go:5997
+//line property_rdd.go:6005
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6014,7 +6022,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel6 is MapToPair (pipelines_source.go:21), MapToPair (pipelines_with.go:288).
+// withPairCasesKernel6 is MapToPair (pipelines_source.go:23), MapToPair (pipelines_with.go:288).
 func withPairCasesKernel6(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[int64, string]])
@@ -6032,7 +6040,7 @@ func withPairCasesKernel6(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel7 is MapToPair (pipelines_source.go:21), TryMapToPair (pipelines_with.go:293).
+// withPairCasesKernel7 is MapToPair (pipelines_source.go:23), TryMapToPair (pipelines_with.go:293).
 func withPairCasesKernel7(task *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -6057,7 +6065,7 @@ func withPairCasesKernel7(task *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel8 is MapToPair (pipelines_source.go:21), FlatMapToPair (pipelines_with.go:298).
+// withPairCasesKernel8 is MapToPair (pipelines_source.go:23), FlatMapToPair (pipelines_with.go:298).
 func withPairCasesKernel8(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[int64, int64]])
@@ -6076,7 +6084,7 @@ func withPairCasesKernel8(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel9 is MapToPair (pipelines_source.go:21), MapValues (pipelines_with.go:303).
+// withPairCasesKernel9 is MapToPair (pipelines_source.go:23), MapValues (pipelines_with.go:303).
 func withPairCasesKernel9(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, string]])
@@ -6094,7 +6102,7 @@ func withPairCasesKernel9(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel10 is MapToPair (pipelines_source.go:21), MapValuesWithKey (pipelines_with.go:308).
+// withPairCasesKernel10 is MapToPair (pipelines_source.go:23), MapValuesWithKey (pipelines_with.go:308).
 func withPairCasesKernel10(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, string]])
@@ -6112,7 +6120,7 @@ func withPairCasesKernel10(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel11 is MapToPair (pipelines_source.go:21), FlatMapValues (pipelines_with.go:313).
+// withPairCasesKernel11 is MapToPair (pipelines_source.go:23), FlatMapValues (pipelines_with.go:313).
 func withPairCasesKernel11(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -6131,7 +6139,7 @@ func withPairCasesKernel11(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel12 is MapToPair (pipelines_source.go:21), SortBy (pipelines_with.go:324, key).
+// withPairCasesKernel12 is MapToPair (pipelines_source.go:23), SortBy (pipelines_with.go:324, key).
 func withPairCasesKernel12(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, rdd.Pair[string, int64]]])
@@ -6153,7 +6161,7 @@ func withPairCasesKernel12(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel13 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_with.go:334, map side).
+// withPairCasesKernel13 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_with.go:334, map side).
 func withPairCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -6166,7 +6174,7 @@ func withPairCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel14 is MapToPair (pipelines_source.go:21), CombineByKey (pipelines_with.go:337, map side).
+// withPairCasesKernel14 is MapToPair (pipelines_source.go:23), CombineByKey (pipelines_with.go:337, map side).
 func withPairCasesKernel14(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, []int64])
@@ -6179,7 +6187,7 @@ func withPairCasesKernel14(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel15 is MapToPair (pipelines_source.go:21), AggregateByKey (pipelines_with.go:341, map side).
+// withPairCasesKernel15 is MapToPair (pipelines_source.go:23), AggregateByKey (pipelines_with.go:341, map side).
 func withPairCasesKernel15(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, Stats])
@@ -6192,7 +6200,7 @@ func withPairCasesKernel15(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// sourceCasesKernel is MapToPair (pipelines_source.go:87), ReduceByKey (pipelines_source.go:88, map side).
+// sourceCasesKernel is MapToPair (pipelines_source.go:89), ReduceByKey (pipelines_source.go:90, map side).
 func sourceCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -6205,7 +6213,7 @@ func sourceCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// sourceCasesKernel2 is Map (pipelines_source.go:107).
+// sourceCasesKernel2 is Map (pipelines_source.go:109).
 func sourceCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Line])
 	out := outAny.(*rdd.Rows[string])
@@ -6218,13 +6226,39 @@ func sourceCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// sourceCasesKernel3 is Map (pipelines_source.go:111).
+// sourceCasesKernel3 is Map (pipelines_source.go:113).
 func sourceCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[string, string]])
 	out := outAny.(*rdd.Rows[string])
 	for i, row := range in.Rows {
 		in.Row = i
 		x := sourceCasesMap(row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// sourceCasesKernel4 is Map (pipelines_source.go:118).
+func sourceCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, []byte]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := atContent(row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// sourceCasesKernel5 is Map (pipelines_source.go:126).
+func sourceCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[[]byte])
+	out := outAny.(*rdd.Rows[string])
+	for i, b := range in.Rows {
+		in.Row = i
+		x := sourceCasesMap2(b)
 		if !out.Push(x) && !out.Flush() {
 			return
 		}
@@ -6392,7 +6426,7 @@ func groupCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	groupByKeyFunc := func(_ int64, lists iter.Seq[[]int64]) string {
 		return fmt.Sprint(slices.SortedFunc(lists, func(a, b []int64) int { return slices.Compare(a, b) }))
 	}
-//line property_rdd.go:6396
+//line property_rdd.go:6430
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6514,7 +6548,7 @@ func joinCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_wide.go:292
 	fullOuterJoinFunc := func(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
-//line property_rdd.go:6518
+//line property_rdd.go:6552
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6671,7 +6705,7 @@ func withCasesKernel3(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:119
 	tryMapFunc := func(e Env, x int64) (string, error) { return e.tagged(x), e.check(x) }
-//line property_rdd.go:6675
+//line property_rdd.go:6709
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6726,7 +6760,7 @@ func withCasesKernel6(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:128
 	tryFlatMapFunc := func(e Env, x int64) (iter.Seq[int64], error) { return e.below(x + 1), e.check(x) }
-//line property_rdd.go:6730
+//line property_rdd.go:6764
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6751,7 +6785,7 @@ func withCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:150
 	mapToPairFunc := func(e Env, x int64) (int64, string) { return e.residue(x), e.tagged(x) }
-//line property_rdd.go:6755
+//line property_rdd.go:6789
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -7043,7 +7077,7 @@ func accumulatorCasesReduce(calls typed.Counter, a, b int64) int64 {
 //line pipelines_action.go:146
 func actionCasesKeyBy(r Rec) Place { return Place{r.Name, 1, [2]bool{r.OK}} }
 
-//line property_rdd.go:7047
+//line property_rdd.go:7081
 
 func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7054,7 +7088,7 @@ func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_action.go:256
 func saveCasesMap(p KV) string { return fmt.Sprintf("%s\t%d", p.Key, p.Value) }
 
-//line property_rdd.go:7058
+//line property_rdd.go:7092
 
 func saveCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7100,7 +7134,7 @@ func barrierCasesMapToPair(x int64) (int64, int64) { return x, 1 }
 //line pipelines_barrier.go:146
 func barrierCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7104
+//line property_rdd.go:7138
 
 func barrierCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7135,7 +7169,7 @@ func cacheCasesMap2(w string) string { return w + "!" }
 //line pipelines_cache.go:54
 func cacheCasesFilter2(r Rec) bool { return r.ID%3 != 0 }
 
-//line property_rdd.go:7139
+//line property_rdd.go:7173
 
 func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7146,7 +7180,7 @@ func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_cache.go:91
 func cacheCasesMap3(w string) Rec { return Rec{Name: w} }
 
-//line property_rdd.go:7150
+//line property_rdd.go:7184
 
 func cacheCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7189,7 +7223,7 @@ func ranksFlatMapToPair(_ string, shares []string) iter.Seq2[string, int64] {
 	}
 }
 
-//line property_rdd.go:7193
+//line property_rdd.go:7227
 
 func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7200,7 +7234,7 @@ func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:84
 func ranksMapValues2(v int64) int64 { return 150 + v*85/100 }
 
-//line property_rdd.go:7204
+//line property_rdd.go:7238
 
 func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7211,7 +7245,7 @@ func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:156
 func chainCasesFilter(l string, at int64) bool { return at > 0 && l != "O" }
 
-//line property_rdd.go:7215
+//line property_rdd.go:7249
 
 func chainCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7246,7 +7280,7 @@ func chainCasesMapToPair(v int64, k string) (string, int64) { return k, v }
 //line pipelines_chain.go:197
 func chainCasesSortBy2(l string) string { return l }
 
-//line property_rdd.go:7250
+//line property_rdd.go:7284
 
 func chainCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7262,7 +7296,7 @@ func chainCasesFilter2(w string) bool {
 //line pipelines_heavy.go:88
 func heavyKeyCasesMapToPair(x int64) (string, int64) { return heavyKey(x), x }
 
-//line property_rdd.go:7266
+//line property_rdd.go:7300
 
 func heavyKeyCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7325,7 +7359,7 @@ func heavyJoinCasesCoGroup(_ int64, left, right iter.Seq[string]) iter.Seq[strin
 //line pipelines_heavy.go:186
 func persistedReduceByKey(a, b string) string { return max(a, b) }
 
-//line property_rdd.go:7329
+//line property_rdd.go:7363
 
 func persistedReduceByKeyBatch(slots []*string, vals []string) {
 	for i, s := range slots {
@@ -7420,7 +7454,7 @@ func pairCasesTryMapToPair(k string, v int64) (string, string, error) {
 	return l, k, err
 }
 
-//line property_rdd.go:7424
+//line property_rdd.go:7458
 
 func partitionCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7452,7 +7486,7 @@ func sortedGroupCasesFilter3(string) bool { return true }
 //line pipelines_partitions.go:302
 func partitionerCasesPartitionFunc(k string) int { return 6 - placeOf(k) }
 
-//line property_rdd.go:7456
+//line property_rdd.go:7490
 
 func partitionerCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7478,7 +7512,7 @@ func partitionerCasesFilter(string, int64) bool { return true }
 //line pipelines_partitions.go:319
 func partitionerCasesMapValues(v int64) int64 { return v / 2 }
 
-//line property_rdd.go:7482
+//line property_rdd.go:7516
 
 func partitionerCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7492,7 +7526,7 @@ func partitionerCasesPartitionFunc2(k string) int { return 4 - placeOf(k) }
 //line pipelines_partitions.go:329
 func partitionerCasesFilter2(w string) bool { return len(w)%2 == 0 }
 
-//line property_rdd.go:7496
+//line property_rdd.go:7530
 
 func placedCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7506,7 +7540,7 @@ func placedCasesFilter(_ string, v int64) bool { return v%3 != 0 }
 //line pipelines_placed.go:43
 func placedCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
 
-//line property_rdd.go:7510
+//line property_rdd.go:7544
 
 func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7517,7 +7551,7 @@ func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_placed.go:44
 func placedCasesMapValues(r string) string { return r + "!" }
 
-//line property_rdd.go:7521
+//line property_rdd.go:7555
 
 func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7528,7 +7562,7 @@ func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_placed.go:65
 func placedCasesJoin(all []int64, sum int64) string { return fmt.Sprint(all, sum) }
 
-//line property_rdd.go:7532
+//line property_rdd.go:7566
 
 func placedCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7551,7 +7585,7 @@ func placedCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 //line pipelines_placed.go:89
 func placedCasesMapToPair(k string, v int64) (string, int64) { return k[:1] + k[len(k)-1:], v }
 
-//line property_rdd.go:7555
+//line property_rdd.go:7589
 
 func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7562,7 +7596,7 @@ func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 //line pipelines_sample.go:93
 func finiteMap(x int64) int64 { return x % 1000 }
 
-//line property_rdd.go:7566
+//line property_rdd.go:7600
 
 func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7570,10 +7604,13 @@ func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	}
 }
 
-//line pipelines_source.go:111
+//line pipelines_source.go:113
 func sourceCasesMap(path, text string) string { return filepath.Base(path) + ": " + text }
 
-//line property_rdd.go:7577
+//line pipelines_source.go:126
+func sourceCasesMap2(b []byte) string { return string(b) }
+
+//line property_rdd.go:7614
 
 func combineCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7593,7 +7630,7 @@ func combineCasesMapToPair(w string) (string, int64) { return w, 1 }
 //line pipelines_wide.go:87
 func combineCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7597
+//line property_rdd.go:7634
 
 func combineCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7792,7 +7829,7 @@ func manyKeptMap(round, x int64) int64 { return x + round%2 }
 //line rounds.go:63
 func manyKeptKeyBy(x int64) int64 { return x % 7 }
 
-//line property_rdd.go:7796
+//line property_rdd.go:7833
 
 func manyKeptReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
