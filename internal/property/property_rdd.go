@@ -46,6 +46,9 @@ var pipelinesNarrowSource string
 //go:embed pipelines_partitions.go
 var pipelinesPartitionsSource string
 
+//go:embed pipelines_pipe.go
+var pipelinesPipeSource string
+
 //go:embed pipelines_placed.go
 var pipelinesPlacedSource string
 
@@ -107,6 +110,10 @@ func init() {
 	p.Source("pipelines_partitions.go", pipelinesPartitionsSource,
 		"841aebcab285480ed59aae2ddbb7e1f07bde3111b74c4a9107fcd649702f69e8",
 		"2b018e11daaa555020783088e650fbf66f8f7f8c44a70ad06c2f57af9909db53",
+	)
+	p.Source("pipelines_pipe.go", pipelinesPipeSource,
+		"f20d9b1528b3dfe4ccfdc5c43be4184618c16726e56e4d265bc4639cb91fe66f",
+		"19a44f4db2fac82aa0023646cf85634cd61281b19f0f3cbd484d56a354bd47e1",
 	)
 	p.Source("pipelines_placed.go", pipelinesPlacedSource,
 		"553f3af5b3a7ef752fe6a6e42e7e723bc0c034fe631cffa6bf5b4c09aa531647",
@@ -787,6 +794,12 @@ func init() {
 	p.Op("ea39d8174f0c", "pipelines_partitions.go", 329, 4637, rdd.FilterOp(partitionerCasesFilter2))
 	p.Op("1d7b3785dc1e", "pipelines_partitions.go", 329, 4661, rdd.DistinctByOp(strconv.Quote))
 	p.Op("6826180e6388", "pipelines_partitions.go", 329, 4670, rdd.CollectOp[string]())
+	p.Op("2d0ea27012fd", "pipelines_pipe.go", 13, 65, rdd.PipeOp[int64]())
+	p.Op("6903179682ab", "pipelines_pipe.go", 13, 82, rdd.CollectOp[string]())
+	p.Op("8c3d4cbed470", "pipelines_pipe.go", 16, 160, rdd.ZipWithUniqueIDOp[int64]())
+	p.Op("59668d5617a6", "pipelines_pipe.go", 16, 164, rdd.RangeOp())
+	p.Op("f2d87fb0fc0f", "pipelines_pipe.go", 17, 187, rdd.PipeOp[rdd.Pair[int64, int64]]())
+	p.Op("e6afc0a5218b", "pipelines_pipe.go", 17, 208, rdd.CollectOp[string]())
 	p.Op("59b1f31dd80d", "pipelines_placed.go", 16, 75, rdd.PartitionByOp[string, int64]())
 	p.Op("073e51479526", "pipelines_placed.go", 17, 89, rdd.PartitionByOp[string, int64]())
 	p.Op("8f5006ca09b9", "pipelines_placed.go", 18, 99, rdd.FullOuterJoinOp[string](outer))
@@ -1829,7 +1842,7 @@ func accumulatorCasesKernel5(_ *rdd.Task, env []any, inAny, outAny any) {
 		(*short.Local())[len(word)]++
 		return 1
 	}
-//line property_rdd.go:1833
+//line property_rdd.go:1846
 
 	acc, has := out.Value, out.Has
 	for i, row := range in.Rows {
@@ -2560,7 +2573,7 @@ func ranksKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2564
+//line property_rdd.go:2577
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2994,7 +3007,7 @@ func heavyKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:89
 	mapFunc := func(k string, v int64) string { return line(digest(k), v) }
-//line property_rdd.go:2998
+//line property_rdd.go:3011
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3025,7 +3038,7 @@ func heavyKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:96
 	mapFunc := func(k string, v []int64) string { return line(digest(k), v) }
-//line property_rdd.go:3029
+//line property_rdd.go:3042
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3123,7 +3136,7 @@ func heavyKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3127
+//line property_rdd.go:3140
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3177,7 +3190,7 @@ func heavyJoinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:135
 	joinFunc := func(v, w string) string { return digest(v) + digest(w) }
-//line property_rdd.go:3181
+//line property_rdd.go:3194
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3236,7 +3249,7 @@ func heavyJoinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3240
+//line property_rdd.go:3253
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5524,7 +5537,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 		_, err := tryLine(k, v)
 		return repeat(k, v), err
 	}
-//line property_rdd.go:5528
+//line property_rdd.go:5541
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5936,7 +5949,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:255
 	tryMapFunc := func(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
-//line property_rdd.go:5940
+//line property_rdd.go:5953
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6001,7 +6014,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	tryFlatMapFunc := func(e Env, _ string, v int64) (iter.Seq[int64], error) {
 		return e.below(v - 1), e.check(v)
 	}
-//line property_rdd.go:6005
+//line property_rdd.go:6018
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6426,7 +6439,7 @@ func groupCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	groupByKeyFunc := func(_ int64, lists iter.Seq[[]int64]) string {
 		return fmt.Sprint(slices.SortedFunc(lists, func(a, b []int64) int { return slices.Compare(a, b) }))
 	}
-//line property_rdd.go:6430
+//line property_rdd.go:6443
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6548,7 +6561,7 @@ func joinCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_wide.go:292
 	fullOuterJoinFunc := func(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
-//line property_rdd.go:6552
+//line property_rdd.go:6565
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6705,7 +6718,7 @@ func withCasesKernel3(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:119
 	tryMapFunc := func(e Env, x int64) (string, error) { return e.tagged(x), e.check(x) }
-//line property_rdd.go:6709
+//line property_rdd.go:6722
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6760,7 +6773,7 @@ func withCasesKernel6(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:128
 	tryFlatMapFunc := func(e Env, x int64) (iter.Seq[int64], error) { return e.below(x + 1), e.check(x) }
-//line property_rdd.go:6764
+//line property_rdd.go:6777
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6785,7 +6798,7 @@ func withCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:150
 	mapToPairFunc := func(e Env, x int64) (int64, string) { return e.residue(x), e.tagged(x) }
-//line property_rdd.go:6789
+//line property_rdd.go:6802
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -7077,7 +7090,7 @@ func accumulatorCasesReduce(calls typed.Counter, a, b int64) int64 {
 //line pipelines_action.go:146
 func actionCasesKeyBy(r Rec) Place { return Place{r.Name, 1, [2]bool{r.OK}} }
 
-//line property_rdd.go:7081
+//line property_rdd.go:7094
 
 func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7088,7 +7101,7 @@ func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_action.go:256
 func saveCasesMap(p KV) string { return fmt.Sprintf("%s\t%d", p.Key, p.Value) }
 
-//line property_rdd.go:7092
+//line property_rdd.go:7105
 
 func saveCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7134,7 +7147,7 @@ func barrierCasesMapToPair(x int64) (int64, int64) { return x, 1 }
 //line pipelines_barrier.go:146
 func barrierCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7138
+//line property_rdd.go:7151
 
 func barrierCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7169,7 +7182,7 @@ func cacheCasesMap2(w string) string { return w + "!" }
 //line pipelines_cache.go:54
 func cacheCasesFilter2(r Rec) bool { return r.ID%3 != 0 }
 
-//line property_rdd.go:7173
+//line property_rdd.go:7186
 
 func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7180,7 +7193,7 @@ func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_cache.go:91
 func cacheCasesMap3(w string) Rec { return Rec{Name: w} }
 
-//line property_rdd.go:7184
+//line property_rdd.go:7197
 
 func cacheCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7223,7 +7236,7 @@ func ranksFlatMapToPair(_ string, shares []string) iter.Seq2[string, int64] {
 	}
 }
 
-//line property_rdd.go:7227
+//line property_rdd.go:7240
 
 func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7234,7 +7247,7 @@ func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:84
 func ranksMapValues2(v int64) int64 { return 150 + v*85/100 }
 
-//line property_rdd.go:7238
+//line property_rdd.go:7251
 
 func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7245,7 +7258,7 @@ func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:156
 func chainCasesFilter(l string, at int64) bool { return at > 0 && l != "O" }
 
-//line property_rdd.go:7249
+//line property_rdd.go:7262
 
 func chainCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7280,7 +7293,7 @@ func chainCasesMapToPair(v int64, k string) (string, int64) { return k, v }
 //line pipelines_chain.go:197
 func chainCasesSortBy2(l string) string { return l }
 
-//line property_rdd.go:7284
+//line property_rdd.go:7297
 
 func chainCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7296,7 +7309,7 @@ func chainCasesFilter2(w string) bool {
 //line pipelines_heavy.go:88
 func heavyKeyCasesMapToPair(x int64) (string, int64) { return heavyKey(x), x }
 
-//line property_rdd.go:7300
+//line property_rdd.go:7313
 
 func heavyKeyCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7359,7 +7372,7 @@ func heavyJoinCasesCoGroup(_ int64, left, right iter.Seq[string]) iter.Seq[strin
 //line pipelines_heavy.go:186
 func persistedReduceByKey(a, b string) string { return max(a, b) }
 
-//line property_rdd.go:7363
+//line property_rdd.go:7376
 
 func persistedReduceByKeyBatch(slots []*string, vals []string) {
 	for i, s := range slots {
@@ -7454,7 +7467,7 @@ func pairCasesTryMapToPair(k string, v int64) (string, string, error) {
 	return l, k, err
 }
 
-//line property_rdd.go:7458
+//line property_rdd.go:7471
 
 func partitionCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7486,7 +7499,7 @@ func sortedGroupCasesFilter3(string) bool { return true }
 //line pipelines_partitions.go:302
 func partitionerCasesPartitionFunc(k string) int { return 6 - placeOf(k) }
 
-//line property_rdd.go:7490
+//line property_rdd.go:7503
 
 func partitionerCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7512,7 +7525,7 @@ func partitionerCasesFilter(string, int64) bool { return true }
 //line pipelines_partitions.go:319
 func partitionerCasesMapValues(v int64) int64 { return v / 2 }
 
-//line property_rdd.go:7516
+//line property_rdd.go:7529
 
 func partitionerCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7526,7 +7539,7 @@ func partitionerCasesPartitionFunc2(k string) int { return 4 - placeOf(k) }
 //line pipelines_partitions.go:329
 func partitionerCasesFilter2(w string) bool { return len(w)%2 == 0 }
 
-//line property_rdd.go:7530
+//line property_rdd.go:7543
 
 func placedCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7540,7 +7553,7 @@ func placedCasesFilter(_ string, v int64) bool { return v%3 != 0 }
 //line pipelines_placed.go:43
 func placedCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
 
-//line property_rdd.go:7544
+//line property_rdd.go:7557
 
 func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7551,7 +7564,7 @@ func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_placed.go:44
 func placedCasesMapValues(r string) string { return r + "!" }
 
-//line property_rdd.go:7555
+//line property_rdd.go:7568
 
 func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7562,7 +7575,7 @@ func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_placed.go:65
 func placedCasesJoin(all []int64, sum int64) string { return fmt.Sprint(all, sum) }
 
-//line property_rdd.go:7566
+//line property_rdd.go:7579
 
 func placedCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7585,7 +7598,7 @@ func placedCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 //line pipelines_placed.go:89
 func placedCasesMapToPair(k string, v int64) (string, int64) { return k[:1] + k[len(k)-1:], v }
 
-//line property_rdd.go:7589
+//line property_rdd.go:7602
 
 func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7596,7 +7609,7 @@ func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 //line pipelines_sample.go:93
 func finiteMap(x int64) int64 { return x % 1000 }
 
-//line property_rdd.go:7600
+//line property_rdd.go:7613
 
 func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7610,7 +7623,7 @@ func sourceCasesMap(path, text string) string { return filepath.Base(path) + ": 
 //line pipelines_source.go:126
 func sourceCasesMap2(b []byte) string { return string(b) }
 
-//line property_rdd.go:7614
+//line property_rdd.go:7627
 
 func combineCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7630,7 +7643,7 @@ func combineCasesMapToPair(w string) (string, int64) { return w, 1 }
 //line pipelines_wide.go:87
 func combineCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7634
+//line property_rdd.go:7647
 
 func combineCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7829,7 +7842,7 @@ func manyKeptMap(round, x int64) int64 { return x + round%2 }
 //line rounds.go:63
 func manyKeptKeyBy(x int64) int64 { return x % 7 }
 
-//line property_rdd.go:7833
+//line property_rdd.go:7846
 
 func manyKeptReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
