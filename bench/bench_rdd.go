@@ -50,12 +50,12 @@ func init() {
 		"c27cee3f57cddde4c25d8666595cc035bc945395b0bacc18cc5d3247aed28cb2",
 	)
 	p.Source("kmeans.go", kmeansSource,
-		"fdd93eecc97bc6ecc4481304354b9b495aa7f131a140fd4eb3055977d9522430",
-		"e83c20267ca95bc9f0b5e56f7a91c173a4b5b5e434e74188a5792f8dc17ed669",
+		"d614e619612fc6d1a3099fa8e6661ea981eca4b2dc5a3d8afcb87356f3149f1c",
+		"2b814d7a52b2d067f78714b97793ff88612b13aced10851987d8f06443e809fc",
 	)
 	p.Source("main.go", mainSource,
-		"1d0767a9a4e66417cc92e7f93305976d5be425813db4f14d0c9d270e4034ed6b",
-		"5c555b47179d7a44835893ac867718e91aa83e5ee62fa0321aff37099b5525ca",
+		"8db743ff7eecd955849db88ea6e029dfe655a68bdb5c92b48929e7873d41431f",
+		"97a4f2fbfa197f29f8711c18bea74666baca4e967c3d6e368e53ed15f8840372",
 	)
 	p.Source("sort.go", sortSource,
 		"d08cffe607346e5f71ec39fab93346e537a453a5a00c6b96c6f425d6e3fd9f41",
@@ -113,26 +113,29 @@ func init() {
 	p.Op("d5d940db9c67", "ints.go", 81, 785, rdd.DistinctOp[int64]())
 	p.Op("1598fe70d6bf", "ints.go", 82, 790, rdd.MapOp(distinctIntsMap2))
 	p.Op("94d572a748f7", "ints.go", 83, 813, rdd.ReduceOp(sums.plus))
-	p.Op("a637006d4d2c", "kmeans.go", 87, 419, rdd.WithOp(textbookMapToPair, func(env []point) *rdd.Op {
+	p.Op("c3a99ccfc0b1", "kmeans.go", 43, 178, rdd.TextOp())
+	p.Op("af377098f52b", "kmeans.go", 43, 193, rdd.TryMapOp(parsePoint))
+	p.Op("7f987de6158a", "kmeans.go", 43, 198, rdd.CacheOp[point]())
+	p.Op("f15d09c3cbeb", "kmeans.go", 47, 222, rdd.BinaryRecordsOp())
+	p.Op("9d6b38350263", "kmeans.go", 47, 241, rdd.MapOp(decodePoint))
+	p.Op("2fb5ebef8f0a", "kmeans.go", 47, 246, rdd.CacheOp[point]())
+	p.Op("a637006d4d2c", "kmeans.go", 105, 562, rdd.WithOp(textbookMapToPair, func(env []point) *rdd.Op {
 		return rdd.MapToPairOp(func(p point) (int32, cluster) {
 			return textbookMapToPair(env, p)
 		})
 	}))
-	p.Op("37050f754016", "kmeans.go", 91, 462, rdd.ReduceByKeyOp[int32](cluster.plus, textbookReduceByKeyBatch))
-	p.Op("d8340a2073fa", "kmeans.go", 97, 503, rdd.WithOp(inPlaceMapToPair, func(env []point) *rdd.Op {
+	p.Op("37050f754016", "kmeans.go", 109, 605, rdd.ReduceByKeyOp[int32](cluster.plus, textbookReduceByKeyBatch))
+	p.Op("d8340a2073fa", "kmeans.go", 115, 646, rdd.WithOp(inPlaceMapToPair, func(env []point) *rdd.Op {
 		return rdd.MapToPairOp(func(p point) (int32, near) {
 			return inPlaceMapToPair(env, p)
 		})
 	}))
-	p.Op("d9326086a405", "kmeans.go", 101, 544, rdd.AggregateByKeyOp[int32](newCluster, (*cluster).add, (*cluster).merge))
-	p.Op("989e6493a11e", "kmeans.go", 112, 650, rdd.TextOp())
-	p.Op("e11c30de395c", "kmeans.go", 112, 665, rdd.TryMapOp(parsePoint))
-	p.Op("c126dd2c5d0e", "kmeans.go", 112, 670, rdd.CacheOp[point]())
-	p.Op("efada71e085b", "kmeans.go", 113, 681, rdd.CountOp[point]())
-	p.Op("a79b01ba72e1", "kmeans.go", 118, 725, rdd.CollectOp[point]().Named("Take"))
-	p.Op("2949cefebc75", "kmeans.go", 132, 841, rdd.CollectOp[rdd.Pair[int32, cluster]]())
-	p.Op("0fd6d10a1478", "main.go", 127, 766, rdd.RangeOp())
-	p.Op("6f8ba6d43e54", "main.go", 127, 778, rdd.CountOp[int64]())
+	p.Op("d9326086a405", "kmeans.go", 119, 687, rdd.AggregateByKeyOp[int32](newCluster, (*cluster).add, (*cluster).merge))
+	p.Op("efada71e085b", "kmeans.go", 131, 818, rdd.CountOp[point]())
+	p.Op("a79b01ba72e1", "kmeans.go", 136, 862, rdd.CollectOp[point]().Named("Take"))
+	p.Op("2949cefebc75", "kmeans.go", 150, 978, rdd.CollectOp[rdd.Pair[int32, cluster]]())
+	p.Op("0fd6d10a1478", "main.go", 128, 779, rdd.RangeOp())
+	p.Op("6f8ba6d43e54", "main.go", 128, 791, rdd.CountOp[int64]())
 	p.Op("ca1678d608cf", "sort.go", 12, 37, rdd.TextOp())
 	p.Op("a99074462002", "sort.go", 12, 50, rdd.SortByOp(terasortSortBy))
 	p.Op("e30c7c31b8cc", "sort.go", 13, 81, rdd.SaveAsTextFileOp[string]())
@@ -190,9 +193,10 @@ func init() {
 	p.Kernel(joinIntsKernel2, "c6d057571ac3", "6d6814b10c4e", "10804b824db3")
 	p.Kernel(distinctIntsKernel, "6dcd5290a9ef", "d5d940db9c67/map")
 	p.Kernel(distinctIntsKernel2, "1598fe70d6bf", "94d572a748f7")
+	p.Kernel(csvPointsKernel, "af377098f52b")
+	p.Kernel(binPointsKernel, "9d6b38350263")
 	p.Kernel(textbookKernel, "a637006d4d2c", "37050f754016/map")
 	p.Kernel(inPlaceKernel, "d8340a2073fa", "d9326086a405/map")
-	p.Kernel(kmeansKernel, "e11c30de395c")
 	p.Kernel(sumKernel, "9bb8fc8faf7d", "7fbac498f9bf", "9b0c331a791d", "45293e368c79")
 	p.Kernel(tblQ1Kernel, "a917f38d8585", "354b631cb2b8", "6f55f2fa631f", "9df8e5813e14/map")
 	p.Kernel(tblQ6Kernel, "a917f38d8585", "33fe4d784516", "a6a56043d273", "30d24f4f564e")
@@ -454,7 +458,37 @@ func distinctIntsKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	out2.Value, out2.Has = acc, has
 }
 
-// textbookKernel is MapToPair (kmeans.go:87), ReduceByKey (kmeans.go:91, map side).
+// csvPointsKernel is TryMap (kmeans.go:43).
+func csvPointsKernel(task *rdd.Task, _ []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[string])
+	out2 := outAny.(*rdd.Rows[point])
+	for i, row := range in2.Rows {
+		in2.Row = i
+		x, err := parsePoint(row)
+		if err != nil {
+			task.RejectIn(0, row, err)
+			continue
+		}
+		if !out2.Push(x) && !out2.Flush() {
+			return
+		}
+	}
+}
+
+// binPointsKernel is Map (kmeans.go:47).
+func binPointsKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[[]byte])
+	out2 := outAny.(*rdd.Rows[point])
+	for i, row := range in2.Rows {
+		in2.Row = i
+		x := decodePoint(row)
+		if !out2.Push(x) && !out2.Flush() {
+			return
+		}
+	}
+}
+
+// textbookKernel is MapToPair (kmeans.go:105), ReduceByKey (kmeans.go:109, map side).
 func textbookKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[point])
 	out2 := outAny.(*rdd.Combiner[int32, cluster, cluster])
@@ -468,7 +502,7 @@ func textbookKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// inPlaceKernel is MapToPair (kmeans.go:97), AggregateByKey (kmeans.go:101, map side).
+// inPlaceKernel is MapToPair (kmeans.go:115), AggregateByKey (kmeans.go:119, map side).
 func inPlaceKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[point])
 	out2 := outAny.(*rdd.Combiner[int32, near, cluster])
@@ -477,23 +511,6 @@ func inPlaceKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 		in2.Row = i
 		k, v := inPlaceMapToPair(centres, p)
 		if !out2.Push(k, v) && !out2.Flush() {
-			return
-		}
-	}
-}
-
-// kmeansKernel is TryMap (kmeans.go:112).
-func kmeansKernel(task *rdd.Task, _ []any, inAny, outAny any) {
-	in2 := inAny.(*rdd.Rows[string])
-	out2 := outAny.(*rdd.Rows[point])
-	for i, row := range in2.Rows {
-		in2.Row = i
-		x, err := parsePoint(row)
-		if err != nil {
-			task.RejectIn(0, row, err)
-			continue
-		}
-		if !out2.Push(x) && !out2.Flush() {
 			return
 		}
 	}
@@ -681,7 +698,7 @@ func pagerankJoin(to []uint32, rank float64) share { return share{to, rank / flo
 //line graph.go:62
 func pagerankReduceByKey(a, b float64) float64 { return a + b }
 
-//line bench_rdd.go:685
+//line bench_rdd.go:702
 
 func pagerankReduceByKeyBatch(slots []*float64, vals []float64) {
 	for i, s := range slots {
@@ -701,7 +718,7 @@ func pagerankReduce(a, b extent) extent { return extent{a.Sum + b.Sum, max(a.Max
 //line ints.go:21
 func pairsMapToPair(keys, i int64) (int64, int64) { return hash(i) % keys, i % 1000 }
 
-//line bench_rdd.go:705
+//line bench_rdd.go:722
 
 func reduceIntsReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -727,13 +744,13 @@ func distinctIntsMap(keys, i int64) int64 { return hash(i) % keys }
 //line ints.go:82
 func distinctIntsMap2(k int64) sums { return sums{N: 1, A: k} }
 
-//line kmeans.go:87
+//line kmeans.go:105
 func textbookMapToPair(centres []point, p point) (int32, cluster) {
 	c, square := nearest(centres, p)
 	return c, cluster{p, 1, square}
 }
 
-//line bench_rdd.go:737
+//line bench_rdd.go:754
 
 func textbookReduceByKeyBatch(slots []*cluster, vals []cluster) {
 	for i, s := range slots {
@@ -741,7 +758,7 @@ func textbookReduceByKeyBatch(slots []*cluster, vals []cluster) {
 	}
 }
 
-//line kmeans.go:97
+//line kmeans.go:115
 func inPlaceMapToPair(centres []point, p point) (int32, near) {
 	c, square := nearest(centres, p)
 	return c, near{p, square}
@@ -797,7 +814,7 @@ func tblQ3Filter(i item) bool { return i.Shipped > "1995-03-15" }
 //line tables.go:151
 func tblQ3MapToPair2(i item) (int64, int64) { return i.Order, i.Price * (100 - i.Discount) }
 
-//line bench_rdd.go:801
+//line bench_rdd.go:818
 
 func tblQ3ReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -811,7 +828,7 @@ func tblQ3Join2(revenue int64, _ bool) int64 { return revenue }
 //line words.go:19
 func wordcountMapToPair(w string) (string, int64) { return w, 1 }
 
-//line bench_rdd.go:815
+//line bench_rdd.go:832
 
 func wordcountReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -822,7 +839,7 @@ func wordcountReduceByKeyBatch(slots []*int64, vals []int64) {
 //line words.go:27
 func wordcountSplitMapToPair(w string) (string, int64) { return w, 1 }
 
-//line bench_rdd.go:826
+//line bench_rdd.go:843
 
 func wordcountSplitReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {

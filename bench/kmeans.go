@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -27,6 +28,23 @@ func parsePoint(line string) (p point, err error) {
 		line = rest
 	}
 	return p, nil
+}
+
+// decodePoint reads little-endian numbers of 8 bytes.
+func decodePoint(record []byte) (p point) {
+	for i := range p {
+		p[i] = math.Float64frombits(binary.LittleEndian.Uint64(record[8*i:]))
+	}
+	return p
+}
+
+// csvPoints and binPoints are the points of a workload's input.
+func csvPoints(s *typed.Session) typed.RDD[point] {
+	return s.TextFile(filepath.Join(*in, "csv", "part-*")).TryMap(parsePoint).Cache()
+}
+
+func binPoints(s *typed.Session) typed.RDD[point] {
+	return s.BinaryRecords(filepath.Join(*in, "bin", "part-*"), 8*dims).Map(decodePoint).Cache()
 }
 
 func (p point) plus(q point) point {
@@ -102,14 +120,14 @@ func inPlace(points typed.RDD[point], centres []point) typed.PairRDD[int32, clus
 }
 
 // kmeans runs rounds over cached points.
-func kmeans(round func(typed.RDD[point], []point) typed.PairRDD[int32, cluster]) workloadFunc {
+func kmeans(read func(*typed.Session) typed.RDD[point], round func(typed.RDD[point], []point) typed.PairRDD[int32, cluster]) workloadFunc {
 	return func(ctx context.Context, s *typed.Session) (result, error) {
 		k, rounds, err := two("k", "iters")
 		if err != nil {
 			return result{}, err
 		}
 		t := time.Now()
-		points := s.TextFile(filepath.Join(*in, "csv", "part-*")).TryMap(parsePoint).Cache()
+		points := read(s)
 		if _, err := points.Count(ctx); err != nil {
 			return result{}, err
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -84,20 +85,21 @@ func TestKmeans(t *testing.T) {
 	const k, rounds = 4, 3
 	r := rand.New(rand.NewPCG(1, 2))
 	var points []point
-	var text strings.Builder
+	var text, points64 strings.Builder
 	for range 1000 {
 		var p point
 		for i := range p {
 			p[i] = math.Round(r.Float64()*1000) / 8
 			fmt.Fprintf(&text, ",%g", p[i])
+			points64.Write(binary.LittleEndian.AppendUint64(nil, math.Float64bits(p[i])))
 		}
 		points = append(points, p)
 		text.WriteByte('\n')
 	}
 	csv := strings.ReplaceAll("\n"+text.String(), "\n,", "\n")[1:]
 	want := lloyd(points, k, rounds)
-	for _, name := range []string{"kmeans_csv", "kmeans_pair"} {
-		if got := answer(t, name, fmt.Sprintf("k=%d,iters=%d", k, rounds), map[string]string{"csv/part-0.csv": csv}); got != want {
+	for _, name := range []string{"kmeans_csv", "kmeans_bin", "kmeans_pair"} {
+		if got := answer(t, name, fmt.Sprintf("k=%d,iters=%d", k, rounds), map[string]string{"csv/part-0.csv": csv, "bin/part-0.bin": points64.String()}); got != want {
 			t.Errorf("%s: %v, want %s", name, got, want)
 		}
 	}

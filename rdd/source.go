@@ -21,10 +21,9 @@ func builtin(op *Op) *Op {
 }
 
 var (
-	textFile   = builtin(textOp("TextFile", func(c *chunk, _ []string) []string { return c.Lines }))
-	wholeFiles = builtin(wholeFilesOp())
-	numbers    = builtin(rangeOp())
-	lines      = builtin(textOp("Lines", func(c *chunk, rows []Line) []Line {
+	textFile = builtin(textOp("TextFile", func(c *chunk, _ []string) []string { return c.Lines }))
+	numbers  = builtin(rangeOp())
+	lines    = builtin(textOp("Lines", func(c *chunk, rows []Line) []Line {
 		rows = rows[:0]
 		for i, text := range c.Lines {
 			rows = append(rows, Line{Path: c.Path, Offset: c.Offset(i), Text: text})
@@ -143,33 +142,6 @@ func plainBytes(s *storage.Split) int64 {
 	}
 	return s.Bytes()
 }
-
-// WholeFilesOp is the source of whole files.
-func WholeFilesOp() *Op { return wholeFiles }
-
-func wholeFilesOp() *Op {
-	return one("WholeTextFiles", nil, &SourcePart{open: func(t *Task, in *Input) (Run, error) {
-		return func(feed Feed) error {
-			out := &Rows[Pair[string, string]]{Rows: make([]Pair[string, string], 1)}
-			for i, part := range in.split.Parts {
-				text, err := storage.ReadWhole(t, part, maxWhole)
-				if err != nil {
-					return err
-				}
-				t.counters.BytesRead += int64(len(text))
-				out.Rows[0] = Pair[string, string]{Key: part.Path, Value: string(text)}
-				out.where = plain(i)
-				if !feed(out) {
-					return nil
-				}
-			}
-			return nil
-		}, nil
-	}})
-}
-
-// maxWhole is the largest file that becomes one row.
-const maxWhole = 1 << 30
 
 // DataOp is the source of a slice that the driver holds.
 func DataOp[T any]() *Op {

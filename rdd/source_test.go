@@ -148,6 +148,10 @@ func TestTextSources(t *testing.T) {
 	if len(whole) != 2 || filepath.Base(whole[0].Key) != "a.txt" || whole[0].Value != "one\ntwo\r\n\nfour" || whole[1].Value != "five\n" {
 		t.Errorf("got %q", whole)
 	}
+	raw := collect[Pair[string, []byte]](w, source(BinaryFilesOp(), plan.Files{Whole: true}))
+	if len(raw) != 2 || filepath.Base(raw[1].Key) != "b.txt" || string(raw[0].Value) != "one\ntwo\r\n\nfour" || string(raw[1].Value) != "five\n" {
+		t.Errorf("got %q", raw)
+	}
 	// A file that is gone by the time it is read.
 	n := source(TextOp(), plan.Files{})
 	p := w.plan(n, Action{Op: CountOp[string](), Call: here()})

@@ -1,7 +1,9 @@
 package typed_test
 
 import (
+	"encoding/binary"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 
@@ -114,4 +116,22 @@ func ExampleSession_Empty() {
 	s := session()
 	fmt.Println(s.Empty[string]().Count(ctx))
 	// Output: 0 <nil>
+}
+
+func ExampleSession_BinaryRecords() {
+	dir, remove := folder(map[string]string{"a.bin": "\x01\x00\x02\x00", "b.bin": "\x00\x01"})
+	defer remove()
+	numbers := session().BinaryRecords(dir, 2).Map(binary.LittleEndian.Uint16)
+	fmt.Println(numbers.Collect(ctx))
+	// Output: [1 2 256] <nil>
+}
+
+func ExampleSession_BinaryFiles() {
+	dir, remove := folder(map[string]string{"a.png": "\x89PNG\r\n\x1a\n", "b.txt": "text"})
+	defer remove()
+	kinds := session().BinaryFiles(dir).Map(func(path string, content []byte) string {
+		return filepath.Base(path) + ": " + http.DetectContentType(content)
+	})
+	fmt.Println(kinds.Collect(ctx))
+	// Output: [a.png: image/png b.txt: text/plain; charset=utf-8] <nil>
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/gordd-project/gordd/rdd"
+	"github.com/gordd-project/gordd/rdd/plan"
 )
 
 // ObjectFile reads rows that SaveAsObjectFile wrote. path is as for TextFile. Files
@@ -16,7 +17,7 @@ func ObjectFile[T any](s *Session, path string, opts ...ReadOption) RDD[T] {
 	if err := typeOf[T]().err; err != nil {
 		c.Err = fmt.Errorf("%s (%s): %w", op.Name, c.Site, err)
 	}
-	return RDD[T]{s, s.files(op, c, path, false, opts)}
+	return RDD[T]{s, s.files(op, c, path, plan.Files{}, opts)}
 }
 
 // SaveAsObjectFile writes the rows as they are to files in dir, a part for each

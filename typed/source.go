@@ -20,24 +20,45 @@ type Line = rdd.Line
 // .gz or .zst are decompressed. Large files are cut, small ones packed
 // together; rows are in the order of files and lines.
 func (s *Session) TextFile(path string, opts ...ReadOption) RDD[string] {
-	return RDD[string]{s, s.files(rdd.TextOp(), call(), path, false, opts)}
+	return RDD[string]{s, s.files(rdd.TextOp(), call(), path, plan.Files{}, opts)}
 }
 
 // Lines is TextFile with the place of each line.
 func (s *Session) Lines(path string, opts ...ReadOption) RDD[Line] {
-	return RDD[Line]{s, s.files(rdd.LinesOp(), call(), path, false, opts)}
+	return RDD[Line]{s, s.files(rdd.LinesOp(), call(), path, plan.Files{}, opts)}
 }
 
 // WholeTextFiles reads whole files: the key is a file's path, the value its
 // text. A file is at most 1 GiB.
 func (s *Session) WholeTextFiles(path string, opts ...ReadOption) PairRDD[string, string] {
-	return PairRDD[string, string]{s, s.files(rdd.WholeFilesOp(), call(), path, true, opts)}
+	return PairRDD[string, string]{s, s.files(rdd.WholeFilesOp(), call(), path, plan.Files{Whole: true}, opts)}
 }
 
-func (s *Session) files(op *rdd.Op, c rdd.Call, path string, whole bool, opts []ReadOption) *rdd.Node {
-	f := &plan.Files{Whole: whole}
+// BinaryFiles is WholeTextFiles with the bytes of each file as they are stored, for
+// images and the like: files that end in .gz or .zst are not decompressed. A file is
+// at most 1 GiB.
+func (s *Session) BinaryFiles(path string, opts ...ReadOption) PairRDD[string, []byte] {
+	return PairRDD[string, []byte]{s, s.files(rdd.BinaryFilesOp(), call(), path, plan.Files{Whole: true}, opts)}
+}
+
+// BinaryRecords reads files of records of recordBytes bytes each, at most 1 GiB, with
+// nothing between them. path is as for TextFile, and files are cut and packed as there,
+// but between records. A file that is not a whole number of records long is an error.
+//
+// A row may be kept, but must not be changed, and keeps the bytes of those that were
+// read with it, a MiB or so: make a value of another type of it, or clone what is kept
+// of a few rows only.
+func (s *Session) BinaryRecords(path string, recordBytes int, opts ...ReadOption) RDD[[]byte] {
+	c := call()
+	if recordBytes < 1 || recordBytes > rdd.MaxRecord {
+		c.Err = fmt.Errorf("BinaryRecords (%s): records of %d bytes: give a number from 1 to %d", c.Site, recordBytes, rdd.MaxRecord)
+	}
+	return RDD[[]byte]{s, s.files(rdd.BinaryRecordsOp(), c, path, plan.Files{Record: int64(recordBytes)}, opts)}
+}
+
+func (s *Session) files(op *rdd.Op, c rdd.Call, path string, f plan.Files, opts []ReadOption) *rdd.Node {
 	for _, o := range opts {
-		o.read(f)
+		o.read(&f)
 	}
 	var err error
 	if f.Paths, err = storage.Abs(s.ctx, path); err != nil {
@@ -46,7 +67,7 @@ func (s *Session) files(op *rdd.Op, c rdd.Call, path string, whole bool, opts []
 	if f.MinSplits < 0 || f.MinSplits > plan.MaxPartitions || f.MaxBytes < 0 {
 		c.Err = fmt.Errorf("%s (%s): partitions must be from 0 to %d, split bytes at least 0", op.Name, c.Site, plan.MaxPartitions)
 	}
-	return s.graph.Source(op, c, plan.Source{Files: f})
+	return s.graph.Source(op, c, plan.Source{Files: &f})
 }
 
 // Parallelize makes an RDD of a slice, in so many partitions; 0 is the default,

@@ -3,9 +3,11 @@ package property
 import (
 	"context"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gordd-project/gordd/typed"
@@ -112,7 +114,59 @@ func sourceCases() []Case {
 		}, func(in Input) []string {
 			return each(in.Files, func(f File) string { return f.Path + ": " + f.Bytes })
 		}},
+		{"BinaryFiles", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
+			return show(s.BinaryFiles(in.Dir, typed.Partitions(3)).Map(atContent).Collect(ctx))
+		}, wantContents},
+		{"BinaryRecords", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
+			dir, err := recordFiles(in, 6)
+			if err != nil {
+				return nil, err
+			}
+			records := s.BinaryRecords(dir, 6, typed.SplitBytes(100), typed.Partitions(in.Parts))
+			return show(records.Map(func(b []byte) string { return string(b) }).Collect(ctx))
+		}, func(in Input) []string { return slices.Concat(recordsOf(in, 6)...) }},
 	}
+}
+
+// atContent shows a file by what it has.
+func atContent(path string, content []byte) string {
+	return fmt.Sprintf("%s: %d bytes, crc %08x", filepath.Base(path), len(content), crc32.ChecksumIEEE(content))
+}
+
+// wantContents shows the files of the directory as they are stored.
+func wantContents(in Input) (out []string) {
+	for _, f := range in.Files {
+		b, err := os.ReadFile(filepath.Join(in.Dir, f.Path))
+		if err != nil {
+			panic(err)
+		}
+		out = append(out, atContent(f.Path, b))
+	}
+	return out
+}
+
+// recordsOf gives, for each of some files, records of one length.
+func recordsOf(in Input, size int) [][]string {
+	files := make([][]string, 5)
+	for i, word := range in.Words {
+		if at := i % 7; at < len(files) { // other numbers of them in each, and few in none
+			record := fmt.Sprint(i, word) + strings.Repeat(" ", size)
+			files[at] = append(files[at], record[:size])
+		}
+	}
+	return files
+}
+
+// recordFiles writes recordsOf to files, and gives their directory.
+func recordFiles(in Input, size int) (string, error) {
+	dir := filepath.Join(in.Scratch, "records")
+	err := os.MkdirAll(dir, 0o777)
+	for i, records := range recordsOf(in, size) {
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, strconv.Itoa(i)), []byte(strings.Join(records, "")), 0o666)
+		}
+	}
+	return dir, err
 }
 
 func counted(from, step int64, n int) []int64 {

@@ -46,6 +46,9 @@ var pipelinesNarrowSource string
 //go:embed pipelines_partitions.go
 var pipelinesPartitionsSource string
 
+//go:embed pipelines_pipe.go
+var pipelinesPipeSource string
+
 //go:embed pipelines_placed.go
 var pipelinesPlacedSource string
 
@@ -108,17 +111,21 @@ func init() {
 		"841aebcab285480ed59aae2ddbb7e1f07bde3111b74c4a9107fcd649702f69e8",
 		"2b018e11daaa555020783088e650fbf66f8f7f8c44a70ad06c2f57af9909db53",
 	)
+	p.Source("pipelines_pipe.go", pipelinesPipeSource,
+		"f20d9b1528b3dfe4ccfdc5c43be4184618c16726e56e4d265bc4639cb91fe66f",
+		"19a44f4db2fac82aa0023646cf85634cd61281b19f0f3cbd484d56a354bd47e1",
+	)
 	p.Source("pipelines_placed.go", pipelinesPlacedSource,
 		"553f3af5b3a7ef752fe6a6e42e7e723bc0c034fe631cffa6bf5b4c09aa531647",
 		"5af2bb1eb23d85f6cfe1c444968fec5a5994156caad32a52d88c36c9060cf464",
 	)
 	p.Source("pipelines_sample.go", pipelinesSampleSource,
-		"6cfabdf084ff77d0bf3f92cdfe91a1af699f4c894007ee7bcebc2fe0987e63e2",
-		"2a85bae6ebcd54113bedec500058da9d29bdb3d45da1ec9ecaf990dfdf9cbce1",
+		"d4d46ea25fdf6ec886b676bccdb3da44a0f5603d7c03b400824f1acb5893c37f",
+		"c06647e70bbb47319bb855f8003bf1189968af28e5c60b62b91408f307055c06",
 	)
 	p.Source("pipelines_source.go", pipelinesSourceSource,
-		"a5758933bb9cd74bface96cb991acaee98715a4fa4c7dd2695247371c5853115",
-		"b62e550f41579266d9137ac1cb343ec6217733096a35c2fb91899094897fc4f5",
+		"ed7800f5df79e40a42657329ba89b530abb716480c059ad456f6566765c6625d",
+		"bbacb60e36e2da7db67040e6ce82d3bc12d3f001fc5e76a33f131a2567ccb93f",
 	)
 	p.Source("pipelines_wide.go", pipelinesWideSource,
 		"bc9052e344a8563dffac746cf76179f828f86379f1586b24674670a31fcdb500",
@@ -787,6 +794,12 @@ func init() {
 	p.Op("ea39d8174f0c", "pipelines_partitions.go", 329, 4637, rdd.FilterOp(partitionerCasesFilter2))
 	p.Op("1d7b3785dc1e", "pipelines_partitions.go", 329, 4661, rdd.DistinctByOp(strconv.Quote))
 	p.Op("6826180e6388", "pipelines_partitions.go", 329, 4670, rdd.CollectOp[string]())
+	p.Op("2d0ea27012fd", "pipelines_pipe.go", 13, 65, rdd.PipeOp[int64]())
+	p.Op("6903179682ab", "pipelines_pipe.go", 13, 82, rdd.CollectOp[string]())
+	p.Op("8c3d4cbed470", "pipelines_pipe.go", 16, 160, rdd.ZipWithUniqueIDOp[int64]())
+	p.Op("59668d5617a6", "pipelines_pipe.go", 16, 164, rdd.RangeOp())
+	p.Op("f2d87fb0fc0f", "pipelines_pipe.go", 17, 187, rdd.PipeOp[rdd.Pair[int64, int64]]())
+	p.Op("e6afc0a5218b", "pipelines_pipe.go", 17, 208, rdd.CollectOp[string]())
 	p.Op("59b1f31dd80d", "pipelines_placed.go", 16, 75, rdd.PartitionByOp[string, int64]())
 	p.Op("073e51479526", "pipelines_placed.go", 17, 89, rdd.PartitionByOp[string, int64]())
 	p.Op("8f5006ca09b9", "pipelines_placed.go", 18, 99, rdd.FullOuterJoinOp[string](outer))
@@ -846,115 +859,116 @@ func init() {
 	p.Op("3d1ee8c62539", "pipelines_placed.go", 90, 1678, rdd.ReduceByKeyOp[string](addInts, placedCasesReduceByKeyBatch7))
 	p.Op("b57e0e13cdac", "pipelines_placed.go", 90, 1685, rdd.PairMapOp(line[string, int64]))
 	p.Op("ab5764e739b0", "pipelines_placed.go", 90, 1695, rdd.CollectOp[string]())
-	p.Op("882b0a017786", "pipelines_sample.go", 42, 222, rdd.MapOp(double))
-	p.Op("3c7441e4daa6", "pipelines_sample.go", 42, 227, rdd.SampleOp[int64]())
-	p.Op("a1be3660ebc7", "pipelines_sample.go", 42, 232, rdd.CollectOp[int64]())
-	p.Op("176170a33aa7", "pipelines_sample.go", 45, 302, rdd.SampleOp[int64]())
-	p.Op("868fc5e00b6b", "pipelines_sample.go", 45, 313, rdd.CollectOp[int64]())
-	p.Op("7e84d577b21b", "pipelines_sample.go", 48, 371, rdd.SampleOp[int64]())
-	p.Op("d9afe44a9220", "pipelines_sample.go", 49, 391, rdd.CollectOp[int64]())
-	p.Op("13fdf9fb828a", "pipelines_sample.go", 53, 423, rdd.CollectOp[int64]())
-	p.Op("2d7f23a20cd2", "pipelines_sample.go", 60, 538, rdd.SampleOp[rdd.Pair[string, int64]]())
-	p.Op("20353d9a7eed", "pipelines_sample.go", 60, 543, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("d2ed266228b2", "pipelines_sample.go", 68, 692, rdd.SampleByKeyOp[string, int64]())
-	p.Op("707d160cc498", "pipelines_sample.go", 68, 697, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("54f3cc6a31a2", "pipelines_sample.go", 77, 828, rdd.SampleByKeyExactOp[string, int64]())
-	p.Op("d394a6508ad1", "pipelines_sample.go", 81, 861, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("50f41865f335", "pipelines_sample.go", 97, 1061, rdd.SampleOp[string]().Named("RandomSplit"))
-	p.Op("9533442e7e55", "pipelines_sample.go", 98, 1102, rdd.CollectOp[string]())
-	p.Op("37419d9fc07f", "pipelines_sample.go", 101, 1165, rdd.TakeSampleOp[int64]())
-	p.Op("d8f8bdc1eed9", "pipelines_sample.go", 105, 1284, rdd.MapOp(double))
-	p.Op("cd924d6fcf42", "pipelines_sample.go", 105, 1289, rdd.TakeSampleOp[int64]())
-	p.Op("e0164594d77a", "pipelines_sample.go", 119, 1452, rdd.TakeSampleOp[string]())
-	p.Op("c70adbd17423", "pipelines_sample.go", 126, 1522, rdd.MapOp(finiteMap))
-	p.Op("b4cb95eee3b6", "pipelines_sample.go", 177, 1941, rdd.SumOp[int64]())
-	p.Op("ac98c4d1b241", "pipelines_sample.go", 177, 1952, rdd.FilterOp(even))
-	p.Op("c112f7bbe2c3", "pipelines_sample.go", 182, 2041, rdd.MaxOp[int64]())
-	p.Op("3f23b9afe8c7", "pipelines_sample.go", 185, 2119, rdd.MinOp[string]())
-	p.Op("bd3dca9b9f3b", "pipelines_sample.go", 188, 2197, rdd.StatsOp[int64]().Named("Mean"))
-	p.Op("e768dd07d2c7", "pipelines_sample.go", 191, 2264, rdd.StatsOp[int64]().Named("Variance"))
-	p.Op("544a5c425300", "pipelines_sample.go", 194, 2331, rdd.StatsOp[int64]().Named("Stdev"))
-	p.Op("fab74d748917", "pipelines_sample.go", 199, 2418, rdd.StatsOp[int64]())
-	p.Op("1b3fca45f5f9", "pipelines_sample.go", 209, 2617, rdd.HistogramOp[float64]().Named("HistogramIn"))
-	p.Op("e571b6baec0a", "pipelines_sample.go", 212, 2701, rdd.HistogramOp[int64]())
-	p.Op("119b3d2e31a1", "pipelines_sample.go", 230, 2913, rdd.CountApproxDistinctOp[string]())
-	p.Op("9ecdc60dcacc", "pipelines_sample.go", 235, 3035, rdd.CountApproxDistinctByKeyOp[string, int64]())
-	p.Op("64411c43bec7", "pipelines_sample.go", 235, 3056, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("2931679d60ff", "pipelines_sample.go", 255, 3300, rdd.CountByValueOp[string]())
-	p.Op("0f5f40843de8", "pipelines_sample.go", 326, 3787, rdd.MapPartitionsWithIndexOp(numberedRows))
-	p.Op("70dc2e5ae0d4", "pipelines_sample.go", 327, 3802, rdd.CollectOp[string]())
-	p.Op("eac04cdab2cc", "pipelines_sample.go", 333, 3882, rdd.PairMapPartitionsWithIndexOp(numberedPairs))
-	p.Op("fb9c700fb57b", "pipelines_sample.go", 333, 3887, rdd.CollectOp[string]())
-	p.Op("5a8b1288a5b4", "pipelines_sample.go", 336, 3964, rdd.WithOp(shifted, func(env int) *rdd.Op {
+	p.Op("882b0a017786", "pipelines_sample.go", 33, 147, rdd.MapOp(double))
+	p.Op("3c7441e4daa6", "pipelines_sample.go", 33, 152, rdd.SampleOp[int64]())
+	p.Op("a1be3660ebc7", "pipelines_sample.go", 33, 157, rdd.CollectOp[int64]())
+	p.Op("176170a33aa7", "pipelines_sample.go", 36, 227, rdd.SampleOp[int64]())
+	p.Op("868fc5e00b6b", "pipelines_sample.go", 36, 238, rdd.CollectOp[int64]())
+	p.Op("7e84d577b21b", "pipelines_sample.go", 39, 296, rdd.SampleOp[int64]())
+	p.Op("d9afe44a9220", "pipelines_sample.go", 40, 316, rdd.CollectOp[int64]())
+	p.Op("13fdf9fb828a", "pipelines_sample.go", 44, 348, rdd.CollectOp[int64]())
+	p.Op("2d7f23a20cd2", "pipelines_sample.go", 51, 463, rdd.SampleOp[rdd.Pair[string, int64]]())
+	p.Op("20353d9a7eed", "pipelines_sample.go", 51, 468, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("d2ed266228b2", "pipelines_sample.go", 59, 617, rdd.SampleByKeyOp[string, int64]())
+	p.Op("707d160cc498", "pipelines_sample.go", 59, 622, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("50f41865f335", "pipelines_sample.go", 64, 709, rdd.SampleOp[string]().Named("RandomSplit"))
+	p.Op("9533442e7e55", "pipelines_sample.go", 65, 750, rdd.CollectOp[string]())
+	p.Op("37419d9fc07f", "pipelines_sample.go", 68, 813, rdd.TakeSampleOp[int64]())
+	p.Op("d8f8bdc1eed9", "pipelines_sample.go", 72, 932, rdd.MapOp(double))
+	p.Op("cd924d6fcf42", "pipelines_sample.go", 72, 937, rdd.TakeSampleOp[int64]())
+	p.Op("e0164594d77a", "pipelines_sample.go", 86, 1100, rdd.TakeSampleOp[string]())
+	p.Op("c70adbd17423", "pipelines_sample.go", 93, 1170, rdd.MapOp(finiteMap))
+	p.Op("b4cb95eee3b6", "pipelines_sample.go", 144, 1589, rdd.SumOp[int64]())
+	p.Op("ac98c4d1b241", "pipelines_sample.go", 144, 1600, rdd.FilterOp(even))
+	p.Op("c112f7bbe2c3", "pipelines_sample.go", 149, 1689, rdd.MaxOp[int64]())
+	p.Op("3f23b9afe8c7", "pipelines_sample.go", 152, 1767, rdd.MinOp[string]())
+	p.Op("bd3dca9b9f3b", "pipelines_sample.go", 155, 1845, rdd.StatsOp[int64]().Named("Mean"))
+	p.Op("e768dd07d2c7", "pipelines_sample.go", 158, 1912, rdd.StatsOp[int64]().Named("Variance"))
+	p.Op("544a5c425300", "pipelines_sample.go", 161, 1979, rdd.StatsOp[int64]().Named("Stdev"))
+	p.Op("fab74d748917", "pipelines_sample.go", 166, 2066, rdd.StatsOp[int64]())
+	p.Op("1b3fca45f5f9", "pipelines_sample.go", 176, 2265, rdd.HistogramOp[float64]().Named("HistogramIn"))
+	p.Op("e571b6baec0a", "pipelines_sample.go", 179, 2349, rdd.HistogramOp[int64]())
+	p.Op("2931679d60ff", "pipelines_sample.go", 197, 2560, rdd.CountByValueOp[string]())
+	p.Op("0f5f40843de8", "pipelines_sample.go", 268, 3047, rdd.MapPartitionsWithIndexOp(numberedRows))
+	p.Op("70dc2e5ae0d4", "pipelines_sample.go", 269, 3062, rdd.CollectOp[string]())
+	p.Op("eac04cdab2cc", "pipelines_sample.go", 275, 3142, rdd.PairMapPartitionsWithIndexOp(numberedPairs))
+	p.Op("fb9c700fb57b", "pipelines_sample.go", 275, 3147, rdd.CollectOp[string]())
+	p.Op("5a8b1288a5b4", "pipelines_sample.go", 278, 3224, rdd.WithOp(shifted, func(env int) *rdd.Op {
 		return rdd.MapPartitionsWithIndexOp(func(x int, x2 iter.Seq[int64]) iter.Seq[string] {
 			return shifted(env, x, x2)
 		})
 	}))
-	p.Op("ca17ffcf77b1", "pipelines_sample.go", 336, 3969, rdd.CollectOp[string]())
-	p.Op("869210122c3a", "pipelines_sample.go", 339, 4043, rdd.WithOp(shiftedPairs, func(env int) *rdd.Op {
+	p.Op("ca17ffcf77b1", "pipelines_sample.go", 278, 3229, rdd.CollectOp[string]())
+	p.Op("869210122c3a", "pipelines_sample.go", 281, 3303, rdd.WithOp(shiftedPairs, func(env int) *rdd.Op {
 		return rdd.PairMapPartitionsWithIndexOp(func(x int, x2 iter.Seq2[string, int64]) iter.Seq[string] {
 			return shiftedPairs(env, x, x2)
 		})
 	}))
-	p.Op("9c142526abcf", "pipelines_sample.go", 339, 4048, rdd.CollectOp[string]())
-	p.Op("3122582615a8", "pipelines_sample.go", 342, 4115, rdd.GlomOp[int64]())
-	p.Op("bee8d12f6a65", "pipelines_sample.go", 342, 4124, rdd.MapOp(double))
-	p.Op("dc961864077b", "pipelines_sample.go", 342, 4130, rdd.CollectOp[[]int64]())
-	p.Op("50779868828d", "pipelines_sample.go", 350, 4240, rdd.ZipWithIndexOp[int64]())
-	p.Op("ad6b1656bed2", "pipelines_sample.go", 350, 4251, rdd.FlatMapOp(upTo))
-	p.Op("cfeb9255b428", "pipelines_sample.go", 354, 4273, rdd.PairMapOp(line[int64, int64]))
-	p.Op("9e910cdd2ef2", "pipelines_sample.go", 354, 4283, rdd.CollectOp[string]())
-	p.Op("152e7c122706", "pipelines_sample.go", 362, 4370, rdd.ZipWithUniqueIDOp[int64]())
-	p.Op("6b0d59a36cce", "pipelines_sample.go", 362, 4380, rdd.PairMapOp(line[int64, int64]))
-	p.Op("8a19691345c3", "pipelines_sample.go", 363, 4398, rdd.EmptyOp[string]())
-	p.Op("72fb3b5a5a39", "pipelines_sample.go", 363, 4414, rdd.CollectOp[string]())
-	p.Op("55c246e8bdeb", "pipelines_sample.go", 381, 4579, rdd.SubtractByKeyOp[string, int64, int64]())
-	p.Op("af7ef60c4539", "pipelines_sample.go", 381, 4583, rdd.MapValuesOp[string](double))
-	p.Op("79846f8e3bc1", "pipelines_sample.go", 381, 4598, rdd.PairMapOp(line[string, int64]))
-	p.Op("5458211bb81e", "pipelines_sample.go", 381, 4608, rdd.CollectOp[string]())
-	p.Op("76288382e10f", "pipelines_sample.go", 391, 4739, rdd.SubtractOp[string]())
-	p.Op("4426bad322e1", "pipelines_sample.go", 391, 4743, rdd.KeysOp[string, int64]())
-	p.Op("5e2b68137de5", "pipelines_sample.go", 391, 4763, rdd.CollectOp[string]())
-	p.Op("689d9fe4c594", "pipelines_sample.go", 398, 4872, rdd.IntersectionOp[string]())
-	p.Op("560edacc6c46", "pipelines_sample.go", 398, 4876, rdd.KeysOp[string, int64]())
-	p.Op("2081ad3196ba", "pipelines_sample.go", 398, 4896, rdd.CollectOp[string]())
-	p.Op("712ef4e74965", "pipelines_sample.go", 404, 4994, rdd.FilterOp(even))
-	p.Op("4b9fa8e8ca86", "pipelines_sample.go", 404, 4999, rdd.CollectOp[int64]().Named("IsEmpty"))
-	p.Op("1323247d0ae7", "pipelines_sample.go", 407, 5079, rdd.CollectOp[rdd.Pair[string, int64]]().Named("IsEmpty"))
-	p.Op("36f5ba18948b", "pipelines_sample.go", 410, 5154, rdd.LookupOp[string, int64]())
-	p.Op("5361a40bc6b5", "pipelines_source.go", 14, 43, rdd.DataOp[int64]())
-	p.Op("47222ce3f148", "pipelines_source.go", 15, 77, rdd.DataOp[string]())
-	p.Op("dbbc79b4a496", "pipelines_source.go", 16, 111, rdd.DataOp[float64]())
-	p.Op("1f840d1b7529", "pipelines_source.go", 17, 145, rdd.DataOp[Rec]())
-	p.Op("dbf4531a3185", "pipelines_source.go", 21, 186, rdd.DataOp[KV]())
-	p.Op("9071f0568474", "pipelines_source.go", 21, 193, rdd.MapToPairOp(KV.Pair))
-	p.Op("87b772d9d779", "pipelines_source.go", 68, 590, rdd.CollectOp[int64]())
-	p.Op("4b006e730901", "pipelines_source.go", 71, 655, rdd.CollectOp[Rec]())
-	p.Op("83b975c9a019", "pipelines_source.go", 74, 715, rdd.DataOp[float64]())
-	p.Op("9cc38de8d181", "pipelines_source.go", 74, 729, rdd.CollectOp[float64]())
-	p.Op("5c3e9cfa77c4", "pipelines_source.go", 77, 794, rdd.RangeOp())
-	p.Op("55629951da05", "pipelines_source.go", 77, 804, rdd.CollectOp[int64]())
-	p.Op("65fa6a294535", "pipelines_source.go", 80, 871, rdd.RangeOp())
-	p.Op("412392c584ce", "pipelines_source.go", 80, 906, rdd.CollectOp[int64]())
-	p.Op("e694138f461e", "pipelines_source.go", 83, 978, rdd.EmptyOp[string]())
-	p.Op("8c7b242317e6", "pipelines_source.go", 84, 996, rdd.EmptyOp[string]())
-	p.Op("b1247e1ab2f8", "pipelines_source.go", 84, 1001, rdd.CollectOp[string]())
-	p.Op("f0698891398a", "pipelines_source.go", 87, 1063, rdd.EmptyOp[KV]())
-	p.Op("f92eefc46102", "pipelines_source.go", 87, 1067, rdd.MapToPairOp(KV.Pair))
-	p.Op("7908d6386cf1", "pipelines_source.go", 88, 1079, rdd.ReduceByKeyOp[string](addInts, sourceCasesReduceByKeyBatch))
-	p.Op("d9b619f605c2", "pipelines_source.go", 88, 1093, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("0159c8b8b2cf", "pipelines_source.go", 91, 1148, rdd.TextOp())
-	p.Op("b1d65b111eb9", "pipelines_source.go", 91, 1155, rdd.CollectOp[string]())
-	p.Op("9609459d1b46", "pipelines_source.go", 95, 1215, rdd.TextOp())
-	p.Op("0b3d6c17e765", "pipelines_source.go", 95, 1246, rdd.CollectOp[string]())
-	p.Op("156676c8357b", "pipelines_source.go", 102, 1310, rdd.TextOp())
-	p.Op("161c5d777f79", "pipelines_source.go", 102, 1321, rdd.CollectOp[string]())
-	p.Op("dc1917a326e3", "pipelines_source.go", 107, 1394, rdd.LinesOp())
-	p.Op("5c88c0117901", "pipelines_source.go", 107, 1408, rdd.MapOp(atLine))
-	p.Op("50c4241bb1c5", "pipelines_source.go", 107, 1413, rdd.CollectOp[string]())
-	p.Op("ce89245b1c82", "pipelines_source.go", 110, 1456, rdd.WholeFilesOp())
-	p.Op("d2b7087b6fde", "pipelines_source.go", 111, 1475, rdd.PairMapOp(sourceCasesMap))
-	p.Op("b84c715f01c6", "pipelines_source.go", 111, 1500, rdd.CollectOp[string]())
+	p.Op("9c142526abcf", "pipelines_sample.go", 281, 3308, rdd.CollectOp[string]())
+	p.Op("3122582615a8", "pipelines_sample.go", 284, 3375, rdd.GlomOp[int64]())
+	p.Op("bee8d12f6a65", "pipelines_sample.go", 284, 3384, rdd.MapOp(double))
+	p.Op("dc961864077b", "pipelines_sample.go", 284, 3390, rdd.CollectOp[[]int64]())
+	p.Op("50779868828d", "pipelines_sample.go", 292, 3500, rdd.ZipWithIndexOp[int64]())
+	p.Op("ad6b1656bed2", "pipelines_sample.go", 292, 3511, rdd.FlatMapOp(upTo))
+	p.Op("cfeb9255b428", "pipelines_sample.go", 296, 3533, rdd.PairMapOp(line[int64, int64]))
+	p.Op("9e910cdd2ef2", "pipelines_sample.go", 296, 3543, rdd.CollectOp[string]())
+	p.Op("152e7c122706", "pipelines_sample.go", 304, 3630, rdd.ZipWithUniqueIDOp[int64]())
+	p.Op("6b0d59a36cce", "pipelines_sample.go", 304, 3640, rdd.PairMapOp(line[int64, int64]))
+	p.Op("8a19691345c3", "pipelines_sample.go", 305, 3658, rdd.EmptyOp[string]())
+	p.Op("72fb3b5a5a39", "pipelines_sample.go", 305, 3674, rdd.CollectOp[string]())
+	p.Op("55c246e8bdeb", "pipelines_sample.go", 323, 3839, rdd.SubtractByKeyOp[string, int64, int64]())
+	p.Op("af7ef60c4539", "pipelines_sample.go", 323, 3843, rdd.MapValuesOp[string](double))
+	p.Op("79846f8e3bc1", "pipelines_sample.go", 323, 3858, rdd.PairMapOp(line[string, int64]))
+	p.Op("5458211bb81e", "pipelines_sample.go", 323, 3868, rdd.CollectOp[string]())
+	p.Op("76288382e10f", "pipelines_sample.go", 333, 3999, rdd.SubtractOp[string]())
+	p.Op("4426bad322e1", "pipelines_sample.go", 333, 4003, rdd.KeysOp[string, int64]())
+	p.Op("5e2b68137de5", "pipelines_sample.go", 333, 4023, rdd.CollectOp[string]())
+	p.Op("689d9fe4c594", "pipelines_sample.go", 340, 4132, rdd.IntersectionOp[string]())
+	p.Op("560edacc6c46", "pipelines_sample.go", 340, 4136, rdd.KeysOp[string, int64]())
+	p.Op("2081ad3196ba", "pipelines_sample.go", 340, 4156, rdd.CollectOp[string]())
+	p.Op("712ef4e74965", "pipelines_sample.go", 346, 4254, rdd.FilterOp(even))
+	p.Op("4b9fa8e8ca86", "pipelines_sample.go", 346, 4259, rdd.CollectOp[int64]().Named("IsEmpty"))
+	p.Op("1323247d0ae7", "pipelines_sample.go", 349, 4339, rdd.CollectOp[rdd.Pair[string, int64]]().Named("IsEmpty"))
+	p.Op("36f5ba18948b", "pipelines_sample.go", 352, 4414, rdd.LookupOp[string, int64]())
+	p.Op("5361a40bc6b5", "pipelines_source.go", 16, 47, rdd.DataOp[int64]())
+	p.Op("47222ce3f148", "pipelines_source.go", 17, 81, rdd.DataOp[string]())
+	p.Op("dbbc79b4a496", "pipelines_source.go", 18, 115, rdd.DataOp[float64]())
+	p.Op("1f840d1b7529", "pipelines_source.go", 19, 149, rdd.DataOp[Rec]())
+	p.Op("dbf4531a3185", "pipelines_source.go", 23, 190, rdd.DataOp[KV]())
+	p.Op("9071f0568474", "pipelines_source.go", 23, 197, rdd.MapToPairOp(KV.Pair))
+	p.Op("87b772d9d779", "pipelines_source.go", 70, 594, rdd.CollectOp[int64]())
+	p.Op("4b006e730901", "pipelines_source.go", 73, 659, rdd.CollectOp[Rec]())
+	p.Op("83b975c9a019", "pipelines_source.go", 76, 719, rdd.DataOp[float64]())
+	p.Op("9cc38de8d181", "pipelines_source.go", 76, 733, rdd.CollectOp[float64]())
+	p.Op("5c3e9cfa77c4", "pipelines_source.go", 79, 798, rdd.RangeOp())
+	p.Op("55629951da05", "pipelines_source.go", 79, 808, rdd.CollectOp[int64]())
+	p.Op("65fa6a294535", "pipelines_source.go", 82, 875, rdd.RangeOp())
+	p.Op("412392c584ce", "pipelines_source.go", 82, 910, rdd.CollectOp[int64]())
+	p.Op("e694138f461e", "pipelines_source.go", 85, 982, rdd.EmptyOp[string]())
+	p.Op("8c7b242317e6", "pipelines_source.go", 86, 1000, rdd.EmptyOp[string]())
+	p.Op("b1247e1ab2f8", "pipelines_source.go", 86, 1005, rdd.CollectOp[string]())
+	p.Op("f0698891398a", "pipelines_source.go", 89, 1067, rdd.EmptyOp[KV]())
+	p.Op("f92eefc46102", "pipelines_source.go", 89, 1071, rdd.MapToPairOp(KV.Pair))
+	p.Op("7908d6386cf1", "pipelines_source.go", 90, 1083, rdd.ReduceByKeyOp[string](addInts, sourceCasesReduceByKeyBatch))
+	p.Op("d9b619f605c2", "pipelines_source.go", 90, 1097, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("0159c8b8b2cf", "pipelines_source.go", 93, 1152, rdd.TextOp())
+	p.Op("b1d65b111eb9", "pipelines_source.go", 93, 1159, rdd.CollectOp[string]())
+	p.Op("9609459d1b46", "pipelines_source.go", 97, 1219, rdd.TextOp())
+	p.Op("0b3d6c17e765", "pipelines_source.go", 97, 1250, rdd.CollectOp[string]())
+	p.Op("156676c8357b", "pipelines_source.go", 104, 1314, rdd.TextOp())
+	p.Op("161c5d777f79", "pipelines_source.go", 104, 1325, rdd.CollectOp[string]())
+	p.Op("dc1917a326e3", "pipelines_source.go", 109, 1398, rdd.LinesOp())
+	p.Op("5c88c0117901", "pipelines_source.go", 109, 1412, rdd.MapOp(atLine))
+	p.Op("50c4241bb1c5", "pipelines_source.go", 109, 1417, rdd.CollectOp[string]())
+	p.Op("ce89245b1c82", "pipelines_source.go", 112, 1460, rdd.WholeFilesOp())
+	p.Op("d2b7087b6fde", "pipelines_source.go", 113, 1479, rdd.PairMapOp(sourceCasesMap))
+	p.Op("b84c715f01c6", "pipelines_source.go", 113, 1504, rdd.CollectOp[string]())
+	p.Op("1d410b10d19b", "pipelines_source.go", 118, 1583, rdd.BinaryFilesOp())
+	p.Op("893894c2b865", "pipelines_source.go", 118, 1597, rdd.PairMapOp(atContent))
+	p.Op("76a1bbac5228", "pipelines_source.go", 118, 1602, rdd.CollectOp[string]())
+	p.Op("7fae7914dd69", "pipelines_source.go", 125, 1667, rdd.BinaryRecordsOp())
+	p.Op("a7a291866a8c", "pipelines_source.go", 126, 1695, rdd.MapOp(sourceCasesMap2))
+	p.Op("fffd34b1849e", "pipelines_source.go", 126, 1714, rdd.CollectOp[string]())
 	p.Op("a64307e0cc13", "pipelines_wide.go", 72, 538, rdd.ReduceByKeyOp[string](addInts, combineCasesReduceByKeyBatch))
 	p.Op("14926923be39", "pipelines_wide.go", 72, 552, rdd.PairMapOp(line[string, int64]))
 	p.Op("f35e358af808", "pipelines_wide.go", 72, 562, rdd.CollectOp[string]())
@@ -1689,6 +1703,8 @@ func init() {
 	p.Kernel(sourceCasesKernel, "f92eefc46102", "7908d6386cf1/map")
 	p.Kernel(sourceCasesKernel2, "5c88c0117901")
 	p.Kernel(sourceCasesKernel3, "d2b7087b6fde")
+	p.Kernel(sourceCasesKernel4, "893894c2b865")
+	p.Kernel(sourceCasesKernel5, "a7a291866a8c")
 	p.Kernel(combineCasesKernel4, "14926923be39")
 	p.Kernel(combineCasesKernel5, "86b0a7cc9225", "7b92deb7531e/map")
 	p.Kernel(combineCasesKernel6, "b61cad4a386f", "c9490dd299e1", "70525b097bb1/map")
@@ -1826,7 +1842,7 @@ func accumulatorCasesKernel5(_ *rdd.Task, env []any, inAny, outAny any) {
 		(*short.Local())[len(word)]++
 		return 1
 	}
-//line property_rdd.go:1830
+//line property_rdd.go:1846
 
 	acc, has := out.Value, out.Has
 	for i, row := range in.Rows {
@@ -2557,7 +2573,7 @@ func ranksKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2561
+//line property_rdd.go:2577
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -2991,7 +3007,7 @@ func heavyKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:89
 	mapFunc := func(k string, v int64) string { return line(digest(k), v) }
-//line property_rdd.go:2995
+//line property_rdd.go:3011
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3022,7 +3038,7 @@ func heavyKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:96
 	mapFunc := func(k string, v []int64) string { return line(digest(k), v) }
-//line property_rdd.go:3026
+//line property_rdd.go:3042
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3120,7 +3136,7 @@ func heavyKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3124
+//line property_rdd.go:3140
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3174,7 +3190,7 @@ func heavyJoinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:135
 	joinFunc := func(v, w string) string { return digest(v) + digest(w) }
-//line property_rdd.go:3178
+//line property_rdd.go:3194
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3233,7 +3249,7 @@ func heavyJoinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3237
+//line property_rdd.go:3253
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4983,7 +4999,7 @@ func placedCasesKernel19(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// drawCasesKernel is Map (pipelines_sample.go:42).
+// drawCasesKernel is Map (pipelines_sample.go:33).
 func drawCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -4996,7 +5012,7 @@ func drawCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// drawCasesKernel2 is Map (pipelines_sample.go:105).
+// drawCasesKernel2 is Map (pipelines_sample.go:72).
 func drawCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -5009,7 +5025,7 @@ func drawCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// finiteKernel is Map (pipelines_sample.go:126).
+// finiteKernel is Map (pipelines_sample.go:93).
 func finiteKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -5022,7 +5038,7 @@ func finiteKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// numberCasesKernel is Filter (pipelines_sample.go:177).
+// numberCasesKernel is Filter (pipelines_sample.go:144).
 func numberCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -5037,7 +5053,7 @@ func numberCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// indexCasesKernel is Map (pipelines_sample.go:342).
+// indexCasesKernel is Map (pipelines_sample.go:284).
 func indexCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -5050,7 +5066,7 @@ func indexCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// indexCasesKernel2 is FlatMap (pipelines_sample.go:350).
+// indexCasesKernel2 is FlatMap (pipelines_sample.go:292).
 func indexCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -5064,7 +5080,7 @@ func indexCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// indexCasesKernel3 is Map (pipelines_sample.go:354).
+// indexCasesKernel3 is Map (pipelines_sample.go:296).
 func indexCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[int64, int64]])
 	out := outAny.(*rdd.Rows[string])
@@ -5077,7 +5093,7 @@ func indexCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// indexCasesKernel4 is Map (pipelines_sample.go:362).
+// indexCasesKernel4 is Map (pipelines_sample.go:304).
 func indexCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[int64, int64]])
 	out := outAny.(*rdd.Rows[string])
@@ -5090,7 +5106,7 @@ func indexCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// setCasesKernel is Map (pipelines_sample.go:381).
+// setCasesKernel is Map (pipelines_sample.go:323).
 func setCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
 	out := outAny.(*rdd.Rows[string])
@@ -5103,7 +5119,7 @@ func setCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// setCasesKernel2 is Filter (pipelines_sample.go:404).
+// setCasesKernel2 is Filter (pipelines_sample.go:346).
 func setCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -5118,7 +5134,7 @@ func setCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// keyedKernel is MapToPair (pipelines_source.go:21).
+// keyedKernel is MapToPair (pipelines_source.go:23).
 func keyedKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -5134,7 +5150,7 @@ func keyedKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// actionCasesKernel7 is MapToPair (pipelines_source.go:21), Filter (pipelines_action.go:159), Count (pipelines_action.go:159).
+// actionCasesKernel7 is MapToPair (pipelines_source.go:23), Filter (pipelines_action.go:159), Count (pipelines_action.go:159).
 func actionCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Acc[int64])
@@ -5150,7 +5166,7 @@ func actionCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 	out.Value = acc
 }
 
-// actionCasesKernel8 is MapToPair (pipelines_source.go:21), CountByKey (pipelines_action.go:162, map side).
+// actionCasesKernel8 is MapToPair (pipelines_source.go:23), CountByKey (pipelines_action.go:162, map side).
 func actionCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5163,7 +5179,7 @@ func actionCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// actionCasesKernel9 is MapToPair (pipelines_source.go:21), Filter (pipelines_action.go:167).
+// actionCasesKernel9 is MapToPair (pipelines_source.go:23), Filter (pipelines_action.go:167).
 func actionCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -5182,7 +5198,7 @@ func actionCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// actionCasesKernel10 is MapToPair (pipelines_source.go:21), Filter (pipelines_action.go:170).
+// actionCasesKernel10 is MapToPair (pipelines_source.go:23), Filter (pipelines_action.go:170).
 func actionCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -5201,7 +5217,7 @@ func actionCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// saveCasesKernel2 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_action.go:251, map side).
+// saveCasesKernel2 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_action.go:251, map side).
 func saveCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5214,7 +5230,7 @@ func saveCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// saveCasesKernel3 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_action.go:261, map side).
+// saveCasesKernel3 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_action.go:261, map side).
 func saveCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5227,7 +5243,7 @@ func saveCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// byKeyCasesKernel7 is MapToPair (pipelines_source.go:21), FoldByKey (pipelines_bykey.go:35, map side).
+// byKeyCasesKernel7 is MapToPair (pipelines_source.go:23), FoldByKey (pipelines_bykey.go:35, map side).
 func byKeyCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5240,7 +5256,7 @@ func byKeyCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// byKeyCasesKernel8 is MapToPair (pipelines_source.go:21), MapValues (pipelines_bykey.go:44), FoldByKey (pipelines_bykey.go:45, map side).
+// byKeyCasesKernel8 is MapToPair (pipelines_source.go:23), MapValues (pipelines_bykey.go:44), FoldByKey (pipelines_bykey.go:45, map side).
 func byKeyCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, string, string])
@@ -5254,7 +5270,7 @@ func byKeyCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// byKeyCasesKernel9 is MapToPair (pipelines_source.go:21), FoldByKey (pipelines_bykey.go:58, map side).
+// byKeyCasesKernel9 is MapToPair (pipelines_source.go:23), FoldByKey (pipelines_bykey.go:58, map side).
 func byKeyCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5267,7 +5283,7 @@ func byKeyCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// byKeyCasesKernel10 is MapToPair (pipelines_source.go:21), MapValues (pipelines_bykey.go:67), ReduceByKeyLocally (pipelines_bykey.go:67, map side).
+// byKeyCasesKernel10 is MapToPair (pipelines_source.go:23), MapValues (pipelines_bykey.go:67), ReduceByKeyLocally (pipelines_bykey.go:67, map side).
 func byKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5281,7 +5297,7 @@ func byKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// byKeyCasesKernel11 is MapToPair (pipelines_source.go:21), ReduceByKeyLocally (pipelines_bykey.go:76, map side).
+// byKeyCasesKernel11 is MapToPair (pipelines_source.go:23), ReduceByKeyLocally (pipelines_bykey.go:76, map side).
 func byKeyCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5294,7 +5310,7 @@ func byKeyCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// byKeyCasesKernel12 is MapToPair (pipelines_source.go:21), TopByKey (pipelines_bykey.go:89, map side).
+// byKeyCasesKernel12 is MapToPair (pipelines_source.go:23), TopByKey (pipelines_bykey.go:89, map side).
 func byKeyCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, []int64])
@@ -5307,7 +5323,7 @@ func byKeyCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// byKeyCasesKernel13 is MapToPair (pipelines_source.go:21), TopByKey (pipelines_bykey.go:95, map side).
+// byKeyCasesKernel13 is MapToPair (pipelines_source.go:23), TopByKey (pipelines_bykey.go:95, map side).
 func byKeyCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, []int64])
@@ -5320,7 +5336,7 @@ func byKeyCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// cacheCasesKernel12 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_cache.go:63, map side).
+// cacheCasesKernel12 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_cache.go:63, map side).
 func cacheCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5333,7 +5349,7 @@ func cacheCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// ranksKernel5 is MapToPair (pipelines_source.go:21), MapToPair (pipelines_chain.go:69).
+// ranksKernel5 is MapToPair (pipelines_source.go:23), MapToPair (pipelines_chain.go:69).
 func ranksKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, string]])
@@ -5350,7 +5366,7 @@ func ranksKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// chainCasesKernel24 is MapToPair (pipelines_source.go:21), Filter (pipelines_chain.go:164).
+// chainCasesKernel24 is MapToPair (pipelines_source.go:23), Filter (pipelines_chain.go:164).
 func chainCasesKernel24(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -5369,7 +5385,7 @@ func chainCasesKernel24(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// chainCasesKernel25 is MapToPair (pipelines_source.go:21), MapValues (pipelines_chain.go:164).
+// chainCasesKernel25 is MapToPair (pipelines_source.go:23), MapValues (pipelines_chain.go:164).
 func chainCasesKernel25(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -5386,7 +5402,7 @@ func chainCasesKernel25(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// chainCasesKernel26 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_chain.go:174, map side).
+// chainCasesKernel26 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_chain.go:174, map side).
 func chainCasesKernel26(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5399,7 +5415,7 @@ func chainCasesKernel26(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// chainCasesKernel27 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_chain.go:175, map side).
+// chainCasesKernel27 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_chain.go:175, map side).
 func chainCasesKernel27(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5412,7 +5428,7 @@ func chainCasesKernel27(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// chainCasesKernel28 is MapToPair (pipelines_source.go:21), MapToPair (pipelines_chain.go:195).
+// chainCasesKernel28 is MapToPair (pipelines_source.go:23), MapToPair (pipelines_chain.go:195).
 func chainCasesKernel28(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[int64, string]])
@@ -5429,7 +5445,7 @@ func chainCasesKernel28(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// chainCasesKernel29 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_chain.go:202, map side).
+// chainCasesKernel29 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_chain.go:202, map side).
 func chainCasesKernel29(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5442,7 +5458,7 @@ func chainCasesKernel29(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel is MapToPair (pipelines_source.go:21), Map (pipelines_narrow.go:269).
+// pairCasesKernel is MapToPair (pipelines_source.go:23), Map (pipelines_narrow.go:269).
 func pairCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -5456,7 +5472,7 @@ func pairCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel2 is MapToPair (pipelines_source.go:21), TryMap (pipelines_narrow.go:272).
+// pairCasesKernel2 is MapToPair (pipelines_source.go:23), TryMap (pipelines_narrow.go:272).
 func pairCasesKernel2(task *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -5477,7 +5493,7 @@ func pairCasesKernel2(task *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel3 is MapToPair (pipelines_source.go:21), Filter (pipelines_narrow.go:275).
+// pairCasesKernel3 is MapToPair (pipelines_source.go:23), Filter (pipelines_narrow.go:275).
 func pairCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -5496,7 +5512,7 @@ func pairCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel4 is MapToPair (pipelines_source.go:21), FlatMap (pipelines_narrow.go:278).
+// pairCasesKernel4 is MapToPair (pipelines_source.go:23), FlatMap (pipelines_narrow.go:278).
 func pairCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -5511,7 +5527,7 @@ func pairCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel5 is MapToPair (pipelines_source.go:21), TryFlatMap (pipelines_narrow.go:283).
+// pairCasesKernel5 is MapToPair (pipelines_source.go:23), TryFlatMap (pipelines_narrow.go:283).
 func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -5521,7 +5537,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 		_, err := tryLine(k, v)
 		return repeat(k, v), err
 	}
-//line property_rdd.go:5525
+//line property_rdd.go:5541
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5542,7 +5558,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel6 is MapToPair (pipelines_source.go:21), MapToPair (pipelines_narrow.go:294).
+// pairCasesKernel6 is MapToPair (pipelines_source.go:23), MapToPair (pipelines_narrow.go:294).
 func pairCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[int64, string]])
@@ -5559,7 +5575,7 @@ func pairCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel7 is MapToPair (pipelines_source.go:21), TryMapToPair (pipelines_narrow.go:299), Values (pipelines_narrow.go:302).
+// pairCasesKernel7 is MapToPair (pipelines_source.go:23), TryMapToPair (pipelines_narrow.go:299), Values (pipelines_narrow.go:302).
 func pairCasesKernel7(task *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -5580,7 +5596,7 @@ func pairCasesKernel7(task *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel8 is MapToPair (pipelines_source.go:21), FlatMapToPair (pipelines_narrow.go:305), Map (pipelines_narrow.go:305).
+// pairCasesKernel8 is MapToPair (pipelines_source.go:23), FlatMapToPair (pipelines_narrow.go:305), Map (pipelines_narrow.go:305).
 func pairCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -5596,7 +5612,7 @@ func pairCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel9 is MapToPair (pipelines_source.go:21), MapValues (pipelines_narrow.go:316).
+// pairCasesKernel9 is MapToPair (pipelines_source.go:23), MapValues (pipelines_narrow.go:316).
 func pairCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -5613,7 +5629,7 @@ func pairCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel10 is MapToPair (pipelines_source.go:21), MapValuesWithKey (pipelines_narrow.go:321).
+// pairCasesKernel10 is MapToPair (pipelines_source.go:23), MapValuesWithKey (pipelines_narrow.go:321).
 func pairCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, string]])
@@ -5630,7 +5646,7 @@ func pairCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel11 is MapToPair (pipelines_source.go:21), FlatMapValues (pipelines_narrow.go:326).
+// pairCasesKernel11 is MapToPair (pipelines_source.go:23), FlatMapValues (pipelines_narrow.go:326).
 func pairCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -5648,7 +5664,7 @@ func pairCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel12 is MapToPair (pipelines_source.go:21), Keys (pipelines_narrow.go:337).
+// pairCasesKernel12 is MapToPair (pipelines_source.go:23), Keys (pipelines_narrow.go:337).
 func pairCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -5661,7 +5677,7 @@ func pairCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel13 is MapToPair (pipelines_source.go:21), Filter (pipelines_narrow.go:340), Values (pipelines_narrow.go:340).
+// pairCasesKernel13 is MapToPair (pipelines_source.go:23), Filter (pipelines_narrow.go:340), Values (pipelines_narrow.go:340).
 func pairCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[int64])
@@ -5677,7 +5693,7 @@ func pairCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// partitionCasesKernel8 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_partitions.go:79, map side).
+// partitionCasesKernel8 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_partitions.go:79, map side).
 func partitionCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5690,7 +5706,7 @@ func partitionCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// partitionerCasesKernel7 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_partitions.go:309, map side).
+// partitionerCasesKernel7 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_partitions.go:309, map side).
 func partitionerCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5703,7 +5719,7 @@ func partitionerCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// partitionerCasesKernel8 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_partitions.go:313, map side).
+// partitionerCasesKernel8 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_partitions.go:313, map side).
 func partitionerCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5716,7 +5732,7 @@ func partitionerCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// partitionerCasesKernel9 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_partitions.go:317, map side).
+// partitionerCasesKernel9 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_partitions.go:317, map side).
 func partitionerCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5729,7 +5745,7 @@ func partitionerCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// partitionerCasesKernel10 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_partitions.go:322, map side).
+// partitionerCasesKernel10 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_partitions.go:322, map side).
 func partitionerCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5742,7 +5758,7 @@ func partitionerCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// placedCasesKernel20 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_placed.go:42, map side).
+// placedCasesKernel20 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_placed.go:42, map side).
 func placedCasesKernel20(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5755,7 +5771,7 @@ func placedCasesKernel20(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// placedCasesKernel21 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_placed.go:43, map side).
+// placedCasesKernel21 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_placed.go:43, map side).
 func placedCasesKernel21(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5768,7 +5784,7 @@ func placedCasesKernel21(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// setCasesKernel3 is MapToPair (pipelines_source.go:21), MapValues (pipelines_sample.go:381).
+// setCasesKernel3 is MapToPair (pipelines_source.go:23), MapValues (pipelines_sample.go:323).
 func setCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -5785,7 +5801,7 @@ func setCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// setCasesKernel4 is MapToPair (pipelines_source.go:21), Keys (pipelines_sample.go:391).
+// setCasesKernel4 is MapToPair (pipelines_source.go:23), Keys (pipelines_sample.go:333).
 func setCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -5798,7 +5814,7 @@ func setCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// setCasesKernel5 is MapToPair (pipelines_source.go:21), Keys (pipelines_sample.go:398).
+// setCasesKernel5 is MapToPair (pipelines_source.go:23), Keys (pipelines_sample.go:340).
 func setCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -5811,7 +5827,7 @@ func setCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// combineCasesKernel is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_wide.go:72, map side).
+// combineCasesKernel is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_wide.go:72, map side).
 func combineCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5824,7 +5840,7 @@ func combineCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// combineCasesKernel2 is MapToPair (pipelines_source.go:21), CombineByKey (pipelines_wide.go:103, map side).
+// combineCasesKernel2 is MapToPair (pipelines_source.go:23), CombineByKey (pipelines_wide.go:103, map side).
 func combineCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, []int64])
@@ -5837,7 +5853,7 @@ func combineCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// combineCasesKernel3 is MapToPair (pipelines_source.go:21), AggregateByKey (pipelines_wide.go:108, map side).
+// combineCasesKernel3 is MapToPair (pipelines_source.go:23), AggregateByKey (pipelines_wide.go:108, map side).
 func combineCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, Stats])
@@ -5850,7 +5866,7 @@ func combineCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// joinCasesKernel is MapToPair (pipelines_source.go:21), MapToPair (pipelines_wide.go:292).
+// joinCasesKernel is MapToPair (pipelines_source.go:23), MapToPair (pipelines_wide.go:292).
 func joinCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -5867,7 +5883,7 @@ func joinCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// sortCasesKernel is MapToPair (pipelines_source.go:21), MapValues (pipelines_wide.go:370), SortBy (pipelines_wide.go:370, key).
+// sortCasesKernel is MapToPair (pipelines_source.go:23), MapValues (pipelines_wide.go:370), SortBy (pipelines_wide.go:370, key).
 func sortCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[int64, rdd.Pair[string, int64]]])
@@ -5889,7 +5905,7 @@ func sortCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// sortCasesKernel2 is MapToPair (pipelines_source.go:21), SortBy (pipelines_wide.go:378, key).
+// sortCasesKernel2 is MapToPair (pipelines_source.go:23), SortBy (pipelines_wide.go:378, key).
 func sortCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[int, rdd.Pair[string, int64]]])
@@ -5910,7 +5926,7 @@ func sortCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel is MapToPair (pipelines_source.go:21), Map (pipelines_with.go:250).
+// withPairCasesKernel is MapToPair (pipelines_source.go:23), Map (pipelines_with.go:250).
 func withPairCasesKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -5925,7 +5941,7 @@ func withPairCasesKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel2 is MapToPair (pipelines_source.go:21), TryMap (pipelines_with.go:255).
+// withPairCasesKernel2 is MapToPair (pipelines_source.go:23), TryMap (pipelines_with.go:255).
 func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -5933,7 +5949,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:255
 	tryMapFunc := func(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
-//line property_rdd.go:5937
+//line property_rdd.go:5953
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5952,7 +5968,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel3 is MapToPair (pipelines_source.go:21), Filter (pipelines_with.go:260).
+// withPairCasesKernel3 is MapToPair (pipelines_source.go:23), Filter (pipelines_with.go:260).
 func withPairCasesKernel3(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -5972,7 +5988,7 @@ func withPairCasesKernel3(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel4 is MapToPair (pipelines_source.go:21), FlatMap (pipelines_with.go:263).
+// withPairCasesKernel4 is MapToPair (pipelines_source.go:23), FlatMap (pipelines_with.go:263).
 func withPairCasesKernel4(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[int64])
@@ -5988,7 +6004,7 @@ func withPairCasesKernel4(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel5 is MapToPair (pipelines_source.go:21), TryFlatMap (pipelines_with.go:268).
+// withPairCasesKernel5 is MapToPair (pipelines_source.go:23), TryFlatMap (pipelines_with.go:268).
 func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[int64])
@@ -5998,7 +6014,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	tryFlatMapFunc := func(e Env, _ string, v int64) (iter.Seq[int64], error) {
 		return e.below(v - 1), e.check(v)
 	}
-//line property_rdd.go:6002
+//line property_rdd.go:6018
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6019,7 +6035,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel6 is MapToPair (pipelines_source.go:21), MapToPair (pipelines_with.go:288).
+// withPairCasesKernel6 is MapToPair (pipelines_source.go:23), MapToPair (pipelines_with.go:288).
 func withPairCasesKernel6(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[int64, string]])
@@ -6037,7 +6053,7 @@ func withPairCasesKernel6(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel7 is MapToPair (pipelines_source.go:21), TryMapToPair (pipelines_with.go:293).
+// withPairCasesKernel7 is MapToPair (pipelines_source.go:23), TryMapToPair (pipelines_with.go:293).
 func withPairCasesKernel7(task *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -6062,7 +6078,7 @@ func withPairCasesKernel7(task *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel8 is MapToPair (pipelines_source.go:21), FlatMapToPair (pipelines_with.go:298).
+// withPairCasesKernel8 is MapToPair (pipelines_source.go:23), FlatMapToPair (pipelines_with.go:298).
 func withPairCasesKernel8(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[int64, int64]])
@@ -6081,7 +6097,7 @@ func withPairCasesKernel8(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel9 is MapToPair (pipelines_source.go:21), MapValues (pipelines_with.go:303).
+// withPairCasesKernel9 is MapToPair (pipelines_source.go:23), MapValues (pipelines_with.go:303).
 func withPairCasesKernel9(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, string]])
@@ -6099,7 +6115,7 @@ func withPairCasesKernel9(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel10 is MapToPair (pipelines_source.go:21), MapValuesWithKey (pipelines_with.go:308).
+// withPairCasesKernel10 is MapToPair (pipelines_source.go:23), MapValuesWithKey (pipelines_with.go:308).
 func withPairCasesKernel10(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, string]])
@@ -6117,7 +6133,7 @@ func withPairCasesKernel10(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel11 is MapToPair (pipelines_source.go:21), FlatMapValues (pipelines_with.go:313).
+// withPairCasesKernel11 is MapToPair (pipelines_source.go:23), FlatMapValues (pipelines_with.go:313).
 func withPairCasesKernel11(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -6136,7 +6152,7 @@ func withPairCasesKernel11(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel12 is MapToPair (pipelines_source.go:21), SortBy (pipelines_with.go:324, key).
+// withPairCasesKernel12 is MapToPair (pipelines_source.go:23), SortBy (pipelines_with.go:324, key).
 func withPairCasesKernel12(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, rdd.Pair[string, int64]]])
@@ -6158,7 +6174,7 @@ func withPairCasesKernel12(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel13 is MapToPair (pipelines_source.go:21), ReduceByKey (pipelines_with.go:334, map side).
+// withPairCasesKernel13 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_with.go:334, map side).
 func withPairCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -6171,7 +6187,7 @@ func withPairCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel14 is MapToPair (pipelines_source.go:21), CombineByKey (pipelines_with.go:337, map side).
+// withPairCasesKernel14 is MapToPair (pipelines_source.go:23), CombineByKey (pipelines_with.go:337, map side).
 func withPairCasesKernel14(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, []int64])
@@ -6184,7 +6200,7 @@ func withPairCasesKernel14(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel15 is MapToPair (pipelines_source.go:21), AggregateByKey (pipelines_with.go:341, map side).
+// withPairCasesKernel15 is MapToPair (pipelines_source.go:23), AggregateByKey (pipelines_with.go:341, map side).
 func withPairCasesKernel15(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, Stats])
@@ -6197,7 +6213,7 @@ func withPairCasesKernel15(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// sourceCasesKernel is MapToPair (pipelines_source.go:87), ReduceByKey (pipelines_source.go:88, map side).
+// sourceCasesKernel is MapToPair (pipelines_source.go:89), ReduceByKey (pipelines_source.go:90, map side).
 func sourceCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -6210,7 +6226,7 @@ func sourceCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// sourceCasesKernel2 is Map (pipelines_source.go:107).
+// sourceCasesKernel2 is Map (pipelines_source.go:109).
 func sourceCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Line])
 	out := outAny.(*rdd.Rows[string])
@@ -6223,13 +6239,39 @@ func sourceCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// sourceCasesKernel3 is Map (pipelines_source.go:111).
+// sourceCasesKernel3 is Map (pipelines_source.go:113).
 func sourceCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[string, string]])
 	out := outAny.(*rdd.Rows[string])
 	for i, row := range in.Rows {
 		in.Row = i
 		x := sourceCasesMap(row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// sourceCasesKernel4 is Map (pipelines_source.go:118).
+func sourceCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, []byte]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := atContent(row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// sourceCasesKernel5 is Map (pipelines_source.go:126).
+func sourceCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[[]byte])
+	out := outAny.(*rdd.Rows[string])
+	for i, b := range in.Rows {
+		in.Row = i
+		x := sourceCasesMap2(b)
 		if !out.Push(x) && !out.Flush() {
 			return
 		}
@@ -6397,7 +6439,7 @@ func groupCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	groupByKeyFunc := func(_ int64, lists iter.Seq[[]int64]) string {
 		return fmt.Sprint(slices.SortedFunc(lists, func(a, b []int64) int { return slices.Compare(a, b) }))
 	}
-//line property_rdd.go:6401
+//line property_rdd.go:6443
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6519,7 +6561,7 @@ func joinCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_wide.go:292
 	fullOuterJoinFunc := func(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
-//line property_rdd.go:6523
+//line property_rdd.go:6565
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6676,7 +6718,7 @@ func withCasesKernel3(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:119
 	tryMapFunc := func(e Env, x int64) (string, error) { return e.tagged(x), e.check(x) }
-//line property_rdd.go:6680
+//line property_rdd.go:6722
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6731,7 +6773,7 @@ func withCasesKernel6(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:128
 	tryFlatMapFunc := func(e Env, x int64) (iter.Seq[int64], error) { return e.below(x + 1), e.check(x) }
-//line property_rdd.go:6735
+//line property_rdd.go:6777
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6756,7 +6798,7 @@ func withCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:150
 	mapToPairFunc := func(e Env, x int64) (int64, string) { return e.residue(x), e.tagged(x) }
-//line property_rdd.go:6760
+//line property_rdd.go:6802
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -7048,7 +7090,7 @@ func accumulatorCasesReduce(calls typed.Counter, a, b int64) int64 {
 //line pipelines_action.go:146
 func actionCasesKeyBy(r Rec) Place { return Place{r.Name, 1, [2]bool{r.OK}} }
 
-//line property_rdd.go:7052
+//line property_rdd.go:7094
 
 func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7059,7 +7101,7 @@ func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_action.go:256
 func saveCasesMap(p KV) string { return fmt.Sprintf("%s\t%d", p.Key, p.Value) }
 
-//line property_rdd.go:7063
+//line property_rdd.go:7105
 
 func saveCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7105,7 +7147,7 @@ func barrierCasesMapToPair(x int64) (int64, int64) { return x, 1 }
 //line pipelines_barrier.go:146
 func barrierCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7109
+//line property_rdd.go:7151
 
 func barrierCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7140,7 +7182,7 @@ func cacheCasesMap2(w string) string { return w + "!" }
 //line pipelines_cache.go:54
 func cacheCasesFilter2(r Rec) bool { return r.ID%3 != 0 }
 
-//line property_rdd.go:7144
+//line property_rdd.go:7186
 
 func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7151,7 +7193,7 @@ func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_cache.go:91
 func cacheCasesMap3(w string) Rec { return Rec{Name: w} }
 
-//line property_rdd.go:7155
+//line property_rdd.go:7197
 
 func cacheCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7194,7 +7236,7 @@ func ranksFlatMapToPair(_ string, shares []string) iter.Seq2[string, int64] {
 	}
 }
 
-//line property_rdd.go:7198
+//line property_rdd.go:7240
 
 func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7205,7 +7247,7 @@ func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:84
 func ranksMapValues2(v int64) int64 { return 150 + v*85/100 }
 
-//line property_rdd.go:7209
+//line property_rdd.go:7251
 
 func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7216,7 +7258,7 @@ func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:156
 func chainCasesFilter(l string, at int64) bool { return at > 0 && l != "O" }
 
-//line property_rdd.go:7220
+//line property_rdd.go:7262
 
 func chainCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7251,7 +7293,7 @@ func chainCasesMapToPair(v int64, k string) (string, int64) { return k, v }
 //line pipelines_chain.go:197
 func chainCasesSortBy2(l string) string { return l }
 
-//line property_rdd.go:7255
+//line property_rdd.go:7297
 
 func chainCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7267,7 +7309,7 @@ func chainCasesFilter2(w string) bool {
 //line pipelines_heavy.go:88
 func heavyKeyCasesMapToPair(x int64) (string, int64) { return heavyKey(x), x }
 
-//line property_rdd.go:7271
+//line property_rdd.go:7313
 
 func heavyKeyCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7330,7 +7372,7 @@ func heavyJoinCasesCoGroup(_ int64, left, right iter.Seq[string]) iter.Seq[strin
 //line pipelines_heavy.go:186
 func persistedReduceByKey(a, b string) string { return max(a, b) }
 
-//line property_rdd.go:7334
+//line property_rdd.go:7376
 
 func persistedReduceByKeyBatch(slots []*string, vals []string) {
 	for i, s := range slots {
@@ -7425,7 +7467,7 @@ func pairCasesTryMapToPair(k string, v int64) (string, string, error) {
 	return l, k, err
 }
 
-//line property_rdd.go:7429
+//line property_rdd.go:7471
 
 func partitionCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7457,7 +7499,7 @@ func sortedGroupCasesFilter3(string) bool { return true }
 //line pipelines_partitions.go:302
 func partitionerCasesPartitionFunc(k string) int { return 6 - placeOf(k) }
 
-//line property_rdd.go:7461
+//line property_rdd.go:7503
 
 func partitionerCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7483,7 +7525,7 @@ func partitionerCasesFilter(string, int64) bool { return true }
 //line pipelines_partitions.go:319
 func partitionerCasesMapValues(v int64) int64 { return v / 2 }
 
-//line property_rdd.go:7487
+//line property_rdd.go:7529
 
 func partitionerCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7497,7 +7539,7 @@ func partitionerCasesPartitionFunc2(k string) int { return 4 - placeOf(k) }
 //line pipelines_partitions.go:329
 func partitionerCasesFilter2(w string) bool { return len(w)%2 == 0 }
 
-//line property_rdd.go:7501
+//line property_rdd.go:7543
 
 func placedCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7511,7 +7553,7 @@ func placedCasesFilter(_ string, v int64) bool { return v%3 != 0 }
 //line pipelines_placed.go:43
 func placedCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
 
-//line property_rdd.go:7515
+//line property_rdd.go:7557
 
 func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7522,7 +7564,7 @@ func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_placed.go:44
 func placedCasesMapValues(r string) string { return r + "!" }
 
-//line property_rdd.go:7526
+//line property_rdd.go:7568
 
 func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7533,7 +7575,7 @@ func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_placed.go:65
 func placedCasesJoin(all []int64, sum int64) string { return fmt.Sprint(all, sum) }
 
-//line property_rdd.go:7537
+//line property_rdd.go:7579
 
 func placedCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7556,7 +7598,7 @@ func placedCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 //line pipelines_placed.go:89
 func placedCasesMapToPair(k string, v int64) (string, int64) { return k[:1] + k[len(k)-1:], v }
 
-//line property_rdd.go:7560
+//line property_rdd.go:7602
 
 func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7564,10 +7606,10 @@ func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	}
 }
 
-//line pipelines_sample.go:126
+//line pipelines_sample.go:93
 func finiteMap(x int64) int64 { return x % 1000 }
 
-//line property_rdd.go:7571
+//line property_rdd.go:7613
 
 func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7575,10 +7617,13 @@ func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	}
 }
 
-//line pipelines_source.go:111
+//line pipelines_source.go:113
 func sourceCasesMap(path, text string) string { return filepath.Base(path) + ": " + text }
 
-//line property_rdd.go:7582
+//line pipelines_source.go:126
+func sourceCasesMap2(b []byte) string { return string(b) }
+
+//line property_rdd.go:7627
 
 func combineCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7598,7 +7643,7 @@ func combineCasesMapToPair(w string) (string, int64) { return w, 1 }
 //line pipelines_wide.go:87
 func combineCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7602
+//line property_rdd.go:7647
 
 func combineCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7797,7 +7842,7 @@ func manyKeptMap(round, x int64) int64 { return x + round%2 }
 //line rounds.go:63
 func manyKeptKeyBy(x int64) int64 { return x % 7 }
 
-//line property_rdd.go:7801
+//line property_rdd.go:7846
 
 func manyKeptReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {

@@ -355,6 +355,9 @@ type Files struct {
 	MaxBytes  int64  // the largest split; 0: the default
 	Whole     bool   // a file is a row: splits never cut one
 	Recursive bool   // directories are read to any depth
+	// Record is how many bytes each record has, of files that have records of one
+	// length; 0: of others.
+	Record int64
 	// Parts says that there are so many files, each a partition, in their order; 0:
 	// files are cut and packed together.
 	Parts int

@@ -113,6 +113,8 @@ func checkSource(src *plan.Source) error {
 		return fmt.Errorf("a coalesced RDD of %d partitions", src.Coalesced.N)
 	case src.Coalesced != nil:
 		return checkCount(src.Coalesced.N)
+	case src.Files != nil && src.Files.Record < 0:
+		return fmt.Errorf("records of %d bytes", src.Files.Record)
 	case src.Files != nil && src.Files.MaxBytes < 0:
 		return fmt.Errorf("splits of at most %d bytes", src.Files.MaxBytes)
 	case src.Files != nil:

@@ -36,6 +36,7 @@ func TestCheck(t *testing.T) {
 		`stage "m": -1 partitions`:                    func(p *plan.Plan) { p.Stages[0].Sink.Part.N = -1 },
 		`stage "m": 1000001 partitions: too many`:     func(p *plan.Plan) { p.Stages[0].Sink.Part.N = plan.MaxPartitions + 1 },
 		`stage "m": 1000002 partitions: too many`:     func(p *plan.Plan) { files(p).MinSplits = plan.MaxPartitions + 2 },
+		"records of -1 bytes":                         func(p *plan.Plan) { files(p).Record = -1 },
 		"splits of at most -1 bytes":                  func(p *plan.Plan) { files(p).MaxBytes = -1 },
 		`stage "r": -5 partitions`:                    func(p *plan.Plan) { wide(p)[1].Pipe.Source.Range.N = -5 },
 		"a shuffle or a pipe, and no other":           func(p *plan.Plan) { wide(p)[0].Shuffle = "" },

@@ -13,7 +13,7 @@ import (
 func drawn(t *testing.T) string {
 	t.Helper()
 	var b strings.Builder
-	for seed := range uint64(80) {
+	for seed := range uint64(120) {
 		p, err := New(seed, 15)
 		if err != nil {
 			t.Fatal(err)

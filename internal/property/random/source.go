@@ -81,13 +81,22 @@ func (g *generator) files() *variable {
 		opts += fmt.Sprintf(", typed.SplitBytes(%d)", pick(g, []int{1000, 100, 7, 1}))
 	}
 	// Paths differ from run to run, names do not.
-	switch g.IntN(4) {
+	switch g.IntN(6) {
 	case 0, 1:
 		return g.add(&variable{data: data{row: stringType, size: 60},
 			run: fmt.Sprintf("s.TextFile(%s%s)", path, opts), plain: fmt.Sprintf("oracle.Text(%d)", seed)})
 	case 2:
 		return g.add(&variable{data: data{row: stringType, size: 60},
 			run: fmt.Sprintf("s.Lines(%s%s).Map(oracle.At)", path, opts), plain: fmt.Sprintf("oracle.Map(oracle.Places(%d), oracle.At)", seed)})
+	case 3:
+		return g.add(&variable{data: data{key: stringType, row: stringType, size: 10},
+			run:   fmt.Sprintf("s.BinaryFiles(%s%s).MapToPair(oracle.Sum)", path, opts),
+			plain: fmt.Sprintf("oracle.Sums(%d)", seed)})
+	case 4:
+		path := fmt.Sprintf("oracle.WriteRecords(filepath.Join(dir, \"in%d\"), %d)", len(g.vars), seed)
+		return g.add(&variable{data: data{row: stringType, size: 60},
+			run:   fmt.Sprintf("s.BinaryRecords(%s, oracle.RecordBytes(%d)%s).Map(oracle.Record)", path, seed, opts),
+			plain: fmt.Sprintf("oracle.Records(%d)", seed)})
 	default:
 		return g.add(&variable{data: data{key: stringType, row: stringType, size: 10},
 			run:   fmt.Sprintf("s.WholeTextFiles(%s%s).MapToPair(oracle.Base)", path, opts),

@@ -5,9 +5,11 @@ import (
 	"bytes"
 	"compress/gzip"
 	"fmt"
+	"hash/crc32"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/gordd-project/gordd/typed"
@@ -125,3 +127,60 @@ func Whole(seed int) Data[Pair[string, string]] {
 
 // Base leaves out the directory of a file, which is another in each run.
 func Base(path, text string) (string, string) { return filepath.Base(path), text }
+
+// Sums is what BinaryFiles reads of the files of a seed, by [Sum].
+func Sums(seed int) Data[Pair[string, string]] {
+	var all []Pair[string, string]
+	for _, f := range folder(seed) {
+		b := []byte(f.text)
+		if f.zipped {
+			var err error
+			if b, err = zip(b); err != nil {
+				panic(err)
+			}
+		}
+		name, sum := Sum(f.name, b)
+		all = append(all, Pair[string, string]{Key: name, Value: sum})
+	}
+	return Data[Pair[string, string]]{all}
+}
+
+// Sum shows a file by its checksum.
+func Sum(path string, content []byte) (string, string) {
+	return filepath.Base(path), fmt.Sprintf("%d %08x", len(content), crc32.ChecksumIEEE(content))
+}
+
+// RecordBytes is how many bytes the records of a seed have.
+func RecordBytes(seed int) int { return []int{1, 2, 3, 8, 50}[seed%5] }
+
+// records are the records of the files of a seed: what is whole of their text.
+func records(seed int) []file {
+	files := folder(seed)
+	for i := range files {
+		f := &files[i]
+		f.text = f.text[:len(f.text)/RecordBytes(seed)*RecordBytes(seed)]
+	}
+	return files
+}
+
+// WriteRecords writes files of records to a directory, and gives that.
+func WriteRecords(dir string, seed int) string {
+	if err := write(dir, records(seed)); err != nil {
+		panic(err)
+	}
+	return dir
+}
+
+// Records is what BinaryRecords reads of the files of WriteRecords, by [Record].
+func Records(seed int) Data[string] {
+	var all []string
+	for _, f := range records(seed) {
+		for b := range slices.Chunk([]byte(f.text), RecordBytes(seed)) {
+			all = append(all, Record(b))
+		}
+	}
+	return Data[string]{all}
+}
+
+// Record shows a record.
+func Record(b []byte) string { return string(b) }
