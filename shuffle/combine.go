@@ -82,12 +82,14 @@ type combiner struct {
 	look   int   // number of keys at which combining is judged next
 	direct *Writer
 	copier *weight.Copier
-	err    error
-	closed bool
+	// flatKeys says that keys hold no pointers, when there is a direct writer.
+	flatKeys bool
+	err      error
+	closed   bool
 }
 
 // firstLook is the number of keys at which combining is judged for the first time.
-const firstLook = 64 << 10
+const firstLook = 16 << 10
 
 func (c *combiner) open(cfg Config, types Combining) {
 	cfg = cfg.withDefaults()
@@ -186,7 +188,7 @@ func (c *combiner) judge() error {
 	c.pos, c.parts, c.order = nil, nil, nil
 	cfg := c.cfg
 	cfg.Copy = false
-	c.copier = weight.NewCopier(c.types.out.Key.Reflect())
+	c.copier, c.flatKeys = weight.NewCopier(c.types.out.Key.Reflect()), weight.PointerFree(c.types.out.Key.Reflect())
 	c.direct = newWriter(cfg, c.types.out.Type, cfg.placer(c.types.keys, c.types.out.Type))
 	c.direct.out = c.out
 	return nil
@@ -217,12 +219,28 @@ func (c *combiner) pass(keys table.Keys, vals values) error {
 	c.copier.Copy(keys.First, keys.Stride, keys.Len)
 	rows, out := c.batchRows(keys.Len), c.types.out
 	out.Clear(rows)
-	for i := range rows.Len {
-		row := out.At(rows, i)
-		out.Key.Copy(codec.Rows{Data: row, Len: 1}, codec.Rows{Data: keys.At(i), Len: 1})
-		c.up.first(unsafe.Add(row, out.ValueAt), vals.at(i))
-	}
+	c.copyKeys(rows, keys)
+	c.up.each(unsafe.Add(rows.Data, out.ValueAt), uintptr(out.Size()), vals, rows.Len)
 	return c.direct.Write(rows)
+}
+
+// copyKeys copies keys to the rows of accumulators that begin with them.
+func (c *combiner) copyKeys(rows codec.Rows, keys table.Keys) {
+	out := c.types.out
+	switch size := out.Key.Size(); {
+	case size == 8 && c.flatKeys:
+		for i := range rows.Len {
+			*(*uint64)(out.At(rows, i)) = *(*uint64)(keys.At(i))
+		}
+	case size == 4 && c.flatKeys:
+		for i := range rows.Len {
+			*(*uint32)(out.At(rows, i)) = *(*uint32)(keys.At(i))
+		}
+	default:
+		for i := range rows.Len {
+			out.Key.Copy(codec.Rows{Data: out.At(rows, i), Len: 1}, codec.Rows{Data: keys.At(i), Len: 1})
+		}
+	}
 }
 
 func (c *combiner) batchRows(n int) codec.Rows {

@@ -65,6 +65,8 @@ func (c Combining) Rows() *codec.Type { return c.out.Type }
 type update struct {
 	typ   *codec.Type // of the values
 	first func(acc, x unsafe.Pointer)
+	// each is first for n accumulators that lie stride bytes apart. Only what adds values has it.
+	each  func(accs unsafe.Pointer, stride uintptr, xs values, n int)
 	batch func(slots []unsafe.Pointer, xs unsafe.Pointer)
 }
 
@@ -80,6 +82,11 @@ func adding[V, C any](f Combine[V, C]) update {
 	}
 	return update{
 		first: func(acc, x unsafe.Pointer) { f.Init((*C)(acc), *(*V)(x)) },
+		each: func(accs unsafe.Pointer, stride uintptr, xs values, n int) {
+			for i := range n {
+				f.Init((*C)(unsafe.Add(accs, uintptr(i)*stride)), *(*V)(xs.at(i)))
+			}
+		},
 		batch: func(slots []unsafe.Pointer, xs unsafe.Pointer) {
 			batch(typedSlots[C](slots), unsafe.Slice((*V)(xs), len(slots)))
 		},

@@ -1,0 +1,165 @@
+package shuffle
+
+import (
+	"unsafe"
+
+	"github.com/gordd-project/gordd/rdd/codec"
+	"github.com/gordd-project/gordd/shuffle/weight"
+)
+
+// lanes keep small rows without pointers apart by partition as they come. To order them when a segment is written
+// would read each again from a place that the cache has lost.
+type lanes struct {
+	mem   *share
+	typ   *codec.Type
+	lanes []lane
+	n     int   // rows kept
+	held  int64 // bytes charged
+	parts [placedAtOnce]uint32
+}
+
+// lane has the rows of a partition in chunks, each larger than the one before up to a limit.
+type lane struct {
+	base   unsafe.Pointer // of the last chunk in use
+	n, cap int            // rows in it, and room
+	used   int            // chunks in use
+	chunks []codec.Rows
+}
+
+const (
+	maxLanes   = 64
+	maxLaneRow = 64 // bytes
+	leastLane  = 1 << 10
+	mostLane   = 256 << 10
+	laneGrowth = 4
+	leastLanes = maxLanes * leastLane // what lanes may take by force
+)
+
+// newLanes returns nil where rows are better kept otherwise.
+func newLanes(mem *share, typ *codec.Type, reduces int) *lanes {
+	if size := typ.Size(); reduces > maxLanes || size == 0 || size > maxLaneRow || !weight.PointerFree(typ.Reflect()) {
+		return nil
+	}
+	return &lanes{mem: mem, typ: typ, lanes: make([]lane, reduces)}
+}
+
+func (l *lanes) bytes() int64 { return int64(l.n) * int64(l.typ.Size()) }
+
+// add keeps as many of rows as there is memory for and returns their number.
+func (l *lanes) add(rows codec.Rows, place Placer) int {
+	rows.Len = min(rows.Len, len(l.parts))
+	parts := l.parts[:rows.Len]
+	place(rows, parts)
+	n := 0
+	switch l.typ.Size() {
+	case 8:
+		n = spread[[1]uint64](l, rows, parts)
+	case 16:
+		n = spread[[2]uint64](l, rows, parts)
+	case 24:
+		n = spread[[3]uint64](l, rows, parts)
+	default:
+		n = l.spread(rows, parts)
+	}
+	l.n += n
+	return n
+}
+
+// spread copies rows of the size of a T to the lanes of their partitions.
+func spread[T any](l *lanes, rows codec.Rows, parts []uint32) int {
+	from := unsafe.Slice((*T)(rows.Data), rows.Len)
+	for i, p := range parts {
+		to := &l.lanes[p]
+		if to.n == to.cap && !l.grow(to, l.n+i) {
+			return i
+		}
+		*(*T)(unsafe.Add(to.base, uintptr(to.n)*unsafe.Sizeof(from[0]))) = from[i]
+		to.n++
+	}
+	return len(parts)
+}
+
+func (l *lanes) spread(rows codec.Rows, parts []uint32) int {
+	size := l.typ.Size()
+	for i, p := range parts {
+		to := &l.lanes[p]
+		if to.n == to.cap && !l.grow(to, l.n+i) {
+			return i
+		}
+		copy(unsafe.Slice((*byte)(unsafe.Add(to.base, to.n*size)), size), unsafe.Slice((*byte)(l.typ.At(rows, i)), size))
+		to.n++
+	}
+	return len(parts)
+}
+
+// grow gives a lane its next chunk, or reports false where there is no memory for one. The lanes have n rows.
+func (l *lanes) grow(to *lane, n int) bool {
+	if to.used == len(to.chunks) && !l.make(to, n) {
+		return false
+	}
+	chunk := &to.chunks[to.used]
+	to.base, to.n, to.cap = chunk.Data, 0, chunk.Len
+	to.used++
+	return true
+}
+
+func (l *lanes) make(to *lane, n int) bool {
+	size := l.typ.Size()
+	least := max(leastLane/size, 1)
+	rows := least
+	if len(to.chunks) > 0 {
+		rows = max(min(to.cap*laneGrowth, mostLane/size), least)
+	}
+	bytes := int64(rows * size)
+	if !l.mem.grow(bytes) {
+		if n > 0 && l.held+bytes > leastLanes {
+			return false
+		}
+		if n == 0 { // chunks of others are in the way
+			l.free()
+			rows = least
+			bytes = int64(rows * size)
+		}
+		l.mem.force(bytes)
+	}
+	l.held += bytes
+	to.chunks = append(to.chunks, l.typ.Make(rows))
+	return true
+}
+
+// each visits the rows of a partition, some at a time.
+func (l *lanes) each(r int, visit func(rows codec.Rows) error) error {
+	to := &l.lanes[r]
+	for i, rows := range to.chunks[:to.used] {
+		if i == to.used-1 {
+			rows.Len = to.n
+		}
+		if err := visit(rows); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clear forgets the rows and keeps the largest chunks of each lane for the next ones.
+func (l *lanes) clear() {
+	for i := range l.lanes {
+		to := &l.lanes[i]
+		small := 0
+		for small < len(to.chunks) && to.chunks[small].Len < to.chunks[len(to.chunks)-1].Len {
+			bytes := int64(to.chunks[small].Len * l.typ.Size())
+			l.mem.shrink(bytes)
+			l.held -= bytes
+			small++
+		}
+		*to = lane{chunks: append(to.chunks[:0:0], to.chunks[small:]...)}
+	}
+	l.n = 0
+}
+
+// free gives everything back.
+func (l *lanes) free() {
+	l.mem.shrink(l.held)
+	clear(l.lanes)
+	l.n, l.held = 0, 0
+}
