@@ -69,18 +69,18 @@ func newBlocks(o *RunnerOptions) *blocks {
 }
 
 // read gives a block's rows, nil where it is not kept or was made of something else.
-func (b *blocks) read(key plan.Block, of string) Run {
+func (b *blocks) read(key plan.Block, of string) (Run, int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	k := b.kept[key]
 	if k == nil || k.of != of {
-		return nil
+		return nil, 0
 	}
 	if k.at != nil {
 		b.order.MoveToFront(k.at)
-		return runOf(k.like, b.inMemory(k))
+		return runOf(k.like, b.inMemory(k)), k.rows
 	}
-	return runOf(k.like, b.fromFile(k))
+	return runOf(k.like, b.fromFile(k)), k.rows
 }
 
 // inMemory gives the rows of a block as they are in memory now.
@@ -415,9 +415,16 @@ func cachePart(like batch) *SourcePart {
 // error says that the task has nothing to make it of.
 func (t *Task) kept(src *plan.Source, partition int) (Run, error) {
 	key := plan.Block{RDD: src.Cached.Key, Partition: partition}
-	if rows := t.runner.blocks.read(key, t.madeOf(src)); rows != nil {
+	if rows, n := t.runner.blocks.read(key, t.madeOf(src)); rows != nil {
 		t.blocks = append(t.blocks, key)
-		return rows, nil
+		t.input = shuffle.Reading{All: n}
+		return func(feed Feed) error {
+			return rows(func(b any) bool {
+				more := feed(b)
+				t.input.Done += int64(len(b.(batch).raw().Rows))
+				return more
+			})
+		}, nil
 	}
 	if t.spec.Held && len(src.Wide[0].Pipe.ShuffleReads(partition)) > 0 {
 		return nil, &blockError{key, errNotKept}

@@ -52,6 +52,8 @@ type Config struct {
 	// Progress says what part of its input the task has read, from 0 to 1. It lets a Combiner give up combining when
 	// keys hardly repeat; nil, or a result of 0, means to go on combining.
 	Progress func() float64
+	// Reading, when set, is kept up to date with the rows that the reduce side has brought together and gives out.
+	Reading *Reading
 	// Leave, when set, is called with the error when the values of the group in hand cannot be read further. It leaves
 	// the code that ranges over them, by a panic: that code would take a part of the values for all of them.
 	Leave func(err error)
@@ -76,6 +78,24 @@ func (c Config) withDefaults() Config {
 		c.RowsPerKey = 8
 	}
 	return c
+}
+
+// Reading is how much there is to read and how much of that is done with, in a unit of the reader's. All is 0 while
+// that is not known.
+type Reading struct{ Done, All int64 }
+
+// begin says that there are all rows to give out.
+func (r *Reading) begin(all int64) {
+	if r != nil {
+		*r = Reading{All: all}
+	}
+}
+
+// did says that n more rows were given out.
+func (r *Reading) did(n int) {
+	if r != nil {
+		r.Done += int64(n)
+	}
 }
 
 // placer places rows of type row, which begin with their keys.

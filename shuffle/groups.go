@@ -69,6 +69,7 @@ type groups struct {
 	keys   *codec.KeyType
 	pair   codec.PairType
 	leave  func(err error) // Config.Leave
+	read   *Reading        // Config.Reading
 
 	rows codec.Rows
 	pre  []uint64
@@ -101,7 +102,7 @@ func openGroups(ctx context.Context, cfg Config, keys *codec.KeyType, pair codec
 
 func sortedGroups(ctx context.Context, cfg Config, mem *share, keys *codec.KeyType, pair codec.PairType) *groups {
 	g := newGroups(nil, keys, pair)
-	g.leave = cfg.Leave
+	g.leave, g.read = cfg.Leave, cfg.Reading
 	g.sorter = newSorter(ctx, cfg, mem, pair.Type, byHash(keys, pair.Type, cfg.tableSeed(roleReduce)))
 	return g
 }
@@ -109,6 +110,7 @@ func sortedGroups(ctx context.Context, cfg Config, mem *share, keys *codec.KeyTy
 // fill sorts the rows of in.
 func (g *groups) fill(in RawStream) (err error) {
 	g.src, err = g.sorter.sort(in)
+	g.read.begin(g.sorter.total)
 	return err
 }
 
@@ -125,6 +127,7 @@ func (g *groups) load() bool {
 		g.err = g.sorter.stop()
 	}
 	g.at, g.ended = 0, g.rows.Len == 0 || g.err != nil
+	g.read.did(g.rows.Len)
 	return !g.ended
 }
 
@@ -250,6 +253,7 @@ func (c *coGroups) fill(left, right RawStream) error {
 		return err
 	}
 	c.right.src, err = r.finish()
+	c.left.read.begin(l.total + r.total)
 	return err
 }
 

@@ -175,7 +175,7 @@ func TestRowStore(t *testing.T) {
 	if kept < 500 || a.Used() > 1<<20 || s.bytes() > a.Used() {
 		t.Errorf("%d rows kept, %d bytes used, %d counted", kept, a.Used(), s.bytes())
 	}
-	if got := *(*string)(s.at(uint32(kept - 1))); len(got) != 1000 {
+	if got := *(*string)(s.row(uint32(kept - 1))); len(got) != 1000 {
 		t.Errorf("the last row has %d bytes", len(got))
 	}
 	s.clear()

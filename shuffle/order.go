@@ -117,8 +117,15 @@ func (o ordering) then(cmp func(a, b unsafe.Pointer) int) ordering {
 	}}
 }
 
+// numbered are rows that keys stand for.
+type numbered interface {
+	row(i uint32) unsafe.Pointer
+	// touch reads a byte of each of the rows.
+	touch(ks []sortKey)
+}
+
 // breakTies puts rows with equal prefixes in the order of cmp.
-func (o ordering) breakTies(ks []sortKey, store *rowStore) {
+func (o ordering) breakTies(ks []sortKey, rows numbered) {
 	if o.cmp == nil {
 		return
 	}
@@ -128,12 +135,12 @@ func (o ordering) breakTies(ks []sortKey, store *rowStore) {
 		for ; end < len(ks) && ks[end].p == ks[from].p; end++ {
 			if end >= touched {
 				touched = min(end+touchRows, len(ks))
-				store.touch(ks[end-1 : touched])
+				rows.touch(ks[end-1 : touched])
 			}
-			sorted = sorted && o.cmp(store.at(ks[end-1].i), store.at(ks[end].i)) <= 0
+			sorted = sorted && o.cmp(rows.row(ks[end-1].i), rows.row(ks[end].i)) <= 0
 		}
 		if !sorted {
-			slices.SortStableFunc(ks[from:end], func(a, b sortKey) int { return o.cmp(store.at(a.i), store.at(b.i)) })
+			slices.SortStableFunc(ks[from:end], func(a, b sortKey) int { return o.cmp(rows.row(a.i), rows.row(b.i)) })
 		}
 		from = end
 	}

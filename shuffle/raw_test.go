@@ -122,7 +122,7 @@ func storeRows[T any](t *testing.T, row func(int) T) {
 		}
 		got := s.typ.NewBuffer(0)
 		s.gather(got, back)
-		if !reflect.DeepEqual(codec.Slice[T](got.Rows()), want) || !reflect.DeepEqual(*(*T)(s.at(uint32(n - 1))), rows[n-1]) {
+		if !reflect.DeepEqual(codec.Slice[T](got.Rows()), want) || !reflect.DeepEqual(*(*T)(s.row(uint32(n - 1))), rows[n-1]) {
 			t.Fatalf("%d rows come back as others", n)
 		}
 		if s.bytes() > a.Used() {

@@ -27,7 +27,11 @@ func Sort(
 		if err != nil {
 			return err
 		}
-		return push(rows, s.stop, yield)
+		cfg.Reading.begin(s.total)
+		return push(rows, s.stop, func(rows codec.Rows) bool {
+			cfg.Reading.did(rows.Len)
+			return yield(rows)
+		})
 	}
 }
 
@@ -52,6 +56,7 @@ type sorter struct {
 	store *rowStore
 	keys  []sortKey
 	tmp   []sortKey
+	total int64 // rows added
 
 	spill     *os.File
 	runs      []span
@@ -96,6 +101,7 @@ func (s *sorter) consume(in RawStream) error {
 }
 
 func (s *sorter) add(rows codec.Rows) error {
+	s.total += int64(rows.Len)
 	for {
 		n := 0
 		if s.store.n < maxRunRows-rows.Len {
@@ -202,6 +208,9 @@ func (s *sorter) sort(in RawStream) (puller, error) {
 // finish returns the sorted rows. The sorter must stay open while they are pulled.
 func (s *sorter) finish() (puller, error) {
 	if len(s.runs) == 0 {
+		if d := s.deal(); d != nil {
+			return d, nil
+		}
 		s.order()
 		return newStoredRows(s.store, s.keys), nil
 	}
