@@ -113,6 +113,7 @@ func (c Config) share() share { return share{account: c.Mem, limit: c.Limit} }
 const (
 	roleCombine = 1 + iota
 	roleReduce
+	roleOrder
 )
 
 func (c Config) tableSeed(role uint64) uint64 {
@@ -121,6 +122,16 @@ func (c Config) tableSeed(role uint64) uint64 {
 		seed = mix(mix(c.Seed, uint64(c.Shuffle)), uint64(c.Map)<<32|uint64(c.Reduce))
 	}
 	return mix(seed, role)
+}
+
+// orderSeed orders the keys that are sorted by hash. It is the same for all tasks of a plan, and no table's: rows that
+// were brought together by one operator, and are by the next one, are in order then.
+func (c Config) orderSeed() uint64 {
+	seed := c.TableSeed
+	if seed == 0 {
+		seed = c.Seed
+	}
+	return mix(seed, roleOrder)
 }
 
 // mix spreads both words over all 64 bits.

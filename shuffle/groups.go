@@ -103,7 +103,7 @@ func openGroups(ctx context.Context, cfg Config, keys *codec.KeyType, pair codec
 func sortedGroups(ctx context.Context, cfg Config, mem *share, keys *codec.KeyType, pair codec.PairType) *groups {
 	g := newGroups(nil, keys, pair)
 	g.leave, g.read = cfg.Leave, cfg.Reading
-	g.sorter = newSorter(ctx, cfg, mem, pair.Type, byHash(keys, pair.Type, cfg.tableSeed(roleReduce)))
+	g.sorter = newSorter(ctx, cfg, mem, pair.Type, byHash(keys, pair.Type, cfg.orderSeed()))
 	return g
 }
 
@@ -174,19 +174,10 @@ type CoGroupStream[K, V, W any] func(yield func(K, iter.Seq[V], iter.Seq[W]) boo
 // [Groups].
 func CoGroups[K comparable, V, W any](ctx context.Context, cfg Config, left, right RawStream) CoGroupStream[K, V, W] {
 	return func(yield func(K, iter.Seq[V], iter.Seq[W]) bool) error {
-		keys, err := codec.KeyTypeOf[K]()
+		co, err := coGroupsOf[K, V, W](ctx, cfg)
 		if err != nil {
 			return err
 		}
-		lp, err := codec.PairTypeOf[K, V]()
-		if err != nil {
-			return err
-		}
-		rp, err := codec.PairTypeOf[K, W]()
-		if err != nil {
-			return err
-		}
-		co := openCoGroups(ctx, cfg, keys, lp, rp)
 		defer co.close()
 		if err := co.fill(left, right); err != nil {
 			return err
@@ -199,6 +190,22 @@ func CoGroups[K comparable, V, W any](ctx context.Context, cfg Config, left, rig
 		}
 		return co.err()
 	}
+}
+
+func coGroupsOf[K comparable, V, W any](ctx context.Context, cfg Config) (*coGroups, error) {
+	keys, err := codec.KeyTypeOf[K]()
+	if err != nil {
+		return nil, err
+	}
+	left, err := codec.PairTypeOf[K, V]()
+	if err != nil {
+		return nil, err
+	}
+	right, err := codec.PairTypeOf[K, W]()
+	if err != nil {
+		return nil, err
+	}
+	return openCoGroups(ctx, cfg, keys, left, right), nil
 }
 
 // leftsOf yields the left values left of the open group.

@@ -50,9 +50,17 @@ func (k *KeyType) Hash(out []uint64, first unsafe.Pointer, stride uintptr, seed 
 		for i := range out {
 			out[i] = hashString(*(*string)(at(first, stride, i)), s)
 		}
-	case reflect.Int64:
+	case reflect.Int64, reflect.Uint64:
 		for i := range out {
 			out[i] = hashWord(*(*uint64)(at(first, stride, i)), s)
+		}
+	case reflect.Int32:
+		for i := range out {
+			out[i] = hashWord(uint64(*(*int32)(at(first, stride, i))), s)
+		}
+	case reflect.Uint32:
+		for i := range out {
+			out[i] = hashWord(uint64(*(*uint32)(at(first, stride, i))), s)
 		}
 	default:
 		for i := range out {
@@ -73,6 +81,8 @@ func (k *KeyType) Equal(a, b unsafe.Pointer) bool {
 		return *(*string)(a) == *(*string)(b)
 	case reflect.Int64, reflect.Uint64:
 		return *(*uint64)(a) == *(*uint64)(b)
+	case reflect.Int32, reflect.Uint32:
+		return *(*uint32)(a) == *(*uint32)(b)
 	}
 	return k.node.compare(a, b) == 0
 }
