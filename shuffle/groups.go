@@ -70,6 +70,7 @@ type groups struct {
 	pair   codec.PairType
 	leave  func(err error) // Config.Leave
 	read   *Reading        // Config.Reading
+	exact  bool            // different keys have different hashes
 
 	rows codec.Rows
 	pre  []uint64
@@ -102,8 +103,8 @@ func openGroups(ctx context.Context, cfg Config, keys *codec.KeyType, pair codec
 
 func sortedGroups(ctx context.Context, cfg Config, mem *share, keys *codec.KeyType, pair codec.PairType) *groups {
 	g := newGroups(nil, keys, pair)
-	g.leave, g.read = cfg.Leave, cfg.Reading
-	g.sorter = newSorter(ctx, cfg, mem, pair.Type, byHash(keys, pair.Type, cfg.orderSeed()))
+	g.leave, g.read, g.exact = cfg.Leave, cfg.Reading, keys.Exact()
+	g.sorter = newSorter(ctx, cfg, mem, pair.Type, byKey(keys, pair.Type, cfg.orderSeed()))
 	return g
 }
 
@@ -154,7 +155,12 @@ func (g *groups) open() bool {
 // step leaves the current row and finds out whether the next one is of the same group.
 func (g *groups) step() {
 	g.at++
-	g.more = g.load() && g.pre[g.at] == g.hash && g.keys.Equal(g.row(), g.key)
+	g.more = g.load() && g.same()
+}
+
+// same says whether the current row is of the open group.
+func (g *groups) same() bool {
+	return g.pre[g.at] == g.hash && (g.exact || g.keys.Equal(g.row(), g.key))
 }
 
 // cutShort ends the values of the open group early, if err says why.
@@ -298,7 +304,7 @@ func (c *coGroups) order() int {
 			return -1
 		}
 		return 1
-	case l.keys.Equal(l.key, r.key):
+	case l.exact || l.keys.Equal(l.key, r.key):
 		return 0
 	}
 	return l.keys.Compare(l.key, r.key)

@@ -241,6 +241,7 @@ func TestMergeReportsItsSourcesErrors(t *testing.T) {
 // collide makes only five hashes of all keys of groups.
 func collide(g *groups) {
 	stride := uintptr(g.pair.Size())
+	g.exact, g.sorter.ord = false, byHash(g.keys, g.pair.Type, 0)
 	g.sorter.ord.prefix = func(rows codec.Rows, out []uint64) {
 		for i := range rows.Len {
 			out[i] = uint64(*(*int)(unsafe.Add(rows.Data, uintptr(i)*stride))%5) * (math.MaxUint64 / 4)

@@ -148,6 +148,9 @@ func (s *rowStore) touch(ks []sortKey) {
 
 // clear forgets the rows and keeps the chunks for the next ones.
 func (s *rowStore) clear() {
+	if s.n == 0 {
+		return
+	}
 	for c := range s.parts() {
 		if !s.weigh.Flat() {
 			s.typ.Clear(s.part(c))

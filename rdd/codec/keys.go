@@ -69,6 +69,30 @@ func (k *KeyType) Hash(out []uint64, first unsafe.Pointer, stride uintptr, seed 
 	}
 }
 
+// Exact says that HashExact can be used: that keys are integers.
+func (k *KeyType) Exact() bool {
+	return k.node.kind >= reflect.Int8 && k.node.kind <= reflect.Uint64
+}
+
+// HashExact is Hash by a function that gives different keys different hashes, so that equal hashes need no comparison.
+func (k *KeyType) HashExact(out []uint64, first unsafe.Pointer, stride uintptr, seed uint64) {
+	s := mixSeed(seed)
+	switch k.node.kind {
+	case reflect.Int64, reflect.Uint64:
+		for i := range out {
+			out[i] = spreadWord(*(*uint64)(at(first, stride, i)), s)
+		}
+	case reflect.Int32, reflect.Uint32:
+		for i := range out {
+			out[i] = spreadWord(uint64(*(*uint32)(at(first, stride, i))), s)
+		}
+	default:
+		for i := range out {
+			out[i] = spreadWord(k.node.word(at(first, stride, i)), s)
+		}
+	}
+}
+
 // Hash1 is Hash of one key.
 func (k *KeyType) Hash1(key unsafe.Pointer, seed uint64) uint64 {
 	return k.node.hash(key, mixSeed(seed))
