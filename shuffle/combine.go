@@ -240,9 +240,11 @@ func different(domain, rows float64) float64 { return -domain * math.Expm1(-rows
 func (c *combiner) pass(keys table.Keys, vals values) error {
 	c.copier.Copy(keys.First, keys.Stride, keys.Len)
 	rows, out := c.batchRows(keys.Len), c.types.out
-	out.Clear(rows)
+	if !c.up.nothing {
+		out.Clear(rows)
+		c.up.each(unsafe.Add(rows.Data, out.ValueAt), uintptr(out.Size()), vals, rows.Len)
+	}
 	c.copyKeys(rows, keys)
-	c.up.each(unsafe.Add(rows.Data, out.ValueAt), uintptr(out.Size()), vals, rows.Len)
 	return c.direct.Write(rows)
 }
 

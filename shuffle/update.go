@@ -22,6 +22,8 @@ type Combine[V, C any] struct {
 	AddBatch func(slots []*C, vals []V)
 	// MergeBatch is Merge for many accumulators, and optional too.
 	MergeBatch func(slots []*C, accs []C)
+
+	nothing bool // there is nothing to combine but keys
 }
 
 // Presence is the Combine of keys without values, for distinct.
@@ -32,6 +34,7 @@ func Presence() Combine[struct{}, struct{}] {
 		Merge:      func(_, _ *struct{}) {},
 		AddBatch:   func([]*struct{}, []struct{}) {},
 		MergeBatch: func([]*struct{}, []struct{}) {},
+		nothing:    true,
 	}
 }
 
@@ -55,6 +58,7 @@ func NewCombining[K comparable, V, C any](f Combine[V, C]) (c Combining, err err
 	}
 	c.add, c.merge = adding(f), merging(f)
 	c.add.typ, c.merge.typ = c.in.Value, c.out.Value
+	c.add.nothing, c.merge.nothing = f.nothing, f.nothing
 	return c, nil
 }
 
@@ -68,6 +72,8 @@ type update struct {
 	// each is first for n accumulators that lie stride bytes apart. Only what adds values has it.
 	each  func(accs unsafe.Pointer, stride uintptr, xs values, n int)
 	batch func(slots []unsafe.Pointer, xs unsafe.Pointer)
+
+	nothing bool // has to be done
 }
 
 //go:noinline
@@ -138,6 +144,9 @@ const fewRuns = 6
 // apply updates the accumulators in slots, those of new keys first: a key's first row is the one marked fresh, and
 // its other rows in the batch come later.
 func (u *updater) apply(fresh uint64, slots []unsafe.Pointer, xs values) {
+	if u.nothing {
+		return
+	}
 	for f := fresh; f != 0; f &= f - 1 {
 		i := bits.TrailingZeros64(f)
 		u.first(slots[i], xs.at(i))
@@ -147,6 +156,9 @@ func (u *updater) apply(fresh uint64, slots []unsafe.Pointer, xs values) {
 
 // rest updates the accumulators of the rows that done does not mark.
 func (u *updater) rest(done uint64, slots []unsafe.Pointer, xs values) {
+	if u.nothing {
+		return
+	}
 	if int(xs.stride) != u.typ.Size() || bits.OnesCount64(done) >= fewRuns {
 		u.gathered(done, slots, xs)
 		return
