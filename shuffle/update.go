@@ -6,6 +6,7 @@ import (
 
 	"github.com/gordd-project/gordd/rdd/codec"
 	"github.com/gordd-project/gordd/shuffle/table"
+	"github.com/gordd-project/gordd/shuffle/weight"
 )
 
 // Combine has the functions of a shuffle that combines values of type V to accumulators of type C. Accumulators are
@@ -134,9 +135,13 @@ type updater struct {
 	update
 	rows [table.Batch]unsafe.Pointer
 	xs   codec.Rows // values brought together
+	word bool       // they have 8 bytes without pointers
 }
 
-func newUpdater(u update) updater { return updater{update: u, xs: u.typ.Make(table.Batch)} }
+func newUpdater(u update) updater {
+	word := u.typ.Size() == 8 && weight.PointerFree(u.typ.Reflect())
+	return updater{update: u, xs: u.typ.Make(table.Batch), word: word}
+}
 
 // fewRuns is up to how many runs of values are better handed on one by one than brought together first.
 const fewRuns = 6
@@ -160,7 +165,11 @@ func (u *updater) rest(done uint64, slots []unsafe.Pointer, xs values) {
 		return
 	}
 	if int(xs.stride) != u.typ.Size() || bits.OnesCount64(done) >= fewRuns {
-		u.gathered(done, slots, xs)
+		if u.word {
+			u.words(done, slots, xs)
+		} else {
+			u.gathered(done, slots, xs)
+		}
 		return
 	}
 	from := 0
@@ -187,6 +196,19 @@ func (u *updater) gathered(done uint64, slots []unsafe.Pointer, xs values) {
 	}
 	if n > 0 {
 		u.typ.Gather(u.xs, u.rows[:n])
+		u.batch(slots[:n], u.xs.Data)
+	}
+}
+
+// words is gathered for values of 8 bytes without pointers.
+func (u *updater) words(done uint64, slots []unsafe.Pointer, xs values) {
+	to := (*[table.Batch]uint64)(u.xs.Data)
+	n := 0
+	for i, slot := range slots {
+		slots[n], to[n] = slot, *(*uint64)(xs.at(i))
+		n += int(^done >> i & 1)
+	}
+	if n > 0 {
 		u.batch(slots[:n], u.xs.Data)
 	}
 }
