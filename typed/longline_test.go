@@ -52,7 +52,9 @@ func TestLongLinesAreInTheBudget(t *testing.T) {
 	counted := func(path string) (int64, error) {
 		// Keys that do not repeat would not be combined.
 		return s.TextFile(path, typed.Partitions(1)).
-			FlatMap(func(line string) iter.Seq[string] { return slices.Values(slices.Repeat([]string{line[:min(len(line), 40)]}, 10)) }).
+			FlatMap(func(line string) iter.Seq[string] {
+				return slices.Values(slices.Repeat([]string{line[:min(len(line), 40)]}, 10))
+			}).
 			MapToPair(func(key string) (string, int) { return key, 1 }).
 			ReduceByKey(func(a, b int) int { return a + b }).Count(ctx)
 	}
