@@ -5,60 +5,93 @@ import (
 	"unsafe"
 
 	"github.com/gordd-project/gordd/rdd/codec"
-	"github.com/gordd-project/gordd/shuffle/weight"
 )
 
 const (
-	leastDealt  = 1 << 14 // rows: fewer are in the cache anyway
+	sortLanes   = 64      // that rows are kept in, by the highest bits of their prefixes
 	dealtRows   = 1 << 11 // about as many in a bucket, which with their keys stay in the cache
 	maxDealtRow = keyBytes - 8
 )
 
-// dealt pulls from rows in memory that were dealt out to buckets by the highest bits of their prefixes. Buckets are
-// sorted one by one, when their turn comes, so that the rows are in the cache while they are compared and handed out.
+// sortingLanes returns lanes for rows to be sorted, or nil where those are sorted by keys that stand for them. What
+// dealing needs for a row, a copy and its prefix, is no more than what is charged for its key.
+func sortingLanes(mem *share, typ *codec.Type) *lanes {
+	if typ.Size() > maxDealtRow {
+		return nil
+	}
+	return newLanes(mem, typ, sortLanes, keyBytes)
+}
+
+// laneOf places rows in lanes to sort them.
+func laneOf(prefix func(rows codec.Rows, out []uint64)) Placer {
+	var pre [placedAtOnce]uint64
+	return func(rows codec.Rows, out []uint32) {
+		pre := pre[:rows.Len]
+		prefix(rows, pre)
+		for i, p := range pre {
+			out[i] = uint32(p >> (64 - 6))
+		}
+	}
+}
+
+// dealt pulls from lanes. The rows of a lane are dealt out to buckets by the highest bits in which their prefixes
+// differ, and a bucket is sorted when its turn comes, so that the rows are in the cache while they are compared and
+// handed out.
 type dealt struct {
-	ord  ordering
-	typ  *codec.Type
-	rows codec.Rows // bucket after bucket
+	ord   ordering
+	typ   *codec.Type
+	lanes *lanes
+	drop  bool // lanes that were read
+	lane  int  // the next one
+
+	all  codec.Rows // room for the rows of a lane,
+	rows codec.Rows // which are here bucket after bucket
 	ends []uint32   // of the buckets
 	from uint32     // where the next bucket begins
-	keys []sortKey  // of a bucket
-	left []sortKey  // of these, those to hand out
+	pres []uint64
+	keys []sortKey // of a bucket
+	left []sortKey // of these, those to hand out
 	tmp  []sortKey
 	out  *codec.Buffer
 	at   [pulledRows]unsafe.Pointer
 	pre  [pulledRows]uint64
 }
 
-// deal deals out the rows of a sorter, whose chunks it lets go of, or returns nil where that does not pay. What it
-// needs for a row, a copy and its prefix, is no more than what is charged for its key.
-func (s *sorter) deal() *dealt {
-	n, typ := s.store.n, s.typ
-	if n < leastDealt || typ.Size() == 0 || typ.Size() > maxDealtRow || !weight.PointerFree(typ.Reflect()) {
-		return nil
+func newDealt(ord ordering, l *lanes, drop bool) *dealt {
+	most := 0
+	for i := range l.lanes {
+		most = max(most, l.rows(i))
 	}
-	pre := make([]uint64, n)
-	for c, at := 0, 0; c < s.store.parts(); c++ {
-		rows := s.store.part(c)
-		s.ord.prefix(rows, pre[at:at+rows.Len])
+	return &dealt{ord: ord, typ: l.typ, lanes: l, drop: drop, all: l.typ.Make(most), pres: make([]uint64, most), out: l.typ.NewBuffer(0)}
+}
+
+// deal deals out the next lane that has rows, and reports false when there is none left.
+func (d *dealt) deal() bool {
+	n := 0
+	for ; n == 0; d.lane++ {
+		if d.lane == len(d.lanes.lanes) {
+			return false
+		}
+		n = d.lanes.rows(d.lane)
+	}
+	lane := d.lane - 1
+	d.rows, d.from = d.typ.Part(d.all, 0, n), 0
+	pre := d.pres[:n]
+	at := 0
+	for rows := range d.lanes.all(lane) {
+		d.ord.prefix(rows, pre[at:at+rows.Len])
 		at += rows.Len
 	}
-	low, high := pre[0], pre[0]
-	for _, p := range pre {
-		low, high = min(low, p), max(high, p)
-	}
-	buckets := min(1<<bits.Len(uint(n/dealtRows)), maxBuckets)
-	b := dealing{low: low, shift: uint(max(0, bits.Len64(high-low)-bits.Len(uint(buckets-1)))), ends: make([]uint32, buckets+1)}
-	b.count(pre)
-	d := &dealt{ord: s.ord, typ: typ, rows: typ.Make(n), out: typ.NewBuffer(pulledRows)}
-	for c, at := 0, 0; c < s.store.parts(); c++ {
-		rows := s.store.part(c)
-		b.move(typ, d.rows, rows, pre[at:at+rows.Len])
+	b := dealingOf(pre)
+	at = 0
+	for rows := range d.lanes.all(lane) {
+		b.move(d.typ, d.rows, rows, pre[at:at+rows.Len])
 		at += rows.Len
-		s.store.chunks[c] = codec.Rows{Len: rows.Len}
 	}
-	d.ends = b.ends
-	return d
+	if d.ends = b.ends; d.drop {
+		d.lanes.drop(lane)
+	}
+	return true
 }
 
 // dealing is where rows go: to the bucket of (prefix-low)>>shift. In ends buckets have their next free place, and in
@@ -67,6 +100,18 @@ type dealing struct {
 	low   uint64
 	shift uint
 	ends  []uint32
+}
+
+// dealingOf is where rows of these prefixes go.
+func dealingOf(pre []uint64) dealing {
+	low, high := pre[0], pre[0]
+	for _, p := range pre {
+		low, high = min(low, p), max(high, p)
+	}
+	buckets := min(1<<bits.Len(uint(len(pre)/dealtRows)), maxBuckets)
+	b := dealing{low: low, shift: uint(max(0, bits.Len64(high-low)-bits.Len(uint(buckets-1)))), ends: make([]uint32, buckets+1)}
+	b.count(pre)
+	return b
 }
 
 func (b *dealing) count(pre []uint64) {
@@ -110,11 +155,12 @@ func moveTo[T any](b *dealing, to, rows codec.Rows, pre []uint64) {
 
 // bucket sorts the next bucket that has rows, and reports false when there is none left.
 func (d *dealt) bucket() bool {
-	for len(d.ends) > 0 && d.ends[0] == d.from {
-		d.ends = d.ends[1:]
-	}
-	if len(d.ends) == 0 {
-		return false
+	for len(d.ends) == 0 || d.ends[0] == d.from {
+		if len(d.ends) > 0 {
+			d.ends = d.ends[1:]
+		} else if !d.deal() {
+			return false
+		}
 	}
 	n := int(d.ends[0] - d.from)
 	if cap(d.keys) < n {

@@ -1,17 +1,19 @@
 package shuffle
 
 import (
+	"iter"
 	"unsafe"
 
 	"github.com/gordd-project/gordd/rdd/codec"
 	"github.com/gordd-project/gordd/shuffle/weight"
 )
 
-// lanes keep small rows without pointers apart by partition as they come. To order them when a segment is written
-// would read each again from a place that the cache has lost.
+// lanes keep small rows without pointers apart as they come, by the partition they go to, or the part of an order they
+// are in. To bring them together later would read each again from a place that the cache has lost.
 type lanes struct {
 	mem   *share
 	typ   *codec.Type
+	extra int // bytes charged for a row beside its own
 	lanes []lane
 	n     int   // rows kept
 	held  int64 // bytes charged
@@ -35,12 +37,12 @@ const (
 	leastLanes = maxLanes * leastLane // what lanes may take by force
 )
 
-// newLanes returns nil where rows are better kept otherwise.
-func newLanes(mem *share, typ *codec.Type, reduces int) *lanes {
-	if size := typ.Size(); reduces > maxLanes || size == 0 || size > maxLaneRow || !weight.PointerFree(typ.Reflect()) {
+// newLanes returns n lanes, or nil where rows are better kept otherwise.
+func newLanes(mem *share, typ *codec.Type, n, extra int) *lanes {
+	if size := typ.Size(); n > maxLanes || size == 0 || size > maxLaneRow || !weight.PointerFree(typ.Reflect()) {
 		return nil
 	}
-	return &lanes{mem: mem, typ: typ, lanes: make([]lane, reduces)}
+	return &lanes{mem: mem, typ: typ, extra: extra, lanes: make([]lane, n)}
 }
 
 func (l *lanes) bytes() int64 { return int64(l.n) * int64(l.typ.Size()) }
@@ -103,6 +105,9 @@ func (l *lanes) grow(to *lane, n int) bool {
 	return true
 }
 
+// charge is what a chunk of so many rows costs.
+func (l *lanes) charge(rows int) int64 { return int64(rows) * int64(l.typ.Size()+l.extra) }
+
 func (l *lanes) make(to *lane, n int) bool {
 	size := l.typ.Size()
 	least := max(leastLane/size, 1)
@@ -110,7 +115,7 @@ func (l *lanes) make(to *lane, n int) bool {
 	if len(to.chunks) > 0 {
 		rows = max(min(to.cap*laneGrowth, mostLane/size), least)
 	}
-	bytes := int64(rows * size)
+	bytes := l.charge(rows)
 	if !l.mem.grow(bytes) {
 		if n > 0 && l.held+bytes > leastLanes {
 			return false
@@ -118,7 +123,7 @@ func (l *lanes) make(to *lane, n int) bool {
 		if n == 0 { // chunks of others are in the way
 			l.free()
 			rows = least
-			bytes = int64(rows * size)
+			bytes = l.charge(rows)
 		}
 		l.mem.force(bytes)
 	}
@@ -127,19 +132,33 @@ func (l *lanes) make(to *lane, n int) bool {
 	return true
 }
 
-// each visits the rows of a partition, some at a time.
-func (l *lanes) each(r int, visit func(rows codec.Rows) error) error {
-	to := &l.lanes[r]
-	for i, rows := range to.chunks[:to.used] {
-		if i == to.used-1 {
-			rows.Len = to.n
-		}
-		if err := visit(rows); err != nil {
-			return err
+// all gives the rows of a lane, some at a time.
+func (l *lanes) all(r int) iter.Seq[codec.Rows] {
+	return func(yield func(codec.Rows) bool) {
+		to := &l.lanes[r]
+		for i, rows := range to.chunks[:to.used] {
+			if i == to.used-1 {
+				rows.Len = to.n
+			}
+			if !yield(rows) {
+				return
+			}
 		}
 	}
-	return nil
 }
+
+// rows is how many rows a lane has.
+func (l *lanes) rows(r int) int {
+	to := &l.lanes[r]
+	n := to.n
+	for _, full := range to.chunks[:max(to.used-1, 0)] {
+		n += full.Len
+	}
+	return n
+}
+
+// drop lets go of the rows of a lane, which stay charged.
+func (l *lanes) drop(r int) { l.lanes[r] = lane{} }
 
 // clear forgets the rows and keeps the largest chunks of each lane for the next ones.
 func (l *lanes) clear() {
@@ -147,7 +166,7 @@ func (l *lanes) clear() {
 		to := &l.lanes[i]
 		small := 0
 		for small < len(to.chunks) && to.chunks[small].Len < to.chunks[len(to.chunks)-1].Len {
-			bytes := int64(to.chunks[small].Len * l.typ.Size())
+			bytes := l.charge(to.chunks[small].Len)
 			l.mem.shrink(bytes)
 			l.held -= bytes
 			small++

@@ -41,7 +41,7 @@ func NewWriter(cfg Config, typ *codec.Type, place Placer) *Writer {
 func newWriter(cfg Config, typ *codec.Type, place Placer) *Writer {
 	w := &Writer{cfg: cfg, mem: cfg.share(), place: place, batch: typ.NewBuffer(0), cap: cfg.SegmentBytes}
 	w.store = newRowStore(&w.mem, cfg, typ, 8)
-	w.lanes = newLanes(&w.mem, typ, cfg.Reduces)
+	w.lanes = newLanes(&w.mem, typ, cfg.Reduces, 0)
 	w.store.least = max(w.store.least, int64(cfg.Reduces)*8) // segments' indexes stay smaller than their rows
 	if w.cap <= 0 {
 		w.cap = min(max(int64(cfg.Reduces)*(16<<10), 8<<20), 64<<20)
@@ -167,8 +167,10 @@ func (w *Writer) laneSegment() error {
 		return nil
 	}
 	for r := range w.cfg.Reduces {
-		if err := w.lanes.each(r, func(rows codec.Rows) error { return w.out.write(uint32(r), rows) }); err != nil {
-			return err
+		for rows := range w.lanes.all(r) {
+			if err := w.out.write(uint32(r), rows); err != nil {
+				return err
+			}
 		}
 	}
 	w.out.endSegment()
