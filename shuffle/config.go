@@ -27,7 +27,8 @@ type Config struct {
 	// Place, when set, chooses the partition of a key instead of its hash.
 	Place func(key unsafe.Pointer) uint32
 	// TableSeed places keys in hash tables and orders what the reduce side yields. It must be the same when a task is
-	// run again, and differ from task to task and from Seed. The default is derived from Seed, Shuffle, Map and Reduce.
+	// run again, and differ from task to task and from Seed. The default is derived from Seed, Shuffle, Map and Reduce,
+	// for what is sorted by hash from Seed alone.
 	TableSeed uint64
 	// Mem is the account that memory is taken from; nil means no limit.
 	Mem *Account

@@ -8,7 +8,8 @@ import (
 )
 
 const (
-	sortLanes   = 64      // that rows are kept in, by the highest bits of their prefixes
+	sortBits    = 6 // the highest of prefixes, by which rows are kept in lanes
+	sortLanes   = 1 << sortBits
 	dealtRows   = 1 << 11 // about as many in a bucket, which with their keys stay in the cache
 	maxDealtRow = keyBytes - 8
 )
@@ -29,7 +30,7 @@ func laneOf(prefix func(rows codec.Rows, out []uint64)) Placer {
 		pre := pre[:rows.Len]
 		prefix(rows, pre)
 		for i, p := range pre {
-			out[i] = uint32(p >> (64 - 6))
+			out[i] = uint32(p >> (64 - sortBits))
 		}
 	}
 }
