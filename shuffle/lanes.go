@@ -20,10 +20,11 @@ type lanes struct {
 	parts [placedAtOnce]uint32
 }
 
-// lane has the rows of a partition in chunks, each larger than the one before up to a limit.
+// lane has the rows of a partition in chunks. The more rows it has the larger is the next one.
 type lane struct {
 	base   unsafe.Pointer // of the last chunk in use
 	n, cap int            // rows in it, and room
+	before int            // rows in the chunks before it
 	used   int            // chunks in use
 	chunks []codec.Rows
 }
@@ -33,7 +34,7 @@ const (
 	maxLaneRow = 64 // bytes
 	leastLane  = 1 << 10
 	mostLane   = 256 << 10
-	laneGrowth = 4
+	lanePart   = 4                    // a chunk has room for this part of the rows before it: so little is wasted when memory ends
 	leastLanes = maxLanes * leastLane // what lanes may take by force
 )
 
@@ -100,6 +101,7 @@ func (l *lanes) grow(to *lane, n int) bool {
 		return false
 	}
 	chunk := &to.chunks[to.used]
+	to.before += to.n
 	to.base, to.n, to.cap = chunk.Data, 0, chunk.Len
 	to.used++
 	return true
@@ -111,10 +113,7 @@ func (l *lanes) charge(rows int) int64 { return int64(rows) * int64(l.typ.Size()
 func (l *lanes) make(to *lane, n int) bool {
 	size := l.typ.Size()
 	least := max(leastLane/size, 1)
-	rows := least
-	if len(to.chunks) > 0 {
-		rows = max(min(to.cap*laneGrowth, mostLane/size), least)
-	}
+	rows := max(min((to.before+to.n)/lanePart, mostLane/size), least)
 	bytes := l.charge(rows)
 	if !l.mem.grow(bytes) {
 		if n > 0 && l.held+bytes > leastLanes {
@@ -148,30 +147,15 @@ func (l *lanes) all(r int) iter.Seq[codec.Rows] {
 }
 
 // rows is how many rows a lane has.
-func (l *lanes) rows(r int) int {
-	to := &l.lanes[r]
-	n := to.n
-	for _, full := range to.chunks[:max(to.used-1, 0)] {
-		n += full.Len
-	}
-	return n
-}
+func (l *lanes) rows(r int) int { return l.lanes[r].before + l.lanes[r].n }
 
 // drop lets go of the rows of a lane, which stay charged.
 func (l *lanes) drop(r int) { l.lanes[r] = lane{} }
 
-// clear forgets the rows and keeps the largest chunks of each lane for the next ones.
+// clear forgets the rows and keeps the chunks for the next ones.
 func (l *lanes) clear() {
 	for i := range l.lanes {
-		to := &l.lanes[i]
-		small := 0
-		for small < len(to.chunks) && to.chunks[small].Len < to.chunks[len(to.chunks)-1].Len {
-			bytes := l.charge(to.chunks[small].Len)
-			l.mem.shrink(bytes)
-			l.held -= bytes
-			small++
-		}
-		*to = lane{chunks: append(to.chunks[:0:0], to.chunks[small:]...)}
+		l.lanes[i] = lane{chunks: l.lanes[i].chunks}
 	}
 	l.n = 0
 }
