@@ -71,23 +71,23 @@ func newBlocks(o *RunnerOptions) *blocks {
 	return b
 }
 
-// read gives a block's rows, nil where it is not kept or was made of something else,
-// and what was added to accumulators when it was computed.
-func (b *blocks) read(key plan.Block, of string) (Run, []blockAdded) {
+// read gives a block's rows, how many they are and what was added to accumulators
+// when it was computed; nil where it is not kept or was made of something else.
+func (b *blocks) read(key plan.Block, of string) (Run, int64, []blockAdded) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	k := b.kept[key]
 	if k == nil || k.of != of {
-		return nil, nil
+		return nil, 0, nil
 	}
 	if k.on != nil {
 		b.files.order.MoveToFront(k.on)
 	}
 	if k.at != nil {
 		b.order.MoveToFront(k.at)
-		return runOf(k.like, b.inMemory(k)), k.added
+		return runOf(k.like, b.inMemory(k)), k.rows, k.added
 	}
-	return runOf(k.like, b.fromFile(k)), k.added
+	return runOf(k.like, b.fromFile(k)), k.rows, k.added
 }
 
 // inMemory gives the rows of a block as they are in memory now.
@@ -433,10 +433,17 @@ func cachePart(like batch) *SourcePart {
 // error says that the task has nothing to make it of.
 func (t *Task) kept(src *plan.Source, partition int) (Run, error) {
 	key := plan.Block{RDD: src.Cached.Key, Partition: partition}
-	if rows, added := t.runner.blocks.read(key, t.madeOf(src)); rows != nil {
+	if rows, n, added := t.runner.blocks.read(key, t.madeOf(src)); rows != nil {
 		t.blocks = append(t.blocks, key)
 		t.adding.note(added)
-		return rows, nil
+		t.input = shuffle.Reading{All: n}
+		return func(feed Feed) error {
+			return rows(func(b any) bool {
+				more := feed(b)
+				t.input.Done += int64(len(b.(batch).raw().Rows))
+				return more
+			})
+		}, nil
 	}
 	if t.spec.Held && len(src.Wide[0].Pipe.ShuffleReads(partition)) > 0 {
 		return nil, &blockError{key, errNotKept}

@@ -51,7 +51,8 @@ func keepSized(t *testing.T, b *blocks, rdd plan.StageKey, partition, size int) 
 		t.Fatal(err)
 	}
 	m.end()
-	return b.read(key, "") != nil
+	rows, _, _ := b.read(key, "")
+	return rows != nil
 }
 
 func TestFilesLeaveRoomOnDisk(t *testing.T) {
@@ -60,7 +61,8 @@ func TestFilesLeaveRoomOnDisk(t *testing.T) {
 	b := newBlocks(&RunnerOptions{Memory: shuffle.NewMemory(1 << 20), Disk: d.space, Notice: func(string) { said++ },
 		CacheDir: func() (string, error) { return d.dir, nil }})
 	has := func(rdd plan.StageKey, partition int) bool {
-		return b.read(plan.Block{RDD: rdd, Partition: partition}, "") != nil
+		rows, _, _ := b.read(plan.Block{RDD: rdd, Partition: partition}, "")
+		return rows != nil
 	}
 	for i := range 2 {
 		if !keepSized(t, b, "c1", i, 300) {

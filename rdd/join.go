@@ -26,15 +26,28 @@ type CoGrouped[K, V, W any] struct {
 // joinParts makes the parts of an operator over two sides: each writes its own
 // shuffle, and the read side goes through the keys of both.
 func joinParts[K comparable, V, W any](post Part, run func(t *Task, groups groups[K, V, W], feed Feed) error) map[string]Part {
+	return sidesParts[K, V, W](post, func(t *Task, cfg shuffle.Config, left, right shuffle.RawStream, feed Feed) error {
+		return run(t, groups[K, V, W](shuffle.CoGroups[K, V, W](t, cfg, left, right)), feed)
+	})
+}
+
+// sidesParts is joinParts for a read side that takes the rows of both sides as
+// they come.
+func sidesParts[K comparable, V, W any](post Part, run func(t *Task, cfg shuffle.Config, left, right shuffle.RawStream, feed Feed) error) map[string]Part {
 	return map[string]Part{
 		"left":  pairWriter[K, V](),
 		"right": pairWriter[K, W](),
 		"reduce": &SourcePart{open: func(t *Task, in *Input) (Run, error) {
-			g, err := coGroups[K, V, W](t, in)
+			lt, err := codec.TypeOf[Pair[K, V]]()
 			if err != nil {
 				return nil, err
 			}
-			return func(feed Feed) error { return run(t, g, feed) }, nil
+			rt, err := codec.TypeOf[Pair[K, W]]()
+			if err != nil {
+				return nil, err
+			}
+			left, right := stream(t, in, 0, lt), stream(t, in, 1, rt)
+			return func(feed Feed) error { return run(t, t.readConfig(in), left, right, feed) }, nil
 		}},
 		"": post,
 	}
@@ -43,22 +56,9 @@ func joinParts[K comparable, V, W any](post Part, run func(t *Task, groups group
 // groups goes through the keys of both sides.
 type groups[K, V, W any] func(yield func(k K, left iter.Seq[V], right iter.Seq[W]) bool) error
 
-func coGroups[K comparable, V, W any](t *Task, in *Input) (groups[K, V, W], error) {
-	lt, err := codec.TypeOf[Pair[K, V]]()
-	if err != nil {
-		return nil, err
-	}
-	rt, err := codec.TypeOf[Pair[K, W]]()
-	if err != nil {
-		return nil, err
-	}
-	left, right := stream(t, in, 0, lt), stream(t, in, 1, rt)
-	return groups[K, V, W](shuffle.CoGroups[K, V, W](t, t.readConfig(in), left, right)), nil
-}
-
-// join makes a join of which kind says which sides may be missing.
-func join[K comparable, V, W, L, R, U any](name string, f any, call func(L, R) U, rows func(k K, left iter.Seq[V], right iter.Seq[W], yield func(L, R) bool)) *Op {
-	post := &Narrow{out: (*Rows[Pair[K, U]])(nil), Kernel: func(_ *Task, _ []any, inAny, outAny any) {
+// joined calls the user's function with each pair of values.
+func joined[K, L, R, U any](call func(L, R) U) *Narrow {
+	return &Narrow{out: (*Rows[Pair[K, U]])(nil), Kernel: func(_ *Task, _ []any, inAny, outAny any) {
 		in, out := inAny.(*Rows[Joined[K, L, R]]), outAny.(*Rows[Pair[K, U]])
 		for i, j := range in.Rows {
 			in.Row = i
@@ -67,6 +67,11 @@ func join[K comparable, V, W, L, R, U any](name string, f any, call func(L, R) U
 			}
 		}
 	}}
+}
+
+// join makes an outer join: rows says what is made of the values of a key.
+func join[K comparable, V, W, L, R, U any](name string, f any, call func(L, R) U, rows func(k K, left iter.Seq[V], right iter.Seq[W], yield func(L, R) bool)) *Op {
+	post := joined[K](call)
 	return of((*K)(nil), many(name, f, joinParts(post, func(_ *Task, groups groups[K, V, W], feed Feed) error {
 		return emitted(feed, groups, func(k K, left iter.Seq[V], right iter.Seq[W], yield func(Joined[K, L, R]) bool) {
 			rows(k, left, right, func(l L, r R) bool { return yield(Joined[K, L, R]{Key: k, Left: l, Right: r}) })
@@ -76,15 +81,18 @@ func join[K comparable, V, W, L, R, U any](name string, f any, call func(L, R) U
 
 // JoinOp pairs every value of the left side with every one of the right.
 func JoinOp[K comparable, V, W, R any](f func(V, W) R) *Op {
-	return join("Join", f, f, func(_ K, left iter.Seq[V], right iter.Seq[W], yield func(V, W) bool) {
-		for v := range left {
-			for w := range right {
-				if !yield(v, w) {
-					return
-				}
-			}
+	return of((*K)(nil), many("Join", f, sidesParts[K, V, W](joined[K](f), func(t *Task, cfg shuffle.Config, left, right shuffle.RawStream, feed Feed) error {
+		out := emitter[Joined[K, V, W]](feed)
+		more := true
+		err := shuffle.Join[K, V, W](t, cfg, left, right)(func(k *K, v *V, w *W) bool {
+			more = out.Push(Joined[K, V, W]{Key: *k, Left: *v, Right: *w}) || out.Flush()
+			return more
+		})
+		if err == nil && more {
+			out.Flush()
 		}
-	})
+		return err
+	})))
 }
 
 // LeftOuterJoinOp is JoinOp that keeps left values without a partner.

@@ -8,6 +8,7 @@ import (
 	"github.com/gordd-project/gordd/rdd/codec"
 	"github.com/gordd-project/gordd/rdd/objects"
 	"github.com/gordd-project/gordd/rdd/plan"
+	"github.com/gordd-project/gordd/shuffle"
 	"github.com/gordd-project/gordd/storage"
 )
 
@@ -55,7 +56,7 @@ func objectSource(like batch) *SourcePart {
 		if err != nil {
 			return nil, err
 		}
-		t.input = in.split.Bytes()
+		t.input = shuffle.Reading{All: in.split.Bytes()}
 		return func(feed Feed) error {
 			out := rowsLike(like)
 			where := &inObject{}
@@ -110,7 +111,7 @@ func readObjects(t *Task, part storage.Part, typ *codec.Type, yield func(rows co
 				return false, nil
 			}
 		}
-		t.fed += size
+		t.input.Done += size
 	}
 	return false, context.Cause(t)
 }

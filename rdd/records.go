@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 
+	"github.com/gordd-project/gordd/shuffle"
 	"github.com/gordd-project/gordd/storage"
 )
 
@@ -24,7 +25,7 @@ func recordsOp() *Op {
 			return nil, errors.New("BinaryRecords of records of no length")
 		}
 		size := in.spec.Files.Record
-		t.input = plainBytes(in.split)
+		t.input = shuffle.Reading{All: plainBytes(in.split)}
 		return func(feed Feed) error {
 			usual := int64(t.chunkBytes())
 			chunk := max(usual/size, 1) * size
@@ -155,7 +156,7 @@ func (r *records) give(b []byte, at int64) bool {
 			return false
 		}
 		b, r.at.offset, r.at.before = b[n*r.size:], r.at.offset+n*r.size, r.at.before+n
-		r.t.fed += n * r.size
+		r.t.input.Done += n * r.size
 		r.t.seen.fraction.Store(math.Float64bits(min(r.t.progress(), 1)))
 	}
 	return true

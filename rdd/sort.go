@@ -24,6 +24,8 @@ type order struct {
 	row, bound *codec.Type
 	cmp        func(a, b unsafe.Pointer) int // of bounds, or of rows
 	prefix     func(rows codec.Rows, out []uint64)
+	// boundPrefix is prefix for bounds.
+	boundPrefix func(bounds codec.Rows, out []uint64)
 }
 
 // ordering makes the order of a sort, for ascending or descending.
@@ -105,17 +107,21 @@ func orderByKey(keys *codec.KeyType, pair codec.PairType, descending bool) order
 	if descending {
 		sign, flip = -1, ^uint64(0)
 	}
-	return order{
-		row:   pair.Type,
-		bound: pair.Key,
-		cmp:   func(a, b unsafe.Pointer) int { return sign * keys.Compare(a, b) },
-		prefix: func(rows codec.Rows, out []uint64) {
+	prefix := func(of *codec.Type) func(rows codec.Rows, out []uint64) {
+		return func(rows codec.Rows, out []uint64) {
 			out = out[:rows.Len]
-			keys.Prefix(out, rows.Data, uintptr(pair.Size()))
+			keys.Prefix(out, rows.Data, uintptr(of.Size()))
 			for i := range out {
 				out[i] ^= flip
 			}
-		},
+		}
+	}
+	return order{
+		row:         pair.Type,
+		bound:       pair.Key,
+		cmp:         func(a, b unsafe.Pointer) int { return sign * keys.Compare(a, b) },
+		prefix:      prefix(pair.Type),
+		boundPrefix: prefix(pair.Key),
 	}
 }
 
@@ -172,7 +178,7 @@ func orderBy(like batch, f func(a, b unsafe.Pointer) int) ordering {
 		}
 		// Nothing is known of the comparison: all rows have the same prefix.
 		prefix := func(_ codec.Rows, out []uint64) { clear(out) }
-		return order{row: typ, bound: typ, cmp: compare, prefix: prefix}, nil
+		return order{row: typ, bound: typ, cmp: compare, prefix: prefix, boundPrefix: prefix}, nil
 	}
 }
 
@@ -341,9 +347,30 @@ func placeByBounds(o order, encoded []byte, n int) (shuffle.Placer, error) {
 	if bounds.Len >= n {
 		return nil, fmt.Errorf("%d range bounds for %d partitions", bounds.Len, n)
 	}
-	return shuffle.By(o.row, func(row unsafe.Pointer) uint32 {
-		return uint32(sort.Search(bounds.Len, func(i int) bool { return o.cmp(o.bound.At(bounds, i), row) >= 0 }))
-	}), nil
+	prefixes := make([]uint64, bounds.Len)
+	o.boundPrefix(bounds, prefixes)
+	var buf [BatchRows]uint64
+	return func(rows codec.Rows, out []uint32) {
+		for from := 0; from < rows.Len; from += len(buf) {
+			part := o.row.Part(rows, from, min(from+len(buf), rows.Len))
+			pre := buf[:part.Len]
+			o.prefix(part, pre)
+			for i, p := range pre {
+				at, same := slices.BinarySearch(prefixes, p)
+				if same {
+					at = o.among(bounds, prefixes, at, o.row.At(part, i))
+				}
+				out[from+i] = uint32(at)
+			}
+		}
+	}, nil
+}
+
+// among is the first bound, of those with the prefix of bound from, that a row is
+// not above; if there is none, the one after them.
+func (o order) among(bounds codec.Rows, prefixes []uint64, from int, row unsafe.Pointer) int {
+	alike := sort.Search(len(prefixes)-from, func(i int) bool { return prefixes[from+i] > prefixes[from] })
+	return from + sort.Search(alike, func(i int) bool { return o.cmp(o.bound.At(bounds, from+i), row) >= 0 })
 }
 
 // appendRows appends rows of type typ as one block with its length in front.

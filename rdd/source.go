@@ -8,6 +8,7 @@ import (
 
 	"github.com/gordd-project/gordd/rdd/codec"
 	"github.com/gordd-project/gordd/rdd/plan"
+	"github.com/gordd-project/gordd/shuffle"
 	"github.com/gordd-project/gordd/storage"
 )
 
@@ -69,7 +70,7 @@ func LinesOp() *Op { return lines }
 
 func textOp[T any](name string, rows func(c *chunk, buf []T) []T) *Op {
 	return one(name, nil, &SourcePart{open: func(t *Task, in *Input) (Run, error) {
-		t.input = plainBytes(in.split)
+		t.input = shuffle.Reading{All: plainBytes(in.split)}
 		return func(feed Feed) error {
 			opt := storage.TextOptions{ChunkBytes: t.chunkBytes(), Grow: t.grow}
 			t.mem.Force(int64(opt.ChunkBytes))
@@ -100,7 +101,7 @@ func readText[T any](t *Task, r *storage.TextReader, rows func(c *chunk, buf []T
 		if !feed(out) {
 			return nil
 		}
-		t.fed += int64(len(next.Text))
+		t.input.Done += int64(len(next.Text))
 		t.seen.fraction.Store(math.Float64bits(min(t.progress(), 1)))
 	}
 }
@@ -205,7 +206,7 @@ func EncodeData(w io.Writer, rows codec.Rows, typ *codec.Type, n int) (ends []in
 func RangeOp() *Op { return numbers }
 
 func rangeOp() *Op {
-	return one("Range", nil, &SourcePart{open: func(_ *Task, in *Input) (Run, error) {
+	return one("Range", nil, &SourcePart{open: func(t *Task, in *Input) (Run, error) {
 		r := in.spec.Range
 		if r == nil || in.partition < 0 || in.partition >= r.N {
 			return nil, fmt.Errorf("no partition %d of Range", in.partition)
@@ -217,6 +218,7 @@ func rangeOp() *Op {
 		rest, p, n := r.Count%int64(r.N), int64(in.partition), int64(r.N)
 		from += p * rest / n
 		to += (p + 1) * rest / n
+		t.input = shuffle.Reading{All: to - from}
 		return func(feed Feed) error {
 			out := &Rows[int64]{Rows: make([]int64, min(BatchRows, max(to-from, 0)))}
 			buf := out.Rows
@@ -229,6 +231,7 @@ func rangeOp() *Op {
 				if !feed(out) {
 					return nil
 				}
+				t.input.Done = at - from + int64(len(out.Rows))
 			}
 			return nil
 		}, nil

@@ -63,7 +63,7 @@ func TestDataThatDoesNotFit(t *testing.T) {
 // rangeOf runs one partition of a range as far as most rows.
 func rangeOf(t *testing.T, r plan.Range, partition, most int) (rows []int64) {
 	t.Helper()
-	run, err := RangeOp().Parts[""].(*SourcePart).open(nil, &Input{spec: &plan.Source{Range: &r}, partition: partition})
+	run, err := RangeOp().Parts[""].(*SourcePart).open(&Task{}, &Input{spec: &plan.Source{Range: &r}, partition: partition})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,8 +23,7 @@ type Task struct {
 	runner   *Runner
 	mem      *shuffle.Account
 	counters plan.Counters
-	input    int64 // bytes of text to read; 0 when that is not known
-	fed      int64 // of these, bytes whose rows have been through the pipe
+	input    shuffle.Reading // of what the task's last source to be opened reads: bytes, or rows
 	seen     progress
 	blocks   []plan.Block // of cached RDDs that were read, or are being made
 	done     <-chan struct{}
@@ -58,10 +57,10 @@ func (t *Task) Stage() string { return t.stage.Name }
 
 // progress is the part of its input that the task is done with, or 0.
 func (t *Task) progress() float64 {
-	if t.input == 0 {
+	if t.input.All == 0 {
 		return 0
 	}
-	return float64(t.fed) / float64(t.input)
+	return float64(t.input.Done) / float64(t.input.All)
 }
 
 // stopped says that the task was cancelled.

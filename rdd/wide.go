@@ -49,6 +49,7 @@ func (t *Task) readConfig(in *Input) shuffle.Config {
 
 		Spilled: &t.counters.Spilled,
 		Leave:   t.leave,
+		Reading: &t.input,
 	}
 	if len(in.sides) > 0 {
 		c.Shuffle = shuffleNumber(in.sides[0].shuffle)

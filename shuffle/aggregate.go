@@ -37,7 +37,12 @@ func aggregate(ctx context.Context, cfg Config, c Combining, rows codec.PairType
 		if err != nil {
 			return err
 		}
-		return push(out, a.rest.stop, yield)
+		// Keys that are not in the table have a row or more each: it is never more than done.
+		cfg.Reading.begin(int64(a.tab.Len()) + a.rest.total)
+		return push(out, a.rest.stop, func(rows codec.Rows) bool {
+			cfg.Reading.did(rows.Len)
+			return yield(rows)
+		})
 	}
 }
 

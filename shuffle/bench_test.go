@@ -157,22 +157,60 @@ func BenchmarkJoin(b *testing.B) {
 	for i := range right {
 		right[i] = codec.Pair[int64, int64]{Key: int64(i), Value: int64(i)}
 	}
-	for b.Loop() {
-		sum := int64(0)
-		err := shuffle.CoGroups[int64, int64, int64](context.Background(), shuffle.Config{Dir: b.TempDir()},
-			raw(left, 4096), raw(right, 4096))(func(_ int64, vs, ws iter.Seq[int64]) bool {
-			for v := range vs {
-				for w := range ws {
-					sum += v ^ w
-				}
+	b.Run("join", func(b *testing.B) {
+		for b.Loop() {
+			sum := int64(0)
+			err := shuffle.Join[int64, int64, int64](context.Background(), shuffle.Config{Dir: b.TempDir()},
+				raw(left, 4096), raw(right, 4096))(func(_, v, w *int64) bool {
+				sum += *v ^ *w
+				return true
+			})
+			if err != nil {
+				b.Fatal(err)
 			}
-			return true
-		})
-		if err != nil {
-			b.Fatal(err)
 		}
+		perRow(b)
+	})
+	b.Run("cogroups", func(b *testing.B) {
+		for b.Loop() {
+			sum := int64(0)
+			err := shuffle.CoGroups[int64, int64, int64](context.Background(), shuffle.Config{Dir: b.TempDir()},
+				raw(left, 4096), raw(right, 4096))(func(_ int64, vs, ws iter.Seq[int64]) bool {
+				for v := range vs {
+					for w := range ws {
+						sum += v ^ w
+					}
+				}
+				return true
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+		perRow(b)
+	})
+}
+
+func BenchmarkWriter(b *testing.B) {
+	rows := make([]codec.Pair[int64, int64], 0, benchRows)
+	for i, k := range benchInts() {
+		rows = append(rows, codec.Pair[int64, int64]{Key: k, Value: int64(i)})
 	}
-	perRow(b)
+	typ, keys := typeOf[codec.Pair[int64, int64]](), must(codec.KeyTypeOf[int64]())
+	for _, reduces := range []int{8, 64, 500} {
+		b.Run(fmt.Sprint(reduces), func(b *testing.B) {
+			for b.Loop() {
+				w := shuffle.NewWriter(shuffle.Config{Dir: b.TempDir(), Reduces: reduces}, typ, shuffle.HashKeys(keys, typ, 1, reduces))
+				for part := range slices.Chunk(rows, 1024) {
+					if err := w.Write(codec.RowsOf(part)); err != nil {
+						b.Fatal(err)
+					}
+				}
+				must(w.Close())
+			}
+			perRow(b)
+		})
+	}
 }
 
 func BenchmarkAggregate(b *testing.B) {

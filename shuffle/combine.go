@@ -80,14 +80,17 @@ type combiner struct {
 	pushed int64 // rows so far
 	seen   int64 // of these, since the table was empty
 	look   int   // number of keys at which combining is judged next
+	before sight // of the last time
 	direct *Writer
 	copier *weight.Copier
-	err    error
-	closed bool
+	// flatKeys says that keys hold no pointers, when there is a direct writer.
+	flatKeys bool
+	err      error
+	closed   bool
 }
 
 // firstLook is the number of keys at which combining is judged for the first time.
-const firstLook = 64 << 10
+const firstLook = 16 << 10
 
 func (c *combiner) open(cfg Config, types Combining) {
 	cfg = cfg.withDefaults()
@@ -176,7 +179,9 @@ func (c *combiner) judge() error {
 		return nil
 	}
 	expected := int64(float64(c.pushed) / min(progress, 1))
-	if rowsPerKey(int64(c.tab.Len()), c.seen, expected) >= c.cfg.RowsPerKey {
+	now := sight{keys: float64(c.tab.Len()), rows: float64(c.seen)}
+	ratio := now.rowsPerKey(c.before, float64(expected))
+	if c.before = now; ratio >= c.cfg.RowsPerKey {
 		return nil
 	}
 	if err := c.spill(false); err != nil {
@@ -186,43 +191,80 @@ func (c *combiner) judge() error {
 	c.pos, c.parts, c.order = nil, nil, nil
 	cfg := c.cfg
 	cfg.Copy = false
-	c.copier = weight.NewCopier(c.types.out.Key.Reflect())
+	c.copier, c.flatKeys = weight.NewCopier(c.types.out.Key.Reflect()), weight.PointerFree(c.types.out.Key.Reflect())
 	c.direct = newWriter(cfg, c.types.out.Type, cfg.placer(c.types.keys, c.types.out.Type))
 	c.direct.out = c.out
 	return nil
 }
 
-// rowsPerKey predicts how many rows a key will have after total rows, when there were keys different ones in the
-// first seen rows. It takes keys for drawn evenly from D: then n rows show D(1-exp(-n/D)) of them, which is solved for
-// D. The ratio so far would mislead: it begins at 1 however often keys come later.
-func rowsPerKey(keys, seen, total int64) float64 {
-	d, n, all := float64(keys), float64(seen), float64(total)
-	expect := func(domain, rows float64) float64 { return -domain * math.Expm1(-rows/domain) }
-	lo, hi := d, d
-	for expect(hi, n) < d && hi < 1e15 {
+// sight is how many keys there were in so many rows.
+type sight struct{ keys, rows float64 }
+
+// rowsPerKey predicts how many rows a key will have after all rows. The ratio so far would mislead: it begins at 1
+// however often keys come later. Keys that are drawn evenly seem to come from as many at every sight. Where some come
+// much more often than others they seem to come from ever more, as many more by the end as their number grew since the
+// sight before.
+func (s sight) rowsPerKey(before sight, all float64) float64 {
+	d := s.domain()
+	if before.rows > 0 && before.rows < s.rows {
+		grew := math.Log(d/before.domain())/math.Log(s.rows/before.rows) - chance
+		d *= math.Pow(max(all/s.rows, 1), min(max(grew, 0), 1))
+	}
+	return all / different(d, all)
+}
+
+// chance is by how much the growth that is seen may be more than there is: at the first two looks the domain of even
+// keys varies by a tenth.
+const chance = 0.15
+
+// domain is from how many keys these seem to be drawn evenly.
+func (s sight) domain() float64 {
+	lo, hi := s.keys, s.keys
+	for different(hi, s.rows) < s.keys && hi < 1e15 {
 		hi *= 2
 	}
 	for range 50 {
-		if mid := (lo + hi) / 2; expect(mid, n) < d {
+		if mid := (lo + hi) / 2; different(mid, s.rows) < s.keys {
 			lo = mid
 		} else {
 			hi = mid
 		}
 	}
-	return all / expect(hi, all)
+	return hi
 }
+
+// different is how many keys so many rows show of those in domain, drawn evenly.
+func different(domain, rows float64) float64 { return -domain * math.Expm1(-rows/domain) }
 
 // pass hands a batch on as it is, each row an accumulator of its own.
 func (c *combiner) pass(keys table.Keys, vals values) error {
 	c.copier.Copy(keys.First, keys.Stride, keys.Len)
 	rows, out := c.batchRows(keys.Len), c.types.out
-	out.Clear(rows)
-	for i := range rows.Len {
-		row := out.At(rows, i)
-		out.Key.Copy(codec.Rows{Data: row, Len: 1}, codec.Rows{Data: keys.At(i), Len: 1})
-		c.up.first(unsafe.Add(row, out.ValueAt), vals.at(i))
+	if !c.up.nothing {
+		out.Clear(rows)
+		c.up.each(unsafe.Add(rows.Data, out.ValueAt), uintptr(out.Size()), vals, rows.Len)
 	}
+	c.copyKeys(rows, keys)
 	return c.direct.Write(rows)
+}
+
+// copyKeys copies keys to the rows of accumulators that begin with them.
+func (c *combiner) copyKeys(rows codec.Rows, keys table.Keys) {
+	out := c.types.out
+	switch size := out.Key.Size(); {
+	case size == 8 && c.flatKeys:
+		for i := range rows.Len {
+			*(*uint64)(out.At(rows, i)) = *(*uint64)(keys.At(i))
+		}
+	case size == 4 && c.flatKeys:
+		for i := range rows.Len {
+			*(*uint32)(out.At(rows, i)) = *(*uint32)(keys.At(i))
+		}
+	default:
+		for i := range rows.Len {
+			out.Key.Copy(codec.Rows{Data: out.At(rows, i), Len: 1}, codec.Rows{Data: keys.At(i), Len: 1})
+		}
+	}
 }
 
 func (c *combiner) batchRows(n int) codec.Rows {
@@ -242,7 +284,7 @@ func (c *combiner) spill(forced bool) error {
 		c.cfg.spilled(c.out.at() - before)
 	}
 	c.tab.clear()
-	c.seen, c.look = 0, firstLook
+	c.seen, c.look, c.before = 0, firstLook, sight{}
 	return nil
 }
 

@@ -330,6 +330,60 @@ func TestWriterPartitionsRows(t *testing.T) {
 	}
 }
 
+func TestWriterPartitionsSmallRows(t *testing.T) {
+	for seed := range uint64(6) {
+		r := rand.New(rand.NewPCG(seed, 5))
+		checkSmallRows(t, r, func(n uint32) uint8 { return uint8(n) })
+		checkSmallRows(t, r, func(n uint32) int64 { return int64(n) })
+		checkSmallRows(t, r, func(n uint32) [3]uint32 { return [3]uint32{n, n + 1, n + 2} })
+		checkSmallRows(t, r, func(n uint32) pair[uint32, float64] { return pair[uint32, float64]{Key: n, Value: float64(n)} })
+		checkSmallRows(t, r, func(n uint32) [3]uint64 { return [3]uint64{uint64(n), 1, 2} })
+	}
+}
+
+// checkSmallRows writes rows without pointers, some partitions having many more than others.
+func checkSmallRows[T comparable](t *testing.T, r *rand.Rand, row func(n uint32) T) {
+	t.Helper()
+	reduces := []int{1, 3, 64, 65}[r.IntN(4)]
+	limit := int64(64<<10) << r.IntN(8)
+	mem, acc := budget(t, limit)
+	cfg := shuffle.Config{Dir: emptyDir(t), Reduces: reduces, Mem: acc, SegmentBytes: int64(r.IntN(2)) * (100 << 10)}
+	places := map[T]uint32{}
+	w := shuffle.NewWriter(cfg, typeOf[T](), shuffle.By(typeOf[T](), func(v unsafe.Pointer) uint32 { return places[*(*T)(v)] }))
+	want := make([][]T, reduces)
+	for range 40 {
+		rows := make([]T, r.IntN(3000))
+		for i := range rows {
+			rows[i] = row(r.Uint32())
+			p, ok := places[rows[i]]
+			if !ok {
+				if p = uint32(r.IntN(reduces)); r.IntN(3) > 0 {
+					p = uint32(reduces / 2)
+				}
+				places[rows[i]] = p
+			}
+			want[p] = append(want[p], rows[i])
+		}
+		if err := w.Write(codec.RowsOf(rows)); err != nil {
+			t.Fatal(err)
+		}
+		if r.IntN(10) == 0 {
+			if err := w.Shed(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	out := must(w.Close())
+	for p := range reduces {
+		if got := must(read[T](t, out.Input(p))); !slices.Equal(got, want[p]) {
+			t.Fatalf("partition %d of %d has %d rows of %T, want %d in their order", p, reduces, len(got), want[p], len(want[p]))
+		}
+	}
+	if over := mem.Peak() - limit; over > 256<<10 {
+		t.Errorf("%d bytes over a budget of %d", over, limit)
+	}
+}
+
 func TestWriterOfAMillionPartitions(t *testing.T) {
 	mem, acc := budget(t, 1<<20)
 	cfg := shuffle.Config{Dir: emptyDir(t), Reduces: 1_000_000, Mem: acc}

@@ -27,7 +27,8 @@ type Config struct {
 	// Place, when set, chooses the partition of a key instead of its hash.
 	Place func(key unsafe.Pointer) uint32
 	// TableSeed places keys in hash tables and orders what the reduce side yields. It must be the same when a task is
-	// run again, and differ from task to task and from Seed. The default is derived from Seed, Shuffle, Map and Reduce.
+	// run again, and differ from task to task and from Seed. The default is derived from Seed, Shuffle, Map and Reduce,
+	// for what is sorted by hash from Seed alone.
 	TableSeed uint64
 	// Mem is the account that memory is taken from; nil means no limit.
 	Mem *Account
@@ -52,6 +53,8 @@ type Config struct {
 	// Progress says what part of its input the task has read, from 0 to 1. It lets a Combiner give up combining when
 	// keys hardly repeat; nil, or a result of 0, means to go on combining.
 	Progress func() float64
+	// Reading, when set, is kept up to date with the rows that the reduce side has brought together and gives out.
+	Reading *Reading
 	// Leave, when set, is called with the error when the values of the group in hand cannot be read further. It leaves
 	// the code that ranges over them, by a panic: that code would take a part of the values for all of them.
 	Leave func(err error)
@@ -78,6 +81,24 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// Reading is how much there is to read and how much of that is done with, in a unit of the reader's. All is 0 while
+// that is not known.
+type Reading struct{ Done, All int64 }
+
+// begin says that there are all rows to give out.
+func (r *Reading) begin(all int64) {
+	if r != nil {
+		*r = Reading{All: all}
+	}
+}
+
+// did says that n more rows were given out.
+func (r *Reading) did(n int) {
+	if r != nil {
+		r.Done += int64(n)
+	}
+}
+
 // placer places rows of type row, which begin with their keys.
 func (c Config) placer(keys *codec.KeyType, row *codec.Type) Placer {
 	if c.Place != nil {
@@ -93,6 +114,7 @@ func (c Config) share() share { return share{account: c.Mem, limit: c.Limit} }
 const (
 	roleCombine = 1 + iota
 	roleReduce
+	roleOrder
 )
 
 func (c Config) tableSeed(role uint64) uint64 {
@@ -101,6 +123,16 @@ func (c Config) tableSeed(role uint64) uint64 {
 		seed = mix(mix(c.Seed, uint64(c.Shuffle)), uint64(c.Map)<<32|uint64(c.Reduce))
 	}
 	return mix(seed, role)
+}
+
+// orderSeed orders the keys that are sorted by hash. It is the same for all tasks of a plan, and no table's: rows that
+// were brought together by one operator, and are by the next one, are in order then.
+func (c Config) orderSeed() uint64 {
+	seed := c.TableSeed
+	if seed == 0 {
+		seed = c.Seed
+	}
+	return mix(seed, roleOrder)
 }
 
 // mix spreads both words over all 64 bits.

@@ -15,13 +15,13 @@
 // # Reduce side
 //
 // [Read] yields the rows of one partition in the order of map tasks, and within one in the order of segments.
-// [Aggregate], [Merge], [Groups], [CoGroups] and [Sort] take such a stream, or any other, and spill to files in
+// [Aggregate], [Merge], [Groups], [CoGroups], [Join] and [Sort] take such a stream, or any other, and spill to files in
 // [Config].Dir when [Account.Grow] says no.
 //
 // # Order and repetition
 //
-// Rows of a key are always merged in the order of their arrival, and what Aggregate, Merge, Groups and CoGroups yield
-// is ordered by the keys' hash (and then by key). So the result of a reduce task is the same bit for bit however
+// Rows of a key are always merged in the order of their arrival, and what Aggregate, Merge, Groups, CoGroups and Join
+// yield is ordered by the keys' hash (and then by key). So the result of a reduce task is the same bit for bit however
 // little memory it had, floating point sums included. A map task writes the same bytes again as long as its segments
 // end at the same rows: [Config].SegmentBytes fixes that, unless the budget is so short that it ends them sooner.
 //

@@ -69,6 +69,8 @@ type groups struct {
 	keys   *codec.KeyType
 	pair   codec.PairType
 	leave  func(err error) // Config.Leave
+	read   *Reading        // Config.Reading
+	exact  bool            // different keys have different hashes
 
 	rows codec.Rows
 	pre  []uint64
@@ -101,14 +103,15 @@ func openGroups(ctx context.Context, cfg Config, keys *codec.KeyType, pair codec
 
 func sortedGroups(ctx context.Context, cfg Config, mem *share, keys *codec.KeyType, pair codec.PairType) *groups {
 	g := newGroups(nil, keys, pair)
-	g.leave = cfg.Leave
-	g.sorter = newSorter(ctx, cfg, mem, pair.Type, byHash(keys, pair.Type, cfg.tableSeed(roleReduce)))
+	g.leave, g.read, g.exact = cfg.Leave, cfg.Reading, keys.Exact()
+	g.sorter = newSorter(ctx, cfg, mem, pair.Type, byKey(keys, pair.Type, cfg.orderSeed()))
 	return g
 }
 
 // fill sorts the rows of in.
 func (g *groups) fill(in RawStream) (err error) {
 	g.src, err = g.sorter.sort(in)
+	g.read.begin(g.sorter.total)
 	return err
 }
 
@@ -125,6 +128,7 @@ func (g *groups) load() bool {
 		g.err = g.sorter.stop()
 	}
 	g.at, g.ended = 0, g.rows.Len == 0 || g.err != nil
+	g.read.did(g.rows.Len)
 	return !g.ended
 }
 
@@ -151,7 +155,12 @@ func (g *groups) open() bool {
 // step leaves the current row and finds out whether the next one is of the same group.
 func (g *groups) step() {
 	g.at++
-	g.more = g.load() && g.pre[g.at] == g.hash && g.keys.Equal(g.row(), g.key)
+	g.more = g.load() && g.same()
+}
+
+// same says whether the current row is of the open group.
+func (g *groups) same() bool {
+	return g.pre[g.at] == g.hash && (g.exact || g.keys.Equal(g.row(), g.key))
 }
 
 // cutShort ends the values of the open group early, if err says why.
@@ -171,19 +180,10 @@ type CoGroupStream[K, V, W any] func(yield func(K, iter.Seq[V], iter.Seq[W]) boo
 // [Groups].
 func CoGroups[K comparable, V, W any](ctx context.Context, cfg Config, left, right RawStream) CoGroupStream[K, V, W] {
 	return func(yield func(K, iter.Seq[V], iter.Seq[W]) bool) error {
-		keys, err := codec.KeyTypeOf[K]()
+		co, err := coGroupsOf[K, V, W](ctx, cfg)
 		if err != nil {
 			return err
 		}
-		lp, err := codec.PairTypeOf[K, V]()
-		if err != nil {
-			return err
-		}
-		rp, err := codec.PairTypeOf[K, W]()
-		if err != nil {
-			return err
-		}
-		co := openCoGroups(ctx, cfg, keys, lp, rp)
 		defer co.close()
 		if err := co.fill(left, right); err != nil {
 			return err
@@ -196,6 +196,22 @@ func CoGroups[K comparable, V, W any](ctx context.Context, cfg Config, left, rig
 		}
 		return co.err()
 	}
+}
+
+func coGroupsOf[K comparable, V, W any](ctx context.Context, cfg Config) (*coGroups, error) {
+	keys, err := codec.KeyTypeOf[K]()
+	if err != nil {
+		return nil, err
+	}
+	left, err := codec.PairTypeOf[K, V]()
+	if err != nil {
+		return nil, err
+	}
+	right, err := codec.PairTypeOf[K, W]()
+	if err != nil {
+		return nil, err
+	}
+	return openCoGroups(ctx, cfg, keys, left, right), nil
 }
 
 // leftsOf yields the left values left of the open group.
@@ -250,6 +266,7 @@ func (c *coGroups) fill(left, right RawStream) error {
 		return err
 	}
 	c.right.src, err = r.finish()
+	c.left.read.begin(l.total + r.total)
 	return err
 }
 
@@ -287,7 +304,7 @@ func (c *coGroups) order() int {
 			return -1
 		}
 		return 1
-	case l.keys.Equal(l.key, r.key):
+	case l.exact || l.keys.Equal(l.key, r.key):
 		return 0
 	}
 	return l.keys.Compare(l.key, r.key)

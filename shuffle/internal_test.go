@@ -71,18 +71,55 @@ func TestRowsPerKeyPredictsTheEnd(t *testing.T) {
 		{"keys hardly repeat", 10_000_000, 12_500_000, 1.75},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			const keys = firstLook
-			seen := -tt.domain * math.Log1p(-keys/tt.domain) // rows that show so many keys
-			if got := rowsPerKey(keys, int64(seen), int64(tt.rows)); math.Abs(got-tt.want) > tt.want/20 {
-				t.Errorf("got %.2f, want about %.2f", got, tt.want)
+			// rows that show so many keys
+			rows := func(keys float64) float64 { return -tt.domain * math.Log1p(-keys/tt.domain) }
+			look := func(keys float64) sight { return sight{keys, rows(keys)} }
+			for _, got := range []float64{
+				look(firstLook).rowsPerKey(sight{}, tt.rows),
+				look(2*firstLook).rowsPerKey(look(firstLook), tt.rows),
+			} {
+				if math.Abs(got-tt.want) > tt.want/20 {
+					t.Errorf("got %.2f, want about %.2f", got, tt.want)
+				}
 			}
 		})
 	}
-	if got := rowsPerKey(1000, 1000, 1_000_000); got > 1.01 {
+	if got := (sight{1000, 1000}).rowsPerKey(sight{}, 1_000_000); got > 1.01 {
 		t.Errorf("keys that never repeated: got %v", got)
 	}
-	if got := rowsPerKey(10, 1000, 100_000); got < 9_000 {
+	if got := (sight{10, 1000}).rowsPerKey(sight{}, 100_000); got < 9_000 {
 		t.Errorf("all keys seen: got %v", got)
+	}
+}
+
+func TestRowsPerKeyOfKeysDrawn(t *testing.T) {
+	for seed := range uint64(5) {
+		r := rand.New(rand.NewPCG(seed, 9))
+		zipf := rand.NewZipf(r, 1.05, 20, 1<<22)
+		for _, tt := range []struct {
+			name        string
+			draw        func() uint64
+			all         float64
+			least, most float64
+		}{
+			{"even", func() uint64 { return r.Uint64N(1_000_000) }, 50_000_000, 12, 60},
+			{"a few of them often", zipf.Uint64, 1_000_000, 1, 7},
+			{"a few of them often, and many rows", zipf.Uint64, 200_000_000, 15, 400},
+		} {
+			seen, before := map[uint64]bool{}, sight{}
+			rows, ratio := 0.0, 0.0
+			for look := firstLook; look <= 2*firstLook; look *= 2 {
+				for len(seen) < look {
+					seen[tt.draw()] = true
+					rows++
+				}
+				now := sight{float64(look), rows}
+				ratio, before = now.rowsPerKey(before, tt.all), now
+			}
+			if ratio < tt.least || ratio > tt.most {
+				t.Errorf("%s: %.1f rows a key, want from %.0f to %.0f", tt.name, ratio, tt.least, tt.most)
+			}
+		}
 	}
 }
 
@@ -175,7 +212,7 @@ func TestRowStore(t *testing.T) {
 	if kept < 500 || a.Used() > 1<<20 || s.bytes() > a.Used() {
 		t.Errorf("%d rows kept, %d bytes used, %d counted", kept, a.Used(), s.bytes())
 	}
-	if got := *(*string)(s.at(uint32(kept - 1))); len(got) != 1000 {
+	if got := *(*string)(s.row(uint32(kept - 1))); len(got) != 1000 {
 		t.Errorf("the last row has %d bytes", len(got))
 	}
 	s.clear()

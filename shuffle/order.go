@@ -107,8 +107,20 @@ func byHash(keys *codec.KeyType, row *codec.Type, seed uint64) ordering {
 	}
 }
 
+// byKey is byHash for rows that nothing but their order brings together: where it can, it uses hashes that say all.
+func byKey(keys *codec.KeyType, row *codec.Type, seed uint64) ordering {
+	if !keys.Exact() {
+		return byHash(keys, row, seed)
+	}
+	stride := uintptr(row.Size())
+	return ordering{prefix: func(rows codec.Rows, out []uint64) { keys.HashExact(out[:rows.Len], rows.Data, stride, seed) }}
+}
+
 // then orders rows that are equal by cmp.
 func (o ordering) then(cmp func(a, b unsafe.Pointer) int) ordering {
+	if o.cmp == nil {
+		return ordering{o.prefix, cmp}
+	}
 	return ordering{o.prefix, func(a, b unsafe.Pointer) int {
 		if c := o.cmp(a, b); c != 0 {
 			return c
@@ -117,8 +129,15 @@ func (o ordering) then(cmp func(a, b unsafe.Pointer) int) ordering {
 	}}
 }
 
+// numbered are rows that keys stand for.
+type numbered interface {
+	row(i uint32) unsafe.Pointer
+	// touch reads a byte of each of the rows.
+	touch(ks []sortKey)
+}
+
 // breakTies puts rows with equal prefixes in the order of cmp.
-func (o ordering) breakTies(ks []sortKey, store *rowStore) {
+func (o ordering) breakTies(ks []sortKey, rows numbered) {
 	if o.cmp == nil {
 		return
 	}
@@ -128,12 +147,12 @@ func (o ordering) breakTies(ks []sortKey, store *rowStore) {
 		for ; end < len(ks) && ks[end].p == ks[from].p; end++ {
 			if end >= touched {
 				touched = min(end+touchRows, len(ks))
-				store.touch(ks[end-1 : touched])
+				rows.touch(ks[end-1 : touched])
 			}
-			sorted = sorted && o.cmp(store.at(ks[end-1].i), store.at(ks[end].i)) <= 0
+			sorted = sorted && o.cmp(rows.row(ks[end-1].i), rows.row(ks[end].i)) <= 0
 		}
 		if !sorted {
-			slices.SortStableFunc(ks[from:end], func(a, b sortKey) int { return o.cmp(store.at(a.i), store.at(b.i)) })
+			slices.SortStableFunc(ks[from:end], func(a, b sortKey) int { return o.cmp(rows.row(a.i), rows.row(b.i)) })
 		}
 		from = end
 	}

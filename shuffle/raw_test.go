@@ -122,7 +122,7 @@ func storeRows[T any](t *testing.T, row func(int) T) {
 		}
 		got := s.typ.NewBuffer(0)
 		s.gather(got, back)
-		if !reflect.DeepEqual(codec.Slice[T](got.Rows()), want) || !reflect.DeepEqual(*(*T)(s.at(uint32(n - 1))), rows[n-1]) {
+		if !reflect.DeepEqual(codec.Slice[T](got.Rows()), want) || !reflect.DeepEqual(*(*T)(s.row(uint32(n - 1))), rows[n-1]) {
 			t.Fatalf("%d rows come back as others", n)
 		}
 		if s.bytes() > a.Used() {
@@ -241,11 +241,13 @@ func TestMergeReportsItsSourcesErrors(t *testing.T) {
 // collide makes only five hashes of all keys of groups.
 func collide(g *groups) {
 	stride := uintptr(g.pair.Size())
+	g.exact, g.sorter.ord = false, byHash(g.keys, g.pair.Type, 0)
 	g.sorter.ord.prefix = func(rows codec.Rows, out []uint64) {
 		for i := range rows.Len {
 			out[i] = uint64(*(*int)(unsafe.Add(rows.Data, uintptr(i)*stride))%5) * (math.MaxUint64 / 4)
 		}
 	}
+	g.sorter.place = laneOf(g.sorter.ord.prefix)
 }
 
 func TestKeysOfEqualHashesStayApart(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -274,6 +275,124 @@ func TestSortMatchesTheStandardLibrary(t *testing.T) {
 			if over := mem.Peak() - limit; over > 512<<10 {
 				t.Errorf("%d bytes over a budget of %d", over, limit)
 			}
+		}
+	}
+}
+
+func TestJoinMatchesMaps(t *testing.T) {
+	joinMatches(t, func(k int) int32 { return int32(k) })
+	joinMatches(t, func(k int) string { return names(k) })
+	joinMatches(t, func(k int) [2]uint8 { return [2]uint8{uint8(k), uint8(k >> 8)} })
+}
+
+func joinMatches[K comparable](t *testing.T, key func(int) K) {
+	t.Helper()
+	type match struct {
+		key  K
+		v, w int64
+	}
+	r := rand.New(rand.NewPCG(8, 9))
+	left, right := make([]pair[K, int64], 40_000), make([]pair[K, int64], 20_000)
+	rights, want := map[K][]int64{}, map[match]int{}
+	for i := range right {
+		k := r.IntN(8000)
+		if i%20 == 0 {
+			k = 7 // more than are at hand at a time
+		}
+		right[i] = pair[K, int64]{Key: key(k), Value: int64(i)}
+		rights[key(k)] = append(rights[key(k)], int64(i))
+	}
+	for i := range left {
+		left[i] = pair[K, int64]{Key: key(r.IntN(16_000)), Value: int64(i)}
+		for _, w := range rights[left[i].Key] {
+			want[match{left[i].Key, int64(i), w}]++
+		}
+	}
+	var first []match
+	for _, limit := range limits {
+		_, acc := budget(t, limit)
+		cfg := shuffle.Config{Dir: emptyDir(t), Mem: acc}
+		var all []match
+		err := shuffle.Join[K, int64, int64](t.Context(), cfg, raw(left, 512), raw(right, 333))(func(k *K, v, w *int64) bool {
+			all = append(all, match{*k, *v, *w})
+			return true
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[match]int{}
+		for _, m := range all {
+			got[m]++
+		}
+		if !maps.Equal(got, want) {
+			t.Errorf("limit %d: %d pairs, want %d", limit, len(all), len(want))
+		}
+		if first == nil {
+			first = all
+		}
+		if !slices.Equal(all, first) {
+			t.Errorf("limit %d: the pairs come in another order", limit)
+		}
+	}
+}
+
+func TestJoinEndsEarly(t *testing.T) {
+	rows := []pair[int, int]{{Key: 1, Value: 1}, {Key: 2, Value: 2}, {Key: 3, Value: 3}, {Key: 3, Value: 4}}
+	cfg := shuffle.Config{Dir: t.TempDir()}
+	seen := 0
+	if err := shuffle.Join[int, int, int](t.Context(), cfg, raw(rows, 9), raw(rows, 9))(func(*int, *int, *int) bool {
+		seen++
+		return seen < 2
+	}); err != nil || seen != 2 {
+		t.Errorf("%d pairs, %v", seen, err)
+	}
+	bad := errors.New("no more rows")
+	err := shuffle.Join[int, int, int](t.Context(), cfg, raw(rows, 9), func(func(codec.Rows) bool) error { return bad })(func(*int, *int, *int) bool {
+		t.Error("there are pairs")
+		return true
+	})
+	if !errors.Is(err, bad) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestSortSmallRows is about rows that are moved before they are sorted: equal ones stay as they came.
+func TestSortSmallRows(t *testing.T) {
+	shapes := map[string]func(r *rand.Rand, i int) uint64{
+		"random": func(r *rand.Rand, _ int) uint64 { return r.Uint64() },
+		"few":    func(r *rand.Rand, _ int) uint64 { return r.Uint64N(3) },
+		"one far": func(r *rand.Rand, i int) uint64 {
+			return r.Uint64N(100) + uint64(i/99_999)<<63
+		},
+	}
+	for name, shape := range shapes {
+		sortsSmall(t, name, shape, func(k uint64, n int) [2]uint64 { return [2]uint64{k, uint64(n)} }, func(v *[2]uint64) uint64 { return v[0] })
+		sortsSmall(t, name, shape, func(k uint64, n int) [3]uint64 { return [3]uint64{k, uint64(n)} }, func(v *[3]uint64) uint64 { return v[0] })
+		sortsSmall(t, name, shape, func(k uint64, n int) [2]uint32 { return [2]uint32{uint32(k >> 32), uint32(n)} }, func(v *[2]uint32) uint64 { return uint64(v[0]) })
+		sortsSmall(t, name, shape, func(k uint64, n int) [3]uint32 { return [3]uint32{uint32(k), uint32(n)} }, func(v *[3]uint32) uint64 { return uint64(v[0]) })
+	}
+}
+
+func sortsSmall[T comparable](t *testing.T, name string, shape func(r *rand.Rand, i int) uint64, row func(uint64, int) T, key func(*T) uint64) {
+	t.Helper()
+	r := rand.New(rand.NewPCG(2, 1))
+	rows := make([]T, 100_000)
+	for i := range rows {
+		rows[i] = row(shape(r, i), i)
+	}
+	compare := func(a, b *T) int { return cmp.Compare(key(a), key(b)) }
+	prefix := func(rows []T, out []uint64) {
+		for i := range rows {
+			out[i] = key(&rows[i]) >> 1 // so that some are equal and their rows are not
+		}
+	}
+	want := slices.Clone(rows)
+	slices.SortStableFunc(want, func(a, b T) int { return compare(&a, &b) })
+	for _, limit := range limits {
+		_, acc := budget(t, limit)
+		got := must(collect(sorted(t, shuffle.Config{Dir: emptyDir(t), Mem: acc}, prefix, compare, batches(rows, 700))))
+		if !slices.Equal(got, want) {
+			t.Errorf("%s, limit %d: rows of %T are not sorted", name, limit, rows)
 		}
 	}
 }

@@ -110,7 +110,7 @@ func (s *rowStore) take(n int64) bool {
 	return true
 }
 
-func (s *rowStore) at(i uint32) unsafe.Pointer {
+func (s *rowStore) row(i uint32) unsafe.Pointer {
 	return unsafe.Add(s.chunks[i>>s.shift].Data, uintptr(i&uint32(s.chunkRows()-1))*s.size)
 }
 
@@ -127,7 +127,7 @@ func (s *rowStore) gather(dst *codec.Buffer, rows []uint32) {
 	for len(rows) > 0 {
 		n := min(len(rows), len(s.picks))
 		for i, r := range rows[:n] {
-			s.picks[i] = s.at(r)
+			s.picks[i] = s.row(r)
 		}
 		dst.Gather(s.picks[:n])
 		rows = rows[n:]
@@ -141,13 +141,16 @@ func (s *rowStore) touch(ks []sortKey) {
 	}
 	sum := s.sink
 	for _, k := range ks {
-		sum += *(*byte)(s.at(k.i))
+		sum += *(*byte)(s.row(k.i))
 	}
 	s.sink = sum
 }
 
 // clear forgets the rows and keeps the chunks for the next ones.
 func (s *rowStore) clear() {
+	if s.n == 0 {
+		return
+	}
 	for c := range s.parts() {
 		if !s.weigh.Flat() {
 			s.typ.Clear(s.part(c))

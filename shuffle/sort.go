@@ -27,7 +27,11 @@ func Sort(
 		if err != nil {
 			return err
 		}
-		return push(rows, s.stop, yield)
+		cfg.Reading.begin(s.total)
+		return push(rows, s.stop, func(rows codec.Rows) bool {
+			cfg.Reading.did(rows.Len)
+			return yield(rows)
+		})
 	}
 }
 
@@ -50,8 +54,11 @@ type sorter struct {
 	ord   ordering
 	stop  func() error
 	store *rowStore
+	lanes *lanes // instead of the store, or nil
+	place Placer // in lanes
 	keys  []sortKey
 	tmp   []sortKey
+	total int64 // rows added
 
 	spill     *os.File
 	runs      []span
@@ -77,7 +84,51 @@ func newSorter(ctx context.Context, cfg Config, mem *share, typ *codec.Type, ord
 		ord:   ord,
 		stop:  func() error { return context.Cause(ctx) },
 		store: newRowStore(mem, cfg, typ, keyBytes),
+		lanes: sortingLanes(mem, typ),
+		place: laneOf(ord.prefix),
 	}
+}
+
+// kept is how many rows are in memory.
+func (s *sorter) kept() int {
+	if s.lanes != nil {
+		return s.lanes.n
+	}
+	return s.store.n
+}
+
+// keep keeps as many of rows as there is memory for and returns their number.
+func (s *sorter) keep(rows codec.Rows) int {
+	if s.lanes == nil {
+		return s.store.add(rows)
+	}
+	done := 0
+	for done < rows.Len {
+		part := s.typ.Part(rows, done, min(done+placedAtOnce, rows.Len))
+		n := s.lanes.add(part, s.place)
+		if done += n; n < part.Len {
+			break
+		}
+	}
+	return done
+}
+
+// ordered returns the rows in memory sorted. They may be let go of as they are pulled where they are needed once.
+func (s *sorter) ordered(once bool) puller {
+	if s.lanes != nil {
+		return newDealt(s.ord, s.lanes, once)
+	}
+	s.order()
+	return newStoredRows(s.store, s.keys)
+}
+
+// free gives the memory of rows back.
+func (s *sorter) free() {
+	s.store.free()
+	if s.lanes != nil {
+		s.lanes.free()
+	}
+	s.keys, s.tmp = nil, nil
 }
 
 // consume adds all rows of in.
@@ -96,10 +147,11 @@ func (s *sorter) consume(in RawStream) error {
 }
 
 func (s *sorter) add(rows codec.Rows) error {
+	s.total += int64(rows.Len)
 	for {
 		n := 0
-		if s.store.n < maxRunRows-rows.Len {
-			n = s.store.add(rows)
+		if s.kept() < maxRunRows-rows.Len {
+			n = s.keep(rows)
 		}
 		if rows = s.typ.Part(rows, n, rows.Len); rows.Len == 0 {
 			return nil
@@ -137,7 +189,7 @@ func (s *sorter) order() {
 
 // writeRun sorts the rows in memory, moves them to the spill file and frees their places.
 func (s *sorter) writeRun() error {
-	if s.store.n == 0 {
+	if s.kept() == 0 {
 		return nil
 	}
 	if s.spill == nil {
@@ -149,13 +201,14 @@ func (s *sorter) writeRun() error {
 		s.runBlock = int(min(max(s.mem.used/(3*maxFanIn), minRunBlock), maxRunBlock))
 		s.fanIn = int(min(max(s.mem.used/int64(3*s.runBlock), minFanIn), maxFanIn))
 	}
-	s.order()
-	run, err := s.write(s.spill, newStoredRows(s.store, s.keys), uint32(len(s.runs)), s.end)
+	run, err := s.write(s.spill, s.ordered(false), uint32(len(s.runs)), s.end)
 	if err != nil {
 		return err
 	}
 	s.runs, s.end = append(s.runs, run), run.to
-	s.store.clear()
+	if s.store.clear(); s.lanes != nil {
+		s.lanes.clear()
+	}
 	return nil
 }
 
@@ -186,8 +239,7 @@ func (s *sorter) shed() error {
 	if err := s.writeRun(); err != nil {
 		return err
 	}
-	s.store.free()
-	s.keys, s.tmp = nil, nil
+	s.free()
 	return nil
 }
 
@@ -202,8 +254,7 @@ func (s *sorter) sort(in RawStream) (puller, error) {
 // finish returns the sorted rows. The sorter must stay open while they are pulled.
 func (s *sorter) finish() (puller, error) {
 	if len(s.runs) == 0 {
-		s.order()
-		return newStoredRows(s.store, s.keys), nil
+		return s.ordered(true), nil
 	}
 	if err := s.shed(); err != nil {
 		return nil, err
@@ -261,12 +312,11 @@ func (s *sorter) mergeRuns(runs []span) (puller, error) {
 
 // close gives memory and files back.
 func (s *sorter) close() {
-	s.store.free()
+	s.free()
 	s.mem.shrink(s.mergeHeld)
 	s.mergeHeld = 0
 	if s.spill != nil {
 		removeFile(s.spill)
 		s.spill = nil
 	}
-	s.keys, s.tmp = nil, nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gordd-project/gordd/rdd/codec"
 	"github.com/gordd-project/gordd/shuffle/table"
+	"github.com/gordd-project/gordd/shuffle/weight"
 )
 
 // Combine has the functions of a shuffle that combines values of type V to accumulators of type C. Accumulators are
@@ -22,6 +23,8 @@ type Combine[V, C any] struct {
 	AddBatch func(slots []*C, vals []V)
 	// MergeBatch is Merge for many accumulators, and optional too.
 	MergeBatch func(slots []*C, accs []C)
+
+	nothing bool // there is nothing to combine but keys
 }
 
 // Presence is the Combine of keys without values, for distinct.
@@ -32,6 +35,7 @@ func Presence() Combine[struct{}, struct{}] {
 		Merge:      func(_, _ *struct{}) {},
 		AddBatch:   func([]*struct{}, []struct{}) {},
 		MergeBatch: func([]*struct{}, []struct{}) {},
+		nothing:    true,
 	}
 }
 
@@ -55,6 +59,7 @@ func NewCombining[K comparable, V, C any](f Combine[V, C]) (c Combining, err err
 	}
 	c.add, c.merge = adding(f), merging(f)
 	c.add.typ, c.merge.typ = c.in.Value, c.out.Value
+	c.add.nothing, c.merge.nothing = f.nothing, f.nothing
 	return c, nil
 }
 
@@ -65,7 +70,11 @@ func (c Combining) Rows() *codec.Type { return c.out.Type }
 type update struct {
 	typ   *codec.Type // of the values
 	first func(acc, x unsafe.Pointer)
+	// each is first for n accumulators that lie stride bytes apart. Only what adds values has it.
+	each  func(accs unsafe.Pointer, stride uintptr, xs values, n int)
 	batch func(slots []unsafe.Pointer, xs unsafe.Pointer)
+
+	nothing bool // has to be done
 }
 
 //go:noinline
@@ -80,6 +89,11 @@ func adding[V, C any](f Combine[V, C]) update {
 	}
 	return update{
 		first: func(acc, x unsafe.Pointer) { f.Init((*C)(acc), *(*V)(x)) },
+		each: func(accs unsafe.Pointer, stride uintptr, xs values, n int) {
+			for i := range n {
+				f.Init((*C)(unsafe.Add(accs, uintptr(i)*stride)), *(*V)(xs.at(i)))
+			}
+		},
 		batch: func(slots []unsafe.Pointer, xs unsafe.Pointer) {
 			batch(typedSlots[C](slots), unsafe.Slice((*V)(xs), len(slots)))
 		},
@@ -121,9 +135,13 @@ type updater struct {
 	update
 	rows [table.Batch]unsafe.Pointer
 	xs   codec.Rows // values brought together
+	word bool       // they have 8 bytes without pointers
 }
 
-func newUpdater(u update) updater { return updater{update: u, xs: u.typ.Make(table.Batch)} }
+func newUpdater(u update) updater {
+	word := u.typ.Size() == 8 && weight.PointerFree(u.typ.Reflect())
+	return updater{update: u, xs: u.typ.Make(table.Batch), word: word}
+}
 
 // fewRuns is up to how many runs of values are better handed on one by one than brought together first.
 const fewRuns = 6
@@ -131,6 +149,9 @@ const fewRuns = 6
 // apply updates the accumulators in slots, those of new keys first: a key's first row is the one marked fresh, and
 // its other rows in the batch come later.
 func (u *updater) apply(fresh uint64, slots []unsafe.Pointer, xs values) {
+	if u.nothing {
+		return
+	}
 	for f := fresh; f != 0; f &= f - 1 {
 		i := bits.TrailingZeros64(f)
 		u.first(slots[i], xs.at(i))
@@ -140,8 +161,15 @@ func (u *updater) apply(fresh uint64, slots []unsafe.Pointer, xs values) {
 
 // rest updates the accumulators of the rows that done does not mark.
 func (u *updater) rest(done uint64, slots []unsafe.Pointer, xs values) {
+	if u.nothing {
+		return
+	}
 	if int(xs.stride) != u.typ.Size() || bits.OnesCount64(done) >= fewRuns {
-		u.gathered(done, slots, xs)
+		if u.word {
+			u.words(done, slots, xs)
+		} else {
+			u.gathered(done, slots, xs)
+		}
 		return
 	}
 	from := 0
@@ -168,6 +196,19 @@ func (u *updater) gathered(done uint64, slots []unsafe.Pointer, xs values) {
 	}
 	if n > 0 {
 		u.typ.Gather(u.xs, u.rows[:n])
+		u.batch(slots[:n], u.xs.Data)
+	}
+}
+
+// words is gathered for values of 8 bytes without pointers.
+func (u *updater) words(done uint64, slots []unsafe.Pointer, xs values) {
+	to := (*[table.Batch]uint64)(u.xs.Data)
+	n := 0
+	for i, slot := range slots {
+		slots[n], to[n] = slot, *(*uint64)(xs.at(i))
+		n += int(^done >> i & 1)
+	}
+	if n > 0 {
 		u.batch(slots[:n], u.xs.Data)
 	}
 }

@@ -19,6 +19,7 @@ type Writer struct {
 	place  Placer
 	out    *outFile
 	store  *rowStore
+	lanes  *lanes   // instead of the store, or nil
 	parts  []uint32 // partition of every row kept
 	order  []uint32
 	counts []uint32
@@ -40,6 +41,7 @@ func NewWriter(cfg Config, typ *codec.Type, place Placer) *Writer {
 func newWriter(cfg Config, typ *codec.Type, place Placer) *Writer {
 	w := &Writer{cfg: cfg, mem: cfg.share(), place: place, batch: typ.NewBuffer(0), cap: cfg.SegmentBytes}
 	w.store = newRowStore(&w.mem, cfg, typ, 8)
+	w.lanes = newLanes(&w.mem, typ, cfg.Reduces, 0)
 	w.store.least = max(w.store.least, int64(cfg.Reduces)*8) // segments' indexes stay smaller than their rows
 	if w.cap <= 0 {
 		w.cap = min(max(int64(cfg.Reduces)*(16<<10), 8<<20), 64<<20)
@@ -63,19 +65,31 @@ func (w *Writer) Write(rows codec.Rows) error {
 	}
 	typ := w.store.typ
 	for rows.Len > 0 {
-		n := 0
-		if w.store.bytes() < w.cap {
+		n, full := 0, w.bytes() >= w.cap
+		switch {
+		case full:
+		case w.lanes != nil:
+			n = w.lanes.add(rows, w.place)
+		default:
 			n = w.store.add(typ.Part(rows, 0, min(rows.Len, w.store.chunkRows())))
 			w.placeRows(typ.Part(rows, 0, n))
 		}
 		if n == 0 {
-			if w.err = w.early(w.store.bytes() < w.cap); w.err != nil {
+			if w.err = w.early(!full); w.err != nil {
 				return w.err
 			}
 		}
 		rows = typ.Part(rows, n, rows.Len)
 	}
 	return nil
+}
+
+// bytes is the memory that the rows kept need.
+func (w *Writer) bytes() int64 {
+	if w.lanes != nil {
+		return w.lanes.bytes()
+	}
+	return w.store.bytes()
 }
 
 // early writes a segment before the end. Forced says that it is for want of memory.
@@ -94,10 +108,17 @@ func (w *Writer) Shed() error {
 		return errors.Join(w.err, closedError(w.closed))
 	}
 	if w.err = w.early(true); w.err == nil {
-		w.store.free()
-		w.parts, w.order = nil, nil
+		w.free()
 	}
 	return w.err
+}
+
+func (w *Writer) free() {
+	w.store.free()
+	if w.lanes != nil {
+		w.lanes.free()
+	}
+	w.parts, w.order = nil, nil
 }
 
 func closedError(closed bool) error {
@@ -118,6 +139,9 @@ func (w *Writer) placeRows(rows codec.Rows) {
 
 // segment writes the rows kept as one segment: a counting sort by partition, then partition after partition.
 func (w *Writer) segment() error {
+	if w.lanes != nil {
+		return w.laneSegment()
+	}
 	n := w.store.n
 	if n == 0 {
 		return nil
@@ -134,6 +158,23 @@ func (w *Writer) segment() error {
 	w.out.endSegment()
 	w.store.clear()
 	w.parts = w.parts[:0]
+	return nil
+}
+
+// laneSegment writes the rows of the lanes as one segment.
+func (w *Writer) laneSegment() error {
+	if w.lanes.n == 0 {
+		return nil
+	}
+	for r := range w.cfg.Reduces {
+		for rows := range w.lanes.all(r) {
+			if err := w.out.write(uint32(r), rows); err != nil {
+				return err
+			}
+		}
+	}
+	w.out.endSegment()
+	w.lanes.clear()
 	return nil
 }
 
@@ -215,7 +256,7 @@ func (w *Writer) Abort() {
 
 func (w *Writer) done() {
 	w.closed = true
-	w.store.free()
+	w.free()
 	w.mem.release()
-	w.parts, w.order, w.counts, w.batch = nil, nil, nil, nil
+	w.counts, w.batch = nil, nil
 }

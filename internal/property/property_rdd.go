@@ -72,8 +72,8 @@ func init() {
 	var _ [rdd.Generated - 1]struct{} = [0]struct{}{}
 	p := rdd.Register()
 	p.Source("pipelines_accumulate.go", pipelinesAccumulateSource,
-		"1f0f006a15bcc5e49cd99701fa1726fde4069bdb37dba28cc800b9eff5da999f",
-		"c08e2c31161ab68dfa4a6c1845ba262a4062c5ebd9f066160448b809d5bfa1e4",
+		"b1d54dd73d4fd97bc6c430862c2e1af1e0885ede72b047acb6d0e13d590e8d4d",
+		"93aedd1e5f172bb330290644ee6069586d35a56f79e711c9f76ec769be38471f",
 	)
 	p.Source("pipelines_action.go", pipelinesActionSource,
 		"94a1ce14a38c07bad8775c4dcf526750eb891b176d27a47b9c517bbe0b87d3f7",
@@ -120,8 +120,8 @@ func init() {
 		"5af2bb1eb23d85f6cfe1c444968fec5a5994156caad32a52d88c36c9060cf464",
 	)
 	p.Source("pipelines_sample.go", pipelinesSampleSource,
-		"d4d46ea25fdf6ec886b676bccdb3da44a0f5603d7c03b400824f1acb5893c37f",
-		"c06647e70bbb47319bb855f8003bf1189968af28e5c60b62b91408f307055c06",
+		"6cfabdf084ff77d0bf3f92cdfe91a1af699f4c894007ee7bcebc2fe0987e63e2",
+		"2a85bae6ebcd54113bedec500058da9d29bdb3d45da1ec9ecaf990dfdf9cbce1",
 	)
 	p.Source("pipelines_source.go", pipelinesSourceSource,
 		"ed7800f5df79e40a42657329ba89b530abb716480c059ad456f6566765c6625d",
@@ -162,14 +162,24 @@ func init() {
 	p.Op("1c252dc394ea", "pipelines_accumulate.go", 108, 853, rdd.CountOp[int64]())
 	p.Op("a8bb8a72eed1", "pipelines_accumulate.go", 111, 876, rdd.SortByOp(itself))
 	p.Op("c427b0e3cdf6", "pipelines_accumulate.go", 111, 881, rdd.CollectOp[int64]())
-	p.Op("fea2b84d0c60", "pipelines_accumulate.go", 120, 1002, rdd.DataOp[string]())
-	p.Op("e551b17fdc14", "pipelines_accumulate.go", 120, 1013, rdd.KeyByOp(strings.Clone))
-	p.Op("b087a9061eb0", "pipelines_accumulate.go", 121, 1025, rdd.WithOp(accumulatorCasesMap, func(env rdd.Accumulator[sizeCounts]) *rdd.Op {
+	p.Op("c01290ce100c", "pipelines_accumulate.go", 120, 994, rdd.WithOp(seen.look, func(env seen) *rdd.Op {
+		return rdd.FilterOp(func(x int64) bool {
+			return seen.look(env, x)
+		})
+	}))
+	p.Op("ada96fcdd91d", "pipelines_accumulate.go", 120, 1001, rdd.CacheOp[int64]().Named("Persist"))
+	p.Op("73862a836e96", "pipelines_accumulate.go", 121, 1016, rdd.SortByOp(itself))
+	p.Op("b2809b588794", "pipelines_accumulate.go", 121, 1021, rdd.CollectOp[int64]())
+	p.Op("71d6cb363e6e", "pipelines_accumulate.go", 123, 1038, rdd.CoalesceOp())
+	p.Op("9844cb3f1d67", "pipelines_accumulate.go", 123, 1043, rdd.CountOp[int64]())
+	p.Op("fea2b84d0c60", "pipelines_accumulate.go", 133, 1164, rdd.DataOp[string]())
+	p.Op("e551b17fdc14", "pipelines_accumulate.go", 133, 1175, rdd.KeyByOp(strings.Clone))
+	p.Op("b087a9061eb0", "pipelines_accumulate.go", 134, 1187, rdd.WithOp(accumulatorCasesMap, func(env rdd.Accumulator[sizeCounts]) *rdd.Op {
 		return rdd.PairMapOp(func(word string, x string) int64 {
 			return accumulatorCasesMap(env, word, x)
 		})
 	}))
-	p.Op("7ea564f26385", "pipelines_accumulate.go", 128, 1092, rdd.WithOp(accumulatorCasesReduce, func(env rdd.Total[int64]) *rdd.Op {
+	p.Op("7ea564f26385", "pipelines_accumulate.go", 141, 1254, rdd.WithOp(accumulatorCasesReduce, func(env rdd.Total[int64]) *rdd.Op {
 		return rdd.ReduceOp(func(a int64, b int64) int64 {
 			return accumulatorCasesReduce(env, a, b)
 		})
@@ -859,77 +869,82 @@ func init() {
 	p.Op("3d1ee8c62539", "pipelines_placed.go", 90, 1678, rdd.ReduceByKeyOp[string](addInts, placedCasesReduceByKeyBatch7))
 	p.Op("b57e0e13cdac", "pipelines_placed.go", 90, 1685, rdd.PairMapOp(line[string, int64]))
 	p.Op("ab5764e739b0", "pipelines_placed.go", 90, 1695, rdd.CollectOp[string]())
-	p.Op("882b0a017786", "pipelines_sample.go", 33, 147, rdd.MapOp(double))
-	p.Op("3c7441e4daa6", "pipelines_sample.go", 33, 152, rdd.SampleOp[int64]())
-	p.Op("a1be3660ebc7", "pipelines_sample.go", 33, 157, rdd.CollectOp[int64]())
-	p.Op("176170a33aa7", "pipelines_sample.go", 36, 227, rdd.SampleOp[int64]())
-	p.Op("868fc5e00b6b", "pipelines_sample.go", 36, 238, rdd.CollectOp[int64]())
-	p.Op("7e84d577b21b", "pipelines_sample.go", 39, 296, rdd.SampleOp[int64]())
-	p.Op("d9afe44a9220", "pipelines_sample.go", 40, 316, rdd.CollectOp[int64]())
-	p.Op("13fdf9fb828a", "pipelines_sample.go", 44, 348, rdd.CollectOp[int64]())
-	p.Op("2d7f23a20cd2", "pipelines_sample.go", 51, 463, rdd.SampleOp[rdd.Pair[string, int64]]())
-	p.Op("20353d9a7eed", "pipelines_sample.go", 51, 468, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("d2ed266228b2", "pipelines_sample.go", 59, 617, rdd.SampleByKeyOp[string, int64]())
-	p.Op("707d160cc498", "pipelines_sample.go", 59, 622, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("50f41865f335", "pipelines_sample.go", 64, 709, rdd.SampleOp[string]().Named("RandomSplit"))
-	p.Op("9533442e7e55", "pipelines_sample.go", 65, 750, rdd.CollectOp[string]())
-	p.Op("37419d9fc07f", "pipelines_sample.go", 68, 813, rdd.TakeSampleOp[int64]())
-	p.Op("d8f8bdc1eed9", "pipelines_sample.go", 72, 932, rdd.MapOp(double))
-	p.Op("cd924d6fcf42", "pipelines_sample.go", 72, 937, rdd.TakeSampleOp[int64]())
-	p.Op("e0164594d77a", "pipelines_sample.go", 86, 1100, rdd.TakeSampleOp[string]())
-	p.Op("c70adbd17423", "pipelines_sample.go", 93, 1170, rdd.MapOp(finiteMap))
-	p.Op("b4cb95eee3b6", "pipelines_sample.go", 144, 1589, rdd.SumOp[int64]())
-	p.Op("ac98c4d1b241", "pipelines_sample.go", 144, 1600, rdd.FilterOp(even))
-	p.Op("c112f7bbe2c3", "pipelines_sample.go", 149, 1689, rdd.MaxOp[int64]())
-	p.Op("3f23b9afe8c7", "pipelines_sample.go", 152, 1767, rdd.MinOp[string]())
-	p.Op("bd3dca9b9f3b", "pipelines_sample.go", 155, 1845, rdd.StatsOp[int64]().Named("Mean"))
-	p.Op("e768dd07d2c7", "pipelines_sample.go", 158, 1912, rdd.StatsOp[int64]().Named("Variance"))
-	p.Op("544a5c425300", "pipelines_sample.go", 161, 1979, rdd.StatsOp[int64]().Named("Stdev"))
-	p.Op("fab74d748917", "pipelines_sample.go", 166, 2066, rdd.StatsOp[int64]())
-	p.Op("1b3fca45f5f9", "pipelines_sample.go", 176, 2265, rdd.HistogramOp[float64]().Named("HistogramIn"))
-	p.Op("e571b6baec0a", "pipelines_sample.go", 179, 2349, rdd.HistogramOp[int64]())
-	p.Op("2931679d60ff", "pipelines_sample.go", 197, 2560, rdd.CountByValueOp[string]())
-	p.Op("0f5f40843de8", "pipelines_sample.go", 268, 3047, rdd.MapPartitionsWithIndexOp(numberedRows))
-	p.Op("70dc2e5ae0d4", "pipelines_sample.go", 269, 3062, rdd.CollectOp[string]())
-	p.Op("eac04cdab2cc", "pipelines_sample.go", 275, 3142, rdd.PairMapPartitionsWithIndexOp(numberedPairs))
-	p.Op("fb9c700fb57b", "pipelines_sample.go", 275, 3147, rdd.CollectOp[string]())
-	p.Op("5a8b1288a5b4", "pipelines_sample.go", 278, 3224, rdd.WithOp(shifted, func(env int) *rdd.Op {
+	p.Op("882b0a017786", "pipelines_sample.go", 42, 222, rdd.MapOp(double))
+	p.Op("3c7441e4daa6", "pipelines_sample.go", 42, 227, rdd.SampleOp[int64]())
+	p.Op("a1be3660ebc7", "pipelines_sample.go", 42, 232, rdd.CollectOp[int64]())
+	p.Op("176170a33aa7", "pipelines_sample.go", 45, 302, rdd.SampleOp[int64]())
+	p.Op("868fc5e00b6b", "pipelines_sample.go", 45, 313, rdd.CollectOp[int64]())
+	p.Op("7e84d577b21b", "pipelines_sample.go", 48, 371, rdd.SampleOp[int64]())
+	p.Op("d9afe44a9220", "pipelines_sample.go", 49, 391, rdd.CollectOp[int64]())
+	p.Op("13fdf9fb828a", "pipelines_sample.go", 53, 423, rdd.CollectOp[int64]())
+	p.Op("2d7f23a20cd2", "pipelines_sample.go", 60, 538, rdd.SampleOp[rdd.Pair[string, int64]]())
+	p.Op("20353d9a7eed", "pipelines_sample.go", 60, 543, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("d2ed266228b2", "pipelines_sample.go", 68, 692, rdd.SampleByKeyOp[string, int64]())
+	p.Op("707d160cc498", "pipelines_sample.go", 68, 697, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("54f3cc6a31a2", "pipelines_sample.go", 77, 828, rdd.SampleByKeyExactOp[string, int64]())
+	p.Op("d394a6508ad1", "pipelines_sample.go", 81, 861, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("50f41865f335", "pipelines_sample.go", 97, 1061, rdd.SampleOp[string]().Named("RandomSplit"))
+	p.Op("9533442e7e55", "pipelines_sample.go", 98, 1102, rdd.CollectOp[string]())
+	p.Op("37419d9fc07f", "pipelines_sample.go", 101, 1165, rdd.TakeSampleOp[int64]())
+	p.Op("d8f8bdc1eed9", "pipelines_sample.go", 105, 1284, rdd.MapOp(double))
+	p.Op("cd924d6fcf42", "pipelines_sample.go", 105, 1289, rdd.TakeSampleOp[int64]())
+	p.Op("e0164594d77a", "pipelines_sample.go", 119, 1452, rdd.TakeSampleOp[string]())
+	p.Op("c70adbd17423", "pipelines_sample.go", 126, 1522, rdd.MapOp(finiteMap))
+	p.Op("b4cb95eee3b6", "pipelines_sample.go", 177, 1941, rdd.SumOp[int64]())
+	p.Op("ac98c4d1b241", "pipelines_sample.go", 177, 1952, rdd.FilterOp(even))
+	p.Op("c112f7bbe2c3", "pipelines_sample.go", 182, 2041, rdd.MaxOp[int64]())
+	p.Op("3f23b9afe8c7", "pipelines_sample.go", 185, 2119, rdd.MinOp[string]())
+	p.Op("bd3dca9b9f3b", "pipelines_sample.go", 188, 2197, rdd.StatsOp[int64]().Named("Mean"))
+	p.Op("e768dd07d2c7", "pipelines_sample.go", 191, 2264, rdd.StatsOp[int64]().Named("Variance"))
+	p.Op("544a5c425300", "pipelines_sample.go", 194, 2331, rdd.StatsOp[int64]().Named("Stdev"))
+	p.Op("fab74d748917", "pipelines_sample.go", 199, 2418, rdd.StatsOp[int64]())
+	p.Op("1b3fca45f5f9", "pipelines_sample.go", 209, 2617, rdd.HistogramOp[float64]().Named("HistogramIn"))
+	p.Op("e571b6baec0a", "pipelines_sample.go", 212, 2701, rdd.HistogramOp[int64]())
+	p.Op("119b3d2e31a1", "pipelines_sample.go", 230, 2913, rdd.CountApproxDistinctOp[string]())
+	p.Op("9ecdc60dcacc", "pipelines_sample.go", 235, 3035, rdd.CountApproxDistinctByKeyOp[string, int64]())
+	p.Op("64411c43bec7", "pipelines_sample.go", 235, 3056, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("2931679d60ff", "pipelines_sample.go", 255, 3300, rdd.CountByValueOp[string]())
+	p.Op("0f5f40843de8", "pipelines_sample.go", 326, 3787, rdd.MapPartitionsWithIndexOp(numberedRows))
+	p.Op("70dc2e5ae0d4", "pipelines_sample.go", 327, 3802, rdd.CollectOp[string]())
+	p.Op("eac04cdab2cc", "pipelines_sample.go", 333, 3882, rdd.PairMapPartitionsWithIndexOp(numberedPairs))
+	p.Op("fb9c700fb57b", "pipelines_sample.go", 333, 3887, rdd.CollectOp[string]())
+	p.Op("5a8b1288a5b4", "pipelines_sample.go", 336, 3964, rdd.WithOp(shifted, func(env int) *rdd.Op {
 		return rdd.MapPartitionsWithIndexOp(func(x int, x2 iter.Seq[int64]) iter.Seq[string] {
 			return shifted(env, x, x2)
 		})
 	}))
-	p.Op("ca17ffcf77b1", "pipelines_sample.go", 278, 3229, rdd.CollectOp[string]())
-	p.Op("869210122c3a", "pipelines_sample.go", 281, 3303, rdd.WithOp(shiftedPairs, func(env int) *rdd.Op {
+	p.Op("ca17ffcf77b1", "pipelines_sample.go", 336, 3969, rdd.CollectOp[string]())
+	p.Op("869210122c3a", "pipelines_sample.go", 339, 4043, rdd.WithOp(shiftedPairs, func(env int) *rdd.Op {
 		return rdd.PairMapPartitionsWithIndexOp(func(x int, x2 iter.Seq2[string, int64]) iter.Seq[string] {
 			return shiftedPairs(env, x, x2)
 		})
 	}))
-	p.Op("9c142526abcf", "pipelines_sample.go", 281, 3308, rdd.CollectOp[string]())
-	p.Op("3122582615a8", "pipelines_sample.go", 284, 3375, rdd.GlomOp[int64]())
-	p.Op("bee8d12f6a65", "pipelines_sample.go", 284, 3384, rdd.MapOp(double))
-	p.Op("dc961864077b", "pipelines_sample.go", 284, 3390, rdd.CollectOp[[]int64]())
-	p.Op("50779868828d", "pipelines_sample.go", 292, 3500, rdd.ZipWithIndexOp[int64]())
-	p.Op("ad6b1656bed2", "pipelines_sample.go", 292, 3511, rdd.FlatMapOp(upTo))
-	p.Op("cfeb9255b428", "pipelines_sample.go", 296, 3533, rdd.PairMapOp(line[int64, int64]))
-	p.Op("9e910cdd2ef2", "pipelines_sample.go", 296, 3543, rdd.CollectOp[string]())
-	p.Op("152e7c122706", "pipelines_sample.go", 304, 3630, rdd.ZipWithUniqueIDOp[int64]())
-	p.Op("6b0d59a36cce", "pipelines_sample.go", 304, 3640, rdd.PairMapOp(line[int64, int64]))
-	p.Op("8a19691345c3", "pipelines_sample.go", 305, 3658, rdd.EmptyOp[string]())
-	p.Op("72fb3b5a5a39", "pipelines_sample.go", 305, 3674, rdd.CollectOp[string]())
-	p.Op("55c246e8bdeb", "pipelines_sample.go", 323, 3839, rdd.SubtractByKeyOp[string, int64, int64]())
-	p.Op("af7ef60c4539", "pipelines_sample.go", 323, 3843, rdd.MapValuesOp[string](double))
-	p.Op("79846f8e3bc1", "pipelines_sample.go", 323, 3858, rdd.PairMapOp(line[string, int64]))
-	p.Op("5458211bb81e", "pipelines_sample.go", 323, 3868, rdd.CollectOp[string]())
-	p.Op("76288382e10f", "pipelines_sample.go", 333, 3999, rdd.SubtractOp[string]())
-	p.Op("4426bad322e1", "pipelines_sample.go", 333, 4003, rdd.KeysOp[string, int64]())
-	p.Op("5e2b68137de5", "pipelines_sample.go", 333, 4023, rdd.CollectOp[string]())
-	p.Op("689d9fe4c594", "pipelines_sample.go", 340, 4132, rdd.IntersectionOp[string]())
-	p.Op("560edacc6c46", "pipelines_sample.go", 340, 4136, rdd.KeysOp[string, int64]())
-	p.Op("2081ad3196ba", "pipelines_sample.go", 340, 4156, rdd.CollectOp[string]())
-	p.Op("712ef4e74965", "pipelines_sample.go", 346, 4254, rdd.FilterOp(even))
-	p.Op("4b9fa8e8ca86", "pipelines_sample.go", 346, 4259, rdd.CollectOp[int64]().Named("IsEmpty"))
-	p.Op("1323247d0ae7", "pipelines_sample.go", 349, 4339, rdd.CollectOp[rdd.Pair[string, int64]]().Named("IsEmpty"))
-	p.Op("36f5ba18948b", "pipelines_sample.go", 352, 4414, rdd.LookupOp[string, int64]())
+	p.Op("9c142526abcf", "pipelines_sample.go", 339, 4048, rdd.CollectOp[string]())
+	p.Op("3122582615a8", "pipelines_sample.go", 342, 4115, rdd.GlomOp[int64]())
+	p.Op("bee8d12f6a65", "pipelines_sample.go", 342, 4124, rdd.MapOp(double))
+	p.Op("dc961864077b", "pipelines_sample.go", 342, 4130, rdd.CollectOp[[]int64]())
+	p.Op("50779868828d", "pipelines_sample.go", 350, 4240, rdd.ZipWithIndexOp[int64]())
+	p.Op("ad6b1656bed2", "pipelines_sample.go", 350, 4251, rdd.FlatMapOp(upTo))
+	p.Op("cfeb9255b428", "pipelines_sample.go", 354, 4273, rdd.PairMapOp(line[int64, int64]))
+	p.Op("9e910cdd2ef2", "pipelines_sample.go", 354, 4283, rdd.CollectOp[string]())
+	p.Op("152e7c122706", "pipelines_sample.go", 362, 4370, rdd.ZipWithUniqueIDOp[int64]())
+	p.Op("6b0d59a36cce", "pipelines_sample.go", 362, 4380, rdd.PairMapOp(line[int64, int64]))
+	p.Op("8a19691345c3", "pipelines_sample.go", 363, 4398, rdd.EmptyOp[string]())
+	p.Op("72fb3b5a5a39", "pipelines_sample.go", 363, 4414, rdd.CollectOp[string]())
+	p.Op("55c246e8bdeb", "pipelines_sample.go", 381, 4579, rdd.SubtractByKeyOp[string, int64, int64]())
+	p.Op("af7ef60c4539", "pipelines_sample.go", 381, 4583, rdd.MapValuesOp[string](double))
+	p.Op("79846f8e3bc1", "pipelines_sample.go", 381, 4598, rdd.PairMapOp(line[string, int64]))
+	p.Op("5458211bb81e", "pipelines_sample.go", 381, 4608, rdd.CollectOp[string]())
+	p.Op("76288382e10f", "pipelines_sample.go", 391, 4739, rdd.SubtractOp[string]())
+	p.Op("4426bad322e1", "pipelines_sample.go", 391, 4743, rdd.KeysOp[string, int64]())
+	p.Op("5e2b68137de5", "pipelines_sample.go", 391, 4763, rdd.CollectOp[string]())
+	p.Op("689d9fe4c594", "pipelines_sample.go", 398, 4872, rdd.IntersectionOp[string]())
+	p.Op("560edacc6c46", "pipelines_sample.go", 398, 4876, rdd.KeysOp[string, int64]())
+	p.Op("2081ad3196ba", "pipelines_sample.go", 398, 4896, rdd.CollectOp[string]())
+	p.Op("712ef4e74965", "pipelines_sample.go", 404, 4994, rdd.FilterOp(even))
+	p.Op("4b9fa8e8ca86", "pipelines_sample.go", 404, 4999, rdd.CollectOp[int64]().Named("IsEmpty"))
+	p.Op("1323247d0ae7", "pipelines_sample.go", 407, 5079, rdd.CollectOp[rdd.Pair[string, int64]]().Named("IsEmpty"))
+	p.Op("36f5ba18948b", "pipelines_sample.go", 410, 5154, rdd.LookupOp[string, int64]())
 	p.Op("5361a40bc6b5", "pipelines_source.go", 16, 47, rdd.DataOp[int64]())
 	p.Op("47222ce3f148", "pipelines_source.go", 17, 81, rdd.DataOp[string]())
 	p.Op("dbbc79b4a496", "pipelines_source.go", 18, 115, rdd.DataOp[float64]())
@@ -1409,7 +1424,8 @@ func init() {
 	p.Kernel(accumulatorCasesKernel2, "0b0fafaffabd", "88157a8f2236/map")
 	p.Kernel(accumulatorCasesKernel3, "57cf9d26c03e", "1c252dc394ea")
 	p.Kernel(accumulatorCasesKernel4, "57cf9d26c03e", "a8bb8a72eed1/key")
-	p.Kernel(accumulatorCasesKernel5, "e551b17fdc14", "b087a9061eb0", "7ea564f26385")
+	p.Kernel(accumulatorCasesKernel5, "c01290ce100c")
+	p.Kernel(accumulatorCasesKernel6, "e551b17fdc14", "b087a9061eb0", "7ea564f26385")
 	p.Kernel(actionCasesKernel, "00b75e1c6c6e")
 	p.Kernel(actionCasesKernel2, "5295948def8a", "0018c040ed42")
 	p.Kernel(actionCasesKernel3, "60064a6be624")
@@ -1827,14 +1843,30 @@ func accumulatorCasesKernel4(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// accumulatorCasesKernel5 is KeyBy (pipelines_accumulate.go:120), Map (pipelines_accumulate.go:121), Reduce (pipelines_accumulate.go:128).
+// accumulatorCasesKernel5 is Filter (pipelines_accumulate.go:120).
 func accumulatorCasesKernel5(_ *rdd.Task, env []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	env2 := env[0].(seen)
+	for i, row := range in.Rows {
+		in.Row = i
+		if !seen.look(env2, row) {
+			continue
+		}
+		if !out.Push(row) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// accumulatorCasesKernel6 is KeyBy (pipelines_accumulate.go:133), Map (pipelines_accumulate.go:134), Reduce (pipelines_accumulate.go:141).
+func accumulatorCasesKernel6(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Acc[int64])
 	short := env[1].(rdd.Accumulator[sizeCounts])
 	calls := env[2].(rdd.Total[int64])
 
-//line pipelines_accumulate.go:121
+//line pipelines_accumulate.go:134
 	mapFunc := func(short typed.Accumulator[sizeCounts], word, _ string) int64 {
 		if own := short.Local(); *own == nil {
 			*own = sizeCounts{}
@@ -1842,7 +1874,7 @@ func accumulatorCasesKernel5(_ *rdd.Task, env []any, inAny, outAny any) {
 		(*short.Local())[len(word)]++
 		return 1
 	}
-//line property_rdd.go:1846
+//line property_rdd.go:1878
 
 	acc, has := out.Value, out.Has
 	for i, row := range in.Rows {
@@ -2573,7 +2605,7 @@ func ranksKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2577
+//line property_rdd.go:2609
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3007,7 +3039,7 @@ func heavyKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:89
 	mapFunc := func(k string, v int64) string { return line(digest(k), v) }
-//line property_rdd.go:3011
+//line property_rdd.go:3043
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3038,7 +3070,7 @@ func heavyKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:96
 	mapFunc := func(k string, v []int64) string { return line(digest(k), v) }
-//line property_rdd.go:3042
+//line property_rdd.go:3074
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3136,7 +3168,7 @@ func heavyKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3140
+//line property_rdd.go:3172
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3190,7 +3222,7 @@ func heavyJoinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:135
 	joinFunc := func(v, w string) string { return digest(v) + digest(w) }
-//line property_rdd.go:3194
+//line property_rdd.go:3226
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3249,7 +3281,7 @@ func heavyJoinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3253
+//line property_rdd.go:3285
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4999,7 +5031,7 @@ func placedCasesKernel19(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// drawCasesKernel is Map (pipelines_sample.go:33).
+// drawCasesKernel is Map (pipelines_sample.go:42).
 func drawCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -5012,7 +5044,7 @@ func drawCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// drawCasesKernel2 is Map (pipelines_sample.go:72).
+// drawCasesKernel2 is Map (pipelines_sample.go:105).
 func drawCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -5025,7 +5057,7 @@ func drawCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// finiteKernel is Map (pipelines_sample.go:93).
+// finiteKernel is Map (pipelines_sample.go:126).
 func finiteKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -5038,7 +5070,7 @@ func finiteKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// numberCasesKernel is Filter (pipelines_sample.go:144).
+// numberCasesKernel is Filter (pipelines_sample.go:177).
 func numberCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -5053,7 +5085,7 @@ func numberCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// indexCasesKernel is Map (pipelines_sample.go:284).
+// indexCasesKernel is Map (pipelines_sample.go:342).
 func indexCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -5066,7 +5098,7 @@ func indexCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// indexCasesKernel2 is FlatMap (pipelines_sample.go:292).
+// indexCasesKernel2 is FlatMap (pipelines_sample.go:350).
 func indexCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -5080,7 +5112,7 @@ func indexCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// indexCasesKernel3 is Map (pipelines_sample.go:296).
+// indexCasesKernel3 is Map (pipelines_sample.go:354).
 func indexCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[int64, int64]])
 	out := outAny.(*rdd.Rows[string])
@@ -5093,7 +5125,7 @@ func indexCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// indexCasesKernel4 is Map (pipelines_sample.go:304).
+// indexCasesKernel4 is Map (pipelines_sample.go:362).
 func indexCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[int64, int64]])
 	out := outAny.(*rdd.Rows[string])
@@ -5106,7 +5138,7 @@ func indexCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// setCasesKernel is Map (pipelines_sample.go:323).
+// setCasesKernel is Map (pipelines_sample.go:381).
 func setCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
 	out := outAny.(*rdd.Rows[string])
@@ -5119,7 +5151,7 @@ func setCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// setCasesKernel2 is Filter (pipelines_sample.go:346).
+// setCasesKernel2 is Filter (pipelines_sample.go:404).
 func setCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -5537,7 +5569,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 		_, err := tryLine(k, v)
 		return repeat(k, v), err
 	}
-//line property_rdd.go:5541
+//line property_rdd.go:5573
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5784,7 +5816,7 @@ func placedCasesKernel21(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// setCasesKernel3 is MapToPair (pipelines_source.go:23), MapValues (pipelines_sample.go:323).
+// setCasesKernel3 is MapToPair (pipelines_source.go:23), MapValues (pipelines_sample.go:381).
 func setCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -5801,7 +5833,7 @@ func setCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// setCasesKernel4 is MapToPair (pipelines_source.go:23), Keys (pipelines_sample.go:333).
+// setCasesKernel4 is MapToPair (pipelines_source.go:23), Keys (pipelines_sample.go:391).
 func setCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -5814,7 +5846,7 @@ func setCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// setCasesKernel5 is MapToPair (pipelines_source.go:23), Keys (pipelines_sample.go:340).
+// setCasesKernel5 is MapToPair (pipelines_source.go:23), Keys (pipelines_sample.go:398).
 func setCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -5949,7 +5981,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:255
 	tryMapFunc := func(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
-//line property_rdd.go:5953
+//line property_rdd.go:5985
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6014,7 +6046,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	tryFlatMapFunc := func(e Env, _ string, v int64) (iter.Seq[int64], error) {
 		return e.below(v - 1), e.check(v)
 	}
-//line property_rdd.go:6018
+//line property_rdd.go:6050
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6439,7 +6471,7 @@ func groupCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	groupByKeyFunc := func(_ int64, lists iter.Seq[[]int64]) string {
 		return fmt.Sprint(slices.SortedFunc(lists, func(a, b []int64) int { return slices.Compare(a, b) }))
 	}
-//line property_rdd.go:6443
+//line property_rdd.go:6475
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6561,7 +6593,7 @@ func joinCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_wide.go:292
 	fullOuterJoinFunc := func(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
-//line property_rdd.go:6565
+//line property_rdd.go:6597
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6718,7 +6750,7 @@ func withCasesKernel3(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:119
 	tryMapFunc := func(e Env, x int64) (string, error) { return e.tagged(x), e.check(x) }
-//line property_rdd.go:6722
+//line property_rdd.go:6754
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6773,7 +6805,7 @@ func withCasesKernel6(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:128
 	tryFlatMapFunc := func(e Env, x int64) (iter.Seq[int64], error) { return e.below(x + 1), e.check(x) }
-//line property_rdd.go:6777
+//line property_rdd.go:6809
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6798,7 +6830,7 @@ func withCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:150
 	mapToPairFunc := func(e Env, x int64) (int64, string) { return e.residue(x), e.tagged(x) }
-//line property_rdd.go:6802
+//line property_rdd.go:6834
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -7072,7 +7104,7 @@ func manyKeptKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 //line pipelines_accumulate.go:94
 func accumulatorCasesFilter(v seen, x int64) bool { return v.look(x) }
 
-//line pipelines_accumulate.go:121
+//line pipelines_accumulate.go:134
 func accumulatorCasesMap(short typed.Accumulator[sizeCounts], word, _ string) int64 {
 	if own := short.Local(); *own == nil {
 		*own = sizeCounts{}
@@ -7081,7 +7113,7 @@ func accumulatorCasesMap(short typed.Accumulator[sizeCounts], word, _ string) in
 	return 1
 }
 
-//line pipelines_accumulate.go:128
+//line pipelines_accumulate.go:141
 func accumulatorCasesReduce(calls typed.Counter, a, b int64) int64 {
 	calls.Add(1)
 	return a + b
@@ -7090,7 +7122,7 @@ func accumulatorCasesReduce(calls typed.Counter, a, b int64) int64 {
 //line pipelines_action.go:146
 func actionCasesKeyBy(r Rec) Place { return Place{r.Name, 1, [2]bool{r.OK}} }
 
-//line property_rdd.go:7094
+//line property_rdd.go:7126
 
 func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7101,7 +7133,7 @@ func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_action.go:256
 func saveCasesMap(p KV) string { return fmt.Sprintf("%s\t%d", p.Key, p.Value) }
 
-//line property_rdd.go:7105
+//line property_rdd.go:7137
 
 func saveCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7147,7 +7179,7 @@ func barrierCasesMapToPair(x int64) (int64, int64) { return x, 1 }
 //line pipelines_barrier.go:146
 func barrierCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7151
+//line property_rdd.go:7183
 
 func barrierCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7182,7 +7214,7 @@ func cacheCasesMap2(w string) string { return w + "!" }
 //line pipelines_cache.go:54
 func cacheCasesFilter2(r Rec) bool { return r.ID%3 != 0 }
 
-//line property_rdd.go:7186
+//line property_rdd.go:7218
 
 func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7193,7 +7225,7 @@ func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_cache.go:91
 func cacheCasesMap3(w string) Rec { return Rec{Name: w} }
 
-//line property_rdd.go:7197
+//line property_rdd.go:7229
 
 func cacheCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7236,7 +7268,7 @@ func ranksFlatMapToPair(_ string, shares []string) iter.Seq2[string, int64] {
 	}
 }
 
-//line property_rdd.go:7240
+//line property_rdd.go:7272
 
 func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7247,7 +7279,7 @@ func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:84
 func ranksMapValues2(v int64) int64 { return 150 + v*85/100 }
 
-//line property_rdd.go:7251
+//line property_rdd.go:7283
 
 func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7258,7 +7290,7 @@ func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:156
 func chainCasesFilter(l string, at int64) bool { return at > 0 && l != "O" }
 
-//line property_rdd.go:7262
+//line property_rdd.go:7294
 
 func chainCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7293,7 +7325,7 @@ func chainCasesMapToPair(v int64, k string) (string, int64) { return k, v }
 //line pipelines_chain.go:197
 func chainCasesSortBy2(l string) string { return l }
 
-//line property_rdd.go:7297
+//line property_rdd.go:7329
 
 func chainCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7309,7 +7341,7 @@ func chainCasesFilter2(w string) bool {
 //line pipelines_heavy.go:88
 func heavyKeyCasesMapToPair(x int64) (string, int64) { return heavyKey(x), x }
 
-//line property_rdd.go:7313
+//line property_rdd.go:7345
 
 func heavyKeyCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7372,7 +7404,7 @@ func heavyJoinCasesCoGroup(_ int64, left, right iter.Seq[string]) iter.Seq[strin
 //line pipelines_heavy.go:186
 func persistedReduceByKey(a, b string) string { return max(a, b) }
 
-//line property_rdd.go:7376
+//line property_rdd.go:7408
 
 func persistedReduceByKeyBatch(slots []*string, vals []string) {
 	for i, s := range slots {
@@ -7467,7 +7499,7 @@ func pairCasesTryMapToPair(k string, v int64) (string, string, error) {
 	return l, k, err
 }
 
-//line property_rdd.go:7471
+//line property_rdd.go:7503
 
 func partitionCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7499,7 +7531,7 @@ func sortedGroupCasesFilter3(string) bool { return true }
 //line pipelines_partitions.go:302
 func partitionerCasesPartitionFunc(k string) int { return 6 - placeOf(k) }
 
-//line property_rdd.go:7503
+//line property_rdd.go:7535
 
 func partitionerCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7525,7 +7557,7 @@ func partitionerCasesFilter(string, int64) bool { return true }
 //line pipelines_partitions.go:319
 func partitionerCasesMapValues(v int64) int64 { return v / 2 }
 
-//line property_rdd.go:7529
+//line property_rdd.go:7561
 
 func partitionerCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7539,7 +7571,7 @@ func partitionerCasesPartitionFunc2(k string) int { return 4 - placeOf(k) }
 //line pipelines_partitions.go:329
 func partitionerCasesFilter2(w string) bool { return len(w)%2 == 0 }
 
-//line property_rdd.go:7543
+//line property_rdd.go:7575
 
 func placedCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7553,7 +7585,7 @@ func placedCasesFilter(_ string, v int64) bool { return v%3 != 0 }
 //line pipelines_placed.go:43
 func placedCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
 
-//line property_rdd.go:7557
+//line property_rdd.go:7589
 
 func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7564,7 +7596,7 @@ func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_placed.go:44
 func placedCasesMapValues(r string) string { return r + "!" }
 
-//line property_rdd.go:7568
+//line property_rdd.go:7600
 
 func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7575,7 +7607,7 @@ func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_placed.go:65
 func placedCasesJoin(all []int64, sum int64) string { return fmt.Sprint(all, sum) }
 
-//line property_rdd.go:7579
+//line property_rdd.go:7611
 
 func placedCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7598,7 +7630,7 @@ func placedCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 //line pipelines_placed.go:89
 func placedCasesMapToPair(k string, v int64) (string, int64) { return k[:1] + k[len(k)-1:], v }
 
-//line property_rdd.go:7602
+//line property_rdd.go:7634
 
 func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7606,10 +7638,10 @@ func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	}
 }
 
-//line pipelines_sample.go:93
+//line pipelines_sample.go:126
 func finiteMap(x int64) int64 { return x % 1000 }
 
-//line property_rdd.go:7613
+//line property_rdd.go:7645
 
 func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7623,7 +7655,7 @@ func sourceCasesMap(path, text string) string { return filepath.Base(path) + ": 
 //line pipelines_source.go:126
 func sourceCasesMap2(b []byte) string { return string(b) }
 
-//line property_rdd.go:7627
+//line property_rdd.go:7659
 
 func combineCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7643,7 +7675,7 @@ func combineCasesMapToPair(w string) (string, int64) { return w, 1 }
 //line pipelines_wide.go:87
 func combineCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7647
+//line property_rdd.go:7679
 
 func combineCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7842,7 +7874,7 @@ func manyKeptMap(round, x int64) int64 { return x + round%2 }
 //line rounds.go:63
 func manyKeptKeyBy(x int64) int64 { return x % 7 }
 
-//line property_rdd.go:7846
+//line property_rdd.go:7878
 
 func manyKeptReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {

@@ -37,6 +37,14 @@ func hashWord(x uint64, s seeds) uint64 {
 	return fold(fold(x^s.a, s.b)^s.a, mix0)
 }
 
+// spreadWord is hashWord by steps that can each be undone, so that no two words
+// have the same hash.
+func spreadWord(x uint64, s seeds) uint64 {
+	x = (x ^ s.a) * mix0
+	x = (x ^ x>>32) * s.b // which is odd
+	return x ^ x>>29
+}
+
 // hashString hashes up to PackedLen bytes as two words, and more of them by
 // xxh3.
 func hashString(k string, s seeds) uint64 {

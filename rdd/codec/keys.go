@@ -50,13 +50,45 @@ func (k *KeyType) Hash(out []uint64, first unsafe.Pointer, stride uintptr, seed 
 		for i := range out {
 			out[i] = hashString(*(*string)(at(first, stride, i)), s)
 		}
-	case reflect.Int64:
+	case reflect.Int64, reflect.Uint64:
 		for i := range out {
 			out[i] = hashWord(*(*uint64)(at(first, stride, i)), s)
+		}
+	case reflect.Int32:
+		for i := range out {
+			out[i] = hashWord(uint64(*(*int32)(at(first, stride, i))), s)
+		}
+	case reflect.Uint32:
+		for i := range out {
+			out[i] = hashWord(uint64(*(*uint32)(at(first, stride, i))), s)
 		}
 	default:
 		for i := range out {
 			out[i] = k.node.hash(at(first, stride, i), s)
+		}
+	}
+}
+
+// Exact says that HashExact can be used: that keys are integers.
+func (k *KeyType) Exact() bool {
+	return k.node.kind >= reflect.Int8 && k.node.kind <= reflect.Uint64
+}
+
+// HashExact is Hash by a function that gives different keys different hashes, so that equal hashes need no comparison.
+func (k *KeyType) HashExact(out []uint64, first unsafe.Pointer, stride uintptr, seed uint64) {
+	s := mixSeed(seed)
+	switch k.node.kind {
+	case reflect.Int64, reflect.Uint64:
+		for i := range out {
+			out[i] = spreadWord(*(*uint64)(at(first, stride, i)), s)
+		}
+	case reflect.Int32, reflect.Uint32:
+		for i := range out {
+			out[i] = spreadWord(uint64(*(*uint32)(at(first, stride, i))), s)
+		}
+	default:
+		for i := range out {
+			out[i] = spreadWord(k.node.word(at(first, stride, i)), s)
 		}
 	}
 }
@@ -73,6 +105,8 @@ func (k *KeyType) Equal(a, b unsafe.Pointer) bool {
 		return *(*string)(a) == *(*string)(b)
 	case reflect.Int64, reflect.Uint64:
 		return *(*uint64)(a) == *(*uint64)(b)
+	case reflect.Int32, reflect.Uint32:
+		return *(*uint32)(a) == *(*uint32)(b)
 	}
 	return k.node.compare(a, b) == 0
 }

@@ -8,9 +8,11 @@ import (
 	"math/bits"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"pgregory.net/rapid"
 )
@@ -18,6 +20,15 @@ import (
 func mustKeys[K comparable](t testing.TB) Keys[K] {
 	t.Helper()
 	k, err := KeysFor[K]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func mustKeyType[K comparable](t testing.TB) *KeyType {
+	t.Helper()
+	k, err := KeyTypeOf[K]()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -264,6 +275,45 @@ func TestHashAvalanche(t *testing.T) {
 		}
 		if mean := float64(flips) / rounds; mean < 30 || mean > 34 {
 			t.Errorf("bit %d of the seed flips %.1f bits of 64", bit, mean)
+		}
+	}
+}
+
+func TestHashExactTellsIntegersApart(t *testing.T) {
+	exact(t, math.MinInt8, func(i int) int8 { return int8(i) }, 256)
+	exact(t, 0, func(i int) uint16 { return uint16(i) }, 1<<16)
+	exact(t, -50_000, func(i int) int32 { return int32(i) }, 100_000)
+	exact(t, -50_000, func(i int) uint32 { return uint32(i) }, 100_000)
+	exact(t, -50_000, func(i int) int { return i << 16 }, 100_000)
+	exact(t, -50_000, func(i int) uint64 { return uint64(i) * mix0 }, 100_000)
+	for _, k := range []*KeyType{mustKeyType[string](t), mustKeyType[float64](t), mustKeyType[bool](t), mustKeyType[[1]int](t)} {
+		if k.Exact() {
+			t.Errorf("keys of %s are no integers", k.Reflect())
+		}
+	}
+}
+
+func exact[K comparable](t *testing.T, from int, key func(int) K, n int) {
+	t.Helper()
+	k := mustKeyType[K](t)
+	rows := make([]K, n)
+	for i := range rows {
+		rows[i] = key(from + i)
+	}
+	for seed := range uint64(3) {
+		hashes, high := make([]uint64, n), map[uint64]int{}
+		k.HashExact(hashes, unsafe.Pointer(unsafe.SliceData(rows)), unsafe.Sizeof(rows[0]), seed)
+		for _, h := range hashes {
+			high[h>>60]++
+		}
+		slices.Sort(hashes)
+		if len(slices.Compact(hashes)) != n || !k.Exact() {
+			t.Errorf("keys of %s share hashes", k.Reflect())
+		}
+		for _, in := range high { // they are spread over a sort's buckets
+			if n > 1000 && (in > n/16*2 || in < n/16/2) {
+				t.Errorf("keys of %s, seed %d: %d of %d in a sixteenth", k.Reflect(), seed, in, n)
+			}
 		}
 	}
 }

@@ -20,6 +20,12 @@ type Sizes struct {
 const (
 	bytesPerReducer = 64 << 20
 	maxReducers     = 4096
+	// A number of a Range counts for as much as a pair of numbers takes where it
+	// is grouped.
+	bytesPerNumber = 32
+	// maxNumbers, of which many Ranges can still be added up, have more than
+	// maxReducers partitions.
+	maxNumbers = 1 << 40
 )
 
 // ErrTooManyPartitions is wrapped by the error for a stage beyond
@@ -28,15 +34,15 @@ var ErrTooManyPartitions = errors.New("too many partitions")
 
 // Resolve fixes what a plan leaves open until its inputs are known: the number
 // of tasks of every stage, and the number of partitions of every shuffle for
-// which the user named none: twice the slots, or one for each 64 MiB of input
-// where that is more, at most 4,096. Shuffles that one operator reads together
+// which the user named none: twice the slots, or one for each 64 MiB of files,
+// or 2 Mi numbers of a Range, where that is more, at most 4,096. Shuffles that one operator reads together
 // get the same number. Sizes already fixed are kept.
 func (p *Plan) Resolve(s Sizes) error {
 	r := resolver{
 		sizes:  s,
 		stages: make(map[StageKey]*Stage, len(p.Stages)),
 		below:  make(map[StageKey]inputs, len(p.Stages)),
-		number: map[Files]int{},
+		number: map[any]int{},
 	}
 	for i := range p.Stages {
 		st := &p.Stages[i]
@@ -59,7 +65,7 @@ func (p *Plan) Resolve(s Sizes) error {
 	return nil
 }
 
-// inputs are the numbers of file sources, in ascending order. They are shared,
+// inputs are the numbers of sources that have a size, in ascending order. They are shared,
 // and never changed.
 type inputs []int
 
@@ -87,7 +93,7 @@ type resolver struct {
 	sizes  Sizes
 	stages map[StageKey]*Stage // those seen so far: parents of the one at hand
 	below  map[StageKey]inputs // what each of them reads, itself or through others
-	number map[Files]int       // of each file source
+	number map[any]int         // of each Files and Range
 	bytes  []int64             // by number
 }
 
@@ -107,13 +113,18 @@ func (r *resolver) files(f *Files) (n int, in inputs, err error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	source, known := r.number[*f]
+	return n, r.source(*f, bytes), nil
+}
+
+// source gives a Files or Range, and what it has.
+func (r *resolver) source(key any, bytes int64) inputs {
+	source, known := r.number[key]
 	if !known {
 		source = len(r.bytes)
-		r.number[*f] = source
+		r.number[key] = source
 		r.bytes = append(r.bytes, bytes)
 	}
-	return n, inputs{source}, nil
+	return inputs{source}
 }
 
 // pipe sets and gives the number of partitions of a pipe, and the input below
@@ -127,7 +138,7 @@ func (r *resolver) pipe(p *Pipe) (n int, in inputs, err error) {
 	case src.Data != nil:
 		return len(src.Data.Ends), nil, nil
 	case src.Range != nil:
-		return src.Range.N, nil, nil
+		return src.Range.N, r.source(*src.Range, min(src.Range.Count, maxNumbers)*bytesPerNumber), nil
 	case src.Coalesced != nil:
 		return r.coalesced(src)
 	case src.Crossed:

@@ -71,6 +71,31 @@ func TestResolve(t *testing.T) {
 			map[string]int{"s": 15},
 		},
 		{
+			"one for each 2 Mi numbers",
+			[]Stage{
+				shuffles("s", 0, union(Pipe{Source: Source{Range: &Range{Count: 20 << 20, N: 3}}}, Pipe{Source: Source{Range: &Range{Count: 4 << 20, N: 2}}})),
+				result(reads(from("s"))),
+			},
+			[]int{5, 12},
+			map[string]int{"s": 12},
+		},
+		{
+			"a range is counted once",
+			[]Stage{
+				shuffles("s", 0, Pipe{Source: Source{Range: &Range{Count: 20 << 20, N: 3}}}),
+				shuffles("t", 0, Pipe{Source: Source{Range: &Range{Count: 20 << 20, N: 3}}}),
+				result(reads(from("s"), from("t"))),
+			},
+			[]int{3, 3, 10},
+			map[string]int{"s": 10, "t": 10},
+		},
+		{
+			"as many numbers as there are",
+			[]Stage{shuffles("s", 0, union(Pipe{Source: Source{Range: &Range{Count: 1<<63 - 1, N: 3}}}, Pipe{Source: Source{Range: &Range{From: 1, Count: 1<<63 - 1, N: 3}}})), result(reads(from("s")))},
+			[]int{6, 4096},
+			map[string]int{"s": 4096},
+		},
+		{
 			"4,096 at most", []Stage{shuffles("s", 0, files(strings.Repeat("x", 3000))), result(reads(from("s")))},
 			[]int{3000, 4096},
 			map[string]int{"s": 4096},
