@@ -147,3 +147,8 @@ func ExampleRDD_Pipe() {
 	fmt.Println(words.Pipe(typed.Command{Args: []string{"sort"}}).Collect(ctx))
 	// Output: [apple fig pear] <nil>
 }
+
+func ExamplePairRDD_Pipe() {
+	fmt.Println(pairs(session()).Pipe(typed.Command{Args: []string{"cut", "-f2"}}).Collect(ctx))
+	// Output: [1 2 3] <nil>
+}
