@@ -7,7 +7,7 @@ RACE = ./hdfs/... ./internal/agent/... ./internal/blob/... ./internal/chaos/prox
 
 GOROOT = $(shell go env GOROOT)
 
-.PHONY: run hdfs-demo test race random chaos hdfs-chaos chaos-killer chaos-200 vet lint generate bench check
+.PHONY: run hdfs-demo peers test race random chaos hdfs-chaos chaos-killer chaos-200 vet lint generate bench check
 
 # Word count over the sources of Go itself, ninety megabytes of text: all its
 # regular files, those with names that a * alone leaves out (.x, _x) too. The
@@ -21,6 +21,11 @@ run:
 # the tasks of a word count run. It needs a JDK and Maven, and leaves nothing.
 hdfs-demo:
 	go run ./internal/hdfsdemo
+
+# gordd beside hand-written Go on the same work, on small data; bench/peers/README.md
+# says how to run it at full size, beside Spark, DuckDB and Polars.
+peers:
+	python3 bench/peers/run.py --size quick --peers gordd,goplain
 
 test: vet
 	go test ./...
