@@ -334,3 +334,51 @@ func TestGroupsKeepTheKeyOfABatchThatIsGone(t *testing.T) {
 		t.Errorf("%d values, %v", n, g.err)
 	}
 }
+
+func TestPlacerIsAskedOnceForARow(t *testing.T) {
+	const reduces, rows = 7, 20_000
+	var of []uint32 // rows, in turn
+	next := RoundRobin(3, reduces)
+	w := NewWriter(Config{Dir: t.TempDir(), Reduces: reduces, Limit: 48 << 10}, typeOf[uint64](t), func(rows codec.Rows, out []uint32) {
+		next(rows, out)
+		of = append(of, out[:rows.Len]...)
+	})
+	defer w.Abort()
+	for from := range rows / 500 {
+		part := make([]uint64, 500)
+		for i := range part {
+			part[i] = uint64(from*500 + i)
+		}
+		if err := w.Write(codec.RowsOf(part)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, err := w.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out.Segments) < 2 {
+		t.Error("memory was enough for all rows")
+	}
+	if len(of) != rows {
+		t.Fatalf("the Placer was asked for %d rows of %d", len(of), rows)
+	}
+}
+
+func TestSortRunsWithLittleMemoryAreNotTiny(t *testing.T) {
+	typ := typeOf[uint64](t)
+	cfg := Config{Dir: t.TempDir(), Limit: 1}.withDefaults()
+	mem := cfg.share()
+	s := newSorter(t.Context(), cfg, &mem, typ, ordering{prefix: func(rows codec.Rows, out []uint64) { copy(out, codec.Slice[uint64](rows)) }})
+	defer s.close()
+	rows := make([]uint64, 20_000)
+	for i := range rows {
+		rows[i] = rand.Uint64()
+	}
+	if err := s.consume(stream(rows, 500)); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(rows) / max(1, len(s.runs)); n < 500 || len(s.runs) < 2 {
+		t.Errorf("%d runs, of %d rows each", len(s.runs), n)
+	}
+}
