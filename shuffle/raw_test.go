@@ -382,3 +382,43 @@ func TestSortRunsWithLittleMemoryAreNotTiny(t *testing.T) {
 		t.Errorf("%d runs, of %d rows each", len(s.runs), n)
 	}
 }
+
+func TestReadingCountsRowsThatWereTaken(t *testing.T) {
+	keys, pair := pairOf[int, int](t)
+	rows := make([]codec.Pair[int, int], 5000)
+	for i := range rows {
+		rows[i] = codec.Pair[int, int]{Key: i % 4000, Value: i}
+	}
+	var read Reading
+	cfg, in := Config{Dir: t.TempDir(), Reading: &read}, stream(rows, 100)
+	first, last := int64(-1), int64(-1)
+	see := func() {
+		if last = read.Done; first < 0 {
+			first = last
+		}
+	}
+	sum := func(acc *int, v int) { *acc += v }
+	c, err := NewCombining[int](Combine[int, int]{Init: sum, Add: sum, Merge: func(l, r *int) { *l += *r }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, run := range map[string]func() error{
+		"sort": func() error {
+			return Sort(t.Context(), cfg, pair.Type, byHash(keys, pair.Type, 0).prefix, nil, in)(func(codec.Rows) bool { see(); return true })
+		},
+		"groups": func() error {
+			return Groups[int, int](t.Context(), cfg, in)(func(int, iter.Seq[int]) bool { see(); return true })
+		},
+		"aggregate": func() error {
+			return Aggregate(t.Context(), cfg, c, in)(func(codec.Rows) bool { see(); return true })
+		},
+	} {
+		first = -1
+		if err := run(); err != nil {
+			t.Fatal(err)
+		}
+		if first != 0 || last >= read.All || last == 0 {
+			t.Errorf("%s: %d rows were done at first, and %d of %d at last", name, first, last, read.All)
+		}
+	}
+}

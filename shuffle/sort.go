@@ -29,8 +29,9 @@ func Sort(
 		}
 		cfg.Reading.begin(s.total)
 		return push(rows, s.stop, func(rows codec.Rows) bool {
+			more := yield(rows)
 			cfg.Reading.did(rows.Len)
-			return yield(rows)
+			return more
 		})
 	}
 }
