@@ -40,8 +40,9 @@ func aggregate(ctx context.Context, cfg Config, c Combining, rows codec.PairType
 		// Keys that are not in the table have a row or more each: it is never more than done.
 		cfg.Reading.begin(int64(a.tab.Len()) + a.rest.total)
 		return push(out, a.rest.stop, func(rows codec.Rows) bool {
+			more := yield(rows)
 			cfg.Reading.did(rows.Len)
-			return yield(rows)
+			return more
 		})
 	}
 }

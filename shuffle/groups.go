@@ -123,12 +123,12 @@ func (g *groups) load() bool {
 	if g.ended {
 		return false
 	}
+	g.read.did(g.rows.Len)
 	g.rows, g.pre, g.err = g.src.next()
 	if g.err == nil && g.sorter != nil {
 		g.err = g.sorter.stop()
 	}
 	g.at, g.ended = 0, g.rows.Len == 0 || g.err != nil
-	g.read.did(g.rows.Len)
 	return !g.ended
 }
 

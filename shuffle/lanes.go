@@ -18,6 +18,9 @@ type lanes struct {
 	n     int   // rows kept
 	held  int64 // bytes charged
 	parts [placedAtOnce]uint32
+	// placed are the partitions of rows that add did not keep, which come again. A Placer may count rows, and is asked
+	// once for each: where they go must not depend on memory.
+	placed []uint32
 }
 
 // lane has the rows of a partition in chunks. The more rows it has the larger is the next one.
@@ -31,8 +34,8 @@ type lane struct {
 
 const (
 	maxLanes   = 64
-	maxLaneRow = 64 // bytes
-	leastLane  = 1 << 10
+	maxLaneRow = 64      // bytes
+	leastLane  = 1 << 10 // bytes charged for a first chunk
 	mostLane   = 256 << 10
 	lanePart   = 4                    // a chunk has room for this part of the rows before it: so little is wasted when memory ends
 	leastLanes = maxLanes * leastLane // what lanes may take by force
@@ -48,11 +51,14 @@ func newLanes(mem *share, typ *codec.Type, n, extra int) *lanes {
 
 func (l *lanes) bytes() int64 { return int64(l.n) * int64(l.typ.Size()) }
 
-// add keeps as many of rows as there is memory for and returns their number.
+// add keeps some of rows and returns their number; 0: there is no memory. The others come first when it is called next.
 func (l *lanes) add(rows codec.Rows, place Placer) int {
-	rows.Len = min(rows.Len, len(l.parts))
-	parts := l.parts[:rows.Len]
-	place(rows, parts)
+	if len(l.placed) == 0 {
+		l.placed = l.parts[:min(rows.Len, len(l.parts))]
+		place(l.typ.Part(rows, 0, len(l.placed)), l.placed)
+	}
+	parts := l.placed
+	rows.Len = len(parts)
 	n := 0
 	switch l.typ.Size() {
 	case 8:
@@ -65,6 +71,7 @@ func (l *lanes) add(rows codec.Rows, place Placer) int {
 		n = l.spread(rows, parts)
 	}
 	l.n += n
+	l.placed = parts[n:]
 	return n
 }
 
@@ -112,7 +119,7 @@ func (l *lanes) charge(rows int) int64 { return int64(rows) * int64(l.typ.Size()
 
 func (l *lanes) make(to *lane, n int) bool {
 	size := l.typ.Size()
-	least := max(leastLane/size, 1)
+	least := max(leastLane/(size+l.extra), 1)
 	rows := max(min((to.before+to.n)/lanePart, mostLane/size), least)
 	bytes := l.charge(rows)
 	if !l.mem.grow(bytes) {

@@ -334,3 +334,91 @@ func TestGroupsKeepTheKeyOfABatchThatIsGone(t *testing.T) {
 		t.Errorf("%d values, %v", n, g.err)
 	}
 }
+
+func TestPlacerIsAskedOnceForARow(t *testing.T) {
+	const reduces, rows = 7, 20_000
+	var of []uint32 // rows, in turn
+	next := RoundRobin(3, reduces)
+	w := NewWriter(Config{Dir: t.TempDir(), Reduces: reduces, Limit: 48 << 10}, typeOf[uint64](t), func(rows codec.Rows, out []uint32) {
+		next(rows, out)
+		of = append(of, out[:rows.Len]...)
+	})
+	defer w.Abort()
+	for from := range rows / 500 {
+		part := make([]uint64, 500)
+		for i := range part {
+			part[i] = uint64(from*500 + i)
+		}
+		if err := w.Write(codec.RowsOf(part)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, err := w.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out.Segments) < 2 {
+		t.Error("memory was enough for all rows")
+	}
+	if len(of) != rows {
+		t.Fatalf("the Placer was asked for %d rows of %d", len(of), rows)
+	}
+}
+
+func TestSortRunsWithLittleMemoryAreNotTiny(t *testing.T) {
+	typ := typeOf[uint64](t)
+	cfg := Config{Dir: t.TempDir(), Limit: 1}.withDefaults()
+	mem := cfg.share()
+	s := newSorter(t.Context(), cfg, &mem, typ, ordering{prefix: func(rows codec.Rows, out []uint64) { copy(out, codec.Slice[uint64](rows)) }})
+	defer s.close()
+	rows := make([]uint64, 20_000)
+	for i := range rows {
+		rows[i] = rand.Uint64()
+	}
+	if err := s.consume(stream(rows, 500)); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(rows) / max(1, len(s.runs)); n < 500 || len(s.runs) < 2 {
+		t.Errorf("%d runs, of %d rows each", len(s.runs), n)
+	}
+}
+
+func TestReadingCountsRowsThatWereTaken(t *testing.T) {
+	keys, pair := pairOf[int, int](t)
+	rows := make([]codec.Pair[int, int], 5000)
+	for i := range rows {
+		rows[i] = codec.Pair[int, int]{Key: i % 4000, Value: i}
+	}
+	var read Reading
+	cfg, in := Config{Dir: t.TempDir(), Reading: &read}, stream(rows, 100)
+	first, last := int64(-1), int64(-1)
+	see := func() {
+		if last = read.Done; first < 0 {
+			first = last
+		}
+	}
+	sum := func(acc *int, v int) { *acc += v }
+	c, err := NewCombining[int](Combine[int, int]{Init: sum, Add: sum, Merge: func(l, r *int) { *l += *r }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, run := range map[string]func() error{
+		"sort": func() error {
+			return Sort(t.Context(), cfg, pair.Type, byHash(keys, pair.Type, 0).prefix, nil, in)(func(codec.Rows) bool { see(); return true })
+		},
+		"groups": func() error {
+			return Groups[int, int](t.Context(), cfg, in)(func(int, iter.Seq[int]) bool { see(); return true })
+		},
+		"aggregate": func() error {
+			return Aggregate(t.Context(), cfg, c, in)(func(codec.Rows) bool { see(); return true })
+		},
+	} {
+		first = -1
+		if err := run(); err != nil {
+			t.Fatal(err)
+		}
+		if first != 0 || last >= read.All || last == 0 {
+			t.Errorf("%s: %d rows were done at first, and %d of %d at last", name, first, last, read.All)
+		}
+	}
+}

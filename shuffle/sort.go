@@ -29,8 +29,9 @@ func Sort(
 		}
 		cfg.Reading.begin(s.total)
 		return push(rows, s.stop, func(rows codec.Rows) bool {
+			more := yield(rows)
 			cfg.Reading.did(rows.Len)
-			return yield(rows)
+			return more
 		})
 	}
 }
@@ -104,11 +105,11 @@ func (s *sorter) keep(rows codec.Rows) int {
 	}
 	done := 0
 	for done < rows.Len {
-		part := s.typ.Part(rows, done, min(done+placedAtOnce, rows.Len))
-		n := s.lanes.add(part, s.place)
-		if done += n; n < part.Len {
+		n := s.lanes.add(s.typ.Part(rows, done, rows.Len), s.place)
+		if n == 0 {
 			break
 		}
+		done += n
 	}
 	return done
 }
