@@ -230,7 +230,7 @@ func (p *Pending) Backlog(median, wait time.Duration, slots func(host int32) int
 	if !ok || median <= 0 {
 		return 0, false
 	}
-	if k := slots(host); k > 0 && time.Duration(n)*median/time.Duration(whole*k) <= wait {
+	if k := slots(host); k > 0 && float64(n)*float64(median)/float64(whole*k) <= float64(wait) {
 		return 0, false
 	}
 	i, ok := p.local[model.AtNode].Last(host, func(i int32) bool { return p.waits(i, model.AtNode) })
