@@ -81,6 +81,18 @@ no sale
 	args:   []string{"-in", "in", "-top", "1"},
 	in:     "2026-03-29T00:01:00Z\tann\n2026-03-29T00:20:00Z\tann\n2026-03-29T00:02:00Z\tbob\n",
 	stdout: "ann 2026-03-29 00:01:00 19m0s 2\n2026-03-28 23:55:00 2 2\n2026-03-29 00:00:00 2 2\n2026-03-29 00:15:00 1 1\n2026-03-29 00:20:00 1 1\n",
+}, {
+	name: "sessions",
+	args: []string{"-in", "in", "-out", "out", "-top", "1"},
+	in: `192.0.2.7 - - [10/Oct/2026:14:30:00 +0200] "GET /c HTTP/1.1" 200 1 "-" "Browser"
+192.0.2.7 - - [10/Oct/2026:13:55:36 +0200] "GET /a?q=1 HTTP/1.1" 200 1 "-" "Browser"
+2001:db8::1 - - [10/Oct/2026:13:55:36 +0200] "GET /a HTTP/1.1" 200 1 "-" "Browser"
+192.0.2.7 - - [10/Oct/2026:13:56:36 +0200] "GET /b HTTP/1.1" 200 1 "-" "Browser"
+no entry
+`,
+	stdout: "3 sessions, 1.33 pages in each\n       2   1.50 /a\n",
+	out: "192.0.2.7\t2026-10-10T11:55:36Z\t1m0s\t2\t/a\t/b\tBrowser\n192.0.2.7\t2026-10-10T12:30:00Z\t0s\t1\t/c\t/c\tBrowser\n" +
+		"2001:db8::1\t2026-10-10T11:55:36Z\t0s\t1\t/a\t/a\tBrowser\n",
 }}
 
 // build builds all programs into a directory.
