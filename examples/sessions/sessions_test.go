@@ -106,7 +106,7 @@ func networks(ctx context.Context, found typed.RDD[Session]) ([]string, error) {
 	return found.MapPartitions(func(task *typed.Task, found iter.Seq[Session]) iter.Seq[string] {
 		return func(yield func(string) bool) {
 			for s := range found {
-				if !yield(fmt.Sprint(s.Visitor.From[:15], task.Partition())) {
+				if !yield(fmt.Sprintf("%x in %d", s.Visitor.From[:15], task.Partition())) {
 					return
 				}
 			}
