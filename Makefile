@@ -22,10 +22,13 @@ run:
 hdfs-demo:
 	go run ./internal/hdfsdemo
 
-# gordd beside hand-written Go on the same work, on small data; bench/peers/README.md
-# says how to run it at full size, beside Spark, DuckDB and Polars.
+# gordd beside hand-written Go on the same work, on small data, but for TPC-H, whose
+# data want a generator; bench/peers/README.md says how to run all of it at full size,
+# beside Spark, DuckDB and Polars.
+PEERWORK = wordcount,kmeans_csv,kmeans_bin,kmeans_pair,terasort,reduce_ints,group_ints,join_ints,distinct_ints,pagerank,tasks1000,count100,startup
 peers:
-	python3 bench/peers/run.py --size quick --peers gordd,goplain
+	@dir=$$(mktemp -d "$${TMPDIR:-/tmp}/peers.XXXXXX") && trap 'rm -rf "$$dir"' EXIT && \
+	python3 bench/peers/run.py --size quick --peers gordd,goplain --workloads $(PEERWORK) --work "$$dir"
 
 test: vet
 	go test ./...

@@ -29,6 +29,7 @@ ap.add_argument("--append", action="store_true", help="keep the rows already in 
 A = ap.parse_args()
 WORK = os.path.abspath(A.work) if A.work else tempfile.mkdtemp(prefix="bench")
 OUT = A.out or os.path.join(WORK, "results.json")
+TABLE = os.path.splitext(OUT)[0] + ".table.md"
 C = json.load(open(os.path.join(BENCH, "peers.json")))
 for c in A.config:
     x = json.load(open(c))
@@ -72,9 +73,13 @@ def java():
             f"-Dio.netty.tryReflectionSetAccessible=true -Djava.io.tmpdir={WORK}/tmp -cp '{BENCH}/sparkj:{WORK}/sparkcls:{jars()}/*' SparkPeer")
 
 
-def data(size):
+def data(size, wls):
+    """Makes what the workloads read, and nothing else: TPC-H needs a generator that is installed for it."""
     d = os.path.join(WORK, "data", size)
+    kinds = {C["workloads"][w].get("in", "").removesuffix("_tbl") for w in wls}
     for kind, flags in C["sizes"][size]["gen"].items():
+        if kind not in kinds:
+            continue
         if kind != "tpch":
             if not os.path.exists(f"{d}/{kind}/.ok"):
                 sh(f"{WORK}/benchtool gen {kind} -out {d}/{kind} {flags}")
@@ -182,7 +187,7 @@ def main():
         {"spark": spark, "py": venv}.get(s, lambda: None)()
         for b in C["peers"][p].get("build", []):
             sh(b.replace("{bench}", BENCH).replace("{work}", WORK))
-    ddir = data(A.size)
+    ddir = data(A.size, wls)
     reps = {p: A.reps for p in peers}
     reps.update((k, int(v)) for k, v in (x.split("=") for x in A.reps_of.split(",") if x))
     rows = []
@@ -200,6 +205,9 @@ def main():
                 print(json.dumps({k: v for k, v in r.items() if k != "check"}), file=sys.stderr, flush=True)
         save(rows)
     bad = save(rows)
+    print(open(TABLE).read())
+    if not A.work:
+        print(f"{WORK} holds the table and the data", file=sys.stderr)
     sys.exit(1 if bad else 0)
 
 
@@ -238,7 +246,7 @@ def save(rows):
             if len(cs) > 1:
                 bad.append((size, w, cs))
     json.dump({"machine": {"cpus": os.cpu_count(), "cores_used": A.cores, "python": platform.python_version()}, "disagree": bad, "rows": rows}, open(OUT, "w"), indent=1)
-    with open(os.path.splitext(OUT)[0] + ".table.md", "w") as f:
+    with open(TABLE, "w") as f:
         for size in sorted({r["size"] for r in rows}):
             ps = list(dict.fromkeys(r["peer"] for r in rows if r["size"] == size))
             f.write(f"\n### {size}: load_s + run_s (process wall_s, rss MB)\n\n| workload | " + " | ".join(ps) + " |\n|" + "---|" * (len(ps) + 1) + "\n")
