@@ -11,6 +11,7 @@ import (
 
 	"github.com/gordd-project/gordd/rdd"
 	"github.com/gordd-project/gordd/typed"
+	"github.com/gordd-project/gordd/typed/ml"
 )
 
 //go:embed graph.go
@@ -50,12 +51,12 @@ func init() {
 		"c27cee3f57cddde4c25d8666595cc035bc945395b0bacc18cc5d3247aed28cb2",
 	)
 	p.Source("kmeans.go", kmeansSource,
-		"d614e619612fc6d1a3099fa8e6661ea981eca4b2dc5a3d8afcb87356f3149f1c",
-		"2b814d7a52b2d067f78714b97793ff88612b13aced10851987d8f06443e809fc",
+		"bea8e1e976e6ed3d1517a013439afade7bd38d72b800a84a8efe4d203e696b11",
+		"00a07405f567c5b6967b2653993cdebed1e6ce9404674a7db489d98dff63cf54",
 	)
 	p.Source("main.go", mainSource,
-		"8db743ff7eecd955849db88ea6e029dfe655a68bdb5c92b48929e7873d41431f",
-		"97a4f2fbfa197f29f8711c18bea74666baca4e967c3d6e368e53ed15f8840372",
+		"bb521364959ab280fc549aab7ef44db313a0ccb73abc82f491e957c4300669d1",
+		"ed1c8aa2219234398a7869d335b31f88d70dfbe6422ab781df70d49bf3c8e4d5",
 	)
 	p.Source("sort.go", sortSource,
 		"d08cffe607346e5f71ec39fab93346e537a453a5a00c6b96c6f425d6e3fd9f41",
@@ -113,27 +114,33 @@ func init() {
 	p.Op("d5d940db9c67", "ints.go", 81, 785, rdd.DistinctOp[int64]())
 	p.Op("1598fe70d6bf", "ints.go", 82, 790, rdd.MapOp(distinctIntsMap2))
 	p.Op("94d572a748f7", "ints.go", 83, 813, rdd.ReduceOp(sums.plus))
-	p.Op("c3a99ccfc0b1", "kmeans.go", 43, 178, rdd.TextOp())
-	p.Op("af377098f52b", "kmeans.go", 43, 193, rdd.TryMapOp(parsePoint))
-	p.Op("7f987de6158a", "kmeans.go", 43, 198, rdd.CacheOp[point]())
-	p.Op("f15d09c3cbeb", "kmeans.go", 47, 222, rdd.BinaryRecordsOp())
-	p.Op("9d6b38350263", "kmeans.go", 47, 241, rdd.MapOp(decodePoint))
-	p.Op("2fb5ebef8f0a", "kmeans.go", 47, 246, rdd.CacheOp[point]())
-	p.Op("a637006d4d2c", "kmeans.go", 105, 562, rdd.WithOp(textbookMapToPair, func(env []point) *rdd.Op {
+	p.Op("c3a99ccfc0b1", "kmeans.go", 44, 180, rdd.TextOp())
+	p.Op("af377098f52b", "kmeans.go", 44, 195, rdd.TryMapOp(parsePoint))
+	p.Op("7f987de6158a", "kmeans.go", 44, 200, rdd.CacheOp[point]())
+	p.Op("f15d09c3cbeb", "kmeans.go", 48, 224, rdd.BinaryRecordsOp())
+	p.Op("9d6b38350263", "kmeans.go", 48, 243, rdd.MapOp(decodePoint))
+	p.Op("2fb5ebef8f0a", "kmeans.go", 48, 248, rdd.CacheOp[point]())
+	p.Op("a637006d4d2c", "kmeans.go", 109, 598, rdd.WithOp(textbookMapToPair, func(env []point) *rdd.Op {
 		return rdd.MapToPairOp(func(p point) (int32, cluster) {
 			return textbookMapToPair(env, p)
 		})
 	}))
-	p.Op("37050f754016", "kmeans.go", 109, 605, rdd.ReduceByKeyOp[int32](cluster.plus, textbookReduceByKeyBatch))
-	p.Op("d8340a2073fa", "kmeans.go", 115, 646, rdd.WithOp(inPlaceMapToPair, func(env []point) *rdd.Op {
+	p.Op("37050f754016", "kmeans.go", 113, 641, rdd.ReduceByKeyOp[int32](cluster.plus, textbookReduceByKeyBatch))
+	p.Op("d8340a2073fa", "kmeans.go", 119, 688, rdd.WithOp(inPlaceMapToPair, func(env []point) *rdd.Op {
 		return rdd.MapToPairOp(func(p point) (int32, near) {
 			return inPlaceMapToPair(env, p)
 		})
 	}))
-	p.Op("d9326086a405", "kmeans.go", 119, 687, rdd.AggregateByKeyOp[int32](newCluster, (*cluster).add, (*cluster).merge))
-	p.Op("efada71e085b", "kmeans.go", 131, 818, rdd.CountOp[point]())
-	p.Op("a79b01ba72e1", "kmeans.go", 136, 862, rdd.CollectOp[point]().Named("Take"))
-	p.Op("2949cefebc75", "kmeans.go", 150, 978, rdd.CollectOp[rdd.Pair[int32, cluster]]())
+	p.Op("d9326086a405", "kmeans.go", 123, 729, rdd.AggregateByKeyOp[int32](newCluster, (*cluster).add, (*cluster).merge))
+	p.Op("bb9bd8c11a3f", "kmeans.go", 134, 835, rdd.WithOp(withLibraryMapToPair, func(env ml.Centres) *rdd.Op {
+		return rdd.MapToPairOp(func(p point) (int32, near) {
+			return withLibraryMapToPair(env, p)
+		})
+	}))
+	p.Op("c0038f23a812", "kmeans.go", 138, 882, rdd.AggregateByKeyOp[int32](newCluster, (*cluster).add, (*cluster).merge))
+	p.Op("efada71e085b", "kmeans.go", 150, 995, rdd.CountOp[point]())
+	p.Op("a79b01ba72e1", "kmeans.go", 155, 1039, rdd.CollectOp[point]().Named("Take"))
+	p.Op("2949cefebc75", "kmeans.go", 173, 1175, rdd.CollectOp[rdd.Pair[int32, cluster]]())
 	p.Op("0fd6d10a1478", "main.go", 128, 779, rdd.RangeOp())
 	p.Op("6f8ba6d43e54", "main.go", 128, 791, rdd.CountOp[int64]())
 	p.Op("ca1678d608cf", "sort.go", 12, 37, rdd.TextOp())
@@ -197,6 +204,7 @@ func init() {
 	p.Kernel(binPointsKernel, "9d6b38350263")
 	p.Kernel(textbookKernel, "a637006d4d2c", "37050f754016/map")
 	p.Kernel(inPlaceKernel, "d8340a2073fa", "d9326086a405/map")
+	p.Kernel(withLibraryKernel, "bb9bd8c11a3f", "c0038f23a812/map")
 	p.Kernel(sumKernel, "9bb8fc8faf7d", "7fbac498f9bf", "9b0c331a791d", "45293e368c79")
 	p.Kernel(tblQ1Kernel, "a917f38d8585", "354b631cb2b8", "6f55f2fa631f", "9df8e5813e14/map")
 	p.Kernel(tblQ6Kernel, "a917f38d8585", "33fe4d784516", "a6a56043d273", "30d24f4f564e")
@@ -458,7 +466,7 @@ func distinctIntsKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	out2.Value, out2.Has = acc, has
 }
 
-// csvPointsKernel is TryMap (kmeans.go:43).
+// csvPointsKernel is TryMap (kmeans.go:44).
 func csvPointsKernel(task *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[string])
 	out2 := outAny.(*rdd.Rows[point])
@@ -475,7 +483,7 @@ func csvPointsKernel(task *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// binPointsKernel is Map (kmeans.go:47).
+// binPointsKernel is Map (kmeans.go:48).
 func binPointsKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[[]byte])
 	out2 := outAny.(*rdd.Rows[point])
@@ -488,7 +496,7 @@ func binPointsKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// textbookKernel is MapToPair (kmeans.go:105), ReduceByKey (kmeans.go:109, map side).
+// textbookKernel is MapToPair (kmeans.go:109), ReduceByKey (kmeans.go:113, map side).
 func textbookKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[point])
 	out2 := outAny.(*rdd.Combiner[int32, cluster, cluster])
@@ -502,7 +510,7 @@ func textbookKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// inPlaceKernel is MapToPair (kmeans.go:115), AggregateByKey (kmeans.go:119, map side).
+// inPlaceKernel is MapToPair (kmeans.go:119), AggregateByKey (kmeans.go:123, map side).
 func inPlaceKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[point])
 	out2 := outAny.(*rdd.Combiner[int32, near, cluster])
@@ -510,6 +518,20 @@ func inPlaceKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	for i, p := range in2.Rows {
 		in2.Row = i
 		k, v := inPlaceMapToPair(centres, p)
+		if !out2.Push(k, v) && !out2.Flush() {
+			return
+		}
+	}
+}
+
+// withLibraryKernel is MapToPair (kmeans.go:134), AggregateByKey (kmeans.go:138, map side).
+func withLibraryKernel(_ *rdd.Task, env []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[point])
+	out2 := outAny.(*rdd.Combiner[int32, near, cluster])
+	c := env[0].(ml.Centres)
+	for i, p := range in2.Rows {
+		in2.Row = i
+		k, v := withLibraryMapToPair(c, p)
 		if !out2.Push(k, v) && !out2.Flush() {
 			return
 		}
@@ -698,7 +720,7 @@ func pagerankJoin(to []uint32, rank float64) share { return share{to, rank / flo
 //line graph.go:62
 func pagerankReduceByKey(a, b float64) float64 { return a + b }
 
-//line bench_rdd.go:702
+//line bench_rdd.go:724
 
 func pagerankReduceByKeyBatch(slots []*float64, vals []float64) {
 	for i, s := range slots {
@@ -718,7 +740,7 @@ func pagerankReduce(a, b extent) extent { return extent{a.Sum + b.Sum, max(a.Max
 //line ints.go:21
 func pairsMapToPair(keys, i int64) (int64, int64) { return hash(i) % keys, i % 1000 }
 
-//line bench_rdd.go:722
+//line bench_rdd.go:744
 
 func reduceIntsReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -744,13 +766,13 @@ func distinctIntsMap(keys, i int64) int64 { return hash(i) % keys }
 //line ints.go:82
 func distinctIntsMap2(k int64) sums { return sums{N: 1, A: k} }
 
-//line kmeans.go:105
+//line kmeans.go:109
 func textbookMapToPair(centres []point, p point) (int32, cluster) {
 	c, square := nearest(centres, p)
 	return c, cluster{p, 1, square}
 }
 
-//line bench_rdd.go:754
+//line bench_rdd.go:776
 
 func textbookReduceByKeyBatch(slots []*cluster, vals []cluster) {
 	for i, s := range slots {
@@ -758,10 +780,16 @@ func textbookReduceByKeyBatch(slots []*cluster, vals []cluster) {
 	}
 }
 
-//line kmeans.go:115
+//line kmeans.go:119
 func inPlaceMapToPair(centres []point, p point) (int32, near) {
 	c, square := nearest(centres, p)
 	return c, near{p, square}
+}
+
+//line kmeans.go:134
+func withLibraryMapToPair(c ml.Centres, p point) (int32, near) {
+	i, square := c.Nearest(p[:])
+	return int32(i), near{p, square}
 }
 
 //line sort.go:12
@@ -814,7 +842,7 @@ func tblQ3Filter(i item) bool { return i.Shipped > "1995-03-15" }
 //line tables.go:151
 func tblQ3MapToPair2(i item) (int64, int64) { return i.Order, i.Price * (100 - i.Discount) }
 
-//line bench_rdd.go:818
+//line bench_rdd.go:846
 
 func tblQ3ReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -828,7 +856,7 @@ func tblQ3Join2(revenue int64, _ bool) int64 { return revenue }
 //line words.go:19
 func wordcountMapToPair(w string) (string, int64) { return w, 1 }
 
-//line bench_rdd.go:832
+//line bench_rdd.go:860
 
 func wordcountReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -839,7 +867,7 @@ func wordcountReduceByKeyBatch(slots []*int64, vals []int64) {
 //line words.go:27
 func wordcountSplitMapToPair(w string) (string, int64) { return w, 1 }
 
-//line bench_rdd.go:843
+//line bench_rdd.go:871
 
 func wordcountSplitReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {

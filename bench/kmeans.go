@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gordd-project/gordd/typed"
+	"github.com/gordd-project/gordd/typed/ml"
 )
 
 // dims is how many coordinates a point has.
@@ -99,28 +100,46 @@ func (c *cluster) add(n near) {
 
 func (c *cluster) merge(d *cluster) { *c = c.plus(*d) }
 
+// roundFunc sums up the points that are nearest to each centre.
+type roundFunc func(points typed.RDD[point], centres []point) (typed.PairRDD[int32, cluster], error)
+
 // textbook is a round as it is in books: to (centre, (point, 1)), reduced by key.
-func textbook(points typed.RDD[point], centres []point) typed.PairRDD[int32, cluster] {
+func textbook(points typed.RDD[point], centres []point) (typed.PairRDD[int32, cluster], error) {
 	return points.With(centres).
 		MapToPair(func(centres []point, p point) (int32, cluster) {
 			c, square := nearest(centres, p)
 			return c, cluster{p, 1, square}
 		}).
-		ReduceByKey(cluster.plus)
+		ReduceByKey(cluster.plus), nil
 }
 
 // inPlace adds points to their cluster where it is.
-func inPlace(points typed.RDD[point], centres []point) typed.PairRDD[int32, cluster] {
+func inPlace(points typed.RDD[point], centres []point) (typed.PairRDD[int32, cluster], error) {
 	return points.With(centres).
 		MapToPair(func(centres []point, p point) (int32, near) {
 			c, square := nearest(centres, p)
 			return c, near{p, square}
 		}).
-		AggregateByKey(newCluster, (*cluster).add, (*cluster).merge)
+		AggregateByKey(newCluster, (*cluster).add, (*cluster).merge), nil
+}
+
+// withLibrary is inPlace where ml finds the nearest centre.
+func withLibrary(points typed.RDD[point], centres []point) (typed.PairRDD[int32, cluster], error) {
+	at := make([][]float64, len(centres))
+	for i := range centres {
+		at[i] = centres[i][:]
+	}
+	c, err := ml.NewCentres(at)
+	return points.With(c).
+		MapToPair(func(c ml.Centres, p point) (int32, near) {
+			i, square := c.Nearest(p[:])
+			return int32(i), near{p, square}
+		}).
+		AggregateByKey(newCluster, (*cluster).add, (*cluster).merge), err
 }
 
 // kmeans runs rounds over cached points.
-func kmeans(read func(*typed.Session) typed.RDD[point], round func(typed.RDD[point], []point) typed.PairRDD[int32, cluster]) workloadFunc {
+func kmeans(read func(*typed.Session) typed.RDD[point], round roundFunc) workloadFunc {
 	return func(ctx context.Context, s *typed.Session) (result, error) {
 		k, rounds, err := two("k", "iters")
 		if err != nil {
@@ -137,7 +156,7 @@ func kmeans(read func(*typed.Session) typed.RDD[point], round func(typed.RDD[poi
 		square := 0.0
 		for range rounds {
 			if err == nil {
-				square, err = improve(ctx, centres, round(points, centres))
+				square, err = improve(ctx, points, centres, round)
 			}
 		}
 		return result{load: load, run: time.Since(t).Seconds(), check: fmt.Sprintf("%.5e", square)}, err
@@ -146,7 +165,11 @@ func kmeans(read func(*typed.Session) typed.RDD[point], round func(typed.RDD[poi
 
 // improve moves every centre to the middle of its points, and tells how far they
 // were from it before.
-func improve(ctx context.Context, centres []point, clusters typed.PairRDD[int32, cluster]) (square float64, err error) {
+func improve(ctx context.Context, points typed.RDD[point], centres []point, round roundFunc) (square float64, err error) {
+	clusters, err := round(points, centres)
+	if err != nil {
+		return 0, err
+	}
 	parts, err := clusters.CollectAsMap(ctx)
 	for c, part := range parts {
 		for i := range part.Sum {

@@ -57,7 +57,7 @@ var workloads = map[string]workloadFunc{
 	"distinct_ints":   distinctInts,
 	"terasort":        terasort,
 	"kmeans_csv":      kmeans(csvPoints, inPlace),
-	"kmeans_bin":      kmeans(binPoints, inPlace),
+	"kmeans_bin":      kmeans(binPoints, withLibrary),
 	"kmeans_pair":     kmeans(csvPoints, textbook),
 	"pagerank":        pagerank,
 	"tbl_q1":          tblQ1,
