@@ -82,6 +82,8 @@ type Action struct {
 	// Result takes the value of each partition, in their order, from the goroutine
 	// that called Do. An error of it ends the action.
 	Result func(partition int, v Value) error
+	// AnyOrder has Result take values as they come.
+	AnyOrder bool
 	// Reset tells that the values given so far are to be forgotten, since the
 	// stage that made them is run anew: inputs were lost, and making them again
 	// gave other rows. Nil: such an action fails instead.

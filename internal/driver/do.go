@@ -101,6 +101,10 @@ func (w *waiter) deliver(ctx context.Context) {
 			w.reset(ctx)
 			continue
 		}
+		if w.a.want.AnyOrder {
+			w.give(ctx, d)
+			continue
+		}
 		w.held[d.partition] = d
 		for d, ok := w.turn(); ok; d, ok = w.turn() {
 			w.give(ctx, d)

@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/gordd-project/gordd/typed"
 )
@@ -400,6 +401,12 @@ func setCases() []Case {
 			there := keysOf(in.Right)
 			return keep(distinct(keysOf(in.Left)), func(k string) bool { return slices.Contains(there, k) })
 		}},
+		{"RDD.CountApprox", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
+			return one(ints(s, in).Filter(even).CountApprox(ctx, time.Hour, 0.9))
+		}, func(in Input) []string { return exactly(len(keep(in.Ints, even))) }},
+		{"PairRDD.CountApprox", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
+			return one(kvs(s, in).CountApprox(ctx, time.Hour, 0.9))
+		}, func(in Input) []string { return exactly(len(in.Pairs)) }},
 		{"RDD.IsEmpty", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
 			return one(ints(s, in).Filter(even).IsEmpty(ctx))
 		}, func(in Input) []string { return text([]bool{len(keep(in.Ints, even)) == 0}) }},
@@ -412,6 +419,11 @@ func setCases() []Case {
 			return text(valuesOf(keep(in.Pairs, func(p KV) bool { return p.Key == lookedUp(in) })))
 		}},
 	}
+}
+
+// exactly is a number that is known.
+func exactly(n int) []string {
+	return text([]typed.Approximation{{Value: float64(n), Low: float64(n), High: float64(n), Confidence: 1}})
 }
 
 // lookedUp is the least key there is.

@@ -120,8 +120,8 @@ func init() {
 		"5af2bb1eb23d85f6cfe1c444968fec5a5994156caad32a52d88c36c9060cf464",
 	)
 	p.Source("pipelines_sample.go", pipelinesSampleSource,
-		"6cfabdf084ff77d0bf3f92cdfe91a1af699f4c894007ee7bcebc2fe0987e63e2",
-		"2a85bae6ebcd54113bedec500058da9d29bdb3d45da1ec9ecaf990dfdf9cbce1",
+		"b3ef9ed4ca9dc2a074d2d3d8a25627236b84fe9903553334968bf25df07ab2fb",
+		"1e16416aff9a9b57819b96d64e2ede1683b9d7e9e24288f6abc2a87d59bcb471",
 	)
 	p.Source("pipelines_source.go", pipelinesSourceSource,
 		"ed7800f5df79e40a42657329ba89b530abb716480c059ad456f6566765c6625d",
@@ -869,82 +869,85 @@ func init() {
 	p.Op("3d1ee8c62539", "pipelines_placed.go", 90, 1678, rdd.ReduceByKeyOp[string](addInts, placedCasesReduceByKeyBatch7))
 	p.Op("b57e0e13cdac", "pipelines_placed.go", 90, 1685, rdd.PairMapOp(line[string, int64]))
 	p.Op("ab5764e739b0", "pipelines_placed.go", 90, 1695, rdd.CollectOp[string]())
-	p.Op("882b0a017786", "pipelines_sample.go", 42, 222, rdd.MapOp(double))
-	p.Op("3c7441e4daa6", "pipelines_sample.go", 42, 227, rdd.SampleOp[int64]())
-	p.Op("a1be3660ebc7", "pipelines_sample.go", 42, 232, rdd.CollectOp[int64]())
-	p.Op("176170a33aa7", "pipelines_sample.go", 45, 302, rdd.SampleOp[int64]())
-	p.Op("868fc5e00b6b", "pipelines_sample.go", 45, 313, rdd.CollectOp[int64]())
-	p.Op("7e84d577b21b", "pipelines_sample.go", 48, 371, rdd.SampleOp[int64]())
-	p.Op("d9afe44a9220", "pipelines_sample.go", 49, 391, rdd.CollectOp[int64]())
-	p.Op("13fdf9fb828a", "pipelines_sample.go", 53, 423, rdd.CollectOp[int64]())
-	p.Op("2d7f23a20cd2", "pipelines_sample.go", 60, 538, rdd.SampleOp[rdd.Pair[string, int64]]())
-	p.Op("20353d9a7eed", "pipelines_sample.go", 60, 543, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("d2ed266228b2", "pipelines_sample.go", 68, 692, rdd.SampleByKeyOp[string, int64]())
-	p.Op("707d160cc498", "pipelines_sample.go", 68, 697, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("54f3cc6a31a2", "pipelines_sample.go", 77, 828, rdd.SampleByKeyExactOp[string, int64]())
-	p.Op("d394a6508ad1", "pipelines_sample.go", 81, 861, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("50f41865f335", "pipelines_sample.go", 97, 1061, rdd.SampleOp[string]().Named("RandomSplit"))
-	p.Op("9533442e7e55", "pipelines_sample.go", 98, 1102, rdd.CollectOp[string]())
-	p.Op("37419d9fc07f", "pipelines_sample.go", 101, 1165, rdd.TakeSampleOp[int64]())
-	p.Op("d8f8bdc1eed9", "pipelines_sample.go", 105, 1284, rdd.MapOp(double))
-	p.Op("cd924d6fcf42", "pipelines_sample.go", 105, 1289, rdd.TakeSampleOp[int64]())
-	p.Op("e0164594d77a", "pipelines_sample.go", 119, 1452, rdd.TakeSampleOp[string]())
-	p.Op("c70adbd17423", "pipelines_sample.go", 126, 1522, rdd.MapOp(finiteMap))
-	p.Op("b4cb95eee3b6", "pipelines_sample.go", 177, 1941, rdd.SumOp[int64]())
-	p.Op("ac98c4d1b241", "pipelines_sample.go", 177, 1952, rdd.FilterOp(even))
-	p.Op("c112f7bbe2c3", "pipelines_sample.go", 182, 2041, rdd.MaxOp[int64]())
-	p.Op("3f23b9afe8c7", "pipelines_sample.go", 185, 2119, rdd.MinOp[string]())
-	p.Op("bd3dca9b9f3b", "pipelines_sample.go", 188, 2197, rdd.StatsOp[int64]().Named("Mean"))
-	p.Op("e768dd07d2c7", "pipelines_sample.go", 191, 2264, rdd.StatsOp[int64]().Named("Variance"))
-	p.Op("544a5c425300", "pipelines_sample.go", 194, 2331, rdd.StatsOp[int64]().Named("Stdev"))
-	p.Op("fab74d748917", "pipelines_sample.go", 199, 2418, rdd.StatsOp[int64]())
-	p.Op("1b3fca45f5f9", "pipelines_sample.go", 209, 2617, rdd.HistogramOp[float64]().Named("HistogramIn"))
-	p.Op("e571b6baec0a", "pipelines_sample.go", 212, 2701, rdd.HistogramOp[int64]())
-	p.Op("119b3d2e31a1", "pipelines_sample.go", 230, 2913, rdd.CountApproxDistinctOp[string]())
-	p.Op("9ecdc60dcacc", "pipelines_sample.go", 235, 3035, rdd.CountApproxDistinctByKeyOp[string, int64]())
-	p.Op("64411c43bec7", "pipelines_sample.go", 235, 3056, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("2931679d60ff", "pipelines_sample.go", 255, 3300, rdd.CountByValueOp[string]())
-	p.Op("0f5f40843de8", "pipelines_sample.go", 326, 3787, rdd.MapPartitionsWithIndexOp(numberedRows))
-	p.Op("70dc2e5ae0d4", "pipelines_sample.go", 327, 3802, rdd.CollectOp[string]())
-	p.Op("eac04cdab2cc", "pipelines_sample.go", 333, 3882, rdd.PairMapPartitionsWithIndexOp(numberedPairs))
-	p.Op("fb9c700fb57b", "pipelines_sample.go", 333, 3887, rdd.CollectOp[string]())
-	p.Op("5a8b1288a5b4", "pipelines_sample.go", 336, 3964, rdd.WithOp(shifted, func(env int) *rdd.Op {
+	p.Op("882b0a017786", "pipelines_sample.go", 43, 224, rdd.MapOp(double))
+	p.Op("3c7441e4daa6", "pipelines_sample.go", 43, 229, rdd.SampleOp[int64]())
+	p.Op("a1be3660ebc7", "pipelines_sample.go", 43, 234, rdd.CollectOp[int64]())
+	p.Op("176170a33aa7", "pipelines_sample.go", 46, 304, rdd.SampleOp[int64]())
+	p.Op("868fc5e00b6b", "pipelines_sample.go", 46, 315, rdd.CollectOp[int64]())
+	p.Op("7e84d577b21b", "pipelines_sample.go", 49, 373, rdd.SampleOp[int64]())
+	p.Op("d9afe44a9220", "pipelines_sample.go", 50, 393, rdd.CollectOp[int64]())
+	p.Op("13fdf9fb828a", "pipelines_sample.go", 54, 425, rdd.CollectOp[int64]())
+	p.Op("2d7f23a20cd2", "pipelines_sample.go", 61, 540, rdd.SampleOp[rdd.Pair[string, int64]]())
+	p.Op("20353d9a7eed", "pipelines_sample.go", 61, 545, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("d2ed266228b2", "pipelines_sample.go", 69, 694, rdd.SampleByKeyOp[string, int64]())
+	p.Op("707d160cc498", "pipelines_sample.go", 69, 699, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("54f3cc6a31a2", "pipelines_sample.go", 78, 830, rdd.SampleByKeyExactOp[string, int64]())
+	p.Op("d394a6508ad1", "pipelines_sample.go", 82, 863, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("50f41865f335", "pipelines_sample.go", 98, 1063, rdd.SampleOp[string]().Named("RandomSplit"))
+	p.Op("9533442e7e55", "pipelines_sample.go", 99, 1104, rdd.CollectOp[string]())
+	p.Op("37419d9fc07f", "pipelines_sample.go", 102, 1167, rdd.TakeSampleOp[int64]())
+	p.Op("d8f8bdc1eed9", "pipelines_sample.go", 106, 1286, rdd.MapOp(double))
+	p.Op("cd924d6fcf42", "pipelines_sample.go", 106, 1291, rdd.TakeSampleOp[int64]())
+	p.Op("e0164594d77a", "pipelines_sample.go", 120, 1454, rdd.TakeSampleOp[string]())
+	p.Op("c70adbd17423", "pipelines_sample.go", 127, 1524, rdd.MapOp(finiteMap))
+	p.Op("b4cb95eee3b6", "pipelines_sample.go", 178, 1943, rdd.SumOp[int64]())
+	p.Op("ac98c4d1b241", "pipelines_sample.go", 178, 1954, rdd.FilterOp(even))
+	p.Op("c112f7bbe2c3", "pipelines_sample.go", 183, 2043, rdd.MaxOp[int64]())
+	p.Op("3f23b9afe8c7", "pipelines_sample.go", 186, 2121, rdd.MinOp[string]())
+	p.Op("bd3dca9b9f3b", "pipelines_sample.go", 189, 2199, rdd.StatsOp[int64]().Named("Mean"))
+	p.Op("e768dd07d2c7", "pipelines_sample.go", 192, 2266, rdd.StatsOp[int64]().Named("Variance"))
+	p.Op("544a5c425300", "pipelines_sample.go", 195, 2333, rdd.StatsOp[int64]().Named("Stdev"))
+	p.Op("fab74d748917", "pipelines_sample.go", 200, 2420, rdd.StatsOp[int64]())
+	p.Op("1b3fca45f5f9", "pipelines_sample.go", 210, 2619, rdd.HistogramOp[float64]().Named("HistogramIn"))
+	p.Op("e571b6baec0a", "pipelines_sample.go", 213, 2703, rdd.HistogramOp[int64]())
+	p.Op("119b3d2e31a1", "pipelines_sample.go", 231, 2915, rdd.CountApproxDistinctOp[string]())
+	p.Op("9ecdc60dcacc", "pipelines_sample.go", 236, 3037, rdd.CountApproxDistinctByKeyOp[string, int64]())
+	p.Op("64411c43bec7", "pipelines_sample.go", 236, 3058, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("2931679d60ff", "pipelines_sample.go", 256, 3302, rdd.CountByValueOp[string]())
+	p.Op("0f5f40843de8", "pipelines_sample.go", 327, 3789, rdd.MapPartitionsWithIndexOp(numberedRows))
+	p.Op("70dc2e5ae0d4", "pipelines_sample.go", 328, 3804, rdd.CollectOp[string]())
+	p.Op("eac04cdab2cc", "pipelines_sample.go", 334, 3884, rdd.PairMapPartitionsWithIndexOp(numberedPairs))
+	p.Op("fb9c700fb57b", "pipelines_sample.go", 334, 3889, rdd.CollectOp[string]())
+	p.Op("5a8b1288a5b4", "pipelines_sample.go", 337, 3966, rdd.WithOp(shifted, func(env int) *rdd.Op {
 		return rdd.MapPartitionsWithIndexOp(func(x int, x2 iter.Seq[int64]) iter.Seq[string] {
 			return shifted(env, x, x2)
 		})
 	}))
-	p.Op("ca17ffcf77b1", "pipelines_sample.go", 336, 3969, rdd.CollectOp[string]())
-	p.Op("869210122c3a", "pipelines_sample.go", 339, 4043, rdd.WithOp(shiftedPairs, func(env int) *rdd.Op {
+	p.Op("ca17ffcf77b1", "pipelines_sample.go", 337, 3971, rdd.CollectOp[string]())
+	p.Op("869210122c3a", "pipelines_sample.go", 340, 4045, rdd.WithOp(shiftedPairs, func(env int) *rdd.Op {
 		return rdd.PairMapPartitionsWithIndexOp(func(x int, x2 iter.Seq2[string, int64]) iter.Seq[string] {
 			return shiftedPairs(env, x, x2)
 		})
 	}))
-	p.Op("9c142526abcf", "pipelines_sample.go", 339, 4048, rdd.CollectOp[string]())
-	p.Op("3122582615a8", "pipelines_sample.go", 342, 4115, rdd.GlomOp[int64]())
-	p.Op("bee8d12f6a65", "pipelines_sample.go", 342, 4124, rdd.MapOp(double))
-	p.Op("dc961864077b", "pipelines_sample.go", 342, 4130, rdd.CollectOp[[]int64]())
-	p.Op("50779868828d", "pipelines_sample.go", 350, 4240, rdd.ZipWithIndexOp[int64]())
-	p.Op("ad6b1656bed2", "pipelines_sample.go", 350, 4251, rdd.FlatMapOp(upTo))
-	p.Op("cfeb9255b428", "pipelines_sample.go", 354, 4273, rdd.PairMapOp(line[int64, int64]))
-	p.Op("9e910cdd2ef2", "pipelines_sample.go", 354, 4283, rdd.CollectOp[string]())
-	p.Op("152e7c122706", "pipelines_sample.go", 362, 4370, rdd.ZipWithUniqueIDOp[int64]())
-	p.Op("6b0d59a36cce", "pipelines_sample.go", 362, 4380, rdd.PairMapOp(line[int64, int64]))
-	p.Op("8a19691345c3", "pipelines_sample.go", 363, 4398, rdd.EmptyOp[string]())
-	p.Op("72fb3b5a5a39", "pipelines_sample.go", 363, 4414, rdd.CollectOp[string]())
-	p.Op("55c246e8bdeb", "pipelines_sample.go", 381, 4579, rdd.SubtractByKeyOp[string, int64, int64]())
-	p.Op("af7ef60c4539", "pipelines_sample.go", 381, 4583, rdd.MapValuesOp[string](double))
-	p.Op("79846f8e3bc1", "pipelines_sample.go", 381, 4598, rdd.PairMapOp(line[string, int64]))
-	p.Op("5458211bb81e", "pipelines_sample.go", 381, 4608, rdd.CollectOp[string]())
-	p.Op("76288382e10f", "pipelines_sample.go", 391, 4739, rdd.SubtractOp[string]())
-	p.Op("4426bad322e1", "pipelines_sample.go", 391, 4743, rdd.KeysOp[string, int64]())
-	p.Op("5e2b68137de5", "pipelines_sample.go", 391, 4763, rdd.CollectOp[string]())
-	p.Op("689d9fe4c594", "pipelines_sample.go", 398, 4872, rdd.IntersectionOp[string]())
-	p.Op("560edacc6c46", "pipelines_sample.go", 398, 4876, rdd.KeysOp[string, int64]())
-	p.Op("2081ad3196ba", "pipelines_sample.go", 398, 4896, rdd.CollectOp[string]())
-	p.Op("712ef4e74965", "pipelines_sample.go", 404, 4994, rdd.FilterOp(even))
-	p.Op("4b9fa8e8ca86", "pipelines_sample.go", 404, 4999, rdd.CollectOp[int64]().Named("IsEmpty"))
-	p.Op("1323247d0ae7", "pipelines_sample.go", 407, 5079, rdd.CollectOp[rdd.Pair[string, int64]]().Named("IsEmpty"))
-	p.Op("36f5ba18948b", "pipelines_sample.go", 410, 5154, rdd.LookupOp[string, int64]())
+	p.Op("9c142526abcf", "pipelines_sample.go", 340, 4050, rdd.CollectOp[string]())
+	p.Op("3122582615a8", "pipelines_sample.go", 343, 4117, rdd.GlomOp[int64]())
+	p.Op("bee8d12f6a65", "pipelines_sample.go", 343, 4126, rdd.MapOp(double))
+	p.Op("dc961864077b", "pipelines_sample.go", 343, 4132, rdd.CollectOp[[]int64]())
+	p.Op("50779868828d", "pipelines_sample.go", 351, 4242, rdd.ZipWithIndexOp[int64]())
+	p.Op("ad6b1656bed2", "pipelines_sample.go", 351, 4253, rdd.FlatMapOp(upTo))
+	p.Op("cfeb9255b428", "pipelines_sample.go", 355, 4275, rdd.PairMapOp(line[int64, int64]))
+	p.Op("9e910cdd2ef2", "pipelines_sample.go", 355, 4285, rdd.CollectOp[string]())
+	p.Op("152e7c122706", "pipelines_sample.go", 363, 4372, rdd.ZipWithUniqueIDOp[int64]())
+	p.Op("6b0d59a36cce", "pipelines_sample.go", 363, 4382, rdd.PairMapOp(line[int64, int64]))
+	p.Op("8a19691345c3", "pipelines_sample.go", 364, 4400, rdd.EmptyOp[string]())
+	p.Op("72fb3b5a5a39", "pipelines_sample.go", 364, 4416, rdd.CollectOp[string]())
+	p.Op("55c246e8bdeb", "pipelines_sample.go", 382, 4581, rdd.SubtractByKeyOp[string, int64, int64]())
+	p.Op("af7ef60c4539", "pipelines_sample.go", 382, 4585, rdd.MapValuesOp[string](double))
+	p.Op("79846f8e3bc1", "pipelines_sample.go", 382, 4600, rdd.PairMapOp(line[string, int64]))
+	p.Op("5458211bb81e", "pipelines_sample.go", 382, 4610, rdd.CollectOp[string]())
+	p.Op("76288382e10f", "pipelines_sample.go", 392, 4741, rdd.SubtractOp[string]())
+	p.Op("4426bad322e1", "pipelines_sample.go", 392, 4745, rdd.KeysOp[string, int64]())
+	p.Op("5e2b68137de5", "pipelines_sample.go", 392, 4765, rdd.CollectOp[string]())
+	p.Op("689d9fe4c594", "pipelines_sample.go", 399, 4874, rdd.IntersectionOp[string]())
+	p.Op("560edacc6c46", "pipelines_sample.go", 399, 4878, rdd.KeysOp[string, int64]())
+	p.Op("2081ad3196ba", "pipelines_sample.go", 399, 4898, rdd.CollectOp[string]())
+	p.Op("712ef4e74965", "pipelines_sample.go", 405, 4996, rdd.FilterOp(even))
+	p.Op("14fd319dbf17", "pipelines_sample.go", 405, 5001, rdd.CountOp[int64]().Named("CountApprox"))
+	p.Op("3c25ae10b417", "pipelines_sample.go", 408, 5080, rdd.CountOp[rdd.Pair[string, int64]]().Named("CountApprox"))
+	p.Op("e4b760340334", "pipelines_sample.go", 411, 5154, rdd.FilterOp(even))
+	p.Op("4b9fa8e8ca86", "pipelines_sample.go", 411, 5159, rdd.CollectOp[int64]().Named("IsEmpty"))
+	p.Op("1323247d0ae7", "pipelines_sample.go", 414, 5239, rdd.CollectOp[rdd.Pair[string, int64]]().Named("IsEmpty"))
+	p.Op("36f5ba18948b", "pipelines_sample.go", 417, 5314, rdd.LookupOp[string, int64]())
 	p.Op("5361a40bc6b5", "pipelines_source.go", 16, 47, rdd.DataOp[int64]())
 	p.Op("47222ce3f148", "pipelines_source.go", 17, 81, rdd.DataOp[string]())
 	p.Op("dbbc79b4a496", "pipelines_source.go", 18, 115, rdd.DataOp[float64]())
@@ -1649,7 +1652,8 @@ func init() {
 	p.Kernel(indexCasesKernel3, "cfeb9255b428")
 	p.Kernel(indexCasesKernel4, "6b0d59a36cce")
 	p.Kernel(setCasesKernel, "79846f8e3bc1")
-	p.Kernel(setCasesKernel2, "712ef4e74965")
+	p.Kernel(setCasesKernel2, "712ef4e74965", "14fd319dbf17")
+	p.Kernel(setCasesKernel3, "e4b760340334")
 	p.Kernel(keyedKernel, "9071f0568474")
 	p.Kernel(actionCasesKernel7, "9071f0568474", "69cd8b25eef9", "65e1437ef71c")
 	p.Kernel(actionCasesKernel8, "9071f0568474", "8986bb60460a/map")
@@ -1692,9 +1696,10 @@ func init() {
 	p.Kernel(partitionerCasesKernel10, "9071f0568474", "e9b2cdd52cf9/map")
 	p.Kernel(placedCasesKernel20, "9071f0568474", "293f2a434160/map")
 	p.Kernel(placedCasesKernel21, "9071f0568474", "77156dcba951/map")
-	p.Kernel(setCasesKernel3, "9071f0568474", "af7ef60c4539")
-	p.Kernel(setCasesKernel4, "9071f0568474", "4426bad322e1")
-	p.Kernel(setCasesKernel5, "9071f0568474", "560edacc6c46")
+	p.Kernel(setCasesKernel4, "9071f0568474", "af7ef60c4539")
+	p.Kernel(setCasesKernel5, "9071f0568474", "4426bad322e1")
+	p.Kernel(setCasesKernel6, "9071f0568474", "560edacc6c46")
+	p.Kernel(setCasesKernel7, "9071f0568474", "3c25ae10b417")
 	p.Kernel(combineCasesKernel, "9071f0568474", "a64307e0cc13/map")
 	p.Kernel(combineCasesKernel2, "9071f0568474", "68d6329ef567/map")
 	p.Kernel(combineCasesKernel3, "9071f0568474", "481660590bfe/map")
@@ -1874,7 +1879,7 @@ func accumulatorCasesKernel6(_ *rdd.Task, env []any, inAny, outAny any) {
 		(*short.Local())[len(word)]++
 		return 1
 	}
-//line property_rdd.go:1878
+//line property_rdd.go:1883
 
 	acc, has := out.Value, out.Has
 	for i, row := range in.Rows {
@@ -2605,7 +2610,7 @@ func ranksKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2609
+//line property_rdd.go:2614
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3039,7 +3044,7 @@ func heavyKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:89
 	mapFunc := func(k string, v int64) string { return line(digest(k), v) }
-//line property_rdd.go:3043
+//line property_rdd.go:3048
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3070,7 +3075,7 @@ func heavyKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:96
 	mapFunc := func(k string, v []int64) string { return line(digest(k), v) }
-//line property_rdd.go:3074
+//line property_rdd.go:3079
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3168,7 +3173,7 @@ func heavyKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3172
+//line property_rdd.go:3177
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3222,7 +3227,7 @@ func heavyJoinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:135
 	joinFunc := func(v, w string) string { return digest(v) + digest(w) }
-//line property_rdd.go:3226
+//line property_rdd.go:3231
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3281,7 +3286,7 @@ func heavyJoinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3285
+//line property_rdd.go:3290
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5031,7 +5036,7 @@ func placedCasesKernel19(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// drawCasesKernel is Map (pipelines_sample.go:42).
+// drawCasesKernel is Map (pipelines_sample.go:43).
 func drawCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -5044,7 +5049,7 @@ func drawCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// drawCasesKernel2 is Map (pipelines_sample.go:105).
+// drawCasesKernel2 is Map (pipelines_sample.go:106).
 func drawCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -5057,7 +5062,7 @@ func drawCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// finiteKernel is Map (pipelines_sample.go:126).
+// finiteKernel is Map (pipelines_sample.go:127).
 func finiteKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -5070,7 +5075,7 @@ func finiteKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// numberCasesKernel is Filter (pipelines_sample.go:177).
+// numberCasesKernel is Filter (pipelines_sample.go:178).
 func numberCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -5085,7 +5090,7 @@ func numberCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// indexCasesKernel is Map (pipelines_sample.go:342).
+// indexCasesKernel is Map (pipelines_sample.go:343).
 func indexCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -5098,7 +5103,7 @@ func indexCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// indexCasesKernel2 is FlatMap (pipelines_sample.go:350).
+// indexCasesKernel2 is FlatMap (pipelines_sample.go:351).
 func indexCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -5112,7 +5117,7 @@ func indexCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// indexCasesKernel3 is Map (pipelines_sample.go:354).
+// indexCasesKernel3 is Map (pipelines_sample.go:355).
 func indexCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[int64, int64]])
 	out := outAny.(*rdd.Rows[string])
@@ -5125,7 +5130,7 @@ func indexCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// indexCasesKernel4 is Map (pipelines_sample.go:362).
+// indexCasesKernel4 is Map (pipelines_sample.go:363).
 func indexCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[int64, int64]])
 	out := outAny.(*rdd.Rows[string])
@@ -5138,7 +5143,7 @@ func indexCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// setCasesKernel is Map (pipelines_sample.go:381).
+// setCasesKernel is Map (pipelines_sample.go:382).
 func setCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
 	out := outAny.(*rdd.Rows[string])
@@ -5151,8 +5156,23 @@ func setCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// setCasesKernel2 is Filter (pipelines_sample.go:404).
+// setCasesKernel2 is Filter (pipelines_sample.go:405), CountApprox (pipelines_sample.go:405).
 func setCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Acc[int64])
+	acc := out.Value
+	for i, row := range in.Rows {
+		in.Row = i
+		if !even(row) {
+			continue
+		}
+		acc++
+	}
+	out.Value = acc
+}
+
+// setCasesKernel3 is Filter (pipelines_sample.go:411).
+func setCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
 	for i, row := range in.Rows {
@@ -5569,7 +5589,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 		_, err := tryLine(k, v)
 		return repeat(k, v), err
 	}
-//line property_rdd.go:5573
+//line property_rdd.go:5593
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5816,8 +5836,8 @@ func placedCasesKernel21(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// setCasesKernel3 is MapToPair (pipelines_source.go:23), MapValues (pipelines_sample.go:381).
-func setCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
+// setCasesKernel4 is MapToPair (pipelines_source.go:23), MapValues (pipelines_sample.go:382).
+func setCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
 	for i, row := range in.Rows {
@@ -5833,8 +5853,8 @@ func setCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// setCasesKernel4 is MapToPair (pipelines_source.go:23), Keys (pipelines_sample.go:391).
-func setCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
+// setCasesKernel5 is MapToPair (pipelines_source.go:23), Keys (pipelines_sample.go:392).
+func setCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
 	for i, row := range in.Rows {
@@ -5846,8 +5866,8 @@ func setCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// setCasesKernel5 is MapToPair (pipelines_source.go:23), Keys (pipelines_sample.go:398).
-func setCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
+// setCasesKernel6 is MapToPair (pipelines_source.go:23), Keys (pipelines_sample.go:399).
+func setCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
 	for i, row := range in.Rows {
@@ -5857,6 +5877,19 @@ func setCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 			return
 		}
 	}
+}
+
+// setCasesKernel7 is MapToPair (pipelines_source.go:23), CountApprox (pipelines_sample.go:408).
+func setCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Acc[int64])
+	acc := out.Value
+	for i, row := range in.Rows {
+		in.Row = i
+		_, _ = KV.Pair(row)
+		acc++
+	}
+	out.Value = acc
 }
 
 // combineCasesKernel is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_wide.go:72, map side).
@@ -5981,7 +6014,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:255
 	tryMapFunc := func(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
-//line property_rdd.go:5985
+//line property_rdd.go:6018
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6046,7 +6079,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	tryFlatMapFunc := func(e Env, _ string, v int64) (iter.Seq[int64], error) {
 		return e.below(v - 1), e.check(v)
 	}
-//line property_rdd.go:6050
+//line property_rdd.go:6083
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6471,7 +6504,7 @@ func groupCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	groupByKeyFunc := func(_ int64, lists iter.Seq[[]int64]) string {
 		return fmt.Sprint(slices.SortedFunc(lists, func(a, b []int64) int { return slices.Compare(a, b) }))
 	}
-//line property_rdd.go:6475
+//line property_rdd.go:6508
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6593,7 +6626,7 @@ func joinCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_wide.go:292
 	fullOuterJoinFunc := func(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
-//line property_rdd.go:6597
+//line property_rdd.go:6630
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6750,7 +6783,7 @@ func withCasesKernel3(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:119
 	tryMapFunc := func(e Env, x int64) (string, error) { return e.tagged(x), e.check(x) }
-//line property_rdd.go:6754
+//line property_rdd.go:6787
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6805,7 +6838,7 @@ func withCasesKernel6(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:128
 	tryFlatMapFunc := func(e Env, x int64) (iter.Seq[int64], error) { return e.below(x + 1), e.check(x) }
-//line property_rdd.go:6809
+//line property_rdd.go:6842
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6830,7 +6863,7 @@ func withCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:150
 	mapToPairFunc := func(e Env, x int64) (int64, string) { return e.residue(x), e.tagged(x) }
-//line property_rdd.go:6834
+//line property_rdd.go:6867
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -7122,7 +7155,7 @@ func accumulatorCasesReduce(calls typed.Counter, a, b int64) int64 {
 //line pipelines_action.go:146
 func actionCasesKeyBy(r Rec) Place { return Place{r.Name, 1, [2]bool{r.OK}} }
 
-//line property_rdd.go:7126
+//line property_rdd.go:7159
 
 func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7133,7 +7166,7 @@ func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_action.go:256
 func saveCasesMap(p KV) string { return fmt.Sprintf("%s\t%d", p.Key, p.Value) }
 
-//line property_rdd.go:7137
+//line property_rdd.go:7170
 
 func saveCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7179,7 +7212,7 @@ func barrierCasesMapToPair(x int64) (int64, int64) { return x, 1 }
 //line pipelines_barrier.go:146
 func barrierCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7183
+//line property_rdd.go:7216
 
 func barrierCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7214,7 +7247,7 @@ func cacheCasesMap2(w string) string { return w + "!" }
 //line pipelines_cache.go:54
 func cacheCasesFilter2(r Rec) bool { return r.ID%3 != 0 }
 
-//line property_rdd.go:7218
+//line property_rdd.go:7251
 
 func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7225,7 +7258,7 @@ func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_cache.go:91
 func cacheCasesMap3(w string) Rec { return Rec{Name: w} }
 
-//line property_rdd.go:7229
+//line property_rdd.go:7262
 
 func cacheCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7268,7 +7301,7 @@ func ranksFlatMapToPair(_ string, shares []string) iter.Seq2[string, int64] {
 	}
 }
 
-//line property_rdd.go:7272
+//line property_rdd.go:7305
 
 func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7279,7 +7312,7 @@ func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:84
 func ranksMapValues2(v int64) int64 { return 150 + v*85/100 }
 
-//line property_rdd.go:7283
+//line property_rdd.go:7316
 
 func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7290,7 +7323,7 @@ func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:156
 func chainCasesFilter(l string, at int64) bool { return at > 0 && l != "O" }
 
-//line property_rdd.go:7294
+//line property_rdd.go:7327
 
 func chainCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7325,7 +7358,7 @@ func chainCasesMapToPair(v int64, k string) (string, int64) { return k, v }
 //line pipelines_chain.go:197
 func chainCasesSortBy2(l string) string { return l }
 
-//line property_rdd.go:7329
+//line property_rdd.go:7362
 
 func chainCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7341,7 +7374,7 @@ func chainCasesFilter2(w string) bool {
 //line pipelines_heavy.go:88
 func heavyKeyCasesMapToPair(x int64) (string, int64) { return heavyKey(x), x }
 
-//line property_rdd.go:7345
+//line property_rdd.go:7378
 
 func heavyKeyCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7404,7 +7437,7 @@ func heavyJoinCasesCoGroup(_ int64, left, right iter.Seq[string]) iter.Seq[strin
 //line pipelines_heavy.go:186
 func persistedReduceByKey(a, b string) string { return max(a, b) }
 
-//line property_rdd.go:7408
+//line property_rdd.go:7441
 
 func persistedReduceByKeyBatch(slots []*string, vals []string) {
 	for i, s := range slots {
@@ -7499,7 +7532,7 @@ func pairCasesTryMapToPair(k string, v int64) (string, string, error) {
 	return l, k, err
 }
 
-//line property_rdd.go:7503
+//line property_rdd.go:7536
 
 func partitionCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7531,7 +7564,7 @@ func sortedGroupCasesFilter3(string) bool { return true }
 //line pipelines_partitions.go:302
 func partitionerCasesPartitionFunc(k string) int { return 6 - placeOf(k) }
 
-//line property_rdd.go:7535
+//line property_rdd.go:7568
 
 func partitionerCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7557,7 +7590,7 @@ func partitionerCasesFilter(string, int64) bool { return true }
 //line pipelines_partitions.go:319
 func partitionerCasesMapValues(v int64) int64 { return v / 2 }
 
-//line property_rdd.go:7561
+//line property_rdd.go:7594
 
 func partitionerCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7571,7 +7604,7 @@ func partitionerCasesPartitionFunc2(k string) int { return 4 - placeOf(k) }
 //line pipelines_partitions.go:329
 func partitionerCasesFilter2(w string) bool { return len(w)%2 == 0 }
 
-//line property_rdd.go:7575
+//line property_rdd.go:7608
 
 func placedCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7585,7 +7618,7 @@ func placedCasesFilter(_ string, v int64) bool { return v%3 != 0 }
 //line pipelines_placed.go:43
 func placedCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
 
-//line property_rdd.go:7589
+//line property_rdd.go:7622
 
 func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7596,7 +7629,7 @@ func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_placed.go:44
 func placedCasesMapValues(r string) string { return r + "!" }
 
-//line property_rdd.go:7600
+//line property_rdd.go:7633
 
 func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7607,7 +7640,7 @@ func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_placed.go:65
 func placedCasesJoin(all []int64, sum int64) string { return fmt.Sprint(all, sum) }
 
-//line property_rdd.go:7611
+//line property_rdd.go:7644
 
 func placedCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7630,7 +7663,7 @@ func placedCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 //line pipelines_placed.go:89
 func placedCasesMapToPair(k string, v int64) (string, int64) { return k[:1] + k[len(k)-1:], v }
 
-//line property_rdd.go:7634
+//line property_rdd.go:7667
 
 func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7638,10 +7671,10 @@ func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	}
 }
 
-//line pipelines_sample.go:126
+//line pipelines_sample.go:127
 func finiteMap(x int64) int64 { return x % 1000 }
 
-//line property_rdd.go:7645
+//line property_rdd.go:7678
 
 func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7655,7 +7688,7 @@ func sourceCasesMap(path, text string) string { return filepath.Base(path) + ": 
 //line pipelines_source.go:126
 func sourceCasesMap2(b []byte) string { return string(b) }
 
-//line property_rdd.go:7659
+//line property_rdd.go:7692
 
 func combineCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7675,7 +7708,7 @@ func combineCasesMapToPair(w string) (string, int64) { return w, 1 }
 //line pipelines_wide.go:87
 func combineCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7679
+//line property_rdd.go:7712
 
 func combineCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7874,7 +7907,7 @@ func manyKeptMap(round, x int64) int64 { return x + round%2 }
 //line rounds.go:63
 func manyKeptKeyBy(x int64) int64 { return x % 7 }
 
-//line property_rdd.go:7878
+//line property_rdd.go:7911
 
 func manyKeptReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
