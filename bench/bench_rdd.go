@@ -50,8 +50,8 @@ func init() {
 		"c27cee3f57cddde4c25d8666595cc035bc945395b0bacc18cc5d3247aed28cb2",
 	)
 	p.Source("kmeans.go", kmeansSource,
-		"d614e619612fc6d1a3099fa8e6661ea981eca4b2dc5a3d8afcb87356f3149f1c",
-		"2b814d7a52b2d067f78714b97793ff88612b13aced10851987d8f06443e809fc",
+		"e50c8406f1e1e2252701bfa10bd45ec57704290a01638881354e095f967096fb",
+		"184ce1fa27bc7e262423a8159889333e1d6f0b7bd32a728b223cbc5af36df8c8",
 	)
 	p.Source("main.go", mainSource,
 		"8db743ff7eecd955849db88ea6e029dfe655a68bdb5c92b48929e7873d41431f",
@@ -66,8 +66,8 @@ func init() {
 		"c59b5df723d7397fa67907799303df9ebdfda792215b7bcb2676b297b7244123",
 	)
 	p.Source("tables.go", tablesSource,
-		"c93c86739776fb2db771c809ea3c9b726a1cbab157704ee0e18734a37be89ef3",
-		"a65401b128b069e495c0b82bb649b52188163139c16e80c58412144fe6d944fc",
+		"148981a8a49503d89918506d9f8b41e532d28d8f93872a20a0a73d27497ea6b7",
+		"8ee58abf12784dbe5538e3eaa94bf7ad91922718e370d5f9edcf20e64b551272",
 	)
 	p.Source("words.go", wordsSource,
 		"c57a128d0070926f038c435c2c3b5eb61889b23f28eb6f7712fdb833916c0a81",
@@ -113,27 +113,27 @@ func init() {
 	p.Op("d5d940db9c67", "ints.go", 81, 785, rdd.DistinctOp[int64]())
 	p.Op("1598fe70d6bf", "ints.go", 82, 790, rdd.MapOp(distinctIntsMap2))
 	p.Op("94d572a748f7", "ints.go", 83, 813, rdd.ReduceOp(sums.plus))
-	p.Op("c3a99ccfc0b1", "kmeans.go", 43, 178, rdd.TextOp())
-	p.Op("af377098f52b", "kmeans.go", 43, 193, rdd.TryMapOp(parsePoint))
-	p.Op("7f987de6158a", "kmeans.go", 43, 198, rdd.CacheOp[point]())
-	p.Op("f15d09c3cbeb", "kmeans.go", 47, 222, rdd.BinaryRecordsOp())
-	p.Op("9d6b38350263", "kmeans.go", 47, 241, rdd.MapOp(decodePoint))
-	p.Op("2fb5ebef8f0a", "kmeans.go", 47, 246, rdd.CacheOp[point]())
-	p.Op("a637006d4d2c", "kmeans.go", 105, 562, rdd.WithOp(textbookMapToPair, func(env []point) *rdd.Op {
+	p.Op("c3a99ccfc0b1", "kmeans.go", 41, 177, rdd.TextOp())
+	p.Op("af377098f52b", "kmeans.go", 41, 192, rdd.TryMapOp(parsePoint))
+	p.Op("7f987de6158a", "kmeans.go", 41, 197, rdd.CacheOp[point]())
+	p.Op("f15d09c3cbeb", "kmeans.go", 45, 221, rdd.BinaryRecordsOp())
+	p.Op("9d6b38350263", "kmeans.go", 45, 240, rdd.MapOp(decodePoint))
+	p.Op("2fb5ebef8f0a", "kmeans.go", 45, 245, rdd.CacheOp[point]())
+	p.Op("a637006d4d2c", "kmeans.go", 103, 561, rdd.WithOp(textbookMapToPair, func(env []point) *rdd.Op {
 		return rdd.MapToPairOp(func(p point) (int32, cluster) {
 			return textbookMapToPair(env, p)
 		})
 	}))
-	p.Op("37050f754016", "kmeans.go", 109, 605, rdd.ReduceByKeyOp[int32](cluster.plus, textbookReduceByKeyBatch))
-	p.Op("d8340a2073fa", "kmeans.go", 115, 646, rdd.WithOp(inPlaceMapToPair, func(env []point) *rdd.Op {
+	p.Op("37050f754016", "kmeans.go", 107, 604, rdd.ReduceByKeyOp[int32](cluster.plus, textbookReduceByKeyBatch))
+	p.Op("d8340a2073fa", "kmeans.go", 113, 645, rdd.WithOp(inPlaceMapToPair, func(env []point) *rdd.Op {
 		return rdd.MapToPairOp(func(p point) (int32, near) {
 			return inPlaceMapToPair(env, p)
 		})
 	}))
-	p.Op("d9326086a405", "kmeans.go", 119, 687, rdd.AggregateByKeyOp[int32](newCluster, (*cluster).add, (*cluster).merge))
-	p.Op("efada71e085b", "kmeans.go", 131, 818, rdd.CountOp[point]())
-	p.Op("a79b01ba72e1", "kmeans.go", 136, 862, rdd.CollectOp[point]().Named("Take"))
-	p.Op("2949cefebc75", "kmeans.go", 150, 978, rdd.CollectOp[rdd.Pair[int32, cluster]]())
+	p.Op("d9326086a405", "kmeans.go", 117, 686, rdd.AggregateByKeyOp[int32](newCluster, (*cluster).add, (*cluster).merge))
+	p.Op("efada71e085b", "kmeans.go", 129, 817, rdd.CountOp[point]())
+	p.Op("a79b01ba72e1", "kmeans.go", 134, 861, rdd.CollectOp[point]().Named("Take"))
+	p.Op("2949cefebc75", "kmeans.go", 148, 977, rdd.CollectOp[rdd.Pair[int32, cluster]]())
 	p.Op("0fd6d10a1478", "main.go", 128, 779, rdd.RangeOp())
 	p.Op("6f8ba6d43e54", "main.go", 128, 791, rdd.CountOp[int64]())
 	p.Op("ca1678d608cf", "sort.go", 12, 37, rdd.TextOp())
@@ -147,28 +147,28 @@ func init() {
 	p.Op("505f26f48b87", "synthetic.go", 54, 340, rdd.TextOp())
 	p.Op("b3c8ab919906", "synthetic.go", 55, 353, rdd.MapPartitionsOp(keptMapPartitions))
 	p.Op("523c8d3bc550", "synthetic.go", 65, 422, rdd.CollectOp[string]())
-	p.Op("d1db3b03a0a9", "tables.go", 87, 553, rdd.TextOp())
-	p.Op("a917f38d8585", "tables.go", 87, 566, rdd.MapOp(parseItem))
-	p.Op("354b631cb2b8", "tables.go", 94, 609, rdd.FilterOp(tblQ1Filter))
-	p.Op("6f55f2fa631f", "tables.go", 95, 627, rdd.KeyByOp(item.flags))
-	p.Op("9df8e5813e14", "tables.go", 96, 634, rdd.AggregateByKeyOp[flags](tblQ1AggregateByKeyZero, (*totals).add, (*totals).merge))
-	p.Op("33d8575eefaa", "tables.go", 97, 662, rdd.ValuesOp[flags, totals]())
-	p.Op("aa6f437da982", "tables.go", 98, 666, rdd.CollectOp[totals]())
-	p.Op("33fe4d784516", "tables.go", 110, 768, rdd.FilterOp(tblQ6Filter))
-	p.Op("a6a56043d273", "tables.go", 113, 810, rdd.MapOp(tblQ6Map))
-	p.Op("30d24f4f564e", "tables.go", 114, 830, rdd.ReduceOp(add))
-	p.Op("c8c87602cf83", "tables.go", 145, 1101, rdd.TextOp())
-	p.Op("19a1d7f15ecb", "tables.go", 145, 1114, rdd.FlatMapToPairOp(parseBuilder))
-	p.Op("537dd0152684", "tables.go", 146, 1123, rdd.TextOp())
-	p.Op("b3b15e5d4bbe", "tables.go", 146, 1136, rdd.FlatMapToPairOp(parseOrder))
-	p.Op("7bf92e2f5dd0", "tables.go", 147, 1145, rdd.JoinOp[int64](tblQ3Join))
-	p.Op("3fc410dcf76d", "tables.go", 148, 1164, rdd.PairMapToPairOp(tblQ3MapToPair))
-	p.Op("df399d6266f7", "tables.go", 150, 1195, rdd.FilterOp(tblQ3Filter))
-	p.Op("2137d6b816a1", "tables.go", 151, 1213, rdd.MapToPairOp(tblQ3MapToPair2))
-	p.Op("73da25e6fc07", "tables.go", 152, 1245, rdd.ReduceByKeyOp[int64](add, tblQ3ReduceByKeyBatch))
-	p.Op("a56462c5d462", "tables.go", 153, 1250, rdd.JoinOp[int64](tblQ3Join2))
-	p.Op("92515ccf4e50", "tables.go", 154, 1269, rdd.ValuesOp[int64, int64]())
-	p.Op("6640dbf19916", "tables.go", 155, 1273, rdd.TopOp(cmp.Compare[int64]))
+	p.Op("d1db3b03a0a9", "tables.go", 80, 506, rdd.TextOp())
+	p.Op("a917f38d8585", "tables.go", 80, 519, rdd.MapOp(parseItem))
+	p.Op("354b631cb2b8", "tables.go", 87, 562, rdd.FilterOp(tblQ1Filter))
+	p.Op("6f55f2fa631f", "tables.go", 88, 580, rdd.KeyByOp(item.flags))
+	p.Op("9df8e5813e14", "tables.go", 89, 587, rdd.AggregateByKeyOp[flags](tblQ1AggregateByKeyZero, (*totals).add, (*totals).merge))
+	p.Op("33d8575eefaa", "tables.go", 90, 615, rdd.ValuesOp[flags, totals]())
+	p.Op("aa6f437da982", "tables.go", 91, 619, rdd.CollectOp[totals]())
+	p.Op("33fe4d784516", "tables.go", 103, 721, rdd.FilterOp(tblQ6Filter))
+	p.Op("a6a56043d273", "tables.go", 106, 763, rdd.MapOp(tblQ6Map))
+	p.Op("30d24f4f564e", "tables.go", 107, 783, rdd.ReduceOp(add))
+	p.Op("c8c87602cf83", "tables.go", 138, 1062, rdd.TextOp())
+	p.Op("19a1d7f15ecb", "tables.go", 138, 1075, rdd.FlatMapToPairOp(parseBuilder))
+	p.Op("537dd0152684", "tables.go", 139, 1084, rdd.TextOp())
+	p.Op("b3b15e5d4bbe", "tables.go", 139, 1097, rdd.FlatMapToPairOp(parseOrder))
+	p.Op("7bf92e2f5dd0", "tables.go", 140, 1106, rdd.JoinOp[int64](tblQ3Join))
+	p.Op("3fc410dcf76d", "tables.go", 141, 1125, rdd.PairMapToPairOp(tblQ3MapToPair))
+	p.Op("df399d6266f7", "tables.go", 143, 1156, rdd.FilterOp(tblQ3Filter))
+	p.Op("2137d6b816a1", "tables.go", 144, 1174, rdd.MapToPairOp(tblQ3MapToPair2))
+	p.Op("73da25e6fc07", "tables.go", 145, 1206, rdd.ReduceByKeyOp[int64](add, tblQ3ReduceByKeyBatch))
+	p.Op("a56462c5d462", "tables.go", 146, 1211, rdd.JoinOp[int64](tblQ3Join2))
+	p.Op("92515ccf4e50", "tables.go", 147, 1230, rdd.ValuesOp[int64, int64]())
+	p.Op("6640dbf19916", "tables.go", 148, 1234, rdd.TopOp(cmp.Compare[int64]))
 	p.Op("7895b401cb7c", "words.go", 17, 50, rdd.TextOp())
 	p.Op("50ae5decef19", "words.go", 18, 63, rdd.FlatMapOp(strings.FieldsSeq))
 	p.Op("df32f8273c62", "words.go", 19, 70, rdd.MapToPairOp(wordcountMapToPair))
@@ -458,7 +458,7 @@ func distinctIntsKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	out2.Value, out2.Has = acc, has
 }
 
-// csvPointsKernel is TryMap (kmeans.go:43).
+// csvPointsKernel is TryMap (kmeans.go:41).
 func csvPointsKernel(task *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[string])
 	out2 := outAny.(*rdd.Rows[point])
@@ -475,7 +475,7 @@ func csvPointsKernel(task *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// binPointsKernel is Map (kmeans.go:47).
+// binPointsKernel is Map (kmeans.go:45).
 func binPointsKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[[]byte])
 	out2 := outAny.(*rdd.Rows[point])
@@ -488,7 +488,7 @@ func binPointsKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// textbookKernel is MapToPair (kmeans.go:105), ReduceByKey (kmeans.go:109, map side).
+// textbookKernel is MapToPair (kmeans.go:103), ReduceByKey (kmeans.go:107, map side).
 func textbookKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[point])
 	out2 := outAny.(*rdd.Combiner[int32, cluster, cluster])
@@ -502,7 +502,7 @@ func textbookKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// inPlaceKernel is MapToPair (kmeans.go:115), AggregateByKey (kmeans.go:119, map side).
+// inPlaceKernel is MapToPair (kmeans.go:113), AggregateByKey (kmeans.go:117, map side).
 func inPlaceKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[point])
 	out2 := outAny.(*rdd.Combiner[int32, near, cluster])
@@ -537,7 +537,7 @@ func sumKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	out2.Value, out2.Has = acc, has
 }
 
-// tblQ1Kernel is Map (tables.go:87), Filter (tables.go:94), KeyBy (tables.go:95), AggregateByKey (tables.go:96, map side).
+// tblQ1Kernel is Map (tables.go:80), Filter (tables.go:87), KeyBy (tables.go:88), AggregateByKey (tables.go:89, map side).
 func tblQ1Kernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[string])
 	out2 := outAny.(*rdd.Combiner[flags, item, totals])
@@ -554,7 +554,7 @@ func tblQ1Kernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// tblQ6Kernel is Map (tables.go:87), Filter (tables.go:110), Map (tables.go:113), Reduce (tables.go:114).
+// tblQ6Kernel is Map (tables.go:80), Filter (tables.go:103), Map (tables.go:106), Reduce (tables.go:107).
 func tblQ6Kernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[string])
 	out2 := outAny.(*rdd.Acc[int64])
@@ -575,7 +575,7 @@ func tblQ6Kernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	out2.Value, out2.Has = acc, has
 }
 
-// tblQ3Kernel is Map (tables.go:87), Filter (tables.go:150), MapToPair (tables.go:151), ReduceByKey (tables.go:152, map side).
+// tblQ3Kernel is Map (tables.go:80), Filter (tables.go:143), MapToPair (tables.go:144), ReduceByKey (tables.go:145, map side).
 func tblQ3Kernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[string])
 	out2 := outAny.(*rdd.Combiner[int64, int64, int64])
@@ -592,7 +592,7 @@ func tblQ3Kernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// tblQ3Kernel2 is FlatMapToPair (tables.go:145).
+// tblQ3Kernel2 is FlatMapToPair (tables.go:138).
 func tblQ3Kernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[string])
 	out2 := outAny.(*rdd.Rows[rdd.Pair[int64, bool]])
@@ -609,7 +609,7 @@ func tblQ3Kernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// tblQ3Kernel3 is FlatMapToPair (tables.go:146).
+// tblQ3Kernel3 is FlatMapToPair (tables.go:139).
 func tblQ3Kernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[string])
 	out2 := outAny.(*rdd.Rows[rdd.Pair[int64, int64]])
@@ -626,7 +626,7 @@ func tblQ3Kernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// tblQ3Kernel4 is Join (tables.go:147, behind the shuffle), MapToPair (tables.go:148).
+// tblQ3Kernel4 is Join (tables.go:140, behind the shuffle), MapToPair (tables.go:141).
 func tblQ3Kernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[rdd.Joined[int64, int64, bool]])
 	out2 := outAny.(*rdd.Rows[rdd.Pair[int64, bool]])
@@ -643,7 +643,7 @@ func tblQ3Kernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// tblQ3Kernel5 is Join (tables.go:153, behind the shuffle), Values (tables.go:154).
+// tblQ3Kernel5 is Join (tables.go:146, behind the shuffle), Values (tables.go:147).
 func tblQ3Kernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[rdd.Joined[int64, int64, bool]])
 	out2 := outAny.(*rdd.Rows[int64])
@@ -744,7 +744,7 @@ func distinctIntsMap(keys, i int64) int64 { return hash(i) % keys }
 //line ints.go:82
 func distinctIntsMap2(k int64) sums { return sums{N: 1, A: k} }
 
-//line kmeans.go:105
+//line kmeans.go:103
 func textbookMapToPair(centres []point, p point) (int32, cluster) {
 	c, square := nearest(centres, p)
 	return c, cluster{p, 1, square}
@@ -758,7 +758,7 @@ func textbookReduceByKeyBatch(slots []*cluster, vals []cluster) {
 	}
 }
 
-//line kmeans.go:115
+//line kmeans.go:113
 func inPlaceMapToPair(centres []point, p point) (int32, near) {
 	c, square := nearest(centres, p)
 	return c, near{p, square}
@@ -788,30 +788,30 @@ func keptMapPartitions(_ *typed.Task, lines iter.Seq[string]) iter.Seq[string] {
 	}
 }
 
-//line tables.go:94
+//line tables.go:87
 func tblQ1Filter(i item) bool { return i.Shipped <= "1998-09-02" }
 
-//line tables.go:96
+//line tables.go:89
 func tblQ1AggregateByKeyZero() totals { return totals{} }
 
-//line tables.go:110
+//line tables.go:103
 func tblQ6Filter(i item) bool {
 	return i.Shipped >= "1994-01-01" && i.Shipped < "1995-01-01" && i.Discount >= 5 && i.Discount <= 7 && i.Quantity < 2400
 }
 
-//line tables.go:113
+//line tables.go:106
 func tblQ6Map(i item) int64 { return i.Price * i.Discount }
 
-//line tables.go:147
+//line tables.go:140
 func tblQ3Join(order int64, _ bool) int64 { return order }
 
-//line tables.go:148
+//line tables.go:141
 func tblQ3MapToPair(_, order int64) (int64, bool) { return order, true }
 
-//line tables.go:150
+//line tables.go:143
 func tblQ3Filter(i item) bool { return i.Shipped > "1995-03-15" }
 
-//line tables.go:151
+//line tables.go:144
 func tblQ3MapToPair2(i item) (int64, int64) { return i.Order, i.Price * (100 - i.Discount) }
 
 //line bench_rdd.go:818
@@ -822,7 +822,7 @@ func tblQ3ReduceByKeyBatch(slots []*int64, vals []int64) {
 	}
 }
 
-//line tables.go:153
+//line tables.go:146
 func tblQ3Join2(revenue int64, _ bool) int64 { return revenue }
 
 //line words.go:19

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gordd-project/gordd/typed"
@@ -20,12 +18,12 @@ type point [dims]float64
 
 // parsePoint reads numbers with commas between them.
 func parsePoint(line string) (p point, err error) {
+	var numbers [dims]string
+	typed.Columns(line, ',', numbers[:])
 	for i := range p {
-		number, rest, _ := strings.Cut(line, ",")
-		if p[i], err = strconv.ParseFloat(number, 64); err != nil {
+		if p[i], err = typed.ParseFloat(numbers[i]); err != nil {
 			return p, err
 		}
-		line = rest
 	}
 	return p, nil
 }
