@@ -47,16 +47,16 @@ func init() {
 		"146b74e913e8907a86f26dc8748c1ef3166f7d900ae6ee6e838b97a1703d0369",
 	)
 	p.Source("ints.go", intsSource,
-		"6ed49fcbd3f1e5ae4c0b6a7034cfc8c3d3e5b4e410a7206fbe119b8ca2e07079",
-		"c27cee3f57cddde4c25d8666595cc035bc945395b0bacc18cc5d3247aed28cb2",
+		"a8b224b5557382aef45fe3a525bb94cbedae09c99b9e0b9c458d58b255808794",
+		"6d985744101684fc075c15f1f4585f6f7f7523c47125e955803601bfb1b15f9a",
 	)
 	p.Source("kmeans.go", kmeansSource,
-		"bea8e1e976e6ed3d1517a013439afade7bd38d72b800a84a8efe4d203e696b11",
-		"00a07405f567c5b6967b2653993cdebed1e6ce9404674a7db489d98dff63cf54",
+		"7bb3b6ba84534611e891c922f964f1226bb64281fee2c5863d418b79c6db0a4a",
+		"090c7456dabf06eb810467895a9105d72b0f2afa75127f3c63742cc716c5213e",
 	)
 	p.Source("main.go", mainSource,
-		"bb521364959ab280fc549aab7ef44db313a0ccb73abc82f491e957c4300669d1",
-		"ed1c8aa2219234398a7869d335b31f88d70dfbe6422ab781df70d49bf3c8e4d5",
+		"9d26f76aec414d05d4bfcb16e6a5fcad200da3b18cda62a8fe2c2569f905efc9",
+		"8e7d672b520d41a6738151abfeb8b77026b8d91128284ec009d2538a8ad77f0a",
 	)
 	p.Source("sort.go", sortSource,
 		"d08cffe607346e5f71ec39fab93346e537a453a5a00c6b96c6f425d6e3fd9f41",
@@ -67,12 +67,12 @@ func init() {
 		"c59b5df723d7397fa67907799303df9ebdfda792215b7bcb2676b297b7244123",
 	)
 	p.Source("tables.go", tablesSource,
-		"c93c86739776fb2db771c809ea3c9b726a1cbab157704ee0e18734a37be89ef3",
-		"a65401b128b069e495c0b82bb649b52188163139c16e80c58412144fe6d944fc",
+		"148981a8a49503d89918506d9f8b41e532d28d8f93872a20a0a73d27497ea6b7",
+		"8ee58abf12784dbe5538e3eaa94bf7ad91922718e370d5f9edcf20e64b551272",
 	)
 	p.Source("words.go", wordsSource,
-		"c57a128d0070926f038c435c2c3b5eb61889b23f28eb6f7712fdb833916c0a81",
-		"b06704c42e460b7d7d7885587b96e0c61a3fb32452f183487c3d691eda3aadc1",
+		"78d7ea10382248e454c37db2a327365bc2603e3e4809f4eab07db58ba0acb628",
+		"0eb03654b0e826f6cdc183e62594b91eff8ec124ec1e4e3889a2de7290edcab9",
 	)
 	p.Op("01067aafb608", "graph.go", 49, 247, rdd.TextOp())
 	p.Op("cdac81a8ef6d", "graph.go", 49, 260, rdd.TryMapToPairOp(parseEdge))
@@ -114,35 +114,45 @@ func init() {
 	p.Op("d5d940db9c67", "ints.go", 81, 785, rdd.DistinctOp[int64]())
 	p.Op("1598fe70d6bf", "ints.go", 82, 790, rdd.MapOp(distinctIntsMap2))
 	p.Op("94d572a748f7", "ints.go", 83, 813, rdd.ReduceOp(sums.plus))
-	p.Op("c3a99ccfc0b1", "kmeans.go", 44, 180, rdd.TextOp())
-	p.Op("af377098f52b", "kmeans.go", 44, 195, rdd.TryMapOp(parsePoint))
-	p.Op("7f987de6158a", "kmeans.go", 44, 200, rdd.CacheOp[point]())
-	p.Op("f15d09c3cbeb", "kmeans.go", 48, 224, rdd.BinaryRecordsOp())
-	p.Op("9d6b38350263", "kmeans.go", 48, 243, rdd.MapOp(decodePoint))
-	p.Op("2fb5ebef8f0a", "kmeans.go", 48, 248, rdd.CacheOp[point]())
-	p.Op("a637006d4d2c", "kmeans.go", 109, 598, rdd.WithOp(textbookMapToPair, func(env []point) *rdd.Op {
+	p.Op("612bdc8b91d3", "ints.go", 94, 919, rdd.RangeOp())
+	p.Op("cdfa4aa2fc55", "ints.go", 95, 934, rdd.MapToPairOp(shuffleMapToPair))
+	p.Op("53f27f8d789b", "ints.go", 96, 957, rdd.PartitionByOp[int64, int64]())
+	p.Op("d6bb974d5395", "ints.go", 97, 970, rdd.PairMapOp(shuffleMap))
+	p.Op("6b25e50db8a6", "ints.go", 98, 993, rdd.ReduceOp(sums.plus))
+	p.Op("c3a99ccfc0b1", "kmeans.go", 43, 181, rdd.TextOp())
+	p.Op("af377098f52b", "kmeans.go", 43, 196, rdd.TryMapOp(parsePoint))
+	p.Op("7f987de6158a", "kmeans.go", 43, 201, rdd.CacheOp[point]())
+	p.Op("f15d09c3cbeb", "kmeans.go", 47, 225, rdd.BinaryRecordsOp())
+	p.Op("9d6b38350263", "kmeans.go", 47, 244, rdd.MapOp(decodePoint))
+	p.Op("2fb5ebef8f0a", "kmeans.go", 47, 249, rdd.CacheOp[point]())
+	p.Op("ba7372576ac3", "kmeans.go", 52, 273, rdd.TextOp())
+	p.Op("d3bc76c6294c", "kmeans.go", 52, 288, rdd.TryMapOp(parsePoint))
+	p.Op("69d6725574c1", "kmeans.go", 57, 313, rdd.RangeOp())
+	p.Op("4155c2669849", "kmeans.go", 57, 326, rdd.MapOp(fewPoint))
+	p.Op("c4e4b6e94449", "kmeans.go", 57, 331, rdd.CacheOp[point]())
+	p.Op("a637006d4d2c", "kmeans.go", 126, 727, rdd.WithOp(textbookMapToPair, func(env []point) *rdd.Op {
 		return rdd.MapToPairOp(func(p point) (int32, cluster) {
 			return textbookMapToPair(env, p)
 		})
 	}))
-	p.Op("37050f754016", "kmeans.go", 113, 641, rdd.ReduceByKeyOp[int32](cluster.plus, textbookReduceByKeyBatch))
-	p.Op("d8340a2073fa", "kmeans.go", 119, 688, rdd.WithOp(inPlaceMapToPair, func(env []point) *rdd.Op {
+	p.Op("37050f754016", "kmeans.go", 130, 770, rdd.ReduceByKeyOp[int32](cluster.plus, textbookReduceByKeyBatch))
+	p.Op("d8340a2073fa", "kmeans.go", 136, 817, rdd.WithOp(inPlaceMapToPair, func(env []point) *rdd.Op {
 		return rdd.MapToPairOp(func(p point) (int32, near) {
 			return inPlaceMapToPair(env, p)
 		})
 	}))
-	p.Op("d9326086a405", "kmeans.go", 123, 729, rdd.AggregateByKeyOp[int32](newCluster, (*cluster).add, (*cluster).merge))
-	p.Op("bb9bd8c11a3f", "kmeans.go", 134, 835, rdd.WithOp(withLibraryMapToPair, func(env ml.Centres) *rdd.Op {
+	p.Op("d9326086a405", "kmeans.go", 140, 858, rdd.AggregateByKeyOp[int32](newCluster, (*cluster).add, (*cluster).merge))
+	p.Op("bb9bd8c11a3f", "kmeans.go", 151, 964, rdd.WithOp(withLibraryMapToPair, func(env ml.Centres) *rdd.Op {
 		return rdd.MapToPairOp(func(p point) (int32, near) {
 			return withLibraryMapToPair(env, p)
 		})
 	}))
-	p.Op("c0038f23a812", "kmeans.go", 138, 882, rdd.AggregateByKeyOp[int32](newCluster, (*cluster).add, (*cluster).merge))
-	p.Op("efada71e085b", "kmeans.go", 150, 995, rdd.CountOp[point]())
-	p.Op("a79b01ba72e1", "kmeans.go", 155, 1039, rdd.CollectOp[point]().Named("Take"))
-	p.Op("2949cefebc75", "kmeans.go", 173, 1175, rdd.CollectOp[rdd.Pair[int32, cluster]]())
-	p.Op("0fd6d10a1478", "main.go", 128, 779, rdd.RangeOp())
-	p.Op("6f8ba6d43e54", "main.go", 128, 791, rdd.CountOp[int64]())
+	p.Op("c0038f23a812", "kmeans.go", 155, 1011, rdd.AggregateByKeyOp[int32](newCluster, (*cluster).add, (*cluster).merge))
+	p.Op("efada71e085b", "kmeans.go", 167, 1124, rdd.CountOp[point]())
+	p.Op("a79b01ba72e1", "kmeans.go", 172, 1168, rdd.CollectOp[point]().Named("Take"))
+	p.Op("2949cefebc75", "kmeans.go", 193, 1385, rdd.CollectOp[rdd.Pair[int32, cluster]]())
+	p.Op("0fd6d10a1478", "main.go", 140, 853, rdd.RangeOp())
+	p.Op("6f8ba6d43e54", "main.go", 140, 865, rdd.CountOp[int64]())
 	p.Op("ca1678d608cf", "sort.go", 12, 37, rdd.TextOp())
 	p.Op("a99074462002", "sort.go", 12, 50, rdd.SortByOp(terasortSortBy))
 	p.Op("e30c7c31b8cc", "sort.go", 13, 81, rdd.SaveAsTextFileOp[string]())
@@ -154,37 +164,40 @@ func init() {
 	p.Op("505f26f48b87", "synthetic.go", 54, 340, rdd.TextOp())
 	p.Op("b3c8ab919906", "synthetic.go", 55, 353, rdd.MapPartitionsOp(keptMapPartitions))
 	p.Op("523c8d3bc550", "synthetic.go", 65, 422, rdd.CollectOp[string]())
-	p.Op("d1db3b03a0a9", "tables.go", 87, 553, rdd.TextOp())
-	p.Op("a917f38d8585", "tables.go", 87, 566, rdd.MapOp(parseItem))
-	p.Op("354b631cb2b8", "tables.go", 94, 609, rdd.FilterOp(tblQ1Filter))
-	p.Op("6f55f2fa631f", "tables.go", 95, 627, rdd.KeyByOp(item.flags))
-	p.Op("9df8e5813e14", "tables.go", 96, 634, rdd.AggregateByKeyOp[flags](tblQ1AggregateByKeyZero, (*totals).add, (*totals).merge))
-	p.Op("33d8575eefaa", "tables.go", 97, 662, rdd.ValuesOp[flags, totals]())
-	p.Op("aa6f437da982", "tables.go", 98, 666, rdd.CollectOp[totals]())
-	p.Op("33fe4d784516", "tables.go", 110, 768, rdd.FilterOp(tblQ6Filter))
-	p.Op("a6a56043d273", "tables.go", 113, 810, rdd.MapOp(tblQ6Map))
-	p.Op("30d24f4f564e", "tables.go", 114, 830, rdd.ReduceOp(add))
-	p.Op("c8c87602cf83", "tables.go", 145, 1101, rdd.TextOp())
-	p.Op("19a1d7f15ecb", "tables.go", 145, 1114, rdd.FlatMapToPairOp(parseBuilder))
-	p.Op("537dd0152684", "tables.go", 146, 1123, rdd.TextOp())
-	p.Op("b3b15e5d4bbe", "tables.go", 146, 1136, rdd.FlatMapToPairOp(parseOrder))
-	p.Op("7bf92e2f5dd0", "tables.go", 147, 1145, rdd.JoinOp[int64](tblQ3Join))
-	p.Op("3fc410dcf76d", "tables.go", 148, 1164, rdd.PairMapToPairOp(tblQ3MapToPair))
-	p.Op("df399d6266f7", "tables.go", 150, 1195, rdd.FilterOp(tblQ3Filter))
-	p.Op("2137d6b816a1", "tables.go", 151, 1213, rdd.MapToPairOp(tblQ3MapToPair2))
-	p.Op("73da25e6fc07", "tables.go", 152, 1245, rdd.ReduceByKeyOp[int64](add, tblQ3ReduceByKeyBatch))
-	p.Op("a56462c5d462", "tables.go", 153, 1250, rdd.JoinOp[int64](tblQ3Join2))
-	p.Op("92515ccf4e50", "tables.go", 154, 1269, rdd.ValuesOp[int64, int64]())
-	p.Op("6640dbf19916", "tables.go", 155, 1273, rdd.TopOp(cmp.Compare[int64]))
-	p.Op("7895b401cb7c", "words.go", 17, 50, rdd.TextOp())
-	p.Op("50ae5decef19", "words.go", 18, 63, rdd.FlatMapOp(strings.FieldsSeq))
-	p.Op("df32f8273c62", "words.go", 19, 70, rdd.MapToPairOp(wordcountMapToPair))
-	p.Op("5f6caa9923e4", "words.go", 20, 90, rdd.ReduceByKeyOp[string](add, wordcountReduceByKeyBatch))
-	p.Op("f730310eae74", "words.go", 25, 124, rdd.TextOp())
-	p.Op("eccad45bce88", "words.go", 26, 137, rdd.FlatMapOp(rdd.Fields))
-	p.Op("71db7f66bd9e", "words.go", 27, 144, rdd.MapToPairOp(wordcountSplitMapToPair))
-	p.Op("67e604f881be", "words.go", 28, 164, rdd.ReduceByKeyOp[string](add, wordcountSplitReduceByKeyBatch))
-	p.Op("115e1102e3d5", "words.go", 32, 208, rdd.SaveAsTextFileOp[rdd.Pair[string, int64]]())
+	p.Op("d1db3b03a0a9", "tables.go", 80, 506, rdd.TextOp())
+	p.Op("a917f38d8585", "tables.go", 80, 519, rdd.MapOp(parseItem))
+	p.Op("354b631cb2b8", "tables.go", 87, 562, rdd.FilterOp(tblQ1Filter))
+	p.Op("6f55f2fa631f", "tables.go", 88, 580, rdd.KeyByOp(item.flags))
+	p.Op("9df8e5813e14", "tables.go", 89, 587, rdd.AggregateByKeyOp[flags](tblQ1AggregateByKeyZero, (*totals).add, (*totals).merge))
+	p.Op("33d8575eefaa", "tables.go", 90, 615, rdd.ValuesOp[flags, totals]())
+	p.Op("aa6f437da982", "tables.go", 91, 619, rdd.CollectOp[totals]())
+	p.Op("33fe4d784516", "tables.go", 103, 721, rdd.FilterOp(tblQ6Filter))
+	p.Op("a6a56043d273", "tables.go", 106, 763, rdd.MapOp(tblQ6Map))
+	p.Op("30d24f4f564e", "tables.go", 107, 783, rdd.ReduceOp(add))
+	p.Op("c8c87602cf83", "tables.go", 138, 1062, rdd.TextOp())
+	p.Op("19a1d7f15ecb", "tables.go", 138, 1075, rdd.FlatMapToPairOp(parseBuilder))
+	p.Op("537dd0152684", "tables.go", 139, 1084, rdd.TextOp())
+	p.Op("b3b15e5d4bbe", "tables.go", 139, 1097, rdd.FlatMapToPairOp(parseOrder))
+	p.Op("7bf92e2f5dd0", "tables.go", 140, 1106, rdd.JoinOp[int64](tblQ3Join))
+	p.Op("3fc410dcf76d", "tables.go", 141, 1125, rdd.PairMapToPairOp(tblQ3MapToPair))
+	p.Op("df399d6266f7", "tables.go", 143, 1156, rdd.FilterOp(tblQ3Filter))
+	p.Op("2137d6b816a1", "tables.go", 144, 1174, rdd.MapToPairOp(tblQ3MapToPair2))
+	p.Op("73da25e6fc07", "tables.go", 145, 1206, rdd.ReduceByKeyOp[int64](add, tblQ3ReduceByKeyBatch))
+	p.Op("a56462c5d462", "tables.go", 146, 1211, rdd.JoinOp[int64](tblQ3Join2))
+	p.Op("92515ccf4e50", "tables.go", 147, 1230, rdd.ValuesOp[int64, int64]())
+	p.Op("6640dbf19916", "tables.go", 148, 1234, rdd.TopOp(cmp.Compare[int64]))
+	p.Op("bfd64e2c2fb9", "words.go", 18, 57, rdd.TextOp())
+	p.Op("c53a067be3e2", "words.go", 19, 70, rdd.FilterOp(scanFilter))
+	p.Op("7a69726bf409", "words.go", 20, 91, rdd.CountOp[string]())
+	p.Op("7895b401cb7c", "words.go", 26, 147, rdd.TextOp())
+	p.Op("50ae5decef19", "words.go", 27, 160, rdd.FlatMapOp(strings.FieldsSeq))
+	p.Op("df32f8273c62", "words.go", 28, 167, rdd.MapToPairOp(wordcountMapToPair))
+	p.Op("5f6caa9923e4", "words.go", 29, 187, rdd.ReduceByKeyOp[string](add, wordcountReduceByKeyBatch))
+	p.Op("f730310eae74", "words.go", 34, 221, rdd.TextOp())
+	p.Op("eccad45bce88", "words.go", 35, 234, rdd.FlatMapOp(rdd.Fields))
+	p.Op("71db7f66bd9e", "words.go", 36, 241, rdd.MapToPairOp(wordcountSplitMapToPair))
+	p.Op("67e604f881be", "words.go", 37, 261, rdd.ReduceByKeyOp[string](add, wordcountSplitReduceByKeyBatch))
+	p.Op("115e1102e3d5", "words.go", 41, 305, rdd.SaveAsTextFileOp[rdd.Pair[string, int64]]())
 	p.Kernel(pagerankKernel, "cdac81a8ef6d")
 	p.Kernel(pagerankKernel2, "114c8e9af07d")
 	p.Kernel(pagerankKernel3, "379d9f0d2ca1")
@@ -200,8 +213,12 @@ func init() {
 	p.Kernel(joinIntsKernel2, "c6d057571ac3", "6d6814b10c4e", "10804b824db3")
 	p.Kernel(distinctIntsKernel, "6dcd5290a9ef", "d5d940db9c67/map")
 	p.Kernel(distinctIntsKernel2, "1598fe70d6bf", "94d572a748f7")
+	p.Kernel(shuffleKernel, "cdfa4aa2fc55")
+	p.Kernel(shuffleKernel2, "d6bb974d5395", "6b25e50db8a6")
 	p.Kernel(csvPointsKernel, "af377098f52b")
 	p.Kernel(binPointsKernel, "9d6b38350263")
+	p.Kernel(csvPointsAgainKernel, "d3bc76c6294c")
+	p.Kernel(fewPointsKernel, "4155c2669849")
 	p.Kernel(textbookKernel, "a637006d4d2c", "37050f754016/map")
 	p.Kernel(inPlaceKernel, "d8340a2073fa", "d9326086a405/map")
 	p.Kernel(withLibraryKernel, "bb9bd8c11a3f", "c0038f23a812/map")
@@ -213,6 +230,7 @@ func init() {
 	p.Kernel(tblQ3Kernel3, "b3b15e5d4bbe")
 	p.Kernel(tblQ3Kernel4, "7bf92e2f5dd0", "3fc410dcf76d")
 	p.Kernel(tblQ3Kernel5, "a56462c5d462", "92515ccf4e50")
+	p.Kernel(scanKernel, "c53a067be3e2", "7a69726bf409")
 	p.Kernel(wordcountKernel, "50ae5decef19", "df32f8273c62", "5f6caa9923e4/map")
 	p.Kernel(wordcountSplitKernel, "eccad45bce88", "71db7f66bd9e", "67e604f881be/map")
 }
@@ -466,7 +484,40 @@ func distinctIntsKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	out2.Value, out2.Has = acc, has
 }
 
-// csvPointsKernel is TryMap (kmeans.go:44).
+// shuffleKernel is MapToPair (ints.go:95).
+func shuffleKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[int64])
+	out2 := outAny.(*rdd.Rows[rdd.Pair[int64, int64]])
+	for i, i2 := range in2.Rows {
+		in2.Row = i
+		k, v := shuffleMapToPair(i2)
+		if !out2.Push(rdd.Pair[int64, int64]{
+			Key:   k,
+			Value: v,
+		}) && !out2.Flush() {
+			return
+		}
+	}
+}
+
+// shuffleKernel2 is Map (ints.go:97), Reduce (ints.go:98).
+func shuffleKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[rdd.Pair[int64, int64]])
+	out2 := outAny.(*rdd.Acc[sums])
+	acc, has := out2.Value, out2.Has
+	for i, row := range in2.Rows {
+		in2.Row = i
+		x := shuffleMap(row.Key, row.Value)
+		if has {
+			acc = sums.plus(acc, x)
+		} else {
+			acc, has = x, true
+		}
+	}
+	out2.Value, out2.Has = acc, has
+}
+
+// csvPointsKernel is TryMap (kmeans.go:43).
 func csvPointsKernel(task *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[string])
 	out2 := outAny.(*rdd.Rows[point])
@@ -483,7 +534,7 @@ func csvPointsKernel(task *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// binPointsKernel is Map (kmeans.go:48).
+// binPointsKernel is Map (kmeans.go:47).
 func binPointsKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[[]byte])
 	out2 := outAny.(*rdd.Rows[point])
@@ -496,7 +547,37 @@ func binPointsKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// textbookKernel is MapToPair (kmeans.go:109), ReduceByKey (kmeans.go:113, map side).
+// csvPointsAgainKernel is TryMap (kmeans.go:52).
+func csvPointsAgainKernel(task *rdd.Task, _ []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[string])
+	out2 := outAny.(*rdd.Rows[point])
+	for i, row := range in2.Rows {
+		in2.Row = i
+		x, err := parsePoint(row)
+		if err != nil {
+			task.RejectIn(0, row, err)
+			continue
+		}
+		if !out2.Push(x) && !out2.Flush() {
+			return
+		}
+	}
+}
+
+// fewPointsKernel is Map (kmeans.go:57).
+func fewPointsKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[int64])
+	out2 := outAny.(*rdd.Rows[point])
+	for i, row := range in2.Rows {
+		in2.Row = i
+		x := fewPoint(row)
+		if !out2.Push(x) && !out2.Flush() {
+			return
+		}
+	}
+}
+
+// textbookKernel is MapToPair (kmeans.go:126), ReduceByKey (kmeans.go:130, map side).
 func textbookKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[point])
 	out2 := outAny.(*rdd.Combiner[int32, cluster, cluster])
@@ -510,7 +591,7 @@ func textbookKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// inPlaceKernel is MapToPair (kmeans.go:119), AggregateByKey (kmeans.go:123, map side).
+// inPlaceKernel is MapToPair (kmeans.go:136), AggregateByKey (kmeans.go:140, map side).
 func inPlaceKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[point])
 	out2 := outAny.(*rdd.Combiner[int32, near, cluster])
@@ -524,7 +605,7 @@ func inPlaceKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withLibraryKernel is MapToPair (kmeans.go:134), AggregateByKey (kmeans.go:138, map side).
+// withLibraryKernel is MapToPair (kmeans.go:151), AggregateByKey (kmeans.go:155, map side).
 func withLibraryKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[point])
 	out2 := outAny.(*rdd.Combiner[int32, near, cluster])
@@ -559,7 +640,7 @@ func sumKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	out2.Value, out2.Has = acc, has
 }
 
-// tblQ1Kernel is Map (tables.go:87), Filter (tables.go:94), KeyBy (tables.go:95), AggregateByKey (tables.go:96, map side).
+// tblQ1Kernel is Map (tables.go:80), Filter (tables.go:87), KeyBy (tables.go:88), AggregateByKey (tables.go:89, map side).
 func tblQ1Kernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[string])
 	out2 := outAny.(*rdd.Combiner[flags, item, totals])
@@ -576,7 +657,7 @@ func tblQ1Kernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// tblQ6Kernel is Map (tables.go:87), Filter (tables.go:110), Map (tables.go:113), Reduce (tables.go:114).
+// tblQ6Kernel is Map (tables.go:80), Filter (tables.go:103), Map (tables.go:106), Reduce (tables.go:107).
 func tblQ6Kernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[string])
 	out2 := outAny.(*rdd.Acc[int64])
@@ -597,7 +678,7 @@ func tblQ6Kernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	out2.Value, out2.Has = acc, has
 }
 
-// tblQ3Kernel is Map (tables.go:87), Filter (tables.go:150), MapToPair (tables.go:151), ReduceByKey (tables.go:152, map side).
+// tblQ3Kernel is Map (tables.go:80), Filter (tables.go:143), MapToPair (tables.go:144), ReduceByKey (tables.go:145, map side).
 func tblQ3Kernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[string])
 	out2 := outAny.(*rdd.Combiner[int64, int64, int64])
@@ -614,7 +695,7 @@ func tblQ3Kernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// tblQ3Kernel2 is FlatMapToPair (tables.go:145).
+// tblQ3Kernel2 is FlatMapToPair (tables.go:138).
 func tblQ3Kernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[string])
 	out2 := outAny.(*rdd.Rows[rdd.Pair[int64, bool]])
@@ -631,7 +712,7 @@ func tblQ3Kernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// tblQ3Kernel3 is FlatMapToPair (tables.go:146).
+// tblQ3Kernel3 is FlatMapToPair (tables.go:139).
 func tblQ3Kernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[string])
 	out2 := outAny.(*rdd.Rows[rdd.Pair[int64, int64]])
@@ -648,7 +729,7 @@ func tblQ3Kernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// tblQ3Kernel4 is Join (tables.go:147, behind the shuffle), MapToPair (tables.go:148).
+// tblQ3Kernel4 is Join (tables.go:140, behind the shuffle), MapToPair (tables.go:141).
 func tblQ3Kernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[rdd.Joined[int64, int64, bool]])
 	out2 := outAny.(*rdd.Rows[rdd.Pair[int64, bool]])
@@ -665,7 +746,7 @@ func tblQ3Kernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// tblQ3Kernel5 is Join (tables.go:153, behind the shuffle), Values (tables.go:154).
+// tblQ3Kernel5 is Join (tables.go:146, behind the shuffle), Values (tables.go:147).
 func tblQ3Kernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[rdd.Joined[int64, int64, bool]])
 	out2 := outAny.(*rdd.Rows[int64])
@@ -678,7 +759,22 @@ func tblQ3Kernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// wordcountKernel is FlatMap (words.go:18), MapToPair (words.go:19), ReduceByKey (words.go:20, map side).
+// scanKernel is Filter (words.go:19), Count (words.go:20).
+func scanKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[string])
+	out2 := outAny.(*rdd.Acc[int64])
+	acc := out2.Value
+	for i, line := range in2.Rows {
+		in2.Row = i
+		if !scanFilter(line) {
+			continue
+		}
+		acc++
+	}
+	out2.Value = acc
+}
+
+// wordcountKernel is FlatMap (words.go:27), MapToPair (words.go:28), ReduceByKey (words.go:29, map side).
 func wordcountKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[string])
 	out2 := outAny.(*rdd.Combiner[string, int64, int64])
@@ -693,7 +789,7 @@ func wordcountKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// wordcountSplitKernel is FlatMap (words.go:26), MapToPair (words.go:27), ReduceByKey (words.go:28, map side).
+// wordcountSplitKernel is FlatMap (words.go:35), MapToPair (words.go:36), ReduceByKey (words.go:37, map side).
 func wordcountSplitKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[string])
 	out2 := outAny.(*rdd.Combiner[string, int64, int64])
@@ -720,7 +816,7 @@ func pagerankJoin(to []uint32, rank float64) share { return share{to, rank / flo
 //line graph.go:62
 func pagerankReduceByKey(a, b float64) float64 { return a + b }
 
-//line bench_rdd.go:724
+//line bench_rdd.go:820
 
 func pagerankReduceByKeyBatch(slots []*float64, vals []float64) {
 	for i, s := range slots {
@@ -740,7 +836,7 @@ func pagerankReduce(a, b extent) extent { return extent{a.Sum + b.Sum, max(a.Max
 //line ints.go:21
 func pairsMapToPair(keys, i int64) (int64, int64) { return hash(i) % keys, i % 1000 }
 
-//line bench_rdd.go:744
+//line bench_rdd.go:840
 
 func reduceIntsReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -766,13 +862,19 @@ func distinctIntsMap(keys, i int64) int64 { return hash(i) % keys }
 //line ints.go:82
 func distinctIntsMap2(k int64) sums { return sums{N: 1, A: k} }
 
-//line kmeans.go:109
+//line ints.go:95
+func shuffleMapToPair(i int64) (int64, int64) { return hash(i), i }
+
+//line ints.go:97
+func shuffleMap(k, v int64) sums { return sums{1, k, v} }
+
+//line kmeans.go:126
 func textbookMapToPair(centres []point, p point) (int32, cluster) {
 	c, square := nearest(centres, p)
 	return c, cluster{p, 1, square}
 }
 
-//line bench_rdd.go:776
+//line bench_rdd.go:878
 
 func textbookReduceByKeyBatch(slots []*cluster, vals []cluster) {
 	for i, s := range slots {
@@ -780,13 +882,13 @@ func textbookReduceByKeyBatch(slots []*cluster, vals []cluster) {
 	}
 }
 
-//line kmeans.go:119
+//line kmeans.go:136
 func inPlaceMapToPair(centres []point, p point) (int32, near) {
 	c, square := nearest(centres, p)
 	return c, near{p, square}
 }
 
-//line kmeans.go:134
+//line kmeans.go:151
 func withLibraryMapToPair(c ml.Centres, p point) (int32, near) {
 	i, square := c.Nearest(p[:])
 	return int32(i), near{p, square}
@@ -816,33 +918,33 @@ func keptMapPartitions(_ *typed.Task, lines iter.Seq[string]) iter.Seq[string] {
 	}
 }
 
-//line tables.go:94
+//line tables.go:87
 func tblQ1Filter(i item) bool { return i.Shipped <= "1998-09-02" }
 
-//line tables.go:96
+//line tables.go:89
 func tblQ1AggregateByKeyZero() totals { return totals{} }
 
-//line tables.go:110
+//line tables.go:103
 func tblQ6Filter(i item) bool {
 	return i.Shipped >= "1994-01-01" && i.Shipped < "1995-01-01" && i.Discount >= 5 && i.Discount <= 7 && i.Quantity < 2400
 }
 
-//line tables.go:113
+//line tables.go:106
 func tblQ6Map(i item) int64 { return i.Price * i.Discount }
 
-//line tables.go:147
+//line tables.go:140
 func tblQ3Join(order int64, _ bool) int64 { return order }
 
-//line tables.go:148
+//line tables.go:141
 func tblQ3MapToPair(_, order int64) (int64, bool) { return order, true }
 
-//line tables.go:150
+//line tables.go:143
 func tblQ3Filter(i item) bool { return i.Shipped > "1995-03-15" }
 
-//line tables.go:151
+//line tables.go:144
 func tblQ3MapToPair2(i item) (int64, int64) { return i.Order, i.Price * (100 - i.Discount) }
 
-//line bench_rdd.go:846
+//line bench_rdd.go:948
 
 func tblQ3ReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -850,13 +952,16 @@ func tblQ3ReduceByKeyBatch(slots []*int64, vals []int64) {
 	}
 }
 
-//line tables.go:153
+//line tables.go:146
 func tblQ3Join2(revenue int64, _ bool) int64 { return revenue }
 
 //line words.go:19
+func scanFilter(line string) bool { return strings.Contains(line, " a ") }
+
+//line words.go:28
 func wordcountMapToPair(w string) (string, int64) { return w, 1 }
 
-//line bench_rdd.go:860
+//line bench_rdd.go:965
 
 func wordcountReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -864,10 +969,10 @@ func wordcountReduceByKeyBatch(slots []*int64, vals []int64) {
 	}
 }
 
-//line words.go:27
+//line words.go:36
 func wordcountSplitMapToPair(w string) (string, int64) { return w, 1 }
 
-//line bench_rdd.go:871
+//line bench_rdd.go:976
 
 func wordcountSplitReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"runtime"
 	"slices"
@@ -31,12 +32,14 @@ var (
 	size     = flag.String("size", "", "label for the report")
 	params   = flag.String("params", "", "what some workloads need: k=v,k=v")
 	memory   = flag.Int64("memory", 0, "memory budget in bytes")
+	tell     = flag.Bool("tell", false, "say on standard error when a round begins")
 )
 
 // result is what a workload reports; times are in seconds.
 type result struct {
 	load, run float64
 	check     any
+	more      map[string]any
 }
 
 // workloadFunc runs a workload.
@@ -45,12 +48,15 @@ type workloadFunc = func(context.Context, *typed.Session) (result, error)
 var workloads = map[string]workloadFunc{
 	"wordcount":       wordcount,
 	"wordcount_split": wordcountSplit,
+	"scan":            scan,
 	"sum":             sum,
 	"sum_loop":        sumLoop,
 	"kept":            kept,
 	"tasks1000":       tasks(1000, 5),
 	"count100":        tasks(0, 21),
 	"startup":         tasks(0, 1),
+	"tasks":           anyTasks,
+	"shuffle":         shuffle,
 	"reduce_ints":     reduceInts,
 	"group_ints":      groupInts,
 	"join_ints":       joinInts,
@@ -59,6 +65,8 @@ var workloads = map[string]workloadFunc{
 	"kmeans_csv":      kmeans(csvPoints, inPlace),
 	"kmeans_bin":      kmeans(binPoints, withLibrary),
 	"kmeans_pair":     kmeans(csvPoints, textbook),
+	"kmeans_again":    kmeans(csvPointsAgain, inPlace),
+	"kmeans_small":    kmeans(fewPoints, inPlace),
 	"pagerank":        pagerank,
 	"tbl_q1":          tblQ1,
 	"tbl_q3":          tblQ3,
@@ -67,32 +75,27 @@ var workloads = map[string]workloadFunc{
 
 func main() {
 	flag.Parse()
-	if err := bench(context.Background()); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
-	}
+	runtime.GOMAXPROCS(*cores)
+	typed.Main(bench, typed.Options{Cores: *cores, Memory: *memory})
 }
 
-func bench(ctx context.Context) error {
+func bench(ctx context.Context, s *typed.Session) error {
 	start := time.Now()
 	f := workloads[*workload]
 	if f == nil {
 		fmt.Println(`{"skip":"no such workload"}`)
 		return nil
 	}
-	runtime.GOMAXPROCS(*cores)
-	s, err := typed.NewSession(ctx, typed.Options{Cores: *cores, Memory: *memory})
+	r, err := f(ctx, s)
 	if err != nil {
 		return err
 	}
-	r, err := f(ctx, s)
-	if err := errors.Join(err, s.Close()); err != nil {
-		return err
-	}
-	return json.NewEncoder(os.Stdout).Encode(map[string]any{
+	report := map[string]any{
 		"peer": "gordd", "workload": *workload, "size": *size, "check": r.check,
 		"load_s": r.load, "run_s": r.run, "total_s": time.Since(start).Seconds(), "rss_mb": peakRSS(),
-	})
+	}
+	maps.Copy(report, r.more)
+	return json.NewEncoder(os.Stdout).Encode(report)
 }
 
 func add(a, b int64) int64 { return a + b }
@@ -110,6 +113,15 @@ func two(a, b string) (x, y int64, err error) {
 		return 0, 0, fmt.Errorf("-workload %s needs -params %s=N,%s=N: %w", *workload, a, b, err)
 	}
 	return x, y, nil
+}
+
+// anyTasks is tasks with numbers in -params.
+func anyTasks(ctx context.Context, s *typed.Session) (result, error) {
+	n, more, err := two("n", "times")
+	if err != nil {
+		return result{}, err
+	}
+	return tasks(int(n), int(more))(ctx, s)
 }
 
 // tasks runs n empty tasks, or counts 100 numbers when n is 0: once, and then

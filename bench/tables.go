@@ -7,7 +7,6 @@ import (
 	"iter"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gordd-project/gordd/typed"
@@ -21,24 +20,18 @@ const (
 	lineReturned, lineStatus, lineShipped                     = 8, 9, 10
 )
 
-// columns cuts as many fields of a line as there is room for.
-func columns(line string, fields []string) {
-	for i := range fields {
-		fields[i], line, _ = strings.Cut(line, "|")
-	}
-}
-
-// cents parses an amount as hundredths.
+// cents parses an amount, of two decimals at most, as hundredths.
 func cents(amount string) int64 {
-	whole, part, _ := strings.Cut(amount, ".")
-	n, _ := strconv.ParseInt(whole, 10, 64)
-	n *= 100
-	switch len(part) {
-	case 0:
-	case 1:
-		n += int64(part[0]-'0') * 10
-	default:
-		n += int64(part[0]-'0')*10 + int64(part[1]-'0')
+	n, point := int64(0), len(amount)
+	for i := range len(amount) {
+		if amount[i] == '.' {
+			point = i
+			continue
+		}
+		n = n*10 + int64(amount[i]-'0')
+	}
+	for range 3 - max(1, len(amount)-point) {
+		n *= 10
 	}
 	return n
 }
@@ -51,7 +44,7 @@ type item struct {
 
 func parseItem(line string) item {
 	var f [lineShipped + 1]string
-	columns(line, f[:])
+	typed.Columns(line, '|', f[:])
 	order, _ := strconv.ParseInt(f[lineOrder], 10, 64)
 	return item{order, cents(f[lineQuantity]), cents(f[linePrice]), cents(f[lineDiscount]), cents(f[lineTax]),
 		f[lineReturned], f[lineStatus], f[lineShipped]}
@@ -119,7 +112,7 @@ func tblQ6(ctx context.Context, s *typed.Session) (result, error) {
 func parseBuilder(line string) iter.Seq2[int64, bool] {
 	return func(yield func(int64, bool) bool) {
 		var f [customerSegment + 1]string
-		columns(line, f[:])
+		typed.Columns(line, '|', f[:])
 		if key, err := strconv.ParseInt(f[customerKey], 10, 64); err == nil && f[customerSegment] == "BUILDING" {
 			yield(key, true)
 		}
@@ -130,7 +123,7 @@ func parseBuilder(line string) iter.Seq2[int64, bool] {
 func parseOrder(line string) iter.Seq2[int64, int64] {
 	return func(yield func(int64, int64) bool) {
 		var f [orderDate + 1]string
-		columns(line, f[:])
+		typed.Columns(line, '|', f[:])
 		customer, err1 := strconv.ParseInt(f[orderCustomer], 10, 64)
 		order, err2 := strconv.ParseInt(f[orderKey], 10, 64)
 		if err1 == nil && err2 == nil && f[orderDate] < "1995-03-15" {

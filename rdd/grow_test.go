@@ -10,13 +10,13 @@ import (
 )
 
 func TestChunkBytes(t *testing.T) {
-	for budget, want := range map[int64]int{1 << 20: 64 << 10, 4 << 20: 256 << 10, 1 << 30: 1 << 20} {
+	for budget, want := range map[int64]int{1 << 20: 64 << 10, 4 << 20: 256 << 10, 1 << 30: 256 << 10} {
 		task := &Task{mem: shuffle.NewMemory(budget).Open("t")}
 		if got := task.chunkBytes(); got != want {
 			t.Errorf("of %d bytes a chunk takes %d, want %d", budget, got, want)
 		}
 	}
-	if got := (&Task{}).chunkBytes(); got != 1<<20 {
+	if got := (&Task{}).chunkBytes(); got != 256<<10 {
 		t.Errorf("without a budget: %d", got)
 	}
 }

@@ -1,7 +1,6 @@
 package rdd
 
 import (
-	"bufio"
 	"encoding"
 	"fmt"
 	"reflect"
@@ -42,7 +41,7 @@ func textPart(like batch, line textAppender) *SinkPart {
 		if err != nil {
 			return nil, err
 		}
-		return &textSink{staged: staged{t: t, file: w}, line: line, size: row.Size(), buf: bufio.NewWriterSize(w, 256<<10)}, nil
+		return &textSink{staged: staged{t: t, file: w}, line: line, size: row.Size()}, nil
 	}}
 }
 
@@ -98,14 +97,15 @@ type textSink struct {
 	staged
 	line textAppender
 	size uintptr // of a row
-	buf  *bufio.Writer
-	text []byte
+	text []byte  // not written yet
 }
+
+// writtenAtOnce is how many bytes of text are written at a time.
+const writtenAtOnce = 256 << 10
 
 func (s *textSink) feed(b any) bool {
 	in := b.(batch).raw()
 	rows := in.rows()
-	s.text = s.text[:0]
 	for i := range rows.Len {
 		in.Row = i
 		before := len(s.text)
@@ -117,23 +117,23 @@ func (s *textSink) feed(b any) bool {
 		}
 		s.text = append(text, '\n')
 		s.rows++
-		if len(s.text) >= 64<<10 && !s.write() {
+		if len(s.text) >= writtenAtOnce && !s.write() {
 			return false
 		}
 	}
-	return s.write()
+	return true
 }
 
 func (s *textSink) write() bool {
 	_, _ = s.sum.Write(s.text)
-	_, s.err = s.buf.Write(s.text)
+	_, s.err = s.file.Write(s.text)
 	s.text = s.text[:0]
 	return s.err == nil
 }
 
 func (s *textSink) finish(res *plan.Result) error {
-	if s.err == nil {
-		s.err = s.buf.Flush()
+	if s.err == nil && len(s.text) > 0 {
+		s.write()
 	}
 	return s.report(res)
 }

@@ -109,7 +109,7 @@ func readText[T any](t *Task, r *storage.TextReader, rows func(c *chunk, buf []T
 // chunkBytes is how much text is read at a time: no large part of what the task
 // may take.
 func (t *Task) chunkBytes() int {
-	const least, most = 64 << 10, 1 << 20
+	const least, most = 64 << 10, 256 << 10
 	return int(min(max(t.mem.Fair()/16, least), most))
 }
 

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/gordd-project/gordd/rdd/codec"
@@ -192,25 +193,34 @@ func BenchmarkJoin(b *testing.B) {
 }
 
 func BenchmarkWriter(b *testing.B) {
-	rows := make([]codec.Pair[int64, int64], 0, benchRows)
+	ints := make([]codec.Pair[int64, int64], 0, benchRows)
 	for i, k := range benchInts() {
-		rows = append(rows, codec.Pair[int64, int64]{Key: k, Value: int64(i)})
+		ints = append(ints, codec.Pair[int64, int64]{Key: k, Value: int64(i)})
 	}
-	typ, keys := typeOf[codec.Pair[int64, int64]](), must(codec.KeyTypeOf[int64]())
+	words := make([]codec.Pair[string, string], 0, benchRows)
+	text := strings.Repeat("what a line of text has beside its key ", 2)
+	for _, w := range benchWords() {
+		words = append(words, codec.Pair[string, string]{Key: w, Value: text[len(w):]})
+	}
 	for _, reduces := range []int{8, 64, 500} {
-		b.Run(fmt.Sprint(reduces), func(b *testing.B) {
-			for b.Loop() {
-				w := shuffle.NewWriter(shuffle.Config{Dir: b.TempDir(), Reduces: reduces}, typ, shuffle.HashKeys(keys, typ, 1, reduces))
-				for part := range slices.Chunk(rows, 1024) {
-					if err := w.Write(codec.RowsOf(part)); err != nil {
-						b.Fatal(err)
-					}
-				}
-				must(w.Close())
-			}
-			perRow(b)
-		})
+		b.Run(fmt.Sprint(reduces), func(b *testing.B) { benchWriter(b, reduces, ints) })
+		b.Run(fmt.Sprint("text/", reduces), func(b *testing.B) { benchWriter(b, reduces, words) })
 	}
+}
+
+func benchWriter[K comparable, V any](b *testing.B, reduces int, rows []codec.Pair[K, V]) {
+	typ, keys := typeOf[codec.Pair[K, V]](), must(codec.KeyTypeOf[K]())
+	for b.Loop() {
+		cfg := shuffle.Config{Dir: b.TempDir(), Reduces: reduces, Copy: true}
+		w := shuffle.NewWriter(cfg, typ, shuffle.HashKeys(keys, typ, 1, reduces))
+		for part := range slices.Chunk(rows, 1024) {
+			if err := w.Write(codec.RowsOf(part)); err != nil {
+				b.Fatal(err)
+			}
+		}
+		must(w.Close())
+	}
+	perRow(b)
 }
 
 func BenchmarkAggregate(b *testing.B) {

@@ -289,12 +289,13 @@ func TestWriterPartitionsRows(t *testing.T) {
 		N    int
 		Text string
 	}
-	for seed := range uint64(12) {
+	for seed := range uint64(40) {
 		r := rand.New(rand.NewPCG(seed, 2))
-		reduces := []int{1, 3, 200, 5000}[r.IntN(4)]
-		_, acc := budget(t, int64(64<<10)<<r.IntN(8))
+		reduces := []int{1, 3, 64, 200, 5000}[r.IntN(5)]
+		limit := int64(64<<10) << r.IntN(8)
+		mem, acc := budget(t, limit)
 		cfg := shuffle.Config{
-			Dir: emptyDir(t), Reduces: reduces, Mem: acc, Copy: r.IntN(2) == 0, Compress: r.IntN(2) == 0,
+			Dir: emptyDir(t), Reduces: reduces, Mem: acc, Copy: r.IntN(2) == 0, Compress: r.IntN(2) == 0, RowSum: r.IntN(4) == 0,
 			SegmentBytes: int64(r.IntN(2)) * (200 << 10), BlockRows: 1 + r.IntN(1000), BlockBytes: 1 << r.IntN(16),
 		}
 		byN := shuffle.By(typeOf[row](), func(v unsafe.Pointer) uint32 { return uint32((*row)(v).N % reduces) })
@@ -305,6 +306,9 @@ func TestWriterPartitionsRows(t *testing.T) {
 			for i := range rows {
 				n := r.IntN(10000)
 				rows[i] = row{n, names(n % 500)}
+				if n == 0 {
+					rows[i].Text = strings.Repeat("long", 40<<10) // longer than a block
+				}
 				want[n%reduces] = append(want[n%reduces], rows[i])
 			}
 			if err := w.Write(codec.RowsOf(rows)); err != nil {
@@ -326,6 +330,9 @@ func TestWriterPartitionsRows(t *testing.T) {
 		}
 		if err := w.Write(codec.Rows{}); err == nil {
 			t.Error("Write after Close reports no error")
+		}
+		if over := mem.Peak() - limit; over > 512<<10 {
+			t.Errorf("seed %d: %d bytes over a budget of %d", seed, over, limit)
 		}
 	}
 }

@@ -16,11 +16,11 @@ const (
 
 // sortingLanes returns lanes for rows to be sorted, or nil where those are sorted by keys that stand for them. What
 // dealing needs for a row, a copy and its prefix, is no more than what is charged for its key.
-func sortingLanes(mem *share, typ *codec.Type) *lanes {
+func sortingLanes(mem *share, typ *codec.Type, ord ordering) *lanes {
 	if typ.Size() > maxDealtRow {
 		return nil
 	}
-	return newLanes(mem, typ, sortLanes, keyBytes)
+	return newLanes(mem, typ, sortLanes, keyBytes, laneOf(ord.prefix))
 }
 
 // laneOf places rows in lanes to sort them.
@@ -61,7 +61,7 @@ type dealt struct {
 func newDealt(ord ordering, l *lanes, drop bool) *dealt {
 	most := 0
 	for i := range l.lanes {
-		most = max(most, l.rows(i))
+		most = max(most, l.in(i))
 	}
 	return &dealt{ord: ord, typ: l.typ, lanes: l, drop: drop, all: l.typ.Make(most), pres: make([]uint64, most), out: l.typ.NewBuffer(0)}
 }
@@ -73,7 +73,7 @@ func (d *dealt) deal() bool {
 		if d.lane == len(d.lanes.lanes) {
 			return false
 		}
-		n = d.lanes.rows(d.lane)
+		n = d.lanes.in(d.lane)
 	}
 	lane := d.lane - 1
 	d.rows, d.from = d.typ.Part(d.all, 0, n), 0

@@ -11,16 +11,13 @@ import (
 // lanes keep small rows without pointers apart as they come, by the partition they go to, or the part of an order they
 // are in. To bring them together later would read each again from a place that the cache has lost.
 type lanes struct {
-	mem   *share
-	typ   *codec.Type
-	extra int // bytes charged for a row beside its own
-	lanes []lane
-	n     int   // rows kept
-	held  int64 // bytes charged
-	parts [placedAtOnce]uint32
-	// placed are the partitions of rows that add did not keep, which come again. A Placer may count rows, and is asked
-	// once for each: where they go must not depend on memory.
-	placed []uint32
+	mem    *share
+	typ    *codec.Type
+	extra  int // bytes charged for a row beside its own
+	lanes  []lane
+	n      int   // rows kept
+	held   int64 // bytes charged
+	placed placing
 }
 
 // lane has the rows of a partition in chunks. The more rows it has the larger is the next one.
@@ -42,22 +39,18 @@ const (
 )
 
 // newLanes returns n lanes, or nil where rows are better kept otherwise.
-func newLanes(mem *share, typ *codec.Type, n, extra int) *lanes {
+func newLanes(mem *share, typ *codec.Type, n, extra int, place Placer) *lanes {
 	if size := typ.Size(); n > maxLanes || size == 0 || size > maxLaneRow || !weight.PointerFree(typ.Reflect()) {
 		return nil
 	}
-	return &lanes{mem: mem, typ: typ, extra: extra, lanes: make([]lane, n)}
+	return &lanes{mem: mem, typ: typ, extra: extra, lanes: make([]lane, n), placed: placing{typ: typ, place: place}}
 }
 
 func (l *lanes) bytes() int64 { return int64(l.n) * int64(l.typ.Size()) }
 
-// add keeps some of rows and returns their number; 0: there is no memory. The others come first when it is called next.
-func (l *lanes) add(rows codec.Rows, place Placer) int {
-	if len(l.placed) == 0 {
-		l.placed = l.parts[:min(rows.Len, len(l.parts))]
-		place(l.typ.Part(rows, 0, len(l.placed)), l.placed)
-	}
-	parts := l.placed
+// add is as keeping says.
+func (l *lanes) add(rows codec.Rows) int {
+	parts := l.placed.of(rows)
 	rows.Len = len(parts)
 	n := 0
 	switch l.typ.Size() {
@@ -71,7 +64,7 @@ func (l *lanes) add(rows codec.Rows, place Placer) int {
 		n = l.spread(rows, parts)
 	}
 	l.n += n
-	l.placed = parts[n:]
+	l.placed.did(n)
 	return n
 }
 
@@ -153,8 +146,23 @@ func (l *lanes) all(r int) iter.Seq[codec.Rows] {
 	}
 }
 
-// rows is how many rows a lane has.
-func (l *lanes) rows(r int) int { return l.lanes[r].before + l.lanes[r].n }
+// write writes the rows as a segment.
+func (l *lanes) write(out *outFile) error {
+	for r := range l.lanes {
+		for rows := range l.all(r) {
+			if err := out.write(uint32(r), rows); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// rows is how many rows there are.
+func (l *lanes) rows() int { return l.n }
+
+// in is how many rows a lane has.
+func (l *lanes) in(r int) int { return l.lanes[r].before + l.lanes[r].n }
 
 // drop lets go of the rows of a lane, which stay charged.
 func (l *lanes) drop(r int) { l.lanes[r] = lane{} }

@@ -165,15 +165,30 @@ func (o *outFile) block(rows codec.Rows) error {
 	if err != nil {
 		return fmt.Errorf("write %s, %v: %w", o.out.Path, o.id, err)
 	}
-	o.buf = buf
-	o.id.Seq++
-	o.out.Rows += int64(rows.Len)
-	o.out.Sum = bits.RotateLeft64(o.out.Sum, 1)*0x9e3779b97f4a7c15 ^ sum
 	if o.cfg.RowSum {
 		if err := o.sumRows(rows); err != nil {
 			return err
 		}
 	}
+	return o.took(buf, sum, rows.Len)
+}
+
+// writePacked appends rows that are encoded to partition r, as write does, as one block.
+func (o *outFile) writePacked(r uint32, rows *codec.Packed) error {
+	o.reach(r)
+	buf, sum, err := o.enc.AppendPacked(o.buf, o.id, rows)
+	if err != nil {
+		return fmt.Errorf("write %s, %v: %w", o.out.Path, o.id, err)
+	}
+	return o.took(buf, sum, rows.Rows)
+}
+
+// took counts a block of so many rows that is at the end of buf.
+func (o *outFile) took(buf []byte, sum uint64, rows int) error {
+	o.buf = buf
+	o.id.Seq++
+	o.out.Rows += int64(rows)
+	o.out.Sum = bits.RotateLeft64(o.out.Sum, 1)*0x9e3779b97f4a7c15 ^ sum
 	if len(o.buf) < o.gather {
 		return nil
 	}

@@ -57,3 +57,24 @@ func By(row *codec.Type, f func(row unsafe.Pointer) uint32) Placer {
 		}
 	}
 }
+
+// placing are the partitions of the rows that come next. A Placer may count rows, and is asked once for each: where
+// they go must not depend on memory, for want of which a part of the rows comes again.
+type placing struct {
+	typ   *codec.Type
+	place Placer
+	parts [placedAtOnce]uint32
+	left  []uint32
+}
+
+// of returns the partitions of leading ones of rows.
+func (p *placing) of(rows codec.Rows) []uint32 {
+	if len(p.left) == 0 {
+		p.left = p.parts[:min(rows.Len, len(p.parts))]
+		p.place(p.typ.Part(rows, 0, len(p.left)), p.left)
+	}
+	return p.left
+}
+
+// did says that so many of them will not come again.
+func (p *placing) did(n int) { p.left = p.left[n:] }

@@ -247,7 +247,7 @@ func collide(g *groups) {
 			out[i] = uint64(*(*int)(unsafe.Add(rows.Data, uintptr(i)*stride))%5) * (math.MaxUint64 / 4)
 		}
 	}
-	g.sorter.place = laneOf(g.sorter.ord.prefix)
+	g.sorter.lanes.placed.place = laneOf(g.sorter.ord.prefix)
 }
 
 func TestKeysOfEqualHashesStayApart(t *testing.T) {

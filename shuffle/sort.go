@@ -56,7 +56,6 @@ type sorter struct {
 	stop  func() error
 	store *rowStore
 	lanes *lanes // instead of the store, or nil
-	place Placer // in lanes
 	keys  []sortKey
 	tmp   []sortKey
 	total int64 // rows added
@@ -85,8 +84,7 @@ func newSorter(ctx context.Context, cfg Config, mem *share, typ *codec.Type, ord
 		ord:   ord,
 		stop:  func() error { return context.Cause(ctx) },
 		store: newRowStore(mem, cfg, typ, keyBytes),
-		lanes: sortingLanes(mem, typ),
-		place: laneOf(ord.prefix),
+		lanes: sortingLanes(mem, typ, ord),
 	}
 }
 
@@ -105,7 +103,7 @@ func (s *sorter) keep(rows codec.Rows) int {
 	}
 	done := 0
 	for done < rows.Len {
-		n := s.lanes.add(s.typ.Part(rows, done, rows.Len), s.place)
+		n := s.lanes.add(s.typ.Part(rows, done, rows.Len))
 		if n == 0 {
 			break
 		}

@@ -197,20 +197,26 @@ func (r *TextReader) buffer(size int, carry []byte) ([]byte, error) {
 		e.Offset = r.cur.pos - int64(len(carry))
 		return nil, e
 	}
-	if !r.opt.Reuse {
-		buf := make([]byte, size)
-		copy(buf, carry)
-		return buf, nil
-	}
-	if cap(r.buf) < size || cap(r.buf) > 2*max(size, r.opt.ChunkBytes) {
-		buf := make([]byte, size)
-		copy(buf, carry)
+	buf := r.buf
+	switch {
+	case !r.opt.Reuse:
+		buf = unwritten(size)
+	case cap(buf) < size || cap(buf) > 2*max(size, r.opt.ChunkBytes):
+		buf = make([]byte, size)
 		r.buf = buf
-		return buf, nil
 	}
-	buf := r.buf[:size]
+	buf = buf[:size]
 	copy(buf, carry) // they may overlap
 	return buf, nil
+}
+
+// unwritten returns memory that holds anything: to clear what a file is read into is a tenth of the
+// reading. A Builder gives such memory, and lets it be seen from its first byte on.
+func unwritten(size int) []byte {
+	var b strings.Builder
+	b.Grow(max(size, 1))
+	b.WriteByte(0)
+	return unsafe.Slice(unsafe.StringData(b.String()), b.Cap())[:size]
 }
 
 // account tells Grow of memory beyond a plain chunk: the new buffer, and the old one while the

@@ -45,6 +45,23 @@ func ExampleFields() {
 	// Output: [to be or not] <nil>
 }
 
+func ExampleColumns() {
+	s := session()
+	lines := s.Parallelize([]string{"1|Ada|London|12.5", "2|Grace"}, 2)
+	fmt.Println(lines.Map(func(line string) [3]string {
+		var c [3]string
+		typed.Columns(line, '|', c[:])
+		return c
+	}).Collect(ctx))
+	// Output: [[1 Ada London] [2 Grace ]] <nil>
+}
+
+func ExampleParseFloat() {
+	s := session()
+	fmt.Println(s.Parallelize([]string{"12.5", "-3e2"}, 2).TryMap(typed.ParseFloat).Collect(ctx))
+	// Output: [12.5 -300] <nil>
+}
+
 func ExampleRDD_TryFlatMap() {
 	s := session()
 	digits := s.Parallelize([]string{"12", "3"}, 2).TryFlatMap(func(text string) (iter.Seq[int], error) {

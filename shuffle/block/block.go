@@ -95,9 +95,21 @@ func (e *Encoder) Append(dst []byte, id ID, rows codec.Rows) ([]byte, uint64, er
 	if err != nil {
 		return dst[:start], 0, fmt.Errorf("encode %d rows: %w", rows.Len, err)
 	}
+	return e.finish(dst, start, id, rows.Len)
+}
+
+// AppendPacked is Append for rows that are encoded.
+func (e *Encoder) AppendPacked(dst []byte, id ID, rows *codec.Packed) ([]byte, uint64, error) {
+	start := len(dst)
+	dst = append(dst, make([]byte, HeaderSize)...)
+	return e.finish(rows.Append(dst), start, id, rows.Rows)
+}
+
+// finish makes a block of the payload of so many rows, which is in dst behind the header's place at start.
+func (e *Encoder) finish(dst []byte, start int, id ID, rows int) ([]byte, uint64, error) {
 	raw := len(dst) - start - HeaderSize
 	if raw > MaxBytes {
-		return dst[:start], 0, fmt.Errorf("encode %d rows: %w: %d bytes", rows.Len, ErrTooLarge, raw)
+		return dst[:start], 0, fmt.Errorf("encode %d rows: %w: %d bytes", rows, ErrTooLarge, raw)
 	}
 	kind := byte(plain)
 	if e.Compress && raw > 64 {
@@ -115,7 +127,7 @@ func (e *Encoder) Append(dst []byte, id ID, rows codec.Rows) ([]byte, uint64, er
 	le.PutUint32(h[8:], id.Shuffle)
 	le.PutUint32(h[12:], id.Map)
 	le.PutUint32(h[16:], id.Reduce)
-	le.PutUint32(h[20:], uint32(rows.Len))
+	le.PutUint32(h[20:], uint32(rows))
 	le.PutUint32(h[24:], uint32(raw))
 	le.PutUint32(h[28:], uint32(len(dst)-start-HeaderSize))
 	sum := checksum(h, dst[start+HeaderSize:], id)
