@@ -55,8 +55,8 @@ func init() {
 		"090c7456dabf06eb810467895a9105d72b0f2afa75127f3c63742cc716c5213e",
 	)
 	p.Source("main.go", mainSource,
-		"9d26f76aec414d05d4bfcb16e6a5fcad200da3b18cda62a8fe2c2569f905efc9",
-		"8e7d672b520d41a6738151abfeb8b77026b8d91128284ec009d2538a8ad77f0a",
+		"8216ee8027806ec03bd9379211902066f46e6315e70a00b16c135b7778cdc7b0",
+		"d1c1b13c372300767192055c3f17889a6943d0dfef2b9e64d4cfd35a68200904",
 	)
 	p.Source("sort.go", sortSource,
 		"d08cffe607346e5f71ec39fab93346e537a453a5a00c6b96c6f425d6e3fd9f41",
@@ -151,8 +151,8 @@ func init() {
 	p.Op("efada71e085b", "kmeans.go", 167, 1124, rdd.CountOp[point]())
 	p.Op("a79b01ba72e1", "kmeans.go", 172, 1168, rdd.CollectOp[point]().Named("Take"))
 	p.Op("2949cefebc75", "kmeans.go", 193, 1385, rdd.CollectOp[rdd.Pair[int32, cluster]]())
-	p.Op("0fd6d10a1478", "main.go", 140, 853, rdd.RangeOp())
-	p.Op("6f8ba6d43e54", "main.go", 140, 865, rdd.CountOp[int64]())
+	p.Op("0fd6d10a1478", "main.go", 152, 921, rdd.RangeOp())
+	p.Op("6f8ba6d43e54", "main.go", 152, 933, rdd.CountOp[int64]())
 	p.Op("ca1678d608cf", "sort.go", 12, 37, rdd.TextOp())
 	p.Op("a99074462002", "sort.go", 12, 50, rdd.SortByOp(terasortSortBy))
 	p.Op("e30c7c31b8cc", "sort.go", 13, 81, rdd.SaveAsTextFileOp[string]())

@@ -14,6 +14,7 @@ import (
 	"maps"
 	"os"
 	"runtime"
+	"runtime/pprof"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,6 +33,7 @@ var (
 	size     = flag.String("size", "", "label for the report")
 	params   = flag.String("params", "", "what some workloads need: k=v,k=v")
 	memory   = flag.Int64("memory", 0, "memory budget in bytes")
+	profile  = flag.String("profile", "", "write a CPU profile to this file")
 	tell     = flag.Bool("tell", false, "say on standard error when a round begins")
 )
 
@@ -85,6 +87,16 @@ func bench(ctx context.Context, s *typed.Session) error {
 	if f == nil {
 		fmt.Println(`{"skip":"no such workload"}`)
 		return nil
+	}
+	if *profile != "" {
+		w, err := os.Create(*profile)
+		if err != nil {
+			return err
+		}
+		if err := pprof.StartCPUProfile(w); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
 	}
 	r, err := f(ctx, s)
 	if err != nil {

@@ -1,7 +1,6 @@
 package rdd
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"sync"
@@ -9,7 +8,6 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 
 	"github.com/gordd-project/gordd/rdd/plan"
-	"github.com/gordd-project/gordd/shuffle"
 )
 
 // What a runner decodes once and keeps for further tasks: With values, and
@@ -97,67 +95,6 @@ func (e *envs) drop(key envKey) {
 		e.bytes -= v.size
 	}
 	delete(e.kept, key)
-}
-
-// outputs keeps the decoded outputs of shuffles: every reduce task of a stage
-// gets those of all maps. The zero value is ready.
-type outputs struct {
-	mu    sync.Mutex
-	kept  map[plan.StageKey][]output
-	bytes int64
-}
-
-type output struct {
-	encoded []byte
-	decoded *shuffle.Output
-}
-
-// maxOutputBytes bounds the encoded bytes that are kept.
-const maxOutputBytes = 64 << 20
-
-// get decodes outputs, or finds them as decoded before. Encoded ones are
-// compared, which costs nothing where they are the same bytes in memory.
-func (o *outputs) get(key plan.StageKey, encoded [][]byte) ([]*shuffle.Output, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	list := o.kept[key]
-	got := make([]*shuffle.Output, len(encoded))
-	for i, b := range encoded {
-		if i < len(list) && bytes.Equal(list[i].encoded, b) {
-			got[i] = list[i].decoded
-			continue
-		}
-		out, err := decode[shuffle.Output](b)
-		if err != nil {
-			return nil, fmt.Errorf("map %d: %w", i, err)
-		}
-		got[i] = out
-		o.bytes += int64(len(b))
-		if i < len(list) {
-			o.bytes -= int64(len(list[i].encoded))
-			list[i] = output{b, out}
-		} else if i == len(list) {
-			list = append(list, output{b, out})
-		}
-	}
-	if o.bytes > maxOutputBytes || o.kept == nil {
-		o.kept, o.bytes = map[plan.StageKey][]output{}, 0
-		for _, out := range list {
-			o.bytes += int64(len(out.encoded))
-		}
-	}
-	o.kept[key] = list
-	return got, nil
-}
-
-// drop lets go of the outputs of a shuffle.
-func (o *outputs) drop(key plan.StageKey) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for _, out := range o.kept[key] {
-		o.bytes -= int64(len(out.encoded))
-	}
-	delete(o.kept, key)
 }
 
 // decode reads what an engine or another executor encoded.

@@ -339,13 +339,20 @@ func (t *Task) side(in *plan.Input, partition, at int) (side, error) {
 func (r *Runner) parts(given *plan.ShuffleInput, own bool, partition int) ([]shuffle.Input, error) {
 	if given.Parts == nil {
 		outputs, err := r.outputs.get(given.Stage, given.Outputs)
-		if err != nil || !own {
-			return shuffle.Inputs(outputs, partition), err
+		if err != nil {
+			return nil, err
 		}
-		if partition >= len(outputs) {
-			return nil, fmt.Errorf("there are %d outputs, and the task reads that of map %d", len(outputs), partition)
+		if own {
+			if partition >= len(outputs) {
+				return nil, fmt.Errorf("there are %d outputs, and the task reads that of map %d", len(outputs), partition)
+			}
+			return []shuffle.Input{outputs[partition].decoded.Input(0)}, nil // which nobody else reads
 		}
-		return shuffle.Inputs(outputs[partition:partition+1], 0), nil
+		inputs := make([]shuffle.Input, len(outputs))
+		for i, o := range outputs {
+			inputs[i] = o.input(partition)
+		}
+		return inputs, nil
 	}
 	parts, err := decode[[]shuffle.Part](given.Parts)
 	if err != nil {
