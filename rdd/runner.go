@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -218,6 +219,7 @@ func (t *Task) pipe(p *plan.Pipe, partition, at int, e *end) (Run, Feed, error) 
 	if err != nil {
 		return nil, nil, err
 	}
+	t.rowByRow = e != nil && p.Source.Files != nil && p.Source.Cached == nil && !slices.ContainsFunc(segs, func(s segment) bool { return s.across != nil })
 	return t.connect(run, segs, envs, p.Ops, e)
 }
 
