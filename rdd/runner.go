@@ -61,6 +61,7 @@ type Runner struct {
 
 	tasks   sync.Mutex
 	running map[string]*progress // by attempt
+	garbage garbage
 }
 
 // NewRunner makes a runner.
@@ -87,6 +88,7 @@ func (r *Runner) Run(ctx context.Context, p *plan.Plan, stage *plan.Stage, spec 
 		t.attempt(&res, &fail)
 	}()
 	<-done
+	r.garbage.left(t.mem.Peak())
 	return res, fail
 }
 
