@@ -67,8 +67,8 @@ func init() {
 		"c59b5df723d7397fa67907799303df9ebdfda792215b7bcb2676b297b7244123",
 	)
 	p.Source("tables.go", tablesSource,
-		"148981a8a49503d89918506d9f8b41e532d28d8f93872a20a0a73d27497ea6b7",
-		"8ee58abf12784dbe5538e3eaa94bf7ad91922718e370d5f9edcf20e64b551272",
+		"89c38359a42a4adbc9a95ded0fdd2d3b29fa8bd95a3a3c6b98e2ac745d598b74",
+		"7de084d7da08a7e7c0225d4a71a6e2bbce5cc3090930bd83e2a0042d43aba43b",
 	)
 	p.Source("words.go", wordsSource,
 		"78d7ea10382248e454c37db2a327365bc2603e3e4809f4eab07db58ba0acb628",
@@ -164,28 +164,28 @@ func init() {
 	p.Op("505f26f48b87", "synthetic.go", 54, 340, rdd.TextOp())
 	p.Op("b3c8ab919906", "synthetic.go", 55, 353, rdd.MapPartitionsOp(keptMapPartitions))
 	p.Op("523c8d3bc550", "synthetic.go", 65, 422, rdd.CollectOp[string]())
-	p.Op("d1db3b03a0a9", "tables.go", 80, 506, rdd.TextOp())
-	p.Op("a917f38d8585", "tables.go", 80, 519, rdd.MapOp(parseItem))
-	p.Op("354b631cb2b8", "tables.go", 87, 562, rdd.FilterOp(tblQ1Filter))
-	p.Op("6f55f2fa631f", "tables.go", 88, 580, rdd.KeyByOp(item.flags))
-	p.Op("9df8e5813e14", "tables.go", 89, 587, rdd.AggregateByKeyOp[flags](tblQ1AggregateByKeyZero, (*totals).add, (*totals).merge))
-	p.Op("33d8575eefaa", "tables.go", 90, 615, rdd.ValuesOp[flags, totals]())
-	p.Op("aa6f437da982", "tables.go", 91, 619, rdd.CollectOp[totals]())
-	p.Op("33fe4d784516", "tables.go", 103, 721, rdd.FilterOp(tblQ6Filter))
-	p.Op("a6a56043d273", "tables.go", 106, 763, rdd.MapOp(tblQ6Map))
-	p.Op("30d24f4f564e", "tables.go", 107, 783, rdd.ReduceOp(add))
-	p.Op("c8c87602cf83", "tables.go", 138, 1062, rdd.TextOp())
-	p.Op("19a1d7f15ecb", "tables.go", 138, 1075, rdd.FlatMapToPairOp(parseBuilder))
-	p.Op("537dd0152684", "tables.go", 139, 1084, rdd.TextOp())
-	p.Op("b3b15e5d4bbe", "tables.go", 139, 1097, rdd.FlatMapToPairOp(parseOrder))
-	p.Op("7bf92e2f5dd0", "tables.go", 140, 1106, rdd.JoinOp[int64](tblQ3Join))
-	p.Op("3fc410dcf76d", "tables.go", 141, 1125, rdd.PairMapToPairOp(tblQ3MapToPair))
-	p.Op("df399d6266f7", "tables.go", 143, 1156, rdd.FilterOp(tblQ3Filter))
-	p.Op("2137d6b816a1", "tables.go", 144, 1174, rdd.MapToPairOp(tblQ3MapToPair2))
-	p.Op("73da25e6fc07", "tables.go", 145, 1206, rdd.ReduceByKeyOp[int64](add, tblQ3ReduceByKeyBatch))
-	p.Op("a56462c5d462", "tables.go", 146, 1211, rdd.JoinOp[int64](tblQ3Join2))
-	p.Op("92515ccf4e50", "tables.go", 147, 1230, rdd.ValuesOp[int64, int64]())
-	p.Op("6640dbf19916", "tables.go", 148, 1234, rdd.TopOp(cmp.Compare[int64]))
+	p.Op("d1db3b03a0a9", "tables.go", 90, 531, rdd.TextOp())
+	p.Op("a917f38d8585", "tables.go", 90, 544, rdd.MapOp(parseItem))
+	p.Op("354b631cb2b8", "tables.go", 97, 587, rdd.FilterOp(tblQ1Filter))
+	p.Op("6f55f2fa631f", "tables.go", 98, 605, rdd.KeyByOp(item.flags))
+	p.Op("9df8e5813e14", "tables.go", 99, 612, rdd.AggregateByKeyOp[flags](tblQ1AggregateByKeyZero, (*totals).add, (*totals).merge))
+	p.Op("33d8575eefaa", "tables.go", 100, 640, rdd.ValuesOp[flags, totals]())
+	p.Op("aa6f437da982", "tables.go", 101, 644, rdd.CollectOp[totals]())
+	p.Op("33fe4d784516", "tables.go", 113, 746, rdd.FilterOp(tblQ6Filter))
+	p.Op("a6a56043d273", "tables.go", 116, 788, rdd.MapOp(tblQ6Map))
+	p.Op("30d24f4f564e", "tables.go", 117, 808, rdd.ReduceOp(add))
+	p.Op("c8c87602cf83", "tables.go", 148, 1087, rdd.TextOp())
+	p.Op("19a1d7f15ecb", "tables.go", 148, 1100, rdd.FlatMapToPairOp(parseBuilder))
+	p.Op("537dd0152684", "tables.go", 149, 1109, rdd.TextOp())
+	p.Op("b3b15e5d4bbe", "tables.go", 149, 1122, rdd.FlatMapToPairOp(parseOrder))
+	p.Op("7bf92e2f5dd0", "tables.go", 150, 1131, rdd.JoinOp[int64](tblQ3Join))
+	p.Op("3fc410dcf76d", "tables.go", 151, 1150, rdd.PairMapToPairOp(tblQ3MapToPair))
+	p.Op("df399d6266f7", "tables.go", 153, 1181, rdd.FilterOp(tblQ3Filter))
+	p.Op("2137d6b816a1", "tables.go", 154, 1199, rdd.MapToPairOp(tblQ3MapToPair2))
+	p.Op("73da25e6fc07", "tables.go", 155, 1231, rdd.ReduceByKeyOp[int64](add, tblQ3ReduceByKeyBatch))
+	p.Op("a56462c5d462", "tables.go", 156, 1236, rdd.JoinOp[int64](tblQ3Join2))
+	p.Op("92515ccf4e50", "tables.go", 157, 1255, rdd.ValuesOp[int64, int64]())
+	p.Op("6640dbf19916", "tables.go", 158, 1259, rdd.TopOp(cmp.Compare[int64]))
 	p.Op("bfd64e2c2fb9", "words.go", 18, 57, rdd.TextOp())
 	p.Op("c53a067be3e2", "words.go", 19, 70, rdd.FilterOp(scanFilter))
 	p.Op("7a69726bf409", "words.go", 20, 91, rdd.CountOp[string]())
@@ -640,7 +640,7 @@ func sumKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	out2.Value, out2.Has = acc, has
 }
 
-// tblQ1Kernel is Map (tables.go:80), Filter (tables.go:87), KeyBy (tables.go:88), AggregateByKey (tables.go:89, map side).
+// tblQ1Kernel is Map (tables.go:90), Filter (tables.go:97), KeyBy (tables.go:98), AggregateByKey (tables.go:99, map side).
 func tblQ1Kernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[string])
 	out2 := outAny.(*rdd.Combiner[flags, item, totals])
@@ -657,7 +657,7 @@ func tblQ1Kernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// tblQ6Kernel is Map (tables.go:80), Filter (tables.go:103), Map (tables.go:106), Reduce (tables.go:107).
+// tblQ6Kernel is Map (tables.go:90), Filter (tables.go:113), Map (tables.go:116), Reduce (tables.go:117).
 func tblQ6Kernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[string])
 	out2 := outAny.(*rdd.Acc[int64])
@@ -678,7 +678,7 @@ func tblQ6Kernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	out2.Value, out2.Has = acc, has
 }
 
-// tblQ3Kernel is Map (tables.go:80), Filter (tables.go:143), MapToPair (tables.go:144), ReduceByKey (tables.go:145, map side).
+// tblQ3Kernel is Map (tables.go:90), Filter (tables.go:153), MapToPair (tables.go:154), ReduceByKey (tables.go:155, map side).
 func tblQ3Kernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[string])
 	out2 := outAny.(*rdd.Combiner[int64, int64, int64])
@@ -695,7 +695,7 @@ func tblQ3Kernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// tblQ3Kernel2 is FlatMapToPair (tables.go:138).
+// tblQ3Kernel2 is FlatMapToPair (tables.go:148).
 func tblQ3Kernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[string])
 	out2 := outAny.(*rdd.Rows[rdd.Pair[int64, bool]])
@@ -712,7 +712,7 @@ func tblQ3Kernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// tblQ3Kernel3 is FlatMapToPair (tables.go:139).
+// tblQ3Kernel3 is FlatMapToPair (tables.go:149).
 func tblQ3Kernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[string])
 	out2 := outAny.(*rdd.Rows[rdd.Pair[int64, int64]])
@@ -729,7 +729,7 @@ func tblQ3Kernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// tblQ3Kernel4 is Join (tables.go:140, behind the shuffle), MapToPair (tables.go:141).
+// tblQ3Kernel4 is Join (tables.go:150, behind the shuffle), MapToPair (tables.go:151).
 func tblQ3Kernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[rdd.Joined[int64, int64, bool]])
 	out2 := outAny.(*rdd.Rows[rdd.Pair[int64, bool]])
@@ -746,7 +746,7 @@ func tblQ3Kernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// tblQ3Kernel5 is Join (tables.go:146, behind the shuffle), Values (tables.go:147).
+// tblQ3Kernel5 is Join (tables.go:156, behind the shuffle), Values (tables.go:157).
 func tblQ3Kernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[rdd.Joined[int64, int64, bool]])
 	out2 := outAny.(*rdd.Rows[int64])
@@ -918,30 +918,30 @@ func keptMapPartitions(_ *typed.Task, lines iter.Seq[string]) iter.Seq[string] {
 	}
 }
 
-//line tables.go:87
+//line tables.go:97
 func tblQ1Filter(i item) bool { return i.Shipped <= "1998-09-02" }
 
-//line tables.go:89
+//line tables.go:99
 func tblQ1AggregateByKeyZero() totals { return totals{} }
 
-//line tables.go:103
+//line tables.go:113
 func tblQ6Filter(i item) bool {
 	return i.Shipped >= "1994-01-01" && i.Shipped < "1995-01-01" && i.Discount >= 5 && i.Discount <= 7 && i.Quantity < 2400
 }
 
-//line tables.go:106
+//line tables.go:116
 func tblQ6Map(i item) int64 { return i.Price * i.Discount }
 
-//line tables.go:140
+//line tables.go:150
 func tblQ3Join(order int64, _ bool) int64 { return order }
 
-//line tables.go:141
+//line tables.go:151
 func tblQ3MapToPair(_, order int64) (int64, bool) { return order, true }
 
-//line tables.go:143
+//line tables.go:153
 func tblQ3Filter(i item) bool { return i.Shipped > "1995-03-15" }
 
-//line tables.go:144
+//line tables.go:154
 func tblQ3MapToPair2(i item) (int64, int64) { return i.Order, i.Price * (100 - i.Discount) }
 
 //line bench_rdd.go:948
@@ -952,7 +952,7 @@ func tblQ3ReduceByKeyBatch(slots []*int64, vals []int64) {
 	}
 }
 
-//line tables.go:146
+//line tables.go:156
 func tblQ3Join2(revenue int64, _ bool) int64 { return revenue }
 
 //line words.go:19

@@ -39,7 +39,19 @@ func cents(amount string) int64 {
 // item is a line of table lineitem.
 type item struct {
 	Order, Quantity, Price, Discount, Tax int64
-	Returned, Status, Shipped             string
+	Shipped                               string
+	Flags                                 flags
+}
+
+// flags are letters: whether it was returned, and its status.
+type flags struct{ Returned, Status byte }
+
+// letter gives a column of one letter, 0 where there is none.
+func letter(column string) byte {
+	if column == "" {
+		return 0
+	}
+	return column[0]
 }
 
 func parseItem(line string) item {
@@ -47,7 +59,7 @@ func parseItem(line string) item {
 	typed.Columns(line, '|', f[:])
 	order, _ := strconv.ParseInt(f[lineOrder], 10, 64)
 	return item{order, cents(f[lineQuantity]), cents(f[linePrice]), cents(f[lineDiscount]), cents(f[lineTax]),
-		f[lineReturned], f[lineStatus], f[lineShipped]}
+		f[lineShipped], flags{letter(f[lineReturned]), letter(f[lineStatus])}}
 }
 
 // totals are those of query 1, which needs no more than these of amounts with
@@ -72,9 +84,7 @@ func (t *totals) merge(o *totals) {
 	t.Discount += o.Discount
 }
 
-type flags struct{ Returned, Status string }
-
-func (i item) flags() flags { return flags{i.Returned, i.Status} }
+func (i item) flags() flags { return i.Flags }
 
 func items(s *typed.Session) typed.RDD[item] {
 	return s.TextFile(filepath.Join(*in, "lineitem.tbl")).Map(parseItem)

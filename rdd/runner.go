@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -60,6 +61,7 @@ type Runner struct {
 
 	tasks   sync.Mutex
 	running map[string]*progress // by attempt
+	garbage garbage
 }
 
 // NewRunner makes a runner.
@@ -86,6 +88,7 @@ func (r *Runner) Run(ctx context.Context, p *plan.Plan, stage *plan.Stage, spec 
 		t.attempt(&res, &fail)
 	}()
 	<-done
+	r.garbage.left(t.mem.Peak())
 	return res, fail
 }
 
@@ -218,6 +221,7 @@ func (t *Task) pipe(p *plan.Pipe, partition, at int, e *end) (Run, Feed, error) 
 	if err != nil {
 		return nil, nil, err
 	}
+	t.rowByRow = e != nil && p.Source.Files != nil && p.Source.Cached == nil && !slices.ContainsFunc(segs, func(s segment) bool { return s.across != nil })
 	return t.connect(run, segs, envs, p.Ops, e)
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/gordd-project/gordd/rdd/codec"
 	"github.com/gordd-project/gordd/rdd/plan"
 	"github.com/gordd-project/gordd/shuffle"
+	"github.com/gordd-project/gordd/storage"
 )
 
 // order is how a sort compares rows, which are of type row. The bounds between
@@ -192,7 +193,31 @@ type sampler struct {
 	most  int64
 	taken [][]byte // encoded bounds
 	rows  int64
+	seen  float64 // part of the partition that rows were in
 	stop  error
+}
+
+// Of a long text pieces are sampled: many, so that bounds are nearly as good where
+// lines are in order.
+const (
+	samplePieces = 128
+	samplePiece  = 64 << 10
+)
+
+// thinned samples pieces of a split, and the rest of it where these have few rows.
+func (s *sampler) thinned(split storage.Split, read func(storage.Split) error) error {
+	some, rest := split.Thin(samplePieces, samplePiece)
+	if err := read(some); err != nil {
+		return err
+	}
+	if len(rest.Parts) == 0 || s.stop != nil || s.t.stopped() {
+		return nil
+	}
+	if s.rows >= s.most {
+		s.seen = float64(some.Bytes()) / float64(split.Bytes())
+		return nil
+	}
+	return read(rest)
 }
 
 func newSampler(t *Task, spec *plan.Sink, make ordering) (sink, error) {
@@ -209,6 +234,7 @@ func newSampler(t *Task, spec *plan.Sink, make ordering) (sink, error) {
 		order:     o,
 		most:      int64(min(max(allSamples/max(t.stage.N(), 1), minSampleRows), sampleRows)),
 		rng:       rand.New(rand.NewPCG(t.plan.Seed, uint64(t.spec.Partition))),
+		seen:      1,
 	}, nil
 }
 
@@ -245,7 +271,7 @@ func (s *sampler) finish(res *plan.Result) error {
 	}
 	out := make([]Sample, len(s.taken))
 	for i, b := range s.taken {
-		out[i] = Sample{Weight: float64(s.rows) / float64(len(s.taken)), Bound: b}
+		out[i] = Sample{Weight: float64(s.rows) / s.seen / float64(len(s.taken)), Bound: b}
 	}
 	if len(out) > 0 {
 		s.writeSink.feed(&Rows[Sample]{Rows: out})

@@ -3,6 +3,7 @@ package rdd
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"reflect"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/gordd-project/gordd/rdd/codec"
 	"github.com/gordd-project/gordd/rdd/plan"
+	"github.com/gordd-project/gordd/storage"
 )
 
 func sorts(n int, descending bool, pre string) Wide {
@@ -360,5 +362,47 @@ func TestOwner(t *testing.T) {
 	v = text[:5]
 	if o.take(unsafe.Pointer(&a), unsafe.Pointer(&v)); in(a.s) || in(a.u) || a != (acc{1, "ttex", "te"}) {
 		t.Errorf("got %+v", a)
+	}
+}
+
+// TestSamplerThins reads pieces of a long text, and the rest where they have few rows.
+func TestSamplerThins(t *testing.T) {
+	whole := storage.Split{Parts: []storage.Part{{Path: "/long", Length: 100 << 20, FileSize: 100 << 20}}}
+	for _, test := range []struct {
+		row  int64 // bytes
+		seen float64
+	}{{100, 0.08}, {1 << 20, 1}} {
+		s := &sampler{most: sampleRows, seen: 1, writeSink: writeSink{t: &Task{}}}
+		var read int64
+		err := s.thinned(whole, func(some storage.Split) error {
+			read += some.Bytes()
+			s.rows += some.Bytes() / test.row
+			return nil
+		})
+		if part := float64(read) / float64(whole.Bytes()); err != nil || part != test.seen || s.seen != part {
+			t.Errorf("rows of %d bytes: %v of the text is read, %v seen, want %v; %v", test.row, part, s.seen, test.seen, err)
+		}
+	}
+}
+
+// TestSortOfLongText sorts a text so long that pieces of it are the sample, and in order
+// already.
+func TestSortOfLongText(t *testing.T) {
+	const rows, parts = 400_000, 8
+	lines := make([]string, rows)
+	for i := range lines {
+		lines[i] = fmt.Sprintf("%08d%80d", i, i)
+	}
+	w := newWorld(t)
+	n := w.text(lines...).Wide(SortByOp(func(line string) string { return line[:8] }), here(), sorts(parts, false, "key"))
+	var got []string
+	for i, p := range partitions[string](w, w.act(n, Action{Op: CollectOp[string](), Call: here()})) {
+		if math.Abs(float64(len(p))*parts/rows-1) > 0.25 {
+			t.Errorf("partition %d has %d rows, and the mean is %d", i, len(p), rows/parts)
+		}
+		got = append(got, p...)
+	}
+	if !slices.Equal(got, lines) {
+		t.Errorf("%d rows are not in order", len(got))
 	}
 }

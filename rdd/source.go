@@ -75,9 +75,15 @@ func textOp[T any](name string, rows func(c *chunk, buf []T) []T) *Op {
 			opt := storage.TextOptions{ChunkBytes: t.chunkBytes(), Grow: t.grow}
 			t.mem.Force(int64(opt.ChunkBytes))
 			defer t.mem.Shrink(int64(opt.ChunkBytes))
-			r := storage.OpenText(*in.split, opt)
-			defer func() { _ = r.Close() }()
-			return readText(t, r, rows, feed)
+			read := func(s storage.Split) error {
+				r := storage.OpenText(s, opt)
+				defer func() { _ = r.Close() }()
+				return readText(t, r, rows, feed)
+			}
+			if s, ok := t.sink.(*sampler); ok && t.rowByRow {
+				return s.thinned(*in.split, read)
+			}
+			return read(*in.split)
 		}, nil
 	}})
 }

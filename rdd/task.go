@@ -34,6 +34,7 @@ type Task struct {
 	adding   *adding       // of what is being opened, and then of the task's own
 	parts    []*adding     // under kept rows, the outer ones first
 	rejected int64
+	rowByRow bool           // its pipe takes the rows of files one by one, whatever comes before and after
 	round    int            // barriers that it has passed
 	barriers []*BarrierTask // of its pipe, from the end on
 	aside    *os.File

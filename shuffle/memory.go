@@ -97,6 +97,7 @@ type Account struct {
 	m      *Memory
 	name   string
 	used   int64
+	peak   int64
 	closed bool
 }
 
@@ -148,6 +149,7 @@ func (a *Account) add(n int64) {
 		panic("shuffle: account " + a.name + " is used after Close")
 	}
 	a.used += n
+	a.peak = max(a.peak, a.used)
 	a.m.used += n
 	a.m.peak = max(a.m.peak, a.m.used)
 }
@@ -160,6 +162,16 @@ func (a *Account) Used() int64 {
 	a.m.mu.Lock()
 	defer a.m.mu.Unlock()
 	return a.used
+}
+
+// Peak returns the most bytes that the account held.
+func (a *Account) Peak() int64 {
+	if a == nil {
+		return 0
+	}
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	return a.peak
 }
 
 // Close gives everything back. Closing twice is fine.

@@ -25,6 +25,32 @@ type Split struct {
 	Racks []string
 }
 
+// Thin cuts a split in two: about so many pieces of so many bytes each, which are spread evenly over
+// it, and the rest. All is in the first one where that is not less than a quarter of it, or where
+// pieces are not read by themselves in no time: of compressed files, and of those elsewhere.
+func (s Split) Thin(pieces int, size int64) (some, rest Split) {
+	every := s.Bytes() / int64(pieces)
+	if every/4 < size {
+		return s, Split{}
+	}
+	for _, p := range s.Parts {
+		fs, _, err := Lookup(p.Path)
+		if _, local := fs.(Local); err != nil || !local || p.Compression != "" {
+			return s, Split{}
+		}
+		for at := int64(0); at < p.Length; at += every {
+			piece, left := p, p
+			piece.Offset, piece.Length = p.Offset+at, min(size, p.Length-at)
+			some.Parts = append(some.Parts, piece)
+			left.Offset += at + piece.Length
+			if left.Length = min(every, p.Length-at) - piece.Length; left.Length > 0 {
+				rest.Parts = append(rest.Parts, left)
+			}
+		}
+	}
+	return some, rest
+}
+
 // Bytes returns the bytes of the split as they are stored.
 func (s Split) Bytes() int64 {
 	var n int64

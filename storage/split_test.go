@@ -1,8 +1,10 @@
 package storage
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"testing"
@@ -281,4 +283,52 @@ func TestNegativeOptionPanics(t *testing.T) {
 		}
 	}()
 	Splits(nil, SplitOptions{MaxBytes: -1})
+}
+
+// TestThin demands that the pieces and the rest of a split have its lines, each once.
+func TestThin(t *testing.T) {
+	dir := t.TempDir()
+	n := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		n++
+		var files []Info
+		var want []row
+		for i := range rapid.IntRange(1, 3).Draw(rt, "files") {
+			content := genContent(rt)
+			path := filepath.Join(dir, fmt.Sprintf("%d-%d.txt", n, i))
+			write(t, path, content)
+			files = append(files, expand(t, path)...)
+			want = append(want, wantRows(path, content)...)
+		}
+		pieces, size := rapid.IntRange(1, 40).Draw(rt, "pieces"), rapid.Int64Range(1, 2000).Draw(rt, "size")
+		var got []row
+		for _, s := range Splits(files, SplitOptions{MaxBytes: rapid.Int64Range(1, 50_000).Draw(rt, "max"), MinBytes: 1, OpenCost: 1}) {
+			some, rest := s.Thin(pieces, size)
+			if len(rest.Parts) > 0 && (len(some.Parts) < pieces || some.Bytes() > s.Bytes()/2+size*int64(len(s.Parts))) {
+				rt.Fatalf("%d bytes in %d pieces are taken of %d", some.Bytes(), len(some.Parts), s.Bytes())
+			}
+			rows, err := readRows([]Split{some, rest}, TextOptions{})
+			if err != nil {
+				rt.Fatal(err)
+			}
+			got = append(got, rows...)
+		}
+		slices.SortStableFunc(got, func(a, b row) int { return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Offset, b.Offset)) })
+		if err := sameRows(got, want); err != nil {
+			rt.Fatal(err)
+		}
+	})
+}
+
+func TestThinWhole(t *testing.T) {
+	for name, p := range map[string]Part{
+		"short":      {Path: "/a", Length: 399, FileSize: 399},
+		"compressed": {Path: "/a.gz", Length: 4000, FileSize: 4000, Compression: "gzip"},
+		"elsewhere":  {Path: "nowhere://a", Length: 4000, FileSize: 4000},
+	} {
+		s := Split{Parts: []Part{p}}
+		if some, rest := s.Thin(10, 10); len(rest.Parts) > 0 || !reflect.DeepEqual(some, s) {
+			t.Errorf("%s: got %v and %v", name, some, rest)
+		}
+	}
 }

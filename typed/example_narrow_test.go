@@ -139,7 +139,7 @@ func ExampleRDD_Err() {
 	s := session()
 	bad := s.Range(3).Repartition(0)
 	fmt.Println(bad.Err())
-	// Output: Repartition (example_narrow_test.go:123): 0 partitions: give a number from 1 to 1000000
+	// Output: Repartition (example_narrow_test.go:140): 0 partitions: give a number from 1 to 1000000
 }
 
 // pairs are the pairs that examples work on.

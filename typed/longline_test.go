@@ -41,7 +41,7 @@ func withLongLine(t *testing.T, words, size int) string {
 // TestLongLinesAreInTheBudget: what a task holds beside a long line is spilled,
 // and a line that is too long for its memory says so.
 func TestLongLinesAreInTheBudget(t *testing.T) {
-	const words = 150_000
+	const words = 300_000
 	var spilled int64
 	s := open(t, typed.Options{Cores: 1, Memory: 16 << 20, Observe: func(st plan.ActionStatus) {
 		spilled = 0
@@ -67,7 +67,7 @@ func TestLongLinesAreInTheBudget(t *testing.T) {
 			t.Fatalf("%s: %d, %v", name, n, err)
 		}
 		before := spilled
-		n, err = run(withLongLine(t, words, 5<<20))
+		n, err = run(withLongLine(t, words, 7<<20))
 		if n != words+1 || err != nil || spilled <= before {
 			t.Errorf("%s: %d rows, %d bytes spilled, %d without the line, %v", name, n, spilled, before, err)
 		}

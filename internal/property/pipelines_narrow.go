@@ -27,6 +27,13 @@ func upTo(x int64) iter.Seq[int64] {
 	}
 }
 
+// twoColumns are the first of the columns that the letter a is between.
+func twoColumns(w string) string {
+	var c [2]string
+	n := typed.Columns(w, 'a', c[:])
+	return fmt.Sprintf("%q %q %d", c[0], c[1], n)
+}
+
 var errOdd = errors.New("odd")
 
 func half(x int64) (int64, error) {
@@ -130,6 +137,25 @@ func narrowCases() []Case {
 		}, func(in Input) []string {
 			fields := slices.Concat(each(in.Words, strings.Fields)...)
 			return append(fields, fields...)
+		}},
+		{"RDD.Map/columns", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
+			return show(strs(s, in).Map(twoColumns).Collect(ctx))
+		}, func(in Input) []string {
+			return each(in.Words, func(w string) string {
+				parts := append(strings.Split(w, "a"), "")
+				return fmt.Sprintf("%q %q %d", parts[0], parts[1], min(len(parts)-1, 2))
+			})
+		}},
+		{"RDD.TryMap/floats", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
+			return show(strs(s, in).TryMap(typed.ParseFloat).Collect(ctx))
+		}, func(in Input) []string {
+			var want []float64
+			for _, w := range in.Words {
+				if x, err := strconv.ParseFloat(w, 64); err == nil {
+					want = append(want, x)
+				}
+			}
+			return text(want)
 		}},
 		{"RDD.TryFlatMap", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
 			return show(ints(s, in).TryFlatMap(tryUpTo).Collect(ctx))

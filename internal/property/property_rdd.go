@@ -104,8 +104,8 @@ func init() {
 		"b4325d9a00ef46e8c2bb9aec83ef3a146eb5fa251a245ee07874ae6e1bd69b14",
 	)
 	p.Source("pipelines_narrow.go", pipelinesNarrowSource,
-		"ee990a6a5b2ba2783134c14215a784fb004e19b8c5694d01f9a14016264f2bdd",
-		"3d11bcbc36efc457510560f0dc107c444e49fe0feabbc70f65209320ce06d33d",
+		"4ca0453995f48c20607cc8569928353122e4498aff08d43f46f89c1643c4883a",
+		"ee4683ba4efa7518e35fc65e40f2bb25943d40766f01af633e141ade220c9c15",
 	)
 	p.Source("pipelines_partitions.go", pipelinesPartitionsSource,
 		"841aebcab285480ed59aae2ddbb7e1f07bde3111b74c4a9107fcd649702f69e8",
@@ -611,76 +611,80 @@ func init() {
 	p.Op("300299511a15", "pipelines_keys.go", 182, 2293, rdd.CollectOp[string]())
 	p.Op("df26b4cdbb64", "pipelines_keys.go", 190, 2455, rdd.KeyByOp(floatKey))
 	p.Op("4891d91b8487", "pipelines_keys.go", 190, 2460, rdd.CountByKeyOp[float64, int64]())
-	p.Op("2899732cbf0a", "pipelines_narrow.go", 97, 570, rdd.MapOp(narrowCasesMap))
-	p.Op("3ce98606b071", "pipelines_narrow.go", 97, 591, rdd.CollectOp[string]())
-	p.Op("94453abeb693", "pipelines_narrow.go", 102, 674, rdd.MapOp(Rec.String))
-	p.Op("66074e764099", "pipelines_narrow.go", 102, 681, rdd.CollectOp[string]())
-	p.Op("35365e52a7d8", "pipelines_narrow.go", 105, 750, rdd.MapOp(narrowCasesMap2))
-	p.Op("b04bd31e15b5", "pipelines_narrow.go", 105, 783, rdd.CollectOp[Rec]())
-	p.Op("5fec2fefcaf7", "pipelines_narrow.go", 110, 882, rdd.TryMapOp(half))
-	p.Op("6ad23b4eb3e7", "pipelines_narrow.go", 110, 887, rdd.CollectOp[int64]())
-	p.Op("136c02b300a8", "pipelines_narrow.go", 115, 973, rdd.TryMapOp(parse))
-	p.Op("4e56d4945159", "pipelines_narrow.go", 115, 978, rdd.CollectOp[int64]())
-	p.Op("cb81462e95c7", "pipelines_narrow.go", 120, 1067, rdd.FilterOp(narrowCasesFilter))
-	p.Op("47296bc62970", "pipelines_narrow.go", 120, 1083, rdd.CollectOp[float64]())
-	p.Op("83d08cf4576d", "pipelines_narrow.go", 125, 1164, rdd.FlatMapOp(upTo))
-	p.Op("9b15da23b4e7", "pipelines_narrow.go", 125, 1169, rdd.CollectOp[int64]())
-	p.Op("33380537bf92", "pipelines_narrow.go", 128, 1238, rdd.FlatMapOp(strings.FieldsSeq))
-	p.Op("1f5787697488", "pipelines_narrow.go", 129, 1259, rdd.FlatMapOp(rdd.Fields))
-	p.Op("78de2a0378b7", "pipelines_narrow.go", 129, 1267, rdd.CollectOp[string]())
-	p.Op("7b7cc2bfc251", "pipelines_narrow.go", 135, 1352, rdd.TryFlatMapOp(tryUpTo))
-	p.Op("a525a27380de", "pipelines_narrow.go", 135, 1357, rdd.CollectOp[int64]())
-	p.Op("90b6eadc170c", "pipelines_narrow.go", 138, 1432, rdd.MapPartitionsOp(withIndex))
-	p.Op("ca0d621624f2", "pipelines_narrow.go", 138, 1437, rdd.CollectOp[string]())
-	p.Op("9fc78e4c43f3", "pipelines_narrow.go", 141, 1486, rdd.FilterOp(even))
-	p.Op("980d81f40308", "pipelines_narrow.go", 141, 1491, rdd.MapPartitionsOp(narrowCasesMapPartitions))
-	p.Op("729fd9639139", "pipelines_narrow.go", 149, 1551, rdd.MapOp(narrowCasesMap3))
-	p.Op("99576dadcd33", "pipelines_narrow.go", 149, 1566, rdd.CollectOp[int64]())
-	p.Op("066b6a4299e1", "pipelines_narrow.go", 162, 1699, rdd.MapPartitionsOp(narrowCasesMapPartitions2))
-	p.Op("7b9d57c9b1f5", "pipelines_narrow.go", 172, 1772, rdd.CollectOp[int64]())
-	p.Op("0ad43f403fc4", "pipelines_narrow.go", 175, 1842, rdd.MapToPairOp(narrowCasesMapToPair))
-	p.Op("0b873db83876", "pipelines_narrow.go", 175, 1864, rdd.CollectOp[rdd.Pair[int64, int64]]())
-	p.Op("4784c25a8f4b", "pipelines_narrow.go", 180, 1960, rdd.TryMapToPairOp(narrowCasesTryMapToPair))
-	p.Op("b834579b83f0", "pipelines_narrow.go", 183, 1993, rdd.CollectOp[rdd.Pair[int64, int64]]())
-	p.Op("5a226d7cea4e", "pipelines_narrow.go", 188, 2094, rdd.FlatMapToPairOp(letters))
-	p.Op("153a0084a559", "pipelines_narrow.go", 188, 2099, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("554eacb66780", "pipelines_narrow.go", 191, 2167, rdd.KeyByOp(narrowCasesKeyBy))
-	p.Op("452939e3c0aa", "pipelines_narrow.go", 191, 2187, rdd.CollectOp[rdd.Pair[int64, string]]())
-	p.Op("b378fb963b1a", "pipelines_narrow.go", 197, 2287, rdd.FilterOp(even))
-	p.Op("c0f5a4b221ec", "pipelines_narrow.go", 198, 2304, rdd.MapOp(narrowCasesMap4))
-	p.Op("3f67982ff5fb", "pipelines_narrow.go", 198, 2325, rdd.CollectOp[int64]())
-	p.Op("cb416da61003", "pipelines_narrow.go", 269, 2947, rdd.PairMapOp(line[string, int64]))
-	p.Op("4c34df441290", "pipelines_narrow.go", 269, 2957, rdd.CollectOp[string]())
-	p.Op("11383e180390", "pipelines_narrow.go", 272, 3025, rdd.PairTryMapOp(tryLine))
-	p.Op("9c513de0885c", "pipelines_narrow.go", 272, 3030, rdd.CollectOp[string]())
-	p.Op("1b4c4e530be9", "pipelines_narrow.go", 275, 3101, rdd.PairFilterOp(small))
-	p.Op("98477d535475", "pipelines_narrow.go", 275, 3106, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("bf3c41d76514", "pipelines_narrow.go", 278, 3174, rdd.PairFlatMapOp(repeat))
-	p.Op("8ff81a96caa8", "pipelines_narrow.go", 278, 3179, rdd.CollectOp[string]())
-	p.Op("c286ec1b62ff", "pipelines_narrow.go", 283, 3269, rdd.PairTryFlatMapOp(pairCasesTryFlatMap))
-	p.Op("e8b5aeb9d304", "pipelines_narrow.go", 286, 3313, rdd.CollectOp[string]())
-	p.Op("cccbc277b937", "pipelines_narrow.go", 291, 3406, rdd.PairMapPartitionsOp(sumOf))
-	p.Op("8c7f99dea48d", "pipelines_narrow.go", 291, 3411, rdd.CollectOp[string]())
-	p.Op("1bd3b7c8d0e1", "pipelines_narrow.go", 294, 3460, rdd.PairMapToPairOp(swap))
-	p.Op("43eb3a781e5a", "pipelines_narrow.go", 294, 3465, rdd.CollectOp[rdd.Pair[int64, string]]())
-	p.Op("9d59e01aec79", "pipelines_narrow.go", 299, 3563, rdd.PairTryMapToPairOp(pairCasesTryMapToPair))
-	p.Op("53a9e89f8a45", "pipelines_narrow.go", 302, 3601, rdd.ValuesOp[string, string]())
-	p.Op("19303df7854d", "pipelines_narrow.go", 302, 3605, rdd.CollectOp[string]())
-	p.Op("cbe202dad951", "pipelines_narrow.go", 305, 3686, rdd.PairFlatMapToPairOp(repeatPairs))
-	p.Op("519add702e51", "pipelines_narrow.go", 305, 3691, rdd.PairMapOp(line[int64, string]))
-	p.Op("495ce89d5ac5", "pipelines_narrow.go", 305, 3701, rdd.CollectOp[string]())
-	p.Op("8d50b451ef8f", "pipelines_narrow.go", 316, 3810, rdd.MapValuesOp[string](double))
-	p.Op("ce1755e12ca6", "pipelines_narrow.go", 316, 3815, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("8607de09ddbb", "pipelines_narrow.go", 321, 3905, rdd.MapValuesWithKeyOp(line[string, int64]))
-	p.Op("bd52fd7388fa", "pipelines_narrow.go", 321, 3915, rdd.CollectOp[rdd.Pair[string, string]]())
-	p.Op("17d408dd44d6", "pipelines_narrow.go", 326, 4020, rdd.FlatMapValuesOp[string](upTo))
-	p.Op("6eb0dae16f44", "pipelines_narrow.go", 326, 4025, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("18ec1c554059", "pipelines_narrow.go", 337, 4133, rdd.KeysOp[string, int64]())
-	p.Op("6a79aacbdaaa", "pipelines_narrow.go", 337, 4137, rdd.CollectOp[string]())
-	p.Op("7fceb8fffc02", "pipelines_narrow.go", 340, 4215, rdd.PairFilterOp(small))
-	p.Op("d5bf715a0c74", "pipelines_narrow.go", 340, 4220, rdd.ValuesOp[string, int64]())
-	p.Op("2c223f25b843", "pipelines_narrow.go", 340, 4224, rdd.CollectOp[int64]())
-	p.Op("bb0e945741d2", "pipelines_narrow.go", 346, 4339, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("2899732cbf0a", "pipelines_narrow.go", 104, 622, rdd.MapOp(narrowCasesMap))
+	p.Op("3ce98606b071", "pipelines_narrow.go", 104, 643, rdd.CollectOp[string]())
+	p.Op("94453abeb693", "pipelines_narrow.go", 109, 726, rdd.MapOp(Rec.String))
+	p.Op("66074e764099", "pipelines_narrow.go", 109, 733, rdd.CollectOp[string]())
+	p.Op("35365e52a7d8", "pipelines_narrow.go", 112, 802, rdd.MapOp(narrowCasesMap2))
+	p.Op("b04bd31e15b5", "pipelines_narrow.go", 112, 835, rdd.CollectOp[Rec]())
+	p.Op("5fec2fefcaf7", "pipelines_narrow.go", 117, 934, rdd.TryMapOp(half))
+	p.Op("6ad23b4eb3e7", "pipelines_narrow.go", 117, 939, rdd.CollectOp[int64]())
+	p.Op("136c02b300a8", "pipelines_narrow.go", 122, 1025, rdd.TryMapOp(parse))
+	p.Op("4e56d4945159", "pipelines_narrow.go", 122, 1030, rdd.CollectOp[int64]())
+	p.Op("cb81462e95c7", "pipelines_narrow.go", 127, 1119, rdd.FilterOp(narrowCasesFilter))
+	p.Op("47296bc62970", "pipelines_narrow.go", 127, 1135, rdd.CollectOp[float64]())
+	p.Op("83d08cf4576d", "pipelines_narrow.go", 132, 1216, rdd.FlatMapOp(upTo))
+	p.Op("9b15da23b4e7", "pipelines_narrow.go", 132, 1221, rdd.CollectOp[int64]())
+	p.Op("33380537bf92", "pipelines_narrow.go", 135, 1290, rdd.FlatMapOp(strings.FieldsSeq))
+	p.Op("1f5787697488", "pipelines_narrow.go", 136, 1311, rdd.FlatMapOp(rdd.Fields))
+	p.Op("78de2a0378b7", "pipelines_narrow.go", 136, 1319, rdd.CollectOp[string]())
+	p.Op("8af3041d3746", "pipelines_narrow.go", 142, 1404, rdd.MapOp(twoColumns))
+	p.Op("ca0d621624f2", "pipelines_narrow.go", 142, 1409, rdd.CollectOp[string]())
+	p.Op("5a4a426c2524", "pipelines_narrow.go", 150, 1528, rdd.TryMapOp(typed.ParseFloat))
+	p.Op("b75a222dd8d4", "pipelines_narrow.go", 150, 1535, rdd.CollectOp[float64]())
+	p.Op("7b7cc2bfc251", "pipelines_narrow.go", 161, 1643, rdd.TryFlatMapOp(tryUpTo))
+	p.Op("a525a27380de", "pipelines_narrow.go", 161, 1648, rdd.CollectOp[int64]())
+	p.Op("90b6eadc170c", "pipelines_narrow.go", 164, 1723, rdd.MapPartitionsOp(withIndex))
+	p.Op("8d69c0c29698", "pipelines_narrow.go", 164, 1728, rdd.CollectOp[string]())
+	p.Op("9fc78e4c43f3", "pipelines_narrow.go", 167, 1777, rdd.FilterOp(even))
+	p.Op("980d81f40308", "pipelines_narrow.go", 167, 1782, rdd.MapPartitionsOp(narrowCasesMapPartitions))
+	p.Op("729fd9639139", "pipelines_narrow.go", 175, 1842, rdd.MapOp(narrowCasesMap3))
+	p.Op("99576dadcd33", "pipelines_narrow.go", 175, 1857, rdd.CollectOp[int64]())
+	p.Op("066b6a4299e1", "pipelines_narrow.go", 188, 1990, rdd.MapPartitionsOp(narrowCasesMapPartitions2))
+	p.Op("7b9d57c9b1f5", "pipelines_narrow.go", 198, 2063, rdd.CollectOp[int64]())
+	p.Op("0ad43f403fc4", "pipelines_narrow.go", 201, 2133, rdd.MapToPairOp(narrowCasesMapToPair))
+	p.Op("0b873db83876", "pipelines_narrow.go", 201, 2155, rdd.CollectOp[rdd.Pair[int64, int64]]())
+	p.Op("4784c25a8f4b", "pipelines_narrow.go", 206, 2251, rdd.TryMapToPairOp(narrowCasesTryMapToPair))
+	p.Op("b834579b83f0", "pipelines_narrow.go", 209, 2284, rdd.CollectOp[rdd.Pair[int64, int64]]())
+	p.Op("5a226d7cea4e", "pipelines_narrow.go", 214, 2385, rdd.FlatMapToPairOp(letters))
+	p.Op("153a0084a559", "pipelines_narrow.go", 214, 2390, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("554eacb66780", "pipelines_narrow.go", 217, 2458, rdd.KeyByOp(narrowCasesKeyBy))
+	p.Op("452939e3c0aa", "pipelines_narrow.go", 217, 2478, rdd.CollectOp[rdd.Pair[int64, string]]())
+	p.Op("b378fb963b1a", "pipelines_narrow.go", 223, 2578, rdd.FilterOp(even))
+	p.Op("c0f5a4b221ec", "pipelines_narrow.go", 224, 2595, rdd.MapOp(narrowCasesMap4))
+	p.Op("3f67982ff5fb", "pipelines_narrow.go", 224, 2616, rdd.CollectOp[int64]())
+	p.Op("cb416da61003", "pipelines_narrow.go", 295, 3238, rdd.PairMapOp(line[string, int64]))
+	p.Op("4c34df441290", "pipelines_narrow.go", 295, 3248, rdd.CollectOp[string]())
+	p.Op("11383e180390", "pipelines_narrow.go", 298, 3316, rdd.PairTryMapOp(tryLine))
+	p.Op("9c513de0885c", "pipelines_narrow.go", 298, 3321, rdd.CollectOp[string]())
+	p.Op("1b4c4e530be9", "pipelines_narrow.go", 301, 3392, rdd.PairFilterOp(small))
+	p.Op("98477d535475", "pipelines_narrow.go", 301, 3397, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("bf3c41d76514", "pipelines_narrow.go", 304, 3465, rdd.PairFlatMapOp(repeat))
+	p.Op("8ff81a96caa8", "pipelines_narrow.go", 304, 3470, rdd.CollectOp[string]())
+	p.Op("c286ec1b62ff", "pipelines_narrow.go", 309, 3560, rdd.PairTryFlatMapOp(pairCasesTryFlatMap))
+	p.Op("e8b5aeb9d304", "pipelines_narrow.go", 312, 3604, rdd.CollectOp[string]())
+	p.Op("cccbc277b937", "pipelines_narrow.go", 317, 3697, rdd.PairMapPartitionsOp(sumOf))
+	p.Op("8c7f99dea48d", "pipelines_narrow.go", 317, 3702, rdd.CollectOp[string]())
+	p.Op("1bd3b7c8d0e1", "pipelines_narrow.go", 320, 3751, rdd.PairMapToPairOp(swap))
+	p.Op("43eb3a781e5a", "pipelines_narrow.go", 320, 3756, rdd.CollectOp[rdd.Pair[int64, string]]())
+	p.Op("9d59e01aec79", "pipelines_narrow.go", 325, 3854, rdd.PairTryMapToPairOp(pairCasesTryMapToPair))
+	p.Op("53a9e89f8a45", "pipelines_narrow.go", 328, 3892, rdd.ValuesOp[string, string]())
+	p.Op("19303df7854d", "pipelines_narrow.go", 328, 3896, rdd.CollectOp[string]())
+	p.Op("cbe202dad951", "pipelines_narrow.go", 331, 3977, rdd.PairFlatMapToPairOp(repeatPairs))
+	p.Op("519add702e51", "pipelines_narrow.go", 331, 3982, rdd.PairMapOp(line[int64, string]))
+	p.Op("495ce89d5ac5", "pipelines_narrow.go", 331, 3992, rdd.CollectOp[string]())
+	p.Op("8d50b451ef8f", "pipelines_narrow.go", 342, 4101, rdd.MapValuesOp[string](double))
+	p.Op("ce1755e12ca6", "pipelines_narrow.go", 342, 4106, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("8607de09ddbb", "pipelines_narrow.go", 347, 4196, rdd.MapValuesWithKeyOp(line[string, int64]))
+	p.Op("bd52fd7388fa", "pipelines_narrow.go", 347, 4206, rdd.CollectOp[rdd.Pair[string, string]]())
+	p.Op("17d408dd44d6", "pipelines_narrow.go", 352, 4311, rdd.FlatMapValuesOp[string](upTo))
+	p.Op("6eb0dae16f44", "pipelines_narrow.go", 352, 4316, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("18ec1c554059", "pipelines_narrow.go", 363, 4424, rdd.KeysOp[string, int64]())
+	p.Op("6a79aacbdaaa", "pipelines_narrow.go", 363, 4428, rdd.CollectOp[string]())
+	p.Op("7fceb8fffc02", "pipelines_narrow.go", 366, 4506, rdd.PairFilterOp(small))
+	p.Op("d5bf715a0c74", "pipelines_narrow.go", 366, 4511, rdd.ValuesOp[string, int64]())
+	p.Op("2c223f25b843", "pipelines_narrow.go", 366, 4515, rdd.CollectOp[int64]())
+	p.Op("bb0e945741d2", "pipelines_narrow.go", 372, 4630, rdd.CollectOp[rdd.Pair[string, int64]]())
 	p.Op("0f1ae68086c4", "pipelines_partitions.go", 40, 286, rdd.GlomOp[int64]())
 	p.Op("f451259469a0", "pipelines_partitions.go", 40, 295, rdd.CoalesceOp())
 	p.Op("e73af9a34d2d", "pipelines_partitions.go", 40, 301, rdd.CollectOp[[]int64]())
@@ -1595,16 +1599,18 @@ func init() {
 	p.Kernel(narrowCasesKernel7, "83d08cf4576d")
 	p.Kernel(narrowCasesKernel8, "33380537bf92")
 	p.Kernel(narrowCasesKernel9, "1f5787697488")
-	p.Kernel(narrowCasesKernel10, "7b7cc2bfc251")
-	p.Kernel(narrowCasesKernel11, "9fc78e4c43f3")
-	p.Kernel(narrowCasesKernel12, "729fd9639139")
-	p.Kernel(narrowCasesKernel13, "0ad43f403fc4")
-	p.Kernel(narrowCasesKernel14, "4784c25a8f4b")
-	p.Kernel(narrowCasesKernel15, "5a226d7cea4e")
-	p.Kernel(narrowCasesKernel16, "554eacb66780")
-	p.Kernel(narrowCasesKernel17, "b378fb963b1a")
-	p.Kernel(narrowCasesKernel18, "b378fb963b1a", "c0f5a4b221ec")
-	p.Kernel(narrowCasesKernel19, "c0f5a4b221ec")
+	p.Kernel(narrowCasesKernel10, "8af3041d3746")
+	p.Kernel(narrowCasesKernel11, "5a4a426c2524")
+	p.Kernel(narrowCasesKernel12, "7b7cc2bfc251")
+	p.Kernel(narrowCasesKernel13, "9fc78e4c43f3")
+	p.Kernel(narrowCasesKernel14, "729fd9639139")
+	p.Kernel(narrowCasesKernel15, "0ad43f403fc4")
+	p.Kernel(narrowCasesKernel16, "4784c25a8f4b")
+	p.Kernel(narrowCasesKernel17, "5a226d7cea4e")
+	p.Kernel(narrowCasesKernel18, "554eacb66780")
+	p.Kernel(narrowCasesKernel19, "b378fb963b1a")
+	p.Kernel(narrowCasesKernel20, "b378fb963b1a", "c0f5a4b221ec")
+	p.Kernel(narrowCasesKernel21, "c0f5a4b221ec")
 	p.Kernel(partitionCasesKernel, "e6c38b559855")
 	p.Kernel(partitionCasesKernel2, "829613afea10")
 	p.Kernel(partitionCasesKernel3, "82f9af8366f5")
@@ -1879,7 +1885,7 @@ func accumulatorCasesKernel6(_ *rdd.Task, env []any, inAny, outAny any) {
 		(*short.Local())[len(word)]++
 		return 1
 	}
-//line property_rdd.go:1883
+//line property_rdd.go:1889
 
 	acc, has := out.Value, out.Has
 	for i, row := range in.Rows {
@@ -2610,7 +2616,7 @@ func ranksKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2614
+//line property_rdd.go:2620
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3044,7 +3050,7 @@ func heavyKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:89
 	mapFunc := func(k string, v int64) string { return line(digest(k), v) }
-//line property_rdd.go:3048
+//line property_rdd.go:3054
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3075,7 +3081,7 @@ func heavyKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:96
 	mapFunc := func(k string, v []int64) string { return line(digest(k), v) }
-//line property_rdd.go:3079
+//line property_rdd.go:3085
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3173,7 +3179,7 @@ func heavyKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3177
+//line property_rdd.go:3183
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3227,7 +3233,7 @@ func heavyJoinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:135
 	joinFunc := func(v, w string) string { return digest(v) + digest(w) }
-//line property_rdd.go:3231
+//line property_rdd.go:3237
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3286,7 +3292,7 @@ func heavyJoinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3290
+//line property_rdd.go:3296
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4195,7 +4201,7 @@ func keyCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// narrowCasesKernel is Map (pipelines_narrow.go:97).
+// narrowCasesKernel is Map (pipelines_narrow.go:104).
 func narrowCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[string])
@@ -4208,7 +4214,7 @@ func narrowCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// narrowCasesKernel2 is Map (pipelines_narrow.go:102).
+// narrowCasesKernel2 is Map (pipelines_narrow.go:109).
 func narrowCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[Rec])
 	out := outAny.(*rdd.Rows[string])
@@ -4221,7 +4227,7 @@ func narrowCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// narrowCasesKernel3 is Map (pipelines_narrow.go:105).
+// narrowCasesKernel3 is Map (pipelines_narrow.go:112).
 func narrowCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[Rec])
 	out := outAny.(*rdd.Rows[Rec])
@@ -4234,7 +4240,7 @@ func narrowCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// narrowCasesKernel4 is TryMap (pipelines_narrow.go:110).
+// narrowCasesKernel4 is TryMap (pipelines_narrow.go:117).
 func narrowCasesKernel4(task *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -4251,7 +4257,7 @@ func narrowCasesKernel4(task *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// narrowCasesKernel5 is TryMap (pipelines_narrow.go:115).
+// narrowCasesKernel5 is TryMap (pipelines_narrow.go:122).
 func narrowCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Rows[int64])
@@ -4268,7 +4274,7 @@ func narrowCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// narrowCasesKernel6 is Filter (pipelines_narrow.go:120).
+// narrowCasesKernel6 is Filter (pipelines_narrow.go:127).
 func narrowCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[float64])
 	out := outAny.(*rdd.Rows[float64])
@@ -4283,7 +4289,7 @@ func narrowCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// narrowCasesKernel7 is FlatMap (pipelines_narrow.go:125).
+// narrowCasesKernel7 is FlatMap (pipelines_narrow.go:132).
 func narrowCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -4297,7 +4303,7 @@ func narrowCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// narrowCasesKernel8 is FlatMap (pipelines_narrow.go:128).
+// narrowCasesKernel8 is FlatMap (pipelines_narrow.go:135).
 func narrowCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Rows[string])
@@ -4311,7 +4317,7 @@ func narrowCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// narrowCasesKernel9 is FlatMap (pipelines_narrow.go:129).
+// narrowCasesKernel9 is FlatMap (pipelines_narrow.go:136).
 func narrowCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Rows[string])
@@ -4325,8 +4331,38 @@ func narrowCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// narrowCasesKernel10 is TryFlatMap (pipelines_narrow.go:135).
-func narrowCasesKernel10(task *rdd.Task, _ []any, inAny, outAny any) {
+// narrowCasesKernel10 is Map (pipelines_narrow.go:142).
+func narrowCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[string])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := twoColumns(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// narrowCasesKernel11 is TryMap (pipelines_narrow.go:150).
+func narrowCasesKernel11(task *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[string])
+	out := outAny.(*rdd.Rows[float64])
+	for i, row := range in.Rows {
+		in.Row = i
+		x, err := typed.ParseFloat(row)
+		if err != nil {
+			task.RejectIn(0, row, err)
+			continue
+		}
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// narrowCasesKernel12 is TryFlatMap (pipelines_narrow.go:161).
+func narrowCasesKernel12(task *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
 	for i, row := range in.Rows {
@@ -4344,8 +4380,8 @@ func narrowCasesKernel10(task *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// narrowCasesKernel11 is Filter (pipelines_narrow.go:141).
-func narrowCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
+// narrowCasesKernel13 is Filter (pipelines_narrow.go:167).
+func narrowCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
 	for i, row := range in.Rows {
@@ -4359,8 +4395,8 @@ func narrowCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// narrowCasesKernel12 is Map (pipelines_narrow.go:149).
-func narrowCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
+// narrowCasesKernel14 is Map (pipelines_narrow.go:175).
+func narrowCasesKernel14(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
 	for i, x := range in.Rows {
@@ -4372,8 +4408,8 @@ func narrowCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// narrowCasesKernel13 is MapToPair (pipelines_narrow.go:175).
-func narrowCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
+// narrowCasesKernel15 is MapToPair (pipelines_narrow.go:201).
+func narrowCasesKernel15(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[rdd.Pair[int64, int64]])
 	for i, x := range in.Rows {
@@ -4388,8 +4424,8 @@ func narrowCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// narrowCasesKernel14 is TryMapToPair (pipelines_narrow.go:180).
-func narrowCasesKernel14(task *rdd.Task, _ []any, inAny, outAny any) {
+// narrowCasesKernel16 is TryMapToPair (pipelines_narrow.go:206).
+func narrowCasesKernel16(task *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[rdd.Pair[int64, int64]])
 	for i, x := range in.Rows {
@@ -4408,8 +4444,8 @@ func narrowCasesKernel14(task *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// narrowCasesKernel15 is FlatMapToPair (pipelines_narrow.go:188).
-func narrowCasesKernel15(_ *rdd.Task, _ []any, inAny, outAny any) {
+// narrowCasesKernel17 is FlatMapToPair (pipelines_narrow.go:214).
+func narrowCasesKernel17(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
 	for i, row := range in.Rows {
@@ -4425,8 +4461,8 @@ func narrowCasesKernel15(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// narrowCasesKernel16 is KeyBy (pipelines_narrow.go:191).
-func narrowCasesKernel16(_ *rdd.Task, _ []any, inAny, outAny any) {
+// narrowCasesKernel18 is KeyBy (pipelines_narrow.go:217).
+func narrowCasesKernel18(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Rows[rdd.Pair[int64, string]])
 	for i, w := range in.Rows {
@@ -4441,8 +4477,8 @@ func narrowCasesKernel16(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// narrowCasesKernel17 is Filter (pipelines_narrow.go:197).
-func narrowCasesKernel17(_ *rdd.Task, _ []any, inAny, outAny any) {
+// narrowCasesKernel19 is Filter (pipelines_narrow.go:223).
+func narrowCasesKernel19(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
 	for i, row := range in.Rows {
@@ -4456,8 +4492,8 @@ func narrowCasesKernel17(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// narrowCasesKernel18 is Filter (pipelines_narrow.go:197), Map (pipelines_narrow.go:198).
-func narrowCasesKernel18(_ *rdd.Task, _ []any, inAny, outAny any) {
+// narrowCasesKernel20 is Filter (pipelines_narrow.go:223), Map (pipelines_narrow.go:224).
+func narrowCasesKernel20(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
 	for i, row := range in.Rows {
@@ -4472,8 +4508,8 @@ func narrowCasesKernel18(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// narrowCasesKernel19 is Map (pipelines_narrow.go:198).
-func narrowCasesKernel19(_ *rdd.Task, _ []any, inAny, outAny any) {
+// narrowCasesKernel21 is Map (pipelines_narrow.go:224).
+func narrowCasesKernel21(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
 	for i, x := range in.Rows {
@@ -5510,7 +5546,7 @@ func chainCasesKernel29(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel is MapToPair (pipelines_source.go:23), Map (pipelines_narrow.go:269).
+// pairCasesKernel is MapToPair (pipelines_source.go:23), Map (pipelines_narrow.go:295).
 func pairCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -5524,7 +5560,7 @@ func pairCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel2 is MapToPair (pipelines_source.go:23), TryMap (pipelines_narrow.go:272).
+// pairCasesKernel2 is MapToPair (pipelines_source.go:23), TryMap (pipelines_narrow.go:298).
 func pairCasesKernel2(task *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -5545,7 +5581,7 @@ func pairCasesKernel2(task *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel3 is MapToPair (pipelines_source.go:23), Filter (pipelines_narrow.go:275).
+// pairCasesKernel3 is MapToPair (pipelines_source.go:23), Filter (pipelines_narrow.go:301).
 func pairCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -5564,7 +5600,7 @@ func pairCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel4 is MapToPair (pipelines_source.go:23), FlatMap (pipelines_narrow.go:278).
+// pairCasesKernel4 is MapToPair (pipelines_source.go:23), FlatMap (pipelines_narrow.go:304).
 func pairCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -5579,17 +5615,17 @@ func pairCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel5 is MapToPair (pipelines_source.go:23), TryFlatMap (pipelines_narrow.go:283).
+// pairCasesKernel5 is MapToPair (pipelines_source.go:23), TryFlatMap (pipelines_narrow.go:309).
 func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
 
-//line pipelines_narrow.go:283
+//line pipelines_narrow.go:309
 	tryFlatMapFunc := func(k string, v int64) (iter.Seq[string], error) {
 		_, err := tryLine(k, v)
 		return repeat(k, v), err
 	}
-//line property_rdd.go:5593
+//line property_rdd.go:5629
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5610,7 +5646,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel6 is MapToPair (pipelines_source.go:23), MapToPair (pipelines_narrow.go:294).
+// pairCasesKernel6 is MapToPair (pipelines_source.go:23), MapToPair (pipelines_narrow.go:320).
 func pairCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[int64, string]])
@@ -5627,7 +5663,7 @@ func pairCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel7 is MapToPair (pipelines_source.go:23), TryMapToPair (pipelines_narrow.go:299), Values (pipelines_narrow.go:302).
+// pairCasesKernel7 is MapToPair (pipelines_source.go:23), TryMapToPair (pipelines_narrow.go:325), Values (pipelines_narrow.go:328).
 func pairCasesKernel7(task *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -5648,7 +5684,7 @@ func pairCasesKernel7(task *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel8 is MapToPair (pipelines_source.go:23), FlatMapToPair (pipelines_narrow.go:305), Map (pipelines_narrow.go:305).
+// pairCasesKernel8 is MapToPair (pipelines_source.go:23), FlatMapToPair (pipelines_narrow.go:331), Map (pipelines_narrow.go:331).
 func pairCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -5664,7 +5700,7 @@ func pairCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel9 is MapToPair (pipelines_source.go:23), MapValues (pipelines_narrow.go:316).
+// pairCasesKernel9 is MapToPair (pipelines_source.go:23), MapValues (pipelines_narrow.go:342).
 func pairCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -5681,7 +5717,7 @@ func pairCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel10 is MapToPair (pipelines_source.go:23), MapValuesWithKey (pipelines_narrow.go:321).
+// pairCasesKernel10 is MapToPair (pipelines_source.go:23), MapValuesWithKey (pipelines_narrow.go:347).
 func pairCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, string]])
@@ -5698,7 +5734,7 @@ func pairCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel11 is MapToPair (pipelines_source.go:23), FlatMapValues (pipelines_narrow.go:326).
+// pairCasesKernel11 is MapToPair (pipelines_source.go:23), FlatMapValues (pipelines_narrow.go:352).
 func pairCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -5716,7 +5752,7 @@ func pairCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel12 is MapToPair (pipelines_source.go:23), Keys (pipelines_narrow.go:337).
+// pairCasesKernel12 is MapToPair (pipelines_source.go:23), Keys (pipelines_narrow.go:363).
 func pairCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -5729,7 +5765,7 @@ func pairCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel13 is MapToPair (pipelines_source.go:23), Filter (pipelines_narrow.go:340), Values (pipelines_narrow.go:340).
+// pairCasesKernel13 is MapToPair (pipelines_source.go:23), Filter (pipelines_narrow.go:366), Values (pipelines_narrow.go:366).
 func pairCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[int64])
@@ -6014,7 +6050,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:255
 	tryMapFunc := func(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
-//line property_rdd.go:6018
+//line property_rdd.go:6054
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6079,7 +6115,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	tryFlatMapFunc := func(e Env, _ string, v int64) (iter.Seq[int64], error) {
 		return e.below(v - 1), e.check(v)
 	}
-//line property_rdd.go:6083
+//line property_rdd.go:6119
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6504,7 +6540,7 @@ func groupCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	groupByKeyFunc := func(_ int64, lists iter.Seq[[]int64]) string {
 		return fmt.Sprint(slices.SortedFunc(lists, func(a, b []int64) int { return slices.Compare(a, b) }))
 	}
-//line property_rdd.go:6508
+//line property_rdd.go:6544
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6626,7 +6662,7 @@ func joinCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_wide.go:292
 	fullOuterJoinFunc := func(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
-//line property_rdd.go:6630
+//line property_rdd.go:6666
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6783,7 +6819,7 @@ func withCasesKernel3(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:119
 	tryMapFunc := func(e Env, x int64) (string, error) { return e.tagged(x), e.check(x) }
-//line property_rdd.go:6787
+//line property_rdd.go:6823
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6838,7 +6874,7 @@ func withCasesKernel6(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:128
 	tryFlatMapFunc := func(e Env, x int64) (iter.Seq[int64], error) { return e.below(x + 1), e.check(x) }
-//line property_rdd.go:6842
+//line property_rdd.go:6878
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6863,7 +6899,7 @@ func withCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:150
 	mapToPairFunc := func(e Env, x int64) (int64, string) { return e.residue(x), e.tagged(x) }
-//line property_rdd.go:6867
+//line property_rdd.go:6903
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -7155,7 +7191,7 @@ func accumulatorCasesReduce(calls typed.Counter, a, b int64) int64 {
 //line pipelines_action.go:146
 func actionCasesKeyBy(r Rec) Place { return Place{r.Name, 1, [2]bool{r.OK}} }
 
-//line property_rdd.go:7159
+//line property_rdd.go:7195
 
 func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7166,7 +7202,7 @@ func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_action.go:256
 func saveCasesMap(p KV) string { return fmt.Sprintf("%s\t%d", p.Key, p.Value) }
 
-//line property_rdd.go:7170
+//line property_rdd.go:7206
 
 func saveCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7212,7 +7248,7 @@ func barrierCasesMapToPair(x int64) (int64, int64) { return x, 1 }
 //line pipelines_barrier.go:146
 func barrierCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7216
+//line property_rdd.go:7252
 
 func barrierCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7247,7 +7283,7 @@ func cacheCasesMap2(w string) string { return w + "!" }
 //line pipelines_cache.go:54
 func cacheCasesFilter2(r Rec) bool { return r.ID%3 != 0 }
 
-//line property_rdd.go:7251
+//line property_rdd.go:7287
 
 func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7258,7 +7294,7 @@ func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_cache.go:91
 func cacheCasesMap3(w string) Rec { return Rec{Name: w} }
 
-//line property_rdd.go:7262
+//line property_rdd.go:7298
 
 func cacheCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7301,7 +7337,7 @@ func ranksFlatMapToPair(_ string, shares []string) iter.Seq2[string, int64] {
 	}
 }
 
-//line property_rdd.go:7305
+//line property_rdd.go:7341
 
 func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7312,7 +7348,7 @@ func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:84
 func ranksMapValues2(v int64) int64 { return 150 + v*85/100 }
 
-//line property_rdd.go:7316
+//line property_rdd.go:7352
 
 func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7323,7 +7359,7 @@ func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:156
 func chainCasesFilter(l string, at int64) bool { return at > 0 && l != "O" }
 
-//line property_rdd.go:7327
+//line property_rdd.go:7363
 
 func chainCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7358,7 +7394,7 @@ func chainCasesMapToPair(v int64, k string) (string, int64) { return k, v }
 //line pipelines_chain.go:197
 func chainCasesSortBy2(l string) string { return l }
 
-//line property_rdd.go:7362
+//line property_rdd.go:7398
 
 func chainCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7374,7 +7410,7 @@ func chainCasesFilter2(w string) bool {
 //line pipelines_heavy.go:88
 func heavyKeyCasesMapToPair(x int64) (string, int64) { return heavyKey(x), x }
 
-//line property_rdd.go:7378
+//line property_rdd.go:7414
 
 func heavyKeyCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7437,7 +7473,7 @@ func heavyJoinCasesCoGroup(_ int64, left, right iter.Seq[string]) iter.Seq[strin
 //line pipelines_heavy.go:186
 func persistedReduceByKey(a, b string) string { return max(a, b) }
 
-//line property_rdd.go:7441
+//line property_rdd.go:7477
 
 func persistedReduceByKeyBatch(slots []*string, vals []string) {
 	for i, s := range slots {
@@ -7469,16 +7505,16 @@ func placeOpsReduceByKeyBatch(slots []*int64, vals []int64) {
 	}
 }
 
-//line pipelines_narrow.go:97
+//line pipelines_narrow.go:104
 func narrowCasesMap(x int64) string { return strconv.FormatInt(x, 36) }
 
-//line pipelines_narrow.go:105
+//line pipelines_narrow.go:112
 func narrowCasesMap2(r Rec) Rec { return Rec{Name: r.Name, At: r.At, Attrs: r.Attrs} }
 
-//line pipelines_narrow.go:120
+//line pipelines_narrow.go:127
 func narrowCasesFilter(x float64) bool { return x <= 0 }
 
-//line pipelines_narrow.go:141
+//line pipelines_narrow.go:167
 func narrowCasesMapPartitions(_ *typed.Task, rows iter.Seq[int64]) iter.Seq[int64] {
 	return func(yield func(int64) bool) {
 		for x := range rows {
@@ -7489,10 +7525,10 @@ func narrowCasesMapPartitions(_ *typed.Task, rows iter.Seq[int64]) iter.Seq[int6
 	}
 }
 
-//line pipelines_narrow.go:149
+//line pipelines_narrow.go:175
 func narrowCasesMap3(x int64) int64 { return -x }
 
-//line pipelines_narrow.go:162
+//line pipelines_narrow.go:188
 func narrowCasesMapPartitions2(t *typed.Task, rows iter.Seq[int64]) iter.Seq[int64] {
 	return func(yield func(int64) bool) {
 		for x := range rows {
@@ -7505,34 +7541,34 @@ func narrowCasesMapPartitions2(t *typed.Task, rows iter.Seq[int64]) iter.Seq[int
 	}
 }
 
-//line pipelines_narrow.go:175
+//line pipelines_narrow.go:201
 func narrowCasesMapToPair(x int64) (int64, int64) { return x % 3, x }
 
-//line pipelines_narrow.go:180
+//line pipelines_narrow.go:206
 func narrowCasesTryMapToPair(x int64) (int64, int64, error) {
 	h, err := half(x)
 	return h, x, err
 }
 
-//line pipelines_narrow.go:191
+//line pipelines_narrow.go:217
 func narrowCasesKeyBy(w string) int64 { return int64(len(w)) }
 
-//line pipelines_narrow.go:198
+//line pipelines_narrow.go:224
 func narrowCasesMap4(x int64) int64 { return x ^ 1 }
 
-//line pipelines_narrow.go:283
+//line pipelines_narrow.go:309
 func pairCasesTryFlatMap(k string, v int64) (iter.Seq[string], error) {
 	_, err := tryLine(k, v)
 	return repeat(k, v), err
 }
 
-//line pipelines_narrow.go:299
+//line pipelines_narrow.go:325
 func pairCasesTryMapToPair(k string, v int64) (string, string, error) {
 	l, err := tryLine(k, v)
 	return l, k, err
 }
 
-//line property_rdd.go:7536
+//line property_rdd.go:7572
 
 func partitionCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7564,7 +7600,7 @@ func sortedGroupCasesFilter3(string) bool { return true }
 //line pipelines_partitions.go:302
 func partitionerCasesPartitionFunc(k string) int { return 6 - placeOf(k) }
 
-//line property_rdd.go:7568
+//line property_rdd.go:7604
 
 func partitionerCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7590,7 +7626,7 @@ func partitionerCasesFilter(string, int64) bool { return true }
 //line pipelines_partitions.go:319
 func partitionerCasesMapValues(v int64) int64 { return v / 2 }
 
-//line property_rdd.go:7594
+//line property_rdd.go:7630
 
 func partitionerCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7604,7 +7640,7 @@ func partitionerCasesPartitionFunc2(k string) int { return 4 - placeOf(k) }
 //line pipelines_partitions.go:329
 func partitionerCasesFilter2(w string) bool { return len(w)%2 == 0 }
 
-//line property_rdd.go:7608
+//line property_rdd.go:7644
 
 func placedCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7618,7 +7654,7 @@ func placedCasesFilter(_ string, v int64) bool { return v%3 != 0 }
 //line pipelines_placed.go:43
 func placedCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
 
-//line property_rdd.go:7622
+//line property_rdd.go:7658
 
 func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7629,7 +7665,7 @@ func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_placed.go:44
 func placedCasesMapValues(r string) string { return r + "!" }
 
-//line property_rdd.go:7633
+//line property_rdd.go:7669
 
 func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7640,7 +7676,7 @@ func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_placed.go:65
 func placedCasesJoin(all []int64, sum int64) string { return fmt.Sprint(all, sum) }
 
-//line property_rdd.go:7644
+//line property_rdd.go:7680
 
 func placedCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7663,7 +7699,7 @@ func placedCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 //line pipelines_placed.go:89
 func placedCasesMapToPair(k string, v int64) (string, int64) { return k[:1] + k[len(k)-1:], v }
 
-//line property_rdd.go:7667
+//line property_rdd.go:7703
 
 func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7674,7 +7710,7 @@ func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 //line pipelines_sample.go:127
 func finiteMap(x int64) int64 { return x % 1000 }
 
-//line property_rdd.go:7678
+//line property_rdd.go:7714
 
 func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7688,7 +7724,7 @@ func sourceCasesMap(path, text string) string { return filepath.Base(path) + ": 
 //line pipelines_source.go:126
 func sourceCasesMap2(b []byte) string { return string(b) }
 
-//line property_rdd.go:7692
+//line property_rdd.go:7728
 
 func combineCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7708,7 +7744,7 @@ func combineCasesMapToPair(w string) (string, int64) { return w, 1 }
 //line pipelines_wide.go:87
 func combineCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7712
+//line property_rdd.go:7748
 
 func combineCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7907,7 +7943,7 @@ func manyKeptMap(round, x int64) int64 { return x + round%2 }
 //line rounds.go:63
 func manyKeptKeyBy(x int64) int64 { return x % 7 }
 
-//line property_rdd.go:7911
+//line property_rdd.go:7947
 
 func manyKeptReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {

@@ -174,6 +174,9 @@ func (r *Reader) Consumed() int64 { return r.done }
 // ReadAhead sets how many bytes are read at a time; the default is 256 KiB.
 func (r *Reader) ReadAhead(bytes int) { r.read = max(bytes, HeaderSize) }
 
+// largeBlock is the size of blocks that are read one by one.
+const largeBlock = 64 << 10
+
 // fill makes want bytes lie at buf[pos:] when the source has so many, and returns how many lie there. It grows the
 // buffer as bytes arrive, so that a false length costs nothing.
 func (r *Reader) fill(want int) (int, error) {
@@ -182,8 +185,12 @@ func (r *Reader) fill(want int) (int, error) {
 			r.buf = r.buf[:copy(r.buf, r.buf[r.pos:])]
 			r.pos = 0
 		}
-		n := int(min(int64(max(r.read, min(want-len(r.buf), len(r.buf)))), r.left))
 		have := len(r.buf)
+		n := max(r.read, min(want-have, have))
+		if want >= largeBlock { // what were read of the next block would have to be moved
+			n = min(n, want-have+HeaderSize)
+		}
+		n = int(min(int64(n), r.left))
 		r.buf = slices.Grow(r.buf, n)
 		got, err := r.r.Read(r.buf[have : have+n])
 		r.buf = r.buf[:have+got]
