@@ -1,6 +1,7 @@
 package acceptance_test
 
 import (
+	"io"
 	"iter"
 	"maps"
 	"slices"
@@ -128,7 +129,7 @@ func TestAccumulators(t *testing.T) {
 			return c.Value() == ran.Load() && ran.Load() < 50_000, err
 		}, want: true},
 		{does: "one of another session", run: func(s *typed.Session) (any, error) {
-			other, err := typed.NewSession(ctx, typed.Options{Cores: 1})
+			other, err := typed.NewSession(ctx, typed.Options{Cores: 1, Notices: io.Discard})
 			if err != nil {
 				return nil, err
 			}

@@ -66,6 +66,16 @@ func TestCombinations(t *testing.T) {
 		{does: "groupByKey keeps what is there twice", run: func(s *typed.Session) (any, error) {
 			return byKey(letters(s).GroupByKey(func(_ string, vs iter.Seq[int64]) []int64 { return slices.Sorted(vs) }))
 		}, want: []string{"a=[1 1 2]", "b=[0 4]", "c=[9]"}},
+		{does: "keys less than zero", run: func(s *typed.Session) (any, error) {
+			return byKey(s.Parallelize([]int64{-1, -7, -1, 3, -7, -1}, 3).KeyBy(func(x int64) int64 { return x }).ReduceByKey(add, typed.Partitions(5)))
+		}, want: []string{"-1=-3", "-7=-14", "3=3"}},
+		{does: "groupByKey into many partitions", run: func(s *typed.Session) (any, error) {
+			return byKey(letters(s).GroupByKey(func(_ string, vs iter.Seq[int64]) []int64 { return slices.Sorted(vs) }, typed.Partitions(200)))
+		}, want: []string{"a=[1 1 2]", "b=[0 4]", "c=[9]"}},
+		{does: "about how many different values each key has", run: func(s *typed.Session) (any, error) {
+			p := s.Range(5000, typed.Partitions(4)).MapToPair(func(x int64) (int64, int64) { return x % 2, x % (50 * (1 + x%2)) })
+			return byKey(typed.CountApproxDistinctByKey(p, 0.02).MapValues(func(n int64) int64 { return (n + 5) / 10 }))
+		}, want: []string{"0=3", "1=5"}},
 		{does: "a secondary sort", run: func(s *typed.Session) (any, error) {
 			return sorted(letters(s).FlatMapSortedGroups(func(v int64) int64 { return -v },
 				func(k string, vs iter.Seq[int64]) iter.Seq[string] {
@@ -122,6 +132,10 @@ func TestJoins(t *testing.T) {
 		}, want: []string{"a=1 1", "a=1 2", "a=2 1", "a=2 2", "b=3 3", "d=5 5"}},
 		{does: "join without common keys", run: func(s *typed.Session) (any, error) {
 			return byKey(left(s).Join(pairsOf(s, "x1 y2", 2), both))
+		}, want: []string{}},
+		{does: "join with no partitions", run: func(s *typed.Session) (any, error) {
+			none := s.Empty[int64]().KeyBy(func(int64) string { return "a" })
+			return byKey(left(s).LeftOuterJoin(none, first).Join(none, func(v string, w int64) string { return v }))
 		}, want: []string{}},
 		{does: "join with nothing", run: func(s *typed.Session) (any, error) { return byKey(left(s).Join(empty(s), both)) }, want: []string{}},
 		{does: "leftOuterJoin", run: func(s *typed.Session) (any, error) { return byKey(left(s).LeftOuterJoin(right(s), first)) },

@@ -74,6 +74,10 @@ func TestPlaces(t *testing.T) {
 			q := pairsOf(s, "b5 c1", 2).PartitionBy(typed.Partitions(3))
 			return byKey(p.Union(q, p).ReduceByKey(add))
 		}, want: []string{"a=8", "b=9", "c=1"}},
+		{does: "keys with pointers place nothing", run: func(s *typed.Session) (any, error) {
+			type key struct{ P *int64 }
+			return s.Range(3).KeyBy(func(int64) key { return key{} }).ReduceByKey(add).Count(ctx)
+		}, fails: `^ReduceByKey \(partitioning_test.go:\d+\): key: field key.P \(\*int64\) cannot`},
 		{does: "keys that share a partition stay apart", run: func(s *typed.Session) (any, error) {
 			return pairsOf(s, "a1 b1 c1 d1 e1 f1 g1 a1", 2).PartitionBy(typed.Partitions(1)).CountByKey(ctx)
 		}, want: map[string]int64{"a": 2, "b": 1, "c": 1, "d": 1, "e": 1, "f": 1, "g": 1}},

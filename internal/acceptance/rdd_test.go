@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"slices"
 	"strings"
@@ -87,6 +88,63 @@ func TestActions(t *testing.T) {
 		return s.Parallelize([]string{"to", "be", "or", "not", "to", "be"}, 3)
 	}
 	check(t, []promise{
+		{does: "very many partitions without rows", run: func(s *typed.Session) (any, error) {
+			return rows(s.Range(3, typed.Partitions(1500)))
+		}, want: numbers(0, 3)},
+		{does: "rows come one by one, and no more than are wanted", run: func(s *typed.Session) (any, error) {
+			var got []int64
+			for x, err := range s.Range(1000, typed.Partitions(20)).All(ctx) {
+				if err != nil {
+					return nil, err
+				}
+				if got = append(got, x); len(got) == 3 {
+					break
+				}
+			}
+			return got, nil
+		}, want: numbers(0, 3)},
+		{does: "groupBy", run: func(s *typed.Session) (any, error) {
+			return byKey(words(s).KeyBy(func(w string) int { return len(w) }).GroupByKey(func(_ int, ws iter.Seq[string]) []string { return slices.Sorted(ws) }))
+		}, want: []string{"2=[be be or to to]", "3=[not]"}},
+		{does: "the zero of aggregate is not shared between partitions", run: func(s *typed.Session) (any, error) {
+			return words(s).Aggregate(ctx, func() map[string]int { return map[string]int{} }, func(m *map[string]int, w string) { (*m)[w]++ },
+				func(a, b *map[string]int) {
+					for w, n := range *b {
+						(*a)[w] += n
+					}
+				})
+		}, want: map[string]int{"to": 2, "be": 2, "or": 1, "not": 1}},
+		{does: "the sum of nothing", run: func(s *typed.Session) (any, error) { return typed.Sum(ctx, s.Empty[int64]()) }, want: int64(0)},
+		{does: "statistics in one pass", run: func(s *typed.Session) (any, error) {
+			st, err := typed.Stats(ctx, s.Parallelize([]float64{2, 4, 4, 4, 5, 5, 7, 9}, 3))
+			return fmt.Sprintf("%d %g %.9g %.9g %g %g", st.Count, st.Mean, st.Variance(), st.Stdev(), st.Min, st.Max), err
+		}, want: "8 5 4 2 2 9"},
+		{does: "about how many different rows", run: func(s *typed.Session) (any, error) {
+			n, err := typed.CountApproxDistinct(ctx, s.Range(30_000, typed.Partitions(6)).Map(func(x int64) int64 { return x % 10_000 }), 0.02)
+			return n > 9_200 && n < 10_800, err
+		}, want: true},
+		{does: "an RDD within a function", run: func(s *typed.Session) (any, error) {
+			return s.Range(3).With(s.Range(5)).Map(func(o typed.RDD[int64], x int64) int64 { return x }).Count(ctx)
+		}, fails: `^With \(rdd_test.go:\d+\): `},
+		{does: "RDDs of two sessions", run: func(s *typed.Session) (any, error) {
+			other, err := typed.NewSession(ctx, typed.Options{Cores: 1, Notices: io.Discard})
+			if err != nil {
+				return nil, err
+			}
+			defer func() { _ = other.Close() }()
+			return s.Range(3).Union(other.Range(3)).Count(ctx)
+		}, fails: `^Union \(rdd_test.go:\d+\) mixes RDDs of two sessions`},
+		{does: "an action after the session's end", run: func(*typed.Session) (any, error) {
+			ended, err := typed.NewSession(ctx, typed.Options{Cores: 1, Notices: io.Discard})
+			if err != nil {
+				return nil, err
+			}
+			r := ended.Range(3)
+			if err := ended.Close(); err != nil {
+				return nil, err
+			}
+			return r.Count(ctx)
+		}, fails: `closed|ended`},
 		{does: "more partitions than rows", run: func(s *typed.Session) (any, error) {
 			return lengths(s.Parallelize([]int{1, 2, 3}, 5))
 		}, want: []int{0, 1, 0, 1, 1}},
@@ -196,6 +254,30 @@ func TestZips(t *testing.T) {
 			}
 			return byKey(p)
 		}, want: []string{"0=0", "1=1", "2=58", "3=59"}},
+		{does: "zipWithIndex goes on into other operators", run: func(s *typed.Session) (any, error) {
+			p, err := typed.ZipWithIndex(ctx, s.Range(3, typed.Partitions(2)).Union(s.Range(3, typed.Partitions(2))))
+			if err != nil {
+				return nil, err
+			}
+			return byKey(p.Filter(func(i, _ int64) bool { return i != 1 }).Union(p.Filter(func(i, _ int64) bool { return i == 0 })))
+		}, want: []string{"0=0", "0=0", "2=2", "3=0", "4=1", "5=2"}},
+		{does: "partitions of a union have numbers of their own", run: func(s *typed.Session) (any, error) {
+			r := s.Range(2, typed.Partitions(2))
+			return rows(r.Union(r.Union(r)).MapPartitionsWithIndex(func(i int, rows iter.Seq[int64]) iter.Seq[int] {
+				return slices.Values([]int{i})
+			}).Union(s.Parallelize([]int{-1}, 1)))
+		}, want: []int{0, 1, 2, 3, 4, 5, -1}},
+		{does: "zipWithUniqueID of a union gives no number twice", run: func(s *typed.Session) (any, error) {
+			r := s.Range(4, typed.Partitions(2))
+			return sorted(typed.ZipWithUniqueID(r.Union(r)).Keys())
+		}, want: numbers(0, 8)},
+		{does: "runs of rows go across partitions", run: func(s *typed.Session) (any, error) {
+			r, err := typed.Sliding(ctx, s.Range(5, typed.Partitions(4)), 3)
+			if err != nil {
+				return nil, err
+			}
+			return rows(r)
+		}, want: [][]int64{{0, 1, 2}, {1, 2, 3}, {2, 3, 4}}},
 		{does: "zipWithUniqueID goes by partitions", run: func(s *typed.Session) (any, error) {
 			return rows(typed.ZipWithUniqueID(s.Parallelize([]string{"a", "b", "c", "d", "e"}, 3)).Keys())
 		}, want: []int64{0, 1, 4, 2, 5}},

@@ -72,6 +72,9 @@ func TestSorts(t *testing.T) {
 		{does: "all keys equal", run: func(s *typed.Session) (any, error) {
 			return rows(s.Range(200, typed.Partitions(9)).SortBy(func(int64) int { return 1 }, typed.Partitions(6)))
 		}, want: numbers(0, 200)},
+		{does: "most keys equal, into many partitions", run: func(s *typed.Session) (any, error) {
+			return rows(s.Parallelize(shuffled(1000), 7).SortBy(func(x int64) int64 { return max(x, 900) }, typed.Partitions(10)).Filter(func(x int64) bool { return x > 900 }))
+		}, want: numbers(901, 1000)},
 		{does: "a range, with its ends", run: func(s *typed.Session) (any, error) {
 			p := s.Range(100, typed.Partitions(8)).KeyBy(func(x int64) int64 { return x })
 			return rows(typed.FilterByRange(typed.SortByKey(p), 20, 25).Keys())

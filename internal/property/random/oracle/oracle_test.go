@@ -123,7 +123,7 @@ func TestSetsAndPlaces(t *testing.T) {
 		{"Of", Of(p, "b"), []int{1, 3}},
 		{"OfKeys", OfKeys(pairs(key, 1, key+"x", 2), Shares[string](3)), pairs(key, 1)},
 		{"Sampled", Sampled(n, false), Data[int]{nil, nil}},
-		{"Glom", Glom(Data[int]{{1, 2}, nil}), Data[[]int]{{{1, 2}}, {{}}}},
+		{"Glom", Glom(Data[int]{{1, 2}, nil}), Data[[]int]{{{1, 2}}, {nil}}},
 		{"Numbered", Keys(Numbered(n)), Data[int64]{{0, 2}, {1, 3, 5}}},
 		{"Indexed", Keys(Indexed(n)), Data[int64]{{0, 1}, {2, 3, 4}}},
 		{"Sliding", Sliding(n, 4), Data[[]int]{{{0, 1, 2, 3}, {1, 2, 3, 4}}}},

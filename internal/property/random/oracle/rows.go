@@ -73,11 +73,11 @@ func OfKeys[K comparable, V any](d Data[Pair[K, V]], shares map[K]float64) Data[
 // Sampled leaves all rows or none.
 func Sampled[T any](d Data[T], all bool) Data[T] { return Filter(d, func(T) bool { return all }) }
 
-// Glom makes a row of each partition.
+// Glom makes a row of each partition; no rows are nil.
 func Glom[T any](d Data[T]) Data[[]T] {
 	out := make(Data[[]T], len(d))
 	for i, rows := range d {
-		out[i] = [][]T{append([]T{}, rows...)}
+		out[i] = [][]T{slices.Collect(slices.Values(rows))}
 	}
 	return out
 }
