@@ -114,6 +114,14 @@ func TestActions(t *testing.T) {
 					}
 				})
 		}, want: map[string]int{"to": 2, "be": 2, "or": 1, "not": 1}},
+		{does: "the greatest and the least row", run: func(s *typed.Session) (any, error) {
+			greatest, err := typed.Max(ctx, words(s))
+			if err != nil {
+				return nil, err
+			}
+			least, err := typed.Min(ctx, words(s))
+			return []string{greatest, least}, err
+		}, want: []string{"to", "be"}},
 		{does: "the sum of nothing", run: func(s *typed.Session) (any, error) { return typed.Sum(ctx, s.Empty[int64]()) }, want: int64(0)},
 		{does: "statistics in one pass", run: func(s *typed.Session) (any, error) {
 			st, err := typed.Stats(ctx, s.Parallelize([]float64{2, 4, 4, 4, 5, 5, 7, 9}, 3))
