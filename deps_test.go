@@ -90,6 +90,7 @@ var imports = map[string][]string{
 	"internal/show":           {"internal/tally", "internal/wire", "rdd/plan", mpb},
 	"internal/cgroup":         {},
 	"internal/chaos":          {},
+	"internal/acceptance":     {},               // tests only
 	"internal/chaos/job":      {"typed", "rdd"}, // its generated file names rdd
 	"internal/chaos/proxy":    {"net"},
 	"internal/property":       {"typed", "rdd"}, // its generated file names rdd

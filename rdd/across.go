@@ -16,7 +16,7 @@ func MapPartitionsOp[T, U any](f func(*Task, iter.Seq[T]) iter.Seq[U]) *Op {
 // MapPartitionsWithIndexOp is MapPartitionsOp whose function sees the number of
 // the partition.
 func MapPartitionsWithIndexOp[T, U any](f func(int, iter.Seq[T]) iter.Seq[U]) *Op {
-	return one("MapPartitionsWithIndex", f, across(func(_ *Task, at place, rows iter.Seq[T]) iter.Seq[U] {
+	return one("MapPartitionsWithIndex", f, acrossNumbered(func(_ *Task, at place, rows iter.Seq[T]) iter.Seq[U] {
 		return f(at.partition, rows)
 	}))
 }
@@ -35,6 +35,14 @@ func across[T, U any](f func(*Task, place, iter.Seq[T]) iter.Seq[U]) *Across {
 		p := &partition{t: t, in: in}
 		return through(next, f(t, at, rowsOf[T](p)), p)
 	}}
+}
+
+// acrossNumbered is across for an operator that makes use of which partition it is
+// given.
+func acrossNumbered[T, U any](f func(*Task, place, iter.Seq[T]) iter.Seq[U]) *Across {
+	p := across(f)
+	p.numbered = true
+	return p
 }
 
 // through feeds the rows that are made of those of partitions.
@@ -121,7 +129,7 @@ func ZipWithIndexOp[T any]() *Op {
 	return valued(func(starts []int64) *Op {
 		return of((*T)(nil), many("ZipWithIndex", nil, map[string]Part{
 			"count": countPart,
-			"": across(func(t *Task, at place, rows iter.Seq[T]) iter.Seq[Pair[int64, T]] {
+			"": acrossNumbered(func(t *Task, at place, rows iter.Seq[T]) iter.Seq[Pair[int64, T]] {
 				t.sameCount(at, len(starts))
 				return numbered(rows, starts[at.partition], 1)
 			}),
@@ -132,7 +140,7 @@ func ZipWithIndexOp[T any]() *Op {
 // ZipWithUniqueIDOp pairs each row with a number that no other row has: those of
 // partition k of n get k, k+n, k+2n and so on.
 func ZipWithUniqueIDOp[T any]() *Op {
-	return of((*T)(nil), one("ZipWithUniqueID", nil, across(func(_ *Task, at place, rows iter.Seq[T]) iter.Seq[Pair[int64, T]] {
+	return of((*T)(nil), one("ZipWithUniqueID", nil, acrossNumbered(func(_ *Task, at place, rows iter.Seq[T]) iter.Seq[Pair[int64, T]] {
 		return numbered(rows, int64(at.partition), int64(at.of))
 	})))
 }

@@ -143,7 +143,11 @@ func (b *builder) pipe(n *Node) (plan.Pipe, error) {
 			b.barriers[ref.ID] = true
 		}
 		ref.Placed = n.sorted()
-		return b.then(b.pipes[n.parents[0]], ref), nil
+		pipe := b.pipes[n.parents[0]]
+		if pipe.Source.Union != nil && n.op.numbered(n.part) {
+			pipe = whole(pipe, ref)
+		}
+		return b.then(pipe, ref), nil
 	case cachedNode:
 		pipe := b.pipes[n.parents[0]]
 		if n.spent.Load() {
@@ -154,6 +158,19 @@ func (b *builder) pipe(n *Node) (plan.Pipe, error) {
 		}}, nil
 	}
 	return b.widePipe(n, ref)
+}
+
+// whole gives a pipe of all partitions of a union's, for an operator that makes use of
+// their numbers: in the pipes of the union it would see those of each.
+func whole(union plan.Pipe, op plan.Op) plan.Pipe {
+	read := plan.Op{ID: coalesce.builtin, Part: "reduce", Name: "Union", Site: op.Site}
+	return plan.Pipe{Source: plan.Source{Op: read, Wide: []plan.Input{{Pipe: &union}}}}
+}
+
+// numbered says whether the operator makes use of which partition it is given.
+func (o *Op) numbered(part string) bool {
+	p, ok := o.Parts[part].(*Across)
+	return ok && p.numbered
 }
 
 // then gives the pipe with one more operator. That of a union goes into each

@@ -53,10 +53,12 @@ type Across struct {
 	barrier bool
 	// ranged says that it makes use of how a sort has placed the rows.
 	ranged bool
+	// numbered says that it makes use of which partition it is given.
+	numbered bool
 }
 
-// place is which partition of its RDD a task computes. It is the task's own,
-// but for what is read by way of a union.
+// place is which partition of its RDD a task computes. An operator that is not
+// numbered may be told its number within one side of a union.
 type place struct {
 	partition, of int
 	placed        *plan.Partitioner // how a sort has placed the rows, where that is known

@@ -50,7 +50,7 @@ func poisson(rng *rand.Rand, mean float64) int {
 // SampleOp draws rows; its Sampling travels with it.
 func SampleOp[T any]() *Op {
 	return valued(func(s Sampling) *Op {
-		return of((*T)(nil), one("Sample", nil, across(func(_ *Task, at place, rows iter.Seq[T]) iter.Seq[T] {
+		return of((*T)(nil), one("Sample", nil, acrossNumbered(func(_ *Task, at place, rows iter.Seq[T]) iter.Seq[T] {
 			draw := s.draws(at.partition)
 			return repeated(rows, func(T) int { return draw() })
 		})))
@@ -81,7 +81,7 @@ type Strata[K comparable] struct {
 // SampleByKeyOp draws pairs; their Strata travel with it.
 func SampleByKeyOp[K comparable, V any]() *Op {
 	return valued(func(s Strata[K]) *Op {
-		return of((*Pair[K, V])(nil), one("SampleByKey", nil, across(func(_ *Task, at place, rows iter.Seq[Pair[K, V]]) iter.Seq[Pair[K, V]] {
+		return of((*Pair[K, V])(nil), one("SampleByKey", nil, acrossNumbered(func(_ *Task, at place, rows iter.Seq[Pair[K, V]]) iter.Seq[Pair[K, V]] {
 			rng := rand.New(rand.NewPCG(s.Seed, uint64(at.partition)))
 			return repeated(rows, func(p Pair[K, V]) int {
 				fraction := s.Fractions[p.Key]
@@ -120,7 +120,7 @@ func SampleByKeyExactOp[K comparable, V any]() *Op {
 					return true
 				})
 			}),
-			"": across(func(t *Task, at place, rows iter.Seq[Pair[K, V]]) iter.Seq[Pair[K, V]] {
+			"": acrossNumbered(func(t *Task, at place, rows iter.Seq[Pair[K, V]]) iter.Seq[Pair[K, V]] {
 				t.sameCount(at, len(q.Picks))
 				picks := maps.Clone(q.Picks[at.partition])
 				seen := map[K]int64{}
@@ -150,7 +150,7 @@ func TakeSampleOp[T any]() *Op {
 		return of((*T)(nil), many("TakeSample", nil, map[string]Part{
 			"":      collectPart((*Rows[T])(nil)),
 			"count": countPart,
-			"pick": across(func(t *Task, at place, rows iter.Seq[T]) iter.Seq[T] {
+			"pick": acrossNumbered(func(t *Task, at place, rows iter.Seq[T]) iter.Seq[T] {
 				t.sameCount(at, len(picks))
 				return picked(rows, picks[at.partition])
 			}),

@@ -22,7 +22,7 @@ func SlidingOp[T any]() *Op {
 	return valued(func(w Window) *Op {
 		return of((*T)(nil), many("Sliding", nil, map[string]Part{
 			"heads": collectPart((*Rows[T])(nil)),
-			"": across(func(t *Task, at place, rows iter.Seq[T]) iter.Seq[[]T] {
+			"": acrossNumbered(func(t *Task, at place, rows iter.Seq[T]) iter.Seq[[]T] {
 				t.sameCount(at, len(w.Tails))
 				return windows(rows, tail[T](t, w.Tails[at.partition], w.Size-1), w.Size)
 			}),

@@ -27,6 +27,7 @@ func (g *generator) action(v *variable) action {
 
 var actions = []func(*generator, *variable) *action{
 	collect, all, count, countByKey, collectAsMap, take, first, takeOrdered, reduce, fold, aggregate, save, save, forEach, forEachPartition,
+	reduceByKeyLocally, lookup, numbersOf, numbersOf, countByValue, approximate, isEmpty, takeSample, objects, counted, counted,
 }
 
 // lines is the function that shows rows.

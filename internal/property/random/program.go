@@ -233,6 +233,10 @@ func (g *generator) more(v *variable) *variable {
 		return g.flow(v)
 	case g.one(12):
 		return g.fan(v)
+	case g.one(12):
+		if next := pick(g, statements)(g, v); next != nil {
+			return next
+		}
 	}
 	return g.apply(v, g.next(&v.data))
 }

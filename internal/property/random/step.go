@@ -90,10 +90,11 @@ func (d *data) keyed(key, row *typ) data {
 
 // steps are what can follow any RDD, any of rows, any of pairs.
 var (
-	steps     = []func(*generator, *data) *step{mapping, mapping, tryMapping, filtering, flatMapping, tryFlatMapping, mapPartitions, toPair, toPair, tryToPair, flatToPair, union, union, repartition, coalesce}
-	rowSteps  = []func(*generator, *data) *step{keyBy, keyBy, sortBy, sortFunc, distinct, distinctBy, doubling, cartesian}
+	steps     = []func(*generator, *data) *step{mapping, mapping, tryMapping, filtering, flatMapping, tryFlatMapping, mapPartitions, toPair, toPair, tryToPair, flatToPair, union, union, repartition, coalesce, keeping, sample}
+	rowSteps  = []func(*generator, *data) *step{keyBy, keyBy, sortBy, sortFunc, distinct, distinctBy, doubling, cartesian, glom, zipWithUniqueID, zipping, zipping, sets, withIndex, barrier}
 	pairSteps = []func(*generator, *data) *step{mapValues, mapValues, keys, values, reduceByKey, reduceByKey, combineByKey, combineByKey,
-		aggregateByKey, aggregateByKey, groupByKey, groupByKey, flatMapGroups, joining, joining, joining, coGroup, coGroup, partitionBy, sortByKey, sortBy, sortFunc, mapValuesWithKey, flatMapValues, latestOf, swapping, groupedOf, filterByRange, flatMapSortedGroups}
+		aggregateByKey, aggregateByKey, groupByKey, groupByKey, flatMapGroups, joining, joining, joining, coGroup, coGroup, partitionBy, sortByKey, sortBy, sortFunc, mapValuesWithKey, flatMapValues, latestOf, swapping, groupedOf, filterByRange, flatMapSortedGroups,
+		foldByKey, topByKey, repartitionAndSort, distinctValues, subtractByKey}
 )
 
 // next draws a step that can follow d.

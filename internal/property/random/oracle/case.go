@@ -247,6 +247,7 @@ func (r *runner) run(m mode, first bool) error {
 	}
 	defer func() { _ = os.RemoveAll(scratch) }()
 	m.o.Cores, m.o.Seed, m.o.Notices = Cores, 7, notices{r, m.name}
+	m.o.CheckpointDir = filepath.Join(scratch, "checkpoints")
 	ctx := context.Background()
 	switch {
 	case m.tries:

@@ -108,6 +108,45 @@ func TestOperators(t *testing.T) {
 	}
 }
 
+func TestSetsAndPlaces(t *testing.T) {
+	n := Slice([]int{0, 1, 2, 3, 4}, 2)
+	p := pairs("b", 1, "a", 2, "b", 3)
+	key := Make[string](3)
+	for _, test := range []struct {
+		name      string
+		got, want any
+	}{
+		{"TopByKey", TopByKey(p, 1, cmp.Compare), Data[Pair[string, []int]]{{{Key: "b", Value: []int{3}}, {Key: "a", Value: []int{2}}}}},
+		{"WithoutKeys", WithoutKeys(p, pairs("a", 0)), pairs("b", 1, "b", 3)},
+		{"Subtract", Subtract(Slice([]int{1, 1, 2, 3}, 2), Slice([]int{2}, 1)), Data[int]{{1, 1, 3}}},
+		{"Intersection", Intersection(Slice([]int{1, 1, 2, 3}, 2), Slice([]int{1, 3, 9}, 1)), Data[int]{{1, 3}}},
+		{"Of", Of(p, "b"), []int{1, 3}},
+		{"OfKeys", OfKeys(pairs(key, 1, key+"x", 2), Shares[string](3)), pairs(key, 1)},
+		{"Sampled", Sampled(n, false), Data[int]{nil, nil}},
+		{"Glom", Glom(Data[int]{{1, 2}, nil}), Data[[]int]{{{1, 2}}, {nil}}},
+		{"Numbered", Keys(Numbered(n)), Data[int64]{{0, 2}, {1, 3, 5}}},
+		{"Indexed", Keys(Indexed(n)), Data[int64]{{0, 1}, {2, 3, 4}}},
+		{"Sliding", Sliding(n, 4), Data[[]int]{{{0, 1, 2, 3}, {1, 2, 3, 4}}}},
+		{"Sliding of few", Sliding(n, 6), Data[[]int]{{}}},
+		{"Zipped", Zipped(n, n, func(a, b int) int { return a * b }), Data[int]{{0, 1}, {4, 9, 16}}},
+		{"ZippedPartitions", ZippedPartitions(n, n, func(_ *typed.Task, a, _ iter.Seq[int]) iter.Seq[int] { return a }), n},
+		{"MapPartitionsWithIndex", MapPartitionsWithIndex(n, func(i int, _ iter.Seq[int]) iter.Seq[int] { return slices.Values([]int{i}) }), Data[int]{{0}, {1}}},
+		{"Gathered", Gathered(func(b []byte) [][]byte { return [][]byte{b, []byte("7")} }, 12), 19},
+		{"MaxOf", MaxOf(n), []string{"4"}},
+		{"MinOf", MinOf(Data[float64]{{1, math.NaN()}}), []string{"NaN"}},
+		{"MaxOf nothing", MaxOf(Data[int]{}), []string{"no rows"}},
+		{"SumOf", SumOf(Data[int8]{{100, 100}}), []string{"-56"}},
+		{"StatsOf", StatsOf(n), []string{"5", "0", "4"}},
+		{"HistogramOf", HistogramOf(Data[int]{{-1e9, -1, 0, 4, 99, 1e9, 1e9 + 1}}), []string{"1", "1", "1", "1", "1", "1"}},
+		{"Near", Must(Near(11, 10, nil)), []string{"near"}},
+		{"not near", Must(Near(20, 10, nil)), []string{"10, about 20"}},
+	} {
+		if Show(test.got) != Show(test.want) {
+			t.Errorf("%s: got %s, want %s", test.name, Show(test.got), Show(test.want))
+		}
+	}
+}
+
 func TestKeysThatAreNotEqualToThemselves(t *testing.T) {
 	rows := Data[Pair[float64, int]]{{{Key: math.NaN(), Value: 1}, {Key: math.NaN(), Value: 2}, {Key: 0, Value: 3}, {Key: math.Copysign(0, -1), Value: 4}}}
 	got := Must(Pairs(Combine(rows, func(v int) int { return v }, func(a, b int) int { return a + b }).All(), nil))
