@@ -36,9 +36,9 @@ func (s *stage) spec() model.StageSpec {
 		if parent.Kind == plan.Value {
 			edge = model.ValueDep
 		}
-		spec.Parents = append(spec.Parents, model.Parent{Key: parent.Key, Edge: edge})
+		spec.Parents = append(spec.Parents, model.Parent{Key: parent.Key, Edge: edge, Own: own(p, parent.Key)})
 	}
-	spec.Cached = cached(p)
+	spec.Cached, spec.Cut = cached(p), p.Pipe.Source.Cut != nil
 	return spec
 }
 
@@ -50,6 +50,16 @@ func cached(st *plan.Stage) plan.StageKey {
 		return "" // the sink cannot do without its value; tasks of a barrier all run at once
 	}
 	return c.Key
+}
+
+// own says whether each task of a stage begins with all that the task of the same
+// number of a parent wrote.
+func own(st *plan.Stage, parent plan.StageKey) bool {
+	wide := st.Pipe.Source.Wide
+	if len(wide) == 1 && st.Pipe.Source.Cached != nil { // kept once more
+		wide = wide[0].Pipe.Source.Wide
+	}
+	return slices.ContainsFunc(wide, func(in plan.Input) bool { return in.Own && in.Shuffle == parent })
 }
 
 // site is the user's line that ends the stage.
