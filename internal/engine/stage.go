@@ -36,7 +36,7 @@ func (s *stage) spec() model.StageSpec {
 		if parent.Kind == plan.Value {
 			edge = model.ValueDep
 		}
-		spec.Parents = append(spec.Parents, model.Parent{Key: parent.Key, Edge: edge, Own: own(p, parent.Key)})
+		spec.Parents = append(spec.Parents, model.Parent{Key: parent.Key, Edge: edge, Own: own(&p.Pipe.Source, parent.Key)})
 	}
 	spec.Cached, spec.Cut = cached(p), p.Pipe.Source.Cut != nil
 	return spec
@@ -52,14 +52,12 @@ func cached(st *plan.Stage) plan.StageKey {
 	return c.Key
 }
 
-// own says whether each task of a stage begins with all that the task of the same
+// own says whether each partition of a source reads all that the task of the same
 // number of a parent wrote.
-func own(st *plan.Stage, parent plan.StageKey) bool {
-	wide := st.Pipe.Source.Wide
-	if len(wide) == 1 && st.Pipe.Source.Cached != nil { // kept once more
-		wide = wide[0].Pipe.Source.Wide
-	}
-	return slices.ContainsFunc(wide, func(in plan.Input) bool { return in.Own && in.Shuffle == parent })
+func own(src *plan.Source, parent plan.StageKey) bool {
+	return src.Coalesced == nil && !src.Crossed && slices.ContainsFunc(src.Wide, func(in plan.Input) bool {
+		return in.Own && in.Shuffle == parent || in.Pipe != nil && own(&in.Pipe.Source, parent)
+	})
 }
 
 // site is the user's line that ends the stage.

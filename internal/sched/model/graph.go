@@ -66,7 +66,7 @@ type StageSpec struct {
 	// read is not needed for it any more (R4).
 	Cut  bool
 	Name string // for people
-	Site   string // the user's file:line
+	Site string // the user's file:line
 }
 
 // StageSize says how many tasks a stage has and where they like to run.
