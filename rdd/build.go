@@ -156,6 +156,8 @@ func (b *builder) pipe(n *Node) (plan.Pipe, error) {
 		return plan.Pipe{Source: plan.Source{
 			Op: ref, Wide: []plan.Input{{Pipe: &pipe}}, Cached: &plan.Cached{Key: n.cacheKey(), Level: n.level, Counted: b.graph.counted(n.cacheKey())},
 		}}, nil
+	case localNode:
+		return b.local(n, ref), nil
 	}
 	return b.widePipe(n, ref)
 }
@@ -251,13 +253,19 @@ func (b *builder) widePipe(n *Node, ref plan.Op) (plan.Pipe, error) {
 // kept gives a pipe of the same rows that is cheap to run twice, for the sample
 // and to move them. One that begins at files is run twice as it is. What is behind
 // a shuffle is not: groups would be merged twice, and the user's functions run on
-// them twice; and neither is one whose tasks wait for one another. A stage runs the pipe and keeps its rows where they are.
+// them twice; and neither is one whose tasks wait for one another. A stage keeps their rows.
 func (b *builder) kept(n *Node, ref plan.Op, rows plan.Pipe) plan.Pipe {
 	if _, waits := b.waits(&rows); !waits && (rows.Source.Cached != nil || !readsWide(&rows)) {
 		return rows
 	}
+	return b.keep(n, ref, rows, n.wide.Class)
+}
+
+// keep adds a stage that runs a pipe and keeps its rows where they are, and gives the
+// pipe that reads them there.
+func (b *builder) keep(n *Node, ref plan.Op, rows plan.Pipe, class plan.Class) plan.Pipe {
 	b.stage(plan.Stage{
-		Key: n.rowsKey(), Kind: plan.MapStage, Class: n.wide.Class, Pipe: rows,
+		Key: n.rowsKey(), Kind: plan.MapStage, Class: class, Pipe: rows,
 		Sink: plan.Sink{Op: withPart(ref, "rows"), Part: &plan.Partitioner{Kind: plan.SinglePartitioner, N: 1}},
 	})
 	return plan.Pipe{Source: plan.Source{Op: withPart(ref, "kept"), Wide: []plan.Input{{Shuffle: n.rowsKey(), Own: true}}}}

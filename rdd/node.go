@@ -85,6 +85,7 @@ const (
 	unionNode
 	wideNode
 	cachedNode
+	localNode
 )
 
 // Node is an RDD without its type: an operator and the nodes it reads. A node
@@ -101,7 +102,7 @@ type Node struct {
 	parents []*Node
 	err     error
 
-	source plan.Source // of source nodes
+	source plan.Source // of source nodes; of local ones only what was cut
 	level  plan.StorageLevel
 	spent  atomic.Bool // of a cached node: it is not to be kept any more
 	wide   Wide        // of wide nodes

@@ -33,9 +33,7 @@ func CheckpointOp[T any]() *Op {
 func (n *Node) Checkpointed(op *Op, c Call, dir string, partitions int) *Node {
 	m := n.graph.Source(op, c, plan.Source{Files: &plan.Files{Paths: dir, Parts: partitions}})
 	m.part = "read"
-	if p := n.placed; p != nil && (p.kind == plan.HashPartitioner || p.kind == plan.FuncPartitioner) {
-		m.placed = &placement{kind: p.kind, n: partitions, by: m, fn: p.fn}
-	}
+	m.placed = n.placed.of(m, partitions)
 	return m
 }
 

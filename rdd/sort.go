@@ -54,7 +54,7 @@ const (
 // them back.
 func sorting(like batch, make ordering, key Part, result func(shuffle.RawStream) Run) map[string]Part {
 	parts := map[string]Part{
-		"rows":    writerPart(like, func(*Task, *plan.Sink, *codec.Type) (shuffle.Placer, error) { return shuffle.Single, nil }),
+		"rows":    keepPart(like),
 		"kept":    readPart(like),
 		"sample":  &SinkPart{open: func(t *Task, spec *plan.Sink) (sink, error) { return newSampler(t, spec, make) }},
 		"samples": readPart((*Rows[Sample])(nil)),

@@ -51,7 +51,7 @@ func (s *checker) travels(st *scan.Site) {
 			s.checkElement(at, st.Types["A"])
 		}
 	case api.Across:
-		if st.Op.Ctor == "CheckpointOp" {
+		if st.Op.Ctor == "CheckpointOp" || st.Op.Ctor == "LocalCheckpointOp" {
 			s.checkRows(at, st.SSA.Call.Args[0].Type())
 		}
 	case api.Placer:

@@ -36,9 +36,9 @@ func (s *stage) spec() model.StageSpec {
 		if parent.Kind == plan.Value {
 			edge = model.ValueDep
 		}
-		spec.Parents = append(spec.Parents, model.Parent{Key: parent.Key, Edge: edge})
+		spec.Parents = append(spec.Parents, model.Parent{Key: parent.Key, Edge: edge, Own: own(&p.Pipe.Source, parent.Key)})
 	}
-	spec.Cached = cached(p)
+	spec.Cached, spec.Cut = cached(p), p.Pipe.Source.Cut != nil
 	return spec
 }
 
@@ -50,6 +50,14 @@ func cached(st *plan.Stage) plan.StageKey {
 		return "" // the sink cannot do without its value; tasks of a barrier all run at once
 	}
 	return c.Key
+}
+
+// own says whether each partition of a source reads all that the task of the same
+// number of a parent wrote.
+func own(src *plan.Source, parent plan.StageKey) bool {
+	return src.Coalesced == nil && !src.Crossed && slices.ContainsFunc(src.Wide, func(in plan.Input) bool {
+		return in.Own && in.Shuffle == parent || in.Pipe != nil && own(&in.Pipe.Source, parent)
+	})
 }
 
 // site is the user's line that ends the stage.

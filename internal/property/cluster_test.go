@@ -37,7 +37,7 @@ const (
 	// roundsVar is the file that the program reads in rounds instead.
 	roundsVar = "PROPERTY_ROUNDS"
 	// levelVar is how it keeps what it reads there; without one it is a checkpoint, and
-	// "many" is manyKept instead.
+	// "many" is manyKept instead, "local" locally.
 	levelVar = "PROPERTY_LEVEL"
 )
 
@@ -50,6 +50,8 @@ func drive(ctx context.Context, s *typed.Session) error {
 			return checkpointed(ctx, s, path)
 		case "many":
 			return manyKept(ctx, s)
+		case "local":
+			return locally(ctx, s, path)
 		}
 		level, err := strconv.ParseUint(os.Getenv(levelVar), 10, 8)
 		if err != nil {

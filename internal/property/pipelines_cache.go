@@ -72,6 +72,32 @@ func cacheCases() []Case {
 			}
 			return each(in.Left, func(p KV) string { return line(p.Key, p.Value+sums[p.Key]) })
 		}},
+		{"RDD.LocalCheckpoint", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
+			once, err := recs(s, in).LocalCheckpoint(ctx)
+			if err != nil {
+				return nil, err
+			}
+			again, err := once.Filter(func(r Rec) bool { return r.ID%3 != 0 }).LocalCheckpoint(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return sameTwice(ctx, once.Union(again))
+		}, func(in Input) []string {
+			return slices.Concat(text(in.Recs), text(keep(in.Recs, func(r Rec) bool { return r.ID%3 != 0 })))
+		}},
+		{"PairRDD.LocalCheckpoint", AnyOrder, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
+			sums, err := left(s, in).ReduceByKey(addInts, typed.Partitions(3)).LocalCheckpoint(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return show(left(s, in).Join(sums, addInts, typed.Partitions(3)).Map(line[string, int64]).Collect(ctx))
+		}, func(in Input) []string {
+			sums := map[string]int64{}
+			for _, p := range in.Left {
+				sums[p.Key] += p.Value
+			}
+			return each(in.Left, func(p KV) string { return line(p.Key, p.Value+sums[p.Key]) })
+		}},
 		{"RDD.Unpersist", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
 			kept := ints(s, in).Map(double).Cache()
 			if _, err := kept.Count(ctx); err != nil {

@@ -2,8 +2,10 @@ package property
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/gordd-project/gordd/typed"
 )
@@ -47,6 +49,27 @@ func checkpointed(ctx context.Context, s *typed.Session, path string) error {
 		}
 	}
 	return nil
+}
+
+// locally does the same with what workers keep of the lines, until one of them is lost.
+func locally(ctx context.Context, s *typed.Session, path string) error {
+	lines, err := s.TextFile(path, typed.Partitions(roundParts)).Map(func(line string) int { return len(line) }).LocalCheckpoint(ctx)
+	if err != nil {
+		return err
+	}
+	if err := os.Remove(path); err != nil {
+		return err
+	}
+	for round := range 2 * roundsAfter {
+		n, err := lines.Reduce(ctx, func(a, b int) int { return a + b })
+		if round >= roundsAfter-1 && err != nil && strings.Contains(err.Error(), "use Checkpoint") {
+			return nil
+		}
+		if err != nil || n != roundRows*len(roundLine) {
+			return fmt.Errorf("round %d: %d bytes, %w", round, n, err)
+		}
+	}
+	return errors.New("nothing was lost")
 }
 
 // manyRounds are those of manyKept.

@@ -117,6 +117,27 @@ func TestClusterReadsCheckpoints(t *testing.T) {
 	}
 }
 
+// TestClusterKeepsLocalCheckpoints reads what workers keep where it is, until one of them
+// is lost: then the action fails, and says what to do.
+func TestClusterKeepsLocalCheckpoints(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the programs of executors are slow")
+	}
+	t.Setenv(roundsVar, writeLines(t))
+	t.Setenv(levelVar, "local")
+	c := startCluster(t, 3, 1)
+	w := &roundWatcher{quiet: quiet{t}, lose: c.lose, kept: func() int { return 0 }}
+	c.watcher = w
+	if out := c.submit("local"); out.Code != 0 || len(w.did) != roundsAfter+1 {
+		t.Fatalf("exit code %d after %d actions", out.Code, len(w.did))
+	}
+	for round, did := range w.did[1:roundsAfter] {
+		if did.AtNode != roundParts || did.BytesRead != 0 {
+			t.Errorf("round %d: %d of %d tasks ran where their rows are, and %d bytes were read of files", round, did.AtNode, roundParts, did.BytesRead)
+		}
+	}
+}
+
 // kept is how many files of cached rows workers have.
 func (c *cluster) kept() (n int) {
 	for _, dir := range c.dirs {

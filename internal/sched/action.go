@@ -118,7 +118,10 @@ func (s *Scheduler) checkAction(j *job, ev *model.SubmitAction) ([]int, *model.C
 // checkKnown demands that a stage that is known has the shape it had.
 func checkKnown(j *job, spec model.StageSpec) *model.Cause {
 	known := j.shared[spec.Key]
-	if known == nil {
+	switch {
+	case known == nil:
+		return nil
+	case spec.Cut && known.spec.Kind == spec.Kind:
 		return nil
 	}
 	if known.spec.Kind != spec.Kind || !slices.Equal(known.spec.Parents, spec.Parents) || known.spec.Class != spec.Class || known.spec.Barrier != spec.Barrier {

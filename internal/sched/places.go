@@ -155,7 +155,10 @@ const (
 func (s *Scheduler) weigh(st *stage) {
 	pairs := 0
 	for _, e := range st.parents {
-		if e.kind == model.Wide {
+		switch {
+		case e.own:
+			pairs += st.n
+		case e.kind == model.Wide:
 			pairs += e.st.n * st.n
 		}
 	}
@@ -178,23 +181,34 @@ func (s *Scheduler) weigh(st *stage) {
 	for i := range st.tasks {
 		for _, e := range st.parents {
 			if e.kind == model.Wide {
-				s.addInputs(&h, e.st, i)
+				s.addInputs(&h, e, i)
 			}
 		}
 		st.heavy.Append(h.Hosts(muchOf)...)
 	}
 }
 
-// addInputs adds what reader i reads of each output of st.
-func (s *Scheduler) addInputs(h *locality.Heavy, st *stage, i int) {
-	for m := range st.outs.All() {
-		o := st.outs.At(m)
-		w, ok := st.outs.Owner(m)
-		if !ok || i >= len(o.Sizes) {
-			continue
+// addInputs adds what reader i reads of each output of a parent.
+func (s *Scheduler) addInputs(h *locality.Heavy, e edge, i int) {
+	if e.own {
+		if i < e.st.n {
+			s.addInput(h, e.st, i, 0)
 		}
-		if hosts := s.workers[w].place.Hosts; len(hosts) > 0 {
-			h.Add(hosts[0], model.SizeOf(o.Sizes[i]))
-		}
+		return
+	}
+	for m := range e.st.outs.All() {
+		s.addInput(h, e.st, m, i)
+	}
+}
+
+// addInput adds what is for a reader in an output of st.
+func (s *Scheduler) addInput(h *locality.Heavy, st *stage, m, reader int) {
+	o := st.outs.At(m)
+	w, ok := st.outs.Owner(m)
+	if !ok || reader >= len(o.Sizes) {
+		return
+	}
+	if hosts := s.workers[w].place.Hosts; len(hosts) > 0 {
+		h.Add(hosts[0], model.SizeOf(o.Sizes[reader]))
 	}
 }

@@ -32,6 +32,9 @@ func (s *Scheduler) addStage(j *job, a *action, spec model.StageSpec) *stage {
 	if spec.Kind != model.ResultStage {
 		if st := j.shared[spec.Key]; st != nil {
 			st.released = false
+			if spec.Cut {
+				s.cut(st)
+			}
 			return st
 		}
 	}
@@ -47,9 +50,9 @@ func (s *Scheduler) addStage(j *job, a *action, spec model.StageSpec) *stage {
 	st.cache = j.cacheOf(spec.Cached)
 	for _, p := range spec.Parents {
 		up := j.shared[p.Key]
-		st.parents = append(st.parents, edge{up, p.Edge})
+		st.parents = append(st.parents, edge{up, p.Edge, p.Own})
 		st.depth = max(st.depth, up.depth+1)
-		up.children = append(up.children, edge{st, p.Edge})
+		up.children = append(up.children, edge{st, p.Edge, p.Own})
 		if p.Edge != model.Narrow && !up.complete() {
 			st.blocked++
 		}
@@ -57,6 +60,26 @@ func (s *Scheduler) addStage(j *job, a *action, spec model.StageSpec) *stage {
 	j.stages = append(j.stages, st)
 	s.formGang(st)
 	return st
+}
+
+// cut has a stage read nothing any more: the outputs that it has are all that is left
+// of its rows.
+func (s *Scheduler) cut(st *stage) {
+	for _, e := range st.parents {
+		for i := range st.tasks {
+			if e.kind == model.Narrow && st.tasks[i].counted && !st.tasks[i].cached {
+				e.st.tasks[i].want--
+				s.recountLater(e.st, i)
+			}
+		}
+		if e.kind != model.Narrow && st.asserted {
+			s.demandAll(e.st, false)
+		}
+	}
+	s.unlink(st)
+	st.parents, st.spec.Parents, st.spec.Cut = nil, nil, true
+	st.blocked, st.reads = 0, nil
+	s.reviewAll(st)
 }
 
 // sizeStage gives a stage its tasks. One without tasks is complete at once.
@@ -67,6 +90,9 @@ func (s *Scheduler) sizeStage(st *stage, z model.StageSize) {
 	st.job.tasks += z.N
 	s.tasks += z.N
 	st.prefs = s.internPrefs(&z)
+	if st.blocked == 0 {
+		s.weigh(st)
+	}
 	if z.N == 0 {
 		s.completed(st)
 	}
@@ -176,16 +202,21 @@ func (s *Scheduler) assert(st *stage) {
 		if e.kind == model.Narrow {
 			continue
 		}
-		if st.asserted {
-			e.st.wantAll++
-		} else {
-			if e.st.wantAll--; e.st.wantAll == 0 {
-				e.st.locs = nil // several times as much as the outputs themselves
-			}
+		s.demandAll(e.st, st.asserted)
+	}
+}
+
+// demandAll says that one reader more or less demands all of a stage.
+func (s *Scheduler) demandAll(st *stage, more bool) {
+	if more {
+		st.wantAll++
+	} else {
+		if st.wantAll--; st.wantAll == 0 {
+			st.locs = nil // several times as much as the outputs themselves
 		}
-		if e.st.wantAll == 0 || e.st.wantAll == 1 && st.asserted {
-			s.recountAll(e.st)
-		}
+	}
+	if st.wantAll == 0 || st.wantAll == 1 && more {
+		s.recountAll(st)
 	}
 }
 

@@ -90,6 +90,7 @@ type action struct {
 type edge struct {
 	st   *stage
 	kind model.Edge
+	own  bool // task i reads the output i alone
 }
 
 type stage struct {

@@ -166,6 +166,8 @@ func (d *drawing) source(p *plan.Pipe) string {
 		text += ", files " + src.Files.Paths
 	case src.Range != nil:
 		text += fmt.Sprintf(", %d numbers in %s", src.Range.Count, partitions(src.Range.N))
+	case src.Cut != nil:
+		text += fmt.Sprintf(", kept before in %s", partitions(src.Cut.N))
 	case src.Data != nil:
 		text += fmt.Sprintf(", rows of the driver in %s", partitions(len(src.Data.Ends)))
 	}

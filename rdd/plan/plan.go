@@ -255,6 +255,7 @@ type Source struct {
 	Files *Files
 	Data  *Data
 	Range *Range
+	Cut   *Cut
 	Wide  []Input // shuffles, or pipes that are already placed as one would be
 	Union []Pipe  // the partitions of each pipe, one after another
 	// Cached says that executors keep the rows of the one pipe in Wide, and take
@@ -375,6 +376,13 @@ type Data struct {
 type Range struct {
 	From, Step, Count int64
 	N                 int
+}
+
+// Cut stands for rows of which only what an earlier action kept is left, as the output
+// of the stage that begins with it: there is nothing to make them of again.
+type Cut struct {
+	N     int   // partitions
+	Bytes int64 // that were kept
 }
 
 // Sink is where a task's rows go.

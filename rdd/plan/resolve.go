@@ -93,7 +93,7 @@ type resolver struct {
 	sizes  Sizes
 	stages map[StageKey]*Stage // those seen so far: parents of the one at hand
 	below  map[StageKey]inputs // what each of them reads, itself or through others
-	number map[any]int         // of each Files and Range
+	number map[any]int         // of each Files, Range and Cut
 	bytes  []int64             // by number
 }
 
@@ -116,7 +116,7 @@ func (r *resolver) files(f *Files) (n int, in inputs, err error) {
 	return n, r.source(*f, bytes), nil
 }
 
-// source gives a Files or Range, and what it has.
+// source gives a Files, Range or Cut, and what it has.
 func (r *resolver) source(key any, bytes int64) inputs {
 	source, known := r.number[key]
 	if !known {
@@ -139,6 +139,8 @@ func (r *resolver) pipe(p *Pipe) (n int, in inputs, err error) {
 		return len(src.Data.Ends), nil, nil
 	case src.Range != nil:
 		return src.Range.N, r.source(*src.Range, min(src.Range.Count, maxNumbers)*bytesPerNumber), nil
+	case src.Cut != nil:
+		return src.Cut.N, r.source(src.Cut, src.Cut.Bytes), nil
 	case src.Coalesced != nil:
 		return r.coalesced(src)
 	case src.Crossed:

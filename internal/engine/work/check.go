@@ -46,6 +46,8 @@ func checkStage(st *plan.Stage) error {
 		return fmt.Errorf("it is of kind %d and class %d, which are none", st.Kind, st.Class)
 	case st.Kind == plan.MapStage && part == nil:
 		return errors.New("it writes a shuffle and has no partitioner")
+	case st.Pipe.Source.Cut != nil && (st.Kind != plan.MapStage || len(st.Parents) > 0 || st.Barrier):
+		return errors.New("it has been cut, and reads something, or is no stage whose output is kept")
 	case part != nil && part.Kind > plan.FuncPartitioner:
 		return fmt.Errorf("its partitioner is of kind %d, which is none", part.Kind)
 	case part != nil && (part.Kind == plan.FuncPartitioner) != (part.By != nil):
@@ -91,7 +93,7 @@ func checkPipe(p *plan.Pipe) error {
 
 func checkSource(src *plan.Source) error {
 	n := 0
-	for _, set := range []bool{src.Files != nil, src.Data != nil, src.Range != nil, len(src.Wide) > 0, len(src.Union) > 0} {
+	for _, set := range []bool{src.Files != nil, src.Data != nil, src.Range != nil, src.Cut != nil, len(src.Wide) > 0, len(src.Union) > 0} {
 		if set {
 			n++
 		}
@@ -123,6 +125,10 @@ func checkSource(src *plan.Source) error {
 		return checkCount(src.Range.N)
 	case src.Data != nil:
 		return checkCount(len(src.Data.Ends))
+	case src.Cut != nil && src.Cut.Bytes < 0:
+		return fmt.Errorf("%d bytes that were kept", src.Cut.Bytes)
+	case src.Cut != nil:
+		return checkCount(src.Cut.N)
 	}
 	return nil
 }

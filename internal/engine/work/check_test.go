@@ -46,7 +46,10 @@ func TestCheck(t *testing.T) {
 		"a coalesced RDD of 0 partitions": func(p *plan.Plan) {
 			p.Stages[1].Pipe.Source = plan.Source{Wide: wide(p)[1:], Coalesced: &plan.Coalesced{}}
 		},
-		"a source is of one kind": func(p *plan.Plan) { wide(p)[1].Pipe.Source.Data = &plan.Data{} },
+		`stage "r": it has been cut`: func(p *plan.Plan) { p.Stages[1].Pipe.Source = plan.Source{Cut: &plan.Cut{N: 1}} },
+		`stage "m": -6 partitions`:   func(p *plan.Plan) { p.Stages[0].Pipe.Source = plan.Source{Cut: &plan.Cut{N: -6}} },
+		"-1 bytes that were kept":    func(p *plan.Plan) { p.Stages[0].Pipe.Source = plan.Source{Cut: &plan.Cut{Bytes: -1}} },
+		"a source is of one kind":    func(p *plan.Plan) { wide(p)[1].Pipe.Source.Data = &plan.Data{} },
 		"there is none": func(p *plan.Plan) {
 			p.Stages[1].Pipe.Source = plan.Source{Wide: []plan.Input{{Pipe: &plan.Pipe{}}}, Cached: &plan.Cached{Key: "c", Level: 9}}
 		},

@@ -54,6 +54,8 @@ func checkStage(a *model.SubmitAction, spec model.StageSpec) error {
 	switch {
 	case target != (spec.Kind == model.ResultStage):
 		return fmt.Errorf("stage %q: the target, and no other, is a result stage", spec.Key)
+	case spec.Cut && (spec.Kind != model.MapStage || len(spec.Parents) > 0):
+		return fmt.Errorf("stage %q has been cut, and reads something, or has no outputs to be kept", spec.Key)
 	case spec.Barrier && (spec.Cached != "" || spec.Kind == model.ValueStage):
 		return fmt.Errorf("stage %q: the tasks of a barrier stage run all at once, so none can be left out for a cached block or a value", spec.Key)
 	case spec.Barrier && target && (a.Partitions != nil || a.FirstN > 0):

@@ -41,6 +41,7 @@ func TestWhatIsRefused(t *testing.T) {
 		{"cannot read value", model.SubmitAction{Graph: []model.StageSpec{value, stage("r", model.ResultStage, wide("v"))}}},
 		{"cannot read map", model.SubmitAction{Graph: []model.StageSpec{m, stage("r", model.ResultStage, model.Parent{Key: "m", Edge: model.ValueDep})}}},
 		{"single tasks of barrier", model.SubmitAction{Graph: []model.StageSpec{gang, stage("r", model.ResultStage, model.Parent{Key: "m", Edge: model.Narrow})}}},
+		{"has been cut", model.SubmitAction{Graph: []model.StageSpec{m, {Key: "c", Kind: model.MapStage, Cut: true, Parents: []model.Parent{wide("m")}}, r}}},
 		{"cached block", model.SubmitAction{Graph: []model.StageSpec{cached, r}}},
 		{"not some of them", model.SubmitAction{Graph: []model.StageSpec{m, lone}, Partitions: []int{0}}},
 		{"not some of them", model.SubmitAction{Graph: []model.StageSpec{m, lone}, FirstN: 1}},

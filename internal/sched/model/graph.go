@@ -47,6 +47,8 @@ const (
 type Parent struct {
 	Key  plan.StageKey
 	Edge Edge
+	// Own says that task i reads the output i of a wide parent, and no other.
+	Own bool
 }
 
 // StageSpec is what the machine knows of a stage before its sizes.
@@ -60,8 +62,11 @@ type StageSpec struct {
 	// Cached names the cached data set nearest to the sink: a task whose block
 	// has a holder does not read the stage's parents. Empty: none.
 	Cached plan.StageKey
-	Name   string // for people
-	Site   string // the user's file:line
+	// Cut says that only the outputs that the stage has are left of it: what it
+	// read is not needed for it any more (R4).
+	Cut  bool
+	Name string // for people
+	Site string // the user's file:line
 }
 
 // StageSize says how many tasks a stage has and where they like to run.

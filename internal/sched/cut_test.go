@@ -1,0 +1,100 @@
+package sched
+
+import (
+	"testing"
+
+	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/rdd/plan"
+)
+
+// ownRead is a result stage whose tasks read the outputs of a parent of their numbers.
+func ownRead(key, parent plan.StageKey) model.StageSpec {
+	st := result(key, parent)
+	st.Parents[0].Own = true
+	return st
+}
+
+// cutRig has a stage that was made of another, which was let go of then.
+func cutRig(t *testing.T, change func(*model.Config)) (r *rig, cut model.StageSpec) {
+	r = newRig(t, change)
+	r.attach(2, "w1", "w2")
+	r.action(1, model.Sink{Kind: model.ForEach}, map[plan.StageKey]int{"s": 2, "m": 4, "r": 4}, mapStage("s"), mapStage("m", "s"), ownRead("r", "m"))
+	for len(r.runs) > 0 {
+		r.doneWith(r.runs[0].Attempt, func(d *model.TaskDone) { d.Sizes = []byte{100} })
+	}
+	r.ended(1)
+	r.step(model.Release{Job: "j", Keys: []plan.StageKey{"s"}})
+	cut = mapStage("m")
+	cut.Cut = true
+	return r, cut
+}
+
+// TestR4ACutStageIsAlone has what it was made of forgotten as soon as a plan says that it
+// is cut, and its outputs read as before.
+func TestR4ACutStageIsAlone(t *testing.T) {
+	r, cut := cutRig(t, nil)
+	if r.s.jobs["j"].shared["s"] == nil {
+		t.Error("what a stage reads is forgotten")
+	}
+	r.action(2, model.Sink{Kind: model.ForEach}, map[plan.StageKey]int{"q": 4}, cut, ownRead("q", "m"))
+	if len(r.runs1("m")) > 0 || len(r.runs1("q")) != 4 {
+		t.Errorf("running: %v", r.runs)
+	}
+	for len(r.runs) > 0 {
+		r.finish("q")
+	}
+	r.ended(2)
+	if r.s.jobs["j"].shared["s"] != nil {
+		t.Error("what a stage does not read any more is kept")
+	}
+	// Lost, it is made by the plan that has it now, without what it was made of.
+	r.lost("w1")
+	r.action(3, model.Sink{Kind: model.ForEach}, map[plan.StageKey]int{"q": 4}, cut, ownRead("q", "m"))
+	if got := len(r.runs1("m")); got == 0 || got == 4 || len(r.runs1("s")) > 0 {
+		t.Errorf("running: %v", r.runs)
+	}
+}
+
+// TestR4AStageIsCutWhileItIsMade does not happen, but a plan may say so.
+func TestR4AStageIsCutWhileItIsMade(t *testing.T) {
+	r := newRig(t, nil)
+	r.attach(2, "w1")
+	r.action(1, model.Sink{Kind: model.ForEach}, map[plan.StageKey]int{"s": 1, "m": 2, "r": 2}, mapStage("s"), mapStage("m", "s"), result("r", "m"))
+	cut := mapStage("m")
+	cut.Cut = true
+	r.action(2, model.Sink{Kind: model.ForEach}, map[plan.StageKey]int{"q": 1}, cut, result("q", "m"))
+	if st := r.s.jobs["j"].shared["s"]; st.wantAll != 0 || len(r.runs1("s")) > 0 {
+		t.Errorf("%v runs, and %d want it", r.runs1("s"), st.wantAll)
+	}
+	for len(r.runs) > 0 {
+		r.finish("m", "r", "q")
+	}
+	r.ended(1)
+	r.ended(2)
+}
+
+// TestCutStagesAreRestored by a master that has all of the journal or what is left of it.
+func TestCutStagesAreRestored(t *testing.T) {
+	r, cut := cutRig(t, journalled)
+	r.action(2, model.Sink{Kind: model.ForEach}, map[plan.StageKey]int{"q": 4}, cut, ownRead("q", "m"))
+	for len(r.runs) > 0 {
+		r.finish("q")
+	}
+	r.same()
+}
+
+// TestR10TasksRunWhereTheirOwnInputIs has a task read the output of its number alone.
+func TestR10TasksRunWhereTheirOwnInputIs(t *testing.T) {
+	r, cut := cutRig(t, func(c *model.Config) { *c = model.Defaults("c", 7); c.Journal, c.DriverLease = false, 0 })
+	at := map[int]plan.WorkerID{}
+	for o := range r.s.Outputs("j", "m") {
+		at[o.Partition] = o.Worker
+	}
+	r.attach(8, "w3") // which has nothing, and more slots than all others
+	r.action(2, model.Sink{Kind: model.ForEach}, map[plan.StageKey]int{"q": 4}, cut, ownRead("q", "m"))
+	for _, a := range r.runs {
+		if w := r.on[a.Attempt.Seq]; w != at[a.Attempt.Partition] {
+			t.Errorf("task %d runs at %s, its input is at %s", a.Attempt.Partition, w, at[a.Attempt.Partition])
+		}
+	}
+}
