@@ -69,97 +69,65 @@ func joined[K, L, R, U any](call func(L, R) U) *Narrow {
 	}}
 }
 
-// join makes an outer join: rows says what is made of the values of a key.
-func join[K comparable, V, W, L, R, U any](name string, f any, call func(L, R) U, rows func(k K, left iter.Seq[V], right iter.Seq[W], yield func(L, R) bool)) *Op {
-	post := joined[K](call)
-	return of((*K)(nil), many(name, f, joinParts(post, func(_ *Task, groups groups[K, V, W], feed Feed) error {
-		return emitted(feed, groups, func(k K, left iter.Seq[V], right iter.Seq[W], yield func(Joined[K, L, R]) bool) {
-			rows(k, left, right, func(l L, r R) bool { return yield(Joined[K, L, R]{Key: k, Left: l, Right: r}) })
-		})
-	})))
-}
-
-// JoinOp pairs every value of the left side with every one of the right.
-func JoinOp[K comparable, V, W, R any](f func(V, W) R) *Op {
-	return of((*K)(nil), many("Join", f, sidesParts[K, V, W](joined[K](f), func(t *Task, cfg shuffle.Config, left, right shuffle.RawStream, feed Feed) error {
-		out := emitter[Joined[K, V, W]](feed)
-		more := true
-		err := shuffle.Join[K, V, W](t, cfg, left, right)(func(k *K, v *V, w *W) bool {
-			more = out.Push(Joined[K, V, W]{Key: *k, Left: *v, Right: *w}) || out.Flush()
-			return more
-		})
-		if err == nil && more {
-			out.Flush()
+// join makes a join: pairs takes the values that have equal keys, and those
+// without a partner of the sides that outer names.
+func join[K comparable, V, W, L, R, U any](name string, call func(L, R) U, outer shuffle.Outer, pairs func(out *joins[K, L, R]) func(*K, *V, *W) bool) *Op {
+	return of((*K)(nil), many(name, call, sidesParts[K, V, W](joined[K](call), func(t *Task, cfg shuffle.Config, left, right shuffle.RawStream, feed Feed) error {
+		out := &joins[K, L, R]{rows: emitter[Joined[K, L, R]](feed), more: true}
+		err := shuffle.Join[K, V, W](t, cfg, outer, left, right)(pairs(out))
+		if err == nil && out.more {
+			out.rows.Flush()
 		}
 		return err
 	})))
 }
 
+// joins takes the rows of a join, until no more of them are wanted.
+type joins[K, L, R any] struct {
+	rows *Rows[Joined[K, L, R]]
+	more bool
+}
+
+func (j *joins[K, L, R]) push(k K, left L, right R) bool {
+	j.more = j.rows.Push(Joined[K, L, R]{Key: k, Left: left, Right: right}) || j.rows.Flush()
+	return j.more
+}
+
+// copied gives a value of its own to what may be missing: the user's function may
+// keep it.
+func copied[T any](value *T) *T {
+	if value == nil {
+		return nil
+	}
+	c := *value
+	return &c
+}
+
+// JoinOp pairs every value of the left side with every one of the right.
+func JoinOp[K comparable, V, W, R any](f func(V, W) R) *Op {
+	return join("Join", f, shuffle.Outer{}, func(out *joins[K, V, W]) func(*K, *V, *W) bool {
+		return func(k *K, v *V, w *W) bool { return out.push(*k, *v, *w) }
+	})
+}
+
 // LeftOuterJoinOp is JoinOp that keeps left values without a partner.
 func LeftOuterJoinOp[K comparable, V, W, R any](f func(V, *W) R) *Op {
-	return join("LeftOuterJoin", f, f, func(_ K, left iter.Seq[V], right iter.Seq[W], yield func(V, *W) bool) {
-		for v := range left {
-			found := false
-			for w := range right {
-				if found = true; !yield(v, &w) {
-					return
-				}
-			}
-			if !found && !yield(v, nil) {
-				return
-			}
-		}
+	return join("LeftOuterJoin", f, shuffle.Outer{Left: true}, func(out *joins[K, V, *W]) func(*K, *V, *W) bool {
+		return func(k *K, v *V, w *W) bool { return out.push(*k, *v, copied(w)) }
 	})
 }
 
 // RightOuterJoinOp is JoinOp that keeps right values without a partner.
 func RightOuterJoinOp[K comparable, V, W, R any](f func(*V, W) R) *Op {
-	return join("RightOuterJoin", f, f, func(_ K, left iter.Seq[V], right iter.Seq[W], yield func(*V, W) bool) {
-		found := false
-		for v := range left {
-			for w := range right {
-				if found = true; !yield(&v, w) {
-					return
-				}
-			}
-			if !found { // nothing on the right: nothing to keep
-				return
-			}
-		}
-		if found {
-			return
-		}
-		for w := range right {
-			if !yield(nil, w) {
-				return
-			}
-		}
+	return join("RightOuterJoin", f, shuffle.Outer{Right: true}, func(out *joins[K, *V, W]) func(*K, *V, *W) bool {
+		return func(k *K, v *V, w *W) bool { return out.push(*k, copied(v), *w) }
 	})
 }
 
 // FullOuterJoinOp is JoinOp that keeps the values of both sides.
 func FullOuterJoinOp[K comparable, V, W, R any](f func(*V, *W) R) *Op {
-	return join("FullOuterJoin", f, f, func(_ K, left iter.Seq[V], right iter.Seq[W], yield func(*V, *W) bool) {
-		lefts, rights := false, false
-		for v := range left {
-			lefts, rights = true, false
-			for w := range right {
-				if rights = true; !yield(&v, &w) {
-					return
-				}
-			}
-			if !rights && !yield(&v, nil) {
-				return
-			}
-		}
-		if lefts {
-			return
-		}
-		for w := range right {
-			if !yield(nil, &w) {
-				return
-			}
-		}
+	return join("FullOuterJoin", f, shuffle.Outer{Left: true, Right: true}, func(out *joins[K, *V, *W]) func(*K, *V, *W) bool {
+		return func(k *K, v *V, w *W) bool { return out.push(*k, copied(v), copied(w)) }
 	})
 }
 

@@ -161,7 +161,7 @@ func BenchmarkJoin(b *testing.B) {
 	b.Run("join", func(b *testing.B) {
 		for b.Loop() {
 			sum := int64(0)
-			err := shuffle.Join[int64, int64, int64](context.Background(), shuffle.Config{Dir: b.TempDir()},
+			err := shuffle.Join[int64, int64, int64](context.Background(), shuffle.Config{Dir: b.TempDir()}, shuffle.Outer{},
 				raw(left, 4096), raw(right, 4096))(func(_, v, w *int64) bool {
 				sum += *v ^ *w
 				return true

@@ -237,6 +237,7 @@ type coGroups struct {
 	mem         share
 	left, right *groups
 	kept        kept
+	lefts       *codec.Buffer // some left rows of a join
 
 	key             unsafe.Pointer
 	inLeft, inRight bool // the open group has values on that side
@@ -249,7 +250,7 @@ func openCoGroups(ctx context.Context, cfg Config, keys *codec.KeyType, left, ri
 	c.left = sortedGroups(ctx, cfg, &c.mem, keys, left)
 	c.right = sortedGroups(ctx, cfg, &c.mem, keys, right)
 	c.right.sorter.relieve = c.left.sorter.shed
-	c.kept = newKept(cfg, &c.mem, right.Type)
+	c.kept, c.lefts = newKept(cfg, &c.mem, right.Type), left.NewBuffer(0)
 	return c
 }
 

@@ -12,7 +12,6 @@ import (
 type Kept struct {
 	mem  share
 	kept kept
-	rows int64
 }
 
 // Keep reads a stream of rows of type typ and keeps them, in memory and, when that is used up, in a file. Close lets go
@@ -21,10 +20,7 @@ func Keep(cfg Config, typ *codec.Type, in RawStream) (*Kept, error) {
 	cfg = cfg.withDefaults()
 	k := &Kept{mem: cfg.share()}
 	k.kept = newKept(cfg, &k.mem, typ)
-	err := in(func(rows codec.Rows) bool {
-		k.rows += int64(rows.Len)
-		return k.kept.add(rows)
-	})
+	err := in(k.kept.add)
 	if err == nil {
 		err = k.kept.err
 	}
@@ -36,7 +32,7 @@ func Keep(cfg Config, typ *codec.Type, in RawStream) (*Kept, error) {
 }
 
 // Len is the number of rows.
-func (k *Kept) Len() int64 { return k.rows }
+func (k *Kept) Len() int64 { return k.kept.n }
 
 // Rows pushes the rows to yield as they came, until it returns false.
 func (k *Kept) Rows(yield func(codec.Rows) bool) error {
@@ -52,6 +48,7 @@ type kept struct {
 	cfg    Config
 	typ    *codec.Type
 	store  *rowStore
+	n      int64 // rows
 	file   *os.File
 	blocks *block.Writer
 	err    error
@@ -62,6 +59,7 @@ func newKept(cfg Config, mem *share, typ *codec.Type) kept {
 }
 
 func (k *kept) add(rows codec.Rows) bool {
+	k.n += int64(rows.Len)
 	for k.err == nil {
 		n := k.store.add(rows)
 		if rows = k.typ.Part(rows, n, rows.Len); rows.Len == 0 {
@@ -131,6 +129,7 @@ func (k *kept) stored(visit func(codec.Rows) bool) bool {
 // reset forgets the rows.
 func (k *kept) reset() {
 	k.store.clear()
+	k.n = 0
 	if k.blocks == nil {
 		return
 	}

@@ -285,69 +285,157 @@ func TestJoinMatchesMaps(t *testing.T) {
 	joinMatches(t, func(k int) [2]uint8 { return [2]uint8{uint8(k), uint8(k >> 8)} })
 }
 
+// match is a pair of a join; what has no partner is with missing.
+type match[K comparable] struct {
+	key  K
+	v, w int64
+}
+
+const missing = -1
+
+// joined gives the pairs of a join.
+func joined[K comparable](t *testing.T, cfg shuffle.Config, outer shuffle.Outer, left, right []pair[K, int64]) []match[K] {
+	t.Helper()
+	value := func(v *int64) int64 {
+		if v == nil {
+			return missing
+		}
+		return *v
+	}
+	var all []match[K]
+	err := shuffle.Join[K, int64, int64](t.Context(), cfg, outer, raw(left, 512), raw(right, 333))(func(k *K, v, w *int64) bool {
+		all = append(all, match[K]{*k, value(v), value(w)})
+		return true
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// nested gives the pairs of a join with their numbers, by loops over both sides.
+func nested[K comparable](outer shuffle.Outer, left, right []pair[K, int64]) map[match[K]]int {
+	rights, want, met := map[K][]int64{}, map[match[K]]int{}, map[K]bool{}
+	for _, r := range right {
+		rights[r.Key] = append(rights[r.Key], r.Value)
+	}
+	for _, l := range left {
+		met[l.Key] = true
+		for _, w := range rights[l.Key] {
+			want[match[K]{l.Key, l.Value, w}]++
+		}
+		if outer.Left && rights[l.Key] == nil {
+			want[match[K]{l.Key, l.Value, missing}]++
+		}
+	}
+	for _, r := range right {
+		if outer.Right && !met[r.Key] {
+			want[match[K]{r.Key, missing, r.Value}]++
+		}
+	}
+	return want
+}
+
 func joinMatches[K comparable](t *testing.T, key func(int) K) {
 	t.Helper()
-	type match struct {
-		key  K
-		v, w int64
-	}
 	r := rand.New(rand.NewPCG(8, 9))
-	left, right := make([]pair[K, int64], 40_000), make([]pair[K, int64], 20_000)
-	rights, want := map[K][]int64{}, map[match]int{}
+	left, right := make([]pair[K, int64], 16_000), make([]pair[K, int64], 8000)
 	for i := range right {
-		k := r.IntN(8000)
-		if i%20 == 0 {
+		k := r.IntN(3000)
+		if i%10 == 0 {
 			k = 7 // more than are at hand at a time
 		}
 		right[i] = pair[K, int64]{Key: key(k), Value: int64(i)}
-		rights[key(k)] = append(rights[key(k)], int64(i))
 	}
 	for i := range left {
-		left[i] = pair[K, int64]{Key: key(r.IntN(16_000)), Value: int64(i)}
-		for _, w := range rights[left[i].Key] {
-			want[match{left[i].Key, int64(i), w}]++
+		left[i] = pair[K, int64]{Key: key(r.IntN(6000) + 500), Value: int64(i)}
+		if i%400 == 0 {
+			left[i].Key = key(7)
 		}
 	}
-	var first []match
-	for _, limit := range limits {
-		_, acc := budget(t, limit)
-		cfg := shuffle.Config{Dir: emptyDir(t), Mem: acc}
-		var all []match
-		err := shuffle.Join[K, int64, int64](t.Context(), cfg, raw(left, 512), raw(right, 333))(func(k *K, v, w *int64) bool {
-			all = append(all, match{*k, *v, *w})
-			return true
-		})
-		if err != nil {
-			t.Fatal(err)
+	for _, outer := range []shuffle.Outer{{}, {Left: true}, {Right: true}, {Left: true, Right: true}} {
+		want := nested(outer, left, right)
+		var first []match[K]
+		for _, limit := range limits {
+			_, acc := budget(t, limit)
+			all := joined(t, shuffle.Config{Dir: emptyDir(t), Mem: acc}, outer, left, right)
+			got := map[match[K]]int{}
+			for _, m := range all {
+				got[m]++
+			}
+			if !maps.Equal(got, want) {
+				t.Errorf("%+v, limit %d: %d pairs, want %d", outer, limit, len(all), len(want))
+			}
+			if first == nil {
+				first = all
+			}
+			if !slices.Equal(all, first) {
+				t.Errorf("%+v, limit %d: the pairs come in another order", outer, limit)
+			}
 		}
-		got := map[match]int{}
-		for _, m := range all {
-			got[m]++
+	}
+}
+
+// TestJoinOfHotKeys is about a key that has more rows than memory on both sides: they stream, and each row of the file
+// that the right ones are in is read for many left ones.
+func TestJoinOfHotKeys(t *testing.T) {
+	const lefts, rights, limit = 600, 40_000, 300 << 10
+	left, right := make([]pair[int, int64], lefts), make([]pair[int, int64], rights)
+	for i := range left {
+		left[i] = pair[int, int64]{Key: 7, Value: int64(i)}
+	}
+	for i := range right {
+		right[i] = pair[int, int64]{Key: 7, Value: int64(i)}
+	}
+	var spilled, n, sum int64
+	mem, acc := budget(t, limit)
+	cfg := shuffle.Config{Dir: emptyDir(t), Mem: acc, Spilled: &spilled}
+	order := rand.New(rand.NewPCG(1, 2)).Perm(lefts) // what comes is not sorted by value
+	for i, j := range order {
+		left[i].Value = int64(j)
+	}
+	err := shuffle.Join[int, int64, int64](t.Context(), cfg, shuffle.Outer{}, raw(left, 512), raw(right, 333))(func(_ *int, v, w *int64) bool {
+		// 256 left values at a time, and the rest of them.
+		block := n / (256 * rights)
+		size := min(256, lefts-256*block)
+		at := n - block*256*rights
+		if *w != at/size || *v != int64(order[256*block+at%size]) {
+			t.Errorf("pair %d is of %d and %d", n, *v, *w)
+			return false
 		}
-		if !maps.Equal(got, want) {
-			t.Errorf("limit %d: %d pairs, want %d", limit, len(all), len(want))
-		}
-		if first == nil {
-			first = all
-		}
-		if !slices.Equal(all, first) {
-			t.Errorf("limit %d: the pairs come in another order", limit)
-		}
+		n++
+		sum += *v * *w
+		return true
+	})
+	if err != nil || n != lefts*rights || sum != lefts*(lefts-1)/2*rights*(rights-1)/2 {
+		t.Errorf("%d pairs, sum %d, %v", n, sum, err)
+	}
+	if over := mem.Peak() - limit; over > 512<<10 || spilled < rights {
+		t.Errorf("%d bytes over a budget of %d, %d spilled", over, limit, spilled)
 	}
 }
 
 func TestJoinEndsEarly(t *testing.T) {
 	rows := []pair[int, int]{{Key: 1, Value: 1}, {Key: 2, Value: 2}, {Key: 3, Value: 3}, {Key: 3, Value: 4}}
 	cfg := shuffle.Config{Dir: t.TempDir()}
-	seen := 0
-	if err := shuffle.Join[int, int, int](t.Context(), cfg, raw(rows, 9), raw(rows, 9))(func(*int, *int, *int) bool {
-		seen++
-		return seen < 2
-	}); err != nil || seen != 2 {
-		t.Errorf("%d pairs, %v", seen, err)
+	for _, outer := range []shuffle.Outer{{}, {Left: true}, {Right: true}} {
+		sides := [2][]pair[int, int]{rows, rows}
+		if outer.Left {
+			sides[1] = nil
+		}
+		if outer.Right {
+			sides[0] = nil
+		}
+		seen := 0
+		if err := shuffle.Join[int, int, int](t.Context(), cfg, outer, raw(sides[0], 9), raw(sides[1], 9))(func(*int, *int, *int) bool {
+			seen++
+			return seen < 2
+		}); err != nil || seen != 2 {
+			t.Errorf("%+v: %d pairs, %v", outer, seen, err)
+		}
 	}
 	bad := errors.New("no more rows")
-	err := shuffle.Join[int, int, int](t.Context(), cfg, raw(rows, 9), func(func(codec.Rows) bool) error { return bad })(func(*int, *int, *int) bool {
+	err := shuffle.Join[int, int, int](t.Context(), cfg, shuffle.Outer{}, raw(rows, 9), func(func(codec.Rows) bool) error { return bad })(func(*int, *int, *int) bool {
 		t.Error("there are pairs")
 		return true
 	})
