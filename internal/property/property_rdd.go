@@ -76,8 +76,8 @@ func init() {
 		"93aedd1e5f172bb330290644ee6069586d35a56f79e711c9f76ec769be38471f",
 	)
 	p.Source("pipelines_action.go", pipelinesActionSource,
-		"94a1ce14a38c07bad8775c4dcf526750eb891b176d27a47b9c517bbe0b87d3f7",
-		"f1e51c13034a46ee842956a29504c57bf5f8a48a1103bae9c7ca6b6c063be836",
+		"d15c8664ebcffb4696fb7246eedae8692659964a0a19ed59e471c28f67a4f7fc",
+		"2049100cb7944c713a43fd0f8b6e02476909eb9b5f36c669e3d8c2d4258dd5f6",
 	)
 	p.Source("pipelines_barrier.go", pipelinesBarrierSource,
 		"b9b131562cd554ec1826babc5a2c2315335d8e915dc8de7aa51c6b8daee26380",
@@ -233,15 +233,23 @@ func init() {
 	p.Op("b2cb6ea50c9c", "pipelines_action.go", 255, 3447, rdd.ObjectFileOp[KV]())
 	p.Op("a2742295dba1", "pipelines_action.go", 256, 3463, rdd.MapOp(saveCasesMap))
 	p.Op("5d2630f3b586", "pipelines_action.go", 256, 3490, rdd.CollectOp[string]())
-	p.Op("0eb7cc019a0b", "pipelines_action.go", 261, 3580, rdd.ReduceByKeyOp[string](addInts, saveCasesReduceByKeyBatch2))
-	p.Op("952cab7b749f", "pipelines_action.go", 262, 3608, rdd.SaveAsTextFileOp[rdd.Pair[string, int64]]())
-	p.Op("053c2924af6b", "pipelines_action.go", 315, 4043, rdd.DataOp[Note]())
-	p.Op("530372966042", "pipelines_action.go", 342, 4274, rdd.ForEachOp(effectCasesForEach))
-	p.Op("4f2e4ebac669", "pipelines_action.go", 345, 4350, rdd.ForEachPartitionOp(effectCasesForEachPartition))
-	p.Op("a8bee2076750", "pipelines_action.go", 357, 4479, rdd.MapToPairOp(noteOf))
-	p.Op("16cdcbd95a5b", "pipelines_action.go", 357, 4484, rdd.PairForEachOp(effectCasesForEach2))
-	p.Op("c3f6707a3300", "pipelines_action.go", 362, 4566, rdd.MapToPairOp(noteOf))
-	p.Op("3624ed886f2c", "pipelines_action.go", 362, 4571, rdd.PairForEachPartitionOp(effectCasesForEachPartition2))
+	p.Op("d95dcfb3745c", "pipelines_action.go", 261, 3576, rdd.SaveAsSequenceFileOp[string, int64]())
+	p.Op("6fe4a9fba75e", "pipelines_action.go", 264, 3613, rdd.SequenceFileOp[string, int64]())
+	p.Op("d91991f69de6", "pipelines_action.go", 265, 3636, rdd.PairMapOp(saveCasesMap2))
+	p.Op("49091f9de04f", "pipelines_action.go", 265, 3662, rdd.CollectOp[string]())
+	p.Op("29d9559b6aff", "pipelines_action.go", 268, 3725, rdd.SaveAsSequenceFileOp[string, int64]())
+	p.Op("c96721001cb4", "pipelines_action.go", 271, 3769, rdd.SequenceFileOp[string, int64]())
+	p.Op("627ccc9730fc", "pipelines_action.go", 272, 3785, rdd.PairMapOp(saveCasesMap3))
+	p.Op("db197900dd01", "pipelines_action.go", 272, 3811, rdd.CollectOp[string]())
+	p.Op("0eb7cc019a0b", "pipelines_action.go", 275, 3878, rdd.ReduceByKeyOp[string](addInts, saveCasesReduceByKeyBatch2))
+	p.Op("952cab7b749f", "pipelines_action.go", 276, 3906, rdd.SaveAsTextFileOp[rdd.Pair[string, int64]]())
+	p.Op("053c2924af6b", "pipelines_action.go", 329, 4341, rdd.DataOp[Note]())
+	p.Op("530372966042", "pipelines_action.go", 356, 4572, rdd.ForEachOp(effectCasesForEach))
+	p.Op("4f2e4ebac669", "pipelines_action.go", 359, 4648, rdd.ForEachPartitionOp(effectCasesForEachPartition))
+	p.Op("a8bee2076750", "pipelines_action.go", 371, 4777, rdd.MapToPairOp(noteOf))
+	p.Op("16cdcbd95a5b", "pipelines_action.go", 371, 4782, rdd.PairForEachOp(effectCasesForEach2))
+	p.Op("c3f6707a3300", "pipelines_action.go", 376, 4864, rdd.MapToPairOp(noteOf))
+	p.Op("3624ed886f2c", "pipelines_action.go", 376, 4869, rdd.PairForEachPartitionOp(effectCasesForEachPartition2))
 	p.Op("b2c03d24754b", "pipelines_barrier.go", 122, 739, rdd.DataOp[int64]())
 	p.Op("9517286ef777", "pipelines_barrier.go", 122, 753, rdd.MapOp(double))
 	p.Op("1f145d73be76", "pipelines_barrier.go", 122, 758, rdd.MapPartitionsWithBarrierOp(places))
@@ -1433,6 +1441,8 @@ func init() {
 	p.Kernel(actionCasesKernel5, "7c50f74752bd", "0e216af59a68", "048b06e69a5b")
 	p.Kernel(actionCasesKernel6, "da0b2cfd6b59")
 	p.Kernel(saveCasesKernel, "a2742295dba1")
+	p.Kernel(saveCasesKernel2, "d91991f69de6")
+	p.Kernel(saveCasesKernel3, "627ccc9730fc")
 	p.Kernel(effectCasesKernel, "a8bee2076750")
 	p.Kernel(effectCasesKernel2, "c3f6707a3300")
 	p.Kernel(barrierCasesKernel, "9517286ef777")
@@ -1655,8 +1665,8 @@ func init() {
 	p.Kernel(actionCasesKernel8, "9071f0568474", "8986bb60460a/map")
 	p.Kernel(actionCasesKernel9, "9071f0568474", "0f2af8206504")
 	p.Kernel(actionCasesKernel10, "9071f0568474", "8b56af8df4ac")
-	p.Kernel(saveCasesKernel2, "9071f0568474", "9e6bedbd6401/map")
-	p.Kernel(saveCasesKernel3, "9071f0568474", "0eb7cc019a0b/map")
+	p.Kernel(saveCasesKernel4, "9071f0568474", "9e6bedbd6401/map")
+	p.Kernel(saveCasesKernel5, "9071f0568474", "0eb7cc019a0b/map")
 	p.Kernel(byKeyCasesKernel7, "9071f0568474", "75b8f6ed8d1f/map")
 	p.Kernel(byKeyCasesKernel8, "9071f0568474", "a7a44f2de487", "eab00e37a0cd/map")
 	p.Kernel(byKeyCasesKernel9, "9071f0568474", "9acb6253fa84/map")
@@ -1874,7 +1884,7 @@ func accumulatorCasesKernel6(_ *rdd.Task, env []any, inAny, outAny any) {
 		(*short.Local())[len(word)]++
 		return 1
 	}
-//line property_rdd.go:1878
+//line property_rdd.go:1888
 
 	acc, has := out.Value, out.Has
 	for i, row := range in.Rows {
@@ -1999,7 +2009,33 @@ func saveCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// effectCasesKernel is MapToPair (pipelines_action.go:357).
+// saveCasesKernel2 is Map (pipelines_action.go:265).
+func saveCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := saveCasesMap2(row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// saveCasesKernel3 is Map (pipelines_action.go:272).
+func saveCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := saveCasesMap3(row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// effectCasesKernel is MapToPair (pipelines_action.go:371).
 func effectCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[Note])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -2015,7 +2051,7 @@ func effectCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// effectCasesKernel2 is MapToPair (pipelines_action.go:362).
+// effectCasesKernel2 is MapToPair (pipelines_action.go:376).
 func effectCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[Note])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -2605,7 +2641,7 @@ func ranksKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2609
+//line property_rdd.go:2645
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3039,7 +3075,7 @@ func heavyKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:89
 	mapFunc := func(k string, v int64) string { return line(digest(k), v) }
-//line property_rdd.go:3043
+//line property_rdd.go:3079
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3070,7 +3106,7 @@ func heavyKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:96
 	mapFunc := func(k string, v []int64) string { return line(digest(k), v) }
-//line property_rdd.go:3074
+//line property_rdd.go:3110
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3168,7 +3204,7 @@ func heavyKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3172
+//line property_rdd.go:3208
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3222,7 +3258,7 @@ func heavyJoinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:135
 	joinFunc := func(v, w string) string { return digest(v) + digest(w) }
-//line property_rdd.go:3226
+//line property_rdd.go:3262
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3281,7 +3317,7 @@ func heavyJoinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3285
+//line property_rdd.go:3321
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5249,8 +5285,8 @@ func actionCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// saveCasesKernel2 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_action.go:251, map side).
-func saveCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+// saveCasesKernel4 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_action.go:251, map side).
+func saveCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
 	for i, row := range in.Rows {
@@ -5262,8 +5298,8 @@ func saveCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// saveCasesKernel3 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_action.go:261, map side).
-func saveCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
+// saveCasesKernel5 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_action.go:275, map side).
+func saveCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
 	for i, row := range in.Rows {
@@ -5569,7 +5605,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 		_, err := tryLine(k, v)
 		return repeat(k, v), err
 	}
-//line property_rdd.go:5573
+//line property_rdd.go:5609
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5981,7 +6017,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:255
 	tryMapFunc := func(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
-//line property_rdd.go:5985
+//line property_rdd.go:6021
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6046,7 +6082,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	tryFlatMapFunc := func(e Env, _ string, v int64) (iter.Seq[int64], error) {
 		return e.below(v - 1), e.check(v)
 	}
-//line property_rdd.go:6050
+//line property_rdd.go:6086
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6471,7 +6507,7 @@ func groupCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	groupByKeyFunc := func(_ int64, lists iter.Seq[[]int64]) string {
 		return fmt.Sprint(slices.SortedFunc(lists, func(a, b []int64) int { return slices.Compare(a, b) }))
 	}
-//line property_rdd.go:6475
+//line property_rdd.go:6511
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6593,7 +6629,7 @@ func joinCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_wide.go:292
 	fullOuterJoinFunc := func(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
-//line property_rdd.go:6597
+//line property_rdd.go:6633
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6750,7 +6786,7 @@ func withCasesKernel3(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:119
 	tryMapFunc := func(e Env, x int64) (string, error) { return e.tagged(x), e.check(x) }
-//line property_rdd.go:6754
+//line property_rdd.go:6790
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6805,7 +6841,7 @@ func withCasesKernel6(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:128
 	tryFlatMapFunc := func(e Env, x int64) (iter.Seq[int64], error) { return e.below(x + 1), e.check(x) }
-//line property_rdd.go:6809
+//line property_rdd.go:6845
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6830,7 +6866,7 @@ func withCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:150
 	mapToPairFunc := func(e Env, x int64) (int64, string) { return e.residue(x), e.tagged(x) }
-//line property_rdd.go:6834
+//line property_rdd.go:6870
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -7122,7 +7158,7 @@ func accumulatorCasesReduce(calls typed.Counter, a, b int64) int64 {
 //line pipelines_action.go:146
 func actionCasesKeyBy(r Rec) Place { return Place{r.Name, 1, [2]bool{r.OK}} }
 
-//line property_rdd.go:7126
+//line property_rdd.go:7162
 
 func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7133,7 +7169,13 @@ func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_action.go:256
 func saveCasesMap(p KV) string { return fmt.Sprintf("%s\t%d", p.Key, p.Value) }
 
-//line property_rdd.go:7137
+//line pipelines_action.go:265
+func saveCasesMap2(k string, v int64) string { return fmt.Sprintf("%s\t%d", k, v) }
+
+//line pipelines_action.go:272
+func saveCasesMap3(k string, v int64) string { return fmt.Sprintf("%s\t%d", k, v) }
+
+//line property_rdd.go:7179
 
 func saveCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7141,10 +7183,10 @@ func saveCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	}
 }
 
-//line pipelines_action.go:342
+//line pipelines_action.go:356
 func effectCasesForEach(n Note) { appendTo(n.file(), fmt.Sprint(n.X)) }
 
-//line pipelines_action.go:345
+//line pipelines_action.go:359
 func effectCasesForEachPartition(t *typed.Task, rows iter.Seq[Note]) error {
 	sum, file := int64(0), ""
 	for n := range rows {
@@ -7156,12 +7198,12 @@ func effectCasesForEachPartition(t *typed.Task, rows iter.Seq[Note]) error {
 	return nil
 }
 
-//line pipelines_action.go:357
+//line pipelines_action.go:371
 func effectCasesForEach2(dir string, x int64) {
 	appendTo(Note{Dir: dir}.file(), fmt.Sprint(x))
 }
 
-//line pipelines_action.go:362
+//line pipelines_action.go:376
 func effectCasesForEachPartition2(t *typed.Task, rows iter.Seq2[string, int64]) error {
 	sum, file := int64(0), ""
 	for dir, x := range rows {
@@ -7179,7 +7221,7 @@ func barrierCasesMapToPair(x int64) (int64, int64) { return x, 1 }
 //line pipelines_barrier.go:146
 func barrierCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7183
+//line property_rdd.go:7225
 
 func barrierCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7214,7 +7256,7 @@ func cacheCasesMap2(w string) string { return w + "!" }
 //line pipelines_cache.go:54
 func cacheCasesFilter2(r Rec) bool { return r.ID%3 != 0 }
 
-//line property_rdd.go:7218
+//line property_rdd.go:7260
 
 func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7225,7 +7267,7 @@ func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_cache.go:91
 func cacheCasesMap3(w string) Rec { return Rec{Name: w} }
 
-//line property_rdd.go:7229
+//line property_rdd.go:7271
 
 func cacheCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7268,7 +7310,7 @@ func ranksFlatMapToPair(_ string, shares []string) iter.Seq2[string, int64] {
 	}
 }
 
-//line property_rdd.go:7272
+//line property_rdd.go:7314
 
 func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7279,7 +7321,7 @@ func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:84
 func ranksMapValues2(v int64) int64 { return 150 + v*85/100 }
 
-//line property_rdd.go:7283
+//line property_rdd.go:7325
 
 func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7290,7 +7332,7 @@ func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:156
 func chainCasesFilter(l string, at int64) bool { return at > 0 && l != "O" }
 
-//line property_rdd.go:7294
+//line property_rdd.go:7336
 
 func chainCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7325,7 +7367,7 @@ func chainCasesMapToPair(v int64, k string) (string, int64) { return k, v }
 //line pipelines_chain.go:197
 func chainCasesSortBy2(l string) string { return l }
 
-//line property_rdd.go:7329
+//line property_rdd.go:7371
 
 func chainCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7341,7 +7383,7 @@ func chainCasesFilter2(w string) bool {
 //line pipelines_heavy.go:88
 func heavyKeyCasesMapToPair(x int64) (string, int64) { return heavyKey(x), x }
 
-//line property_rdd.go:7345
+//line property_rdd.go:7387
 
 func heavyKeyCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7404,7 +7446,7 @@ func heavyJoinCasesCoGroup(_ int64, left, right iter.Seq[string]) iter.Seq[strin
 //line pipelines_heavy.go:186
 func persistedReduceByKey(a, b string) string { return max(a, b) }
 
-//line property_rdd.go:7408
+//line property_rdd.go:7450
 
 func persistedReduceByKeyBatch(slots []*string, vals []string) {
 	for i, s := range slots {
@@ -7499,7 +7541,7 @@ func pairCasesTryMapToPair(k string, v int64) (string, string, error) {
 	return l, k, err
 }
 
-//line property_rdd.go:7503
+//line property_rdd.go:7545
 
 func partitionCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7531,7 +7573,7 @@ func sortedGroupCasesFilter3(string) bool { return true }
 //line pipelines_partitions.go:302
 func partitionerCasesPartitionFunc(k string) int { return 6 - placeOf(k) }
 
-//line property_rdd.go:7535
+//line property_rdd.go:7577
 
 func partitionerCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7557,7 +7599,7 @@ func partitionerCasesFilter(string, int64) bool { return true }
 //line pipelines_partitions.go:319
 func partitionerCasesMapValues(v int64) int64 { return v / 2 }
 
-//line property_rdd.go:7561
+//line property_rdd.go:7603
 
 func partitionerCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7571,7 +7613,7 @@ func partitionerCasesPartitionFunc2(k string) int { return 4 - placeOf(k) }
 //line pipelines_partitions.go:329
 func partitionerCasesFilter2(w string) bool { return len(w)%2 == 0 }
 
-//line property_rdd.go:7575
+//line property_rdd.go:7617
 
 func placedCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7585,7 +7627,7 @@ func placedCasesFilter(_ string, v int64) bool { return v%3 != 0 }
 //line pipelines_placed.go:43
 func placedCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
 
-//line property_rdd.go:7589
+//line property_rdd.go:7631
 
 func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7596,7 +7638,7 @@ func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_placed.go:44
 func placedCasesMapValues(r string) string { return r + "!" }
 
-//line property_rdd.go:7600
+//line property_rdd.go:7642
 
 func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7607,7 +7649,7 @@ func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_placed.go:65
 func placedCasesJoin(all []int64, sum int64) string { return fmt.Sprint(all, sum) }
 
-//line property_rdd.go:7611
+//line property_rdd.go:7653
 
 func placedCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7630,7 +7672,7 @@ func placedCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 //line pipelines_placed.go:89
 func placedCasesMapToPair(k string, v int64) (string, int64) { return k[:1] + k[len(k)-1:], v }
 
-//line property_rdd.go:7634
+//line property_rdd.go:7676
 
 func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7641,7 +7683,7 @@ func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 //line pipelines_sample.go:126
 func finiteMap(x int64) int64 { return x % 1000 }
 
-//line property_rdd.go:7645
+//line property_rdd.go:7687
 
 func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7655,7 +7697,7 @@ func sourceCasesMap(path, text string) string { return filepath.Base(path) + ": 
 //line pipelines_source.go:126
 func sourceCasesMap2(b []byte) string { return string(b) }
 
-//line property_rdd.go:7659
+//line property_rdd.go:7701
 
 func combineCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7675,7 +7717,7 @@ func combineCasesMapToPair(w string) (string, int64) { return w, 1 }
 //line pipelines_wide.go:87
 func combineCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7679
+//line property_rdd.go:7721
 
 func combineCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7874,7 +7916,7 @@ func manyKeptMap(round, x int64) int64 { return x + round%2 }
 //line rounds.go:63
 func manyKeptKeyBy(x int64) int64 { return x % 7 }
 
-//line property_rdd.go:7878
+//line property_rdd.go:7920
 
 func manyKeptReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
