@@ -120,7 +120,7 @@ func (s *sequences) part(part storage.Part) (more bool, err error) {
 
 // room takes memory of the task, for what a file needs beyond what any has.
 func (s *sequences) room(more int) error {
-	if int64(more) > 0 && s.held+int64(more) <= int64(s.t.chunkBytes()) {
+	if s.held+int64(more) <= int64(s.t.chunkBytes()) {
 		s.t.mem.Force(int64(more))
 	} else if !s.t.grow(int64(more)) {
 		return fmt.Errorf("no memory for a record or block of more than %d bytes: give more of it, or run fewer tasks at a time", s.held+int64(more))

@@ -152,7 +152,7 @@ func classed(t *testing.T, how string, names [2]string, want *strings.Builder) [
 		t.Fatal(err)
 	}
 	for i := range hadoopRows {
-		var bytes [2][]byte
+		var kv [2][]byte
 		for k, name := range names {
 			v := reflect.New(reflect.TypeOf(columns[name](i)))
 			v.Elem().Set(reflect.ValueOf(columns[name](i)))
@@ -160,11 +160,11 @@ func classed(t *testing.T, how string, names [2]string, want *strings.Builder) [
 			if !ok {
 				t.Fatal(name)
 			}
-			bytes[k] = c.Append(nil, unsafe.Pointer(v.Pointer()))
+			kv[k] = c.Append(nil, unsafe.Pointer(v.Pointer()))
 			want.WriteString(shown(v.Elem().Interface()))
 			want.WriteByte("\t\n"[k])
 		}
-		if err := w.Append(bytes[0], bytes[1]); err != nil {
+		if err := w.Append(kv[0], kv[1]); err != nil {
 			t.Fatal(err)
 		}
 	}
