@@ -346,7 +346,6 @@ func (x *Reader) bytes(buf []byte, n int) ([]byte, error) {
 func (x *Reader) fill(b []byte) error {
 	n, err := io.ReadFull(x.in, b)
 	x.at += int64(n)
-	//nolint:errorlint // wrapped ones are the store's
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
 		return corrupt("it is cut short")
 	}
