@@ -30,16 +30,18 @@ const (
 var imports = map[string][]string{
 	"": {},
 
-	"typed": {"rdd", "rdd/plan", "rdd/codec", "shuffle", "storage", "internal/driver", "internal/embedded", "internal/executor", "internal/machine", "internal/scratch", "internal/wire", "internal/size", "internal/tally"},
+	"typed": {"rdd", "rdd/plan", "rdd/codec", "rdd/sequencefile", "shuffle", "storage", "internal/driver", "internal/embedded", "internal/executor", "internal/machine", "internal/scratch", "internal/wire", "internal/size", "internal/tally"},
 	// Only programs that import it link the libraries of sketches.
 	"typed/sketch":    {"github.com/DataDog/sketches-go", "github.com/axiomhq/hyperloglog"},
 	"typed/ml":        {},
 	"typed/typedtest": {"typed", "internal/embedded", "internal/fault", "internal/deep"},
 
-	"rdd":         {"rdd/plan", "rdd/codec", "rdd/objects", "shuffle", "shuffle/block", "shuffle/weight", "storage", msgpack, xxh3},
+	"rdd":         {"rdd/plan", "rdd/codec", "rdd/objects", "rdd/sequencefile", "shuffle", "shuffle/block", "shuffle/weight", "storage", msgpack, xxh3},
 	"rdd/plan":    {msgpack},
 	"rdd/codec":   {xxh3},
 	"rdd/objects": {"rdd/codec", "shuffle/block", xxh3}, // files of blocks, as shuffles write them
+
+	"rdd/sequencefile": {compress},
 
 	"shuffle":        {"rdd/codec", "shuffle/block", "shuffle/table", "shuffle/weight", xxh3},
 	"shuffle/block":  {"rdd/codec", "shuffle/weight", compress, xxh3},

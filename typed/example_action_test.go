@@ -273,6 +273,21 @@ func ExamplePairRDD_SaveAsObjectFile() {
 	// map[a:4 b:2] <nil>
 }
 
+func ExampleSaveAsSequenceFile() {
+	dir, remove := folder(nil)
+	defer remove()
+	s := session()
+	counts := pairs(s).MapValues(func(n int) int32 { return int32(n) })
+	fmt.Println(typed.SaveAsSequenceFile(ctx, counts, dir+"/counts", typed.Compress("zlib")))
+	text, err := os.ReadFile(dir + "/counts/part-00000")
+	fmt.Printf("%.4q %v\n", text, err)
+	fmt.Println(typed.SequenceFile[string, int32](s, dir+"/counts").ReduceByKey(func(a, b int32) int32 { return a + b }).CollectAsMap(ctx))
+	// Output:
+	// <nil>
+	// "SEQ\x06" <nil>
+	// map[a:4 b:2] <nil>
+}
+
 func ExamplePairRDD_SaveAsTextFile() {
 	dir, remove := folder(nil)
 	defer remove()

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/gordd-project/gordd/typed"
 )
@@ -48,6 +49,22 @@ func ExampleObjectFile() {
 	}
 	fmt.Println(typed.ObjectFile[int64](s, dir+"/numbers", typed.Partitions(3)).Reduce(ctx, func(a, b int64) int64 { return a + b }))
 	// Output: 499500 <nil>
+}
+
+func ExampleSequenceFile() {
+	dir, remove := folder(nil)
+	defer remove()
+	s := session()
+	ages := s.Range(1000).MapToPair(func(i int64) (string, int64) { return fmt.Sprint("user", i), i % 90 })
+	if err := typed.SaveAsSequenceFile(ctx, ages, dir+"/ages"); err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println(typed.SequenceFile[string, int64](s, dir+"/ages", typed.Partitions(3)).Values().Reduce(ctx, func(a, b int64) int64 { return max(a, b) }))
+	_, err := typed.SequenceFile[string, float64](s, dir+"/ages").Count(ctx)
+	fmt.Println(strings.Contains(err.Error(), "read it as string and int64"))
+	// Output:
+	// 89 <nil>
+	// true
 }
 
 func ExampleSession_Lines() {

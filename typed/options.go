@@ -82,7 +82,8 @@ func (f saveFunc) save(o *saveOptions) { f(o) }
 // Overwrite replaces an output directory that is there.
 func Overwrite() SaveOption { return saveFunc(func(o *saveOptions) { o.output.Overwrite = true }) }
 
-// Compress compresses the part files: "gzip" or "zstd".
+// Compress compresses the part files: "gzip" or "zstd". SaveAsSequenceFile has "zlib"
+// too, and compresses within them.
 func Compress(name string) SaveOption {
 	return saveFunc(func(o *saveOptions) { o.output.Compression = name })
 }

@@ -60,6 +60,7 @@ var operators = []Operator{
 	{Recv: "Session", Name: "BinaryFiles", Family: Source, Ctor: "BinaryFilesOp"},
 	{Recv: "Session", Name: "BinaryRecords", Family: Source, Ctor: "BinaryRecordsOp"},
 	{Name: "ObjectFile", Family: Source, Ctor: "ObjectFileOp", Types: "T"},
+	{Name: "SequenceFile", Family: Source, Ctor: "SequenceFileOp", Types: "K,V"},
 	{Recv: "Session", Name: "Parallelize", Family: Source, Ctor: "DataOp", Types: "T"},
 	{Recv: "Session", Name: "Range", Family: Source, Ctor: "RangeOp"},
 	{Recv: "Session", Name: "Empty", Family: Source, Ctor: "EmptyOp", Types: "T"},
@@ -196,6 +197,7 @@ var operators = []Operator{
 	{Recv: "PairRDD", Name: "ForEachPartition", Family: Action, Ctor: "PairForEachPartitionOp"},
 	{Recv: "PairRDD", Name: "SaveAsTextFile", Family: Action, Ctor: "SaveAsTextFileOp", Types: "Pair"},
 	{Recv: "PairRDD", Name: "SaveAsObjectFile", Family: Action, Ctor: "SaveAsObjectFileOp", Types: "Pair"},
+	{Name: "SaveAsSequenceFile", Family: Action, Ctor: "SaveAsSequenceFileOp", Types: "K,V"},
 
 	{Name: "PartitionFunc", Family: Placer, Ctor: "PartitionFuncOp"},
 

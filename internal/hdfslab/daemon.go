@@ -40,13 +40,18 @@ func (d *Daemon) Start() error {
 	if d.running() {
 		return fmt.Errorf("%s runs already", d.role)
 	}
+	// Jetty leaves directories there when it is killed.
+	tmp := d.data + ".tmp"
+	if err := os.MkdirAll(tmp, 0o755); err != nil {
+		return err
+	}
 	log, err := os.OpenFile(d.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = log.Close() }()
 	cmd := exec.Command("java", "-Xms16m", "-Xmx"+heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData",
-		"--add-opens", "java.base/java.lang=ALL-UNNAMED", "-Djava.net.preferIPv4Stack=true", "-Dlab.log.level=INFO",
+		"--add-opens", "java.base/java.lang=ALL-UNNAMED", "-Djava.net.preferIPv4Stack=true", "-Djava.io.tmpdir="+tmp, "-Dlab.log.level=INFO",
 		"-cp", d.classes, "lab.Node", d.role, d.conf)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // no Ctrl-C of the terminal

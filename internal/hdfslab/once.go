@@ -3,6 +3,7 @@
 package hdfslab
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -25,14 +26,30 @@ type Once struct {
 func (o *Once) Get(t testing.TB) *Lab {
 	t.Helper()
 	o.once.Do(func() { o.lab, o.err = Start(o.Options) })
-	switch {
-	case o.err == nil:
-	case errors.Is(o.err, ErrMissing) && os.Getenv("CI") != "true":
-		t.Skipf("no HDFS to test with: %v", o.err)
-	default:
-		t.Fatal(o.err)
-	}
+	need(t, o.err)
 	return o.lab
+}
+
+// ClassPath returns Hadoop's classes, for java -cp, to a test that runs something of its own with them.
+// Where there cannot be any it is as with [Once.Get].
+func ClassPath(t testing.TB) string {
+	t.Helper()
+	ctx, stop := context.WithTimeout(t.Context(), startTime)
+	defer stop()
+	classes, err := classPath(ctx)
+	need(t, err)
+	return classes
+}
+
+func need(t testing.TB, err error) {
+	t.Helper()
+	switch {
+	case err == nil:
+	case errors.Is(err, ErrMissing) && os.Getenv("CI") != "true":
+		t.Skipf("no HDFS to test with: %v", err)
+	default:
+		t.Fatal(err)
+	}
 }
 
 // Main runs the tests of a package, ends the lab if it was started, and exits: all that TestMain does.

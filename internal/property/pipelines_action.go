@@ -257,6 +257,20 @@ func saveCases() []Case {
 		}, func(in Input) []string {
 			return perGroup(in, func(g group[string, int64]) string { return fmt.Sprint(reduced(g.Values, addInts)) })
 		}},
+		{"SaveAsSequenceFile", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
+			if err := typed.SaveAsSequenceFile(ctx, kvs(s, in), in.out()); err != nil {
+				return nil, err
+			}
+			again := typed.SequenceFile[string, int64](s, in.out(), typed.SplitBytes(1000))
+			return show(again.Map(func(k string, v int64) string { return fmt.Sprintf("%s\t%d", k, v) }).Collect(ctx))
+		}, func(in Input) []string { return lines(pairs(in.Pairs)) }},
+		{"SaveAsSequenceFile/compressed", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
+			if err := typed.SaveAsSequenceFile(ctx, kvs(s, in), in.out(), typed.Compress("zlib")); err != nil {
+				return nil, err
+			}
+			again := typed.SequenceFile[string, int64](s, in.out())
+			return show(again.Map(func(k string, v int64) string { return fmt.Sprintf("%s\t%d", k, v) }).Collect(ctx))
+		}, func(in Input) []string { return lines(pairs(in.Pairs)) }},
 		{"PairRDD.SaveAsTextFile/shuffled", AnyOrder, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
 			sums := kvs(s, in).ReduceByKey(addInts, typed.Partitions(in.Reducers))
 			parts, err := saved(in.out(), sums.SaveAsTextFile(ctx, in.out()))

@@ -76,8 +76,8 @@ func init() {
 		"93aedd1e5f172bb330290644ee6069586d35a56f79e711c9f76ec769be38471f",
 	)
 	p.Source("pipelines_action.go", pipelinesActionSource,
-		"94a1ce14a38c07bad8775c4dcf526750eb891b176d27a47b9c517bbe0b87d3f7",
-		"f1e51c13034a46ee842956a29504c57bf5f8a48a1103bae9c7ca6b6c063be836",
+		"d15c8664ebcffb4696fb7246eedae8692659964a0a19ed59e471c28f67a4f7fc",
+		"2049100cb7944c713a43fd0f8b6e02476909eb9b5f36c669e3d8c2d4258dd5f6",
 	)
 	p.Source("pipelines_barrier.go", pipelinesBarrierSource,
 		"b9b131562cd554ec1826babc5a2c2315335d8e915dc8de7aa51c6b8daee26380",
@@ -88,8 +88,8 @@ func init() {
 		"c1d5ae32312648bb633219d21063e836b79ea233ba8d9a0e74ebd95a42cda5b2",
 	)
 	p.Source("pipelines_cache.go", pipelinesCacheSource,
-		"a5f7adaff7a26030c6be19b1684e56f25224b36e7bfaa087de4108e276dcbbdb",
-		"7a57575c9681e0c8c1c3fb9ff3c02ec93f579f0e35f3bad68e49dcf5c344fe06",
+		"ee55ee8930615bf27ae2a3879aec5b1881693457fdb69502d21922186c3b3987",
+		"3f244afeb85279917a13ef702509f9b1e7a256f57e939365837b4f630a91c2cc",
 	)
 	p.Source("pipelines_chain.go", pipelinesChainSource,
 		"0a763e9c9f94cf47c802681998d759c4ccad1b57055900f887e3a604ac72892e",
@@ -136,8 +136,8 @@ func init() {
 		"841ad230c2afab71778add09d03957d0f62be942e22e892420b2177679b95c8a",
 	)
 	p.Source("rounds.go", roundsSource,
-		"de1062fc41c8298fde2e2460135ec52168c6fe3e4deb4da893a9192fbf10de4c",
-		"1b14935cc33ba0805a760b0040d67f0e2e4eeefb1f8b316bbde3ae11d5ff616f",
+		"994cc6556edc457ec53e5295984c41450461f2ea1674f13f8ecfb392a884b016",
+		"21ce6219a89b242d499e964f820bc13d9a7dc13ef4c355c5743473e207fe35e0",
 	)
 	p.Op("ce8420d62e4b", "pipelines_accumulate.go", 83, 519, rdd.WithOp(seen.look, func(env seen) *rdd.Op {
 		return rdd.FilterOp(func(x int64) bool {
@@ -233,15 +233,23 @@ func init() {
 	p.Op("b2cb6ea50c9c", "pipelines_action.go", 255, 3447, rdd.ObjectFileOp[KV]())
 	p.Op("a2742295dba1", "pipelines_action.go", 256, 3463, rdd.MapOp(saveCasesMap))
 	p.Op("5d2630f3b586", "pipelines_action.go", 256, 3490, rdd.CollectOp[string]())
-	p.Op("0eb7cc019a0b", "pipelines_action.go", 261, 3580, rdd.ReduceByKeyOp[string](addInts, saveCasesReduceByKeyBatch2))
-	p.Op("952cab7b749f", "pipelines_action.go", 262, 3608, rdd.SaveAsTextFileOp[rdd.Pair[string, int64]]())
-	p.Op("053c2924af6b", "pipelines_action.go", 315, 4043, rdd.DataOp[Note]())
-	p.Op("530372966042", "pipelines_action.go", 342, 4274, rdd.ForEachOp(effectCasesForEach))
-	p.Op("4f2e4ebac669", "pipelines_action.go", 345, 4350, rdd.ForEachPartitionOp(effectCasesForEachPartition))
-	p.Op("a8bee2076750", "pipelines_action.go", 357, 4479, rdd.MapToPairOp(noteOf))
-	p.Op("16cdcbd95a5b", "pipelines_action.go", 357, 4484, rdd.PairForEachOp(effectCasesForEach2))
-	p.Op("c3f6707a3300", "pipelines_action.go", 362, 4566, rdd.MapToPairOp(noteOf))
-	p.Op("3624ed886f2c", "pipelines_action.go", 362, 4571, rdd.PairForEachPartitionOp(effectCasesForEachPartition2))
+	p.Op("d95dcfb3745c", "pipelines_action.go", 261, 3576, rdd.SaveAsSequenceFileOp[string, int64]())
+	p.Op("6fe4a9fba75e", "pipelines_action.go", 264, 3613, rdd.SequenceFileOp[string, int64]())
+	p.Op("d91991f69de6", "pipelines_action.go", 265, 3636, rdd.PairMapOp(saveCasesMap2))
+	p.Op("49091f9de04f", "pipelines_action.go", 265, 3662, rdd.CollectOp[string]())
+	p.Op("29d9559b6aff", "pipelines_action.go", 268, 3725, rdd.SaveAsSequenceFileOp[string, int64]())
+	p.Op("c96721001cb4", "pipelines_action.go", 271, 3769, rdd.SequenceFileOp[string, int64]())
+	p.Op("627ccc9730fc", "pipelines_action.go", 272, 3785, rdd.PairMapOp(saveCasesMap3))
+	p.Op("db197900dd01", "pipelines_action.go", 272, 3811, rdd.CollectOp[string]())
+	p.Op("0eb7cc019a0b", "pipelines_action.go", 275, 3878, rdd.ReduceByKeyOp[string](addInts, saveCasesReduceByKeyBatch2))
+	p.Op("952cab7b749f", "pipelines_action.go", 276, 3906, rdd.SaveAsTextFileOp[rdd.Pair[string, int64]]())
+	p.Op("053c2924af6b", "pipelines_action.go", 329, 4341, rdd.DataOp[Note]())
+	p.Op("530372966042", "pipelines_action.go", 356, 4572, rdd.ForEachOp(effectCasesForEach))
+	p.Op("4f2e4ebac669", "pipelines_action.go", 359, 4648, rdd.ForEachPartitionOp(effectCasesForEachPartition))
+	p.Op("a8bee2076750", "pipelines_action.go", 371, 4777, rdd.MapToPairOp(noteOf))
+	p.Op("16cdcbd95a5b", "pipelines_action.go", 371, 4782, rdd.PairForEachOp(effectCasesForEach2))
+	p.Op("c3f6707a3300", "pipelines_action.go", 376, 4864, rdd.MapToPairOp(noteOf))
+	p.Op("3624ed886f2c", "pipelines_action.go", 376, 4869, rdd.PairForEachPartitionOp(effectCasesForEachPartition2))
 	p.Op("b2c03d24754b", "pipelines_barrier.go", 122, 739, rdd.DataOp[int64]())
 	p.Op("9517286ef777", "pipelines_barrier.go", 122, 753, rdd.MapOp(double))
 	p.Op("1f145d73be76", "pipelines_barrier.go", 122, 758, rdd.MapPartitionsWithBarrierOp(places))
@@ -382,31 +390,23 @@ func init() {
 	p.Op("fdc3fce78401", "pipelines_cache.go", 67, 852, rdd.JoinOp[string](addInts))
 	p.Op("38dbfe4a6c17", "pipelines_cache.go", 67, 866, rdd.PairMapOp(line[string, int64]))
 	p.Op("ff91fa7aa33f", "pipelines_cache.go", 67, 876, rdd.CollectOp[string]())
-	p.Op("9bd6a906d776", "pipelines_cache.go", 76, 1001, rdd.LocalCheckpointOp[Rec]())
-	p.Op("0634f9c24699", "pipelines_cache.go", 80, 1023, rdd.FilterOp(cacheCasesFilter3))
-	p.Op("6acff2db6a67", "pipelines_cache.go", 80, 1043, rdd.LocalCheckpointOp[Rec]())
-	p.Op("377086309e75", "pipelines_cache.go", 89, 1164, rdd.ReduceByKeyOp[string](addInts, cacheCasesReduceByKeyBatch2))
-	p.Op("8da40d50ce99", "pipelines_cache.go", 89, 1176, rdd.LocalCheckpointOp[rdd.Pair[string, int64]]())
-	p.Op("a7f8dc573be7", "pipelines_cache.go", 93, 1202, rdd.JoinOp[string](addInts))
-	p.Op("a88023b74ab8", "pipelines_cache.go", 93, 1216, rdd.PairMapOp(line[string, int64]))
-	p.Op("d6dd3fe8867e", "pipelines_cache.go", 93, 1226, rdd.CollectOp[string]())
-	p.Op("e2333ddb7334", "pipelines_cache.go", 102, 1349, rdd.MapOp(double))
-	p.Op("ad37034f2ed2", "pipelines_cache.go", 102, 1354, rdd.CacheOp[int64]())
-	p.Op("8b19add0d258", "pipelines_cache.go", 103, 1365, rdd.CountOp[int64]())
-	p.Op("d7a5e02ea01b", "pipelines_cache.go", 115, 1507, rdd.CacheOp[Rec]().Named("Persist"))
-	p.Op("a9d120b59fdd", "pipelines_cache.go", 117, 1538, rdd.CacheOp[string]().Named("Persist"))
-	p.Op("ed6f5b6272e0", "pipelines_cache.go", 117, 1543, rdd.MapOp(cacheCasesMap3))
-	p.Op("593770305931", "pipelines_cache.go", 131, 1707, rdd.PartitionByOp[string, int64]())
-	p.Op("9ae3e9aa229b", "pipelines_cache.go", 131, 1717, rdd.CacheOp[rdd.Pair[string, int64]]())
-	p.Op("fd77a15361cc", "pipelines_cache.go", 132, 1725, rdd.ReduceByKeyOp[string](addInts, cacheCasesReduceByKeyBatch3))
-	p.Op("c42abf5c0f53", "pipelines_cache.go", 132, 1737, rdd.CacheOp[rdd.Pair[string, int64]]())
-	p.Op("cfb8992cf579", "pipelines_cache.go", 133, 1748, rdd.JoinOp[string](addInts))
-	p.Op("2607d332f7a2", "pipelines_cache.go", 133, 1762, rdd.PairMapOp(line[string, int64]))
-	p.Op("20ff87d77358", "pipelines_cache.go", 142, 1885, rdd.SortByKeyOp[string, int64]())
-	p.Op("e3e9668e5b09", "pipelines_cache.go", 142, 1894, rdd.CacheOp[rdd.Pair[string, int64]]().Named("Persist"))
-	p.Op("e2162f1a16d9", "pipelines_cache.go", 144, 1932, rdd.PairMapOp(line[string, int64]))
-	p.Op("742734c39a50", "pipelines_cache.go", 149, 2022, rdd.CacheOp[rdd.Pair[string, int64]]())
-	p.Op("0717774b4a0c", "pipelines_cache.go", 151, 2039, rdd.ValuesOp[string, int64]())
+	p.Op("e2333ddb7334", "pipelines_cache.go", 76, 999, rdd.MapOp(double))
+	p.Op("ad37034f2ed2", "pipelines_cache.go", 76, 1004, rdd.CacheOp[int64]())
+	p.Op("8b19add0d258", "pipelines_cache.go", 77, 1015, rdd.CountOp[int64]())
+	p.Op("d7a5e02ea01b", "pipelines_cache.go", 89, 1157, rdd.CacheOp[Rec]().Named("Persist"))
+	p.Op("a9d120b59fdd", "pipelines_cache.go", 91, 1188, rdd.CacheOp[string]().Named("Persist"))
+	p.Op("ed6f5b6272e0", "pipelines_cache.go", 91, 1193, rdd.MapOp(cacheCasesMap3))
+	p.Op("593770305931", "pipelines_cache.go", 105, 1357, rdd.PartitionByOp[string, int64]())
+	p.Op("9ae3e9aa229b", "pipelines_cache.go", 105, 1367, rdd.CacheOp[rdd.Pair[string, int64]]())
+	p.Op("377086309e75", "pipelines_cache.go", 106, 1375, rdd.ReduceByKeyOp[string](addInts, cacheCasesReduceByKeyBatch2))
+	p.Op("c42abf5c0f53", "pipelines_cache.go", 106, 1387, rdd.CacheOp[rdd.Pair[string, int64]]())
+	p.Op("a7f8dc573be7", "pipelines_cache.go", 107, 1398, rdd.JoinOp[string](addInts))
+	p.Op("a88023b74ab8", "pipelines_cache.go", 107, 1412, rdd.PairMapOp(line[string, int64]))
+	p.Op("20ff87d77358", "pipelines_cache.go", 116, 1535, rdd.SortByKeyOp[string, int64]())
+	p.Op("e3e9668e5b09", "pipelines_cache.go", 116, 1544, rdd.CacheOp[rdd.Pair[string, int64]]().Named("Persist"))
+	p.Op("2607d332f7a2", "pipelines_cache.go", 118, 1582, rdd.PairMapOp(line[string, int64]))
+	p.Op("742734c39a50", "pipelines_cache.go", 123, 1672, rdd.CacheOp[rdd.Pair[string, int64]]())
+	p.Op("0717774b4a0c", "pipelines_cache.go", 125, 1689, rdd.ValuesOp[string, int64]())
 	p.Op("f0b6924db363", "pipelines_chain.go", 19, 61, rdd.MapOp(stepsMap))
 	p.Op("b03547e9efa9", "pipelines_chain.go", 23, 98, rdd.FilterOp(stepsFilter))
 	p.Op("5ebab6403cb2", "pipelines_chain.go", 25, 123, rdd.FlatMapOp(upTo))
@@ -1410,28 +1410,24 @@ func init() {
 			return withActionCasesForEachPartition2(env, t, rows)
 		})
 	}))
-	p.Op("2de21a26ae58", "rounds.go", 22, 66, rdd.TextOp())
-	p.Op("5f51977a5c90", "rounds.go", 22, 78, rdd.CacheOp[string]().Named("Persist"))
-	p.Op("a4987273ea10", "rounds.go", 27, 113, rdd.CountOp[string]())
-	p.Op("a8fca964a48c", "rounds.go", 38, 172, rdd.TextOp())
-	p.Op("954bd4619551", "rounds.go", 38, 184, rdd.MapOp(checkpointedMap))
-	p.Op("6156e7b94216", "rounds.go", 38, 201, rdd.CheckpointOp[int]())
-	p.Op("083b7ddeb49c", "rounds.go", 46, 247, rdd.ReduceOp(checkpointedReduce))
-	p.Op("dd47a9e04c65", "rounds.go", 56, 326, rdd.TextOp())
-	p.Op("09381d34ee1a", "rounds.go", 56, 338, rdd.MapOp(locallyMap))
-	p.Op("c427c0d3ba26", "rounds.go", 56, 355, rdd.LocalCheckpointOp[int]())
-	p.Op("8a5796807f3a", "rounds.go", 64, 401, rdd.ReduceOp(locallyReduce))
-	p.Op("cdc517a5fb03", "rounds.go", 81, 515, rdd.RangeOp())
-	p.Op("3c195c34a163", "rounds.go", 84, 567, rdd.WithOp(manyKeptMap, func(env int64) *rdd.Op {
+	p.Op("2de21a26ae58", "rounds.go", 20, 62, rdd.TextOp())
+	p.Op("5f51977a5c90", "rounds.go", 20, 74, rdd.CacheOp[string]().Named("Persist"))
+	p.Op("a4987273ea10", "rounds.go", 25, 109, rdd.CountOp[string]())
+	p.Op("a8fca964a48c", "rounds.go", 36, 168, rdd.TextOp())
+	p.Op("954bd4619551", "rounds.go", 36, 180, rdd.MapOp(checkpointedMap))
+	p.Op("6156e7b94216", "rounds.go", 36, 197, rdd.CheckpointOp[int]())
+	p.Op("083b7ddeb49c", "rounds.go", 44, 243, rdd.ReduceOp(checkpointedReduce))
+	p.Op("cdc517a5fb03", "rounds.go", 58, 324, rdd.RangeOp())
+	p.Op("3c195c34a163", "rounds.go", 61, 376, rdd.WithOp(manyKeptMap, func(env int64) *rdd.Op {
 		return rdd.MapOp(func(x int64) int64 {
 			return manyKeptMap(env, x)
 		})
 	}))
-	p.Op("70fabcad333b", "rounds.go", 84, 587, rdd.CacheOp[int64]().Named("Persist"))
-	p.Op("5db1f552f850", "rounds.go", 86, 613, rdd.KeyByOp(manyKeptKeyBy))
-	p.Op("e56d15749fff", "rounds.go", 86, 629, rdd.ReduceByKeyOp[int64](addInts, manyKeptReduceByKeyBatch))
-	p.Op("13c052e9ce46", "rounds.go", 86, 641, rdd.ValuesOp[int64, int64]())
-	p.Op("198bf59b0094", "rounds.go", 86, 645, rdd.CollectOp[int64]())
+	p.Op("70fabcad333b", "rounds.go", 61, 396, rdd.CacheOp[int64]().Named("Persist"))
+	p.Op("5db1f552f850", "rounds.go", 63, 422, rdd.KeyByOp(manyKeptKeyBy))
+	p.Op("e56d15749fff", "rounds.go", 63, 438, rdd.ReduceByKeyOp[int64](addInts, manyKeptReduceByKeyBatch))
+	p.Op("13c052e9ce46", "rounds.go", 63, 450, rdd.ValuesOp[int64, int64]())
+	p.Op("198bf59b0094", "rounds.go", 63, 454, rdd.CollectOp[int64]())
 	p.Kernel(accumulatorCasesKernel, "ce8420d62e4b", "c7ddf871ba4a")
 	p.Kernel(accumulatorCasesKernel2, "0b0fafaffabd", "88157a8f2236/map")
 	p.Kernel(accumulatorCasesKernel3, "57cf9d26c03e", "1c252dc394ea")
@@ -1445,6 +1441,8 @@ func init() {
 	p.Kernel(actionCasesKernel5, "7c50f74752bd", "0e216af59a68", "048b06e69a5b")
 	p.Kernel(actionCasesKernel6, "da0b2cfd6b59")
 	p.Kernel(saveCasesKernel, "a2742295dba1")
+	p.Kernel(saveCasesKernel2, "d91991f69de6")
+	p.Kernel(saveCasesKernel3, "627ccc9730fc")
 	p.Kernel(effectCasesKernel, "a8bee2076750")
 	p.Kernel(effectCasesKernel2, "c3f6707a3300")
 	p.Kernel(barrierCasesKernel, "9517286ef777")
@@ -1472,12 +1470,10 @@ func init() {
 	p.Kernel(cacheCasesKernel5, "632ad80a7ae2")
 	p.Kernel(cacheCasesKernel6, "2db5436e2a0f")
 	p.Kernel(cacheCasesKernel7, "fdc3fce78401", "38dbfe4a6c17")
-	p.Kernel(cacheCasesKernel8, "0634f9c24699")
-	p.Kernel(cacheCasesKernel9, "a7f8dc573be7", "a88023b74ab8")
-	p.Kernel(cacheCasesKernel10, "e2333ddb7334")
-	p.Kernel(cacheCasesKernel11, "ed6f5b6272e0")
-	p.Kernel(cacheCasesKernel12, "cfb8992cf579", "2607d332f7a2")
-	p.Kernel(cacheCasesKernel13, "e2162f1a16d9")
+	p.Kernel(cacheCasesKernel8, "e2333ddb7334")
+	p.Kernel(cacheCasesKernel9, "ed6f5b6272e0")
+	p.Kernel(cacheCasesKernel10, "a7f8dc573be7", "a88023b74ab8")
+	p.Kernel(cacheCasesKernel11, "2607d332f7a2")
 	p.Kernel(stepsKernel, "f0b6924db363")
 	p.Kernel(stepsKernel2, "b03547e9efa9")
 	p.Kernel(stepsKernel3, "5ebab6403cb2")
@@ -1669,8 +1665,8 @@ func init() {
 	p.Kernel(actionCasesKernel8, "9071f0568474", "8986bb60460a/map")
 	p.Kernel(actionCasesKernel9, "9071f0568474", "0f2af8206504")
 	p.Kernel(actionCasesKernel10, "9071f0568474", "8b56af8df4ac")
-	p.Kernel(saveCasesKernel2, "9071f0568474", "9e6bedbd6401/map")
-	p.Kernel(saveCasesKernel3, "9071f0568474", "0eb7cc019a0b/map")
+	p.Kernel(saveCasesKernel4, "9071f0568474", "9e6bedbd6401/map")
+	p.Kernel(saveCasesKernel5, "9071f0568474", "0eb7cc019a0b/map")
 	p.Kernel(byKeyCasesKernel7, "9071f0568474", "75b8f6ed8d1f/map")
 	p.Kernel(byKeyCasesKernel8, "9071f0568474", "a7a44f2de487", "eab00e37a0cd/map")
 	p.Kernel(byKeyCasesKernel9, "9071f0568474", "9acb6253fa84/map")
@@ -1678,8 +1674,7 @@ func init() {
 	p.Kernel(byKeyCasesKernel11, "9071f0568474", "36d0e45be158/map")
 	p.Kernel(byKeyCasesKernel12, "9071f0568474", "295635c9d2e1/map")
 	p.Kernel(byKeyCasesKernel13, "9071f0568474", "8576b9ee072d/map")
-	p.Kernel(cacheCasesKernel14, "9071f0568474", "aad0af010d39/map")
-	p.Kernel(cacheCasesKernel15, "9071f0568474", "377086309e75/map")
+	p.Kernel(cacheCasesKernel12, "9071f0568474", "aad0af010d39/map")
 	p.Kernel(ranksKernel5, "9071f0568474", "ef0cef60bad3")
 	p.Kernel(chainCasesKernel24, "9071f0568474", "16489be4d912")
 	p.Kernel(chainCasesKernel25, "9071f0568474", "8eec914b7bc4")
@@ -1785,7 +1780,6 @@ func init() {
 	p.Kernel(withPairCasesKernel25, "e42983ffba34", "69cec09e5f8d")
 	p.Kernel(envNotesKernel, "645fec9bdb2e")
 	p.Kernel(checkpointedKernel, "954bd4619551")
-	p.Kernel(locallyKernel, "09381d34ee1a")
 	p.Kernel(manyKeptKernel, "3c195c34a163")
 	p.Kernel(manyKeptKernel2, "5db1f552f850", "e56d15749fff/map")
 }
@@ -1890,7 +1884,7 @@ func accumulatorCasesKernel6(_ *rdd.Task, env []any, inAny, outAny any) {
 		(*short.Local())[len(word)]++
 		return 1
 	}
-//line property_rdd.go:1894
+//line property_rdd.go:1888
 
 	acc, has := out.Value, out.Has
 	for i, row := range in.Rows {
@@ -2015,7 +2009,33 @@ func saveCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// effectCasesKernel is MapToPair (pipelines_action.go:357).
+// saveCasesKernel2 is Map (pipelines_action.go:265).
+func saveCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := saveCasesMap2(row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// saveCasesKernel3 is Map (pipelines_action.go:272).
+func saveCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := saveCasesMap3(row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// effectCasesKernel is MapToPair (pipelines_action.go:371).
 func effectCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[Note])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -2031,7 +2051,7 @@ func effectCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// effectCasesKernel2 is MapToPair (pipelines_action.go:362).
+// effectCasesKernel2 is MapToPair (pipelines_action.go:376).
 func effectCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[Note])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -2389,37 +2409,8 @@ func cacheCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// cacheCasesKernel8 is Filter (pipelines_cache.go:80).
+// cacheCasesKernel8 is Map (pipelines_cache.go:76).
 func cacheCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
-	in := inAny.(*rdd.Rows[Rec])
-	out := outAny.(*rdd.Rows[Rec])
-	for i, r := range in.Rows {
-		in.Row = i
-		if !cacheCasesFilter3(r) {
-			continue
-		}
-		if !out.Push(r) && !out.Flush() {
-			return
-		}
-	}
-}
-
-// cacheCasesKernel9 is Join (pipelines_cache.go:93, behind the shuffle), Map (pipelines_cache.go:93).
-func cacheCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
-	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
-	out := outAny.(*rdd.Rows[string])
-	for i, row := range in.Rows {
-		in.Row = i
-		v := addInts(row.Left, row.Right)
-		x := line[string, int64](row.Key, v)
-		if !out.Push(x) && !out.Flush() {
-			return
-		}
-	}
-}
-
-// cacheCasesKernel10 is Map (pipelines_cache.go:102).
-func cacheCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
 	for i, row := range in.Rows {
@@ -2431,8 +2422,8 @@ func cacheCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// cacheCasesKernel11 is Map (pipelines_cache.go:117).
-func cacheCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
+// cacheCasesKernel9 is Map (pipelines_cache.go:91).
+func cacheCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Rows[Rec])
 	for i, w := range in.Rows {
@@ -2444,8 +2435,8 @@ func cacheCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// cacheCasesKernel12 is Join (pipelines_cache.go:133, behind the shuffle), Map (pipelines_cache.go:133).
-func cacheCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
+// cacheCasesKernel10 is Join (pipelines_cache.go:107, behind the shuffle), Map (pipelines_cache.go:107).
+func cacheCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
 	out := outAny.(*rdd.Rows[string])
 	for i, row := range in.Rows {
@@ -2458,8 +2449,8 @@ func cacheCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// cacheCasesKernel13 is Map (pipelines_cache.go:144).
-func cacheCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
+// cacheCasesKernel11 is Map (pipelines_cache.go:118).
+func cacheCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
 	out := outAny.(*rdd.Rows[string])
 	for i, row := range in.Rows {
@@ -2650,7 +2641,7 @@ func ranksKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2654
+//line property_rdd.go:2645
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3084,7 +3075,7 @@ func heavyKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:89
 	mapFunc := func(k string, v int64) string { return line(digest(k), v) }
-//line property_rdd.go:3088
+//line property_rdd.go:3079
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3115,7 +3106,7 @@ func heavyKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:96
 	mapFunc := func(k string, v []int64) string { return line(digest(k), v) }
-//line property_rdd.go:3119
+//line property_rdd.go:3110
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3213,7 +3204,7 @@ func heavyKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3217
+//line property_rdd.go:3208
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3267,7 +3258,7 @@ func heavyJoinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:135
 	joinFunc := func(v, w string) string { return digest(v) + digest(w) }
-//line property_rdd.go:3271
+//line property_rdd.go:3262
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3326,7 +3317,7 @@ func heavyJoinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3330
+//line property_rdd.go:3321
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5294,8 +5285,8 @@ func actionCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// saveCasesKernel2 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_action.go:251, map side).
-func saveCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+// saveCasesKernel4 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_action.go:251, map side).
+func saveCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
 	for i, row := range in.Rows {
@@ -5307,8 +5298,8 @@ func saveCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// saveCasesKernel3 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_action.go:261, map side).
-func saveCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
+// saveCasesKernel5 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_action.go:275, map side).
+func saveCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
 	for i, row := range in.Rows {
@@ -5413,21 +5404,8 @@ func byKeyCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// cacheCasesKernel14 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_cache.go:63, map side).
-func cacheCasesKernel14(_ *rdd.Task, _ []any, inAny, outAny any) {
-	in := inAny.(*rdd.Rows[KV])
-	out := outAny.(*rdd.Combiner[string, int64, int64])
-	for i, row := range in.Rows {
-		in.Row = i
-		k, v := KV.Pair(row)
-		if !out.Push(k, v) && !out.Flush() {
-			return
-		}
-	}
-}
-
-// cacheCasesKernel15 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_cache.go:89, map side).
-func cacheCasesKernel15(_ *rdd.Task, _ []any, inAny, outAny any) {
+// cacheCasesKernel12 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_cache.go:63, map side).
+func cacheCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
 	for i, row := range in.Rows {
@@ -5627,7 +5605,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 		_, err := tryLine(k, v)
 		return repeat(k, v), err
 	}
-//line property_rdd.go:5631
+//line property_rdd.go:5609
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6039,7 +6017,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:255
 	tryMapFunc := func(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
-//line property_rdd.go:6043
+//line property_rdd.go:6021
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6104,7 +6082,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	tryFlatMapFunc := func(e Env, _ string, v int64) (iter.Seq[int64], error) {
 		return e.below(v - 1), e.check(v)
 	}
-//line property_rdd.go:6108
+//line property_rdd.go:6086
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6529,7 +6507,7 @@ func groupCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	groupByKeyFunc := func(_ int64, lists iter.Seq[[]int64]) string {
 		return fmt.Sprint(slices.SortedFunc(lists, func(a, b []int64) int { return slices.Compare(a, b) }))
 	}
-//line property_rdd.go:6533
+//line property_rdd.go:6511
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6651,7 +6629,7 @@ func joinCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_wide.go:292
 	fullOuterJoinFunc := func(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
-//line property_rdd.go:6655
+//line property_rdd.go:6633
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6808,7 +6786,7 @@ func withCasesKernel3(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:119
 	tryMapFunc := func(e Env, x int64) (string, error) { return e.tagged(x), e.check(x) }
-//line property_rdd.go:6812
+//line property_rdd.go:6790
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6863,7 +6841,7 @@ func withCasesKernel6(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:128
 	tryFlatMapFunc := func(e Env, x int64) (iter.Seq[int64], error) { return e.below(x + 1), e.check(x) }
-//line property_rdd.go:6867
+//line property_rdd.go:6845
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6888,7 +6866,7 @@ func withCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:150
 	mapToPairFunc := func(e Env, x int64) (int64, string) { return e.residue(x), e.tagged(x) }
-//line property_rdd.go:6892
+//line property_rdd.go:6870
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -7119,7 +7097,7 @@ func envNotesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// checkpointedKernel is Map (rounds.go:38).
+// checkpointedKernel is Map (rounds.go:36).
 func checkpointedKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Rows[int])
@@ -7132,20 +7110,7 @@ func checkpointedKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// locallyKernel is Map (rounds.go:56).
-func locallyKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
-	in := inAny.(*rdd.Rows[string])
-	out := outAny.(*rdd.Rows[int])
-	for i, line2 := range in.Rows {
-		in.Row = i
-		x := locallyMap(line2)
-		if !out.Push(x) && !out.Flush() {
-			return
-		}
-	}
-}
-
-// manyKeptKernel is Map (rounds.go:84).
+// manyKeptKernel is Map (rounds.go:61).
 func manyKeptKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -7159,7 +7124,7 @@ func manyKeptKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// manyKeptKernel2 is KeyBy (rounds.go:86), ReduceByKey (rounds.go:86, map side).
+// manyKeptKernel2 is KeyBy (rounds.go:63), ReduceByKey (rounds.go:63, map side).
 func manyKeptKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Combiner[int64, int64, int64])
@@ -7193,7 +7158,7 @@ func accumulatorCasesReduce(calls typed.Counter, a, b int64) int64 {
 //line pipelines_action.go:146
 func actionCasesKeyBy(r Rec) Place { return Place{r.Name, 1, [2]bool{r.OK}} }
 
-//line property_rdd.go:7197
+//line property_rdd.go:7162
 
 func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7204,7 +7169,13 @@ func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_action.go:256
 func saveCasesMap(p KV) string { return fmt.Sprintf("%s\t%d", p.Key, p.Value) }
 
-//line property_rdd.go:7208
+//line pipelines_action.go:265
+func saveCasesMap2(k string, v int64) string { return fmt.Sprintf("%s\t%d", k, v) }
+
+//line pipelines_action.go:272
+func saveCasesMap3(k string, v int64) string { return fmt.Sprintf("%s\t%d", k, v) }
+
+//line property_rdd.go:7179
 
 func saveCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7212,10 +7183,10 @@ func saveCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	}
 }
 
-//line pipelines_action.go:342
+//line pipelines_action.go:356
 func effectCasesForEach(n Note) { appendTo(n.file(), fmt.Sprint(n.X)) }
 
-//line pipelines_action.go:345
+//line pipelines_action.go:359
 func effectCasesForEachPartition(t *typed.Task, rows iter.Seq[Note]) error {
 	sum, file := int64(0), ""
 	for n := range rows {
@@ -7227,12 +7198,12 @@ func effectCasesForEachPartition(t *typed.Task, rows iter.Seq[Note]) error {
 	return nil
 }
 
-//line pipelines_action.go:357
+//line pipelines_action.go:371
 func effectCasesForEach2(dir string, x int64) {
 	appendTo(Note{Dir: dir}.file(), fmt.Sprint(x))
 }
 
-//line pipelines_action.go:362
+//line pipelines_action.go:376
 func effectCasesForEachPartition2(t *typed.Task, rows iter.Seq2[string, int64]) error {
 	sum, file := int64(0), ""
 	for dir, x := range rows {
@@ -7250,7 +7221,7 @@ func barrierCasesMapToPair(x int64) (int64, int64) { return x, 1 }
 //line pipelines_barrier.go:146
 func barrierCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7254
+//line property_rdd.go:7225
 
 func barrierCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7285,7 +7256,7 @@ func cacheCasesMap2(w string) string { return w + "!" }
 //line pipelines_cache.go:54
 func cacheCasesFilter2(r Rec) bool { return r.ID%3 != 0 }
 
-//line property_rdd.go:7289
+//line property_rdd.go:7260
 
 func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7293,23 +7264,12 @@ func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	}
 }
 
-//line pipelines_cache.go:80
-func cacheCasesFilter3(r Rec) bool { return r.ID%3 != 0 }
-
-//line property_rdd.go:7300
-
-func cacheCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
-	for i, s := range slots {
-		*s = addInts(*s, vals[i])
-	}
-}
-
-//line pipelines_cache.go:117
+//line pipelines_cache.go:91
 func cacheCasesMap3(w string) Rec { return Rec{Name: w} }
 
-//line property_rdd.go:7311
+//line property_rdd.go:7271
 
-func cacheCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
+func cacheCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
 		*s = addInts(*s, vals[i])
 	}
@@ -7350,7 +7310,7 @@ func ranksFlatMapToPair(_ string, shares []string) iter.Seq2[string, int64] {
 	}
 }
 
-//line property_rdd.go:7354
+//line property_rdd.go:7314
 
 func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7361,7 +7321,7 @@ func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:84
 func ranksMapValues2(v int64) int64 { return 150 + v*85/100 }
 
-//line property_rdd.go:7365
+//line property_rdd.go:7325
 
 func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7372,7 +7332,7 @@ func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:156
 func chainCasesFilter(l string, at int64) bool { return at > 0 && l != "O" }
 
-//line property_rdd.go:7376
+//line property_rdd.go:7336
 
 func chainCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7407,7 +7367,7 @@ func chainCasesMapToPair(v int64, k string) (string, int64) { return k, v }
 //line pipelines_chain.go:197
 func chainCasesSortBy2(l string) string { return l }
 
-//line property_rdd.go:7411
+//line property_rdd.go:7371
 
 func chainCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7423,7 +7383,7 @@ func chainCasesFilter2(w string) bool {
 //line pipelines_heavy.go:88
 func heavyKeyCasesMapToPair(x int64) (string, int64) { return heavyKey(x), x }
 
-//line property_rdd.go:7427
+//line property_rdd.go:7387
 
 func heavyKeyCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7486,7 +7446,7 @@ func heavyJoinCasesCoGroup(_ int64, left, right iter.Seq[string]) iter.Seq[strin
 //line pipelines_heavy.go:186
 func persistedReduceByKey(a, b string) string { return max(a, b) }
 
-//line property_rdd.go:7490
+//line property_rdd.go:7450
 
 func persistedReduceByKeyBatch(slots []*string, vals []string) {
 	for i, s := range slots {
@@ -7581,7 +7541,7 @@ func pairCasesTryMapToPair(k string, v int64) (string, string, error) {
 	return l, k, err
 }
 
-//line property_rdd.go:7585
+//line property_rdd.go:7545
 
 func partitionCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7613,7 +7573,7 @@ func sortedGroupCasesFilter3(string) bool { return true }
 //line pipelines_partitions.go:302
 func partitionerCasesPartitionFunc(k string) int { return 6 - placeOf(k) }
 
-//line property_rdd.go:7617
+//line property_rdd.go:7577
 
 func partitionerCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7639,7 +7599,7 @@ func partitionerCasesFilter(string, int64) bool { return true }
 //line pipelines_partitions.go:319
 func partitionerCasesMapValues(v int64) int64 { return v / 2 }
 
-//line property_rdd.go:7643
+//line property_rdd.go:7603
 
 func partitionerCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7653,7 +7613,7 @@ func partitionerCasesPartitionFunc2(k string) int { return 4 - placeOf(k) }
 //line pipelines_partitions.go:329
 func partitionerCasesFilter2(w string) bool { return len(w)%2 == 0 }
 
-//line property_rdd.go:7657
+//line property_rdd.go:7617
 
 func placedCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7667,7 +7627,7 @@ func placedCasesFilter(_ string, v int64) bool { return v%3 != 0 }
 //line pipelines_placed.go:43
 func placedCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
 
-//line property_rdd.go:7671
+//line property_rdd.go:7631
 
 func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7678,7 +7638,7 @@ func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_placed.go:44
 func placedCasesMapValues(r string) string { return r + "!" }
 
-//line property_rdd.go:7682
+//line property_rdd.go:7642
 
 func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7689,7 +7649,7 @@ func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_placed.go:65
 func placedCasesJoin(all []int64, sum int64) string { return fmt.Sprint(all, sum) }
 
-//line property_rdd.go:7693
+//line property_rdd.go:7653
 
 func placedCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7712,7 +7672,7 @@ func placedCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 //line pipelines_placed.go:89
 func placedCasesMapToPair(k string, v int64) (string, int64) { return k[:1] + k[len(k)-1:], v }
 
-//line property_rdd.go:7716
+//line property_rdd.go:7676
 
 func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7723,7 +7683,7 @@ func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 //line pipelines_sample.go:126
 func finiteMap(x int64) int64 { return x % 1000 }
 
-//line property_rdd.go:7727
+//line property_rdd.go:7687
 
 func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7737,7 +7697,7 @@ func sourceCasesMap(path, text string) string { return filepath.Base(path) + ": 
 //line pipelines_source.go:126
 func sourceCasesMap2(b []byte) string { return string(b) }
 
-//line property_rdd.go:7741
+//line property_rdd.go:7701
 
 func combineCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7757,7 +7717,7 @@ func combineCasesMapToPair(w string) (string, int64) { return w, 1 }
 //line pipelines_wide.go:87
 func combineCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7761
+//line property_rdd.go:7721
 
 func combineCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7944,25 +7904,19 @@ func withActionCasesForEachPartition2(e Env, t *typed.Task, rows iter.Seq2[strin
 	return nil
 }
 
-//line rounds.go:38
+//line rounds.go:36
 func checkpointedMap(line string) int { return len(line) }
 
-//line rounds.go:46
+//line rounds.go:44
 func checkpointedReduce(a, b int) int { return a + b }
 
-//line rounds.go:56
-func locallyMap(line string) int { return len(line) }
-
-//line rounds.go:64
-func locallyReduce(a, b int) int { return a + b }
-
-//line rounds.go:84
+//line rounds.go:61
 func manyKeptMap(round, x int64) int64 { return x + round%2 }
 
-//line rounds.go:86
+//line rounds.go:63
 func manyKeptKeyBy(x int64) int64 { return x % 7 }
 
-//line property_rdd.go:7966
+//line property_rdd.go:7920
 
 func manyKeptReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {

@@ -435,6 +435,9 @@ type Output struct {
 	Overwrite bool
 	// Compression of the part files: "gzip", "zstd", or none.
 	Compression string
+	// Blocks is the compression of blocks within the part files, of a format that has
+	// such: "zlib", "gzip", "zstd", or none.
+	Blocks string
 	// Replication and BlockSize (bytes) of the part files, for stores that have
 	// such; 0: the store's own.
 	Replication int
