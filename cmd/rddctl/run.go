@@ -12,7 +12,9 @@ import (
 
 	"github.com/gordd-project/gordd/internal/launch"
 	"github.com/gordd-project/gordd/internal/show"
+	"github.com/gordd-project/gordd/internal/tally"
 	"github.com/gordd-project/gordd/internal/wire"
+	"github.com/gordd-project/gordd/rdd/plan"
 )
 
 // runOptions are run's flags.
@@ -116,7 +118,11 @@ func (o *runOptions) sum(w *show.Watch, out launch.Outcome) error {
 	if o.summary == "" {
 		return nil
 	}
-	b, err := json.MarshalIndent(sum, "", "\t")
+	whole := struct {
+		tally.Tally
+		Accumulators []plan.Shown `json:"accumulators,omitempty"`
+	}{sum, w.Accumulators()}
+	b, err := json.MarshalIndent(whole, "", "\t")
 	if err != nil {
 		return err
 	}
