@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -55,7 +54,7 @@ first. A package that was never generated runs with plain closures.`,
 	f.StringVar(&o.scratch, "scratch", "", "directory for temporary files (default the system's)")
 	checkpointFlag(f, &o.checkpoints)
 	f.BoolVar(&o.generate, "generate", false, "generate the package's code first, as rddgen does")
-	f.BoolVarP(&o.quiet, "quiet", "q", false, "show neither progress nor summary")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "show neither progress nor summary, but for notices")
 	f.StringVar(&o.summary, "summary", "", "write the summary to a file too, as JSON")
 	return c
 }
@@ -97,7 +96,7 @@ func (o *runOptions) run(c *cobra.Command, arg string, args []string) (err error
 func (o *runOptions) progress(out *os.File) show.Progress {
 	switch {
 	case o.quiet:
-		return show.NewPlain(io.Discard)
+		return show.NewQuiet(out)
 	case os.Getenv("CI") != "" || os.Getenv("NO_COLOR") != "" || !term.IsTerminal(int(out.Fd())):
 		return show.NewPlain(out)
 	}

@@ -22,6 +22,7 @@ type bars struct {
 	mu      sync.Mutex
 	drawing *mpb.Progress // nil while no action runs
 	actions map[plan.ActionID]map[plan.StageKey]*mpb.Bar
+	last    values
 	values  *mpb.Bar // of accumulators; nil: none are drawn
 	text    atomic.Pointer[string]
 }
@@ -53,6 +54,9 @@ func (b *bars) Status(s *plan.ActionStatus) {
 	if s.State.Ended() {
 		b.end(s.ID)
 		b.print(tally.Line(s))
+		if text := b.last.news(s); text != "" {
+			b.print(text)
+		}
 		return
 	}
 	b.count(s)

@@ -158,6 +158,24 @@ func TestAccumulatorsAreShown(t *testing.T) {
 	}
 }
 
+// Who wants no progress still gets notices.
+func TestQuiet(t *testing.T) {
+	var out buffer
+	w := NewWatch(NewQuiet(&out))
+	for _, s := range story(1, false) {
+		s.Accumulators = []plan.Shown{{Name: "a", Value: "1"}}
+		w.Status(s)
+	}
+	w.Notice("prog", "look out")
+	w.Close()
+	if got := out.String(); got != "prog: look out\n" {
+		t.Errorf("%q", got)
+	}
+	if w.Sum().Actions != 1 || len(w.Accumulators()) != 1 {
+		t.Error("the summary misses something")
+	}
+}
+
 func TestClip(t *testing.T) {
 	for _, test := range []struct {
 		in   string

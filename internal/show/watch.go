@@ -1,7 +1,6 @@
 package show
 
 import (
-	"slices"
 	"sync"
 
 	"github.com/gordd-project/gordd/internal/tally"
@@ -30,12 +29,8 @@ func (w *Watch) Status(s *plan.ActionStatus) {
 	}
 	w.mu.Lock()
 	w.sum.Add(tally.Of(s))
-	changed := !slices.Equal(w.accumulators, s.Accumulators)
 	w.accumulators = s.Accumulators
 	w.mu.Unlock()
-	if text := tally.Accumulators(s.Accumulators); changed && text != "" {
-		w.Println(text)
-	}
 }
 
 // Notice shows a line for the user.
