@@ -56,7 +56,7 @@ var imports = map[string][]string{
 	"internal/sched/graph":    {"internal/sched/model", "rdd/plan"},
 	"internal/sched/health":   {"internal/sched/model"},
 	"internal/sched/locality": {"internal/sched/model", "internal/sched/queue"},
-	"internal/sched/outputs":  {"internal/sched/model"},
+	"internal/sched/outputs":  {"internal/sched/model", "rdd/plan"},
 	"internal/sched/pace":     {"internal/sched/model", "internal/sched/queue"},
 	"internal/sched/model":    {"rdd/plan"},
 	"internal/sched/queue":    {},

@@ -125,6 +125,8 @@ func (d *jobDriver) heed(m any) (finished bool, err error) {
 		e.ReleaseFiles(d.job, m.Files)
 	case *wire.ReleaseBlob:
 		d.m.blobs.release(d.job, m.Digest)
+	case *wire.Shown:
+		d.m.history.shown(d.job, m.Accumulators)
 	case *wire.Finish:
 		e.Send(model.FinishJob{Job: d.job, Session: d.session, Reason: m.Reason})
 		return true, nil
@@ -196,6 +198,11 @@ func (d *jobDriver) Reset(r model.ResultReset) {
 
 // Picture passes on how far an action is.
 func (d *jobDriver) Picture(s plan.ActionStatus) { d.out.Put(&s) }
+
+// Added passes on what is to be shown.
+func (d *jobDriver) Added(id plan.ActionID, updates []plan.StageUpdates) {
+	d.out.Put(&wire.Added{N: id.N, Updates: updates})
+}
 
 // End passes on how an action ended.
 func (d *jobDriver) End(s plan.ActionStatus, updates []plan.StageUpdates, err error) {

@@ -34,7 +34,8 @@ type history struct {
 type story struct {
 	driver       plan.WorkerID
 	began, ended time.Time
-	locality     status.Locality // of its actions' tasks
+	locality     status.Locality      // of its actions' tasks
+	accumulators []status.Accumulator // as its driver told last
 }
 
 // add adds an event.
@@ -143,6 +144,18 @@ func (h *history) actionEnded(a *plan.ActionStatus) {
 	}
 }
 
+// shown notes the values of a job's accumulators.
+func (h *history) shown(id plan.JobID, all []plan.Shown) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if s := h.jobs[id]; s != nil {
+		s.accumulators = nil // which others may be looking at
+		for _, a := range all {
+			s.accumulators = append(s.accumulators, status.Accumulator{Name: a.Name, Value: a.Value})
+		}
+	}
+}
+
 // tell fills in what is known of a job.
 func (h *history) tell(j *status.Job) {
 	h.mu.Lock()
@@ -151,7 +164,7 @@ func (h *history) tell(j *status.Job) {
 	if s == nil {
 		return
 	}
-	j.Locality = s.locality
+	j.Locality, j.Accumulators = s.locality, s.accumulators
 	j.Driver, j.Began, j.Ended = string(s.driver), s.began, s.ended
 	end := s.ended
 	if end.IsZero() {

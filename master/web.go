@@ -18,6 +18,8 @@ const (
 	shownJobs = 50
 	// shownStages is of how many jobs it lists the stages.
 	shownStages = 10
+	// shownCounted is of how many jobs it lists the accumulators.
+	shownCounted = 5
 	// shownEvents is how many events it lists.
 	shownEvents = 20
 	// healthWait is how long the engine may take to show that it goes on.
@@ -64,6 +66,7 @@ type shown struct {
 	Totals  status.Totals
 	Jobs    []status.Job // the last first
 	Left    int          // jobs that are not shown
+	Counted []status.Job // with accumulators, the last first
 	Stages  []shownJob
 	Workers []status.Worker
 	Events  []status.Event // the last first
@@ -82,6 +85,9 @@ func (m *Master) showPage(w http.ResponseWriter, _ *http.Request) {
 			s.Jobs = append(s.Jobs, all[i])
 		} else {
 			s.Left++
+		}
+		if len(all[i].Accumulators) > 0 && len(s.Counted) < shownCounted {
+			s.Counted = append(s.Counted, all[i])
 		}
 		if !all[i].Over() && len(s.Stages) < shownStages {
 			if st := m.Stages(plan.JobID(all[i].ID)); len(st) > 0 {

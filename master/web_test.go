@@ -169,6 +169,16 @@ func TestPages(t *testing.T) {
 	// What others name does not become a part of the page.
 	wants(t, "a busy cluster", w.get("/", 200), "!<b>evil", "&lt;b&gt;evil", string(id), "somebody", "w1", ">77<", "worker attached")
 	wants(t, "its metrics", w.get("/metrics", 200), "\ngordd_slots 3\n", "gordd_slots_free 3\n", `gordd_workers{state="live"} 1`, "gordd_task_launches_total 0\n")
+	if err := drive.Send(&wire.Shown{Accumulators: []plan.Shown{{Name: "bad <i>lines", Value: "12"}}}); err != nil {
+		t.Fatal(err)
+	}
+	for counted := false; !counted; { // the master takes what it is sent one after another
+		counted = len(w.m.Jobs()[0].Accumulators) > 0
+		if t.Context().Err() != nil {
+			t.Fatal("the master does not show accumulators")
+		}
+	}
+	wants(t, "accumulators", w.get("/", 200), ", so far</h2>", "<td>bad &lt;i&gt;lines</td><td>12</td>")
 	if why := w.answer(msg.MethodTell, msg.Tell{Cancel: id, Reason: "enough"}, nil); why != "" {
 		t.Fatal(why)
 	}
@@ -180,7 +190,7 @@ func TestPages(t *testing.T) {
 		_, ended = m.(*wire.JobEnd)
 	}
 	wants(t, "after the job", w.get("/metrics", 200), `gordd_jobs{state="cancelled"} 1`, `gordd_jobs{state="running"} 0`)
-	wants(t, "after the job", w.get("/", 200), `<td class="cancelled">`, "enough")
+	wants(t, "after the job", w.get("/", 200), `<td class="cancelled">`, "enough", "<td>12</td>", "!, so far")
 	if err := work.CloseSend(); err != nil {
 		t.Fatal(err)
 	}

@@ -241,6 +241,13 @@ func (a *Accumulator[A]) madeBy() (string, *Graph) {
 	return a.name, a.home.graph
 }
 
+// tallied is the value of an accumulator, whatever its type.
+type tallied interface {
+	merge(update []byte) error
+	encoded() ([]byte, error)
+	text(value []byte, updates [][]byte, err error) (name, text string)
+}
+
 // taskCell is a cell, by the number of its accumulator.
 type taskCell struct {
 	id   uint64
@@ -363,15 +370,21 @@ func sharedAccumulator(t reflect.Type, path string, shared bool, seen map[reflec
 type tallies struct {
 	merging sync.Mutex // held while updates are merged, in the order in which they came
 	came    []plan.StageUpdates
+	running map[int]addedSoFar // by action
+	fresh   bool               // something was told since people looked
+	shown   []plan.Shown       // to them; of the goroutine that calls Shown
 	// counted are tasks of stages that actions share, and partitions of kept RDDs.
 	counted map[plan.StageKey]plan.PartitionSet
 }
 
-// Deliver takes what tasks have added, to be merged by Settle.
-func (g *Graph) Deliver(all []plan.StageUpdates) {
+// Ended takes what an action's end tells that tasks have added, to be merged by
+// Settle.
+func (g *Graph) Ended(action int, all []plan.StageUpdates) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.tallies.came = append(g.tallies.came, all...)
+	delete(g.tallies.running, action)
+	g.tallies.fresh = true
 }
 
 // Settle merges what was delivered. Each task of a stage counts once, whoever tells

@@ -41,9 +41,9 @@ func TestBlocksCountOnce(t *testing.T) {
 	one := plan.Updates(nil).With(rows.id, encoded(t, few(1)))
 	block := plan.Block{RDD: "c7", Partition: 4}
 	for range 3 {
-		g.Deliver(delivery(t, true, 0, plan.Updates(nil).Under(block, one)))
+		g.Ended(1, delivery(t, true, 0, plan.Updates(nil).Under(block, one)))
 	}
-	g.Deliver(delivery(t, true, 1, one))
+	g.Ended(1, delivery(t, true, 1, one))
 	if n := rows.Value(); n != 2 {
 		t.Errorf("%d, want 1 of the block and 1 of a task", n)
 	}
@@ -61,9 +61,9 @@ func TestMergeThatPanics(t *testing.T) {
 	g := NewGraph(GraphOptions{})
 	broken, fine := NewAccumulator[few](g, "broken"), NewAccumulator[few](g, "fine")
 	u := plan.Updates(nil).With(broken.id, encoded(t, few(2))).With(fine.id, encoded(t, few(1)))
-	g.Deliver(delivery(t, true, 0, u))
-	g.Deliver(delivery(t, true, 1, u))
-	g.Deliver(delivery(t, true, 2, u))
+	g.Ended(1, delivery(t, true, 0, u))
+	g.Ended(1, delivery(t, true, 1, u))
+	g.Ended(1, delivery(t, true, 2, u))
 	if err := g.Settle(); err == nil || !strings.Contains(err.Error(), "too many") || !strings.Contains(err.Error(), `"broken"`) {
 		t.Errorf("settle: %v", err)
 	}

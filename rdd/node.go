@@ -25,7 +25,7 @@ type Graph struct {
 	local  map[plan.OpID]*Op
 	warned map[string]bool
 	// accumulators of the session, by number, and what there is to know of them.
-	accumulators map[uint64]interface{ merge(update []byte) error }
+	accumulators map[uint64]tallied
 	tallies      tallies
 }
 
@@ -54,7 +54,8 @@ type GraphOptions struct {
 // NewGraph makes an empty graph.
 func NewGraph(o GraphOptions) *Graph {
 	g := &Graph{o: o, local: map[plan.OpID]*Op{}, warned: map[string]bool{},
-		accumulators: map[uint64]interface{ merge(update []byte) error }{}}
+		accumulators: map[uint64]tallied{}}
+	g.tallies.running = map[int]addedSoFar{}
 	g.tallies.counted = map[plan.StageKey]plan.PartitionSet{}
 	if g.o.Release == nil {
 		g.o.Release = func(plan.StageKey) {}

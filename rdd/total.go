@@ -1,6 +1,9 @@
 package rdd
 
-import "cmp"
+import (
+	"cmp"
+	"fmt"
+)
 
 // Total is an accumulator of numbers: their sum.
 type Total[N Number] struct{ sum Accumulator[sum[N]] }
@@ -10,6 +13,9 @@ type sum[N Number] struct{ N N }
 
 // Merge adds.
 func (a sum[N]) Merge(b sum[N]) sum[N] { return sum[N]{a.N + b.N} }
+
+// String is the number.
+func (a sum[N]) String() string { return fmt.Sprint(a.N) }
 
 // NewTotal makes a total of a session, at 0.
 func NewTotal[N Number](g *Graph, name string) Total[N] {
@@ -58,6 +64,14 @@ func (a ends[T]) Merge(b ends[T]) ends[T] {
 		return a
 	}
 	return ends[T]{true, min(a.Min, b.Min), max(a.Max, b.Max)}
+}
+
+// String is both ends.
+func (a ends[T]) String() string {
+	if !a.Any {
+		return "none"
+	}
+	return fmt.Sprintf("%v to %v", a.Min, a.Max)
 }
 
 // NewExtremes makes extremes of a session, of nothing.

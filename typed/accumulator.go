@@ -27,6 +27,9 @@ import (
 // was computed whole, until Unpersist, also where its rows had to be computed again. A
 // sort that looks at its rows twice counts them once.
 //
+// While actions run, the value so far is shown under its name to people who look at
+// the job.
+//
 // A task adds to its own without a lock: only the goroutine that the function was
 // called in may.
 type Total[N Number] = rdd.Total[N]
@@ -34,12 +37,12 @@ type Total[N Number] = rdd.Total[N]
 // Counter is a Total of whole numbers.
 type Counter = Total[int64]
 
-// NewCounter makes a counter, at 0. Its name is for messages. It is kept until the
-// session ends.
+// NewCounter makes a counter, at 0. Its name is for messages and for those who look at the job.
+// It is kept until the session ends.
 func NewCounter(s *Session, name string) Counter { return NewTotal[int64](s, name) }
 
-// NewTotal makes a total, at 0. Its name is for messages. It is kept until the
-// session ends. The last digits of sums of floating-point numbers depend on what
+// NewTotal makes a total, at 0. Its name is for messages and for those who look at the job. It
+// is kept until the session ends. The last digits of sums of floating-point numbers depend on what
 // tasks there are.
 func NewTotal[N Number](s *Session, name string) Total[N] { return rdd.NewTotal[N](s.graph, name) }
 
@@ -47,8 +50,8 @@ func NewTotal[N Number](s *Session, name string) Total[N] { return rdd.NewTotal[
 // added. What Total says of when things count holds for it.
 type Extremes[T cmp.Ordered] = rdd.Extremes[T]
 
-// NewExtremes makes extremes, of nothing. Their name is for messages. They are kept
-// until the session ends.
+// NewExtremes makes extremes, of nothing. Their name is for messages and for those who look at the
+// job. They are kept until the session ends.
 func NewExtremes[T cmp.Ordered](s *Session, name string) Extremes[T] {
 	return rdd.NewExtremes[T](s.graph, name)
 }
@@ -72,7 +75,7 @@ type Accumulator[A Merger[A]] = rdd.Accumulator[A]
 type Merger[A any] interface{ rdd.Merger[A] }
 
 // NewAccumulator makes an accumulator, with nothing in it. Its name is for
-// messages. It is kept until the session ends.
+// messages and for those who look at the job. It is kept until the session ends.
 func NewAccumulator[A Merger[A]](s *Session, name string) Accumulator[A] {
 	return rdd.NewAccumulator[A](s.graph, name)
 }

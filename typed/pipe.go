@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/gordd-project/gordd/rdd"
@@ -43,6 +44,11 @@ func (u *use) pipe(op *rdd.Op, c Command, row reflect.Type) *rdd.Node {
 func checkCommand(row reflect.Type, c Command) error {
 	if len(c.Args) == 0 || c.Args[0] == "" {
 		return errors.New("no program: give its name as the first of Args")
+	}
+	for _, text := range slices.Concat(c.Args, c.Env, []string{c.Dir}) {
+		if strings.IndexByte(text, 0) >= 0 {
+			return fmt.Errorf("%q has a byte 0, at which it would end for the program: leave that out", text)
+		}
 	}
 	for _, v := range c.Env {
 		if i := strings.IndexByte(v, '='); i < 1 {

@@ -134,6 +134,9 @@ func TestPipeErrors(t *testing.T) {
 	for _, err := range []error{
 		rows.Pipe(typed.Command{}).Err(),
 		rows.Pipe(typed.Command{Args: []string{"cat"}, Env: []string{"A"}}).Err(),
+		rows.Pipe(typed.Command{Args: []string{"cat", "a\x00b"}}).Err(),
+		rows.Pipe(typed.Command{Args: []string{"cat"}, Env: []string{"A=\x00"}}).Err(),
+		rows.Pipe(typed.Command{Args: []string{"cat"}, Dir: "a\x00b"}).Err(),
 		rows.Map(func(i int64) []int64 { return nil }).Pipe(typed.Command{Args: []string{"cat"}}).Err(),
 	} {
 		if err == nil || !strings.HasPrefix(err.Error(), "Pipe (pipe_unix_test.go:") {

@@ -131,11 +131,11 @@ func NewSession(ctx context.Context, o Options) (*Session, error) {
 	trial := embedded.TrialOf(ctx)
 	if c := o.cluster; c != nil {
 		s.remote = driver.NewRemote(driver.RemoteOptions{Conn: c.conn, Job: c.job, Scratch: dir.Path(), MakeScratch: dir.Make,
-			Observe: o.Observe, Updates: s.added, Log: o.Log})
+			Observe: o.Observe, Accumulators: accumulators{s}, Log: o.Log})
 		s.engine = s.remote
 	} else {
 		engine = embedded.New(embedded.Options{
-			Slots: o.Cores, Scratch: dir.Path(), MakeScratch: dir.Make, Log: o.Log, Observe: o.Observe, Updates: s.added,
+			Slots: o.Cores, Scratch: dir.Path(), MakeScratch: dir.Make, Log: o.Log, Observe: o.Observe, Accumulators: accumulators{s},
 			Attempts: trial.Attempts,
 		}, ex)
 		s.engine = engine
@@ -247,5 +247,9 @@ func (s *Session) action(ctx context.Context, n *rdd.Node, a rdd.Action, want dr
 	return st, cmp.Or(err, unread)
 }
 
-// added takes what tasks added to accumulators.
-func (s *Session) added(all []plan.StageUpdates) { s.graph.Deliver(all) }
+// accumulators are those of a session's graph, which is made after its engine.
+type accumulators struct{ of *Session }
+
+func (a accumulators) Running(action int, all []plan.StageUpdates) { a.of.graph.Running(action, all) }
+func (a accumulators) Ended(action int, all []plan.StageUpdates)   { a.of.graph.Ended(action, all) }
+func (a accumulators) Shown() []plan.Shown                         { return a.of.graph.Shown() }

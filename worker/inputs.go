@@ -187,7 +187,7 @@ func (g *gathering) gotOn() {
 		return
 	}
 	g.told = time.Now()
-	g.w.call(func() { g.w.agent.Progress([]plan.Progress{{Attempt: g.attempt}}) })
+	g.w.call(func() { g.w.agent.Progress(g.job, []plan.Progress{{Attempt: g.attempt}}) })
 }
 
 // ranges says where the segments of a partition are that follow one another from

@@ -83,6 +83,16 @@ func (o *putOptions) put(ctx context.Context, from []string, to string) error {
 	return nil
 }
 
+// asked has an error tell of the file that is wanted, where it is about the one aside.
+func asked(err error, aside, to string) error {
+	if p := (*storage.PathError)(nil); errors.As(err, &p) && p.Path == aside {
+		of := *p
+		of.Op, of.Path = "put", to
+		return &of
+	}
+	return err
+}
+
 // putOne writes one file aside, under a name that no job reads, and moves it to
 // its place.
 func (o *putOptions) putOne(ctx context.Context, fs storage.FileSystem, from, to string) (err error) {
@@ -109,7 +119,7 @@ func (o *putOptions) putOne(ctx context.Context, fs storage.FileSystem, from, to
 	aside := storage.Join(to, "..", "_put."+rand.Text())
 	w, err := storage.CreateWith(ctx, fs, aside, storage.FileOptions{Replication: o.replication, BlockSize: int64(o.blockSize)})
 	if err != nil {
-		return err
+		return asked(err, aside, to)
 	}
 	if _, err := io.CopyBuffer(struct{ io.Writer }{w}, readUntil{ctx, in}, make([]byte, 4<<20)); err != nil {
 		return errors.Join(err, w.Abort())

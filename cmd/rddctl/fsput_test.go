@@ -57,3 +57,27 @@ func TestPutThatFails(t *testing.T) {
 		t.Errorf("left %v", all)
 	}
 }
+
+// roofless is a store that makes no directories for files.
+type roofless struct{ storage.FileSystem }
+
+func (r roofless) Create(_ context.Context, path string) (storage.Writer, error) {
+	return nil, &storage.PathError{Op: "create", Path: path, Kind: storage.NotFound, Offset: -1, Err: errStuck}
+}
+
+// The error of a file that cannot be begun names the one that was asked for.
+func TestPutIntoNothing(t *testing.T) {
+	from := filepath.Join(t.TempDir(), "from")
+	if err := os.WriteFile(from, []byte("new"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	to := filepath.Join(t.TempDir(), "file")
+	local, path, err := storage.Lookup(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = new(putOptions).putOne(t.Context(), roofless{local}, from, path)
+	if !errors.Is(err, errStuck) || storage.KindOf(err) != storage.NotFound || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), "_put") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -265,11 +265,32 @@ func (l *look) printJob(j *status.Job) error {
 			fmt.Printf("tasks near what they read: %s\n", near)
 		}
 	}
+	if err := l.printAccumulators(j); err != nil {
+		return err
+	}
 	return l.print(j, "ACTION NAME SITE STATE DONE OF CAUSE", func(row func(...any)) {
 		for _, a := range j.Actions {
 			row(a.N, a.Name, a.Site, a.State, a.Done, a.Of, a.Cause)
 		}
 	})
+}
+
+// printAccumulators prints what is in a job's JSON anyhow.
+func (l *look) printAccumulators(j *status.Job) error {
+	if l.output == "json" || len(j.Accumulators) == 0 {
+		return nil
+	}
+	value := "VALUE"
+	if !j.Over() {
+		value = "SO_FAR"
+	}
+	err := l.print(j, "ACCUMULATOR "+value, func(row func(...any)) {
+		for _, a := range j.Accumulators {
+			row(a.Name, a.Value)
+		}
+	})
+	fmt.Println()
+	return err
 }
 
 // leftOut says which workers get no tasks of a job.
@@ -303,6 +324,9 @@ func (l *look) followJob(ctx context.Context, id plan.JobID) error {
 		}
 		for _, st := range stages {
 			tell("stage %s: %d of %d tasks, %d%%", oneLine(st.Name), st.Done, st.Tasks, tens(st.Fraction))
+		}
+		for _, a := range j.Accumulators {
+			tell("accumulator %s: %s", oneLine(a.Name), oneLine(a.Value))
 		}
 		for _, a := range j.Actions {
 			tell("action %d: %s", a.N, a.State)

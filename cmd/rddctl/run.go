@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -12,7 +11,9 @@ import (
 
 	"github.com/gordd-project/gordd/internal/launch"
 	"github.com/gordd-project/gordd/internal/show"
+	"github.com/gordd-project/gordd/internal/tally"
 	"github.com/gordd-project/gordd/internal/wire"
+	"github.com/gordd-project/gordd/rdd/plan"
 )
 
 // runOptions are run's flags.
@@ -53,7 +54,7 @@ first. A package that was never generated runs with plain closures.`,
 	f.StringVar(&o.scratch, "scratch", "", "directory for temporary files (default the system's)")
 	checkpointFlag(f, &o.checkpoints)
 	f.BoolVar(&o.generate, "generate", false, "generate the package's code first, as rddgen does")
-	f.BoolVarP(&o.quiet, "quiet", "q", false, "show neither progress nor summary")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "show neither progress nor summary, but for notices")
 	f.StringVar(&o.summary, "summary", "", "write the summary to a file too, as JSON")
 	return c
 }
@@ -95,7 +96,7 @@ func (o *runOptions) run(c *cobra.Command, arg string, args []string) (err error
 func (o *runOptions) progress(out *os.File) show.Progress {
 	switch {
 	case o.quiet:
-		return show.NewPlain(io.Discard)
+		return show.NewQuiet(out)
 	case os.Getenv("CI") != "" || os.Getenv("NO_COLOR") != "" || !term.IsTerminal(int(out.Fd())):
 		return show.NewPlain(out)
 	}
@@ -116,7 +117,11 @@ func (o *runOptions) sum(w *show.Watch, out launch.Outcome) error {
 	if o.summary == "" {
 		return nil
 	}
-	b, err := json.MarshalIndent(sum, "", "\t")
+	whole := struct {
+		tally.Tally
+		Accumulators []plan.Shown `json:"accumulators,omitempty"`
+	}{sum, w.Accumulators()}
+	b, err := json.MarshalIndent(whole, "", "\t")
 	if err != nil {
 		return err
 	}

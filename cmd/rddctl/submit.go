@@ -74,7 +74,7 @@ or whose code changed since, is refused.`,
 	f.Var(&o.maxResult, "max-result", "the most that an action brings to the program (default 1GiB)")
 	checkpointFlag(f, &o.checkpoints)
 	f.BoolVar(&o.generate, "generate", false, "generate the package's code first, as rddgen does")
-	f.BoolVarP(&o.quiet, "quiet", "q", false, "show neither progress nor summary")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "show neither progress nor summary, but for notices")
 	f.StringVar(&o.summary, "summary", "", "write the summary to a file too, as JSON")
 	return c
 }

@@ -340,11 +340,12 @@ func (a *Agent) Disown(which func(*work.Launch) bool) {
 	}
 }
 
-// Progress passes on how far attempts are that have got on since it was told last.
-func (a *Agent) Progress(all []plan.Progress) {
+// Progress passes on how far attempts of a job are that have got on since it was told
+// last.
+func (a *Agent) Progress(job plan.JobID, all []plan.Progress) {
 	named := make(map[string]*run, len(a.runs))
 	for _, r := range a.runs {
-		if !r.finished {
+		if !r.finished && r.id.Stage.Job == job {
 			named[r.name] = r
 		}
 	}

@@ -237,13 +237,16 @@ func (h *heard) Done(model.TaskDone, *plan.Result) {}
 func TestProgress(t *testing.T) {
 	up := &heard{}
 	a := New(Options{Upstream: up})
-	one, ended := model.AttemptID{Partition: 3, Seq: 7}, model.AttemptID{Partition: 4, Seq: 8}
+	of := model.StageID{Job: "j"}
+	one, ended := model.AttemptID{Stage: of, Partition: 3, Seq: 7}, model.AttemptID{Stage: of, Partition: 4, Seq: 8}
 	a.runs[keyOf(one)] = &run{id: one, name: nameOf(one)}
 	a.runs[keyOf(ended)] = &run{id: ended, name: nameOf(ended), finished: true}
+	other := model.AttemptID{Stage: model.StageID{Job: "other"}, Partition: 3, Seq: 9}
+	a.runs[keyOf(other)] = &run{id: other, name: nameOf(one)} // as one of another job may be called
 	for range 2 {
-		a.Progress([]plan.Progress{{Attempt: nameOf(ended)}, {Attempt: "0.99"}, {Attempt: nameOf(one), Rows: 5, Fraction: 0.5, Moves: 1}})
+		a.Progress("j", []plan.Progress{{Attempt: nameOf(ended)}, {Attempt: "0.99"}, {Attempt: nameOf(one), Rows: 5, Fraction: 0.5, Moves: 1}})
 	}
-	a.Progress([]plan.Progress{{Attempt: nameOf(ended)}})
+	a.Progress("j", []plan.Progress{{Attempt: nameOf(ended)}})
 	if got, want := fmt.Sprintf("%+v", up.events), fmt.Sprintf("%+v", []model.Event{
 		model.TaskProgress{Progress: []model.Progress{{Attempt: one, Rows: 5, Fraction: 0.5, Moves: 1}}},
 		model.TaskProgress{Progress: []model.Progress{{Attempt: one, Rows: 5, Fraction: 0.5, Moves: 2}}},

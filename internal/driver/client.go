@@ -46,9 +46,20 @@ type Options struct {
 	// Observe is called from one goroutine with a fresh picture of an action
 	// when something changed, and once at its end before Do returns.
 	Observe func(plan.ActionStatus)
-	// Updates takes what tasks added to accumulators, before Do returns from the
-	// action that tells of it. It is called by the engine, and may not wait.
-	Updates func([]plan.StageUpdates)
+	// Accumulators take what tasks added to them; nil: nobody asks for that.
+	Accumulators Accumulators
+}
+
+// Accumulators are the accumulators of a session. All methods but Shown are called
+// by the engine, and may not wait.
+type Accumulators interface {
+	// Running takes what tasks of a running action added, to be shown until the
+	// action has ended. Of a task that is told of again the last word holds.
+	Running(action int, all []plan.StageUpdates)
+	// Ended takes what the end of an action tells that counts, before Do returns.
+	Ended(action int, all []plan.StageUpdates)
+	// Shown gives their values, for people.
+	Shown() []plan.Shown
 }
 
 // Client drives the actions of one job. Its methods may be called from several
@@ -69,9 +80,17 @@ type Client struct {
 func New(o Options) *Client {
 	c := &Client{o: o, actions: map[int]*action{}}
 	if o.Observe != nil {
-		c.watch = newObserver(o.Observe)
+		c.watch = newObserver(c.observe)
 	}
 	return c
+}
+
+// observe passes a picture on, with the values of accumulators.
+func (c *Client) observe(s plan.ActionStatus) {
+	if c.o.Accumulators != nil {
+		s.Accumulators = c.o.Accumulators.Shown()
+	}
+	c.o.Observe(s)
 }
 
 // Action says what is wanted of a plan.
@@ -291,16 +310,19 @@ func (c *Client) Picture(s plan.ActionStatus) {
 	}
 }
 
-// Updates passes on what tasks added to accumulators, of which an action's end
-// tells.
-func (c *Client) Updates(all []plan.StageUpdates) {
-	if c.o.Updates != nil && len(all) > 0 {
-		c.o.Updates(all)
+// Added passes on what tasks of a running action added to accumulators.
+func (c *Client) Added(n int, all []plan.StageUpdates) {
+	if c.o.Accumulators != nil {
+		c.o.Accumulators.Running(n, all)
 	}
 }
 
-// End sets how an action ended, for the action's own reasons if it was asked to.
-func (c *Client) End(s plan.ActionStatus, err error) {
+// End sets how an action ended, for the action's own reasons if it was asked to, and
+// passes on what its tasks added to accumulators.
+func (c *Client) End(s plan.ActionStatus, updates []plan.StageUpdates, err error) {
+	if c.o.Accumulators != nil {
+		c.o.Accumulators.Ended(s.ID.N, updates)
+	}
 	a := c.action(s.ID.N)
 	if a == nil {
 		return
@@ -348,7 +370,7 @@ func (c *Client) Lose(err error) {
 	c.mu.Unlock()
 	for _, a := range running {
 		if !a.ended() {
-			c.End(plan.ActionStatus{ID: a.id, Name: a.plan.Action, Site: a.plan.Site, State: plan.ActionFailed}, a.wrap(err))
+			c.End(plan.ActionStatus{ID: a.id, Name: a.plan.Action, Site: a.plan.Site, State: plan.ActionFailed}, nil, a.wrap(err))
 		}
 		a.rest.Do(func() { close(a.quiet) })
 	}

@@ -32,7 +32,7 @@ func (e *ends) Begin(s work.Submission) error {
 }
 
 func (e *ends) Cancel(id plan.ActionID, cause error) {
-	e.client.End(plan.ActionStatus{ID: id, State: plan.ActionCancelled}, fmt.Errorf("told: %w", cause))
+	e.client.End(plan.ActionStatus{ID: id, State: plan.ActionCancelled}, nil, fmt.Errorf("told: %w", cause))
 	e.client.Quiet(id.N)
 }
 
@@ -76,7 +76,7 @@ func TestValues(t *testing.T) {
 			for _, p := range []int{0, 2} {
 				c.Result(1, 1, p, Inline([]byte{10 + byte(p)}))
 			}
-			c.End(plan.ActionStatus{ID: s.ID, State: plan.ActionDone, Partitions: 3}, nil)
+			c.End(plan.ActionStatus{ID: s.ID, State: plan.ActionDone, Partitions: 3}, nil, nil)
 			c.Quiet(1)
 		}()
 		return nil
@@ -103,7 +103,7 @@ func TestMissingValues(t *testing.T) {
 			for _, p := range []int{0, 2} {
 				e.client.Result(1, 0, p, Inline(nil))
 			}
-			e.client.End(plan.ActionStatus{ID: s.ID, State: plan.ActionDone, Partitions: 3}, nil)
+			e.client.End(plan.ActionStatus{ID: s.ID, State: plan.ActionDone, Partitions: 3}, nil, nil)
 			e.client.Quiet(1)
 		}()
 		return nil
@@ -142,7 +142,7 @@ func TestHowActionsEnd(t *testing.T) {
 				t.Fatal(err)
 			}
 			a.cause, a.as = c.asked, plan.ActionFailed
-			e.client.End(plan.ActionStatus{ID: a.id, State: c.state}, c.err)
+			e.client.End(plan.ActionStatus{ID: a.id, State: c.state}, nil, c.err)
 			e.client.leave(a)
 			if a.final.State != c.want || fmt.Sprint(a.err) != c.text || a.err != nil && a.final.Error != c.text {
 				t.Errorf("got %+v, %v; want %s, %s", a.final, a.err, c.want, c.text)
@@ -177,6 +177,6 @@ func TestNothingBegins(t *testing.T) {
 	// Nobody knows these.
 	e.client.Result(9, 0, 0, Inline(nil))
 	e.client.Reset(9, 1)
-	e.client.End(plan.ActionStatus{ID: plan.ActionID{N: 9}}, nil)
+	e.client.End(plan.ActionStatus{ID: plan.ActionID{N: 9}}, nil, nil)
 	e.client.Quiet(9)
 }

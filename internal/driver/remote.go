@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/gordd-project/gordd/internal/blob"
@@ -26,6 +27,7 @@ type Remote struct {
 	client *Client
 	blobs  *blob.Store
 	log    *slog.Logger
+	shown  []plan.Shown // what was told of accumulators
 
 	mu   sync.Mutex
 	sent map[plan.Digest]*upload
@@ -45,10 +47,10 @@ type RemoteOptions struct {
 	Job     plan.JobID
 	Scratch string // a directory of the driver's own, which
 	// MakeScratch makes when it is needed.
-	MakeScratch func() error
-	Observe     func(plan.ActionStatus)
-	Updates     func([]plan.StageUpdates)
-	Log         *slog.Logger
+	MakeScratch  func() error
+	Observe      func(plan.ActionStatus) // nil: nobody watches
+	Accumulators Accumulators
+	Log          *slog.Logger
 }
 
 // NewRemote makes a remote. What comes over the wire is given to Heed.
@@ -58,8 +60,22 @@ func NewRemote(o RemoteOptions) *Remote {
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
-	r.client = New(Options{Job: o.Job, Link: remoteLink{r}, Observe: o.Observe, Updates: o.Updates})
+	r.client = New(Options{Job: o.Job, Link: remoteLink{r}, Accumulators: o.Accumulators,
+		Observe: func(s plan.ActionStatus) {
+			r.show(s.Accumulators)
+			if o.Observe != nil {
+				o.Observe(s)
+			}
+		}})
 	return r
+}
+
+// show tells the cluster the values of accumulators, where they changed. Only the
+// observer's goroutine calls it.
+func (r *Remote) show(all []plan.Shown) {
+	if !slices.Equal(all, r.shown) && r.conn.Send(&wire.Shown{Accumulators: all}) == nil {
+		r.shown = all
+	}
 }
 
 // Do runs one action; see [Client.Do].
@@ -141,9 +157,10 @@ func (r *Remote) Heed(m wire.Message) bool {
 		r.client.Reset(m.N, model.Gen(m.Gen))
 	case *plan.ActionStatus:
 		r.client.Picture(*m)
+	case *wire.Added:
+		r.client.Added(m.N, m.Updates)
 	case *wire.ActionEnd:
-		r.client.Updates(m.Updates)
-		r.client.End(m.Status, Cause(m.Trouble))
+		r.client.End(m.Status, m.Updates, Cause(m.Trouble))
 	case *wire.Quiet:
 		r.client.Quiet(m.N)
 	case *wire.JobEnd:

@@ -58,8 +58,8 @@ type Options struct {
 	// when something changed, at most every 100 ms, and once at its end before
 	// Do returns.
 	Observe func(plan.ActionStatus)
-	// Updates takes what tasks added to accumulators; see [driver.Options].
-	Updates func([]plan.StageUpdates)
+	// Accumulators are as in [driver.Options].
+	Accumulators driver.Accumulators
 	// Attempts is how often a task is tried that fails by its own fault; the
 	// default is once, since there is no other worker.
 	Attempts int
@@ -108,7 +108,7 @@ func New(o Options, ex Executor) *Engine {
 		values: map[int]map[int]value{}, held: map[int][]plan.Digest{},
 	}
 	c := config(o)
-	e.client = driver.New(driver.Options{Job: o.Job, Link: link{e}, Observe: o.Observe, Updates: o.Updates})
+	e.client = driver.New(driver.Options{Job: o.Job, Link: link{e}, Observe: o.Observe, Accumulators: o.Accumulators})
 	e.core = engine.New(engine.Options{Config: c, Slots: func() int { return o.Slots }, Pictures: o.Observe != nil, Log: o.Log}, effects{e})
 	from := model.From{Cluster: c.Cluster, Protocol: c.Protocol, Term: c.Term, Worker: "local", Inc: 1, Session: 1}
 	e.agent = agent.New(agent.Options{

@@ -50,9 +50,10 @@ func (d drive) Result(r model.Result) {
 func (d drive) Reset(r model.ResultReset)   { d.client.Reset(r.Action.N, r.Gen) }
 func (d drive) Picture(s plan.ActionStatus) { d.client.Picture(s) }
 
+func (d drive) Added(id plan.ActionID, updates []plan.StageUpdates) { d.client.Added(id.N, updates) }
+
 func (d drive) End(s plan.ActionStatus, updates []plan.StageUpdates, err error) {
-	d.client.Updates(updates)
-	d.client.End(s, err)
+	d.client.End(s, updates, err)
 }
 
 func (d drive) Quiet(id plan.ActionID) {

@@ -38,6 +38,7 @@ type action struct {
 	collect   bool // staging is to be removed when no attempt can write to it
 	dirty     bool
 	pictureAt model.Instant
+	addedAt   model.Instant
 }
 
 func (a *action) wrap(err error) error { return work.Wrap(a.plan.Plan, err) }

@@ -23,6 +23,7 @@ type attempt struct {
 	done     bool // with success
 	level    model.Level
 	counters plan.Counters
+	updates  plan.Updates
 }
 
 // attemptKey is the part of an attempt's id that alone is unique.
@@ -105,6 +106,7 @@ func (e *Engine) seen(ev model.Event) {
 			t.begin(e.loop.now())
 			// The scheduler will count the level of a winner too.
 			t.done, t.counters = true, work.CountersOf(append(ev.Counters, model.Counter{Name: t.level.Counter(), Value: 1}))
+			t.updates = ev.Updates
 			e.finished(t, false)
 		}
 	case model.TaskFailed:
@@ -140,6 +142,7 @@ func (e *Engine) acknowledged(c model.Ack) {
 		if t.done && c.Keep {
 			for _, st := range t.stages {
 				st.won(t.counters)
+				st.adds(t)
 			}
 		}
 	}

@@ -44,6 +44,9 @@ type Driver interface {
 	Reset(model.ResultReset)
 	// Picture tells how far an action is.
 	Picture(plan.ActionStatus)
+	// Added tells what tasks of a running action added to accumulators, of which no
+	// picture told before. It is to be shown; what counts, End tells.
+	Added(plan.ActionID, []plan.StageUpdates)
 	// End is the last picture of an action, with what tasks that succeeded added to
 	// accumulators and no action has told of, and why it did not succeed.
 	End(s plan.ActionStatus, updates []plan.StageUpdates, err error)

@@ -64,9 +64,10 @@ func (w *world) Picture(plan.ActionStatus) {
 func (w *world) End(s plan.ActionStatus, _ []plan.StageUpdates, err error) {
 	w.told <- fmt.Sprintf("%d %s: %v", s.ID.N, s.State, err)
 }
-func (w *world) Quiet(id plan.ActionID) { w.told <- fmt.Sprint(id.N, " quiet") }
-func (w *world) Notice(text string)     { w.told <- text }
-func (w *world) JobEnd(model.JobEnd)    { w.told <- "job end" }
+func (w *world) Added(plan.ActionID, []plan.StageUpdates) {}
+func (w *world) Quiet(id plan.ActionID)                   { w.told <- fmt.Sprint(id.N, " quiet") }
+func (w *world) Notice(text string)                       { w.told <- text }
+func (w *world) JobEnd(model.JobEnd)                      { w.told <- "job end" }
 
 var errEnough = errors.New("enough")
 

@@ -25,6 +25,11 @@ type stage struct {
 	skipped       bool
 	counters      plan.Counters
 	first, latest model.Instant // of its attempts
+	// What tasks added to accumulators.
+	added []plan.TaskUpdates // since the last picture
+	noted plan.PartitionSet  // of the generation
+	gen   model.Gen
+	own   bool // no other action has the stage
 }
 
 func (s *stage) spec() model.StageSpec {
@@ -143,6 +148,45 @@ func (s *stage) won(c plan.Counters) {
 	s.changed()
 }
 
+// adds notes what a task added to accumulators, for the next picture: of each task
+// what its first winner did, and that again in a generation that makes other rows.
+func (s *stage) adds(t *attempt) {
+	if id := t.id; !s.action.e.o.Pictures || s.noted.Has(id.Partition) && id.Gen == s.gen {
+		return
+	}
+	if t.id.Gen != s.gen {
+		s.gen, s.noted = t.id.Gen, nil
+	}
+	s.noted, s.own = s.noted.With(t.id.Partition), t.id.Stage.Action != 0
+	if len(t.updates) > 0 || s.gen > 0 { // none may take the place of some
+		s.added = append(s.added, plan.TaskUpdates{Partition: t.id.Partition, Updates: t.updates})
+	}
+}
+
+// tellAdded tells what tasks added to accumulators, now or with a later picture.
+func (a *action) tellAdded(d Driver, now model.Instant) {
+	if now < a.addedAt {
+		a.dirty = slices.ContainsFunc(a.plan.Stages, func(st plan.Stage) bool { return len(a.stages[st.Key].added) > 0 })
+		return
+	}
+	if added := a.takeAdded(); added != nil {
+		a.addedAt = now.Add(addedEvery)
+		d.Added(a.id, added)
+	}
+}
+
+// takeAdded gives what tasks added since it was last asked.
+func (a *action) takeAdded() (all []plan.StageUpdates) {
+	for i := range a.plan.Stages {
+		st := a.stages[a.plan.Stages[i].Key]
+		if len(st.added) > 0 {
+			all = append(all, plan.StageUpdates{Stage: st.plan.Key, Own: st.own, Tasks: st.added})
+			st.added = nil
+		}
+	}
+	return all
+}
+
 func (s *stage) changed() { s.action.dirty = true }
 
 // summed takes over what the scheduler says at the action's end. A stage that
@@ -155,6 +199,10 @@ func (s *stage) summed(sum model.StageSummary) {
 		s.counters = work.CountersOf(sum.Counters)
 	}
 }
+
+// addedEvery is the least time between two words on what the tasks of one action
+// added to accumulators: the driver merges all of them again to show it.
+const addedEvery = time.Second
 
 // pictureEvery is the least time between two pictures of one action.
 const pictureEvery = 100 * time.Millisecond
@@ -170,6 +218,7 @@ func (e *Engine) pictures(now model.Instant) (at model.Instant, ok bool) {
 			if now >= a.pictureAt {
 				a.dirty, a.pictureAt = false, now.Add(pictureEvery)
 				if d := a.driver(); d != nil {
+					a.tellAdded(d, now)
 					d.Picture(a.status(now))
 				}
 				continue

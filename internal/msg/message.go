@@ -328,6 +328,8 @@ const (
 	kindRevoked
 	kindResume
 	kindHeld
+	kindAdded
+	kindShown
 )
 
 // table has the form of each message.
@@ -383,6 +385,8 @@ var table = forms.NewTable(plan.MaxEncoded,
 	forms.Of(kindStatus, wire.GoodStatus),
 	forms.Of(kindActionEnd, wire.GoodEnd),
 	forms.Of[wire.Quiet](kindQuiet, nil),
+	forms.Of(kindAdded, wire.GoodAdded),
+	forms.Of(kindShown, wire.GoodShown),
 	forms.Of[wire.Notice](kindNotice, nil),
 	forms.Of[wire.JobEnd](kindJobEnd, nil),
 

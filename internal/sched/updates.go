@@ -12,20 +12,46 @@ import (
 // ended actions, to be told again.
 const maxKeptUpdates = 4 * plan.MaxAllUpdates
 
+// maxHeldUpdates is how many bytes of updates may be held for an action, when what
+// several of its stages tell of the same kept blocks makes that more than goes out.
+const maxHeldUpdates = 4 * plan.MaxAllUpdates
+
 // updates gives what the tasks of an action's stages added to accumulators and no
-// driver was told of.
+// driver was told of, of each kept block once.
 func (a *action) updates() (all []plan.StageUpdates) {
+	seen := map[plan.Block]struct{}{}
 	for _, st := range a.stages {
 		if st.outs.Fresh() == 0 {
 			continue
 		}
 		u := plan.StageUpdates{Stage: st.id.Key, Own: st.act != nil}
 		for i, updates := range st.outs.Tell() {
-			u.Tasks = append(u.Tasks, plan.TaskUpdates{Partition: i, Updates: updates})
+			if once := plan.Updates(updates).Once(seen); len(once) > 0 {
+				u.Tasks = append(u.Tasks, plan.TaskUpdates{Partition: i, Updates: once})
+			}
 		}
-		all = append(all, u)
+		if len(u.Tasks) > 0 {
+			all = append(all, u)
+		}
 	}
 	return all
+}
+
+// toTell is how many bytes updates would give, and held how many there are.
+func (a *action) toTell() (n, held int) {
+	for _, st := range a.stages {
+		held += st.outs.Fresh()
+	}
+	if held <= plan.MaxAllUpdates {
+		return held, held
+	}
+	seen := map[plan.Block]struct{}{}
+	for _, st := range a.stages {
+		for updates := range st.outs.Untold() {
+			n += len(plan.Updates(updates).Once(seen))
+		}
+	}
+	return n, held
 }
 
 // boundUpdates ends the actions of a stage whose tasks add more to accumulators
@@ -35,14 +61,10 @@ func (s *Scheduler) boundUpdates(st *stage) {
 		if a.state != model.ActionPreparing && a.state != model.ActionRunning || !slices.Contains(a.stages, st) {
 			continue // what is being published is done
 		}
-		n := 0
-		for _, of := range a.stages {
-			n += of.outs.Fresh()
-		}
-		if n > plan.MaxAllUpdates {
+		if n, held := a.toTell(); n > plan.MaxAllUpdates || held > maxHeldUpdates {
 			s.endAction(a, model.ActionFailed, &model.Cause{Kind: model.CauseResultBytes, Site: a.site, Stage: st.id,
 				Message: fmt.Sprintf("tasks added %d bytes to accumulators; the most of an action is %d: "+
-					"have fewer partitions, smaller values, or give what is large as rows", n, plan.MaxAllUpdates)})
+					"have fewer partitions, smaller values, or give what is large as rows", max(n, held), plan.MaxAllUpdates)})
 		}
 	}
 }

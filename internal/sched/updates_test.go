@@ -172,3 +172,74 @@ func TestToldUpdatesAreNotKept(t *testing.T) {
 		t.Errorf("asked again, told of %s", got)
 	}
 }
+
+// TestBlocksAreToldOnce has two stages tell of the same kept blocks: together that is
+// more than goes out, each once it is not.
+func TestBlocksAreToldOnce(t *testing.T) {
+	r := newRig(t, func(*model.Config) {})
+	r.attach(1, "w1")
+	const n = 10
+	value := make([]byte, plan.MaxAllUpdates/n*6/10)
+	r.action(1, model.Sink{}, map[plan.StageKey]int{"m": n, "q": n, "r": 1}, mapStage("m"), mapStage("q"), result("r", "m", "q"))
+	for _, key := range []plan.StageKey{"m", "q"} {
+		for len(r.runs1(key)) > 0 {
+			r.doneWith(r.run(key, r.runs1(key)[0]), func(d *model.TaskDone) {
+				d.Updates = plan.Updates(nil).With(1, []byte(key)).
+					Under(plan.Block{RDD: "c", Partition: d.Attempt.Partition}, plan.Updates(nil).With(2, value))
+			})
+		}
+	}
+	r.step(model.Cancel{Job: "j", Action: 1})
+	e := r.ended(1)
+	if e.State != model.ActionCancelled {
+		t.Fatalf("%v: %+v", e.State, e.Cause)
+	}
+	own, kept := 0, map[plan.Block]int{}
+	for _, st := range e.Updates {
+		for _, task := range st.Tasks {
+			for part, err := range task.Updates.Parts() {
+				switch {
+				case err != nil:
+					t.Fatal(err)
+				case part.Kept:
+					kept[part.Block]++
+				default:
+					own++
+				}
+			}
+		}
+	}
+	if own != 2*n || len(kept) != n {
+		t.Errorf("told of %d tasks and %d blocks", own, len(kept))
+	}
+	for b, times := range kept {
+		if times != 1 {
+			t.Errorf("%v: told %d times", b, times)
+		}
+	}
+}
+
+// TestHeldUpdatesAreBounded has many stages tell of the same kept blocks.
+func TestHeldUpdatesAreBounded(t *testing.T) {
+	r := newRig(t, func(*model.Config) {})
+	r.attach(1, "w1")
+	const n = 40
+	var stages []model.StageSpec
+	sizes, parents := map[plan.StageKey]int{"r": 1}, []plan.StageKey{}
+	for i := range n {
+		key := plan.StageKey(fmt.Sprint("m", i))
+		stages, parents = append(stages, mapStage(key)), append(parents, key)
+		sizes[key] = 1
+	}
+	r.action(1, model.Sink{}, sizes, append(stages, result("r", parents...))...)
+	of := plan.Updates(nil).Under(plan.Block{RDD: "c", Partition: 1}, plan.Updates(nil).With(2, make([]byte, maxHeldUpdates/n*2)))
+	for told := 0; len(r.runs) > 0; told += len(of) {
+		if told > maxHeldUpdates {
+			t.Fatal("nothing stops it")
+		}
+		r.doneWith(r.runs[0].Attempt, func(d *model.TaskDone) { d.Updates = of })
+	}
+	if e := r.ended(1); e.State != model.ActionFailed || e.Cause.Kind != model.CauseResultBytes {
+		t.Errorf("%v: %+v", e.State, e.Cause)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
@@ -21,6 +22,9 @@ type bars struct {
 	mu      sync.Mutex
 	drawing *mpb.Progress // nil while no action runs
 	actions map[plan.ActionID]map[plan.StageKey]*mpb.Bar
+	last    values
+	values  *mpb.Bar // of accumulators; nil: none are drawn
+	text    atomic.Pointer[string]
 }
 
 // NewBars makes a Progress for terminals.
@@ -50,8 +54,12 @@ func (b *bars) Status(s *plan.ActionStatus) {
 	if s.State.Ended() {
 		b.end(s.ID)
 		b.print(tally.Line(s))
+		if text := b.last.news(s); text != "" {
+			b.print(text)
+		}
 		return
 	}
+	b.count(s)
 	stages := b.actions[s.ID]
 	for i := range s.Stages {
 		st := &s.Stages[i]
@@ -69,6 +77,22 @@ func (b *bars) Status(s *plan.ActionStatus) {
 		}
 		bar.SetTotal(int64(st.Tasks), false)
 		bar.SetCurrent(int64(st.Done))
+	}
+}
+
+// count shows the values of accumulators below the bars, while an action runs.
+func (b *bars) count(s *plan.ActionStatus) {
+	text := tally.Accumulators(s.Accumulators)
+	if text == "" {
+		return
+	}
+	now := text
+	b.text.Store(&now)
+	if b.values == nil && b.drawing != nil {
+		b.values = b.drawing.New(0, mpb.NopStyle(), mpb.PrependDecorators(decor.Any(func(decor.Statistics) string {
+			return clip(*b.text.Load(), 100)
+		})))
+		b.values.SetPriority(1 << 20)
 	}
 }
 
@@ -99,6 +123,10 @@ func (b *bars) end(id plan.ActionID) {
 	}
 	delete(b.actions, id)
 	if len(b.actions) == 0 && b.drawing != nil {
+		if b.values != nil {
+			b.values.Abort(true)
+			b.values = nil
+		}
 		b.drawing.Wait()
 		b.drawing = nil
 	}

@@ -3,6 +3,7 @@ package show
 import (
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/gordd-project/gordd/internal/tally"
@@ -25,7 +26,28 @@ type plain struct {
 	out io.Writer
 
 	mu   sync.Mutex
+	last values
 	seen map[plan.ActionID]map[plan.StageKey]stageState
+}
+
+// quiet prints what is no progress alone.
+type quiet struct{ *plain }
+
+// NewQuiet makes a Progress that shows none, and the lines that others print.
+func NewQuiet(out io.Writer) Progress { return quiet{&plain{out: out}} }
+
+func (quiet) Status(*plan.ActionStatus) {}
+
+// values are the accumulators that were printed.
+type values []plan.Shown
+
+// news is the line for an ended action that changed them; "": it did not.
+func (v *values) news(s *plan.ActionStatus) string {
+	if slices.Equal(*v, s.Accumulators) {
+		return ""
+	}
+	*v = s.Accumulators
+	return tally.Accumulators(s.Accumulators)
 }
 
 type stageState uint8
@@ -69,6 +91,9 @@ func (p *plain) Status(s *plan.ActionStatus) {
 	if s.State.Ended() {
 		delete(p.seen, s.ID)
 		p.print(fmt.Sprintf("action %d: %s", s.ID.N, tally.Line(s)))
+		if text := p.last.news(s); text != "" {
+			p.print(text)
+		}
 	}
 }
 

@@ -132,6 +132,50 @@ func TestBarsOfSeveralActions(t *testing.T) {
 	}
 }
 
+// Accumulators stand below the bars while an action runs, and in a line at the end of
+// one that changed them.
+func TestAccumulatorsAreShown(t *testing.T) {
+	var out buffer
+	b := newBars(&out, mpb.WithAutoRefresh())
+	w := NewWatch(b)
+	for n, value := range []string{"12", "12", "40"} {
+		for _, s := range story(n, false) {
+			s.Accumulators = []plan.Shown{{Name: "bad lines", Value: "1"}, {Name: "longest", Value: value}}
+			w.Status(s)
+		}
+		if b.values != nil {
+			t.Fatal("they still stand where nothing runs")
+		}
+	}
+	w.Close()
+	for line, times := range map[string]int{"bad lines 1; longest 12": 1, "bad lines 1; longest 40": 1} {
+		if n := strings.Count(out.String(), "s\naccumulators: "+line+"\n"); n != times {
+			t.Errorf("%s: %d times, want %d, in %q", line, n, times, out.String())
+		}
+	}
+	if got := w.Accumulators(); len(got) != 2 || got[1].Value != "40" {
+		t.Errorf("at the end: %v", got)
+	}
+}
+
+// Who wants no progress still gets notices.
+func TestQuiet(t *testing.T) {
+	var out buffer
+	w := NewWatch(NewQuiet(&out))
+	for _, s := range story(1, false) {
+		s.Accumulators = []plan.Shown{{Name: "a", Value: "1"}}
+		w.Status(s)
+	}
+	w.Notice("prog", "look out")
+	w.Close()
+	if got := out.String(); got != "prog: look out\n" {
+		t.Errorf("%q", got)
+	}
+	if w.Sum().Actions != 1 || len(w.Accumulators()) != 1 {
+		t.Error("the summary misses something")
+	}
+}
+
 func TestClip(t *testing.T) {
 	for _, test := range []struct {
 		in   string

@@ -13,8 +13,9 @@ import (
 type Watch struct {
 	Progress
 
-	mu  sync.Mutex
-	sum tally.Tally
+	mu           sync.Mutex
+	sum          tally.Tally
+	accumulators []plan.Shown
 }
 
 // NewWatch makes a Watch that shows by p.
@@ -23,11 +24,13 @@ func NewWatch(p Progress) *Watch { return &Watch{Progress: p} }
 // Status takes a picture of an action.
 func (w *Watch) Status(s *plan.ActionStatus) {
 	w.Progress.Status(s)
-	if s.State.Ended() {
-		w.mu.Lock()
-		w.sum.Add(tally.Of(s))
-		w.mu.Unlock()
+	if !s.State.Ended() {
+		return
 	}
+	w.mu.Lock()
+	w.sum.Add(tally.Of(s))
+	w.accumulators = s.Accumulators
+	w.mu.Unlock()
 }
 
 // Notice shows a line for the user.
@@ -35,6 +38,13 @@ func (w *Watch) Notice(program, text string) { w.Println(program + ": " + text) 
 
 // Explained is for those who asked for it.
 func (w *Watch) Explained(*wire.Explained) {}
+
+// Accumulators returns the values of accumulators at the end of the last action.
+func (w *Watch) Accumulators() []plan.Shown {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.accumulators
+}
 
 // Sum returns what the ended actions come to.
 func (w *Watch) Sum() tally.Tally {

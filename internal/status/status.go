@@ -25,8 +25,17 @@ type Job struct {
 	Duration float64   `json:"seconds"`
 	Actions  []Action  `json:"actions"`
 	Locality Locality  `json:"locality"` // of the actions that have ended
-	Programs []Program `json:"programs,omitempty"`
-	LeftOut  []string  `json:"left_out,omitempty"` // platforms of workers that have none of these, and no tasks of the job
+	// Accumulators are the values that its driver told last: of actions that run, by
+	// the tasks that have succeeded so far.
+	Accumulators []Accumulator `json:"accumulators,omitempty"`
+	Programs     []Program     `json:"programs,omitempty"`
+	LeftOut      []string      `json:"left_out,omitempty"` // platforms of workers that have none of these, and no tasks of the job
+}
+
+// Accumulator is the value of an accumulator as text.
+type Accumulator struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 // Program is a job's program for one platform.

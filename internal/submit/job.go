@@ -219,7 +219,7 @@ func (j *Job) Heed(m wire.Message) {
 	case *wire.PutBlob:
 		j.work.Go(func() { j.putBlob(m) })
 	case *wire.Begin, *wire.CancelAction, *wire.Taken, *wire.Abandon, *wire.ForgetAction, *wire.Release, *wire.ReleaseFiles,
-		*wire.ReleaseBlob, *wire.Finish:
+		*wire.ReleaseBlob, *wire.Shown, *wire.Finish:
 		j.mu.Lock()
 		switch m := m.(type) {
 		case *wire.Begin:

@@ -15,6 +15,7 @@ import (
 type ledger struct {
 	actions  map[int]*entry
 	released []plan.StageKey // as many as the program has made
+	shown    *wire.Shown     // the last one
 	finish   *wire.Finish
 }
 
@@ -52,6 +53,8 @@ func (l *ledger) said(m any) {
 		}
 	case *wire.Release:
 		l.released = append(l.released, m.Stage)
+	case *wire.Shown:
+		l.shown = m
 	case *wire.Finish:
 		l.finish = m
 	}
@@ -65,6 +68,9 @@ func (l *ledger) heard(m any) bool {
 		if a := l.actions[m.N]; a != nil {
 			a.reset(m.Gen)
 		}
+	case *wire.Added:
+		_, open := l.actions[m.N]
+		return open
 	case *wire.ActionEnd:
 		_, open := l.actions[m.Status.ID.N]
 		delete(l.actions, m.Status.ID.N)
@@ -113,6 +119,9 @@ func (l *ledger) resume() (first msg.Resume, rest []any) {
 		if a.cancel != nil {
 			rest = append(rest, a.cancel)
 		}
+	}
+	if l.shown != nil {
+		rest = append(rest, l.shown)
 	}
 	if l.finish != nil {
 		rest = append(rest, l.finish)

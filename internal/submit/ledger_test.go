@@ -29,11 +29,18 @@ func TestLedger(t *testing.T) {
 			t.Errorf("%T is no news", m)
 		}
 	}
+	added := func(n int) bool { return l.heard(&wire.Added{N: n}) }
+	if !added(1) || added(2) {
+		t.Error("what tasks added is news while the action runs, and only then")
+	}
 	if l.heard(end) {
 		t.Error("an end is news twice")
 	}
 	l.said(finish)
-	want = []any{resume(), one, three, finish}
+	shown := &wire.Shown{Accumulators: []plan.Shown{{Name: "a", Value: "2"}}}
+	l.said(&wire.Shown{})
+	l.said(shown)
+	want = []any{resume(), one, three, shown, finish}
 	resumes(t, &l, want)
 }
 

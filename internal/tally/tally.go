@@ -126,6 +126,18 @@ func Line(s *plan.ActionStatus) string {
 	return fmt.Sprintf("%s (%s): %s", s.Name, s.Site, Of(s))
 }
 
+// Accumulators says the values of accumulators in one line; "": there are none.
+func Accumulators(all []plan.Shown) string {
+	var parts []string
+	for _, a := range all {
+		parts = append(parts, a.Name+" "+a.Value)
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "accumulators: " + strings.Join(parts, "; ")
+}
+
 // Duration gives d with two or three digits.
 func Duration(d time.Duration) string {
 	switch {

@@ -34,6 +34,9 @@ type (
 	// Finish says that nothing more will be submitted. A Reason means that the
 	// job ends as failed.
 	Finish struct{ Reason string }
+	// Shown tells the values of the session's accumulators, for people who look at
+	// the job.
+	Shown struct{ Accumulators []plan.Shown }
 	// PutBlob asks to take a blob that is in a file, which may go when BlobPut has
 	// answered.
 	PutBlob struct {
@@ -68,6 +71,13 @@ type (
 	Reset struct {
 		N   int
 		Gen int
+	}
+	// Added tells what tasks of a running action added to accumulators, to be shown.
+	// What counts comes with the action's end. Of a task that is told of again the
+	// last word holds.
+	Added struct {
+		N       int
+		Updates []plan.StageUpdates
 	}
 	// ActionEnd is the end of an action: its last picture, what tasks added to
 	// accumulators, and why it did not succeed.
@@ -126,9 +136,15 @@ func GoodEnd(m *ActionEnd) bool {
 	return GoodStatus(&m.Status) && m.Status.State.Ended() && plan.GoodUpdates(m.Updates)
 }
 
+// GoodAdded is GoodBegin for Added.
+func GoodAdded(m *Added) bool { return m.N > 0 && plan.GoodUpdates(m.Updates) }
+
+// GoodShown is GoodBegin for Shown.
+func GoodShown(m *Shown) bool { return plan.GoodShown(m.Accumulators) }
+
 // GoodStatus is GoodBegin for pictures.
 func GoodStatus(s *plan.ActionStatus) bool {
-	ok := s.State <= plan.ActionCancelled && s.Partitions >= 0
+	ok := s.State <= plan.ActionCancelled && s.Partitions >= 0 && plan.GoodShown(s.Accumulators)
 	for _, st := range s.Stages {
 		ok = ok && st.Kind <= plan.ValueStage && st.Tasks >= 0 && st.Done >= 0 && st.Running >= 0
 	}

@@ -186,6 +186,8 @@ const (
 	kindProgress
 	kindArrive
 	kindGathered
+	kindAdded
+	kindShown
 )
 
 // table has the form of each message.
@@ -226,6 +228,8 @@ var table = forms.NewTable(plan.MaxEncoded,
 	forms.Of(kindProgress, goodProgress),
 	forms.Of(kindArrive, func(m *Arrive) bool { return m.Round >= 0 }),
 	forms.Of[Gathered](kindGathered, nil),
+	forms.Of(kindAdded, GoodAdded),
+	forms.Of(kindShown, GoodShown),
 )
 
 func goodExplained(x *Explained) bool {

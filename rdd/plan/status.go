@@ -37,6 +37,32 @@ type ActionStatus struct {
 	Started    time.Time
 	Elapsed    time.Duration
 	Error      string
+	// Accumulators are those of the whole session: of actions that run, by the tasks
+	// that have succeeded so far. The driver fills them in, for those who watch.
+	Accumulators []Shown
+}
+
+const (
+	// MaxShown is how many accumulators of a session are shown.
+	MaxShown = 100
+	// MaxShownText is the most bytes of the name of one, and of its value.
+	MaxShownText = 256
+)
+
+// Shown is the value of an accumulator as text, for people.
+type Shown struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// GoodShown says whether that is no more than is shown.
+func GoodShown(all []Shown) bool {
+	for _, s := range all {
+		if len(s.Name) > MaxShownText || len(s.Value) > MaxShownText {
+			return false
+		}
+	}
+	return len(all) <= MaxShown
 }
 
 // StageStatus is a picture of one stage within an action.

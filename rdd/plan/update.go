@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 )
 
 const (
@@ -117,6 +118,27 @@ func cut(u Updates) (b, rest Updates, err error) {
 	}
 	end := n + int(size)
 	return u[n:end:end], u[end:], nil
+}
+
+// Once gives the updates without those of the blocks that were seen, and has the
+// others seen. What is no encoding stays as it is, for the driver to tell.
+func (u Updates) Once(seen map[Block]struct{}) Updates {
+	var once Updates
+	for part, err := range u.Parts() {
+		if err != nil {
+			return u
+		}
+		if !part.Kept {
+			once = slices.Clip(part.Updates)
+			continue
+		}
+		if _, there := seen[part.Block]; there {
+			continue
+		}
+		seen[part.Block] = struct{}{}
+		once = once.Under(part.Block, part.Updates)
+	}
+	return once
 }
 
 // All yields the updates of one part: the number of an accumulator, and the value.

@@ -65,6 +65,9 @@ func (d Distinct) Estimate() uint64 {
 	return d.s.Estimate()
 }
 
+// String is the estimate, for people.
+func (d Distinct) String() string { return fmt.Sprintf("about %d", d.Estimate()) }
+
 // MarshalBinary encodes the sketch; an empty one as nothing.
 func (d Distinct) MarshalBinary() ([]byte, error) {
 	if d.s == nil {
@@ -154,6 +157,16 @@ func (q Quantiles) Quantile(p float64) (x float64, ok bool) {
 	}
 	x, err := q.s.GetValueAtQuantile(p)
 	return x, err == nil
+}
+
+// String is how many numbers there are, and some quantiles, for people.
+func (q Quantiles) String() string {
+	if q.Count() == 0 {
+		return "none"
+	}
+	half, _ := q.Quantile(0.5)
+	most, _ := q.Quantile(0.99)
+	return fmt.Sprintf("%d, half below %.3g, 99%% below %.3g", q.Count(), half, most)
 }
 
 // MarshalBinary encodes the sketch; an empty one as nothing.

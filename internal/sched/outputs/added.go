@@ -2,8 +2,10 @@ package outputs
 
 import (
 	"iter"
+	"slices"
 
 	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/rdd/plan"
 )
 
 // Report is what the winner of a task says beside its output.
@@ -19,6 +21,9 @@ type added struct {
 	of    [][]byte // by task, until it is told
 	told  []bool   // once is enough, also of a task that starts over
 	fresh int      // bytes that nobody was told of
+	// seen are the kept blocks of which a task of this generation tells: one is
+	// enough.
+	seen map[plan.Block]struct{}
 }
 
 // put notes what task i of n added, in the place of what it did when it had not
@@ -28,11 +33,12 @@ func (a *added) put(i, n int, updates []byte) {
 		return
 	}
 	if a.of == nil {
-		a.of, a.told = make([][]byte, n), make([]bool, n)
+		a.of, a.told, a.seen = make([][]byte, n), make([]bool, n), map[plan.Block]struct{}{}
 	}
 	if a.told[i] {
 		return
 	}
+	updates = plan.Updates(updates).Once(a.seen)
 	a.fresh += len(updates) - len(a.of[i])
 	a.of[i] = updates
 }
@@ -54,7 +60,11 @@ func (t *Table) Renew() {
 	for i := range t.outs {
 		t.outs[i].noted = false
 	}
+	clear(t.added.seen)
 }
+
+// Untold yields what Tell would.
+func (t *Table) Untold() iter.Seq[[]byte] { return slices.Values(t.added.of) }
 
 // Tell yields what tasks added to accumulators, of each task once.
 func (t *Table) Tell() iter.Seq2[int, []byte] {

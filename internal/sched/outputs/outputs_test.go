@@ -1,6 +1,7 @@
 package outputs
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/gordd-project/gordd/internal/sched/model"
+	"github.com/gordd-project/gordd/rdd/plan"
 )
 
 // Whatever comes and goes, a Table knows what is there, whose it is, and the sums
@@ -202,4 +204,27 @@ func TestAdded(t *testing.T) {
 	tab.Put(0, Output{}, 1, Report{Updates: []byte("h")})
 	tab.Put(2, Output{}, 1, Report{Updates: []byte("i")})
 	check("0h ", 1)
+}
+
+// TestBlocksAreHeldOnce has tasks tell of one kept block, and again when their stage
+// has started over: what was told of it before may be replaced.
+func TestBlocksAreHeldOnce(t *testing.T) {
+	own := plan.Updates(nil).With(1, []byte("own"))
+	kept := own.Under(plan.Block{RDD: "c", Partition: 7}, plan.Updates(nil).With(2, []byte("kept")))
+	tab := Make(2)
+	tab.Put(0, Output{}, 0, Report{Updates: kept})
+	tab.Put(1, Output{}, 0, Report{Updates: kept})
+	if n, want := tab.Fresh(), len(kept)+len(own); n != want {
+		t.Errorf("%d bytes are held, want %d", n, want)
+	}
+	tab.Take(0)
+	tab.Take(1)
+	tab.Renew()
+	tab.Put(0, Output{}, 0, Report{Updates: own})
+	tab.Put(1, Output{}, 0, Report{Updates: kept})
+	for i, b := range tab.Tell() {
+		if want := []plan.Updates{own, kept}[i]; !bytes.Equal(b, want) {
+			t.Errorf("task %d tells %q, want %q", i, b, want)
+		}
+	}
 }
