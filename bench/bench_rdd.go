@@ -13,6 +13,9 @@ import (
 	"github.com/gordd-project/gordd/typed"
 )
 
+//go:embed figures.go
+var figuresSource string
+
 //go:embed graph.go
 var graphSource string
 
@@ -41,6 +44,10 @@ func init() {
 	// Does not compile when the run time is of another generation: run go generate.
 	var _ [rdd.Generated - 1]struct{} = [0]struct{}{}
 	p := rdd.Register()
+	p.Source("figures.go", figuresSource,
+		"899fc259f0ef78776b05dae7b3ff3e292b330baf6ccb1465e2b522436f3f54ea",
+		"6de5490d1d2b944e37bad8eaed0eca1d661ecbd3107c431a6fff941713dd2f26",
+	)
 	p.Source("graph.go", graphSource,
 		"6f99b2591b72ad5907094e32892958b99e3a06ceaa7ab0208383482acd17c5e2",
 		"146b74e913e8907a86f26dc8748c1ef3166f7d900ae6ee6e838b97a1703d0369",
@@ -54,16 +61,16 @@ func init() {
 		"2b814d7a52b2d067f78714b97793ff88612b13aced10851987d8f06443e809fc",
 	)
 	p.Source("main.go", mainSource,
-		"8db743ff7eecd955849db88ea6e029dfe655a68bdb5c92b48929e7873d41431f",
-		"97a4f2fbfa197f29f8711c18bea74666baca4e967c3d6e368e53ed15f8840372",
+		"92af456a9ea2dbbb9f039443b51840a8e3401d0c3c0b4bac0d90ce398e3c15d6",
+		"d35288c1e57a1f1acc335ab1cf9c0599d18ef99c7151be8742837c2be51401ff",
 	)
 	p.Source("sort.go", sortSource,
 		"d08cffe607346e5f71ec39fab93346e537a453a5a00c6b96c6f425d6e3fd9f41",
 		"83481cd3a7bf1f0949397a4ea5b521a1e948a55617bcb5018f7d465553421ef4",
 	)
 	p.Source("synthetic.go", syntheticSource,
-		"a98bd631c52adc2415b862b6a631da78f1395ddfa0bb3b7fff99780bc89d58a5",
-		"c59b5df723d7397fa67907799303df9ebdfda792215b7bcb2676b297b7244123",
+		"96ff6640f363e1ea53d1d6af0b426e5d10e83050570b6b4852eadaa63e639bd2",
+		"fdd12d0dca34733a5e2fb21663701d89d8de0b9291f8b4241d1711033acee1d6",
 	)
 	p.Source("tables.go", tablesSource,
 		"c93c86739776fb2db771c809ea3c9b726a1cbab157704ee0e18734a37be89ef3",
@@ -73,6 +80,18 @@ func init() {
 		"c57a128d0070926f038c435c2c3b5eb61889b23f28eb6f7712fdb833916c0a81",
 		"b06704c42e460b7d7d7885587b96e0c61a3fb32452f183487c3d691eda3aadc1",
 	)
+	p.Op("bfd64e2c2fb9", "figures.go", 17, 55, rdd.TextOp())
+	p.Op("78ece4758347", "figures.go", 18, 68, rdd.FilterOp(scanFilter))
+	p.Op("7a69726bf409", "figures.go", 19, 89, rdd.CountOp[string]())
+	p.Op("6506d22819c2", "figures.go", 40, 244, rdd.RangeOp())
+	p.Op("dfd4a88fc304", "figures.go", 41, 259, rdd.MapToPairOp(squareMapToPair))
+	p.Op("612f38d9bf4d", "figures.go", 42, 284, rdd.GroupByKeyOp(lengthAndMax))
+	p.Op("60a29845e238", "figures.go", 43, 299, rdd.ValuesOp[int64, sums]())
+	p.Op("b54b6ef2879e", "figures.go", 44, 303, rdd.ReduceOp(sums.plus))
+	p.Op("cd9e8b149df3", "figures.go", 65, 455, rdd.RangeOp())
+	p.Op("3878d88431b4", "figures.go", 65, 467, rdd.MapOp(madeUp))
+	p.Op("f44ac4c01b2a", "figures.go", 65, 472, rdd.CacheOp[point]())
+	p.Op("a0c17364912c", "figures.go", 66, 483, rdd.CountOp[point]())
 	p.Op("01067aafb608", "graph.go", 49, 247, rdd.TextOp())
 	p.Op("cdac81a8ef6d", "graph.go", 49, 260, rdd.TryMapToPairOp(parseEdge))
 	p.Op("114c8e9af07d", "graph.go", 50, 265, rdd.GroupByKeyOp(pagerankGroupByKey))
@@ -134,19 +153,19 @@ func init() {
 	p.Op("efada71e085b", "kmeans.go", 131, 818, rdd.CountOp[point]())
 	p.Op("a79b01ba72e1", "kmeans.go", 136, 862, rdd.CollectOp[point]().Named("Take"))
 	p.Op("2949cefebc75", "kmeans.go", 150, 978, rdd.CollectOp[rdd.Pair[int32, cluster]]())
-	p.Op("0fd6d10a1478", "main.go", 128, 779, rdd.RangeOp())
-	p.Op("6f8ba6d43e54", "main.go", 128, 791, rdd.CountOp[int64]())
+	p.Op("0fd6d10a1478", "main.go", 127, 765, rdd.RangeOp())
+	p.Op("6f8ba6d43e54", "main.go", 127, 777, rdd.CountOp[int64]())
 	p.Op("ca1678d608cf", "sort.go", 12, 37, rdd.TextOp())
 	p.Op("a99074462002", "sort.go", 12, 50, rdd.SortByOp(terasortSortBy))
 	p.Op("e30c7c31b8cc", "sort.go", 13, 81, rdd.SaveAsTextFileOp[string]())
-	p.Op("5c258ce26dd5", "synthetic.go", 19, 60, rdd.RangeOp())
-	p.Op("9bb8fc8faf7d", "synthetic.go", 20, 65, rdd.MapOp(sumMap))
-	p.Op("7fbac498f9bf", "synthetic.go", 21, 81, rdd.FilterOp(sumFilter))
-	p.Op("9b0c331a791d", "synthetic.go", 22, 99, rdd.MapOp(sumMap2))
-	p.Op("45293e368c79", "synthetic.go", 23, 117, rdd.ReduceOp(add))
-	p.Op("505f26f48b87", "synthetic.go", 54, 340, rdd.TextOp())
-	p.Op("b3c8ab919906", "synthetic.go", 55, 353, rdd.MapPartitionsOp(keptMapPartitions))
-	p.Op("523c8d3bc550", "synthetic.go", 65, 422, rdd.CollectOp[string]())
+	p.Op("5c258ce26dd5", "synthetic.go", 18, 58, rdd.RangeOp())
+	p.Op("9bb8fc8faf7d", "synthetic.go", 19, 63, rdd.MapOp(sumMap))
+	p.Op("7fbac498f9bf", "synthetic.go", 20, 79, rdd.FilterOp(sumFilter))
+	p.Op("9b0c331a791d", "synthetic.go", 21, 97, rdd.MapOp(sumMap2))
+	p.Op("45293e368c79", "synthetic.go", 22, 115, rdd.ReduceOp(add))
+	p.Op("505f26f48b87", "synthetic.go", 53, 338, rdd.TextOp())
+	p.Op("b3c8ab919906", "synthetic.go", 54, 351, rdd.MapPartitionsOp(keptMapPartitions))
+	p.Op("523c8d3bc550", "synthetic.go", 64, 420, rdd.CollectOp[string]())
 	p.Op("d1db3b03a0a9", "tables.go", 87, 553, rdd.TextOp())
 	p.Op("a917f38d8585", "tables.go", 87, 566, rdd.MapOp(parseItem))
 	p.Op("354b631cb2b8", "tables.go", 94, 609, rdd.FilterOp(tblQ1Filter))
@@ -178,6 +197,10 @@ func init() {
 	p.Op("71db7f66bd9e", "words.go", 27, 144, rdd.MapToPairOp(wordcountSplitMapToPair))
 	p.Op("67e604f881be", "words.go", 28, 164, rdd.ReduceByKeyOp[string](add, wordcountSplitReduceByKeyBatch))
 	p.Op("115e1102e3d5", "words.go", 32, 208, rdd.SaveAsTextFileOp[rdd.Pair[string, int64]]())
+	p.Kernel(scanKernel, "78ece4758347", "7a69726bf409")
+	p.Kernel(squareKernel, "dfd4a88fc304")
+	p.Kernel(squareKernel2, "612f38d9bf4d", "60a29845e238", "b54b6ef2879e")
+	p.Kernel(kmeansRoundsKernel, "3878d88431b4")
 	p.Kernel(pagerankKernel, "cdac81a8ef6d")
 	p.Kernel(pagerankKernel2, "114c8e9af07d")
 	p.Kernel(pagerankKernel3, "379d9f0d2ca1")
@@ -207,6 +230,67 @@ func init() {
 	p.Kernel(tblQ3Kernel5, "a56462c5d462", "92515ccf4e50")
 	p.Kernel(wordcountKernel, "50ae5decef19", "df32f8273c62", "5f6caa9923e4/map")
 	p.Kernel(wordcountSplitKernel, "eccad45bce88", "71db7f66bd9e", "67e604f881be/map")
+}
+
+// scanKernel is Filter (figures.go:18), Count (figures.go:19).
+func scanKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[string])
+	out2 := outAny.(*rdd.Acc[int64])
+	acc := out2.Value
+	for i, line := range in2.Rows {
+		in2.Row = i
+		if !scanFilter(line) {
+			continue
+		}
+		acc++
+	}
+	out2.Value = acc
+}
+
+// squareKernel is MapToPair (figures.go:41).
+func squareKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[int64])
+	out2 := outAny.(*rdd.Rows[rdd.Pair[int64, int64]])
+	for i, i2 := range in2.Rows {
+		in2.Row = i
+		k, v := squareMapToPair(i2)
+		if !out2.Push(rdd.Pair[int64, int64]{
+			Key:   k,
+			Value: v,
+		}) && !out2.Flush() {
+			return
+		}
+	}
+}
+
+// squareKernel2 is GroupByKey (figures.go:42, behind the shuffle), Values (figures.go:43), Reduce (figures.go:44).
+func squareKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[rdd.Group[int64, int64]])
+	out2 := outAny.(*rdd.Acc[sums])
+	acc, has := out2.Value, out2.Has
+	for i, row := range in2.Rows {
+		in2.Row = i
+		v := lengthAndMax(row.Key, row.Values)
+		if has {
+			acc = sums.plus(acc, v)
+		} else {
+			acc, has = v, true
+		}
+	}
+	out2.Value, out2.Has = acc, has
+}
+
+// kmeansRoundsKernel is Map (figures.go:65).
+func kmeansRoundsKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[int64])
+	out2 := outAny.(*rdd.Rows[point])
+	for i, row := range in2.Rows {
+		in2.Row = i
+		x := madeUp(row)
+		if !out2.Push(x) && !out2.Flush() {
+			return
+		}
+	}
 }
 
 // pagerankKernel is TryMapToPair (graph.go:49).
@@ -516,7 +600,7 @@ func inPlaceKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// sumKernel is Map (synthetic.go:20), Filter (synthetic.go:21), Map (synthetic.go:22), Reduce (synthetic.go:23).
+// sumKernel is Map (synthetic.go:19), Filter (synthetic.go:20), Map (synthetic.go:21), Reduce (synthetic.go:22).
 func sumKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[int64])
 	out2 := outAny.(*rdd.Acc[int64])
@@ -686,6 +770,12 @@ func wordcountSplitKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
+//line figures.go:18
+func scanFilter(line string) bool { return strings.Contains(line, "z") }
+
+//line figures.go:41
+func squareMapToPair(i int64) (int64, int64) { return hash(i), i % 1000 }
+
 //line graph.go:50
 func pagerankGroupByKey(_ uint32, to iter.Seq[uint32]) []uint32 { return slices.Collect(to) }
 
@@ -698,7 +788,7 @@ func pagerankJoin(to []uint32, rank float64) share { return share{to, rank / flo
 //line graph.go:62
 func pagerankReduceByKey(a, b float64) float64 { return a + b }
 
-//line bench_rdd.go:702
+//line bench_rdd.go:792
 
 func pagerankReduceByKeyBatch(slots []*float64, vals []float64) {
 	for i, s := range slots {
@@ -718,7 +808,7 @@ func pagerankReduce(a, b extent) extent { return extent{a.Sum + b.Sum, max(a.Max
 //line ints.go:21
 func pairsMapToPair(keys, i int64) (int64, int64) { return hash(i) % keys, i % 1000 }
 
-//line bench_rdd.go:722
+//line bench_rdd.go:812
 
 func reduceIntsReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -750,7 +840,7 @@ func textbookMapToPair(centres []point, p point) (int32, cluster) {
 	return c, cluster{p, 1, square}
 }
 
-//line bench_rdd.go:754
+//line bench_rdd.go:844
 
 func textbookReduceByKeyBatch(slots []*cluster, vals []cluster) {
 	for i, s := range slots {
@@ -767,16 +857,16 @@ func inPlaceMapToPair(centres []point, p point) (int32, near) {
 //line sort.go:12
 func terasortSortBy(record string) string { return record[:10] }
 
-//line synthetic.go:20
+//line synthetic.go:19
 func sumMap(i int64) int64 { return i * 3 }
 
-//line synthetic.go:21
+//line synthetic.go:20
 func sumFilter(i int64) bool { return i&1 == 0 }
 
-//line synthetic.go:22
+//line synthetic.go:21
 func sumMap2(i int64) int64 { return i>>1 + 7 }
 
-//line synthetic.go:55
+//line synthetic.go:54
 func keptMapPartitions(_ *typed.Task, lines iter.Seq[string]) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		n := 0
@@ -814,7 +904,7 @@ func tblQ3Filter(i item) bool { return i.Shipped > "1995-03-15" }
 //line tables.go:151
 func tblQ3MapToPair2(i item) (int64, int64) { return i.Order, i.Price * (100 - i.Discount) }
 
-//line bench_rdd.go:818
+//line bench_rdd.go:908
 
 func tblQ3ReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -828,7 +918,7 @@ func tblQ3Join2(revenue int64, _ bool) int64 { return revenue }
 //line words.go:19
 func wordcountMapToPair(w string) (string, int64) { return w, 1 }
 
-//line bench_rdd.go:832
+//line bench_rdd.go:922
 
 func wordcountReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -839,7 +929,7 @@ func wordcountReduceByKeyBatch(slots []*int64, vals []int64) {
 //line words.go:27
 func wordcountSplitMapToPair(w string) (string, int64) { return w, 1 }
 
-//line bench_rdd.go:843
+//line bench_rdd.go:933
 
 func wordcountSplitReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {

@@ -48,6 +48,10 @@ var workloads = map[string]workloadFunc{
 	"sum":             sum,
 	"sum_loop":        sumLoop,
 	"kept":            kept,
+	"scan":            scan,
+	"square":          square,
+	"tasks":           emptyTasks,
+	"kmeans_rounds":   kmeansRounds,
 	"tasks1000":       tasks(1000, 5),
 	"count100":        tasks(0, 21),
 	"startup":         tasks(0, 1),
@@ -66,27 +70,22 @@ var workloads = map[string]workloadFunc{
 }
 
 func main() {
+	start := time.Now()
 	flag.Parse()
-	if err := bench(context.Background()); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
-	}
+	runtime.GOMAXPROCS(*cores)
+	typed.Main(func(ctx context.Context, s *typed.Session) error { return bench(ctx, s, start) },
+		typed.Options{Cores: *cores, Memory: *memory})
 }
 
-func bench(ctx context.Context) error {
-	start := time.Now()
+// bench runs a workload on this machine, or on a cluster where rddctl submit started it.
+func bench(ctx context.Context, s *typed.Session, start time.Time) error {
 	f := workloads[*workload]
 	if f == nil {
 		fmt.Println(`{"skip":"no such workload"}`)
 		return nil
 	}
-	runtime.GOMAXPROCS(*cores)
-	s, err := typed.NewSession(ctx, typed.Options{Cores: *cores, Memory: *memory})
-	if err != nil {
-		return err
-	}
 	r, err := f(ctx, s)
-	if err := errors.Join(err, s.Close()); err != nil {
+	if err != nil {
 		return err
 	}
 	return json.NewEncoder(os.Stdout).Encode(map[string]any{
