@@ -31,7 +31,7 @@ def made(kind, number):
 
 def run(workload, data="", cores=2, memory=0, params="", program="gordd", submit=""):
     """One run: what it says as JSON, with the lines before it."""
-    out = f"{WORK}/out"
+    out = f"{RUN}/out"
     shutil.rmtree(out, ignore_errors=True)
     if program == "goplain":
         os.makedirs(out)
@@ -40,8 +40,8 @@ def run(workload, data="", cores=2, memory=0, params="", program="gordd", submit
     cmd = [f"{WORK}/{program}"] + args
     if submit:
         cmd = [f"{WORK}/rddctl", "submit", "-q", "--master", submit, f"{WORK}/gordd", "--"] + args
-    with open(f"{WORK}/log", "w+") as log:
-        p = subprocess.run(cmd, stdout=subprocess.PIPE, stderr=log, text=True, timeout=DEADLINE, cwd=WORK, env=ENV)
+    with open(f"{RUN}/log", "w+") as log:
+        p = subprocess.run(cmd, stdout=subprocess.PIPE, stderr=log, text=True, timeout=DEADLINE, cwd=RUN, env=ENV)
         if p.returncode:
             log.seek(0)
             sys.exit(f"{' '.join(cmd)} ended with {p.returncode}: {log.read()[-2000:]}")
@@ -63,7 +63,7 @@ class Dev:
 
     def __enter__(self):
         self.p = subprocess.Popen([f"{WORK}/rddctl", "dev", "--workers", str(self.workers), "--slots", "1", "--listen", "127.0.0.1:0", "--http", "off"],
-                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=WORK, env=ENV)
+                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=RUN, env=ENV)
         for line in self.p.stdout:
             if line.startswith("READY"):
                 self.master = line.split("master=")[1].split()[0]
@@ -195,8 +195,8 @@ def room():
 def kill():
     n = 200_000 if A.small else 4_000_000
     with Dev(4) as c:
-        p = subprocess.Popen([f"{WORK}/rddctl", "submit", "-q", "--summary", f"{WORK}/tmp/summary", "--master", c.master, f"{WORK}/gordd", "--", "-workload", "kmeans_rounds",
-                              "-params", f"n={n},iters=12"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=WORK, env=ENV)
+        p = subprocess.Popen([f"{WORK}/rddctl", "submit", "-q", "--summary", f"{RUN}/summary", "--master", c.master, f"{WORK}/gordd", "--", "-workload", "kmeans_rounds",
+                              "-params", f"n={n},iters=12"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=RUN, env=ENV)
         lines = []
         for line in p.stdout:
             lines.append(line)
@@ -207,7 +207,7 @@ def kill():
     s, _ = figures({"lines": lines[:-1]})
     usual, later = statistics.median(s[1:5]), statistics.median(s[6:])
     # A task that does not run where its block is computes the partition again.
-    again = 12 * 8 - json.load(open(f"{WORK}/tmp/summary"))["tasks_at_process"]
+    again = 12 * 8 - json.load(open(f"{RUN}/summary"))["tasks_at_process"]
     table("k-means on four workers, one killed as round 6 begins", ["usual round, s", "round 6", "÷ (1.5)", "later", "÷ (1.0)", "of 8 partitions, computed again"],
           [(usual, s[5], s[5] / usual, later, later / usual, again)])
 
@@ -223,8 +223,9 @@ if unknown := set(A.figures) - set(FIGURES):
     ap.error(f"no such figure: {', '.join(unknown)}")
 WORK = os.path.abspath(A.work) if A.work else tempfile.mkdtemp(prefix="figures")
 SIZES = (2_000_000, 10_000_000, 40_000_000) if A.small else (100_000_000, 1_000_000_000, 4_000_000_000)
-os.makedirs(f"{WORK}/tmp", exist_ok=True)
-ENV = dict(os.environ, TMPDIR=f"{WORK}/tmp")
+os.makedirs(WORK, exist_ok=True)
+RUN = tempfile.mkdtemp(prefix="run", dir=WORK)  # what is gone afterwards
+ENV = dict(os.environ, TMPDIR=RUN)
 try:
     build()
     for f in A.figures or FIGURES:
@@ -232,6 +233,4 @@ try:
         FIGURES[f]()
         print(f"\n{f} took {time.time() - start:.0f} s", flush=True)
 finally:
-    for d in ("tmp", "out", "log") if A.work else ("",):
-        p = os.path.join(WORK, d)
-        shutil.rmtree(p, ignore_errors=True) if os.path.isdir(p) else os.path.exists(p) and os.remove(p)
+    shutil.rmtree(RUN if A.work else WORK, ignore_errors=True)
