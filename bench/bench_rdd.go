@@ -45,7 +45,7 @@ func init() {
 	var _ [rdd.Generated - 1]struct{} = [0]struct{}{}
 	p := rdd.Register()
 	p.Source("figures.go", figuresSource,
-		"899fc259f0ef78776b05dae7b3ff3e292b330baf6ccb1465e2b522436f3f54ea",
+		"e36ed8c1ffc1dece2ba1af587084450a49a324e40ae73113ca7790844b48e820",
 		"6de5490d1d2b944e37bad8eaed0eca1d661ecbd3107c431a6fff941713dd2f26",
 	)
 	p.Source("graph.go", graphSource,
