@@ -14,6 +14,9 @@ import (
 	"github.com/gordd-project/gordd/typed/ml"
 )
 
+//go:embed figures.go
+var figuresSource string
+
 //go:embed graph.go
 var graphSource string
 
@@ -42,38 +45,54 @@ func init() {
 	// Does not compile when the run time is of another generation: run go generate.
 	var _ [rdd.Generated - 1]struct{} = [0]struct{}{}
 	p := rdd.Register()
+	p.Source("figures.go", figuresSource,
+		"b1f235909e7990bd67b75346552ba7afa7e9f333c82e41ca1284e733b772f47f",
+		"f064cb692b4adf508e5fc24f4acfb6a1b586c8a936faa9e9cc9f7a5bceab8293",
+	)
 	p.Source("graph.go", graphSource,
 		"6f99b2591b72ad5907094e32892958b99e3a06ceaa7ab0208383482acd17c5e2",
 		"146b74e913e8907a86f26dc8748c1ef3166f7d900ae6ee6e838b97a1703d0369",
 	)
 	p.Source("ints.go", intsSource,
-		"a8b224b5557382aef45fe3a525bb94cbedae09c99b9e0b9c458d58b255808794",
-		"6d985744101684fc075c15f1f4585f6f7f7523c47125e955803601bfb1b15f9a",
+		"6ed49fcbd3f1e5ae4c0b6a7034cfc8c3d3e5b4e410a7206fbe119b8ca2e07079",
+		"c27cee3f57cddde4c25d8666595cc035bc945395b0bacc18cc5d3247aed28cb2",
 	)
 	p.Source("kmeans.go", kmeansSource,
-		"7bb3b6ba84534611e891c922f964f1226bb64281fee2c5863d418b79c6db0a4a",
-		"090c7456dabf06eb810467895a9105d72b0f2afa75127f3c63742cc716c5213e",
+		"3cbf945ebf8b181665d12b29a51a0542635da183dac13f34aca443ea9725abf1",
+		"6048f184e233e17de0a641915ea81479fd2fa53de5705974cd94906cfac216a1",
 	)
 	p.Source("main.go", mainSource,
-		"8216ee8027806ec03bd9379211902066f46e6315e70a00b16c135b7778cdc7b0",
-		"d1c1b13c372300767192055c3f17889a6943d0dfef2b9e64d4cfd35a68200904",
+		"12ad4a8333f245253ccec9b1ef104bd603ad6a9b76f8cdaa60b71cec1242e416",
+		"4ea931f9b57e964cba52775a33e421d75e1264557faa487827cd76ff0ea6d4bb",
 	)
 	p.Source("sort.go", sortSource,
 		"d08cffe607346e5f71ec39fab93346e537a453a5a00c6b96c6f425d6e3fd9f41",
 		"83481cd3a7bf1f0949397a4ea5b521a1e948a55617bcb5018f7d465553421ef4",
 	)
 	p.Source("synthetic.go", syntheticSource,
-		"a98bd631c52adc2415b862b6a631da78f1395ddfa0bb3b7fff99780bc89d58a5",
-		"c59b5df723d7397fa67907799303df9ebdfda792215b7bcb2676b297b7244123",
+		"96ff6640f363e1ea53d1d6af0b426e5d10e83050570b6b4852eadaa63e639bd2",
+		"fdd12d0dca34733a5e2fb21663701d89d8de0b9291f8b4241d1711033acee1d6",
 	)
 	p.Source("tables.go", tablesSource,
 		"89c38359a42a4adbc9a95ded0fdd2d3b29fa8bd95a3a3c6b98e2ac745d598b74",
 		"7de084d7da08a7e7c0225d4a71a6e2bbce5cc3090930bd83e2a0042d43aba43b",
 	)
 	p.Source("words.go", wordsSource,
-		"78d7ea10382248e454c37db2a327365bc2603e3e4809f4eab07db58ba0acb628",
-		"0eb03654b0e826f6cdc183e62594b91eff8ec124ec1e4e3889a2de7290edcab9",
+		"c57a128d0070926f038c435c2c3b5eb61889b23f28eb6f7712fdb833916c0a81",
+		"b06704c42e460b7d7d7885587b96e0c61a3fb32452f183487c3d691eda3aadc1",
 	)
+	p.Op("bfd64e2c2fb9", "figures.go", 17, 55, rdd.TextOp())
+	p.Op("78ece4758347", "figures.go", 18, 68, rdd.FilterOp(scanFilter))
+	p.Op("7a69726bf409", "figures.go", 19, 89, rdd.CountOp[string]())
+	p.Op("6506d22819c2", "figures.go", 40, 244, rdd.RangeOp())
+	p.Op("dfd4a88fc304", "figures.go", 41, 259, rdd.MapToPairOp(squareMapToPair))
+	p.Op("612f38d9bf4d", "figures.go", 42, 284, rdd.GroupByKeyOp(lengthAndMax))
+	p.Op("60a29845e238", "figures.go", 43, 299, rdd.ValuesOp[int64, sums]())
+	p.Op("b54b6ef2879e", "figures.go", 44, 303, rdd.ReduceOp(sums.plus))
+	p.Op("cd9e8b149df3", "figures.go", 65, 455, rdd.RangeOp())
+	p.Op("3878d88431b4", "figures.go", 65, 467, rdd.MapOp(madeUp))
+	p.Op("f44ac4c01b2a", "figures.go", 65, 472, rdd.CacheOp[point]())
+	p.Op("a0c17364912c", "figures.go", 66, 483, rdd.CountOp[point]())
 	p.Op("01067aafb608", "graph.go", 49, 247, rdd.TextOp())
 	p.Op("cdac81a8ef6d", "graph.go", 49, 260, rdd.TryMapToPairOp(parseEdge))
 	p.Op("114c8e9af07d", "graph.go", 50, 265, rdd.GroupByKeyOp(pagerankGroupByKey))
@@ -114,56 +133,46 @@ func init() {
 	p.Op("d5d940db9c67", "ints.go", 81, 785, rdd.DistinctOp[int64]())
 	p.Op("1598fe70d6bf", "ints.go", 82, 790, rdd.MapOp(distinctIntsMap2))
 	p.Op("94d572a748f7", "ints.go", 83, 813, rdd.ReduceOp(sums.plus))
-	p.Op("612bdc8b91d3", "ints.go", 94, 919, rdd.RangeOp())
-	p.Op("cdfa4aa2fc55", "ints.go", 95, 934, rdd.MapToPairOp(shuffleMapToPair))
-	p.Op("53f27f8d789b", "ints.go", 96, 957, rdd.PartitionByOp[int64, int64]())
-	p.Op("d6bb974d5395", "ints.go", 97, 970, rdd.PairMapOp(shuffleMap))
-	p.Op("6b25e50db8a6", "ints.go", 98, 993, rdd.ReduceOp(sums.plus))
-	p.Op("c3a99ccfc0b1", "kmeans.go", 43, 181, rdd.TextOp())
-	p.Op("af377098f52b", "kmeans.go", 43, 196, rdd.TryMapOp(parsePoint))
-	p.Op("7f987de6158a", "kmeans.go", 43, 201, rdd.CacheOp[point]())
-	p.Op("f15d09c3cbeb", "kmeans.go", 47, 225, rdd.BinaryRecordsOp())
-	p.Op("9d6b38350263", "kmeans.go", 47, 244, rdd.MapOp(decodePoint))
-	p.Op("2fb5ebef8f0a", "kmeans.go", 47, 249, rdd.CacheOp[point]())
-	p.Op("ba7372576ac3", "kmeans.go", 52, 273, rdd.TextOp())
-	p.Op("d3bc76c6294c", "kmeans.go", 52, 288, rdd.TryMapOp(parsePoint))
-	p.Op("69d6725574c1", "kmeans.go", 57, 313, rdd.RangeOp())
-	p.Op("4155c2669849", "kmeans.go", 57, 326, rdd.MapOp(fewPoint))
-	p.Op("c4e4b6e94449", "kmeans.go", 57, 331, rdd.CacheOp[point]())
-	p.Op("a637006d4d2c", "kmeans.go", 126, 727, rdd.WithOp(textbookMapToPair, func(env []point) *rdd.Op {
+	p.Op("c3a99ccfc0b1", "kmeans.go", 42, 179, rdd.TextOp())
+	p.Op("af377098f52b", "kmeans.go", 42, 194, rdd.TryMapOp(parsePoint))
+	p.Op("7f987de6158a", "kmeans.go", 42, 199, rdd.CacheOp[point]())
+	p.Op("f15d09c3cbeb", "kmeans.go", 46, 223, rdd.BinaryRecordsOp())
+	p.Op("9d6b38350263", "kmeans.go", 46, 242, rdd.MapOp(decodePoint))
+	p.Op("2fb5ebef8f0a", "kmeans.go", 46, 247, rdd.CacheOp[point]())
+	p.Op("a637006d4d2c", "kmeans.go", 107, 597, rdd.WithOp(textbookMapToPair, func(env []point) *rdd.Op {
 		return rdd.MapToPairOp(func(p point) (int32, cluster) {
 			return textbookMapToPair(env, p)
 		})
 	}))
-	p.Op("37050f754016", "kmeans.go", 130, 770, rdd.ReduceByKeyOp[int32](cluster.plus, textbookReduceByKeyBatch))
-	p.Op("d8340a2073fa", "kmeans.go", 136, 817, rdd.WithOp(inPlaceMapToPair, func(env []point) *rdd.Op {
+	p.Op("37050f754016", "kmeans.go", 111, 640, rdd.ReduceByKeyOp[int32](cluster.plus, textbookReduceByKeyBatch))
+	p.Op("d8340a2073fa", "kmeans.go", 117, 687, rdd.WithOp(inPlaceMapToPair, func(env []point) *rdd.Op {
 		return rdd.MapToPairOp(func(p point) (int32, near) {
 			return inPlaceMapToPair(env, p)
 		})
 	}))
-	p.Op("d9326086a405", "kmeans.go", 140, 858, rdd.AggregateByKeyOp[int32](newCluster, (*cluster).add, (*cluster).merge))
-	p.Op("bb9bd8c11a3f", "kmeans.go", 151, 964, rdd.WithOp(withLibraryMapToPair, func(env ml.Centres) *rdd.Op {
+	p.Op("d9326086a405", "kmeans.go", 121, 728, rdd.AggregateByKeyOp[int32](newCluster, (*cluster).add, (*cluster).merge))
+	p.Op("bb9bd8c11a3f", "kmeans.go", 132, 834, rdd.WithOp(withLibraryMapToPair, func(env ml.Centres) *rdd.Op {
 		return rdd.MapToPairOp(func(p point) (int32, near) {
 			return withLibraryMapToPair(env, p)
 		})
 	}))
-	p.Op("c0038f23a812", "kmeans.go", 155, 1011, rdd.AggregateByKeyOp[int32](newCluster, (*cluster).add, (*cluster).merge))
-	p.Op("efada71e085b", "kmeans.go", 167, 1124, rdd.CountOp[point]())
-	p.Op("a79b01ba72e1", "kmeans.go", 172, 1168, rdd.CollectOp[point]().Named("Take"))
-	p.Op("2949cefebc75", "kmeans.go", 193, 1385, rdd.CollectOp[rdd.Pair[int32, cluster]]())
-	p.Op("0fd6d10a1478", "main.go", 152, 921, rdd.RangeOp())
-	p.Op("6f8ba6d43e54", "main.go", 152, 933, rdd.CountOp[int64]())
+	p.Op("c0038f23a812", "kmeans.go", 136, 881, rdd.AggregateByKeyOp[int32](newCluster, (*cluster).add, (*cluster).merge))
+	p.Op("efada71e085b", "kmeans.go", 148, 994, rdd.CountOp[point]())
+	p.Op("a79b01ba72e1", "kmeans.go", 153, 1038, rdd.CollectOp[point]().Named("Take"))
+	p.Op("2949cefebc75", "kmeans.go", 171, 1174, rdd.CollectOp[rdd.Pair[int32, cluster]]())
+	p.Op("0fd6d10a1478", "main.go", 139, 833, rdd.RangeOp())
+	p.Op("6f8ba6d43e54", "main.go", 139, 845, rdd.CountOp[int64]())
 	p.Op("ca1678d608cf", "sort.go", 12, 37, rdd.TextOp())
 	p.Op("a99074462002", "sort.go", 12, 50, rdd.SortByOp(terasortSortBy))
 	p.Op("e30c7c31b8cc", "sort.go", 13, 81, rdd.SaveAsTextFileOp[string]())
-	p.Op("5c258ce26dd5", "synthetic.go", 19, 60, rdd.RangeOp())
-	p.Op("9bb8fc8faf7d", "synthetic.go", 20, 65, rdd.MapOp(sumMap))
-	p.Op("7fbac498f9bf", "synthetic.go", 21, 81, rdd.FilterOp(sumFilter))
-	p.Op("9b0c331a791d", "synthetic.go", 22, 99, rdd.MapOp(sumMap2))
-	p.Op("45293e368c79", "synthetic.go", 23, 117, rdd.ReduceOp(add))
-	p.Op("505f26f48b87", "synthetic.go", 54, 340, rdd.TextOp())
-	p.Op("b3c8ab919906", "synthetic.go", 55, 353, rdd.MapPartitionsOp(keptMapPartitions))
-	p.Op("523c8d3bc550", "synthetic.go", 65, 422, rdd.CollectOp[string]())
+	p.Op("5c258ce26dd5", "synthetic.go", 18, 58, rdd.RangeOp())
+	p.Op("9bb8fc8faf7d", "synthetic.go", 19, 63, rdd.MapOp(sumMap))
+	p.Op("7fbac498f9bf", "synthetic.go", 20, 79, rdd.FilterOp(sumFilter))
+	p.Op("9b0c331a791d", "synthetic.go", 21, 97, rdd.MapOp(sumMap2))
+	p.Op("45293e368c79", "synthetic.go", 22, 115, rdd.ReduceOp(add))
+	p.Op("505f26f48b87", "synthetic.go", 53, 338, rdd.TextOp())
+	p.Op("b3c8ab919906", "synthetic.go", 54, 351, rdd.MapPartitionsOp(keptMapPartitions))
+	p.Op("523c8d3bc550", "synthetic.go", 64, 420, rdd.CollectOp[string]())
 	p.Op("d1db3b03a0a9", "tables.go", 90, 531, rdd.TextOp())
 	p.Op("a917f38d8585", "tables.go", 90, 544, rdd.MapOp(parseItem))
 	p.Op("354b631cb2b8", "tables.go", 97, 587, rdd.FilterOp(tblQ1Filter))
@@ -186,18 +195,19 @@ func init() {
 	p.Op("a56462c5d462", "tables.go", 156, 1236, rdd.JoinOp[int64](tblQ3Join2))
 	p.Op("92515ccf4e50", "tables.go", 157, 1255, rdd.ValuesOp[int64, int64]())
 	p.Op("6640dbf19916", "tables.go", 158, 1259, rdd.TopOp(cmp.Compare[int64]))
-	p.Op("bfd64e2c2fb9", "words.go", 18, 57, rdd.TextOp())
-	p.Op("c53a067be3e2", "words.go", 19, 70, rdd.FilterOp(scanFilter))
-	p.Op("7a69726bf409", "words.go", 20, 91, rdd.CountOp[string]())
-	p.Op("7895b401cb7c", "words.go", 26, 147, rdd.TextOp())
-	p.Op("50ae5decef19", "words.go", 27, 160, rdd.FlatMapOp(strings.FieldsSeq))
-	p.Op("df32f8273c62", "words.go", 28, 167, rdd.MapToPairOp(wordcountMapToPair))
-	p.Op("5f6caa9923e4", "words.go", 29, 187, rdd.ReduceByKeyOp[string](add, wordcountReduceByKeyBatch))
-	p.Op("f730310eae74", "words.go", 34, 221, rdd.TextOp())
-	p.Op("eccad45bce88", "words.go", 35, 234, rdd.FlatMapOp(rdd.Fields))
-	p.Op("71db7f66bd9e", "words.go", 36, 241, rdd.MapToPairOp(wordcountSplitMapToPair))
-	p.Op("67e604f881be", "words.go", 37, 261, rdd.ReduceByKeyOp[string](add, wordcountSplitReduceByKeyBatch))
-	p.Op("115e1102e3d5", "words.go", 41, 305, rdd.SaveAsTextFileOp[rdd.Pair[string, int64]]())
+	p.Op("7895b401cb7c", "words.go", 17, 50, rdd.TextOp())
+	p.Op("50ae5decef19", "words.go", 18, 63, rdd.FlatMapOp(strings.FieldsSeq))
+	p.Op("df32f8273c62", "words.go", 19, 70, rdd.MapToPairOp(wordcountMapToPair))
+	p.Op("5f6caa9923e4", "words.go", 20, 90, rdd.ReduceByKeyOp[string](add, wordcountReduceByKeyBatch))
+	p.Op("f730310eae74", "words.go", 25, 124, rdd.TextOp())
+	p.Op("eccad45bce88", "words.go", 26, 137, rdd.FlatMapOp(rdd.Fields))
+	p.Op("71db7f66bd9e", "words.go", 27, 144, rdd.MapToPairOp(wordcountSplitMapToPair))
+	p.Op("67e604f881be", "words.go", 28, 164, rdd.ReduceByKeyOp[string](add, wordcountSplitReduceByKeyBatch))
+	p.Op("115e1102e3d5", "words.go", 32, 208, rdd.SaveAsTextFileOp[rdd.Pair[string, int64]]())
+	p.Kernel(scanKernel, "78ece4758347", "7a69726bf409")
+	p.Kernel(squareKernel, "dfd4a88fc304")
+	p.Kernel(squareKernel2, "612f38d9bf4d", "60a29845e238", "b54b6ef2879e")
+	p.Kernel(kmeansRoundsKernel, "3878d88431b4")
 	p.Kernel(pagerankKernel, "cdac81a8ef6d")
 	p.Kernel(pagerankKernel2, "114c8e9af07d")
 	p.Kernel(pagerankKernel3, "379d9f0d2ca1")
@@ -213,12 +223,8 @@ func init() {
 	p.Kernel(joinIntsKernel2, "c6d057571ac3", "6d6814b10c4e", "10804b824db3")
 	p.Kernel(distinctIntsKernel, "6dcd5290a9ef", "d5d940db9c67/map")
 	p.Kernel(distinctIntsKernel2, "1598fe70d6bf", "94d572a748f7")
-	p.Kernel(shuffleKernel, "cdfa4aa2fc55")
-	p.Kernel(shuffleKernel2, "d6bb974d5395", "6b25e50db8a6")
 	p.Kernel(csvPointsKernel, "af377098f52b")
 	p.Kernel(binPointsKernel, "9d6b38350263")
-	p.Kernel(csvPointsAgainKernel, "d3bc76c6294c")
-	p.Kernel(fewPointsKernel, "4155c2669849")
 	p.Kernel(textbookKernel, "a637006d4d2c", "37050f754016/map")
 	p.Kernel(inPlaceKernel, "d8340a2073fa", "d9326086a405/map")
 	p.Kernel(withLibraryKernel, "bb9bd8c11a3f", "c0038f23a812/map")
@@ -230,9 +236,69 @@ func init() {
 	p.Kernel(tblQ3Kernel3, "b3b15e5d4bbe")
 	p.Kernel(tblQ3Kernel4, "7bf92e2f5dd0", "3fc410dcf76d")
 	p.Kernel(tblQ3Kernel5, "a56462c5d462", "92515ccf4e50")
-	p.Kernel(scanKernel, "c53a067be3e2", "7a69726bf409")
 	p.Kernel(wordcountKernel, "50ae5decef19", "df32f8273c62", "5f6caa9923e4/map")
 	p.Kernel(wordcountSplitKernel, "eccad45bce88", "71db7f66bd9e", "67e604f881be/map")
+}
+
+// scanKernel is Filter (figures.go:18), Count (figures.go:19).
+func scanKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[string])
+	out2 := outAny.(*rdd.Acc[int64])
+	acc := out2.Value
+	for i, line := range in2.Rows {
+		in2.Row = i
+		if !scanFilter(line) {
+			continue
+		}
+		acc++
+	}
+	out2.Value = acc
+}
+
+// squareKernel is MapToPair (figures.go:41).
+func squareKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[int64])
+	out2 := outAny.(*rdd.Rows[rdd.Pair[int64, int64]])
+	for i, i2 := range in2.Rows {
+		in2.Row = i
+		k, v := squareMapToPair(i2)
+		if !out2.Push(rdd.Pair[int64, int64]{
+			Key:   k,
+			Value: v,
+		}) && !out2.Flush() {
+			return
+		}
+	}
+}
+
+// squareKernel2 is GroupByKey (figures.go:42, behind the shuffle), Values (figures.go:43), Reduce (figures.go:44).
+func squareKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[rdd.Group[int64, int64]])
+	out2 := outAny.(*rdd.Acc[sums])
+	acc, has := out2.Value, out2.Has
+	for i, row := range in2.Rows {
+		in2.Row = i
+		v := lengthAndMax(row.Key, row.Values)
+		if has {
+			acc = sums.plus(acc, v)
+		} else {
+			acc, has = v, true
+		}
+	}
+	out2.Value, out2.Has = acc, has
+}
+
+// kmeansRoundsKernel is Map (figures.go:65).
+func kmeansRoundsKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in2 := inAny.(*rdd.Rows[int64])
+	out2 := outAny.(*rdd.Rows[point])
+	for i, row := range in2.Rows {
+		in2.Row = i
+		x := madeUp(row)
+		if !out2.Push(x) && !out2.Flush() {
+			return
+		}
+	}
 }
 
 // pagerankKernel is TryMapToPair (graph.go:49).
@@ -484,40 +550,7 @@ func distinctIntsKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	out2.Value, out2.Has = acc, has
 }
 
-// shuffleKernel is MapToPair (ints.go:95).
-func shuffleKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
-	in2 := inAny.(*rdd.Rows[int64])
-	out2 := outAny.(*rdd.Rows[rdd.Pair[int64, int64]])
-	for i, i2 := range in2.Rows {
-		in2.Row = i
-		k, v := shuffleMapToPair(i2)
-		if !out2.Push(rdd.Pair[int64, int64]{
-			Key:   k,
-			Value: v,
-		}) && !out2.Flush() {
-			return
-		}
-	}
-}
-
-// shuffleKernel2 is Map (ints.go:97), Reduce (ints.go:98).
-func shuffleKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
-	in2 := inAny.(*rdd.Rows[rdd.Pair[int64, int64]])
-	out2 := outAny.(*rdd.Acc[sums])
-	acc, has := out2.Value, out2.Has
-	for i, row := range in2.Rows {
-		in2.Row = i
-		x := shuffleMap(row.Key, row.Value)
-		if has {
-			acc = sums.plus(acc, x)
-		} else {
-			acc, has = x, true
-		}
-	}
-	out2.Value, out2.Has = acc, has
-}
-
-// csvPointsKernel is TryMap (kmeans.go:43).
+// csvPointsKernel is TryMap (kmeans.go:42).
 func csvPointsKernel(task *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[string])
 	out2 := outAny.(*rdd.Rows[point])
@@ -534,7 +567,7 @@ func csvPointsKernel(task *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// binPointsKernel is Map (kmeans.go:47).
+// binPointsKernel is Map (kmeans.go:46).
 func binPointsKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[[]byte])
 	out2 := outAny.(*rdd.Rows[point])
@@ -547,37 +580,7 @@ func binPointsKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// csvPointsAgainKernel is TryMap (kmeans.go:52).
-func csvPointsAgainKernel(task *rdd.Task, _ []any, inAny, outAny any) {
-	in2 := inAny.(*rdd.Rows[string])
-	out2 := outAny.(*rdd.Rows[point])
-	for i, row := range in2.Rows {
-		in2.Row = i
-		x, err := parsePoint(row)
-		if err != nil {
-			task.RejectIn(0, row, err)
-			continue
-		}
-		if !out2.Push(x) && !out2.Flush() {
-			return
-		}
-	}
-}
-
-// fewPointsKernel is Map (kmeans.go:57).
-func fewPointsKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
-	in2 := inAny.(*rdd.Rows[int64])
-	out2 := outAny.(*rdd.Rows[point])
-	for i, row := range in2.Rows {
-		in2.Row = i
-		x := fewPoint(row)
-		if !out2.Push(x) && !out2.Flush() {
-			return
-		}
-	}
-}
-
-// textbookKernel is MapToPair (kmeans.go:126), ReduceByKey (kmeans.go:130, map side).
+// textbookKernel is MapToPair (kmeans.go:107), ReduceByKey (kmeans.go:111, map side).
 func textbookKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[point])
 	out2 := outAny.(*rdd.Combiner[int32, cluster, cluster])
@@ -591,7 +594,7 @@ func textbookKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// inPlaceKernel is MapToPair (kmeans.go:136), AggregateByKey (kmeans.go:140, map side).
+// inPlaceKernel is MapToPair (kmeans.go:117), AggregateByKey (kmeans.go:121, map side).
 func inPlaceKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[point])
 	out2 := outAny.(*rdd.Combiner[int32, near, cluster])
@@ -605,7 +608,7 @@ func inPlaceKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withLibraryKernel is MapToPair (kmeans.go:151), AggregateByKey (kmeans.go:155, map side).
+// withLibraryKernel is MapToPair (kmeans.go:132), AggregateByKey (kmeans.go:136, map side).
 func withLibraryKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[point])
 	out2 := outAny.(*rdd.Combiner[int32, near, cluster])
@@ -619,7 +622,7 @@ func withLibraryKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// sumKernel is Map (synthetic.go:20), Filter (synthetic.go:21), Map (synthetic.go:22), Reduce (synthetic.go:23).
+// sumKernel is Map (synthetic.go:19), Filter (synthetic.go:20), Map (synthetic.go:21), Reduce (synthetic.go:22).
 func sumKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[int64])
 	out2 := outAny.(*rdd.Acc[int64])
@@ -759,22 +762,7 @@ func tblQ3Kernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// scanKernel is Filter (words.go:19), Count (words.go:20).
-func scanKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
-	in2 := inAny.(*rdd.Rows[string])
-	out2 := outAny.(*rdd.Acc[int64])
-	acc := out2.Value
-	for i, line := range in2.Rows {
-		in2.Row = i
-		if !scanFilter(line) {
-			continue
-		}
-		acc++
-	}
-	out2.Value = acc
-}
-
-// wordcountKernel is FlatMap (words.go:27), MapToPair (words.go:28), ReduceByKey (words.go:29, map side).
+// wordcountKernel is FlatMap (words.go:18), MapToPair (words.go:19), ReduceByKey (words.go:20, map side).
 func wordcountKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[string])
 	out2 := outAny.(*rdd.Combiner[string, int64, int64])
@@ -789,7 +777,7 @@ func wordcountKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// wordcountSplitKernel is FlatMap (words.go:35), MapToPair (words.go:36), ReduceByKey (words.go:37, map side).
+// wordcountSplitKernel is FlatMap (words.go:26), MapToPair (words.go:27), ReduceByKey (words.go:28, map side).
 func wordcountSplitKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[string])
 	out2 := outAny.(*rdd.Combiner[string, int64, int64])
@@ -804,6 +792,12 @@ func wordcountSplitKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
+//line figures.go:18
+func scanFilter(line string) bool { return strings.Contains(line, "z") }
+
+//line figures.go:41
+func squareMapToPair(i int64) (int64, int64) { return hash(i), i % 1000 }
+
 //line graph.go:50
 func pagerankGroupByKey(_ uint32, to iter.Seq[uint32]) []uint32 { return slices.Collect(to) }
 
@@ -816,7 +810,7 @@ func pagerankJoin(to []uint32, rank float64) share { return share{to, rank / flo
 //line graph.go:62
 func pagerankReduceByKey(a, b float64) float64 { return a + b }
 
-//line bench_rdd.go:820
+//line bench_rdd.go:814
 
 func pagerankReduceByKeyBatch(slots []*float64, vals []float64) {
 	for i, s := range slots {
@@ -836,7 +830,7 @@ func pagerankReduce(a, b extent) extent { return extent{a.Sum + b.Sum, max(a.Max
 //line ints.go:21
 func pairsMapToPair(keys, i int64) (int64, int64) { return hash(i) % keys, i % 1000 }
 
-//line bench_rdd.go:840
+//line bench_rdd.go:834
 
 func reduceIntsReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -862,19 +856,13 @@ func distinctIntsMap(keys, i int64) int64 { return hash(i) % keys }
 //line ints.go:82
 func distinctIntsMap2(k int64) sums { return sums{N: 1, A: k} }
 
-//line ints.go:95
-func shuffleMapToPair(i int64) (int64, int64) { return hash(i), i }
-
-//line ints.go:97
-func shuffleMap(k, v int64) sums { return sums{1, k, v} }
-
-//line kmeans.go:126
+//line kmeans.go:107
 func textbookMapToPair(centres []point, p point) (int32, cluster) {
 	c, square := nearest(centres, p)
 	return c, cluster{p, 1, square}
 }
 
-//line bench_rdd.go:878
+//line bench_rdd.go:866
 
 func textbookReduceByKeyBatch(slots []*cluster, vals []cluster) {
 	for i, s := range slots {
@@ -882,13 +870,13 @@ func textbookReduceByKeyBatch(slots []*cluster, vals []cluster) {
 	}
 }
 
-//line kmeans.go:136
+//line kmeans.go:117
 func inPlaceMapToPair(centres []point, p point) (int32, near) {
 	c, square := nearest(centres, p)
 	return c, near{p, square}
 }
 
-//line kmeans.go:151
+//line kmeans.go:132
 func withLibraryMapToPair(c ml.Centres, p point) (int32, near) {
 	i, square := c.Nearest(p[:])
 	return int32(i), near{p, square}
@@ -897,16 +885,16 @@ func withLibraryMapToPair(c ml.Centres, p point) (int32, near) {
 //line sort.go:12
 func terasortSortBy(record string) string { return record[:10] }
 
-//line synthetic.go:20
+//line synthetic.go:19
 func sumMap(i int64) int64 { return i * 3 }
 
-//line synthetic.go:21
+//line synthetic.go:20
 func sumFilter(i int64) bool { return i&1 == 0 }
 
-//line synthetic.go:22
+//line synthetic.go:21
 func sumMap2(i int64) int64 { return i>>1 + 7 }
 
-//line synthetic.go:55
+//line synthetic.go:54
 func keptMapPartitions(_ *typed.Task, lines iter.Seq[string]) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		n := 0
@@ -944,7 +932,7 @@ func tblQ3Filter(i item) bool { return i.Shipped > "1995-03-15" }
 //line tables.go:154
 func tblQ3MapToPair2(i item) (int64, int64) { return i.Order, i.Price * (100 - i.Discount) }
 
-//line bench_rdd.go:948
+//line bench_rdd.go:936
 
 func tblQ3ReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -956,12 +944,9 @@ func tblQ3ReduceByKeyBatch(slots []*int64, vals []int64) {
 func tblQ3Join2(revenue int64, _ bool) int64 { return revenue }
 
 //line words.go:19
-func scanFilter(line string) bool { return strings.Contains(line, " a ") }
-
-//line words.go:28
 func wordcountMapToPair(w string) (string, int64) { return w, 1 }
 
-//line bench_rdd.go:965
+//line bench_rdd.go:950
 
 func wordcountReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -969,10 +954,10 @@ func wordcountReduceByKeyBatch(slots []*int64, vals []int64) {
 	}
 }
 
-//line words.go:36
+//line words.go:27
 func wordcountSplitMapToPair(w string) (string, int64) { return w, 1 }
 
-//line bench_rdd.go:976
+//line bench_rdd.go:961
 
 func wordcountSplitReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {

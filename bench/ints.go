@@ -83,18 +83,3 @@ func distinctInts(ctx context.Context, s *typed.Session) (result, error) {
 		Reduce(ctx, sums.plus)
 	return result{run: time.Since(t).Seconds(), check: fmt.Sprintf("%d:%d", sum.N, sum.A)}, err
 }
-
-// shuffle moves n numbers from so many partitions to as many.
-func shuffle(ctx context.Context, s *typed.Session) (result, error) {
-	n, parts, err := two("n", "parts")
-	if err != nil {
-		return result{}, err
-	}
-	t := time.Now()
-	sum, err := s.Range(n, typed.Partitions(int(parts))).
-		MapToPair(func(i int64) (int64, int64) { return hash(i), i }).
-		PartitionBy(typed.Partitions(int(parts))).
-		Map(func(k, v int64) sums { return sums{1, k, v} }).
-		Reduce(ctx, sums.plus)
-	return result{run: time.Since(t).Seconds(), check: fmt.Sprintf("%d:%d:%d", sum.N, sum.A, sum.B)}, err
-}

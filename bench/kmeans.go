@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -45,24 +44,6 @@ func csvPoints(s *typed.Session) typed.RDD[point] {
 
 func binPoints(s *typed.Session) typed.RDD[point] {
 	return s.BinaryRecords(filepath.Join(*in, "bin", "part-*"), 8*dims).Map(decodePoint).Cache()
-}
-
-// csvPointsAgain are not kept: every round reads the files.
-func csvPointsAgain(s *typed.Session) typed.RDD[point] {
-	return s.TextFile(filepath.Join(*in, "csv", "part-*")).TryMap(parsePoint)
-}
-
-// fewPoints are a thousand, in as many partitions as there are tasks at a time.
-func fewPoints(s *typed.Session) typed.RDD[point] {
-	return s.Range(1000, typed.Partitions(*cores)).Map(fewPoint).Cache()
-}
-
-// fewPoint makes a point of numbers that are as good as random.
-func fewPoint(i int64) (p point) {
-	for d := range p {
-		p[d] = float64(hash(i*dims+int64(d))%1000) / 1000
-	}
-	return p
 }
 
 func (p point) plus(q point) point {
@@ -170,16 +151,13 @@ func kmeans(read func(*typed.Session) typed.RDD[point], round roundFunc) workloa
 		load := time.Since(t).Seconds()
 		t = time.Now()
 		centres, err := points.Take(ctx, int(k)) // the first of the first file
-		square, times := 0.0, make([]float64, 0, rounds)
-		for i := int64(0); i < rounds && err == nil; i++ {
-			if *tell {
-				fmt.Fprintln(os.Stderr, "round", i+1)
+		square := 0.0
+		for range rounds {
+			if err == nil {
+				square, err = improve(ctx, points, centres, round)
 			}
-			begun := time.Now()
-			square, err = improve(ctx, points, centres, round)
-			times = append(times, time.Since(begun).Seconds())
 		}
-		return result{load: load, run: time.Since(t).Seconds(), check: fmt.Sprintf("%.5e", square), more: map[string]any{"rounds": times}}, err
+		return result{load: load, run: time.Since(t).Seconds(), check: fmt.Sprintf("%.5e", square)}, err
 	}
 }
 

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"maps"
 	"os"
 	"runtime"
 	"runtime/pprof"
@@ -34,14 +33,12 @@ var (
 	params   = flag.String("params", "", "what some workloads need: k=v,k=v")
 	memory   = flag.Int64("memory", 0, "memory budget in bytes")
 	profile  = flag.String("profile", "", "write a CPU profile to this file")
-	tell     = flag.Bool("tell", false, "say on standard error when a round begins")
 )
 
 // result is what a workload reports; times are in seconds.
 type result struct {
 	load, run float64
 	check     any
-	more      map[string]any
 }
 
 // workloadFunc runs a workload.
@@ -50,15 +47,16 @@ type workloadFunc = func(context.Context, *typed.Session) (result, error)
 var workloads = map[string]workloadFunc{
 	"wordcount":       wordcount,
 	"wordcount_split": wordcountSplit,
-	"scan":            scan,
 	"sum":             sum,
 	"sum_loop":        sumLoop,
 	"kept":            kept,
+	"scan":            scan,
+	"square":          square,
+	"tasks":           emptyTasks,
+	"kmeans_rounds":   kmeansRounds,
 	"tasks1000":       tasks(1000, 5),
 	"count100":        tasks(0, 21),
 	"startup":         tasks(0, 1),
-	"tasks":           anyTasks,
-	"shuffle":         shuffle,
 	"reduce_ints":     reduceInts,
 	"group_ints":      groupInts,
 	"join_ints":       joinInts,
@@ -67,8 +65,6 @@ var workloads = map[string]workloadFunc{
 	"kmeans_csv":      kmeans(csvPoints, inPlace),
 	"kmeans_bin":      kmeans(binPoints, withLibrary),
 	"kmeans_pair":     kmeans(csvPoints, textbook),
-	"kmeans_again":    kmeans(csvPointsAgain, inPlace),
-	"kmeans_small":    kmeans(fewPoints, inPlace),
 	"pagerank":        pagerank,
 	"tbl_q1":          tblQ1,
 	"tbl_q3":          tblQ3,
@@ -76,13 +72,15 @@ var workloads = map[string]workloadFunc{
 }
 
 func main() {
+	start := time.Now()
 	flag.Parse()
 	runtime.GOMAXPROCS(*cores)
-	typed.Main(bench, typed.Options{Cores: *cores, Memory: *memory})
+	typed.Main(func(ctx context.Context, s *typed.Session) error { return bench(ctx, s, start) },
+		typed.Options{Cores: *cores, Memory: *memory})
 }
 
-func bench(ctx context.Context, s *typed.Session) error {
-	start := time.Now()
+// bench runs a workload on this machine, or on a cluster where rddctl submit started it.
+func bench(ctx context.Context, s *typed.Session, start time.Time) error {
 	f := workloads[*workload]
 	if f == nil {
 		fmt.Println(`{"skip":"no such workload"}`)
@@ -102,12 +100,10 @@ func bench(ctx context.Context, s *typed.Session) error {
 	if err != nil {
 		return err
 	}
-	report := map[string]any{
+	return json.NewEncoder(os.Stdout).Encode(map[string]any{
 		"peer": "gordd", "workload": *workload, "size": *size, "check": r.check,
 		"load_s": r.load, "run_s": r.run, "total_s": time.Since(start).Seconds(), "rss_mb": peakRSS(),
-	}
-	maps.Copy(report, r.more)
-	return json.NewEncoder(os.Stdout).Encode(report)
+	})
 }
 
 func add(a, b int64) int64 { return a + b }
@@ -125,15 +121,6 @@ func two(a, b string) (x, y int64, err error) {
 		return 0, 0, fmt.Errorf("-workload %s needs -params %s=N,%s=N: %w", *workload, a, b, err)
 	}
 	return x, y, nil
-}
-
-// anyTasks is tasks with numbers in -params.
-func anyTasks(ctx context.Context, s *typed.Session) (result, error) {
-	n, more, err := two("n", "times")
-	if err != nil {
-		return result{}, err
-	}
-	return tasks(int(n), int(more))(ctx, s)
 }
 
 // tasks runs n empty tasks, or counts 100 numbers when n is 0: once, and then

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"iter"
 	"path/filepath"
-	"runtime"
 	"time"
 
 	"github.com/gordd-project/gordd/typed"
@@ -64,12 +63,10 @@ func kept(ctx context.Context, s *typed.Session) (result, error) {
 		}).
 		Collect(ctx)
 	run := time.Since(t).Seconds()
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
+	held := heap()
 	bytes := 0
 	for _, l := range lines {
 		bytes += len(l) + 16
 	}
-	return result{run: run, check: fmt.Sprintf("%d lines of %d bytes, heap %d bytes", len(lines), bytes, m.HeapAlloc)}, err
+	return result{run: run, check: fmt.Sprintf("%d lines of %d bytes, heap %d bytes", len(lines), bytes, held)}, err
 }

@@ -12,15 +12,6 @@ import (
 	"github.com/gordd-project/gordd/typed"
 )
 
-// scan counts the lines that have a word in them.
-func scan(ctx context.Context, s *typed.Session) (result, error) {
-	t := time.Now()
-	n, err := s.TextFile(filepath.Join(*in, "part-*")).
-		Filter(func(line string) bool { return strings.Contains(line, " a ") }).
-		Count(ctx)
-	return result{run: time.Since(t).Seconds(), check: n}, err
-}
-
 // wordcount splits lines by strings.FieldsSeq.
 func wordcount(ctx context.Context, s *typed.Session) (result, error) {
 	return saveWords(ctx, s.TextFile(filepath.Join(*in, "part-*")).

@@ -81,6 +81,45 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
+func TestSquare(t *testing.T) {
+	const n = 20_000
+	groups := map[int64][]int64{}
+	for i := range int64(n) {
+		groups[hash(i)] = append(groups[hash(i)], i%1000)
+	}
+	var length, most int64
+	for _, vs := range groups {
+		length += int64(len(vs))
+		most += slices.Max(vs)
+	}
+	want := fmt.Sprintf("%d:%d:%d", len(groups), length, most)
+	if got := answer(t, "square", fmt.Sprintf("n=%d,parts=9", n), nil); got != want {
+		t.Errorf("%v, want %s", got, want)
+	}
+}
+
+func TestScan(t *testing.T) {
+	if got := answer(t, "scan", "", map[string]string{"part-0.txt": "a z\nb\nz\n", "part-1.txt": "y\nzz\n"}); got != int64(3) {
+		t.Errorf("%v lines, want 3", got)
+	}
+}
+
+func TestEmptyTasks(t *testing.T) {
+	if got := answer(t, "tasks", "tasks=7,runs=2", nil); got != "7" {
+		t.Errorf("%v rows, want 7", got)
+	}
+}
+
+func TestKmeansRounds(t *testing.T) {
+	var points []point
+	for i := range int64(500) {
+		points = append(points, madeUp(i))
+	}
+	if got, want := answer(t, "kmeans_rounds", "n=500,iters=11", nil), lloyd(points, 20, 11); got != want {
+		t.Errorf("%v, want %s", got, want)
+	}
+}
+
 func TestKmeans(t *testing.T) {
 	const k, rounds = 4, 3
 	r := rand.New(rand.NewPCG(1, 2))

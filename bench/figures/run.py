@@ -1,255 +1,236 @@
 #!/usr/bin/env python3
-"""Measures gordd by itself: how its cost grows, what its memory does, and what a cluster adds.
+"""Measures gordd against itself and prints a table for each figure: README.md says what each is.
 
-    bench/figures/run.py [--work DIR] [--scale X] [FIGURE ...]
+    run.py [growth|tasks|shuffle|cost|memory|dev|rounds|room|kill ...] [--small] [--work DIR]
 
-FIGURE is one or more of these; all of them when none is given:
-
-    growth   seconds a GB of a scan, word count and a sort, at 0.1, 1 and 4 GB, on 1 and 2 cores
-    tasks    microseconds a task, for 2 to 4,000 tasks that do nothing
-    shuffle  32 x 32 blocks, and 1,000 x 1,000 blocks of the same rows
-    cost     seconds of goplain on one core, and of gordd on 1 and 2
-    memory   word count and a sort with an eighth of the data's size as memory, and with enough
-    dev      word count and a sort on rddctl dev, beside one process
-    rounds   1,000 rounds of k-means over 1,000 points, in one process and on rddctl dev
-    kept     rounds of k-means where 100, 75, 50 and 0 % of the points have room in memory
-    killed   ten rounds of k-means on four workers, of which one is killed in the sixth
-
-Each prints a table. --scale 0.01 tries everything with little data. DIR keeps the data for the next time; without it all
-goes to a temporary directory that is removed. Only the standard library is needed, and Go."""
-import argparse, json, os, re, shutil, signal, statistics, subprocess, sys, tempfile, time
+Without a name it measures all. Data is kept in --work; without it there is a directory that is removed in the end."""
+import argparse, json, os, shutil, signal, statistics, subprocess, sys, tempfile, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.join(HERE, "..", "..")
-PEERS = os.path.join(HERE, "..", "peers")
-FULL = json.load(open(os.path.join(PEERS, "peers.json")))["sizes"]["full"]["params"]
+ROOT = os.path.dirname(os.path.dirname(HERE))
+DEADLINE = 600  # seconds that one run may take
+os.environ.setdefault("GOTOOLCHAIN", "auto")
 
 
-def build(work):
-    os.environ.setdefault("GOTOOLCHAIN", "auto")
-    for name, directory, package in [("gordd", ROOT, "./bench"), ("rddctl", ROOT, "./cmd/rddctl"),
-                                     ("goplain", f"{PEERS}/goplain", "."), ("benchtool", f"{PEERS}/benchtool", ".")]:
-        subprocess.run(["go", "build", "-C", directory, "-o", f"{work}/bin/{name}", package], check=True)
+def build():
+    for name, at, pkg in (("gordd", ROOT, "./bench"), ("rddctl", ROOT, "./cmd/rddctl"),
+                          ("goplain", f"{ROOT}/bench/peers/goplain", "."), ("benchtool", f"{ROOT}/bench/peers/benchtool", ".")):
+        subprocess.run(["go", "build", "-C", at, "-o", f"{WORK}/{name}", pkg], check=True)
 
 
-class Bench:
-    def __init__(self, work, scale):
-        self.work, self.scale = work, scale
+def made(kind, number):
+    """Data of a kind: bytes of text, records of tera, points."""
+    d = f"{WORK}/data/{kind}-{number}"
+    if not os.path.exists(d + "/.ok"):
+        shutil.rmtree(d, ignore_errors=True)
+        size = ["-bytes", str(number)] if kind == "text" else ["-n", str(number)]
+        subprocess.run([f"{WORK}/benchtool", "gen", kind, "-out", d, "-parts", "8"] + size, check=True)
+        open(d + "/.ok", "w").close()
+    return d
 
-    def data(self, kind, n):
-        """Gives the directory with n bytes of text, or n records or points."""
-        n = int(n * self.scale)
-        path = f"{self.work}/{kind}-{n}"
-        if not os.path.exists(f"{path}/.ok"):
-            flags = {"text": ["-bytes", n], "tera": ["-n", n], "points": ["-n", n, "-dims", 16]}[kind]
-            subprocess.run([f"{self.work}/bin/benchtool", "gen", kind, "-out", path, *map(str, flags)], check=True)
-            open(f"{path}/.ok", "w").close()
-        return path
 
-    def args(self, workload, data="", params="", cores=2, memory=0):
-        out = f"{self.work}/out"
-        shutil.rmtree(out, ignore_errors=True)
+def run(workload, data="", cores=2, memory=0, params="", program="gordd", submit=""):
+    """One run: what it says as JSON, with the lines before it."""
+    out = f"{RUN}/out"
+    shutil.rmtree(out, ignore_errors=True)
+    if program == "goplain":
         os.makedirs(out)
-        args = ["-workload", workload, "-out", out, "-cores", str(cores)]
-        if data:
-            args += ["-in", data]
-        if params:
-            args += ["-params", params]
-        return args + (["-memory", str(int(memory))] if memory else [])
-
-    def run(self, workload, *, program="gordd", **more):
-        return answer(subprocess.run([f"{self.work}/bin/{program}", *self.args(workload, **more)], stdout=subprocess.PIPE, text=True, check=True).stdout)
-
-    def params(self, workload):
-        """Gives those of the full size, with fewer rows where the scale is smaller."""
-        return re.sub(r"\b(n|m|keys|nodes)=(\d+)", lambda m: f"{m[1]}={max(1, int(int(m[2]) * self.scale))}", FULL.get(workload, ""))
-
-
-def answer(text):
-    return json.loads([line for line in text.splitlines() if line.startswith("{")][-1])
+    args = ["-workload", workload, "-in", data, "-out", out, "-cores", str(cores), "-params", params]
+    args += ["-memory", str(memory)] if memory else []
+    cmd = [f"{WORK}/{program}"] + args
+    if submit:
+        cmd = [f"{WORK}/rddctl", "submit", "-q", "--master", submit, f"{WORK}/gordd", "--"] + args
+    with open(f"{RUN}/log", "w+") as log:
+        p = subprocess.run(cmd, stdout=subprocess.PIPE, stderr=log, text=True, timeout=DEADLINE, cwd=RUN, env=ENV)
+        if p.returncode:
+            log.seek(0)
+            sys.exit(f"{' '.join(cmd)} ended with {p.returncode}: {log.read()[-2000:]}")
+    shutil.rmtree(out, ignore_errors=True)
+    lines = p.stdout.splitlines()
+    return json.loads(lines[-1]) | {"lines": lines[:-1]}
 
 
-def median(reps, run):
-    """Gives the medians of what runs took, which go in turns."""
-    times = [run() for _ in range(reps)]
-    return [statistics.median(column) for column in zip(*times)]
+def took(*a, **k):
+    """Seconds of the median of --reps runs."""
+    return statistics.median(run(*a, **k)["run_s"] for _ in range(A.reps))
+
+
+class Dev:
+    """rddctl dev, for a with statement."""
+
+    def __init__(self, workers):
+        self.workers = workers
+
+    def __enter__(self):
+        self.p = subprocess.Popen([f"{WORK}/rddctl", "dev", "--workers", str(self.workers), "--slots", "1", "--listen", "127.0.0.1:0", "--http", "off"],
+                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=RUN, env=ENV)
+        for line in self.p.stdout:
+            if line.startswith("READY"):
+                self.master = line.split("master=")[1].split()[0]
+                return self
+        sys.exit("rddctl dev ended before it was ready")
+
+    def __exit__(self, *_):
+        self.p.send_signal(signal.SIGTERM)
+        try:
+            self.p.wait(30)
+        except subprocess.TimeoutExpired:
+            self.p.kill()
+            self.p.wait()
+
+    def a_worker(self):
+        """The pid of a worker's process."""
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                parent = int(open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[1])
+                args = open(f"/proc/{pid}/cmdline").read().split("\0")
+            except OSError:
+                continue
+            if parent == self.p.pid and "worker" in args:
+                return int(pid)
+        sys.exit("rddctl dev has no worker")
 
 
 def table(title, head, rows):
     print(f"\n### {title}\n\n| " + " | ".join(head) + " |\n|" + "---|" * len(head))
-    for row in rows:
-        print("| " + " | ".join(f"{x:.3g}" if isinstance(x, float) else str(x) for x in row) + " |")
-    sys.stdout.flush()
+    for r in rows:
+        print("| " + " | ".join(f"{c:.3g}" if isinstance(c, float) else str(c) for c in r) + " |", flush=True)
 
 
-def growth(b):
+def growth():
     rows = []
-    for workload, kind, unit in [("scan", "text", 1), ("wordcount", "text", 1), ("terasort", "tera", 100)]:
+    for w in ("wordcount", "terasort", "scan"):
         for cores in (1, 2):
-            row = [workload, cores]
-            for gb in (0.1, 1, 4):
-                data = b.data(kind, gb * 1e9 / unit)
-                reps = 3 if gb < 1 else 1
-                row += median(reps, lambda: [b.run(workload, data=data, cores=cores)["run_s"] / gb / b.scale])
-            rows.append(row + [max(row[2:]) / min(row[2:])])
-    table("growth: seconds a GB", ["workload", "cores", "0.1 GB", "1 GB", "4 GB", "greatest ÷ least"], rows)
+            per = []
+            for size in SIZES:
+                d = made("tera", size // 100) if w == "terasort" else made("text", size)
+                per.append(took(w, d, cores) / size * 1e9)
+            rows.append([w, cores] + per + [max(per) / min(per)])
+    table("Growth: seconds per GB", ["workload", "cores"] + [f"{s / 1e9:g} GB" for s in SIZES] + ["most ÷ least (1.15, word count 1.3)"], rows)
 
 
-def tasks(b):
+def tasks():
     rows = []
-    for n in (2, 10, 100, 1000, 4000):
-        run = b.run("tasks", params=f"n={n},times=21")["run_s"]
-        rows.append([n, run * 1e3, run / n * 1e6])
-    table("tasks", ["tasks", "ms", "µs each"], rows)
+    for n in (2, 16, 128, 1000, 4000):
+        s = run("tasks", params=f"tasks={n},runs=20")["run_s"]
+        rows.append((n, s * 1e3, s / n * 1e6))
+    table("Empty tasks", ["tasks", "ms", "µs per task (100)"], rows)
 
 
-def shuffle(b):
-    n = int(50_000_000 * b.scale)
-    def once():
-        few, many = (b.run("shuffle", params=f"n={n},parts={parts}") for parts in (32, 1000))
-        if few["check"] != many["check"]:
-            sys.exit(f"the answers differ: {few['check']} and {many['check']}")
-        return few["run_s"], few["rss_mb"], many["run_s"], many["rss_mb"]
-    few, few_mb, many, many_mb = median(3, once)
-    table(f"shuffle of {n} pairs of numbers", ["blocks", "seconds", "MB of the process", "÷ 32 × 32"],
-          [["32 × 32", few, few_mb, 1.0], ["1,000 × 1,000", many, many_mb, many / few]])
+def shuffle():
+    n = 1_000_000 if A.small else 20_000_000
+    a, b = (run("square", params=f"n={n},parts={p}") for p in (32, 300 if A.small else 1000))
+    if a["check"] != b["check"]:
+        sys.exit("the shuffles' answers differ")
+    table(f"Shuffle of {n} rows", ["", "32 × 32", "many × many", "÷ (2)", "MiB more (256)"],
+          [("seconds", a["run_s"], b["run_s"], b["run_s"] / a["run_s"], b["rss_mb"] - a["rss_mb"])])
 
 
-COST = [("wordcount", "text", 1e9), ("kmeans_bin", "points", 5e6), ("terasort", "tera", 1e7),
-        ("reduce_ints", "", 0), ("group_ints", "", 0), ("join_ints", "", 0), ("distinct_ints", "", 0)]
+def half():
+    return SIZES[1] // 2, made("text", SIZES[1]), made("tera", SIZES[1] // 100)
 
 
-def cost(b):
+def cost():
+    size, text, tera = half()
+    points = made("points", size // 250)
     rows = []
-    for workload, kind, n in COST:
-        with_ = dict(data=b.data(kind, n) if kind else "", params=b.params("kmeans" if kind == "points" else workload))
-        one, ours, both = median(1, lambda: [b.run(workload, program="goplain", cores=1, **with_)["run_s"],
-                                             b.run(workload, cores=1, **with_)["run_s"], b.run(workload, cores=2, **with_)["run_s"]])
-        rows.append([workload, one, ours, both, ours / one, both / one])
-    table("cost: seconds", ["workload", "goplain, 1 core", "gordd, 1", "gordd, 2", "1 ÷ goplain's", "2 ÷ goplain's"], rows)
+    for w, d, params in (("wordcount", text, ""), ("terasort", tera, ""), ("kmeans_bin", points, "k=20,dims=16,iters=5"),
+                         ("reduce_ints", "", f"n={size // 10},keys=1000000"), ("group_ints", "", f"n={size // 50},keys=1000000"),
+                         ("join_ints", "", f"n={size // 100},m=1000000"), ("distinct_ints", "", f"n={size // 20},keys=1000000")):
+        plain = took(w, d, 1, params=params, program="goplain")
+        ours = [took(w, d, c, params=params) for c in (1, 2)]
+        rows.append([w, plain] + ours + [next((c for c, s in zip((1, 2), ours) if s < plain), "more than 2")])
+    table("COST: cores to be faster than one thread of goplain", ["workload", "goplain, 1", "gordd, 1", "gordd, 2", "cores"], rows)
 
 
-def memory(b):
+def memory():
+    _, text, tera = half()
     rows = []
-    for workload, kind, n in [("wordcount", "text", 1e9), ("terasort", "tera", 1e7)]:
-        data = b.data(kind, n)
-        little = max(1e9 * b.scale / 8, 1 << 24)  # which is the least
-        a, c, mb = median(3, lambda: [b.run(workload, data=data)["run_s"]] + [b.run(workload, data=data, memory=little)[k] for k in ("run_s", "rss_mb")])
-        rows.append([workload, a, c, c / a, mb])
-    table("memory: seconds with enough, and with an eighth of the data", ["workload", "enough", "an eighth", "ratio", "MB of the process"], rows)
+    for w, d in (("wordcount", text), ("terasort", tera)):
+        budget = max(SIZES[1] // 8, 16 << 20)
+        enough, little = took(w, d), took(w, d, memory=budget)
+        rows.append((w, enough, little, little / enough))
+    table("An eighth of the data's size as memory", ["workload", "enough, s", "an eighth, s", "÷ (1.5)"], rows)
 
 
-class Cluster:
-    """A master and workers of a slot each, which end with it."""
-
-    def __init__(self, b, workers):
-        self.b, self.dir = b, tempfile.mkdtemp(prefix="cluster", dir=b.work)
-        self.env = dict(os.environ, XDG_RUNTIME_DIR=self.dir)
-        self.processes = []
-        self.master = self.start("master", "--listen", "127.0.0.1:0").split("master=")[1].split()[0]
-        for i in range(workers):
-            self.start("worker", "--join", self.master, "--name", f"w{i}", "--slots", "1")
-
-    def start(self, *args):
-        p = subprocess.Popen([f"{self.b.work}/bin/rddctl", *args], stdout=subprocess.PIPE, text=True, env=self.env)
-        self.processes.append(p)
-        line = p.stdout.readline()
-        if "READY" not in line:
-            sys.exit(f"rddctl {args[0]} did not start: {line}")
-        return line
-
-    def submit(self, workload, *, heard=None, **more):
-        """Runs a workload. heard gets each line of its standard error."""
-        p = subprocess.Popen([f"{self.b.work}/bin/rddctl", "submit", "-q", "--master", self.master, f"{self.b.work}/bin/gordd", "--",
-                              *self.b.args(workload, **more), *(["-tell"] if heard else [])],
-                             stdout=subprocess.PIPE, stderr=subprocess.PIPE if heard else None, text=True, env=self.env)
-        for line in p.stderr if heard else ():
-            heard(line)
-        text = p.stdout.read()
-        if p.wait() != 0:
-            sys.exit(f"the job of {workload} failed")
-        return answer(text)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        for p in reversed(self.processes):
-            p.terminate()
-        for p in self.processes:
-            p.wait()
-        shutil.rmtree(self.dir, ignore_errors=True)
-
-
-def dev(b):
+def dev():
+    _, text, tera = half()
     rows = []
-    with Cluster(b, 2) as c:
-        for workload, kind, n in [("wordcount", "text", 1e9), ("terasort", "tera", 1e7)]:
-            data = b.data(kind, n)
-            a, d = median(3, lambda: [b.run(workload, data=data)["run_s"], c.submit(workload, data=data)["run_s"]])
-            rows.append([workload, a, d, d / a])
-    table("dev: seconds on two workers of one slot", ["workload", "one process", "cluster", "ratio"], rows)
+    for w, d in (("wordcount", text), ("terasort", tera)):
+        embedded = took(w, d)
+        with Dev(2) as c:
+            run(w, d, submit=c.master)  # the program is uploaded once
+            cluster = took(w, d, submit=c.master)
+        rows.append((w, embedded, cluster, cluster / embedded))
+    table("rddctl dev with two workers of a slot each", ["workload", "embedded, s", "dev, s", "÷ (1.25)"], rows)
 
 
-def rounds(b):
-    rows = []
-    with Cluster(b, 2) as c:
-        for name, run in [("one process", b.run), ("two workers", c.submit)]:
-            few = run("kmeans_small", params="k=20,iters=50")
-            r = run("kmeans_small", params="k=20,iters=1000")
-            early, late = (statistics.median(r["rounds"][i:i + 20]) for i in (10, 980))
-            rows.append([name, statistics.median(r["rounds"]) * 1e3, late / early, few["rss_mb"], r["rss_mb"]])
-    table("rounds: k-means over 1,000 points", ["where", "ms a round", "rounds 980–1000 ÷ 10–30", "MB after 50", "MB after 1,000"], rows)
+def figures(r):
+    """Seconds of rounds, and bytes of heap by round."""
+    words = [l.split() for l in r["lines"]]
+    return [float(w[2]) for w in words if w[0] == "round"], {int(w[1]): int(w[2]) for w in words if w[0] == "heap"}
 
 
-def kept(b):
-    data, params = b.data("points", 2e6), "k=20,dims=16,iters=10"
-    full = 2e6 * b.scale * 128
-    rows, first = [], None
-    for share in (1, 0.75, 0.5, 0):
-        # Three quarters of the memory may be kept rows.
-        run = b.run("kmeans_csv", data=data, params=params, memory=max(1.1 * full * share / 0.75, 1 << 24)) if share else b.run("kmeans_again", data=data, params=params)
-        each = statistics.median(run["rounds"][1:])
-        first = first or each
-        rows.append([f"{share:.0%}", each, each / first])
-    table("kept: points that have room in memory", ["share", "seconds a round", "÷ all"], rows)
+def rounds():
+    params, rows = f"n=1000,iters={100 if A.small else 1000}", []
+    with Dev(2) as c:
+        for name, at, most in (("embedded", "", 5), ("dev", c.master, 25)):
+            s, heap = figures(run("kmeans_rounds", params=params, submit=at))
+            early, late = statistics.median(s[5:25]), statistics.median(s[-20:])
+            rows.append((name, f"{statistics.median(s) * 1e3:.3g} ({most})", early * 1e3, late * 1e3, late / early, heap[10] / 2**20, heap[len(s)] / 2**20))
+    table("Rounds of k-means on 1,000 cached rows", ["", "ms a round", "about the tenth", "the last", "÷ (1.1)", "heap after 10, MiB", "at the end"], rows)
 
 
-def killed(b):
-    data, params = b.data("points", 2e6), "k=20,dims=16,iters=10"
-    with Cluster(b, 4) as c:
-        def heard(line):
-            if line.startswith("round 6"):
-                time.sleep(0.05)  # in the middle of the round
-                c.processes[1].send_signal(signal.SIGKILL)
-        r = c.submit("kmeans_csv", data=data, params=params, heard=heard)["rounds"]
-    with Cluster(b, 4) as c:
-        calm = c.submit("kmeans_csv", data=data, params=params)["rounds"]
-    usual = statistics.median(calm[1:])
-    table("killed: seconds of rounds; a worker of four was killed in the sixth", ["", *range(1, 11)], [["one killed", *r], ["none", *calm]])
-    print(f"\nThe sixth is {r[5] / usual:.2f} × the usual round, those after it {statistics.median(r[6:]) / usual:.2f} ×.")
+def room():
+    n = 200_000 if A.small else 2_000_000
+    d, rows, first = made("points", n), [], 0
+    for part in (1, 0.75, 0.5, 0):
+        # Three quarters of a budget may be cached, and the smallest budget is 16 MiB.
+        s = took("kmeans_csv", d, params="k=20,dims=16,iters=10", memory=max(int(n * 128 * part / 0.75 * 1.05), 16 << 20))
+        first = first or s
+        rows.append((f"{part:.0%}", s, s / first))
+    table("Room for a part of the cached rows; the RDD paper has 1, 2.6, 3.5, 6.0", ["room", "s", "÷"], rows)
 
 
-ALL = [growth, tasks, shuffle, cost, memory, dev, rounds, kept, killed]
+def kill():
+    n = 200_000 if A.small else 4_000_000
+    with Dev(4) as c:
+        p = subprocess.Popen([f"{WORK}/rddctl", "submit", "-q", "--summary", f"{RUN}/summary", "--master", c.master, f"{WORK}/gordd", "--", "-workload", "kmeans_rounds",
+                              "-params", f"n={n},iters=12"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=RUN, env=ENV)
+        lines = []
+        for line in p.stdout:
+            lines.append(line)
+            if line.startswith("round 5 "):
+                os.kill(c.a_worker(), signal.SIGKILL)
+        if p.wait():
+            sys.exit(f"the job ended with {p.returncode} after a worker was killed")
+    s, _ = figures({"lines": lines[:-1]})
+    usual, later = statistics.median(s[1:5]), statistics.median(s[6:])
+    # A task that does not run where its block is computes the partition again.
+    again = 12 * 8 - json.load(open(f"{RUN}/summary"))["tasks_at_process"]
+    table("k-means on four workers, one killed as round 6 begins", ["usual round, s", "round 6", "÷ (1.5)", "later", "÷ (1.0)", "of 8 partitions, computed again"],
+          [(usual, s[5], s[5] / usual, later, later / usual, again)])
 
 
-def main():
-    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("--work", default="")
-    ap.add_argument("--scale", type=float, default=1)
-    ap.add_argument("figures", nargs="*", metavar="FIGURE", choices=[[], *(f.__name__ for f in ALL)])
-    a = ap.parse_args()
-    work = os.path.abspath(a.work) if a.work else tempfile.mkdtemp(prefix="figures")
-    os.makedirs(work, exist_ok=True)
-    try:
-        build(work)
-        for f in ALL:
-            if not a.figures or f.__name__ in a.figures:
-                f(Bench(work, a.scale))
-    finally:
-        shutil.rmtree(f"{work}/out", ignore_errors=True)
-        if not a.work:
-            shutil.rmtree(work)
-
-
-main()
+FIGURES = {f.__name__: f for f in (growth, tasks, shuffle, cost, memory, dev, rounds, room, kill)}
+ap = argparse.ArgumentParser()
+ap.add_argument("figures", nargs="*", metavar="|".join(FIGURES))
+ap.add_argument("--small", action="store_true", help="small data: whether it works, not how fast")
+ap.add_argument("--reps", type=int, default=1, help="runs of which the median counts")
+ap.add_argument("--work", default="", help="directory for data and programs")
+A = ap.parse_args()
+if unknown := set(A.figures) - set(FIGURES):
+    ap.error(f"no such figure: {', '.join(unknown)}")
+WORK = os.path.abspath(A.work) if A.work else tempfile.mkdtemp(prefix="figures")
+SIZES = (2_000_000, 10_000_000, 40_000_000) if A.small else (100_000_000, 1_000_000_000, 4_000_000_000)
+os.makedirs(WORK, exist_ok=True)
+RUN = tempfile.mkdtemp(prefix="run", dir=WORK)  # what is gone afterwards
+ENV = dict(os.environ, TMPDIR=RUN)
+try:
+    build()
+    for f in A.figures or FIGURES:
+        start = time.time()
+        FIGURES[f]()
+        print(f"\n{f} took {time.time() - start:.0f} s", flush=True)
+finally:
+    shutil.rmtree(RUN if A.work else WORK, ignore_errors=True)

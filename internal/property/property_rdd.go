@@ -88,8 +88,8 @@ func init() {
 		"c1d5ae32312648bb633219d21063e836b79ea233ba8d9a0e74ebd95a42cda5b2",
 	)
 	p.Source("pipelines_cache.go", pipelinesCacheSource,
-		"ee55ee8930615bf27ae2a3879aec5b1881693457fdb69502d21922186c3b3987",
-		"3f244afeb85279917a13ef702509f9b1e7a256f57e939365837b4f630a91c2cc",
+		"a5f7adaff7a26030c6be19b1684e56f25224b36e7bfaa087de4108e276dcbbdb",
+		"7a57575c9681e0c8c1c3fb9ff3c02ec93f579f0e35f3bad68e49dcf5c344fe06",
 	)
 	p.Source("pipelines_chain.go", pipelinesChainSource,
 		"0a763e9c9f94cf47c802681998d759c4ccad1b57055900f887e3a604ac72892e",
@@ -104,8 +104,8 @@ func init() {
 		"b4325d9a00ef46e8c2bb9aec83ef3a146eb5fa251a245ee07874ae6e1bd69b14",
 	)
 	p.Source("pipelines_narrow.go", pipelinesNarrowSource,
-		"ee990a6a5b2ba2783134c14215a784fb004e19b8c5694d01f9a14016264f2bdd",
-		"3d11bcbc36efc457510560f0dc107c444e49fe0feabbc70f65209320ce06d33d",
+		"4ca0453995f48c20607cc8569928353122e4498aff08d43f46f89c1643c4883a",
+		"ee4683ba4efa7518e35fc65e40f2bb25943d40766f01af633e141ade220c9c15",
 	)
 	p.Source("pipelines_partitions.go", pipelinesPartitionsSource,
 		"841aebcab285480ed59aae2ddbb7e1f07bde3111b74c4a9107fcd649702f69e8",
@@ -120,8 +120,8 @@ func init() {
 		"5af2bb1eb23d85f6cfe1c444968fec5a5994156caad32a52d88c36c9060cf464",
 	)
 	p.Source("pipelines_sample.go", pipelinesSampleSource,
-		"6cfabdf084ff77d0bf3f92cdfe91a1af699f4c894007ee7bcebc2fe0987e63e2",
-		"2a85bae6ebcd54113bedec500058da9d29bdb3d45da1ec9ecaf990dfdf9cbce1",
+		"b3ef9ed4ca9dc2a074d2d3d8a25627236b84fe9903553334968bf25df07ab2fb",
+		"1e16416aff9a9b57819b96d64e2ede1683b9d7e9e24288f6abc2a87d59bcb471",
 	)
 	p.Source("pipelines_source.go", pipelinesSourceSource,
 		"ed7800f5df79e40a42657329ba89b530abb716480c059ad456f6566765c6625d",
@@ -136,8 +136,8 @@ func init() {
 		"841ad230c2afab71778add09d03957d0f62be942e22e892420b2177679b95c8a",
 	)
 	p.Source("rounds.go", roundsSource,
-		"994cc6556edc457ec53e5295984c41450461f2ea1674f13f8ecfb392a884b016",
-		"21ce6219a89b242d499e964f820bc13d9a7dc13ef4c355c5743473e207fe35e0",
+		"de1062fc41c8298fde2e2460135ec52168c6fe3e4deb4da893a9192fbf10de4c",
+		"1b14935cc33ba0805a760b0040d67f0e2e4eeefb1f8b316bbde3ae11d5ff616f",
 	)
 	p.Op("ce8420d62e4b", "pipelines_accumulate.go", 83, 519, rdd.WithOp(seen.look, func(env seen) *rdd.Op {
 		return rdd.FilterOp(func(x int64) bool {
@@ -390,23 +390,31 @@ func init() {
 	p.Op("fdc3fce78401", "pipelines_cache.go", 67, 852, rdd.JoinOp[string](addInts))
 	p.Op("38dbfe4a6c17", "pipelines_cache.go", 67, 866, rdd.PairMapOp(line[string, int64]))
 	p.Op("ff91fa7aa33f", "pipelines_cache.go", 67, 876, rdd.CollectOp[string]())
-	p.Op("e2333ddb7334", "pipelines_cache.go", 76, 999, rdd.MapOp(double))
-	p.Op("ad37034f2ed2", "pipelines_cache.go", 76, 1004, rdd.CacheOp[int64]())
-	p.Op("8b19add0d258", "pipelines_cache.go", 77, 1015, rdd.CountOp[int64]())
-	p.Op("d7a5e02ea01b", "pipelines_cache.go", 89, 1157, rdd.CacheOp[Rec]().Named("Persist"))
-	p.Op("a9d120b59fdd", "pipelines_cache.go", 91, 1188, rdd.CacheOp[string]().Named("Persist"))
-	p.Op("ed6f5b6272e0", "pipelines_cache.go", 91, 1193, rdd.MapOp(cacheCasesMap3))
-	p.Op("593770305931", "pipelines_cache.go", 105, 1357, rdd.PartitionByOp[string, int64]())
-	p.Op("9ae3e9aa229b", "pipelines_cache.go", 105, 1367, rdd.CacheOp[rdd.Pair[string, int64]]())
-	p.Op("377086309e75", "pipelines_cache.go", 106, 1375, rdd.ReduceByKeyOp[string](addInts, cacheCasesReduceByKeyBatch2))
-	p.Op("c42abf5c0f53", "pipelines_cache.go", 106, 1387, rdd.CacheOp[rdd.Pair[string, int64]]())
-	p.Op("a7f8dc573be7", "pipelines_cache.go", 107, 1398, rdd.JoinOp[string](addInts))
-	p.Op("a88023b74ab8", "pipelines_cache.go", 107, 1412, rdd.PairMapOp(line[string, int64]))
-	p.Op("20ff87d77358", "pipelines_cache.go", 116, 1535, rdd.SortByKeyOp[string, int64]())
-	p.Op("e3e9668e5b09", "pipelines_cache.go", 116, 1544, rdd.CacheOp[rdd.Pair[string, int64]]().Named("Persist"))
-	p.Op("2607d332f7a2", "pipelines_cache.go", 118, 1582, rdd.PairMapOp(line[string, int64]))
-	p.Op("742734c39a50", "pipelines_cache.go", 123, 1672, rdd.CacheOp[rdd.Pair[string, int64]]())
-	p.Op("0717774b4a0c", "pipelines_cache.go", 125, 1689, rdd.ValuesOp[string, int64]())
+	p.Op("9bd6a906d776", "pipelines_cache.go", 76, 1001, rdd.LocalCheckpointOp[Rec]())
+	p.Op("0634f9c24699", "pipelines_cache.go", 80, 1023, rdd.FilterOp(cacheCasesFilter3))
+	p.Op("6acff2db6a67", "pipelines_cache.go", 80, 1043, rdd.LocalCheckpointOp[Rec]())
+	p.Op("377086309e75", "pipelines_cache.go", 89, 1164, rdd.ReduceByKeyOp[string](addInts, cacheCasesReduceByKeyBatch2))
+	p.Op("8da40d50ce99", "pipelines_cache.go", 89, 1176, rdd.LocalCheckpointOp[rdd.Pair[string, int64]]())
+	p.Op("a7f8dc573be7", "pipelines_cache.go", 93, 1202, rdd.JoinOp[string](addInts))
+	p.Op("a88023b74ab8", "pipelines_cache.go", 93, 1216, rdd.PairMapOp(line[string, int64]))
+	p.Op("d6dd3fe8867e", "pipelines_cache.go", 93, 1226, rdd.CollectOp[string]())
+	p.Op("e2333ddb7334", "pipelines_cache.go", 102, 1349, rdd.MapOp(double))
+	p.Op("ad37034f2ed2", "pipelines_cache.go", 102, 1354, rdd.CacheOp[int64]())
+	p.Op("8b19add0d258", "pipelines_cache.go", 103, 1365, rdd.CountOp[int64]())
+	p.Op("d7a5e02ea01b", "pipelines_cache.go", 115, 1507, rdd.CacheOp[Rec]().Named("Persist"))
+	p.Op("a9d120b59fdd", "pipelines_cache.go", 117, 1538, rdd.CacheOp[string]().Named("Persist"))
+	p.Op("ed6f5b6272e0", "pipelines_cache.go", 117, 1543, rdd.MapOp(cacheCasesMap3))
+	p.Op("593770305931", "pipelines_cache.go", 131, 1707, rdd.PartitionByOp[string, int64]())
+	p.Op("9ae3e9aa229b", "pipelines_cache.go", 131, 1717, rdd.CacheOp[rdd.Pair[string, int64]]())
+	p.Op("fd77a15361cc", "pipelines_cache.go", 132, 1725, rdd.ReduceByKeyOp[string](addInts, cacheCasesReduceByKeyBatch3))
+	p.Op("c42abf5c0f53", "pipelines_cache.go", 132, 1737, rdd.CacheOp[rdd.Pair[string, int64]]())
+	p.Op("cfb8992cf579", "pipelines_cache.go", 133, 1748, rdd.JoinOp[string](addInts))
+	p.Op("2607d332f7a2", "pipelines_cache.go", 133, 1762, rdd.PairMapOp(line[string, int64]))
+	p.Op("20ff87d77358", "pipelines_cache.go", 142, 1885, rdd.SortByKeyOp[string, int64]())
+	p.Op("e3e9668e5b09", "pipelines_cache.go", 142, 1894, rdd.CacheOp[rdd.Pair[string, int64]]().Named("Persist"))
+	p.Op("e2162f1a16d9", "pipelines_cache.go", 144, 1932, rdd.PairMapOp(line[string, int64]))
+	p.Op("742734c39a50", "pipelines_cache.go", 149, 2022, rdd.CacheOp[rdd.Pair[string, int64]]())
+	p.Op("0717774b4a0c", "pipelines_cache.go", 151, 2039, rdd.ValuesOp[string, int64]())
 	p.Op("f0b6924db363", "pipelines_chain.go", 19, 61, rdd.MapOp(stepsMap))
 	p.Op("b03547e9efa9", "pipelines_chain.go", 23, 98, rdd.FilterOp(stepsFilter))
 	p.Op("5ebab6403cb2", "pipelines_chain.go", 25, 123, rdd.FlatMapOp(upTo))
@@ -619,76 +627,80 @@ func init() {
 	p.Op("300299511a15", "pipelines_keys.go", 182, 2293, rdd.CollectOp[string]())
 	p.Op("df26b4cdbb64", "pipelines_keys.go", 190, 2455, rdd.KeyByOp(floatKey))
 	p.Op("4891d91b8487", "pipelines_keys.go", 190, 2460, rdd.CountByKeyOp[float64, int64]())
-	p.Op("2899732cbf0a", "pipelines_narrow.go", 97, 570, rdd.MapOp(narrowCasesMap))
-	p.Op("3ce98606b071", "pipelines_narrow.go", 97, 591, rdd.CollectOp[string]())
-	p.Op("94453abeb693", "pipelines_narrow.go", 102, 674, rdd.MapOp(Rec.String))
-	p.Op("66074e764099", "pipelines_narrow.go", 102, 681, rdd.CollectOp[string]())
-	p.Op("35365e52a7d8", "pipelines_narrow.go", 105, 750, rdd.MapOp(narrowCasesMap2))
-	p.Op("b04bd31e15b5", "pipelines_narrow.go", 105, 783, rdd.CollectOp[Rec]())
-	p.Op("5fec2fefcaf7", "pipelines_narrow.go", 110, 882, rdd.TryMapOp(half))
-	p.Op("6ad23b4eb3e7", "pipelines_narrow.go", 110, 887, rdd.CollectOp[int64]())
-	p.Op("136c02b300a8", "pipelines_narrow.go", 115, 973, rdd.TryMapOp(parse))
-	p.Op("4e56d4945159", "pipelines_narrow.go", 115, 978, rdd.CollectOp[int64]())
-	p.Op("cb81462e95c7", "pipelines_narrow.go", 120, 1067, rdd.FilterOp(narrowCasesFilter))
-	p.Op("47296bc62970", "pipelines_narrow.go", 120, 1083, rdd.CollectOp[float64]())
-	p.Op("83d08cf4576d", "pipelines_narrow.go", 125, 1164, rdd.FlatMapOp(upTo))
-	p.Op("9b15da23b4e7", "pipelines_narrow.go", 125, 1169, rdd.CollectOp[int64]())
-	p.Op("33380537bf92", "pipelines_narrow.go", 128, 1238, rdd.FlatMapOp(strings.FieldsSeq))
-	p.Op("1f5787697488", "pipelines_narrow.go", 129, 1259, rdd.FlatMapOp(rdd.Fields))
-	p.Op("78de2a0378b7", "pipelines_narrow.go", 129, 1267, rdd.CollectOp[string]())
-	p.Op("7b7cc2bfc251", "pipelines_narrow.go", 135, 1352, rdd.TryFlatMapOp(tryUpTo))
-	p.Op("a525a27380de", "pipelines_narrow.go", 135, 1357, rdd.CollectOp[int64]())
-	p.Op("90b6eadc170c", "pipelines_narrow.go", 138, 1432, rdd.MapPartitionsOp(withIndex))
-	p.Op("ca0d621624f2", "pipelines_narrow.go", 138, 1437, rdd.CollectOp[string]())
-	p.Op("9fc78e4c43f3", "pipelines_narrow.go", 141, 1486, rdd.FilterOp(even))
-	p.Op("980d81f40308", "pipelines_narrow.go", 141, 1491, rdd.MapPartitionsOp(narrowCasesMapPartitions))
-	p.Op("729fd9639139", "pipelines_narrow.go", 149, 1551, rdd.MapOp(narrowCasesMap3))
-	p.Op("99576dadcd33", "pipelines_narrow.go", 149, 1566, rdd.CollectOp[int64]())
-	p.Op("066b6a4299e1", "pipelines_narrow.go", 162, 1699, rdd.MapPartitionsOp(narrowCasesMapPartitions2))
-	p.Op("7b9d57c9b1f5", "pipelines_narrow.go", 172, 1772, rdd.CollectOp[int64]())
-	p.Op("0ad43f403fc4", "pipelines_narrow.go", 175, 1842, rdd.MapToPairOp(narrowCasesMapToPair))
-	p.Op("0b873db83876", "pipelines_narrow.go", 175, 1864, rdd.CollectOp[rdd.Pair[int64, int64]]())
-	p.Op("4784c25a8f4b", "pipelines_narrow.go", 180, 1960, rdd.TryMapToPairOp(narrowCasesTryMapToPair))
-	p.Op("b834579b83f0", "pipelines_narrow.go", 183, 1993, rdd.CollectOp[rdd.Pair[int64, int64]]())
-	p.Op("5a226d7cea4e", "pipelines_narrow.go", 188, 2094, rdd.FlatMapToPairOp(letters))
-	p.Op("153a0084a559", "pipelines_narrow.go", 188, 2099, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("554eacb66780", "pipelines_narrow.go", 191, 2167, rdd.KeyByOp(narrowCasesKeyBy))
-	p.Op("452939e3c0aa", "pipelines_narrow.go", 191, 2187, rdd.CollectOp[rdd.Pair[int64, string]]())
-	p.Op("b378fb963b1a", "pipelines_narrow.go", 197, 2287, rdd.FilterOp(even))
-	p.Op("c0f5a4b221ec", "pipelines_narrow.go", 198, 2304, rdd.MapOp(narrowCasesMap4))
-	p.Op("3f67982ff5fb", "pipelines_narrow.go", 198, 2325, rdd.CollectOp[int64]())
-	p.Op("cb416da61003", "pipelines_narrow.go", 269, 2947, rdd.PairMapOp(line[string, int64]))
-	p.Op("4c34df441290", "pipelines_narrow.go", 269, 2957, rdd.CollectOp[string]())
-	p.Op("11383e180390", "pipelines_narrow.go", 272, 3025, rdd.PairTryMapOp(tryLine))
-	p.Op("9c513de0885c", "pipelines_narrow.go", 272, 3030, rdd.CollectOp[string]())
-	p.Op("1b4c4e530be9", "pipelines_narrow.go", 275, 3101, rdd.PairFilterOp(small))
-	p.Op("98477d535475", "pipelines_narrow.go", 275, 3106, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("bf3c41d76514", "pipelines_narrow.go", 278, 3174, rdd.PairFlatMapOp(repeat))
-	p.Op("8ff81a96caa8", "pipelines_narrow.go", 278, 3179, rdd.CollectOp[string]())
-	p.Op("c286ec1b62ff", "pipelines_narrow.go", 283, 3269, rdd.PairTryFlatMapOp(pairCasesTryFlatMap))
-	p.Op("e8b5aeb9d304", "pipelines_narrow.go", 286, 3313, rdd.CollectOp[string]())
-	p.Op("cccbc277b937", "pipelines_narrow.go", 291, 3406, rdd.PairMapPartitionsOp(sumOf))
-	p.Op("8c7f99dea48d", "pipelines_narrow.go", 291, 3411, rdd.CollectOp[string]())
-	p.Op("1bd3b7c8d0e1", "pipelines_narrow.go", 294, 3460, rdd.PairMapToPairOp(swap))
-	p.Op("43eb3a781e5a", "pipelines_narrow.go", 294, 3465, rdd.CollectOp[rdd.Pair[int64, string]]())
-	p.Op("9d59e01aec79", "pipelines_narrow.go", 299, 3563, rdd.PairTryMapToPairOp(pairCasesTryMapToPair))
-	p.Op("53a9e89f8a45", "pipelines_narrow.go", 302, 3601, rdd.ValuesOp[string, string]())
-	p.Op("19303df7854d", "pipelines_narrow.go", 302, 3605, rdd.CollectOp[string]())
-	p.Op("cbe202dad951", "pipelines_narrow.go", 305, 3686, rdd.PairFlatMapToPairOp(repeatPairs))
-	p.Op("519add702e51", "pipelines_narrow.go", 305, 3691, rdd.PairMapOp(line[int64, string]))
-	p.Op("495ce89d5ac5", "pipelines_narrow.go", 305, 3701, rdd.CollectOp[string]())
-	p.Op("8d50b451ef8f", "pipelines_narrow.go", 316, 3810, rdd.MapValuesOp[string](double))
-	p.Op("ce1755e12ca6", "pipelines_narrow.go", 316, 3815, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("8607de09ddbb", "pipelines_narrow.go", 321, 3905, rdd.MapValuesWithKeyOp(line[string, int64]))
-	p.Op("bd52fd7388fa", "pipelines_narrow.go", 321, 3915, rdd.CollectOp[rdd.Pair[string, string]]())
-	p.Op("17d408dd44d6", "pipelines_narrow.go", 326, 4020, rdd.FlatMapValuesOp[string](upTo))
-	p.Op("6eb0dae16f44", "pipelines_narrow.go", 326, 4025, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("18ec1c554059", "pipelines_narrow.go", 337, 4133, rdd.KeysOp[string, int64]())
-	p.Op("6a79aacbdaaa", "pipelines_narrow.go", 337, 4137, rdd.CollectOp[string]())
-	p.Op("7fceb8fffc02", "pipelines_narrow.go", 340, 4215, rdd.PairFilterOp(small))
-	p.Op("d5bf715a0c74", "pipelines_narrow.go", 340, 4220, rdd.ValuesOp[string, int64]())
-	p.Op("2c223f25b843", "pipelines_narrow.go", 340, 4224, rdd.CollectOp[int64]())
-	p.Op("bb0e945741d2", "pipelines_narrow.go", 346, 4339, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("2899732cbf0a", "pipelines_narrow.go", 104, 622, rdd.MapOp(narrowCasesMap))
+	p.Op("3ce98606b071", "pipelines_narrow.go", 104, 643, rdd.CollectOp[string]())
+	p.Op("94453abeb693", "pipelines_narrow.go", 109, 726, rdd.MapOp(Rec.String))
+	p.Op("66074e764099", "pipelines_narrow.go", 109, 733, rdd.CollectOp[string]())
+	p.Op("35365e52a7d8", "pipelines_narrow.go", 112, 802, rdd.MapOp(narrowCasesMap2))
+	p.Op("b04bd31e15b5", "pipelines_narrow.go", 112, 835, rdd.CollectOp[Rec]())
+	p.Op("5fec2fefcaf7", "pipelines_narrow.go", 117, 934, rdd.TryMapOp(half))
+	p.Op("6ad23b4eb3e7", "pipelines_narrow.go", 117, 939, rdd.CollectOp[int64]())
+	p.Op("136c02b300a8", "pipelines_narrow.go", 122, 1025, rdd.TryMapOp(parse))
+	p.Op("4e56d4945159", "pipelines_narrow.go", 122, 1030, rdd.CollectOp[int64]())
+	p.Op("cb81462e95c7", "pipelines_narrow.go", 127, 1119, rdd.FilterOp(narrowCasesFilter))
+	p.Op("47296bc62970", "pipelines_narrow.go", 127, 1135, rdd.CollectOp[float64]())
+	p.Op("83d08cf4576d", "pipelines_narrow.go", 132, 1216, rdd.FlatMapOp(upTo))
+	p.Op("9b15da23b4e7", "pipelines_narrow.go", 132, 1221, rdd.CollectOp[int64]())
+	p.Op("33380537bf92", "pipelines_narrow.go", 135, 1290, rdd.FlatMapOp(strings.FieldsSeq))
+	p.Op("1f5787697488", "pipelines_narrow.go", 136, 1311, rdd.FlatMapOp(rdd.Fields))
+	p.Op("78de2a0378b7", "pipelines_narrow.go", 136, 1319, rdd.CollectOp[string]())
+	p.Op("8af3041d3746", "pipelines_narrow.go", 142, 1404, rdd.MapOp(twoColumns))
+	p.Op("ca0d621624f2", "pipelines_narrow.go", 142, 1409, rdd.CollectOp[string]())
+	p.Op("5a4a426c2524", "pipelines_narrow.go", 150, 1528, rdd.TryMapOp(typed.ParseFloat))
+	p.Op("b75a222dd8d4", "pipelines_narrow.go", 150, 1535, rdd.CollectOp[float64]())
+	p.Op("7b7cc2bfc251", "pipelines_narrow.go", 161, 1643, rdd.TryFlatMapOp(tryUpTo))
+	p.Op("a525a27380de", "pipelines_narrow.go", 161, 1648, rdd.CollectOp[int64]())
+	p.Op("90b6eadc170c", "pipelines_narrow.go", 164, 1723, rdd.MapPartitionsOp(withIndex))
+	p.Op("8d69c0c29698", "pipelines_narrow.go", 164, 1728, rdd.CollectOp[string]())
+	p.Op("9fc78e4c43f3", "pipelines_narrow.go", 167, 1777, rdd.FilterOp(even))
+	p.Op("980d81f40308", "pipelines_narrow.go", 167, 1782, rdd.MapPartitionsOp(narrowCasesMapPartitions))
+	p.Op("729fd9639139", "pipelines_narrow.go", 175, 1842, rdd.MapOp(narrowCasesMap3))
+	p.Op("99576dadcd33", "pipelines_narrow.go", 175, 1857, rdd.CollectOp[int64]())
+	p.Op("066b6a4299e1", "pipelines_narrow.go", 188, 1990, rdd.MapPartitionsOp(narrowCasesMapPartitions2))
+	p.Op("7b9d57c9b1f5", "pipelines_narrow.go", 198, 2063, rdd.CollectOp[int64]())
+	p.Op("0ad43f403fc4", "pipelines_narrow.go", 201, 2133, rdd.MapToPairOp(narrowCasesMapToPair))
+	p.Op("0b873db83876", "pipelines_narrow.go", 201, 2155, rdd.CollectOp[rdd.Pair[int64, int64]]())
+	p.Op("4784c25a8f4b", "pipelines_narrow.go", 206, 2251, rdd.TryMapToPairOp(narrowCasesTryMapToPair))
+	p.Op("b834579b83f0", "pipelines_narrow.go", 209, 2284, rdd.CollectOp[rdd.Pair[int64, int64]]())
+	p.Op("5a226d7cea4e", "pipelines_narrow.go", 214, 2385, rdd.FlatMapToPairOp(letters))
+	p.Op("153a0084a559", "pipelines_narrow.go", 214, 2390, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("554eacb66780", "pipelines_narrow.go", 217, 2458, rdd.KeyByOp(narrowCasesKeyBy))
+	p.Op("452939e3c0aa", "pipelines_narrow.go", 217, 2478, rdd.CollectOp[rdd.Pair[int64, string]]())
+	p.Op("b378fb963b1a", "pipelines_narrow.go", 223, 2578, rdd.FilterOp(even))
+	p.Op("c0f5a4b221ec", "pipelines_narrow.go", 224, 2595, rdd.MapOp(narrowCasesMap4))
+	p.Op("3f67982ff5fb", "pipelines_narrow.go", 224, 2616, rdd.CollectOp[int64]())
+	p.Op("cb416da61003", "pipelines_narrow.go", 295, 3238, rdd.PairMapOp(line[string, int64]))
+	p.Op("4c34df441290", "pipelines_narrow.go", 295, 3248, rdd.CollectOp[string]())
+	p.Op("11383e180390", "pipelines_narrow.go", 298, 3316, rdd.PairTryMapOp(tryLine))
+	p.Op("9c513de0885c", "pipelines_narrow.go", 298, 3321, rdd.CollectOp[string]())
+	p.Op("1b4c4e530be9", "pipelines_narrow.go", 301, 3392, rdd.PairFilterOp(small))
+	p.Op("98477d535475", "pipelines_narrow.go", 301, 3397, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("bf3c41d76514", "pipelines_narrow.go", 304, 3465, rdd.PairFlatMapOp(repeat))
+	p.Op("8ff81a96caa8", "pipelines_narrow.go", 304, 3470, rdd.CollectOp[string]())
+	p.Op("c286ec1b62ff", "pipelines_narrow.go", 309, 3560, rdd.PairTryFlatMapOp(pairCasesTryFlatMap))
+	p.Op("e8b5aeb9d304", "pipelines_narrow.go", 312, 3604, rdd.CollectOp[string]())
+	p.Op("cccbc277b937", "pipelines_narrow.go", 317, 3697, rdd.PairMapPartitionsOp(sumOf))
+	p.Op("8c7f99dea48d", "pipelines_narrow.go", 317, 3702, rdd.CollectOp[string]())
+	p.Op("1bd3b7c8d0e1", "pipelines_narrow.go", 320, 3751, rdd.PairMapToPairOp(swap))
+	p.Op("43eb3a781e5a", "pipelines_narrow.go", 320, 3756, rdd.CollectOp[rdd.Pair[int64, string]]())
+	p.Op("9d59e01aec79", "pipelines_narrow.go", 325, 3854, rdd.PairTryMapToPairOp(pairCasesTryMapToPair))
+	p.Op("53a9e89f8a45", "pipelines_narrow.go", 328, 3892, rdd.ValuesOp[string, string]())
+	p.Op("19303df7854d", "pipelines_narrow.go", 328, 3896, rdd.CollectOp[string]())
+	p.Op("cbe202dad951", "pipelines_narrow.go", 331, 3977, rdd.PairFlatMapToPairOp(repeatPairs))
+	p.Op("519add702e51", "pipelines_narrow.go", 331, 3982, rdd.PairMapOp(line[int64, string]))
+	p.Op("495ce89d5ac5", "pipelines_narrow.go", 331, 3992, rdd.CollectOp[string]())
+	p.Op("8d50b451ef8f", "pipelines_narrow.go", 342, 4101, rdd.MapValuesOp[string](double))
+	p.Op("ce1755e12ca6", "pipelines_narrow.go", 342, 4106, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("8607de09ddbb", "pipelines_narrow.go", 347, 4196, rdd.MapValuesWithKeyOp(line[string, int64]))
+	p.Op("bd52fd7388fa", "pipelines_narrow.go", 347, 4206, rdd.CollectOp[rdd.Pair[string, string]]())
+	p.Op("17d408dd44d6", "pipelines_narrow.go", 352, 4311, rdd.FlatMapValuesOp[string](upTo))
+	p.Op("6eb0dae16f44", "pipelines_narrow.go", 352, 4316, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("18ec1c554059", "pipelines_narrow.go", 363, 4424, rdd.KeysOp[string, int64]())
+	p.Op("6a79aacbdaaa", "pipelines_narrow.go", 363, 4428, rdd.CollectOp[string]())
+	p.Op("7fceb8fffc02", "pipelines_narrow.go", 366, 4506, rdd.PairFilterOp(small))
+	p.Op("d5bf715a0c74", "pipelines_narrow.go", 366, 4511, rdd.ValuesOp[string, int64]())
+	p.Op("2c223f25b843", "pipelines_narrow.go", 366, 4515, rdd.CollectOp[int64]())
+	p.Op("bb0e945741d2", "pipelines_narrow.go", 372, 4630, rdd.CollectOp[rdd.Pair[string, int64]]())
 	p.Op("0f1ae68086c4", "pipelines_partitions.go", 40, 286, rdd.GlomOp[int64]())
 	p.Op("f451259469a0", "pipelines_partitions.go", 40, 295, rdd.CoalesceOp())
 	p.Op("e73af9a34d2d", "pipelines_partitions.go", 40, 301, rdd.CollectOp[[]int64]())
@@ -877,82 +889,85 @@ func init() {
 	p.Op("3d1ee8c62539", "pipelines_placed.go", 90, 1678, rdd.ReduceByKeyOp[string](addInts, placedCasesReduceByKeyBatch7))
 	p.Op("b57e0e13cdac", "pipelines_placed.go", 90, 1685, rdd.PairMapOp(line[string, int64]))
 	p.Op("ab5764e739b0", "pipelines_placed.go", 90, 1695, rdd.CollectOp[string]())
-	p.Op("882b0a017786", "pipelines_sample.go", 42, 222, rdd.MapOp(double))
-	p.Op("3c7441e4daa6", "pipelines_sample.go", 42, 227, rdd.SampleOp[int64]())
-	p.Op("a1be3660ebc7", "pipelines_sample.go", 42, 232, rdd.CollectOp[int64]())
-	p.Op("176170a33aa7", "pipelines_sample.go", 45, 302, rdd.SampleOp[int64]())
-	p.Op("868fc5e00b6b", "pipelines_sample.go", 45, 313, rdd.CollectOp[int64]())
-	p.Op("7e84d577b21b", "pipelines_sample.go", 48, 371, rdd.SampleOp[int64]())
-	p.Op("d9afe44a9220", "pipelines_sample.go", 49, 391, rdd.CollectOp[int64]())
-	p.Op("13fdf9fb828a", "pipelines_sample.go", 53, 423, rdd.CollectOp[int64]())
-	p.Op("2d7f23a20cd2", "pipelines_sample.go", 60, 538, rdd.SampleOp[rdd.Pair[string, int64]]())
-	p.Op("20353d9a7eed", "pipelines_sample.go", 60, 543, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("d2ed266228b2", "pipelines_sample.go", 68, 692, rdd.SampleByKeyOp[string, int64]())
-	p.Op("707d160cc498", "pipelines_sample.go", 68, 697, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("54f3cc6a31a2", "pipelines_sample.go", 77, 828, rdd.SampleByKeyExactOp[string, int64]())
-	p.Op("d394a6508ad1", "pipelines_sample.go", 81, 861, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("50f41865f335", "pipelines_sample.go", 97, 1061, rdd.SampleOp[string]().Named("RandomSplit"))
-	p.Op("9533442e7e55", "pipelines_sample.go", 98, 1102, rdd.CollectOp[string]())
-	p.Op("37419d9fc07f", "pipelines_sample.go", 101, 1165, rdd.TakeSampleOp[int64]())
-	p.Op("d8f8bdc1eed9", "pipelines_sample.go", 105, 1284, rdd.MapOp(double))
-	p.Op("cd924d6fcf42", "pipelines_sample.go", 105, 1289, rdd.TakeSampleOp[int64]())
-	p.Op("e0164594d77a", "pipelines_sample.go", 119, 1452, rdd.TakeSampleOp[string]())
-	p.Op("c70adbd17423", "pipelines_sample.go", 126, 1522, rdd.MapOp(finiteMap))
-	p.Op("b4cb95eee3b6", "pipelines_sample.go", 177, 1941, rdd.SumOp[int64]())
-	p.Op("ac98c4d1b241", "pipelines_sample.go", 177, 1952, rdd.FilterOp(even))
-	p.Op("c112f7bbe2c3", "pipelines_sample.go", 182, 2041, rdd.MaxOp[int64]())
-	p.Op("3f23b9afe8c7", "pipelines_sample.go", 185, 2119, rdd.MinOp[string]())
-	p.Op("bd3dca9b9f3b", "pipelines_sample.go", 188, 2197, rdd.StatsOp[int64]().Named("Mean"))
-	p.Op("e768dd07d2c7", "pipelines_sample.go", 191, 2264, rdd.StatsOp[int64]().Named("Variance"))
-	p.Op("544a5c425300", "pipelines_sample.go", 194, 2331, rdd.StatsOp[int64]().Named("Stdev"))
-	p.Op("fab74d748917", "pipelines_sample.go", 199, 2418, rdd.StatsOp[int64]())
-	p.Op("1b3fca45f5f9", "pipelines_sample.go", 209, 2617, rdd.HistogramOp[float64]().Named("HistogramIn"))
-	p.Op("e571b6baec0a", "pipelines_sample.go", 212, 2701, rdd.HistogramOp[int64]())
-	p.Op("119b3d2e31a1", "pipelines_sample.go", 230, 2913, rdd.CountApproxDistinctOp[string]())
-	p.Op("9ecdc60dcacc", "pipelines_sample.go", 235, 3035, rdd.CountApproxDistinctByKeyOp[string, int64]())
-	p.Op("64411c43bec7", "pipelines_sample.go", 235, 3056, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("2931679d60ff", "pipelines_sample.go", 255, 3300, rdd.CountByValueOp[string]())
-	p.Op("0f5f40843de8", "pipelines_sample.go", 326, 3787, rdd.MapPartitionsWithIndexOp(numberedRows))
-	p.Op("70dc2e5ae0d4", "pipelines_sample.go", 327, 3802, rdd.CollectOp[string]())
-	p.Op("eac04cdab2cc", "pipelines_sample.go", 333, 3882, rdd.PairMapPartitionsWithIndexOp(numberedPairs))
-	p.Op("fb9c700fb57b", "pipelines_sample.go", 333, 3887, rdd.CollectOp[string]())
-	p.Op("5a8b1288a5b4", "pipelines_sample.go", 336, 3964, rdd.WithOp(shifted, func(env int) *rdd.Op {
+	p.Op("882b0a017786", "pipelines_sample.go", 43, 224, rdd.MapOp(double))
+	p.Op("3c7441e4daa6", "pipelines_sample.go", 43, 229, rdd.SampleOp[int64]())
+	p.Op("a1be3660ebc7", "pipelines_sample.go", 43, 234, rdd.CollectOp[int64]())
+	p.Op("176170a33aa7", "pipelines_sample.go", 46, 304, rdd.SampleOp[int64]())
+	p.Op("868fc5e00b6b", "pipelines_sample.go", 46, 315, rdd.CollectOp[int64]())
+	p.Op("7e84d577b21b", "pipelines_sample.go", 49, 373, rdd.SampleOp[int64]())
+	p.Op("d9afe44a9220", "pipelines_sample.go", 50, 393, rdd.CollectOp[int64]())
+	p.Op("13fdf9fb828a", "pipelines_sample.go", 54, 425, rdd.CollectOp[int64]())
+	p.Op("2d7f23a20cd2", "pipelines_sample.go", 61, 540, rdd.SampleOp[rdd.Pair[string, int64]]())
+	p.Op("20353d9a7eed", "pipelines_sample.go", 61, 545, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("d2ed266228b2", "pipelines_sample.go", 69, 694, rdd.SampleByKeyOp[string, int64]())
+	p.Op("707d160cc498", "pipelines_sample.go", 69, 699, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("54f3cc6a31a2", "pipelines_sample.go", 78, 830, rdd.SampleByKeyExactOp[string, int64]())
+	p.Op("d394a6508ad1", "pipelines_sample.go", 82, 863, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("50f41865f335", "pipelines_sample.go", 98, 1063, rdd.SampleOp[string]().Named("RandomSplit"))
+	p.Op("9533442e7e55", "pipelines_sample.go", 99, 1104, rdd.CollectOp[string]())
+	p.Op("37419d9fc07f", "pipelines_sample.go", 102, 1167, rdd.TakeSampleOp[int64]())
+	p.Op("d8f8bdc1eed9", "pipelines_sample.go", 106, 1286, rdd.MapOp(double))
+	p.Op("cd924d6fcf42", "pipelines_sample.go", 106, 1291, rdd.TakeSampleOp[int64]())
+	p.Op("e0164594d77a", "pipelines_sample.go", 120, 1454, rdd.TakeSampleOp[string]())
+	p.Op("c70adbd17423", "pipelines_sample.go", 127, 1524, rdd.MapOp(finiteMap))
+	p.Op("b4cb95eee3b6", "pipelines_sample.go", 178, 1943, rdd.SumOp[int64]())
+	p.Op("ac98c4d1b241", "pipelines_sample.go", 178, 1954, rdd.FilterOp(even))
+	p.Op("c112f7bbe2c3", "pipelines_sample.go", 183, 2043, rdd.MaxOp[int64]())
+	p.Op("3f23b9afe8c7", "pipelines_sample.go", 186, 2121, rdd.MinOp[string]())
+	p.Op("bd3dca9b9f3b", "pipelines_sample.go", 189, 2199, rdd.StatsOp[int64]().Named("Mean"))
+	p.Op("e768dd07d2c7", "pipelines_sample.go", 192, 2266, rdd.StatsOp[int64]().Named("Variance"))
+	p.Op("544a5c425300", "pipelines_sample.go", 195, 2333, rdd.StatsOp[int64]().Named("Stdev"))
+	p.Op("fab74d748917", "pipelines_sample.go", 200, 2420, rdd.StatsOp[int64]())
+	p.Op("1b3fca45f5f9", "pipelines_sample.go", 210, 2619, rdd.HistogramOp[float64]().Named("HistogramIn"))
+	p.Op("e571b6baec0a", "pipelines_sample.go", 213, 2703, rdd.HistogramOp[int64]())
+	p.Op("119b3d2e31a1", "pipelines_sample.go", 231, 2915, rdd.CountApproxDistinctOp[string]())
+	p.Op("9ecdc60dcacc", "pipelines_sample.go", 236, 3037, rdd.CountApproxDistinctByKeyOp[string, int64]())
+	p.Op("64411c43bec7", "pipelines_sample.go", 236, 3058, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("2931679d60ff", "pipelines_sample.go", 256, 3302, rdd.CountByValueOp[string]())
+	p.Op("0f5f40843de8", "pipelines_sample.go", 327, 3789, rdd.MapPartitionsWithIndexOp(numberedRows))
+	p.Op("70dc2e5ae0d4", "pipelines_sample.go", 328, 3804, rdd.CollectOp[string]())
+	p.Op("eac04cdab2cc", "pipelines_sample.go", 334, 3884, rdd.PairMapPartitionsWithIndexOp(numberedPairs))
+	p.Op("fb9c700fb57b", "pipelines_sample.go", 334, 3889, rdd.CollectOp[string]())
+	p.Op("5a8b1288a5b4", "pipelines_sample.go", 337, 3966, rdd.WithOp(shifted, func(env int) *rdd.Op {
 		return rdd.MapPartitionsWithIndexOp(func(x int, x2 iter.Seq[int64]) iter.Seq[string] {
 			return shifted(env, x, x2)
 		})
 	}))
-	p.Op("ca17ffcf77b1", "pipelines_sample.go", 336, 3969, rdd.CollectOp[string]())
-	p.Op("869210122c3a", "pipelines_sample.go", 339, 4043, rdd.WithOp(shiftedPairs, func(env int) *rdd.Op {
+	p.Op("ca17ffcf77b1", "pipelines_sample.go", 337, 3971, rdd.CollectOp[string]())
+	p.Op("869210122c3a", "pipelines_sample.go", 340, 4045, rdd.WithOp(shiftedPairs, func(env int) *rdd.Op {
 		return rdd.PairMapPartitionsWithIndexOp(func(x int, x2 iter.Seq2[string, int64]) iter.Seq[string] {
 			return shiftedPairs(env, x, x2)
 		})
 	}))
-	p.Op("9c142526abcf", "pipelines_sample.go", 339, 4048, rdd.CollectOp[string]())
-	p.Op("3122582615a8", "pipelines_sample.go", 342, 4115, rdd.GlomOp[int64]())
-	p.Op("bee8d12f6a65", "pipelines_sample.go", 342, 4124, rdd.MapOp(double))
-	p.Op("dc961864077b", "pipelines_sample.go", 342, 4130, rdd.CollectOp[[]int64]())
-	p.Op("50779868828d", "pipelines_sample.go", 350, 4240, rdd.ZipWithIndexOp[int64]())
-	p.Op("ad6b1656bed2", "pipelines_sample.go", 350, 4251, rdd.FlatMapOp(upTo))
-	p.Op("cfeb9255b428", "pipelines_sample.go", 354, 4273, rdd.PairMapOp(line[int64, int64]))
-	p.Op("9e910cdd2ef2", "pipelines_sample.go", 354, 4283, rdd.CollectOp[string]())
-	p.Op("152e7c122706", "pipelines_sample.go", 362, 4370, rdd.ZipWithUniqueIDOp[int64]())
-	p.Op("6b0d59a36cce", "pipelines_sample.go", 362, 4380, rdd.PairMapOp(line[int64, int64]))
-	p.Op("8a19691345c3", "pipelines_sample.go", 363, 4398, rdd.EmptyOp[string]())
-	p.Op("72fb3b5a5a39", "pipelines_sample.go", 363, 4414, rdd.CollectOp[string]())
-	p.Op("55c246e8bdeb", "pipelines_sample.go", 381, 4579, rdd.SubtractByKeyOp[string, int64, int64]())
-	p.Op("af7ef60c4539", "pipelines_sample.go", 381, 4583, rdd.MapValuesOp[string](double))
-	p.Op("79846f8e3bc1", "pipelines_sample.go", 381, 4598, rdd.PairMapOp(line[string, int64]))
-	p.Op("5458211bb81e", "pipelines_sample.go", 381, 4608, rdd.CollectOp[string]())
-	p.Op("76288382e10f", "pipelines_sample.go", 391, 4739, rdd.SubtractOp[string]())
-	p.Op("4426bad322e1", "pipelines_sample.go", 391, 4743, rdd.KeysOp[string, int64]())
-	p.Op("5e2b68137de5", "pipelines_sample.go", 391, 4763, rdd.CollectOp[string]())
-	p.Op("689d9fe4c594", "pipelines_sample.go", 398, 4872, rdd.IntersectionOp[string]())
-	p.Op("560edacc6c46", "pipelines_sample.go", 398, 4876, rdd.KeysOp[string, int64]())
-	p.Op("2081ad3196ba", "pipelines_sample.go", 398, 4896, rdd.CollectOp[string]())
-	p.Op("712ef4e74965", "pipelines_sample.go", 404, 4994, rdd.FilterOp(even))
-	p.Op("4b9fa8e8ca86", "pipelines_sample.go", 404, 4999, rdd.CollectOp[int64]().Named("IsEmpty"))
-	p.Op("1323247d0ae7", "pipelines_sample.go", 407, 5079, rdd.CollectOp[rdd.Pair[string, int64]]().Named("IsEmpty"))
-	p.Op("36f5ba18948b", "pipelines_sample.go", 410, 5154, rdd.LookupOp[string, int64]())
+	p.Op("9c142526abcf", "pipelines_sample.go", 340, 4050, rdd.CollectOp[string]())
+	p.Op("3122582615a8", "pipelines_sample.go", 343, 4117, rdd.GlomOp[int64]())
+	p.Op("bee8d12f6a65", "pipelines_sample.go", 343, 4126, rdd.MapOp(double))
+	p.Op("dc961864077b", "pipelines_sample.go", 343, 4132, rdd.CollectOp[[]int64]())
+	p.Op("50779868828d", "pipelines_sample.go", 351, 4242, rdd.ZipWithIndexOp[int64]())
+	p.Op("ad6b1656bed2", "pipelines_sample.go", 351, 4253, rdd.FlatMapOp(upTo))
+	p.Op("cfeb9255b428", "pipelines_sample.go", 355, 4275, rdd.PairMapOp(line[int64, int64]))
+	p.Op("9e910cdd2ef2", "pipelines_sample.go", 355, 4285, rdd.CollectOp[string]())
+	p.Op("152e7c122706", "pipelines_sample.go", 363, 4372, rdd.ZipWithUniqueIDOp[int64]())
+	p.Op("6b0d59a36cce", "pipelines_sample.go", 363, 4382, rdd.PairMapOp(line[int64, int64]))
+	p.Op("8a19691345c3", "pipelines_sample.go", 364, 4400, rdd.EmptyOp[string]())
+	p.Op("72fb3b5a5a39", "pipelines_sample.go", 364, 4416, rdd.CollectOp[string]())
+	p.Op("55c246e8bdeb", "pipelines_sample.go", 382, 4581, rdd.SubtractByKeyOp[string, int64, int64]())
+	p.Op("af7ef60c4539", "pipelines_sample.go", 382, 4585, rdd.MapValuesOp[string](double))
+	p.Op("79846f8e3bc1", "pipelines_sample.go", 382, 4600, rdd.PairMapOp(line[string, int64]))
+	p.Op("5458211bb81e", "pipelines_sample.go", 382, 4610, rdd.CollectOp[string]())
+	p.Op("76288382e10f", "pipelines_sample.go", 392, 4741, rdd.SubtractOp[string]())
+	p.Op("4426bad322e1", "pipelines_sample.go", 392, 4745, rdd.KeysOp[string, int64]())
+	p.Op("5e2b68137de5", "pipelines_sample.go", 392, 4765, rdd.CollectOp[string]())
+	p.Op("689d9fe4c594", "pipelines_sample.go", 399, 4874, rdd.IntersectionOp[string]())
+	p.Op("560edacc6c46", "pipelines_sample.go", 399, 4878, rdd.KeysOp[string, int64]())
+	p.Op("2081ad3196ba", "pipelines_sample.go", 399, 4898, rdd.CollectOp[string]())
+	p.Op("712ef4e74965", "pipelines_sample.go", 405, 4996, rdd.FilterOp(even))
+	p.Op("14fd319dbf17", "pipelines_sample.go", 405, 5001, rdd.CountOp[int64]().Named("CountApprox"))
+	p.Op("3c25ae10b417", "pipelines_sample.go", 408, 5080, rdd.CountOp[rdd.Pair[string, int64]]().Named("CountApprox"))
+	p.Op("e4b760340334", "pipelines_sample.go", 411, 5154, rdd.FilterOp(even))
+	p.Op("4b9fa8e8ca86", "pipelines_sample.go", 411, 5159, rdd.CollectOp[int64]().Named("IsEmpty"))
+	p.Op("1323247d0ae7", "pipelines_sample.go", 414, 5239, rdd.CollectOp[rdd.Pair[string, int64]]().Named("IsEmpty"))
+	p.Op("36f5ba18948b", "pipelines_sample.go", 417, 5314, rdd.LookupOp[string, int64]())
 	p.Op("5361a40bc6b5", "pipelines_source.go", 16, 47, rdd.DataOp[int64]())
 	p.Op("47222ce3f148", "pipelines_source.go", 17, 81, rdd.DataOp[string]())
 	p.Op("dbbc79b4a496", "pipelines_source.go", 18, 115, rdd.DataOp[float64]())
@@ -1410,24 +1425,28 @@ func init() {
 			return withActionCasesForEachPartition2(env, t, rows)
 		})
 	}))
-	p.Op("2de21a26ae58", "rounds.go", 20, 62, rdd.TextOp())
-	p.Op("5f51977a5c90", "rounds.go", 20, 74, rdd.CacheOp[string]().Named("Persist"))
-	p.Op("a4987273ea10", "rounds.go", 25, 109, rdd.CountOp[string]())
-	p.Op("a8fca964a48c", "rounds.go", 36, 168, rdd.TextOp())
-	p.Op("954bd4619551", "rounds.go", 36, 180, rdd.MapOp(checkpointedMap))
-	p.Op("6156e7b94216", "rounds.go", 36, 197, rdd.CheckpointOp[int]())
-	p.Op("083b7ddeb49c", "rounds.go", 44, 243, rdd.ReduceOp(checkpointedReduce))
-	p.Op("cdc517a5fb03", "rounds.go", 58, 324, rdd.RangeOp())
-	p.Op("3c195c34a163", "rounds.go", 61, 376, rdd.WithOp(manyKeptMap, func(env int64) *rdd.Op {
+	p.Op("2de21a26ae58", "rounds.go", 22, 66, rdd.TextOp())
+	p.Op("5f51977a5c90", "rounds.go", 22, 78, rdd.CacheOp[string]().Named("Persist"))
+	p.Op("a4987273ea10", "rounds.go", 27, 113, rdd.CountOp[string]())
+	p.Op("a8fca964a48c", "rounds.go", 38, 172, rdd.TextOp())
+	p.Op("954bd4619551", "rounds.go", 38, 184, rdd.MapOp(checkpointedMap))
+	p.Op("6156e7b94216", "rounds.go", 38, 201, rdd.CheckpointOp[int]())
+	p.Op("083b7ddeb49c", "rounds.go", 46, 247, rdd.ReduceOp(checkpointedReduce))
+	p.Op("dd47a9e04c65", "rounds.go", 56, 326, rdd.TextOp())
+	p.Op("09381d34ee1a", "rounds.go", 56, 338, rdd.MapOp(locallyMap))
+	p.Op("c427c0d3ba26", "rounds.go", 56, 355, rdd.LocalCheckpointOp[int]())
+	p.Op("8a5796807f3a", "rounds.go", 64, 401, rdd.ReduceOp(locallyReduce))
+	p.Op("cdc517a5fb03", "rounds.go", 81, 515, rdd.RangeOp())
+	p.Op("3c195c34a163", "rounds.go", 84, 567, rdd.WithOp(manyKeptMap, func(env int64) *rdd.Op {
 		return rdd.MapOp(func(x int64) int64 {
 			return manyKeptMap(env, x)
 		})
 	}))
-	p.Op("70fabcad333b", "rounds.go", 61, 396, rdd.CacheOp[int64]().Named("Persist"))
-	p.Op("5db1f552f850", "rounds.go", 63, 422, rdd.KeyByOp(manyKeptKeyBy))
-	p.Op("e56d15749fff", "rounds.go", 63, 438, rdd.ReduceByKeyOp[int64](addInts, manyKeptReduceByKeyBatch))
-	p.Op("13c052e9ce46", "rounds.go", 63, 450, rdd.ValuesOp[int64, int64]())
-	p.Op("198bf59b0094", "rounds.go", 63, 454, rdd.CollectOp[int64]())
+	p.Op("70fabcad333b", "rounds.go", 84, 587, rdd.CacheOp[int64]().Named("Persist"))
+	p.Op("5db1f552f850", "rounds.go", 86, 613, rdd.KeyByOp(manyKeptKeyBy))
+	p.Op("e56d15749fff", "rounds.go", 86, 629, rdd.ReduceByKeyOp[int64](addInts, manyKeptReduceByKeyBatch))
+	p.Op("13c052e9ce46", "rounds.go", 86, 641, rdd.ValuesOp[int64, int64]())
+	p.Op("198bf59b0094", "rounds.go", 86, 645, rdd.CollectOp[int64]())
 	p.Kernel(accumulatorCasesKernel, "ce8420d62e4b", "c7ddf871ba4a")
 	p.Kernel(accumulatorCasesKernel2, "0b0fafaffabd", "88157a8f2236/map")
 	p.Kernel(accumulatorCasesKernel3, "57cf9d26c03e", "1c252dc394ea")
@@ -1470,10 +1489,12 @@ func init() {
 	p.Kernel(cacheCasesKernel5, "632ad80a7ae2")
 	p.Kernel(cacheCasesKernel6, "2db5436e2a0f")
 	p.Kernel(cacheCasesKernel7, "fdc3fce78401", "38dbfe4a6c17")
-	p.Kernel(cacheCasesKernel8, "e2333ddb7334")
-	p.Kernel(cacheCasesKernel9, "ed6f5b6272e0")
-	p.Kernel(cacheCasesKernel10, "a7f8dc573be7", "a88023b74ab8")
-	p.Kernel(cacheCasesKernel11, "2607d332f7a2")
+	p.Kernel(cacheCasesKernel8, "0634f9c24699")
+	p.Kernel(cacheCasesKernel9, "a7f8dc573be7", "a88023b74ab8")
+	p.Kernel(cacheCasesKernel10, "e2333ddb7334")
+	p.Kernel(cacheCasesKernel11, "ed6f5b6272e0")
+	p.Kernel(cacheCasesKernel12, "cfb8992cf579", "2607d332f7a2")
+	p.Kernel(cacheCasesKernel13, "e2162f1a16d9")
 	p.Kernel(stepsKernel, "f0b6924db363")
 	p.Kernel(stepsKernel2, "b03547e9efa9")
 	p.Kernel(stepsKernel3, "5ebab6403cb2")
@@ -1602,16 +1623,18 @@ func init() {
 	p.Kernel(narrowCasesKernel7, "83d08cf4576d")
 	p.Kernel(narrowCasesKernel8, "33380537bf92")
 	p.Kernel(narrowCasesKernel9, "1f5787697488")
-	p.Kernel(narrowCasesKernel10, "7b7cc2bfc251")
-	p.Kernel(narrowCasesKernel11, "9fc78e4c43f3")
-	p.Kernel(narrowCasesKernel12, "729fd9639139")
-	p.Kernel(narrowCasesKernel13, "0ad43f403fc4")
-	p.Kernel(narrowCasesKernel14, "4784c25a8f4b")
-	p.Kernel(narrowCasesKernel15, "5a226d7cea4e")
-	p.Kernel(narrowCasesKernel16, "554eacb66780")
-	p.Kernel(narrowCasesKernel17, "b378fb963b1a")
-	p.Kernel(narrowCasesKernel18, "b378fb963b1a", "c0f5a4b221ec")
-	p.Kernel(narrowCasesKernel19, "c0f5a4b221ec")
+	p.Kernel(narrowCasesKernel10, "8af3041d3746")
+	p.Kernel(narrowCasesKernel11, "5a4a426c2524")
+	p.Kernel(narrowCasesKernel12, "7b7cc2bfc251")
+	p.Kernel(narrowCasesKernel13, "9fc78e4c43f3")
+	p.Kernel(narrowCasesKernel14, "729fd9639139")
+	p.Kernel(narrowCasesKernel15, "0ad43f403fc4")
+	p.Kernel(narrowCasesKernel16, "4784c25a8f4b")
+	p.Kernel(narrowCasesKernel17, "5a226d7cea4e")
+	p.Kernel(narrowCasesKernel18, "554eacb66780")
+	p.Kernel(narrowCasesKernel19, "b378fb963b1a")
+	p.Kernel(narrowCasesKernel20, "b378fb963b1a", "c0f5a4b221ec")
+	p.Kernel(narrowCasesKernel21, "c0f5a4b221ec")
 	p.Kernel(partitionCasesKernel, "e6c38b559855")
 	p.Kernel(partitionCasesKernel2, "829613afea10")
 	p.Kernel(partitionCasesKernel3, "82f9af8366f5")
@@ -1659,7 +1682,8 @@ func init() {
 	p.Kernel(indexCasesKernel3, "cfeb9255b428")
 	p.Kernel(indexCasesKernel4, "6b0d59a36cce")
 	p.Kernel(setCasesKernel, "79846f8e3bc1")
-	p.Kernel(setCasesKernel2, "712ef4e74965")
+	p.Kernel(setCasesKernel2, "712ef4e74965", "14fd319dbf17")
+	p.Kernel(setCasesKernel3, "e4b760340334")
 	p.Kernel(keyedKernel, "9071f0568474")
 	p.Kernel(actionCasesKernel7, "9071f0568474", "69cd8b25eef9", "65e1437ef71c")
 	p.Kernel(actionCasesKernel8, "9071f0568474", "8986bb60460a/map")
@@ -1674,7 +1698,8 @@ func init() {
 	p.Kernel(byKeyCasesKernel11, "9071f0568474", "36d0e45be158/map")
 	p.Kernel(byKeyCasesKernel12, "9071f0568474", "295635c9d2e1/map")
 	p.Kernel(byKeyCasesKernel13, "9071f0568474", "8576b9ee072d/map")
-	p.Kernel(cacheCasesKernel12, "9071f0568474", "aad0af010d39/map")
+	p.Kernel(cacheCasesKernel14, "9071f0568474", "aad0af010d39/map")
+	p.Kernel(cacheCasesKernel15, "9071f0568474", "377086309e75/map")
 	p.Kernel(ranksKernel5, "9071f0568474", "ef0cef60bad3")
 	p.Kernel(chainCasesKernel24, "9071f0568474", "16489be4d912")
 	p.Kernel(chainCasesKernel25, "9071f0568474", "8eec914b7bc4")
@@ -1702,9 +1727,10 @@ func init() {
 	p.Kernel(partitionerCasesKernel10, "9071f0568474", "e9b2cdd52cf9/map")
 	p.Kernel(placedCasesKernel20, "9071f0568474", "293f2a434160/map")
 	p.Kernel(placedCasesKernel21, "9071f0568474", "77156dcba951/map")
-	p.Kernel(setCasesKernel3, "9071f0568474", "af7ef60c4539")
-	p.Kernel(setCasesKernel4, "9071f0568474", "4426bad322e1")
-	p.Kernel(setCasesKernel5, "9071f0568474", "560edacc6c46")
+	p.Kernel(setCasesKernel4, "9071f0568474", "af7ef60c4539")
+	p.Kernel(setCasesKernel5, "9071f0568474", "4426bad322e1")
+	p.Kernel(setCasesKernel6, "9071f0568474", "560edacc6c46")
+	p.Kernel(setCasesKernel7, "9071f0568474", "3c25ae10b417")
 	p.Kernel(combineCasesKernel, "9071f0568474", "a64307e0cc13/map")
 	p.Kernel(combineCasesKernel2, "9071f0568474", "68d6329ef567/map")
 	p.Kernel(combineCasesKernel3, "9071f0568474", "481660590bfe/map")
@@ -1780,6 +1806,7 @@ func init() {
 	p.Kernel(withPairCasesKernel25, "e42983ffba34", "69cec09e5f8d")
 	p.Kernel(envNotesKernel, "645fec9bdb2e")
 	p.Kernel(checkpointedKernel, "954bd4619551")
+	p.Kernel(locallyKernel, "09381d34ee1a")
 	p.Kernel(manyKeptKernel, "3c195c34a163")
 	p.Kernel(manyKeptKernel2, "5db1f552f850", "e56d15749fff/map")
 }
@@ -1884,7 +1911,7 @@ func accumulatorCasesKernel6(_ *rdd.Task, env []any, inAny, outAny any) {
 		(*short.Local())[len(word)]++
 		return 1
 	}
-//line property_rdd.go:1888
+//line property_rdd.go:1915
 
 	acc, has := out.Value, out.Has
 	for i, row := range in.Rows {
@@ -2409,34 +2436,23 @@ func cacheCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// cacheCasesKernel8 is Map (pipelines_cache.go:76).
+// cacheCasesKernel8 is Filter (pipelines_cache.go:80).
 func cacheCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
-	in := inAny.(*rdd.Rows[int64])
-	out := outAny.(*rdd.Rows[int64])
-	for i, row := range in.Rows {
-		in.Row = i
-		x := double(row)
-		if !out.Push(x) && !out.Flush() {
-			return
-		}
-	}
-}
-
-// cacheCasesKernel9 is Map (pipelines_cache.go:91).
-func cacheCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
-	in := inAny.(*rdd.Rows[string])
+	in := inAny.(*rdd.Rows[Rec])
 	out := outAny.(*rdd.Rows[Rec])
-	for i, w := range in.Rows {
+	for i, r := range in.Rows {
 		in.Row = i
-		x := cacheCasesMap3(w)
-		if !out.Push(x) && !out.Flush() {
+		if !cacheCasesFilter3(r) {
+			continue
+		}
+		if !out.Push(r) && !out.Flush() {
 			return
 		}
 	}
 }
 
-// cacheCasesKernel10 is Join (pipelines_cache.go:107, behind the shuffle), Map (pipelines_cache.go:107).
-func cacheCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
+// cacheCasesKernel9 is Join (pipelines_cache.go:93, behind the shuffle), Map (pipelines_cache.go:93).
+func cacheCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
 	out := outAny.(*rdd.Rows[string])
 	for i, row := range in.Rows {
@@ -2449,8 +2465,48 @@ func cacheCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// cacheCasesKernel11 is Map (pipelines_cache.go:118).
+// cacheCasesKernel10 is Map (pipelines_cache.go:102).
+func cacheCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Rows[int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := double(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// cacheCasesKernel11 is Map (pipelines_cache.go:117).
 func cacheCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[string])
+	out := outAny.(*rdd.Rows[Rec])
+	for i, w := range in.Rows {
+		in.Row = i
+		x := cacheCasesMap3(w)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// cacheCasesKernel12 is Join (pipelines_cache.go:133, behind the shuffle), Map (pipelines_cache.go:133).
+func cacheCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := addInts(row.Left, row.Right)
+		x := line[string, int64](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// cacheCasesKernel13 is Map (pipelines_cache.go:144).
+func cacheCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
 	out := outAny.(*rdd.Rows[string])
 	for i, row := range in.Rows {
@@ -2641,7 +2697,7 @@ func ranksKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2645
+//line property_rdd.go:2701
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3075,7 +3131,7 @@ func heavyKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:89
 	mapFunc := func(k string, v int64) string { return line(digest(k), v) }
-//line property_rdd.go:3079
+//line property_rdd.go:3135
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3106,7 +3162,7 @@ func heavyKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:96
 	mapFunc := func(k string, v []int64) string { return line(digest(k), v) }
-//line property_rdd.go:3110
+//line property_rdd.go:3166
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3204,7 +3260,7 @@ func heavyKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3208
+//line property_rdd.go:3264
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3258,7 +3314,7 @@ func heavyJoinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:135
 	joinFunc := func(v, w string) string { return digest(v) + digest(w) }
-//line property_rdd.go:3262
+//line property_rdd.go:3318
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3317,7 +3373,7 @@ func heavyJoinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3321
+//line property_rdd.go:3377
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4226,7 +4282,7 @@ func keyCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// narrowCasesKernel is Map (pipelines_narrow.go:97).
+// narrowCasesKernel is Map (pipelines_narrow.go:104).
 func narrowCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[string])
@@ -4239,7 +4295,7 @@ func narrowCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// narrowCasesKernel2 is Map (pipelines_narrow.go:102).
+// narrowCasesKernel2 is Map (pipelines_narrow.go:109).
 func narrowCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[Rec])
 	out := outAny.(*rdd.Rows[string])
@@ -4252,7 +4308,7 @@ func narrowCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// narrowCasesKernel3 is Map (pipelines_narrow.go:105).
+// narrowCasesKernel3 is Map (pipelines_narrow.go:112).
 func narrowCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[Rec])
 	out := outAny.(*rdd.Rows[Rec])
@@ -4265,7 +4321,7 @@ func narrowCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// narrowCasesKernel4 is TryMap (pipelines_narrow.go:110).
+// narrowCasesKernel4 is TryMap (pipelines_narrow.go:117).
 func narrowCasesKernel4(task *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -4282,7 +4338,7 @@ func narrowCasesKernel4(task *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// narrowCasesKernel5 is TryMap (pipelines_narrow.go:115).
+// narrowCasesKernel5 is TryMap (pipelines_narrow.go:122).
 func narrowCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Rows[int64])
@@ -4299,7 +4355,7 @@ func narrowCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// narrowCasesKernel6 is Filter (pipelines_narrow.go:120).
+// narrowCasesKernel6 is Filter (pipelines_narrow.go:127).
 func narrowCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[float64])
 	out := outAny.(*rdd.Rows[float64])
@@ -4314,7 +4370,7 @@ func narrowCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// narrowCasesKernel7 is FlatMap (pipelines_narrow.go:125).
+// narrowCasesKernel7 is FlatMap (pipelines_narrow.go:132).
 func narrowCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -4328,7 +4384,7 @@ func narrowCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// narrowCasesKernel8 is FlatMap (pipelines_narrow.go:128).
+// narrowCasesKernel8 is FlatMap (pipelines_narrow.go:135).
 func narrowCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Rows[string])
@@ -4342,7 +4398,7 @@ func narrowCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// narrowCasesKernel9 is FlatMap (pipelines_narrow.go:129).
+// narrowCasesKernel9 is FlatMap (pipelines_narrow.go:136).
 func narrowCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Rows[string])
@@ -4356,8 +4412,38 @@ func narrowCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// narrowCasesKernel10 is TryFlatMap (pipelines_narrow.go:135).
-func narrowCasesKernel10(task *rdd.Task, _ []any, inAny, outAny any) {
+// narrowCasesKernel10 is Map (pipelines_narrow.go:142).
+func narrowCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[string])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := twoColumns(row)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// narrowCasesKernel11 is TryMap (pipelines_narrow.go:150).
+func narrowCasesKernel11(task *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[string])
+	out := outAny.(*rdd.Rows[float64])
+	for i, row := range in.Rows {
+		in.Row = i
+		x, err := typed.ParseFloat(row)
+		if err != nil {
+			task.RejectIn(0, row, err)
+			continue
+		}
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// narrowCasesKernel12 is TryFlatMap (pipelines_narrow.go:161).
+func narrowCasesKernel12(task *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
 	for i, row := range in.Rows {
@@ -4375,8 +4461,8 @@ func narrowCasesKernel10(task *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// narrowCasesKernel11 is Filter (pipelines_narrow.go:141).
-func narrowCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
+// narrowCasesKernel13 is Filter (pipelines_narrow.go:167).
+func narrowCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
 	for i, row := range in.Rows {
@@ -4390,8 +4476,8 @@ func narrowCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// narrowCasesKernel12 is Map (pipelines_narrow.go:149).
-func narrowCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
+// narrowCasesKernel14 is Map (pipelines_narrow.go:175).
+func narrowCasesKernel14(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
 	for i, x := range in.Rows {
@@ -4403,8 +4489,8 @@ func narrowCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// narrowCasesKernel13 is MapToPair (pipelines_narrow.go:175).
-func narrowCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
+// narrowCasesKernel15 is MapToPair (pipelines_narrow.go:201).
+func narrowCasesKernel15(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[rdd.Pair[int64, int64]])
 	for i, x := range in.Rows {
@@ -4419,8 +4505,8 @@ func narrowCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// narrowCasesKernel14 is TryMapToPair (pipelines_narrow.go:180).
-func narrowCasesKernel14(task *rdd.Task, _ []any, inAny, outAny any) {
+// narrowCasesKernel16 is TryMapToPair (pipelines_narrow.go:206).
+func narrowCasesKernel16(task *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[rdd.Pair[int64, int64]])
 	for i, x := range in.Rows {
@@ -4439,8 +4525,8 @@ func narrowCasesKernel14(task *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// narrowCasesKernel15 is FlatMapToPair (pipelines_narrow.go:188).
-func narrowCasesKernel15(_ *rdd.Task, _ []any, inAny, outAny any) {
+// narrowCasesKernel17 is FlatMapToPair (pipelines_narrow.go:214).
+func narrowCasesKernel17(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
 	for i, row := range in.Rows {
@@ -4456,8 +4542,8 @@ func narrowCasesKernel15(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// narrowCasesKernel16 is KeyBy (pipelines_narrow.go:191).
-func narrowCasesKernel16(_ *rdd.Task, _ []any, inAny, outAny any) {
+// narrowCasesKernel18 is KeyBy (pipelines_narrow.go:217).
+func narrowCasesKernel18(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Rows[rdd.Pair[int64, string]])
 	for i, w := range in.Rows {
@@ -4472,8 +4558,8 @@ func narrowCasesKernel16(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// narrowCasesKernel17 is Filter (pipelines_narrow.go:197).
-func narrowCasesKernel17(_ *rdd.Task, _ []any, inAny, outAny any) {
+// narrowCasesKernel19 is Filter (pipelines_narrow.go:223).
+func narrowCasesKernel19(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
 	for i, row := range in.Rows {
@@ -4487,8 +4573,8 @@ func narrowCasesKernel17(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// narrowCasesKernel18 is Filter (pipelines_narrow.go:197), Map (pipelines_narrow.go:198).
-func narrowCasesKernel18(_ *rdd.Task, _ []any, inAny, outAny any) {
+// narrowCasesKernel20 is Filter (pipelines_narrow.go:223), Map (pipelines_narrow.go:224).
+func narrowCasesKernel20(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
 	for i, row := range in.Rows {
@@ -4503,8 +4589,8 @@ func narrowCasesKernel18(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// narrowCasesKernel19 is Map (pipelines_narrow.go:198).
-func narrowCasesKernel19(_ *rdd.Task, _ []any, inAny, outAny any) {
+// narrowCasesKernel21 is Map (pipelines_narrow.go:224).
+func narrowCasesKernel21(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
 	for i, x := range in.Rows {
@@ -5067,7 +5153,7 @@ func placedCasesKernel19(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// drawCasesKernel is Map (pipelines_sample.go:42).
+// drawCasesKernel is Map (pipelines_sample.go:43).
 func drawCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -5080,7 +5166,7 @@ func drawCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// drawCasesKernel2 is Map (pipelines_sample.go:105).
+// drawCasesKernel2 is Map (pipelines_sample.go:106).
 func drawCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -5093,7 +5179,7 @@ func drawCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// finiteKernel is Map (pipelines_sample.go:126).
+// finiteKernel is Map (pipelines_sample.go:127).
 func finiteKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -5106,7 +5192,7 @@ func finiteKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// numberCasesKernel is Filter (pipelines_sample.go:177).
+// numberCasesKernel is Filter (pipelines_sample.go:178).
 func numberCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -5121,7 +5207,7 @@ func numberCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// indexCasesKernel is Map (pipelines_sample.go:342).
+// indexCasesKernel is Map (pipelines_sample.go:343).
 func indexCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -5134,7 +5220,7 @@ func indexCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// indexCasesKernel2 is FlatMap (pipelines_sample.go:350).
+// indexCasesKernel2 is FlatMap (pipelines_sample.go:351).
 func indexCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -5148,7 +5234,7 @@ func indexCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// indexCasesKernel3 is Map (pipelines_sample.go:354).
+// indexCasesKernel3 is Map (pipelines_sample.go:355).
 func indexCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[int64, int64]])
 	out := outAny.(*rdd.Rows[string])
@@ -5161,7 +5247,7 @@ func indexCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// indexCasesKernel4 is Map (pipelines_sample.go:362).
+// indexCasesKernel4 is Map (pipelines_sample.go:363).
 func indexCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[int64, int64]])
 	out := outAny.(*rdd.Rows[string])
@@ -5174,7 +5260,7 @@ func indexCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// setCasesKernel is Map (pipelines_sample.go:381).
+// setCasesKernel is Map (pipelines_sample.go:382).
 func setCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
 	out := outAny.(*rdd.Rows[string])
@@ -5187,8 +5273,23 @@ func setCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// setCasesKernel2 is Filter (pipelines_sample.go:404).
+// setCasesKernel2 is Filter (pipelines_sample.go:405), CountApprox (pipelines_sample.go:405).
 func setCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Acc[int64])
+	acc := out.Value
+	for i, row := range in.Rows {
+		in.Row = i
+		if !even(row) {
+			continue
+		}
+		acc++
+	}
+	out.Value = acc
+}
+
+// setCasesKernel3 is Filter (pipelines_sample.go:411).
+func setCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
 	for i, row := range in.Rows {
@@ -5404,8 +5505,21 @@ func byKeyCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// cacheCasesKernel12 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_cache.go:63, map side).
-func cacheCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
+// cacheCasesKernel14 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_cache.go:63, map side).
+func cacheCasesKernel14(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		if !out.Push(k, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// cacheCasesKernel15 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_cache.go:89, map side).
+func cacheCasesKernel15(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
 	for i, row := range in.Rows {
@@ -5526,7 +5640,7 @@ func chainCasesKernel29(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel is MapToPair (pipelines_source.go:23), Map (pipelines_narrow.go:269).
+// pairCasesKernel is MapToPair (pipelines_source.go:23), Map (pipelines_narrow.go:295).
 func pairCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -5540,7 +5654,7 @@ func pairCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel2 is MapToPair (pipelines_source.go:23), TryMap (pipelines_narrow.go:272).
+// pairCasesKernel2 is MapToPair (pipelines_source.go:23), TryMap (pipelines_narrow.go:298).
 func pairCasesKernel2(task *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -5561,7 +5675,7 @@ func pairCasesKernel2(task *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel3 is MapToPair (pipelines_source.go:23), Filter (pipelines_narrow.go:275).
+// pairCasesKernel3 is MapToPair (pipelines_source.go:23), Filter (pipelines_narrow.go:301).
 func pairCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -5580,7 +5694,7 @@ func pairCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel4 is MapToPair (pipelines_source.go:23), FlatMap (pipelines_narrow.go:278).
+// pairCasesKernel4 is MapToPair (pipelines_source.go:23), FlatMap (pipelines_narrow.go:304).
 func pairCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -5595,17 +5709,17 @@ func pairCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel5 is MapToPair (pipelines_source.go:23), TryFlatMap (pipelines_narrow.go:283).
+// pairCasesKernel5 is MapToPair (pipelines_source.go:23), TryFlatMap (pipelines_narrow.go:309).
 func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
 
-//line pipelines_narrow.go:283
+//line pipelines_narrow.go:309
 	tryFlatMapFunc := func(k string, v int64) (iter.Seq[string], error) {
 		_, err := tryLine(k, v)
 		return repeat(k, v), err
 	}
-//line property_rdd.go:5609
+//line property_rdd.go:5723
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5626,7 +5740,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel6 is MapToPair (pipelines_source.go:23), MapToPair (pipelines_narrow.go:294).
+// pairCasesKernel6 is MapToPair (pipelines_source.go:23), MapToPair (pipelines_narrow.go:320).
 func pairCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[int64, string]])
@@ -5643,7 +5757,7 @@ func pairCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel7 is MapToPair (pipelines_source.go:23), TryMapToPair (pipelines_narrow.go:299), Values (pipelines_narrow.go:302).
+// pairCasesKernel7 is MapToPair (pipelines_source.go:23), TryMapToPair (pipelines_narrow.go:325), Values (pipelines_narrow.go:328).
 func pairCasesKernel7(task *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -5664,7 +5778,7 @@ func pairCasesKernel7(task *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel8 is MapToPair (pipelines_source.go:23), FlatMapToPair (pipelines_narrow.go:305), Map (pipelines_narrow.go:305).
+// pairCasesKernel8 is MapToPair (pipelines_source.go:23), FlatMapToPair (pipelines_narrow.go:331), Map (pipelines_narrow.go:331).
 func pairCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -5680,7 +5794,7 @@ func pairCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel9 is MapToPair (pipelines_source.go:23), MapValues (pipelines_narrow.go:316).
+// pairCasesKernel9 is MapToPair (pipelines_source.go:23), MapValues (pipelines_narrow.go:342).
 func pairCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -5697,7 +5811,7 @@ func pairCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel10 is MapToPair (pipelines_source.go:23), MapValuesWithKey (pipelines_narrow.go:321).
+// pairCasesKernel10 is MapToPair (pipelines_source.go:23), MapValuesWithKey (pipelines_narrow.go:347).
 func pairCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, string]])
@@ -5714,7 +5828,7 @@ func pairCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel11 is MapToPair (pipelines_source.go:23), FlatMapValues (pipelines_narrow.go:326).
+// pairCasesKernel11 is MapToPair (pipelines_source.go:23), FlatMapValues (pipelines_narrow.go:352).
 func pairCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -5732,7 +5846,7 @@ func pairCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel12 is MapToPair (pipelines_source.go:23), Keys (pipelines_narrow.go:337).
+// pairCasesKernel12 is MapToPair (pipelines_source.go:23), Keys (pipelines_narrow.go:363).
 func pairCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -5745,7 +5859,7 @@ func pairCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// pairCasesKernel13 is MapToPair (pipelines_source.go:23), Filter (pipelines_narrow.go:340), Values (pipelines_narrow.go:340).
+// pairCasesKernel13 is MapToPair (pipelines_source.go:23), Filter (pipelines_narrow.go:366), Values (pipelines_narrow.go:366).
 func pairCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[int64])
@@ -5852,8 +5966,8 @@ func placedCasesKernel21(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// setCasesKernel3 is MapToPair (pipelines_source.go:23), MapValues (pipelines_sample.go:381).
-func setCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
+// setCasesKernel4 is MapToPair (pipelines_source.go:23), MapValues (pipelines_sample.go:382).
+func setCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
 	for i, row := range in.Rows {
@@ -5869,8 +5983,8 @@ func setCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// setCasesKernel4 is MapToPair (pipelines_source.go:23), Keys (pipelines_sample.go:391).
-func setCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
+// setCasesKernel5 is MapToPair (pipelines_source.go:23), Keys (pipelines_sample.go:392).
+func setCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
 	for i, row := range in.Rows {
@@ -5882,8 +5996,8 @@ func setCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// setCasesKernel5 is MapToPair (pipelines_source.go:23), Keys (pipelines_sample.go:398).
-func setCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
+// setCasesKernel6 is MapToPair (pipelines_source.go:23), Keys (pipelines_sample.go:399).
+func setCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
 	for i, row := range in.Rows {
@@ -5893,6 +6007,19 @@ func setCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 			return
 		}
 	}
+}
+
+// setCasesKernel7 is MapToPair (pipelines_source.go:23), CountApprox (pipelines_sample.go:408).
+func setCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Acc[int64])
+	acc := out.Value
+	for i, row := range in.Rows {
+		in.Row = i
+		_, _ = KV.Pair(row)
+		acc++
+	}
+	out.Value = acc
 }
 
 // combineCasesKernel is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_wide.go:72, map side).
@@ -6017,7 +6144,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:255
 	tryMapFunc := func(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
-//line property_rdd.go:6021
+//line property_rdd.go:6148
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6082,7 +6209,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	tryFlatMapFunc := func(e Env, _ string, v int64) (iter.Seq[int64], error) {
 		return e.below(v - 1), e.check(v)
 	}
-//line property_rdd.go:6086
+//line property_rdd.go:6213
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6507,7 +6634,7 @@ func groupCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	groupByKeyFunc := func(_ int64, lists iter.Seq[[]int64]) string {
 		return fmt.Sprint(slices.SortedFunc(lists, func(a, b []int64) int { return slices.Compare(a, b) }))
 	}
-//line property_rdd.go:6511
+//line property_rdd.go:6638
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6629,7 +6756,7 @@ func joinCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_wide.go:292
 	fullOuterJoinFunc := func(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
-//line property_rdd.go:6633
+//line property_rdd.go:6760
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6786,7 +6913,7 @@ func withCasesKernel3(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:119
 	tryMapFunc := func(e Env, x int64) (string, error) { return e.tagged(x), e.check(x) }
-//line property_rdd.go:6790
+//line property_rdd.go:6917
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6841,7 +6968,7 @@ func withCasesKernel6(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:128
 	tryFlatMapFunc := func(e Env, x int64) (iter.Seq[int64], error) { return e.below(x + 1), e.check(x) }
-//line property_rdd.go:6845
+//line property_rdd.go:6972
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6866,7 +6993,7 @@ func withCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:150
 	mapToPairFunc := func(e Env, x int64) (int64, string) { return e.residue(x), e.tagged(x) }
-//line property_rdd.go:6870
+//line property_rdd.go:6997
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -7097,7 +7224,7 @@ func envNotesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// checkpointedKernel is Map (rounds.go:36).
+// checkpointedKernel is Map (rounds.go:38).
 func checkpointedKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Rows[int])
@@ -7110,7 +7237,20 @@ func checkpointedKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// manyKeptKernel is Map (rounds.go:61).
+// locallyKernel is Map (rounds.go:56).
+func locallyKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[string])
+	out := outAny.(*rdd.Rows[int])
+	for i, line2 := range in.Rows {
+		in.Row = i
+		x := locallyMap(line2)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// manyKeptKernel is Map (rounds.go:84).
 func manyKeptKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -7124,7 +7264,7 @@ func manyKeptKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// manyKeptKernel2 is KeyBy (rounds.go:63), ReduceByKey (rounds.go:63, map side).
+// manyKeptKernel2 is KeyBy (rounds.go:86), ReduceByKey (rounds.go:86, map side).
 func manyKeptKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Combiner[int64, int64, int64])
@@ -7158,7 +7298,7 @@ func accumulatorCasesReduce(calls typed.Counter, a, b int64) int64 {
 //line pipelines_action.go:146
 func actionCasesKeyBy(r Rec) Place { return Place{r.Name, 1, [2]bool{r.OK}} }
 
-//line property_rdd.go:7162
+//line property_rdd.go:7302
 
 func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7175,7 +7315,7 @@ func saveCasesMap2(k string, v int64) string { return fmt.Sprintf("%s\t%d", k, v
 //line pipelines_action.go:272
 func saveCasesMap3(k string, v int64) string { return fmt.Sprintf("%s\t%d", k, v) }
 
-//line property_rdd.go:7179
+//line property_rdd.go:7319
 
 func saveCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7221,7 +7361,7 @@ func barrierCasesMapToPair(x int64) (int64, int64) { return x, 1 }
 //line pipelines_barrier.go:146
 func barrierCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7225
+//line property_rdd.go:7365
 
 func barrierCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7256,7 +7396,7 @@ func cacheCasesMap2(w string) string { return w + "!" }
 //line pipelines_cache.go:54
 func cacheCasesFilter2(r Rec) bool { return r.ID%3 != 0 }
 
-//line property_rdd.go:7260
+//line property_rdd.go:7400
 
 func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7264,12 +7404,23 @@ func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	}
 }
 
-//line pipelines_cache.go:91
-func cacheCasesMap3(w string) Rec { return Rec{Name: w} }
+//line pipelines_cache.go:80
+func cacheCasesFilter3(r Rec) bool { return r.ID%3 != 0 }
 
-//line property_rdd.go:7271
+//line property_rdd.go:7411
 
 func cacheCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+//line pipelines_cache.go:117
+func cacheCasesMap3(w string) Rec { return Rec{Name: w} }
+
+//line property_rdd.go:7422
+
+func cacheCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
 		*s = addInts(*s, vals[i])
 	}
@@ -7310,7 +7461,7 @@ func ranksFlatMapToPair(_ string, shares []string) iter.Seq2[string, int64] {
 	}
 }
 
-//line property_rdd.go:7314
+//line property_rdd.go:7465
 
 func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7321,7 +7472,7 @@ func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:84
 func ranksMapValues2(v int64) int64 { return 150 + v*85/100 }
 
-//line property_rdd.go:7325
+//line property_rdd.go:7476
 
 func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7332,7 +7483,7 @@ func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:156
 func chainCasesFilter(l string, at int64) bool { return at > 0 && l != "O" }
 
-//line property_rdd.go:7336
+//line property_rdd.go:7487
 
 func chainCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7367,7 +7518,7 @@ func chainCasesMapToPair(v int64, k string) (string, int64) { return k, v }
 //line pipelines_chain.go:197
 func chainCasesSortBy2(l string) string { return l }
 
-//line property_rdd.go:7371
+//line property_rdd.go:7522
 
 func chainCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7383,7 +7534,7 @@ func chainCasesFilter2(w string) bool {
 //line pipelines_heavy.go:88
 func heavyKeyCasesMapToPair(x int64) (string, int64) { return heavyKey(x), x }
 
-//line property_rdd.go:7387
+//line property_rdd.go:7538
 
 func heavyKeyCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7446,7 +7597,7 @@ func heavyJoinCasesCoGroup(_ int64, left, right iter.Seq[string]) iter.Seq[strin
 //line pipelines_heavy.go:186
 func persistedReduceByKey(a, b string) string { return max(a, b) }
 
-//line property_rdd.go:7450
+//line property_rdd.go:7601
 
 func persistedReduceByKeyBatch(slots []*string, vals []string) {
 	for i, s := range slots {
@@ -7478,16 +7629,16 @@ func placeOpsReduceByKeyBatch(slots []*int64, vals []int64) {
 	}
 }
 
-//line pipelines_narrow.go:97
+//line pipelines_narrow.go:104
 func narrowCasesMap(x int64) string { return strconv.FormatInt(x, 36) }
 
-//line pipelines_narrow.go:105
+//line pipelines_narrow.go:112
 func narrowCasesMap2(r Rec) Rec { return Rec{Name: r.Name, At: r.At, Attrs: r.Attrs} }
 
-//line pipelines_narrow.go:120
+//line pipelines_narrow.go:127
 func narrowCasesFilter(x float64) bool { return x <= 0 }
 
-//line pipelines_narrow.go:141
+//line pipelines_narrow.go:167
 func narrowCasesMapPartitions(_ *typed.Task, rows iter.Seq[int64]) iter.Seq[int64] {
 	return func(yield func(int64) bool) {
 		for x := range rows {
@@ -7498,10 +7649,10 @@ func narrowCasesMapPartitions(_ *typed.Task, rows iter.Seq[int64]) iter.Seq[int6
 	}
 }
 
-//line pipelines_narrow.go:149
+//line pipelines_narrow.go:175
 func narrowCasesMap3(x int64) int64 { return -x }
 
-//line pipelines_narrow.go:162
+//line pipelines_narrow.go:188
 func narrowCasesMapPartitions2(t *typed.Task, rows iter.Seq[int64]) iter.Seq[int64] {
 	return func(yield func(int64) bool) {
 		for x := range rows {
@@ -7514,34 +7665,34 @@ func narrowCasesMapPartitions2(t *typed.Task, rows iter.Seq[int64]) iter.Seq[int
 	}
 }
 
-//line pipelines_narrow.go:175
+//line pipelines_narrow.go:201
 func narrowCasesMapToPair(x int64) (int64, int64) { return x % 3, x }
 
-//line pipelines_narrow.go:180
+//line pipelines_narrow.go:206
 func narrowCasesTryMapToPair(x int64) (int64, int64, error) {
 	h, err := half(x)
 	return h, x, err
 }
 
-//line pipelines_narrow.go:191
+//line pipelines_narrow.go:217
 func narrowCasesKeyBy(w string) int64 { return int64(len(w)) }
 
-//line pipelines_narrow.go:198
+//line pipelines_narrow.go:224
 func narrowCasesMap4(x int64) int64 { return x ^ 1 }
 
-//line pipelines_narrow.go:283
+//line pipelines_narrow.go:309
 func pairCasesTryFlatMap(k string, v int64) (iter.Seq[string], error) {
 	_, err := tryLine(k, v)
 	return repeat(k, v), err
 }
 
-//line pipelines_narrow.go:299
+//line pipelines_narrow.go:325
 func pairCasesTryMapToPair(k string, v int64) (string, string, error) {
 	l, err := tryLine(k, v)
 	return l, k, err
 }
 
-//line property_rdd.go:7545
+//line property_rdd.go:7696
 
 func partitionCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7573,7 +7724,7 @@ func sortedGroupCasesFilter3(string) bool { return true }
 //line pipelines_partitions.go:302
 func partitionerCasesPartitionFunc(k string) int { return 6 - placeOf(k) }
 
-//line property_rdd.go:7577
+//line property_rdd.go:7728
 
 func partitionerCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7599,7 +7750,7 @@ func partitionerCasesFilter(string, int64) bool { return true }
 //line pipelines_partitions.go:319
 func partitionerCasesMapValues(v int64) int64 { return v / 2 }
 
-//line property_rdd.go:7603
+//line property_rdd.go:7754
 
 func partitionerCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7613,7 +7764,7 @@ func partitionerCasesPartitionFunc2(k string) int { return 4 - placeOf(k) }
 //line pipelines_partitions.go:329
 func partitionerCasesFilter2(w string) bool { return len(w)%2 == 0 }
 
-//line property_rdd.go:7617
+//line property_rdd.go:7768
 
 func placedCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7627,7 +7778,7 @@ func placedCasesFilter(_ string, v int64) bool { return v%3 != 0 }
 //line pipelines_placed.go:43
 func placedCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
 
-//line property_rdd.go:7631
+//line property_rdd.go:7782
 
 func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7638,7 +7789,7 @@ func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_placed.go:44
 func placedCasesMapValues(r string) string { return r + "!" }
 
-//line property_rdd.go:7642
+//line property_rdd.go:7793
 
 func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7649,7 +7800,7 @@ func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_placed.go:65
 func placedCasesJoin(all []int64, sum int64) string { return fmt.Sprint(all, sum) }
 
-//line property_rdd.go:7653
+//line property_rdd.go:7804
 
 func placedCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7672,7 +7823,7 @@ func placedCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 //line pipelines_placed.go:89
 func placedCasesMapToPair(k string, v int64) (string, int64) { return k[:1] + k[len(k)-1:], v }
 
-//line property_rdd.go:7676
+//line property_rdd.go:7827
 
 func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7680,10 +7831,10 @@ func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	}
 }
 
-//line pipelines_sample.go:126
+//line pipelines_sample.go:127
 func finiteMap(x int64) int64 { return x % 1000 }
 
-//line property_rdd.go:7687
+//line property_rdd.go:7838
 
 func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7697,7 +7848,7 @@ func sourceCasesMap(path, text string) string { return filepath.Base(path) + ": 
 //line pipelines_source.go:126
 func sourceCasesMap2(b []byte) string { return string(b) }
 
-//line property_rdd.go:7701
+//line property_rdd.go:7852
 
 func combineCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7717,7 +7868,7 @@ func combineCasesMapToPair(w string) (string, int64) { return w, 1 }
 //line pipelines_wide.go:87
 func combineCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7721
+//line property_rdd.go:7872
 
 func combineCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7904,19 +8055,25 @@ func withActionCasesForEachPartition2(e Env, t *typed.Task, rows iter.Seq2[strin
 	return nil
 }
 
-//line rounds.go:36
+//line rounds.go:38
 func checkpointedMap(line string) int { return len(line) }
 
-//line rounds.go:44
+//line rounds.go:46
 func checkpointedReduce(a, b int) int { return a + b }
 
-//line rounds.go:61
+//line rounds.go:56
+func locallyMap(line string) int { return len(line) }
+
+//line rounds.go:64
+func locallyReduce(a, b int) int { return a + b }
+
+//line rounds.go:84
 func manyKeptMap(round, x int64) int64 { return x + round%2 }
 
-//line rounds.go:63
+//line rounds.go:86
 func manyKeptKeyBy(x int64) int64 { return x % 7 }
 
-//line property_rdd.go:7920
+//line property_rdd.go:8077
 
 func manyKeptReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
