@@ -1,9 +1,11 @@
 package typed_test
 
 import (
+	"bytes"
 	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/gordd-project/gordd/rdd/plan"
@@ -51,6 +53,28 @@ func TestLongLineages(t *testing.T) {
 			t.Errorf("got %d, %v", got, err)
 		}
 	})
+}
+
+// TestLongPlansAreSaid once.
+func TestLongPlansAreSaid(t *testing.T) {
+	var notices bytes.Buffer
+	s := open(t, typed.Options{Notices: &notices, Closures: true})
+	p := s.Range(4, typed.Partitions(1)).KeyBy(func(i int64) int64 { return i })
+	for round := range 600 {
+		p = p.MapToPair(func(k, v int64) (int64, int64) { return k / 2, v }).ReduceByKey(add, typed.Partitions(1))
+		if round%100 != 99 {
+			continue
+		}
+		if _, err := p.Count(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if said := strings.Contains(notices.String(), "LocalCheckpoint in each tenth round"); said != (round >= 499) {
+			t.Errorf("after %d rounds: %q", round+1, notices.String())
+		}
+	}
+	if n := strings.Count(notices.String(), "stages"); n != 1 {
+		t.Errorf("it is said %d times", n)
+	}
 }
 
 // many is the number of partitions of the tests below: the most there may be

@@ -94,6 +94,7 @@ type Session struct {
 	scratch *scratch.Dir
 
 	checkpoints checkpoints
+	long        sync.Once // says that plans grow long
 
 	close  sync.Once
 	closed error
@@ -229,6 +230,7 @@ func (s *Session) action(ctx context.Context, n *rdd.Node, a rdd.Action, want dr
 	if s.options.explain != nil {
 		return plan.ActionStatus{State: plan.ActionDone}, s.options.explain(p, s.graph.Explain(p))
 	}
+	s.adviseLong(a, len(p.Stages))
 	encoded, err := plan.Encode(p)
 	if err != nil {
 		return plan.ActionStatus{}, fmt.Errorf("%s (%s): %w", a.Op.Name, a.Call.Site, err)
@@ -253,3 +255,16 @@ type accumulators struct{ of *Session }
 func (a accumulators) Running(action int, all []plan.StageUpdates) { a.of.graph.Running(action, all) }
 func (a accumulators) Ended(action int, all []plan.StageUpdates)   { a.of.graph.Ended(action, all) }
 func (a accumulators) Shown() []plan.Shown                         { return a.of.graph.Shown() }
+
+// longLineage is from how many stages on a plan is so long that this is said.
+const longLineage = 500
+
+// adviseLong says once that plans grow long, since nothing is cut unasked.
+func (s *Session) adviseLong(a rdd.Action, stages int) {
+	if stages >= longLineage {
+		s.long.Do(func() {
+			s.notice(fmt.Sprintf("%s (%s) is planned in %d stages, with all that came before: in a loop, Checkpoint or LocalCheckpoint in each tenth round or so keeps plans short",
+				a.Op.Name, a.Call.Site, stages))
+		})
+	}
+}
