@@ -81,7 +81,8 @@ type Member struct {
 	out     chan Event
 	joined  chan struct{} // closed when another member is known
 	stop    context.CancelFunc
-	work    sync.WaitGroup // the goroutines below
+	settle  context.CancelFunc // ends looking for others
+	work    sync.WaitGroup     // the goroutines below
 	close   sync.Once
 	err     error // of close
 	leave   sync.Mutex
@@ -126,7 +127,9 @@ func Start(o Options) (*Member, error) {
 	alone := make(chan struct{}, 1)
 	alone <- struct{}{}
 	m.work.Go(func() { m.pump(ctx, in, alone) })
-	m.work.Go(func() { m.join(ctx, o.Seeds, alone) })
+	looking, settle := context.WithCancel(ctx)
+	m.settle = settle
+	m.work.Go(func() { m.join(looking, o.Seeds, alone) })
 	return m, nil
 }
 
@@ -295,6 +298,7 @@ func (m *Member) Joined(ctx context.Context) error {
 // Leave tells the others that this is no failure. The member must be closed all
 // the same. Close waits for a Leave whose ctx has ended.
 func (m *Member) Leave(ctx context.Context) error {
+	m.settle() // who has left does not look for others when they leave too
 	done := make(chan error, 1)
 	m.leave.Lock()
 	m.work.Go(func() {
