@@ -258,16 +258,15 @@ func (b *builder) kept(n *Node, ref plan.Op, rows plan.Pipe) plan.Pipe {
 	if _, waits := b.waits(&rows); !waits && (rows.Source.Cached != nil || !readsWide(&rows)) {
 		return rows
 	}
-	return b.keep(n, ref, rows, n.wide.Class)
+	return b.keep(n, ref, plan.Stage{Class: n.wide.Class, Pipe: rows})
 }
 
-// keep adds a stage that runs a pipe and keeps its rows where they are, and gives the
+// keep adds a stage that keeps the rows of its pipe where they are, and gives the
 // pipe that reads them there.
-func (b *builder) keep(n *Node, ref plan.Op, rows plan.Pipe, class plan.Class) plan.Pipe {
-	b.stage(plan.Stage{
-		Key: n.rowsKey(), Kind: plan.MapStage, Class: class, Pipe: rows,
-		Sink: plan.Sink{Op: withPart(ref, "rows"), Part: &plan.Partitioner{Kind: plan.SinglePartitioner, N: 1}},
-	})
+func (b *builder) keep(n *Node, ref plan.Op, st plan.Stage) plan.Pipe {
+	st.Key, st.Kind = n.rowsKey(), plan.MapStage
+	st.Sink = plan.Sink{Op: withPart(ref, "rows"), Part: &plan.Partitioner{Kind: plan.SinglePartitioner, N: 1}}
+	b.stage(st)
 	return plan.Pipe{Source: plan.Source{Op: withPart(ref, "kept"), Wide: []plan.Input{{Shuffle: n.rowsKey(), Own: true}}}}
 }
 

@@ -10,8 +10,8 @@ import (
 	"github.com/gordd-project/gordd/rdd/plan"
 )
 
-// What a runner decodes once and keeps for further tasks: With values, and
-// where shuffles lie.
+// What a runner decodes once and keeps for further tasks: With values. Where
+// shuffles lie is in outputs.go.
 
 // envs keeps decoded With values. The zero value is ready.
 type envs struct {

@@ -85,5 +85,5 @@ func (b *builder) local(n *Node, ref plan.Op) plan.Pipe {
 	if n.source.Cut == nil {
 		rows = b.pipes[n.parents[0]]
 	}
-	return b.keep(n, ref, rows, plan.Determinate)
+	return b.keep(n, ref, plan.Stage{Class: plan.Determinate, Pipe: rows, Local: n.source.Cut == nil})
 }

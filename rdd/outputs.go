@@ -35,7 +35,11 @@ const maxOutputBytes = 64 << 20
 func (o *outputs) get(key plan.StageKey, encoded [][]byte) ([]*output, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.kept == nil {
+		o.kept = map[plan.StageKey][]*output{}
+	}
 	list := o.kept[key]
+	defer func() { o.kept[key] = list }()
 	got := make([]*output, len(encoded))
 	for i, b := range encoded {
 		if i < len(list) && bytes.Equal(list[i].encoded, b) {
@@ -55,10 +59,6 @@ func (o *outputs) get(key plan.StageKey, encoded [][]byte) ([]*output, error) {
 			list = append(list, got[i])
 		}
 	}
-	if o.kept == nil {
-		o.kept = map[plan.StageKey][]*output{}
-	}
-	o.kept[key] = list
 	for other := range o.kept {
 		if other != key && o.bytes > maxOutputBytes {
 			o.remove(other)

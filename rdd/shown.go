@@ -1,6 +1,7 @@
 package rdd
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -24,6 +25,18 @@ type addedBy struct {
 	stage     plan.StageKey
 	own       bool // the stage is the action's alone
 	partition int
+}
+
+// compare orders what adds.
+func (a addedBy) compare(b addedBy) int {
+	own := 0
+	if a.own != b.own {
+		own = 1
+		if b.own {
+			own = -1
+		}
+	}
+	return cmp.Or(cmp.Compare(a.stage, b.stage), own, cmp.Compare(a.partition, b.partition))
 }
 
 // Running takes what tasks of a running action added, to be shown until it ends. A
@@ -60,7 +73,7 @@ func (g *Graph) Shown() []plan.Shown {
 }
 
 // look copies the values of accumulators, and what is to be merged in to show them, if
-// something was told since the last time. Nothing of the user's runs meanwhile.
+// something was told since the last time. Of the user's only marshalers run meanwhile.
 func (g *Graph) look() (all []looked, fresh bool) {
 	g.tallies.merging.Lock() // what counts is either merged or not
 	defer g.tallies.merging.Unlock()
@@ -103,9 +116,11 @@ func (g *Graph) uncounted() map[uint64][][]byte {
 			u.task(addedBy{st.Stage, st.Own, t.Partition}, t.Updates)
 		}
 	}
-	for _, of := range g.tallies.running {
-		for by, updates := range of {
-			u.task(by, updates)
+	// In one order, for a Merge that minds it.
+	for _, n := range slices.Sorted(maps.Keys(g.tallies.running)) {
+		of := g.tallies.running[n]
+		for _, by := range slices.SortedFunc(maps.Keys(of), addedBy.compare) {
+			u.task(by, of[by])
 		}
 	}
 	return u.added
@@ -146,9 +161,14 @@ func (u *uncounted) task(by addedBy, updates plan.Updates) {
 }
 
 // encoded is the value at the moment, and why there is none.
-func (h *home[A]) encoded() ([]byte, error) {
+func (h *home[A]) encoded() (b []byte, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	defer func() {
+		if v := recover(); v != nil { // of a marshaler
+			err = fmt.Errorf("panic: %v", v)
+		}
+	}()
 	if h.err != nil {
 		return nil, h.err
 	}

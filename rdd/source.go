@@ -51,9 +51,13 @@ type File struct {
 type chunk struct {
 	storage.Chunk
 	before int64 // lines of the partition before this chunk
+	pieces bool  // are read, not the whole partition: how many lines are before is not known
 }
 
 func (c *chunk) locate(i int) (path string, offset, ordinal int64) {
+	if c.pieces {
+		return c.Path, c.Offset(i), -1
+	}
 	return c.Path, c.Offset(i), c.before + int64(i)
 }
 
@@ -78,7 +82,7 @@ func textOp[T any](name string, rows func(c *chunk, buf []T) []T) *Op {
 			read := func(s storage.Split) error {
 				r := storage.OpenText(s, opt)
 				defer func() { _ = r.Close() }()
-				return readText(t, r, rows, feed)
+				return readText(t, r, s.Bytes() < in.split.Bytes(), rows, feed)
 			}
 			if s, ok := t.sink.(*sampler); ok && t.rowByRow {
 				return s.thinned(*in.split, read)
@@ -88,9 +92,10 @@ func textOp[T any](name string, rows func(c *chunk, buf []T) []T) *Op {
 	}})
 }
 
-func readText[T any](t *Task, r *storage.TextReader, rows func(c *chunk, buf []T) []T, feed Feed) error {
+// readText gives the lines of the partition, or of pieces of it.
+func readText[T any](t *Task, r *storage.TextReader, pieces bool, rows func(c *chunk, buf []T) []T, feed Feed) error {
 	out := &Rows[T]{}
-	c := &chunk{}
+	c := &chunk{pieces: pieces}
 	for {
 		next, err := r.Next(t)
 		if errors.Is(err, io.EOF) {

@@ -43,7 +43,7 @@ func newPacks(mem *share, cfg Config, typ *codec.Type, place Placer) *packs {
 	}
 	return &packs{
 		mem: mem, pack: pack, placed: placing{typ: typ, place: place}, parts: make([]packed, cfg.Reduces),
-		limit: int(max(minPack, min(int64(cfg.BlockBytes), mem.fair()/int64(packShare*cfg.Reduces)))), most: cfg.BlockRows,
+		limit: int(max(minPack, min(int64(cfg.BlockBytes), mem.fair()/16, mem.fair()/int64(packShare*cfg.Reduces)))), most: cfg.BlockRows,
 	}
 }
 
@@ -138,7 +138,8 @@ func (p *packs) write(out *outFile) error {
 	return nil
 }
 
-// clear forgets the rows and keeps the packs for the next ones, but for those of a row that is a block by itself.
+// clear forgets the rows and keeps the packs for the next ones, but for those of a row that is a block by itself, and those
+// whose columns hold more than is charged: where text is now in this column and now in that, each has been long.
 func (p *packs) clear() {
 	for r := range p.parts {
 		part := &p.parts[r]
@@ -146,7 +147,7 @@ func (p *packs) clear() {
 			part.full = append(part.full, part.open)
 		}
 		for _, full := range part.full {
-			if full.charged > 2*p.limit {
+			if full.charged > 2*p.limit || full.Held() > full.charged+full.charged/2 {
 				p.mem.shrink(int64(full.charged))
 				p.held -= int64(full.charged)
 				continue

@@ -26,7 +26,7 @@ type Split struct {
 }
 
 // Thin cuts a split in two: about so many pieces of so many bytes each, which are spread evenly over
-// it, and the rest. All is in the first one where that is not less than a quarter of it, or where
+// it, and the rest. All is in the first one where that is not less than a quarter of it, by the average, or where
 // pieces are not read by themselves in no time: of compressed files, and of those elsewhere.
 func (s Split) Thin(pieces int, size int64) (some, rest Split) {
 	every := s.Bytes() / int64(pieces)

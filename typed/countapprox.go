@@ -74,8 +74,8 @@ func estimate(known []int64, parts int, confidence float64) Approximation {
 	switch {
 	case confidence == 1:
 		return Approximation{sum, sum, sum, 1}
-	case len(known) == 0:
-		return Approximation{0, 0, math.Inf(1), confidence}
+	case len(known) == 0 || parts < len(known): // of how many is not known
+		return Approximation{sum, sum, math.Inf(1), confidence}
 	}
 	value := sum / n * all
 	if len(known) == 1 {

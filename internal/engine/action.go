@@ -39,6 +39,8 @@ type action struct {
 	dirty     bool
 	pictureAt model.Instant
 	addedAt   model.Instant
+	shown     int                     // bytes of updates that are shown
+	shownOf   map[plan.Block]struct{} // and the kept blocks that they are of
 }
 
 func (a *action) wrap(err error) error { return work.Wrap(a.plan.Plan, err) }

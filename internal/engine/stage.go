@@ -43,7 +43,7 @@ func (s *stage) spec() model.StageSpec {
 		}
 		spec.Parents = append(spec.Parents, model.Parent{Key: parent.Key, Edge: edge, Own: own(&p.Pipe.Source, parent.Key)})
 	}
-	spec.Cached, spec.Cut = cached(p), p.Pipe.Source.Cut != nil
+	spec.Cached, spec.Cut, spec.Local = cached(p), p.Pipe.Source.Cut != nil, p.Local
 	return spec
 }
 
@@ -156,11 +156,25 @@ func (s *stage) adds(t *attempt) {
 	}
 	if t.id.Gen != s.gen {
 		s.gen, s.noted = t.id.Gen, nil
+		clear(s.action.shownOf)
 	}
 	s.noted, s.own = s.noted.With(t.id.Partition), t.id.Stage.Action != 0
 	if len(t.updates) > 0 || s.gen > 0 { // none may take the place of some
-		s.added = append(s.added, plan.TaskUpdates{Partition: t.id.Partition, Updates: t.updates})
+		if updates, ok := s.action.shows(t.updates); ok {
+			s.added = append(s.added, plan.TaskUpdates{Partition: t.id.Partition, Updates: updates})
+		}
 	}
+}
+
+// shows gives what is to be shown of a task's updates, of each kept block once, and
+// says whether it is: no more than counts in the end of an action goes to its driver.
+func (a *action) shows(updates plan.Updates) (plan.Updates, bool) {
+	if a.shownOf == nil {
+		a.shownOf = map[plan.Block]struct{}{}
+	}
+	updates = updates.Once(a.shownOf)
+	a.shown += len(updates)
+	return updates, a.shown <= plan.MaxAllUpdates
 }
 
 // tellAdded tells what tasks added to accumulators, now or with a later picture.

@@ -431,8 +431,21 @@ func (s *Scheduler) endAction(a *action, to model.ActionState, cause *model.Caus
 	}
 	j.keepEnd(endedAction{a.plan, end})
 	s.dropUnsized(a)
+	if to == model.ActionDone {
+		s.cutLocal(a)
+	}
 	s.sweep(j)
 	s.maybeEndJob(j)
+}
+
+// cutLocal cuts the stages that are to be. Not when a later action reads them: what
+// they were made of may be lost before, and would take their outputs along.
+func (s *Scheduler) cutLocal(a *action) {
+	for _, st := range a.stages {
+		if st.spec.Local && !st.dead {
+			s.cut(st)
+		}
+	}
 }
 
 // dropTarget takes the action's own stage out of the job.

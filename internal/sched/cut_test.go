@@ -98,3 +98,49 @@ func TestR10TasksRunWhereTheirOwnInputIs(t *testing.T) {
 		}
 	}
 }
+
+// TestR4AStageThatIsToBeCutIsCutWithItsAction, not when a later action reads it: what it
+// was made of is lost before that, and made again with other rows.
+func TestR4AStageThatIsToBeCutIsCutWithItsAction(t *testing.T) {
+	r := newRig(t, nil)
+	r.attach(1, "w1", "w2")
+	s, local := mapStage("s"), mapStage("m", "s")
+	s.Class, local.Local = model.Indeterminate, true
+	finish := func() {
+		for len(r.runs) > 0 {
+			r.doneWith(r.runs[0].Attempt, func(d *model.TaskDone) { d.Sizes = []byte{100} })
+		}
+	}
+	outputs := func() (on []plan.WorkerID) {
+		for o := range r.s.Outputs("j", "m") {
+			on = append(on, o.Worker)
+		}
+		return on
+	}
+	r.action(1, model.Sink{Kind: model.ForEach}, map[plan.StageKey]int{"s": 2, "m": 1, "r": 1}, s, local, ownRead("r", "m"))
+	finish()
+	r.ended(1)
+	at := outputs()
+	if len(at) != 1 {
+		t.Fatalf("outputs on %v", at)
+	}
+	lose := plan.WorkerID("w1")
+	if at[0] == lose {
+		lose = "w2"
+	}
+	r.lost(lose)
+	r.action(2, model.Sink{Kind: model.ForEach}, map[plan.StageKey]int{"s": 2, "q": 1}, s, result("q", "s"))
+	finish()
+	r.ended(2)
+	if got := outputs(); len(got) != 1 {
+		t.Errorf("outputs on %v, want one on %s, which is there", got, at[0])
+	}
+	cut := mapStage("m")
+	cut.Cut = true
+	r.action(3, model.Sink{Kind: model.ForEach}, map[plan.StageKey]int{"p": 1}, cut, ownRead("p", "m"))
+	if again := r.runs1("m"); len(again) > 0 {
+		t.Errorf("tasks %v of the cut stage run again", again)
+	}
+	finish()
+	r.ended(3)
+}

@@ -85,6 +85,8 @@ type action struct {
 	tries     int   // of publishing
 	manifest  model.Manifest
 	committed bool // by the journal
+	// What updates would have given when that was last counted, and how much was held.
+	tells, told int
 }
 
 type edge struct {

@@ -37,7 +37,8 @@ func (a *action) updates() (all []plan.StageUpdates) {
 	return all
 }
 
-// toTell is how many bytes updates would give, and held how many there are.
+// toTell is how many bytes updates would give, or more where that is not too many, and
+// held how many there are. They are not gone through for each task that adds to them.
 func (a *action) toTell() (n, held int) {
 	for _, st := range a.stages {
 		held += st.outs.Fresh()
@@ -45,12 +46,16 @@ func (a *action) toTell() (n, held int) {
 	if held <= plan.MaxAllUpdates {
 		return held, held
 	}
+	if most := a.tells + held - a.told; a.told > 0 && held >= a.told && most <= plan.MaxAllUpdates {
+		return most, held
+	}
 	seen := map[plan.Block]struct{}{}
 	for _, st := range a.stages {
 		for updates := range st.outs.Untold() {
 			n += len(plan.Updates(updates).Once(seen))
 		}
 	}
+	a.tells, a.told = n, held
 	return n, held
 }
 

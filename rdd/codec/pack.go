@@ -130,6 +130,15 @@ func (p *Packed) Append(dst []byte) []byte {
 	return dst
 }
 
+// Held is how many bytes of memory there are for rows, used or not.
+func (p *Packed) Held() int {
+	held := 0
+	for _, c := range p.columns {
+		held += cap(c)
+	}
+	return held
+}
+
 // Reset takes all rows out. The memory stays until it is used again.
 func (p *Packed) Reset() {
 	for i := range p.columns {

@@ -81,6 +81,9 @@ type Stage struct {
 	Inexact bool
 	// Barrier stages run all their tasks at once, or none.
 	Barrier bool
+	// Local stages are all that is to be left of their rows: once the action is done,
+	// what they read is not needed for them any more.
+	Local   bool
 	Name    string // the operators in the user's words: "TextFile → FlatMap → ReduceByKey"
 	Parents []Parent
 	Pipe    Pipe

@@ -9,8 +9,9 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// maxWindow is the largest look-back for which a file may ask memory.
-const maxWindow = 128 << 20
+// maxWindow is the largest look-back for which a file may ask memory, which is taken
+// as soon as a header names it: more than any of zstd's usual levels.
+const maxWindow = 8 << 20
 
 // codec is one of Hadoop's ways to compress. What it makes is used again and again.
 type codec struct {

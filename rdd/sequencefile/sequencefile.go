@@ -11,7 +11,7 @@
 //
 // There are no checksums in the format. What a damaged file can show are lengths and
 // markers that do not fit; errors of these have ErrCorrupt in their chain, and nothing
-// is allocated for a length before the bytes are there.
+// is allocated for a length before the bytes are there, but for the window of zstd.
 package sequencefile
 
 import (

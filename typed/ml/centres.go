@@ -94,7 +94,8 @@ func (c Centres) At(i int) []float64 { return c.at[i*c.dims : (i+1)*c.dims : (i+
 
 // Nearest gives the number of the centre nearest to a point with as many coordinates,
 // and the square of its Euclidean distance. Of several that are as near, but for
-// rounding, it gives one, and always the same. It allocates nothing. A point with a
+// rounding, it gives one, and always the same; squares of distances that differ by less
+// than a 10¹⁵th of that of the centres' spread are not told apart. It allocates nothing. A point with a
 // coordinate that is not a number is at a distance that is none, from centre 0. It
 // panics if there are no centres, or the point has another number of coordinates.
 func (c Centres) Nearest(p []float64) (i int, square float64) {

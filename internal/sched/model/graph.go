@@ -64,9 +64,11 @@ type StageSpec struct {
 	Cached plan.StageKey
 	// Cut says that only the outputs that the stage has are left of it: what it
 	// read is not needed for it any more (R4).
-	Cut  bool
-	Name string // for people
-	Site string // the user's file:line
+	Cut bool
+	// Local says that the stage is to be cut when the action is done.
+	Local bool
+	Name  string // for people
+	Site  string // the user's file:line
 }
 
 // StageSize says how many tasks a stage has and where they like to run.
