@@ -32,9 +32,13 @@ func TopByKey[K comparable, V any](p PairRDD[K, V], n int, cmp func(a, b V) int,
 // PartitionBy does, and sorts those of each by key: cheaper than a sort of them
 // all, and what a MapPartitions behind it needs to meet keys in order. Pairs with
 // equal keys stay in order.
-func RepartitionAndSortWithinPartitions[K cmp.Ordered, V any](p PairRDD[K, V], opts ...SortOption) PairRDD[K, V] {
-	o, w := sortOptions(opts), combined(nil)
-	w.N, w.Descending = o.partitions, o.descending
+func RepartitionAndSortWithinPartitions[K cmp.Ordered, V any](p PairRDD[K, V], opts ...PlacedSortOption) PairRDD[K, V] {
+	var o wideOptions
+	for _, opt := range opts {
+		opt.placedSort(&o)
+	}
+	w := o.placed("map")
+	w.Post, w.Descending = false, o.descending
 	return PairRDD[K, V]{p.s, newUse(p.s, p.n, keyed[K, V]()).wide(rdd.RepartitionAndSortWithinPartitionsOp[K, V](), w)}
 }
 

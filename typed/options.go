@@ -15,7 +15,14 @@ type ShuffleOption interface{ shuffle(*wideOptions) }
 type JoinOption interface{ join(*wideOptions) }
 
 // SortOption is an option of sorts.
-type SortOption interface{ sort(*wideOptions) }
+type SortOption interface {
+	sort(*wideOptions)
+	PlacedSortOption
+}
+
+// PlacedSortOption is an option of RepartitionAndSortWithinPartitions: those of sorts,
+// and PartitionFunc.
+type PlacedSortOption interface{ placedSort(*wideOptions) }
 
 // RangeOption is an option of Range.
 type RangeOption interface{ rng(*plan.Range) }
@@ -42,11 +49,12 @@ type PartitionsOption int
 // so many, where the files can be cut. 0 is the default.
 func Partitions(n int) PartitionsOption { return PartitionsOption(n) }
 
-func (n PartitionsOption) read(f *plan.Files)     { f.MinSplits = int(n) }
-func (n PartitionsOption) shuffle(o *wideOptions) { o.partitions = int(n) }
-func (n PartitionsOption) join(o *wideOptions)    { o.partitions = int(n) }
-func (n PartitionsOption) sort(o *wideOptions)    { o.partitions = int(n) }
-func (n PartitionsOption) rng(r *plan.Range)      { r.N = int(n) }
+func (n PartitionsOption) read(f *plan.Files)        { f.MinSplits = int(n) }
+func (n PartitionsOption) shuffle(o *wideOptions)    { o.partitions = int(n) }
+func (n PartitionsOption) join(o *wideOptions)       { o.partitions = int(n) }
+func (n PartitionsOption) sort(o *wideOptions)       { o.partitions = int(n) }
+func (n PartitionsOption) placedSort(o *wideOptions) { o.partitions = int(n) }
+func (n PartitionsOption) rng(r *plan.Range)         { r.N = int(n) }
 
 type readFunc func(*plan.Files)
 
@@ -70,7 +78,8 @@ func Step(n int64) RangeOption { return rangeFunc(func(r *plan.Range) { r.Step =
 
 type sortFunc func(*wideOptions)
 
-func (f sortFunc) sort(o *wideOptions) { f(o) }
+func (f sortFunc) sort(o *wideOptions)       { f(o) }
+func (f sortFunc) placedSort(o *wideOptions) { f(o) }
 
 // Descending sorts the greatest first.
 func Descending() SortOption { return sortFunc(func(o *wideOptions) { o.descending = true }) }

@@ -13,8 +13,9 @@ import (
 // pairs by their keys.
 type PartitionerOption struct{ by *rdd.Partitioning }
 
-func (p PartitionerOption) shuffle(o *wideOptions) { o.by = p.by }
-func (p PartitionerOption) join(o *wideOptions)    { o.by = p.by }
+func (p PartitionerOption) shuffle(o *wideOptions)    { o.by = p.by }
+func (p PartitionerOption) join(o *wideOptions)       { o.by = p.by }
+func (p PartitionerOption) placedSort(o *wideOptions) { o.by = p.by }
 
 // PartitionFunc places the pairs of each key in the partition that f gives for it, a
 // number from 0 to n−1, instead of by the key's hash:

@@ -121,6 +121,8 @@ func TestPartitionFuncErrors(t *testing.T) {
 		"that is nil":     {p.PartitionBy(typed.PartitionFunc[int64](2, nil)), "the function is nil"},
 		"for other keys":  {p.PartitionBy(typed.PartitionFunc(2, func(string) int { return 0 })), "the keys are of type int64, and the partition function takes string"},
 		"beside a number": {p.ReduceByKey(sum, typed.Partitions(4), typed.PartitionFunc(2, func(int64) int { return 0 })), "Partitions(4) beside a PartitionFunc of 2 partitions: leave Partitions out"},
+		"of a sort":       {typed.RepartitionAndSortWithinPartitions(p, beyond), "give a number from 0 to 2"},
+		"beside one":      {typed.RepartitionAndSortWithinPartitions(p, typed.Partitions(4), beyond), "RepartitionAndSortWithinPartitions (partitions_test.go:"},
 		"of many, placed": {p.ReduceByKey(sum, typed.PartitionFunc(2_000_000, func(int64) int { return 0 })), "2000000 partitions: give a number"},
 	} {
 		_, err := c.p.Collect(ctx)

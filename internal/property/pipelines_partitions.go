@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -296,6 +297,16 @@ func wantPlaced(rows []pair[string, int64]) []string {
 	return each(rows, func(p pair[string, int64]) string { return line(p.Key, fmt.Sprint(placeOf(p.Key), p.Value)) })
 }
 
+// sortedAtPlace has the pairs by their partitions, and in these by key: in rising
+// order, or falling, where sign is −1.
+func sortedAtPlace(in Input, sign int) []pair[string, int64] {
+	all := slices.Clone(pairs(in.Pairs))
+	slices.SortStableFunc(all, func(a, b pair[string, int64]) int {
+		return cmp.Or(cmp.Compare(placeOf(a.Key), placeOf(b.Key)), sign*cmp.Compare(a.Key, b.Key))
+	})
+	return all
+}
+
 func partitionerCases() []Case {
 	return []Case{
 		{"PartitionFunc", ByKey, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
@@ -323,6 +334,15 @@ func partitionerCases() []Case {
 			other := right(s, in).PartitionBy(typed.PartitionFunc(5, placeOf))
 			return show(sums.Join(other, mix, typed.PartitionFunc(5, placeOf)).MapPartitionsWithIndex(atPlace).Collect(ctx))
 		}, func(in Input) []string { return wantPlaced(wantMixed(in)) }},
+		{"PartitionFunc/sorted", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
+			p := typed.RepartitionAndSortWithinPartitions(kvs(s, in), typed.PartitionFunc(5, placeOf))
+			return show(p.MapPartitionsWithIndex(atPlace).Collect(ctx))
+		}, func(in Input) []string { return wantPlaced(sortedAtPlace(in, 1)) }},
+		{"PartitionFunc/sorted where it was placed", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
+			by := typed.PartitionFunc(5, placeOf)
+			p := typed.RepartitionAndSortWithinPartitions(kvs(s, in).PartitionBy(by), typed.Descending(), by)
+			return show(p.MapPartitionsWithIndex(atPlace).Collect(ctx))
+		}, func(in Input) []string { return wantPlaced(sortedAtPlace(in, -1)) }},
 		{"PartitionFunc/of rows", AnyOrder, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
 			by := typed.PartitionFunc(5, placeOf)
 			all := typed.Distinct(strs(s, in), by)

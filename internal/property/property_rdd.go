@@ -108,8 +108,8 @@ func init() {
 		"ee4683ba4efa7518e35fc65e40f2bb25943d40766f01af633e141ade220c9c15",
 	)
 	p.Source("pipelines_partitions.go", pipelinesPartitionsSource,
-		"841aebcab285480ed59aae2ddbb7e1f07bde3111b74c4a9107fcd649702f69e8",
-		"2b018e11daaa555020783088e650fbf66f8f7f8c44a70ad06c2f57af9909db53",
+		"f414bd392656d9bb504c269672fad44027a13d77f4496202a1511dffe1462dbe",
+		"ea3aa80e96aab2f8bfa3fabfb36d5b483f6bf80ffdee39315d4a30370148fd09",
 	)
 	p.Source("pipelines_pipe.go", pipelinesPipeSource,
 		"f20d9b1528b3dfe4ccfdc5c43be4184618c16726e56e4d265bc4639cb91fe66f",
@@ -701,129 +701,138 @@ func init() {
 	p.Op("d5bf715a0c74", "pipelines_narrow.go", 366, 4511, rdd.ValuesOp[string, int64]())
 	p.Op("2c223f25b843", "pipelines_narrow.go", 366, 4515, rdd.CollectOp[int64]())
 	p.Op("bb0e945741d2", "pipelines_narrow.go", 372, 4630, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("0f1ae68086c4", "pipelines_partitions.go", 40, 286, rdd.GlomOp[int64]())
-	p.Op("f451259469a0", "pipelines_partitions.go", 40, 295, rdd.CoalesceOp())
-	p.Op("e73af9a34d2d", "pipelines_partitions.go", 40, 301, rdd.CollectOp[[]int64]())
-	p.Op("e6c38b559855", "pipelines_partitions.go", 46, 395, rdd.MapOp(double))
-	p.Op("829613afea10", "pipelines_partitions.go", 46, 409, rdd.FilterOp(even))
-	p.Op("e5d4af07c482", "pipelines_partitions.go", 47, 420, rdd.CoalesceOp())
-	p.Op("82f9af8366f5", "pipelines_partitions.go", 47, 425, rdd.MapOp(double))
-	p.Op("58f91b833f6e", "pipelines_partitions.go", 47, 440, rdd.CollectOp[int64]())
-	p.Op("f7b5509ca80a", "pipelines_partitions.go", 53, 533, rdd.TextOp())
-	p.Op("ce36191a63fd", "pipelines_partitions.go", 53, 547, rdd.CoalesceOp())
-	p.Op("b1614cbe0422", "pipelines_partitions.go", 53, 552, rdd.MapOp(strconv.Quote))
-	p.Op("51944c3b3a9a", "pipelines_partitions.go", 53, 564, rdd.CollectOp[string]())
-	p.Op("4cc33bf4952f", "pipelines_partitions.go", 62, 659, rdd.SortFuncOp(compareInts))
-	p.Op("9712ffbbeba6", "pipelines_partitions.go", 62, 671, rdd.CoalesceOp())
-	p.Op("ee5b8efc47bf", "pipelines_partitions.go", 62, 676, rdd.CacheOp[int64]())
-	p.Op("8a675772da85", "pipelines_partitions.go", 63, 687, rdd.CountOp[int64]())
-	p.Op("9caf5eac0f60", "pipelines_partitions.go", 66, 707, rdd.ZipOp(mix))
-	p.Op("3b98ea72ac47", "pipelines_partitions.go", 66, 711, rdd.MapOp(double))
-	p.Op("84367f356263", "pipelines_partitions.go", 66, 719, rdd.CollectOp[int64]())
-	p.Op("a470a11b02ba", "pipelines_partitions.go", 71, 811, rdd.CoalesceOp())
-	p.Op("b299e0797264", "pipelines_partitions.go", 71, 816, rdd.CollectOp[int64]().Named("Take"))
-	p.Op("12abf21b5ba5", "pipelines_partitions.go", 74, 896, rdd.CoalesceOp())
-	p.Op("a378e267320b", "pipelines_partitions.go", 74, 901, rdd.PairMapPartitionsOp(perPartition))
-	p.Op("a208d36d494b", "pipelines_partitions.go", 74, 906, rdd.CollectOp[string]())
-	p.Op("9422bc1d756e", "pipelines_partitions.go", 79, 997, rdd.ReduceByKeyOp[string](addInts, partitionCasesReduceByKeyBatch))
-	p.Op("1a4d6a8c0370", "pipelines_partitions.go", 79, 1009, rdd.CoalesceOp())
-	p.Op("dbc61436db03", "pipelines_partitions.go", 80, 1019, rdd.JoinOp[string](mix))
-	p.Op("8954f1272509", "pipelines_partitions.go", 80, 1023, rdd.MapValuesOp[string](double))
-	p.Op("458576fc46c8", "pipelines_partitions.go", 80, 1038, rdd.PairMapOp(line[string, int64]))
-	p.Op("dbbb9b32271d", "pipelines_partitions.go", 80, 1048, rdd.CollectOp[string]())
-	p.Op("6d2e9b22fb4a", "pipelines_partitions.go", 93, 1153, rdd.DataOp[int64]())
-	p.Op("cbb1d3140b6e", "pipelines_partitions.go", 93, 1153, rdd.DataOp[string]())
-	p.Op("c754d351978a", "pipelines_partitions.go", 117, 1389, rdd.CartesianOp(pairUp))
-	p.Op("165560c1c6b8", "pipelines_partitions.go", 117, 1405, rdd.FilterOp(productCasesFilter))
-	p.Op("51ca5c78805b", "pipelines_partitions.go", 117, 1426, rdd.CollectOp[string]())
-	p.Op("1a2e7a2bdad8", "pipelines_partitions.go", 122, 1515, rdd.CoalesceOp())
-	p.Op("b92ad223258d", "pipelines_partitions.go", 122, 1520, rdd.CartesianOp(productCasesCartesian))
-	p.Op("ecf69db492eb", "pipelines_partitions.go", 122, 1533, rdd.MapOp(strconv.Quote))
-	p.Op("ed21dbf3e334", "pipelines_partitions.go", 123, 1572, rdd.CoalesceOp())
-	p.Op("5bb02b402586", "pipelines_partitions.go", 123, 1577, rdd.CollectOp[string]())
-	p.Op("d08b1ecaa878", "pipelines_partitions.go", 134, 1690, rdd.DistinctOp[int64]())
-	p.Op("e6628609453d", "pipelines_partitions.go", 135, 1716, rdd.CartesianOp(mix))
-	p.Op("3abab62d11c1", "pipelines_partitions.go", 135, 1723, rdd.CollectOp[int64]())
-	p.Op("27f47e9b829e", "pipelines_partitions.go", 148, 1892, rdd.CartesianOp(pairUp))
-	p.Op("368cc3474cda", "pipelines_partitions.go", 148, 1908, rdd.CollectOp[string]().Named("Take"))
-	p.Op("30795fa6516d", "pipelines_partitions.go", 151, 2001, rdd.WithOp(productCasesCartesian2, func(env Env) *rdd.Op {
+	p.Op("0f1ae68086c4", "pipelines_partitions.go", 41, 288, rdd.GlomOp[int64]())
+	p.Op("f451259469a0", "pipelines_partitions.go", 41, 297, rdd.CoalesceOp())
+	p.Op("e73af9a34d2d", "pipelines_partitions.go", 41, 303, rdd.CollectOp[[]int64]())
+	p.Op("e6c38b559855", "pipelines_partitions.go", 47, 397, rdd.MapOp(double))
+	p.Op("829613afea10", "pipelines_partitions.go", 47, 411, rdd.FilterOp(even))
+	p.Op("e5d4af07c482", "pipelines_partitions.go", 48, 422, rdd.CoalesceOp())
+	p.Op("82f9af8366f5", "pipelines_partitions.go", 48, 427, rdd.MapOp(double))
+	p.Op("58f91b833f6e", "pipelines_partitions.go", 48, 442, rdd.CollectOp[int64]())
+	p.Op("f7b5509ca80a", "pipelines_partitions.go", 54, 535, rdd.TextOp())
+	p.Op("ce36191a63fd", "pipelines_partitions.go", 54, 549, rdd.CoalesceOp())
+	p.Op("b1614cbe0422", "pipelines_partitions.go", 54, 554, rdd.MapOp(strconv.Quote))
+	p.Op("51944c3b3a9a", "pipelines_partitions.go", 54, 566, rdd.CollectOp[string]())
+	p.Op("4cc33bf4952f", "pipelines_partitions.go", 63, 661, rdd.SortFuncOp(compareInts))
+	p.Op("9712ffbbeba6", "pipelines_partitions.go", 63, 673, rdd.CoalesceOp())
+	p.Op("ee5b8efc47bf", "pipelines_partitions.go", 63, 678, rdd.CacheOp[int64]())
+	p.Op("8a675772da85", "pipelines_partitions.go", 64, 689, rdd.CountOp[int64]())
+	p.Op("9caf5eac0f60", "pipelines_partitions.go", 67, 709, rdd.ZipOp(mix))
+	p.Op("3b98ea72ac47", "pipelines_partitions.go", 67, 713, rdd.MapOp(double))
+	p.Op("84367f356263", "pipelines_partitions.go", 67, 721, rdd.CollectOp[int64]())
+	p.Op("a470a11b02ba", "pipelines_partitions.go", 72, 813, rdd.CoalesceOp())
+	p.Op("b299e0797264", "pipelines_partitions.go", 72, 818, rdd.CollectOp[int64]().Named("Take"))
+	p.Op("12abf21b5ba5", "pipelines_partitions.go", 75, 898, rdd.CoalesceOp())
+	p.Op("a378e267320b", "pipelines_partitions.go", 75, 903, rdd.PairMapPartitionsOp(perPartition))
+	p.Op("a208d36d494b", "pipelines_partitions.go", 75, 908, rdd.CollectOp[string]())
+	p.Op("9422bc1d756e", "pipelines_partitions.go", 80, 999, rdd.ReduceByKeyOp[string](addInts, partitionCasesReduceByKeyBatch))
+	p.Op("1a4d6a8c0370", "pipelines_partitions.go", 80, 1011, rdd.CoalesceOp())
+	p.Op("dbc61436db03", "pipelines_partitions.go", 81, 1021, rdd.JoinOp[string](mix))
+	p.Op("8954f1272509", "pipelines_partitions.go", 81, 1025, rdd.MapValuesOp[string](double))
+	p.Op("458576fc46c8", "pipelines_partitions.go", 81, 1040, rdd.PairMapOp(line[string, int64]))
+	p.Op("dbbb9b32271d", "pipelines_partitions.go", 81, 1050, rdd.CollectOp[string]())
+	p.Op("6d2e9b22fb4a", "pipelines_partitions.go", 94, 1155, rdd.DataOp[int64]())
+	p.Op("cbb1d3140b6e", "pipelines_partitions.go", 94, 1155, rdd.DataOp[string]())
+	p.Op("c754d351978a", "pipelines_partitions.go", 118, 1391, rdd.CartesianOp(pairUp))
+	p.Op("165560c1c6b8", "pipelines_partitions.go", 118, 1407, rdd.FilterOp(productCasesFilter))
+	p.Op("51ca5c78805b", "pipelines_partitions.go", 118, 1428, rdd.CollectOp[string]())
+	p.Op("1a2e7a2bdad8", "pipelines_partitions.go", 123, 1517, rdd.CoalesceOp())
+	p.Op("b92ad223258d", "pipelines_partitions.go", 123, 1522, rdd.CartesianOp(productCasesCartesian))
+	p.Op("ecf69db492eb", "pipelines_partitions.go", 123, 1535, rdd.MapOp(strconv.Quote))
+	p.Op("ed21dbf3e334", "pipelines_partitions.go", 124, 1574, rdd.CoalesceOp())
+	p.Op("5bb02b402586", "pipelines_partitions.go", 124, 1579, rdd.CollectOp[string]())
+	p.Op("d08b1ecaa878", "pipelines_partitions.go", 135, 1692, rdd.DistinctOp[int64]())
+	p.Op("e6628609453d", "pipelines_partitions.go", 136, 1718, rdd.CartesianOp(mix))
+	p.Op("3abab62d11c1", "pipelines_partitions.go", 136, 1725, rdd.CollectOp[int64]())
+	p.Op("27f47e9b829e", "pipelines_partitions.go", 149, 1894, rdd.CartesianOp(pairUp))
+	p.Op("368cc3474cda", "pipelines_partitions.go", 149, 1910, rdd.CollectOp[string]().Named("Take"))
+	p.Op("30795fa6516d", "pipelines_partitions.go", 152, 2003, rdd.WithOp(productCasesCartesian2, func(env Env) *rdd.Op {
 		return rdd.CartesianOp(func(x int64, w string) string {
 			return productCasesCartesian2(env, x, w)
 		})
 	}))
-	p.Op("a19e174c4e83", "pipelines_partitions.go", 151, 2042, rdd.CollectOp[string]())
-	p.Op("252234ef113d", "pipelines_partitions.go", 204, 2519, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("5e31a761f7a3", "pipelines_partitions.go", 223, 2724, rdd.FilterByRangeOp[string, int64]())
-	p.Op("62ee56a8636f", "pipelines_partitions.go", 226, 2789, rdd.FilterByRangeOp[string, int64]())
-	p.Op("a75f0430a08c", "pipelines_partitions.go", 226, 2793, rdd.SortByKeyOp[string, int64]())
-	p.Op("0d81683d940b", "pipelines_partitions.go", 226, 2812, rdd.PairFilterOp(sortedGroupCasesFilter))
-	p.Op("7fa826abd5c9", "pipelines_partitions.go", 229, 2872, rdd.FilterByRangeOp[string, int64]())
-	p.Op("f813a3020158", "pipelines_partitions.go", 229, 2876, rdd.SortByKeyOp[string, int64]())
-	p.Op("1496ed05a9d5", "pipelines_partitions.go", 229, 2899, rdd.CacheOp[rdd.Pair[string, int64]]())
-	p.Op("f529087b5efe", "pipelines_partitions.go", 232, 2949, rdd.SortByKeyOp[string, int64]())
-	p.Op("face6d7f701d", "pipelines_partitions.go", 233, 2969, rdd.FilterByRangeOp[string, int64]())
-	p.Op("f084c80672fd", "pipelines_partitions.go", 239, 3037, rdd.SortByKeyOp[string, int64]())
-	p.Op("c7bc2f595d22", "pipelines_partitions.go", 240, 3059, rdd.FilterByRangeOp[string, int64]())
-	p.Op("9da4e923e7f8", "pipelines_partitions.go", 240, 3068, rdd.FullOuterJoinOp[string](outer))
-	p.Op("0dfa5f3882c2", "pipelines_partitions.go", 240, 3087, rdd.PairFilterOp(sortedGroupCasesFilter2))
-	p.Op("23b57a992c43", "pipelines_partitions.go", 241, 3102, rdd.PairMapOp(line[string, string]))
-	p.Op("9c6d49bee628", "pipelines_partitions.go", 241, 3112, rdd.CollectOp[string]())
-	p.Op("d20f79a627e2", "pipelines_partitions.go", 246, 3220, rdd.FlatMapSortedGroupsOp[int64](byLastDigit, listed))
-	p.Op("e5257947b921", "pipelines_partitions.go", 246, 3236, rdd.CollectOp[string]())
-	p.Op("6a312a88e337", "pipelines_partitions.go", 249, 3301, rdd.PartitionByOp[string, int64]())
-	p.Op("6fe33f1db059", "pipelines_partitions.go", 249, 3313, rdd.MapValuesOp[string](double))
-	p.Op("569b85888eab", "pipelines_partitions.go", 250, 3323, rdd.FlatMapSortedGroupsOp[string](sortedGroupCasesFlatMapSortedGroupsBy, listed))
-	p.Op("de81f688fe98", "pipelines_partitions.go", 250, 3346, rdd.FilterOp(sortedGroupCasesFilter3))
-	p.Op("b5bb9422956a", "pipelines_partitions.go", 250, 3359, rdd.CollectOp[string]())
-	p.Op("24a1a2fd56f7", "pipelines_partitions.go", 256, 3475, rdd.WithOp(Env.heads, func(env Env) *rdd.Op {
+	p.Op("a19e174c4e83", "pipelines_partitions.go", 152, 2044, rdd.CollectOp[string]())
+	p.Op("252234ef113d", "pipelines_partitions.go", 205, 2521, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("5e31a761f7a3", "pipelines_partitions.go", 224, 2726, rdd.FilterByRangeOp[string, int64]())
+	p.Op("62ee56a8636f", "pipelines_partitions.go", 227, 2791, rdd.FilterByRangeOp[string, int64]())
+	p.Op("a75f0430a08c", "pipelines_partitions.go", 227, 2795, rdd.SortByKeyOp[string, int64]())
+	p.Op("0d81683d940b", "pipelines_partitions.go", 227, 2814, rdd.PairFilterOp(sortedGroupCasesFilter))
+	p.Op("7fa826abd5c9", "pipelines_partitions.go", 230, 2874, rdd.FilterByRangeOp[string, int64]())
+	p.Op("f813a3020158", "pipelines_partitions.go", 230, 2878, rdd.SortByKeyOp[string, int64]())
+	p.Op("1496ed05a9d5", "pipelines_partitions.go", 230, 2901, rdd.CacheOp[rdd.Pair[string, int64]]())
+	p.Op("f529087b5efe", "pipelines_partitions.go", 233, 2951, rdd.SortByKeyOp[string, int64]())
+	p.Op("face6d7f701d", "pipelines_partitions.go", 234, 2971, rdd.FilterByRangeOp[string, int64]())
+	p.Op("f084c80672fd", "pipelines_partitions.go", 240, 3039, rdd.SortByKeyOp[string, int64]())
+	p.Op("c7bc2f595d22", "pipelines_partitions.go", 241, 3061, rdd.FilterByRangeOp[string, int64]())
+	p.Op("9da4e923e7f8", "pipelines_partitions.go", 241, 3070, rdd.FullOuterJoinOp[string](outer))
+	p.Op("0dfa5f3882c2", "pipelines_partitions.go", 241, 3089, rdd.PairFilterOp(sortedGroupCasesFilter2))
+	p.Op("23b57a992c43", "pipelines_partitions.go", 242, 3104, rdd.PairMapOp(line[string, string]))
+	p.Op("9c6d49bee628", "pipelines_partitions.go", 242, 3114, rdd.CollectOp[string]())
+	p.Op("d20f79a627e2", "pipelines_partitions.go", 247, 3222, rdd.FlatMapSortedGroupsOp[int64](byLastDigit, listed))
+	p.Op("e5257947b921", "pipelines_partitions.go", 247, 3238, rdd.CollectOp[string]())
+	p.Op("6a312a88e337", "pipelines_partitions.go", 250, 3303, rdd.PartitionByOp[string, int64]())
+	p.Op("6fe33f1db059", "pipelines_partitions.go", 250, 3315, rdd.MapValuesOp[string](double))
+	p.Op("569b85888eab", "pipelines_partitions.go", 251, 3325, rdd.FlatMapSortedGroupsOp[string](sortedGroupCasesFlatMapSortedGroupsBy, listed))
+	p.Op("de81f688fe98", "pipelines_partitions.go", 251, 3348, rdd.FilterOp(sortedGroupCasesFilter3))
+	p.Op("b5bb9422956a", "pipelines_partitions.go", 251, 3361, rdd.CollectOp[string]())
+	p.Op("24a1a2fd56f7", "pipelines_partitions.go", 257, 3477, rdd.WithOp(Env.heads, func(env Env) *rdd.Op {
 		return rdd.FlatMapSortedGroupsOp[string](func(x int64) string {
 			return Env.by(env, x)
 		}, func(x string, x2 iter.Seq[int64]) iter.Seq[string] {
 			return Env.heads(env, x, x2)
 		})
 	}))
-	p.Op("c93416ababb1", "pipelines_partitions.go", 256, 3495, rdd.CollectOp[string]())
-	p.Op("b51279f26b9a", "pipelines_partitions.go", 302, 3927, rdd.FlatMapSortedGroupsOp[int64](byLastDigit, listed))
-	p.Op("cf5632b47a7c", "pipelines_partitions.go", 302, 3935, rdd.PartitionFuncOp(partitionerCasesPartitionFunc))
-	p.Op("bc91ed9baabe", "pipelines_partitions.go", 303, 3962, rdd.CollectOp[string]())
-	p.Op("69b1b6e5558e", "pipelines_partitions.go", 306, 4027, rdd.PartitionByOp[string, int64]())
-	p.Op("e2bd887e8217", "pipelines_partitions.go", 306, 4031, rdd.PartitionFuncOp(placeOf))
-	p.Op("837a5fde54d6", "pipelines_partitions.go", 306, 4039, rdd.PairMapPartitionsWithIndexOp(atPlace))
-	p.Op("d8c3c0b6a6be", "pipelines_partitions.go", 306, 4044, rdd.CollectOp[string]())
-	p.Op("8850f115536f", "pipelines_partitions.go", 309, 4112, rdd.ReduceByKeyOp[string](addInts, partitionerCasesReduceByKeyBatch))
-	p.Op("f68c03a76fec", "pipelines_partitions.go", 309, 4118, rdd.PartitionFuncOp(placeOf))
-	p.Op("1b34fd62c079", "pipelines_partitions.go", 309, 4126, rdd.PairMapPartitionsWithIndexOp(atPlace))
-	p.Op("19cf319e0cfb", "pipelines_partitions.go", 309, 4131, rdd.CollectOp[string]())
-	p.Op("958e854d0816", "pipelines_partitions.go", 312, 4196, rdd.PartitionFuncOp(placeOf))
-	p.Op("846260ec15d2", "pipelines_partitions.go", 313, 4212, rdd.ReduceByKeyOp[string](addInts, partitionerCasesReduceByKeyBatch2))
-	p.Op("8edfb92db8bb", "pipelines_partitions.go", 314, 4224, rdd.JoinOp[string](mix))
-	p.Op("3049baf73034", "pipelines_partitions.go", 314, 4236, rdd.PairMapPartitionsWithIndexOp(atPlace))
-	p.Op("8d92fe4f1d6a", "pipelines_partitions.go", 314, 4241, rdd.CollectOp[string]())
-	p.Op("e783a1112abf", "pipelines_partitions.go", 317, 4306, rdd.ReduceByKeyOp[string](addInts, partitionerCasesReduceByKeyBatch3))
-	p.Op("780462294214", "pipelines_partitions.go", 317, 4312, rdd.PartitionFuncOp(placeOf))
-	p.Op("877fdf8acdc6", "pipelines_partitions.go", 317, 4320, rdd.MapValuesOp[string](double))
-	p.Op("5f44a59b6603", "pipelines_partitions.go", 318, 4334, rdd.PartitionByOp[string, int64]())
-	p.Op("ece8f1458b91", "pipelines_partitions.go", 318, 4338, rdd.PartitionFuncOp(placeOf))
-	p.Op("5ec1e67a6176", "pipelines_partitions.go", 318, 4346, rdd.PairFilterOp(partitionerCasesFilter))
-	p.Op("6dbbef207f4d", "pipelines_partitions.go", 319, 4366, rdd.MapValuesOp[string](partitionerCasesMapValues))
-	p.Op("716f001392c3", "pipelines_partitions.go", 319, 4382, rdd.JoinOp[string](mix))
-	p.Op("223e8d30246e", "pipelines_partitions.go", 319, 4390, rdd.PartitionFuncOp(placeOf))
-	p.Op("a1f86492195a", "pipelines_partitions.go", 319, 4398, rdd.PairMapPartitionsWithIndexOp(atPlace))
-	p.Op("ccd471f22294", "pipelines_partitions.go", 319, 4403, rdd.CollectOp[string]())
-	p.Op("e9b2cdd52cf9", "pipelines_partitions.go", 322, 4468, rdd.ReduceByKeyOp[string](addInts, partitionerCasesReduceByKeyBatch4))
-	p.Op("d1cfc673a061", "pipelines_partitions.go", 322, 4474, rdd.PartitionFuncOp(partitionerCasesPartitionFunc2))
-	p.Op("a26ed8a30b57", "pipelines_partitions.go", 323, 4505, rdd.PartitionByOp[string, int64]())
-	p.Op("323c1a675059", "pipelines_partitions.go", 323, 4509, rdd.PartitionFuncOp(placeOf))
-	p.Op("4b29d935b927", "pipelines_partitions.go", 324, 4522, rdd.JoinOp[string](mix))
-	p.Op("a1ffcb317049", "pipelines_partitions.go", 324, 4530, rdd.PartitionFuncOp(placeOf))
-	p.Op("279ec78e0095", "pipelines_partitions.go", 324, 4538, rdd.PairMapPartitionsWithIndexOp(atPlace))
-	p.Op("7acf46954025", "pipelines_partitions.go", 324, 4543, rdd.CollectOp[string]())
-	p.Op("d580b5e7d633", "pipelines_partitions.go", 327, 4603, rdd.PartitionFuncOp(placeOf))
-	p.Op("c3a3d040ffb0", "pipelines_partitions.go", 328, 4614, rdd.DistinctOp[string]())
-	p.Op("8977fb8607c3", "pipelines_partitions.go", 329, 4631, rdd.SubtractOp[string]())
-	p.Op("ea39d8174f0c", "pipelines_partitions.go", 329, 4637, rdd.FilterOp(partitionerCasesFilter2))
-	p.Op("1d7b3785dc1e", "pipelines_partitions.go", 329, 4661, rdd.DistinctByOp(strconv.Quote))
-	p.Op("6826180e6388", "pipelines_partitions.go", 329, 4670, rdd.CollectOp[string]())
+	p.Op("c93416ababb1", "pipelines_partitions.go", 257, 3497, rdd.CollectOp[string]())
+	p.Op("b51279f26b9a", "pipelines_partitions.go", 313, 4027, rdd.FlatMapSortedGroupsOp[int64](byLastDigit, listed))
+	p.Op("cf5632b47a7c", "pipelines_partitions.go", 313, 4035, rdd.PartitionFuncOp(partitionerCasesPartitionFunc))
+	p.Op("bc91ed9baabe", "pipelines_partitions.go", 314, 4062, rdd.CollectOp[string]())
+	p.Op("69b1b6e5558e", "pipelines_partitions.go", 317, 4127, rdd.PartitionByOp[string, int64]())
+	p.Op("e2bd887e8217", "pipelines_partitions.go", 317, 4131, rdd.PartitionFuncOp(placeOf))
+	p.Op("837a5fde54d6", "pipelines_partitions.go", 317, 4139, rdd.PairMapPartitionsWithIndexOp(atPlace))
+	p.Op("d8c3c0b6a6be", "pipelines_partitions.go", 317, 4144, rdd.CollectOp[string]())
+	p.Op("8850f115536f", "pipelines_partitions.go", 320, 4212, rdd.ReduceByKeyOp[string](addInts, partitionerCasesReduceByKeyBatch))
+	p.Op("f68c03a76fec", "pipelines_partitions.go", 320, 4218, rdd.PartitionFuncOp(placeOf))
+	p.Op("1b34fd62c079", "pipelines_partitions.go", 320, 4226, rdd.PairMapPartitionsWithIndexOp(atPlace))
+	p.Op("19cf319e0cfb", "pipelines_partitions.go", 320, 4231, rdd.CollectOp[string]())
+	p.Op("958e854d0816", "pipelines_partitions.go", 323, 4296, rdd.PartitionFuncOp(placeOf))
+	p.Op("846260ec15d2", "pipelines_partitions.go", 324, 4312, rdd.ReduceByKeyOp[string](addInts, partitionerCasesReduceByKeyBatch2))
+	p.Op("8edfb92db8bb", "pipelines_partitions.go", 325, 4324, rdd.JoinOp[string](mix))
+	p.Op("3049baf73034", "pipelines_partitions.go", 325, 4336, rdd.PairMapPartitionsWithIndexOp(atPlace))
+	p.Op("8d92fe4f1d6a", "pipelines_partitions.go", 325, 4341, rdd.CollectOp[string]())
+	p.Op("e783a1112abf", "pipelines_partitions.go", 328, 4406, rdd.ReduceByKeyOp[string](addInts, partitionerCasesReduceByKeyBatch3))
+	p.Op("780462294214", "pipelines_partitions.go", 328, 4412, rdd.PartitionFuncOp(placeOf))
+	p.Op("877fdf8acdc6", "pipelines_partitions.go", 328, 4420, rdd.MapValuesOp[string](double))
+	p.Op("5f44a59b6603", "pipelines_partitions.go", 329, 4434, rdd.PartitionByOp[string, int64]())
+	p.Op("ece8f1458b91", "pipelines_partitions.go", 329, 4438, rdd.PartitionFuncOp(placeOf))
+	p.Op("5ec1e67a6176", "pipelines_partitions.go", 329, 4446, rdd.PairFilterOp(partitionerCasesFilter))
+	p.Op("6dbbef207f4d", "pipelines_partitions.go", 330, 4466, rdd.MapValuesOp[string](partitionerCasesMapValues))
+	p.Op("716f001392c3", "pipelines_partitions.go", 330, 4482, rdd.JoinOp[string](mix))
+	p.Op("223e8d30246e", "pipelines_partitions.go", 330, 4490, rdd.PartitionFuncOp(placeOf))
+	p.Op("a1f86492195a", "pipelines_partitions.go", 330, 4498, rdd.PairMapPartitionsWithIndexOp(atPlace))
+	p.Op("ccd471f22294", "pipelines_partitions.go", 330, 4503, rdd.CollectOp[string]())
+	p.Op("e9b2cdd52cf9", "pipelines_partitions.go", 333, 4568, rdd.ReduceByKeyOp[string](addInts, partitionerCasesReduceByKeyBatch4))
+	p.Op("d1cfc673a061", "pipelines_partitions.go", 333, 4574, rdd.PartitionFuncOp(partitionerCasesPartitionFunc2))
+	p.Op("a26ed8a30b57", "pipelines_partitions.go", 334, 4605, rdd.PartitionByOp[string, int64]())
+	p.Op("323c1a675059", "pipelines_partitions.go", 334, 4609, rdd.PartitionFuncOp(placeOf))
+	p.Op("4b29d935b927", "pipelines_partitions.go", 335, 4622, rdd.JoinOp[string](mix))
+	p.Op("a1ffcb317049", "pipelines_partitions.go", 335, 4630, rdd.PartitionFuncOp(placeOf))
+	p.Op("279ec78e0095", "pipelines_partitions.go", 335, 4638, rdd.PairMapPartitionsWithIndexOp(atPlace))
+	p.Op("7acf46954025", "pipelines_partitions.go", 335, 4643, rdd.CollectOp[string]())
+	p.Op("4d41387b6aa3", "pipelines_partitions.go", 338, 4703, rdd.RepartitionAndSortWithinPartitionsOp[string, int64]())
+	p.Op("d580b5e7d633", "pipelines_partitions.go", 338, 4714, rdd.PartitionFuncOp(placeOf))
+	p.Op("2a3c2664170a", "pipelines_partitions.go", 339, 4727, rdd.PairMapPartitionsWithIndexOp(atPlace))
+	p.Op("6826180e6388", "pipelines_partitions.go", 339, 4732, rdd.CollectOp[string]())
+	p.Op("12e8a4888319", "pipelines_partitions.go", 342, 4794, rdd.PartitionFuncOp(placeOf))
+	p.Op("50f360a1e645", "pipelines_partitions.go", 343, 4805, rdd.RepartitionAndSortWithinPartitionsOp[string, int64]())
+	p.Op("24d007d57714", "pipelines_partitions.go", 343, 4814, rdd.PartitionByOp[string, int64]())
+	p.Op("af73be820553", "pipelines_partitions.go", 344, 4833, rdd.PairMapPartitionsWithIndexOp(atPlace))
+	p.Op("81c66ac5a166", "pipelines_partitions.go", 344, 4838, rdd.CollectOp[string]())
+	p.Op("99eeac1e655d", "pipelines_partitions.go", 347, 4901, rdd.PartitionFuncOp(placeOf))
+	p.Op("c3a3d040ffb0", "pipelines_partitions.go", 348, 4912, rdd.DistinctOp[string]())
+	p.Op("8977fb8607c3", "pipelines_partitions.go", 349, 4929, rdd.SubtractOp[string]())
+	p.Op("ea39d8174f0c", "pipelines_partitions.go", 349, 4935, rdd.FilterOp(partitionerCasesFilter2))
+	p.Op("1d7b3785dc1e", "pipelines_partitions.go", 349, 4959, rdd.DistinctByOp(strconv.Quote))
+	p.Op("d0a3d8fbc550", "pipelines_partitions.go", 349, 4968, rdd.CollectOp[string]())
 	p.Op("2d0ea27012fd", "pipelines_pipe.go", 13, 65, rdd.PipeOp[int64]())
 	p.Op("6903179682ab", "pipelines_pipe.go", 13, 82, rdd.CollectOp[string]())
 	p.Op("8c3d4cbed470", "pipelines_pipe.go", 16, 160, rdd.ZipWithUniqueIDOp[int64]())
@@ -1911,7 +1920,7 @@ func accumulatorCasesKernel6(_ *rdd.Task, env []any, inAny, outAny any) {
 		(*short.Local())[len(word)]++
 		return 1
 	}
-//line property_rdd.go:1915
+//line property_rdd.go:1924
 
 	acc, has := out.Value, out.Has
 	for i, row := range in.Rows {
@@ -2697,7 +2706,7 @@ func ranksKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2701
+//line property_rdd.go:2710
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3131,7 +3140,7 @@ func heavyKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:89
 	mapFunc := func(k string, v int64) string { return line(digest(k), v) }
-//line property_rdd.go:3135
+//line property_rdd.go:3144
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3162,7 +3171,7 @@ func heavyKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:96
 	mapFunc := func(k string, v []int64) string { return line(digest(k), v) }
-//line property_rdd.go:3166
+//line property_rdd.go:3175
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3260,7 +3269,7 @@ func heavyKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3264
+//line property_rdd.go:3273
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3314,7 +3323,7 @@ func heavyJoinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:135
 	joinFunc := func(v, w string) string { return digest(v) + digest(w) }
-//line property_rdd.go:3318
+//line property_rdd.go:3327
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3373,7 +3382,7 @@ func heavyJoinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3377
+//line property_rdd.go:3386
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -4602,7 +4611,7 @@ func narrowCasesKernel21(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// partitionCasesKernel is Map (pipelines_partitions.go:46).
+// partitionCasesKernel is Map (pipelines_partitions.go:47).
 func partitionCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -4615,7 +4624,7 @@ func partitionCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// partitionCasesKernel2 is Filter (pipelines_partitions.go:46).
+// partitionCasesKernel2 is Filter (pipelines_partitions.go:47).
 func partitionCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -4630,7 +4639,7 @@ func partitionCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// partitionCasesKernel3 is Map (pipelines_partitions.go:47).
+// partitionCasesKernel3 is Map (pipelines_partitions.go:48).
 func partitionCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -4643,7 +4652,7 @@ func partitionCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// partitionCasesKernel4 is Map (pipelines_partitions.go:53).
+// partitionCasesKernel4 is Map (pipelines_partitions.go:54).
 func partitionCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Rows[string])
@@ -4656,7 +4665,7 @@ func partitionCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// partitionCasesKernel5 is Map (pipelines_partitions.go:66).
+// partitionCasesKernel5 is Map (pipelines_partitions.go:67).
 func partitionCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -4669,7 +4678,7 @@ func partitionCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// partitionCasesKernel6 is Join (pipelines_partitions.go:80, behind the shuffle), Map (pipelines_partitions.go:80).
+// partitionCasesKernel6 is Join (pipelines_partitions.go:81, behind the shuffle), Map (pipelines_partitions.go:81).
 func partitionCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
 	out := outAny.(*rdd.Rows[string])
@@ -4683,7 +4692,7 @@ func partitionCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// partitionCasesKernel7 is MapValues (pipelines_partitions.go:80).
+// partitionCasesKernel7 is MapValues (pipelines_partitions.go:81).
 func partitionCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -4699,7 +4708,7 @@ func partitionCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// productCasesKernel is Filter (pipelines_partitions.go:117).
+// productCasesKernel is Filter (pipelines_partitions.go:118).
 func productCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Rows[string])
@@ -4714,7 +4723,7 @@ func productCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// productCasesKernel2 is Map (pipelines_partitions.go:122).
+// productCasesKernel2 is Map (pipelines_partitions.go:123).
 func productCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Rows[string])
@@ -4727,7 +4736,7 @@ func productCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// sortedGroupCasesKernel is Filter (pipelines_partitions.go:226).
+// sortedGroupCasesKernel is Filter (pipelines_partitions.go:227).
 func sortedGroupCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -4742,7 +4751,7 @@ func sortedGroupCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// sortedGroupCasesKernel2 is FullOuterJoin (pipelines_partitions.go:240, behind the shuffle), Filter (pipelines_partitions.go:240), Map (pipelines_partitions.go:241).
+// sortedGroupCasesKernel2 is FullOuterJoin (pipelines_partitions.go:241, behind the shuffle), Filter (pipelines_partitions.go:241), Map (pipelines_partitions.go:242).
 func sortedGroupCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Joined[string, *int64, *int64]])
 	out := outAny.(*rdd.Rows[string])
@@ -4759,7 +4768,7 @@ func sortedGroupCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// sortedGroupCasesKernel3 is MapValues (pipelines_partitions.go:249).
+// sortedGroupCasesKernel3 is MapValues (pipelines_partitions.go:250).
 func sortedGroupCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -4775,7 +4784,7 @@ func sortedGroupCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// sortedGroupCasesKernel4 is Filter (pipelines_partitions.go:250).
+// sortedGroupCasesKernel4 is Filter (pipelines_partitions.go:251).
 func sortedGroupCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Rows[string])
@@ -4790,7 +4799,7 @@ func sortedGroupCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// partitionerCasesKernel is Join (pipelines_partitions.go:314, behind the shuffle).
+// partitionerCasesKernel is Join (pipelines_partitions.go:325, behind the shuffle).
 func partitionerCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -4806,7 +4815,7 @@ func partitionerCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// partitionerCasesKernel2 is MapValues (pipelines_partitions.go:317), MapValues (pipelines_partitions.go:319).
+// partitionerCasesKernel2 is MapValues (pipelines_partitions.go:328), MapValues (pipelines_partitions.go:330).
 func partitionerCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -4823,7 +4832,7 @@ func partitionerCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// partitionerCasesKernel3 is Filter (pipelines_partitions.go:318).
+// partitionerCasesKernel3 is Filter (pipelines_partitions.go:329).
 func partitionerCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -4838,7 +4847,7 @@ func partitionerCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// partitionerCasesKernel4 is Join (pipelines_partitions.go:319, behind the shuffle).
+// partitionerCasesKernel4 is Join (pipelines_partitions.go:330, behind the shuffle).
 func partitionerCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -4854,7 +4863,7 @@ func partitionerCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// partitionerCasesKernel5 is Join (pipelines_partitions.go:324, behind the shuffle).
+// partitionerCasesKernel5 is Join (pipelines_partitions.go:335, behind the shuffle).
 func partitionerCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -4870,7 +4879,7 @@ func partitionerCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// partitionerCasesKernel6 is Filter (pipelines_partitions.go:329).
+// partitionerCasesKernel6 is Filter (pipelines_partitions.go:349).
 func partitionerCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Rows[string])
@@ -5719,7 +5728,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 		_, err := tryLine(k, v)
 		return repeat(k, v), err
 	}
-//line property_rdd.go:5723
+//line property_rdd.go:5732
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5875,7 +5884,7 @@ func pairCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// partitionCasesKernel8 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_partitions.go:79, map side).
+// partitionCasesKernel8 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_partitions.go:80, map side).
 func partitionCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5888,7 +5897,7 @@ func partitionCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// partitionerCasesKernel7 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_partitions.go:309, map side).
+// partitionerCasesKernel7 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_partitions.go:320, map side).
 func partitionerCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5901,7 +5910,7 @@ func partitionerCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// partitionerCasesKernel8 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_partitions.go:313, map side).
+// partitionerCasesKernel8 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_partitions.go:324, map side).
 func partitionerCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5914,7 +5923,7 @@ func partitionerCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// partitionerCasesKernel9 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_partitions.go:317, map side).
+// partitionerCasesKernel9 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_partitions.go:328, map side).
 func partitionerCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -5927,7 +5936,7 @@ func partitionerCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// partitionerCasesKernel10 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_partitions.go:322, map side).
+// partitionerCasesKernel10 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_partitions.go:333, map side).
 func partitionerCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -6144,7 +6153,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:255
 	tryMapFunc := func(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
-//line property_rdd.go:6148
+//line property_rdd.go:6157
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6209,7 +6218,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	tryFlatMapFunc := func(e Env, _ string, v int64) (iter.Seq[int64], error) {
 		return e.below(v - 1), e.check(v)
 	}
-//line property_rdd.go:6213
+//line property_rdd.go:6222
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6634,7 +6643,7 @@ func groupCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	groupByKeyFunc := func(_ int64, lists iter.Seq[[]int64]) string {
 		return fmt.Sprint(slices.SortedFunc(lists, func(a, b []int64) int { return slices.Compare(a, b) }))
 	}
-//line property_rdd.go:6638
+//line property_rdd.go:6647
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6756,7 +6765,7 @@ func joinCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_wide.go:292
 	fullOuterJoinFunc := func(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
-//line property_rdd.go:6760
+//line property_rdd.go:6769
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6913,7 +6922,7 @@ func withCasesKernel3(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:119
 	tryMapFunc := func(e Env, x int64) (string, error) { return e.tagged(x), e.check(x) }
-//line property_rdd.go:6917
+//line property_rdd.go:6926
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6968,7 +6977,7 @@ func withCasesKernel6(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:128
 	tryFlatMapFunc := func(e Env, x int64) (iter.Seq[int64], error) { return e.below(x + 1), e.check(x) }
-//line property_rdd.go:6972
+//line property_rdd.go:6981
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6993,7 +7002,7 @@ func withCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:150
 	mapToPairFunc := func(e Env, x int64) (int64, string) { return e.residue(x), e.tagged(x) }
-//line property_rdd.go:6997
+//line property_rdd.go:7006
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -7298,7 +7307,7 @@ func accumulatorCasesReduce(calls typed.Counter, a, b int64) int64 {
 //line pipelines_action.go:146
 func actionCasesKeyBy(r Rec) Place { return Place{r.Name, 1, [2]bool{r.OK}} }
 
-//line property_rdd.go:7302
+//line property_rdd.go:7311
 
 func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7315,7 +7324,7 @@ func saveCasesMap2(k string, v int64) string { return fmt.Sprintf("%s\t%d", k, v
 //line pipelines_action.go:272
 func saveCasesMap3(k string, v int64) string { return fmt.Sprintf("%s\t%d", k, v) }
 
-//line property_rdd.go:7319
+//line property_rdd.go:7328
 
 func saveCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7361,7 +7370,7 @@ func barrierCasesMapToPair(x int64) (int64, int64) { return x, 1 }
 //line pipelines_barrier.go:146
 func barrierCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7365
+//line property_rdd.go:7374
 
 func barrierCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7396,7 +7405,7 @@ func cacheCasesMap2(w string) string { return w + "!" }
 //line pipelines_cache.go:54
 func cacheCasesFilter2(r Rec) bool { return r.ID%3 != 0 }
 
-//line property_rdd.go:7400
+//line property_rdd.go:7409
 
 func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7407,7 +7416,7 @@ func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_cache.go:80
 func cacheCasesFilter3(r Rec) bool { return r.ID%3 != 0 }
 
-//line property_rdd.go:7411
+//line property_rdd.go:7420
 
 func cacheCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7418,7 +7427,7 @@ func cacheCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_cache.go:117
 func cacheCasesMap3(w string) Rec { return Rec{Name: w} }
 
-//line property_rdd.go:7422
+//line property_rdd.go:7431
 
 func cacheCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7461,7 +7470,7 @@ func ranksFlatMapToPair(_ string, shares []string) iter.Seq2[string, int64] {
 	}
 }
 
-//line property_rdd.go:7465
+//line property_rdd.go:7474
 
 func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7472,7 +7481,7 @@ func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:84
 func ranksMapValues2(v int64) int64 { return 150 + v*85/100 }
 
-//line property_rdd.go:7476
+//line property_rdd.go:7485
 
 func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7483,7 +7492,7 @@ func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:156
 func chainCasesFilter(l string, at int64) bool { return at > 0 && l != "O" }
 
-//line property_rdd.go:7487
+//line property_rdd.go:7496
 
 func chainCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7518,7 +7527,7 @@ func chainCasesMapToPair(v int64, k string) (string, int64) { return k, v }
 //line pipelines_chain.go:197
 func chainCasesSortBy2(l string) string { return l }
 
-//line property_rdd.go:7522
+//line property_rdd.go:7531
 
 func chainCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7534,7 +7543,7 @@ func chainCasesFilter2(w string) bool {
 //line pipelines_heavy.go:88
 func heavyKeyCasesMapToPair(x int64) (string, int64) { return heavyKey(x), x }
 
-//line property_rdd.go:7538
+//line property_rdd.go:7547
 
 func heavyKeyCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7597,7 +7606,7 @@ func heavyJoinCasesCoGroup(_ int64, left, right iter.Seq[string]) iter.Seq[strin
 //line pipelines_heavy.go:186
 func persistedReduceByKey(a, b string) string { return max(a, b) }
 
-//line property_rdd.go:7601
+//line property_rdd.go:7610
 
 func persistedReduceByKeyBatch(slots []*string, vals []string) {
 	for i, s := range slots {
@@ -7692,7 +7701,7 @@ func pairCasesTryMapToPair(k string, v int64) (string, string, error) {
 	return l, k, err
 }
 
-//line property_rdd.go:7696
+//line property_rdd.go:7705
 
 func partitionCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7700,31 +7709,31 @@ func partitionCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	}
 }
 
-//line pipelines_partitions.go:117
+//line pipelines_partitions.go:118
 func productCasesFilter(x string) bool { return len(x)%2 == 0 }
 
-//line pipelines_partitions.go:122
+//line pipelines_partitions.go:123
 func productCasesCartesian(x int64, w string) string { return fmt.Sprint(x, w) }
 
-//line pipelines_partitions.go:151
+//line pipelines_partitions.go:152
 func productCasesCartesian2(e Env, x int64, w string) string { return pairUp(e.residue(x), w) }
 
-//line pipelines_partitions.go:226
+//line pipelines_partitions.go:227
 func sortedGroupCasesFilter(string, int64) bool { return true }
 
-//line pipelines_partitions.go:240
+//line pipelines_partitions.go:241
 func sortedGroupCasesFilter2(string, string) bool { return true }
 
-//line pipelines_partitions.go:250
+//line pipelines_partitions.go:251
 func sortedGroupCasesFlatMapSortedGroupsBy(v int64) string { return fmt.Sprint(v / 2) }
 
-//line pipelines_partitions.go:250
+//line pipelines_partitions.go:251
 func sortedGroupCasesFilter3(string) bool { return true }
 
-//line pipelines_partitions.go:302
+//line pipelines_partitions.go:313
 func partitionerCasesPartitionFunc(k string) int { return 6 - placeOf(k) }
 
-//line property_rdd.go:7728
+//line property_rdd.go:7737
 
 func partitionerCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7744,13 +7753,13 @@ func partitionerCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	}
 }
 
-//line pipelines_partitions.go:318
+//line pipelines_partitions.go:329
 func partitionerCasesFilter(string, int64) bool { return true }
 
-//line pipelines_partitions.go:319
+//line pipelines_partitions.go:330
 func partitionerCasesMapValues(v int64) int64 { return v / 2 }
 
-//line property_rdd.go:7754
+//line property_rdd.go:7763
 
 func partitionerCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7758,13 +7767,13 @@ func partitionerCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	}
 }
 
-//line pipelines_partitions.go:322
+//line pipelines_partitions.go:333
 func partitionerCasesPartitionFunc2(k string) int { return 4 - placeOf(k) }
 
-//line pipelines_partitions.go:329
+//line pipelines_partitions.go:349
 func partitionerCasesFilter2(w string) bool { return len(w)%2 == 0 }
 
-//line property_rdd.go:7768
+//line property_rdd.go:7777
 
 func placedCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7778,7 +7787,7 @@ func placedCasesFilter(_ string, v int64) bool { return v%3 != 0 }
 //line pipelines_placed.go:43
 func placedCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
 
-//line property_rdd.go:7782
+//line property_rdd.go:7791
 
 func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7789,7 +7798,7 @@ func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_placed.go:44
 func placedCasesMapValues(r string) string { return r + "!" }
 
-//line property_rdd.go:7793
+//line property_rdd.go:7802
 
 func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7800,7 +7809,7 @@ func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_placed.go:65
 func placedCasesJoin(all []int64, sum int64) string { return fmt.Sprint(all, sum) }
 
-//line property_rdd.go:7804
+//line property_rdd.go:7813
 
 func placedCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7823,7 +7832,7 @@ func placedCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 //line pipelines_placed.go:89
 func placedCasesMapToPair(k string, v int64) (string, int64) { return k[:1] + k[len(k)-1:], v }
 
-//line property_rdd.go:7827
+//line property_rdd.go:7836
 
 func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7834,7 +7843,7 @@ func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 //line pipelines_sample.go:127
 func finiteMap(x int64) int64 { return x % 1000 }
 
-//line property_rdd.go:7838
+//line property_rdd.go:7847
 
 func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7848,7 +7857,7 @@ func sourceCasesMap(path, text string) string { return filepath.Base(path) + ": 
 //line pipelines_source.go:126
 func sourceCasesMap2(b []byte) string { return string(b) }
 
-//line property_rdd.go:7852
+//line property_rdd.go:7861
 
 func combineCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7868,7 +7877,7 @@ func combineCasesMapToPair(w string) (string, int64) { return w, 1 }
 //line pipelines_wide.go:87
 func combineCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7872
+//line property_rdd.go:7881
 
 func combineCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8073,7 +8082,7 @@ func manyKeptMap(round, x int64) int64 { return x + round%2 }
 //line rounds.go:86
 func manyKeptKeyBy(x int64) int64 { return x % 7 }
 
-//line property_rdd.go:8077
+//line property_rdd.go:8086
 
 func manyKeptReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {

@@ -36,7 +36,7 @@ func repartitionAndSort(g *generator, d *data) *step {
 	if !d.key.ordered() {
 		return nil
 	}
-	opts := g.options()
+	opts := g.placing(d)
 	if g.one(3) {
 		opts = append(opts, "typed.Descending()")
 	}

@@ -375,11 +375,15 @@ func values(_ *generator, d *data) *step {
 }
 
 func partitionBy(g *generator, d *data) *step {
-	opts := g.options()
+	return &step{out: d.keyed(d.key, d.row), call: fmt.Sprintf("PartitionBy(%s)", strings.Join(g.placing(d), ", ")),
+		plain: fmt.Sprintf("oracle.Moved(%s)", d.name)}
+}
+
+// placing draws options of operators that only place pairs, by a function too.
+func (g *generator) placing(d *data) []string {
 	if (d.key == stringType || d.key == int64Type) && g.one(2) {
 		n := g.partitions()
-		opts = []string{fmt.Sprintf("typed.PartitionFunc(%d, func(k %s) int { return int(oracle.Hash(k) %% %d) })", n, d.key.name, n)}
+		return []string{fmt.Sprintf("typed.PartitionFunc(%d, func(k %s) int { return int(oracle.Hash(k) %% %d) })", n, d.key.name, n)}
 	}
-	return &step{out: d.keyed(d.key, d.row), call: fmt.Sprintf("PartitionBy(%s)", strings.Join(opts, ", ")),
-		plain: fmt.Sprintf("oracle.Moved(%s)", d.name)}
+	return g.options()
 }
