@@ -32,7 +32,7 @@ var imports = map[string][]string{
 
 	"typed": {"rdd", "rdd/plan", "rdd/codec", "rdd/sequencefile", "shuffle", "storage", "internal/driver", "internal/embedded", "internal/executor", "internal/machine", "internal/scratch", "internal/wire", "internal/size", "internal/tally"},
 	// Only programs that import it link the libraries of sketches.
-	"typed/sketch":    {"github.com/DataDog/sketches-go", "github.com/axiomhq/hyperloglog"},
+	"typed/sketch":    {"typed", "rdd", "github.com/DataDog/sketches-go", "github.com/axiomhq/hyperloglog"},
 	"typed/ml":        {},
 	"typed/typedtest": {"typed", "internal/embedded", "internal/fault", "internal/deep"},
 
