@@ -95,8 +95,8 @@ var imports = map[string][]string{
 	"internal/acceptance":     {},               // tests only
 	"internal/chaos/job":      {"typed", "rdd"}, // its generated file names rdd
 	"internal/chaos/proxy":    {"net"},
-	"internal/property":       {"typed", "rdd"}, // its generated file names rdd
-	"internal/testmod":        {},               // only tests import it
+	"internal/property":       {"typed", "typed/sketch", "rdd"}, // its generated file names rdd
+	"internal/testmod":        {},                               // only tests import it
 	"internal/fault":          {"internal/embedded", "rdd/plan", "shuffle", msgpack},
 	"internal/deep":           {},
 
