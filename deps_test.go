@@ -32,7 +32,7 @@ var imports = map[string][]string{
 
 	"typed": {"rdd", "rdd/plan", "rdd/codec", "rdd/sequencefile", "shuffle", "storage", "internal/driver", "internal/embedded", "internal/executor", "internal/machine", "internal/scratch", "internal/wire", "internal/size", "internal/tally"},
 	// Only programs that import it link the libraries of sketches.
-	"typed/sketch":    {"github.com/DataDog/sketches-go", "github.com/axiomhq/hyperloglog"},
+	"typed/sketch":    {"typed", "rdd", "github.com/DataDog/sketches-go", "github.com/axiomhq/hyperloglog"},
 	"typed/ml":        {},
 	"typed/typedtest": {"typed", "internal/embedded", "internal/fault", "internal/deep"},
 
@@ -95,8 +95,8 @@ var imports = map[string][]string{
 	"internal/acceptance":     {},               // tests only
 	"internal/chaos/job":      {"typed", "rdd"}, // its generated file names rdd
 	"internal/chaos/proxy":    {"net"},
-	"internal/property":       {"typed", "rdd"}, // its generated file names rdd
-	"internal/testmod":        {},               // only tests import it
+	"internal/property":       {"typed", "typed/sketch", "rdd"}, // its generated file names rdd
+	"internal/testmod":        {},                               // only tests import it
 	"internal/fault":          {"internal/embedded", "rdd/plan", "shuffle", msgpack},
 	"internal/deep":           {},
 

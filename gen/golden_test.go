@@ -124,6 +124,9 @@ func TestGolden(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts the go command")
 	}
+	left := t.TempDir() // for what the programs leave, even when they are killed
+	t.Setenv("TMPDIR", left)
+	t.Setenv("TMP", left)
 	root := newModule(t)
 	goldens := readGoldens(t, root)
 	generateAll(t, root, goldens)

@@ -256,8 +256,11 @@ func (p *Package) add(all []Instance, fn *types.Func, args []types.Type, pos tok
 	return append(all, Instance{Func: fn, Args: args, Pos: pos, File: f})
 }
 
-// ofTyped says whether a package is the typed API, or under it.
-func ofTyped(p *types.Package) bool { return strings.HasPrefix(p.Path()+"/", api.Typed+"/") }
+// ofTyped says whether a package is the typed API, or what tests pipelines. What else
+// is under it, as package sketch, is a library like others.
+func ofTyped(p *types.Package) bool {
+	return p.Path() == api.Typed || p.Path() == api.Typed+"/typedtest"
+}
 
 // findInstances finds the generic functions that the package's functions with
 // concrete types use, and that are none of these.

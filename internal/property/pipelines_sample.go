@@ -11,7 +11,21 @@ import (
 	"time"
 
 	"github.com/gordd-project/gordd/typed"
+	"github.com/gordd-project/gordd/typed/sketch"
 )
+
+var quantileShares = []float64{0, 0.3, 0.5, 1}
+
+// nearQuantiles says of each whether it is within 1 % of the row that is there.
+func nearQuantiles(quantiles []float64, rows []int64) []string {
+	sorted := slices.Sorted(slices.Values(rows))
+	near := make([]bool, len(quantiles))
+	for i, q := range quantiles {
+		want := float64(sorted[int(quantileShares[i]*float64(len(sorted)-1))])
+		near[i] = math.Abs(q-want) <= 0.0101*math.Abs(want)
+	}
+	return text(near)
+}
 
 // perKey counts the pairs of each key.
 func perKey(pairs []KV) []string {
@@ -205,6 +219,15 @@ func numberCases() []Case {
 				least, greatest, sum = min(least, float64(x)), max(greatest, float64(x)), sum+float64(x)
 			}
 			return []string{fmt.Sprint(len(in.Ints), least, greatest), fmt.Sprintf("%.6g", sum+1e6)}
+		}},
+		{"sketch.QuantilesOf", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
+			q, err := sketch.QuantilesOf(ctx, finite(s, in), quantileShares...)
+			return orEmpty(nearQuantiles(q, wantFinite(in)), err)
+		}, func(in Input) []string {
+			if len(in.Ints) == 0 {
+				return []string{"empty"}
+			}
+			return text([]bool{true, true, true, true})
 		}},
 		{"HistogramIn", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
 			return one(typed.HistogramIn(ctx, floats(s, in), bounds))

@@ -12,6 +12,8 @@
 //	v := times.Value()
 //	p99, ok := v.Quantile(0.99)
 //
+// [QuantilesOf] is an action that gives some quantiles of an RDD of numbers.
+//
 // The zero values are empty. What is added first does not matter. Only programs that
 // import the package link what it is made of.
 package sketch

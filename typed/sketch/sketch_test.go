@@ -2,12 +2,14 @@ package sketch_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/gordd-project/gordd/typed"
@@ -94,6 +96,51 @@ func TestQuantiles(t *testing.T) {
 	}
 }
 
+// TestQuantilesOf compares those of rows in several partitions with the sorted rows.
+func TestQuantilesOf(t *testing.T) {
+	s, err := typed.NewSession(t.Context(), typed.Options{Cores: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	rng := rand.New(rand.NewPCG(3, 4))
+	rows := make([]int32, 20_000)
+	for i := range rows {
+		rows[i] = int32(rng.ExpFloat64()*1e6) - 100_000
+	}
+	shares := []float64{0.99, 0.5, 0, 1, 0.05}
+	got, err := sketch.QuantilesOf(t.Context(), s.Parallelize(rows, 7), shares...)
+	if err != nil || len(got) != len(shares) {
+		t.Fatal(got, err)
+	}
+	slices.Sort(rows)
+	for i, p := range shares {
+		want := float64(rows[int(p*float64(len(rows)-1))])
+		if math.Abs(got[i]-want) > 0.0101*math.Abs(want) {
+			t.Errorf("quantile %g is %g, want about %g", p, got[i], want)
+		}
+	}
+	odd := s.Parallelize([]float64{1, math.NaN(), 2, math.Inf(1), 3}, 3)
+	for name, c := range map[string]struct {
+		r      typed.RDD[float64]
+		shares []float64
+		says   string
+	}{
+		"of NaN":        {odd, []float64{0.5}, "QuantilesOf: 2 of 5 rows: "},
+		"of none":       {s.Empty[float64](), []float64{0.5}, "QuantilesOf: no rows"},
+		"of a percent":  {odd, []float64{0.5, 50}, "share 50: give numbers from 0 to 1"},
+		"of no number":  {odd, []float64{math.NaN()}, "share NaN"},
+		"of what fails": {odd.Map(func(float64) float64 { panic("at work") }), []float64{0.5}, "at work"},
+	} {
+		if _, err := sketch.QuantilesOf(t.Context(), c.r, c.shares...); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := sketch.QuantilesOf(t.Context(), s.Range(0), 0.5); !errors.Is(err, typed.ErrEmpty) {
+		t.Errorf("of no rows: %v", err)
+	}
+}
+
 func FuzzUnmarshal(f *testing.F) {
 	var d sketch.Distinct
 	var q sketch.Quantiles
@@ -143,4 +190,17 @@ func Example() {
 	median, _ := v.Sizes.Value().Quantile(0.5)
 	fmt.Println(n, v.Words.Value().Estimate(), 490 < median && median < 510, err)
 	// Output: 1000 10 true <nil>
+}
+
+func ExampleQuantilesOf() {
+	ctx := context.Background()
+	s, err := typed.NewSession(ctx, typed.Options{Cores: 2})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = s.Close() }()
+	q, err := sketch.QuantilesOf(ctx, s.Range(1001), 0.5, 0.99)
+	fmt.Println(math.Abs(q[0]-500) < 5, math.Abs(q[1]-990) < 10, err)
+	// Output: true true <nil>
 }
