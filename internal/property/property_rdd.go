@@ -14,7 +14,11 @@ import (
 
 	"github.com/gordd-project/gordd/rdd"
 	"github.com/gordd-project/gordd/typed"
+	"github.com/gordd-project/gordd/typed/sketch"
 )
+
+//go:embed naive.go
+var naiveSource string
 
 //go:embed pipelines_accumulate.go
 var pipelinesAccumulateSource string
@@ -64,6 +68,9 @@ var pipelinesWideSource string
 //go:embed pipelines_with.go
 var pipelinesWithSource string
 
+//go:embed property.go
+var propertySource string
+
 //go:embed rounds.go
 var roundsSource string
 
@@ -71,6 +78,10 @@ func init() {
 	// Does not compile when the run time is of another generation: run go generate.
 	var _ [rdd.Generated - 1]struct{} = [0]struct{}{}
 	p := rdd.Register()
+	p.Source("naive.go", naiveSource,
+		"e5c88e82606e7fcfbc540c5028cd79e4a4c1bc22fc505146abb72adae51d673e",
+		"972f55381dc5c94efc79b5230906bde8a82a9c787ccda5b82d6d1d1e39f8dca4",
+	)
 	p.Source("pipelines_accumulate.go", pipelinesAccumulateSource,
 		"b1d54dd73d4fd97bc6c430862c2e1af1e0885ede72b047acb6d0e13d590e8d4d",
 		"93aedd1e5f172bb330290644ee6069586d35a56f79e711c9f76ec769be38471f",
@@ -120,8 +131,8 @@ func init() {
 		"5af2bb1eb23d85f6cfe1c444968fec5a5994156caad32a52d88c36c9060cf464",
 	)
 	p.Source("pipelines_sample.go", pipelinesSampleSource,
-		"b3ef9ed4ca9dc2a074d2d3d8a25627236b84fe9903553334968bf25df07ab2fb",
-		"1e16416aff9a9b57819b96d64e2ede1683b9d7e9e24288f6abc2a87d59bcb471",
+		"13b5c5a65b8ef559cd596009732940cf0ea752cf47906d68d247f40dd0830b26",
+		"290707d0cf1f3553fb091a3659f66935e8006682ba5c394e2c61b40f9630b335",
 	)
 	p.Source("pipelines_source.go", pipelinesSourceSource,
 		"ed7800f5df79e40a42657329ba89b530abb716480c059ad456f6566765c6625d",
@@ -134,6 +145,10 @@ func init() {
 	p.Source("pipelines_with.go", pipelinesWithSource,
 		"7b6c8e2f04326a64490c1586b3ba8051deb49ba2d4eddbb3035390f1b807ae10",
 		"841ad230c2afab71778add09d03957d0f62be942e22e892420b2177679b95c8a",
+	)
+	p.Source("property.go", propertySource,
+		"a9bf4a58004212a3f56648415be8d11145ff2859359135d665dd32d1026f82f7",
+		"d79b5c5cf688a044eb534a8ad0ff54e586d4ee0e05dbce94187c137d06f796d5",
 	)
 	p.Source("rounds.go", roundsSource,
 		"de1062fc41c8298fde2e2460135ec52168c6fe3e4deb4da893a9192fbf10de4c",
@@ -898,85 +913,85 @@ func init() {
 	p.Op("3d1ee8c62539", "pipelines_placed.go", 90, 1678, rdd.ReduceByKeyOp[string](addInts, placedCasesReduceByKeyBatch7))
 	p.Op("b57e0e13cdac", "pipelines_placed.go", 90, 1685, rdd.PairMapOp(line[string, int64]))
 	p.Op("ab5764e739b0", "pipelines_placed.go", 90, 1695, rdd.CollectOp[string]())
-	p.Op("882b0a017786", "pipelines_sample.go", 43, 224, rdd.MapOp(double))
-	p.Op("3c7441e4daa6", "pipelines_sample.go", 43, 229, rdd.SampleOp[int64]())
-	p.Op("a1be3660ebc7", "pipelines_sample.go", 43, 234, rdd.CollectOp[int64]())
-	p.Op("176170a33aa7", "pipelines_sample.go", 46, 304, rdd.SampleOp[int64]())
-	p.Op("868fc5e00b6b", "pipelines_sample.go", 46, 315, rdd.CollectOp[int64]())
-	p.Op("7e84d577b21b", "pipelines_sample.go", 49, 373, rdd.SampleOp[int64]())
-	p.Op("d9afe44a9220", "pipelines_sample.go", 50, 393, rdd.CollectOp[int64]())
-	p.Op("13fdf9fb828a", "pipelines_sample.go", 54, 425, rdd.CollectOp[int64]())
-	p.Op("2d7f23a20cd2", "pipelines_sample.go", 61, 540, rdd.SampleOp[rdd.Pair[string, int64]]())
-	p.Op("20353d9a7eed", "pipelines_sample.go", 61, 545, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("d2ed266228b2", "pipelines_sample.go", 69, 694, rdd.SampleByKeyOp[string, int64]())
-	p.Op("707d160cc498", "pipelines_sample.go", 69, 699, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("54f3cc6a31a2", "pipelines_sample.go", 78, 830, rdd.SampleByKeyExactOp[string, int64]())
-	p.Op("d394a6508ad1", "pipelines_sample.go", 82, 863, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("50f41865f335", "pipelines_sample.go", 98, 1063, rdd.SampleOp[string]().Named("RandomSplit"))
-	p.Op("9533442e7e55", "pipelines_sample.go", 99, 1104, rdd.CollectOp[string]())
-	p.Op("37419d9fc07f", "pipelines_sample.go", 102, 1167, rdd.TakeSampleOp[int64]())
-	p.Op("d8f8bdc1eed9", "pipelines_sample.go", 106, 1286, rdd.MapOp(double))
-	p.Op("cd924d6fcf42", "pipelines_sample.go", 106, 1291, rdd.TakeSampleOp[int64]())
-	p.Op("e0164594d77a", "pipelines_sample.go", 120, 1454, rdd.TakeSampleOp[string]())
-	p.Op("c70adbd17423", "pipelines_sample.go", 127, 1524, rdd.MapOp(finiteMap))
-	p.Op("b4cb95eee3b6", "pipelines_sample.go", 178, 1943, rdd.SumOp[int64]())
-	p.Op("ac98c4d1b241", "pipelines_sample.go", 178, 1954, rdd.FilterOp(even))
-	p.Op("c112f7bbe2c3", "pipelines_sample.go", 183, 2043, rdd.MaxOp[int64]())
-	p.Op("3f23b9afe8c7", "pipelines_sample.go", 186, 2121, rdd.MinOp[string]())
-	p.Op("bd3dca9b9f3b", "pipelines_sample.go", 189, 2199, rdd.StatsOp[int64]().Named("Mean"))
-	p.Op("e768dd07d2c7", "pipelines_sample.go", 192, 2266, rdd.StatsOp[int64]().Named("Variance"))
-	p.Op("544a5c425300", "pipelines_sample.go", 195, 2333, rdd.StatsOp[int64]().Named("Stdev"))
-	p.Op("fab74d748917", "pipelines_sample.go", 200, 2420, rdd.StatsOp[int64]())
-	p.Op("1b3fca45f5f9", "pipelines_sample.go", 210, 2619, rdd.HistogramOp[float64]().Named("HistogramIn"))
-	p.Op("e571b6baec0a", "pipelines_sample.go", 213, 2703, rdd.HistogramOp[int64]())
-	p.Op("119b3d2e31a1", "pipelines_sample.go", 231, 2915, rdd.CountApproxDistinctOp[string]())
-	p.Op("9ecdc60dcacc", "pipelines_sample.go", 236, 3037, rdd.CountApproxDistinctByKeyOp[string, int64]())
-	p.Op("64411c43bec7", "pipelines_sample.go", 236, 3058, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("2931679d60ff", "pipelines_sample.go", 256, 3302, rdd.CountByValueOp[string]())
-	p.Op("0f5f40843de8", "pipelines_sample.go", 327, 3789, rdd.MapPartitionsWithIndexOp(numberedRows))
-	p.Op("70dc2e5ae0d4", "pipelines_sample.go", 328, 3804, rdd.CollectOp[string]())
-	p.Op("eac04cdab2cc", "pipelines_sample.go", 334, 3884, rdd.PairMapPartitionsWithIndexOp(numberedPairs))
-	p.Op("fb9c700fb57b", "pipelines_sample.go", 334, 3889, rdd.CollectOp[string]())
-	p.Op("5a8b1288a5b4", "pipelines_sample.go", 337, 3966, rdd.WithOp(shifted, func(env int) *rdd.Op {
+	p.Op("882b0a017786", "pipelines_sample.go", 57, 352, rdd.MapOp(double))
+	p.Op("3c7441e4daa6", "pipelines_sample.go", 57, 357, rdd.SampleOp[int64]())
+	p.Op("a1be3660ebc7", "pipelines_sample.go", 57, 362, rdd.CollectOp[int64]())
+	p.Op("176170a33aa7", "pipelines_sample.go", 60, 432, rdd.SampleOp[int64]())
+	p.Op("868fc5e00b6b", "pipelines_sample.go", 60, 443, rdd.CollectOp[int64]())
+	p.Op("7e84d577b21b", "pipelines_sample.go", 63, 501, rdd.SampleOp[int64]())
+	p.Op("d9afe44a9220", "pipelines_sample.go", 64, 521, rdd.CollectOp[int64]())
+	p.Op("13fdf9fb828a", "pipelines_sample.go", 68, 553, rdd.CollectOp[int64]())
+	p.Op("2d7f23a20cd2", "pipelines_sample.go", 75, 668, rdd.SampleOp[rdd.Pair[string, int64]]())
+	p.Op("20353d9a7eed", "pipelines_sample.go", 75, 673, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("d2ed266228b2", "pipelines_sample.go", 83, 822, rdd.SampleByKeyOp[string, int64]())
+	p.Op("707d160cc498", "pipelines_sample.go", 83, 827, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("54f3cc6a31a2", "pipelines_sample.go", 92, 958, rdd.SampleByKeyExactOp[string, int64]())
+	p.Op("d394a6508ad1", "pipelines_sample.go", 96, 991, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("50f41865f335", "pipelines_sample.go", 112, 1191, rdd.SampleOp[string]().Named("RandomSplit"))
+	p.Op("9533442e7e55", "pipelines_sample.go", 113, 1232, rdd.CollectOp[string]())
+	p.Op("37419d9fc07f", "pipelines_sample.go", 116, 1295, rdd.TakeSampleOp[int64]())
+	p.Op("d8f8bdc1eed9", "pipelines_sample.go", 120, 1414, rdd.MapOp(double))
+	p.Op("cd924d6fcf42", "pipelines_sample.go", 120, 1419, rdd.TakeSampleOp[int64]())
+	p.Op("e0164594d77a", "pipelines_sample.go", 134, 1582, rdd.TakeSampleOp[string]())
+	p.Op("c70adbd17423", "pipelines_sample.go", 141, 1652, rdd.MapOp(finiteMap))
+	p.Op("b4cb95eee3b6", "pipelines_sample.go", 192, 2071, rdd.SumOp[int64]())
+	p.Op("ac98c4d1b241", "pipelines_sample.go", 192, 2082, rdd.FilterOp(even))
+	p.Op("c112f7bbe2c3", "pipelines_sample.go", 197, 2171, rdd.MaxOp[int64]())
+	p.Op("3f23b9afe8c7", "pipelines_sample.go", 200, 2249, rdd.MinOp[string]())
+	p.Op("bd3dca9b9f3b", "pipelines_sample.go", 203, 2327, rdd.StatsOp[int64]().Named("Mean"))
+	p.Op("e768dd07d2c7", "pipelines_sample.go", 206, 2394, rdd.StatsOp[int64]().Named("Variance"))
+	p.Op("544a5c425300", "pipelines_sample.go", 209, 2461, rdd.StatsOp[int64]().Named("Stdev"))
+	p.Op("fab74d748917", "pipelines_sample.go", 214, 2548, rdd.StatsOp[int64]())
+	p.Op("1b3fca45f5f9", "pipelines_sample.go", 233, 2861, rdd.HistogramOp[float64]().Named("HistogramIn"))
+	p.Op("e571b6baec0a", "pipelines_sample.go", 236, 2945, rdd.HistogramOp[int64]())
+	p.Op("119b3d2e31a1", "pipelines_sample.go", 254, 3157, rdd.CountApproxDistinctOp[string]())
+	p.Op("9ecdc60dcacc", "pipelines_sample.go", 259, 3279, rdd.CountApproxDistinctByKeyOp[string, int64]())
+	p.Op("64411c43bec7", "pipelines_sample.go", 259, 3300, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("2931679d60ff", "pipelines_sample.go", 279, 3544, rdd.CountByValueOp[string]())
+	p.Op("0f5f40843de8", "pipelines_sample.go", 350, 4031, rdd.MapPartitionsWithIndexOp(numberedRows))
+	p.Op("70dc2e5ae0d4", "pipelines_sample.go", 351, 4046, rdd.CollectOp[string]())
+	p.Op("eac04cdab2cc", "pipelines_sample.go", 357, 4126, rdd.PairMapPartitionsWithIndexOp(numberedPairs))
+	p.Op("fb9c700fb57b", "pipelines_sample.go", 357, 4131, rdd.CollectOp[string]())
+	p.Op("5a8b1288a5b4", "pipelines_sample.go", 360, 4208, rdd.WithOp(shifted, func(env int) *rdd.Op {
 		return rdd.MapPartitionsWithIndexOp(func(x int, x2 iter.Seq[int64]) iter.Seq[string] {
 			return shifted(env, x, x2)
 		})
 	}))
-	p.Op("ca17ffcf77b1", "pipelines_sample.go", 337, 3971, rdd.CollectOp[string]())
-	p.Op("869210122c3a", "pipelines_sample.go", 340, 4045, rdd.WithOp(shiftedPairs, func(env int) *rdd.Op {
+	p.Op("ca17ffcf77b1", "pipelines_sample.go", 360, 4213, rdd.CollectOp[string]())
+	p.Op("869210122c3a", "pipelines_sample.go", 363, 4287, rdd.WithOp(shiftedPairs, func(env int) *rdd.Op {
 		return rdd.PairMapPartitionsWithIndexOp(func(x int, x2 iter.Seq2[string, int64]) iter.Seq[string] {
 			return shiftedPairs(env, x, x2)
 		})
 	}))
-	p.Op("9c142526abcf", "pipelines_sample.go", 340, 4050, rdd.CollectOp[string]())
-	p.Op("3122582615a8", "pipelines_sample.go", 343, 4117, rdd.GlomOp[int64]())
-	p.Op("bee8d12f6a65", "pipelines_sample.go", 343, 4126, rdd.MapOp(double))
-	p.Op("dc961864077b", "pipelines_sample.go", 343, 4132, rdd.CollectOp[[]int64]())
-	p.Op("50779868828d", "pipelines_sample.go", 351, 4242, rdd.ZipWithIndexOp[int64]())
-	p.Op("ad6b1656bed2", "pipelines_sample.go", 351, 4253, rdd.FlatMapOp(upTo))
-	p.Op("cfeb9255b428", "pipelines_sample.go", 355, 4275, rdd.PairMapOp(line[int64, int64]))
-	p.Op("9e910cdd2ef2", "pipelines_sample.go", 355, 4285, rdd.CollectOp[string]())
-	p.Op("152e7c122706", "pipelines_sample.go", 363, 4372, rdd.ZipWithUniqueIDOp[int64]())
-	p.Op("6b0d59a36cce", "pipelines_sample.go", 363, 4382, rdd.PairMapOp(line[int64, int64]))
-	p.Op("8a19691345c3", "pipelines_sample.go", 364, 4400, rdd.EmptyOp[string]())
-	p.Op("72fb3b5a5a39", "pipelines_sample.go", 364, 4416, rdd.CollectOp[string]())
-	p.Op("55c246e8bdeb", "pipelines_sample.go", 382, 4581, rdd.SubtractByKeyOp[string, int64, int64]())
-	p.Op("af7ef60c4539", "pipelines_sample.go", 382, 4585, rdd.MapValuesOp[string](double))
-	p.Op("79846f8e3bc1", "pipelines_sample.go", 382, 4600, rdd.PairMapOp(line[string, int64]))
-	p.Op("5458211bb81e", "pipelines_sample.go", 382, 4610, rdd.CollectOp[string]())
-	p.Op("76288382e10f", "pipelines_sample.go", 392, 4741, rdd.SubtractOp[string]())
-	p.Op("4426bad322e1", "pipelines_sample.go", 392, 4745, rdd.KeysOp[string, int64]())
-	p.Op("5e2b68137de5", "pipelines_sample.go", 392, 4765, rdd.CollectOp[string]())
-	p.Op("689d9fe4c594", "pipelines_sample.go", 399, 4874, rdd.IntersectionOp[string]())
-	p.Op("560edacc6c46", "pipelines_sample.go", 399, 4878, rdd.KeysOp[string, int64]())
-	p.Op("2081ad3196ba", "pipelines_sample.go", 399, 4898, rdd.CollectOp[string]())
-	p.Op("712ef4e74965", "pipelines_sample.go", 405, 4996, rdd.FilterOp(even))
-	p.Op("14fd319dbf17", "pipelines_sample.go", 405, 5001, rdd.CountOp[int64]().Named("CountApprox"))
-	p.Op("3c25ae10b417", "pipelines_sample.go", 408, 5080, rdd.CountOp[rdd.Pair[string, int64]]().Named("CountApprox"))
-	p.Op("e4b760340334", "pipelines_sample.go", 411, 5154, rdd.FilterOp(even))
-	p.Op("4b9fa8e8ca86", "pipelines_sample.go", 411, 5159, rdd.CollectOp[int64]().Named("IsEmpty"))
-	p.Op("1323247d0ae7", "pipelines_sample.go", 414, 5239, rdd.CollectOp[rdd.Pair[string, int64]]().Named("IsEmpty"))
-	p.Op("36f5ba18948b", "pipelines_sample.go", 417, 5314, rdd.LookupOp[string, int64]())
+	p.Op("9c142526abcf", "pipelines_sample.go", 363, 4292, rdd.CollectOp[string]())
+	p.Op("3122582615a8", "pipelines_sample.go", 366, 4359, rdd.GlomOp[int64]())
+	p.Op("bee8d12f6a65", "pipelines_sample.go", 366, 4368, rdd.MapOp(double))
+	p.Op("dc961864077b", "pipelines_sample.go", 366, 4374, rdd.CollectOp[[]int64]())
+	p.Op("50779868828d", "pipelines_sample.go", 374, 4484, rdd.ZipWithIndexOp[int64]())
+	p.Op("ad6b1656bed2", "pipelines_sample.go", 374, 4495, rdd.FlatMapOp(upTo))
+	p.Op("cfeb9255b428", "pipelines_sample.go", 378, 4517, rdd.PairMapOp(line[int64, int64]))
+	p.Op("9e910cdd2ef2", "pipelines_sample.go", 378, 4527, rdd.CollectOp[string]())
+	p.Op("152e7c122706", "pipelines_sample.go", 386, 4614, rdd.ZipWithUniqueIDOp[int64]())
+	p.Op("6b0d59a36cce", "pipelines_sample.go", 386, 4624, rdd.PairMapOp(line[int64, int64]))
+	p.Op("8a19691345c3", "pipelines_sample.go", 387, 4642, rdd.EmptyOp[string]())
+	p.Op("72fb3b5a5a39", "pipelines_sample.go", 387, 4658, rdd.CollectOp[string]())
+	p.Op("55c246e8bdeb", "pipelines_sample.go", 405, 4823, rdd.SubtractByKeyOp[string, int64, int64]())
+	p.Op("af7ef60c4539", "pipelines_sample.go", 405, 4827, rdd.MapValuesOp[string](double))
+	p.Op("79846f8e3bc1", "pipelines_sample.go", 405, 4842, rdd.PairMapOp(line[string, int64]))
+	p.Op("5458211bb81e", "pipelines_sample.go", 405, 4852, rdd.CollectOp[string]())
+	p.Op("76288382e10f", "pipelines_sample.go", 415, 4983, rdd.SubtractOp[string]())
+	p.Op("4426bad322e1", "pipelines_sample.go", 415, 4987, rdd.KeysOp[string, int64]())
+	p.Op("5e2b68137de5", "pipelines_sample.go", 415, 5007, rdd.CollectOp[string]())
+	p.Op("689d9fe4c594", "pipelines_sample.go", 422, 5116, rdd.IntersectionOp[string]())
+	p.Op("560edacc6c46", "pipelines_sample.go", 422, 5120, rdd.KeysOp[string, int64]())
+	p.Op("2081ad3196ba", "pipelines_sample.go", 422, 5140, rdd.CollectOp[string]())
+	p.Op("712ef4e74965", "pipelines_sample.go", 428, 5238, rdd.FilterOp(even))
+	p.Op("14fd319dbf17", "pipelines_sample.go", 428, 5243, rdd.CountOp[int64]().Named("CountApprox"))
+	p.Op("3c25ae10b417", "pipelines_sample.go", 431, 5322, rdd.CountOp[rdd.Pair[string, int64]]().Named("CountApprox"))
+	p.Op("e4b760340334", "pipelines_sample.go", 434, 5396, rdd.FilterOp(even))
+	p.Op("4b9fa8e8ca86", "pipelines_sample.go", 434, 5401, rdd.CollectOp[int64]().Named("IsEmpty"))
+	p.Op("1323247d0ae7", "pipelines_sample.go", 437, 5481, rdd.CollectOp[rdd.Pair[string, int64]]().Named("IsEmpty"))
+	p.Op("36f5ba18948b", "pipelines_sample.go", 440, 5556, rdd.LookupOp[string, int64]())
 	p.Op("5361a40bc6b5", "pipelines_source.go", 16, 47, rdd.DataOp[int64]())
 	p.Op("47222ce3f148", "pipelines_source.go", 17, 81, rdd.DataOp[string]())
 	p.Op("dbbc79b4a496", "pipelines_source.go", 18, 115, rdd.DataOp[float64]())
@@ -1818,6 +1833,7 @@ func init() {
 	p.Kernel(locallyKernel, "09381d34ee1a")
 	p.Kernel(manyKeptKernel, "3c195c34a163")
 	p.Kernel(manyKeptKernel2, "5db1f552f850", "e56d15749fff/map")
+	sketch.RddRegisterQuantilesOf[int64]()
 }
 
 // accumulatorCasesKernel is Filter (pipelines_accumulate.go:83), Map (pipelines_accumulate.go:83).
@@ -1920,7 +1936,7 @@ func accumulatorCasesKernel6(_ *rdd.Task, env []any, inAny, outAny any) {
 		(*short.Local())[len(word)]++
 		return 1
 	}
-//line property_rdd.go:1924
+//line property_rdd.go:1940
 
 	acc, has := out.Value, out.Has
 	for i, row := range in.Rows {
@@ -2706,7 +2722,7 @@ func ranksKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2710
+//line property_rdd.go:2726
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3140,7 +3156,7 @@ func heavyKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:89
 	mapFunc := func(k string, v int64) string { return line(digest(k), v) }
-//line property_rdd.go:3144
+//line property_rdd.go:3160
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3171,7 +3187,7 @@ func heavyKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:96
 	mapFunc := func(k string, v []int64) string { return line(digest(k), v) }
-//line property_rdd.go:3175
+//line property_rdd.go:3191
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3269,7 +3285,7 @@ func heavyKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3273
+//line property_rdd.go:3289
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3323,7 +3339,7 @@ func heavyJoinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:135
 	joinFunc := func(v, w string) string { return digest(v) + digest(w) }
-//line property_rdd.go:3327
+//line property_rdd.go:3343
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3382,7 +3398,7 @@ func heavyJoinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3386
+//line property_rdd.go:3402
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5162,7 +5178,7 @@ func placedCasesKernel19(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// drawCasesKernel is Map (pipelines_sample.go:43).
+// drawCasesKernel is Map (pipelines_sample.go:57).
 func drawCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -5175,7 +5191,7 @@ func drawCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// drawCasesKernel2 is Map (pipelines_sample.go:106).
+// drawCasesKernel2 is Map (pipelines_sample.go:120).
 func drawCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -5188,7 +5204,7 @@ func drawCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// finiteKernel is Map (pipelines_sample.go:127).
+// finiteKernel is Map (pipelines_sample.go:141).
 func finiteKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -5201,7 +5217,7 @@ func finiteKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// numberCasesKernel is Filter (pipelines_sample.go:178).
+// numberCasesKernel is Filter (pipelines_sample.go:192).
 func numberCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -5216,7 +5232,7 @@ func numberCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// indexCasesKernel is Map (pipelines_sample.go:343).
+// indexCasesKernel is Map (pipelines_sample.go:366).
 func indexCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -5229,7 +5245,7 @@ func indexCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// indexCasesKernel2 is FlatMap (pipelines_sample.go:351).
+// indexCasesKernel2 is FlatMap (pipelines_sample.go:374).
 func indexCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -5243,7 +5259,7 @@ func indexCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// indexCasesKernel3 is Map (pipelines_sample.go:355).
+// indexCasesKernel3 is Map (pipelines_sample.go:378).
 func indexCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[int64, int64]])
 	out := outAny.(*rdd.Rows[string])
@@ -5256,7 +5272,7 @@ func indexCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// indexCasesKernel4 is Map (pipelines_sample.go:363).
+// indexCasesKernel4 is Map (pipelines_sample.go:386).
 func indexCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[int64, int64]])
 	out := outAny.(*rdd.Rows[string])
@@ -5269,7 +5285,7 @@ func indexCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// setCasesKernel is Map (pipelines_sample.go:382).
+// setCasesKernel is Map (pipelines_sample.go:405).
 func setCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
 	out := outAny.(*rdd.Rows[string])
@@ -5282,7 +5298,7 @@ func setCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// setCasesKernel2 is Filter (pipelines_sample.go:405), CountApprox (pipelines_sample.go:405).
+// setCasesKernel2 is Filter (pipelines_sample.go:428), CountApprox (pipelines_sample.go:428).
 func setCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Acc[int64])
@@ -5297,7 +5313,7 @@ func setCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	out.Value = acc
 }
 
-// setCasesKernel3 is Filter (pipelines_sample.go:411).
+// setCasesKernel3 is Filter (pipelines_sample.go:434).
 func setCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -5728,7 +5744,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 		_, err := tryLine(k, v)
 		return repeat(k, v), err
 	}
-//line property_rdd.go:5732
+//line property_rdd.go:5748
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5975,7 +5991,7 @@ func placedCasesKernel21(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// setCasesKernel4 is MapToPair (pipelines_source.go:23), MapValues (pipelines_sample.go:382).
+// setCasesKernel4 is MapToPair (pipelines_source.go:23), MapValues (pipelines_sample.go:405).
 func setCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -5992,7 +6008,7 @@ func setCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// setCasesKernel5 is MapToPair (pipelines_source.go:23), Keys (pipelines_sample.go:392).
+// setCasesKernel5 is MapToPair (pipelines_source.go:23), Keys (pipelines_sample.go:415).
 func setCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -6005,7 +6021,7 @@ func setCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// setCasesKernel6 is MapToPair (pipelines_source.go:23), Keys (pipelines_sample.go:399).
+// setCasesKernel6 is MapToPair (pipelines_source.go:23), Keys (pipelines_sample.go:422).
 func setCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -6018,7 +6034,7 @@ func setCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// setCasesKernel7 is MapToPair (pipelines_source.go:23), CountApprox (pipelines_sample.go:408).
+// setCasesKernel7 is MapToPair (pipelines_source.go:23), CountApprox (pipelines_sample.go:431).
 func setCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Acc[int64])
@@ -6153,7 +6169,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:255
 	tryMapFunc := func(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
-//line property_rdd.go:6157
+//line property_rdd.go:6173
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6218,7 +6234,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	tryFlatMapFunc := func(e Env, _ string, v int64) (iter.Seq[int64], error) {
 		return e.below(v - 1), e.check(v)
 	}
-//line property_rdd.go:6222
+//line property_rdd.go:6238
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6643,7 +6659,7 @@ func groupCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	groupByKeyFunc := func(_ int64, lists iter.Seq[[]int64]) string {
 		return fmt.Sprint(slices.SortedFunc(lists, func(a, b []int64) int { return slices.Compare(a, b) }))
 	}
-//line property_rdd.go:6647
+//line property_rdd.go:6663
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6765,7 +6781,7 @@ func joinCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_wide.go:292
 	fullOuterJoinFunc := func(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
-//line property_rdd.go:6769
+//line property_rdd.go:6785
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6922,7 +6938,7 @@ func withCasesKernel3(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:119
 	tryMapFunc := func(e Env, x int64) (string, error) { return e.tagged(x), e.check(x) }
-//line property_rdd.go:6926
+//line property_rdd.go:6942
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6977,7 +6993,7 @@ func withCasesKernel6(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:128
 	tryFlatMapFunc := func(e Env, x int64) (iter.Seq[int64], error) { return e.below(x + 1), e.check(x) }
-//line property_rdd.go:6981
+//line property_rdd.go:6997
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -7002,7 +7018,7 @@ func withCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:150
 	mapToPairFunc := func(e Env, x int64) (int64, string) { return e.residue(x), e.tagged(x) }
-//line property_rdd.go:7006
+//line property_rdd.go:7022
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -7307,7 +7323,7 @@ func accumulatorCasesReduce(calls typed.Counter, a, b int64) int64 {
 //line pipelines_action.go:146
 func actionCasesKeyBy(r Rec) Place { return Place{r.Name, 1, [2]bool{r.OK}} }
 
-//line property_rdd.go:7311
+//line property_rdd.go:7327
 
 func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7324,7 +7340,7 @@ func saveCasesMap2(k string, v int64) string { return fmt.Sprintf("%s\t%d", k, v
 //line pipelines_action.go:272
 func saveCasesMap3(k string, v int64) string { return fmt.Sprintf("%s\t%d", k, v) }
 
-//line property_rdd.go:7328
+//line property_rdd.go:7344
 
 func saveCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7370,7 +7386,7 @@ func barrierCasesMapToPair(x int64) (int64, int64) { return x, 1 }
 //line pipelines_barrier.go:146
 func barrierCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7374
+//line property_rdd.go:7390
 
 func barrierCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7405,7 +7421,7 @@ func cacheCasesMap2(w string) string { return w + "!" }
 //line pipelines_cache.go:54
 func cacheCasesFilter2(r Rec) bool { return r.ID%3 != 0 }
 
-//line property_rdd.go:7409
+//line property_rdd.go:7425
 
 func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7416,7 +7432,7 @@ func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_cache.go:80
 func cacheCasesFilter3(r Rec) bool { return r.ID%3 != 0 }
 
-//line property_rdd.go:7420
+//line property_rdd.go:7436
 
 func cacheCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7427,7 +7443,7 @@ func cacheCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_cache.go:117
 func cacheCasesMap3(w string) Rec { return Rec{Name: w} }
 
-//line property_rdd.go:7431
+//line property_rdd.go:7447
 
 func cacheCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7470,7 +7486,7 @@ func ranksFlatMapToPair(_ string, shares []string) iter.Seq2[string, int64] {
 	}
 }
 
-//line property_rdd.go:7474
+//line property_rdd.go:7490
 
 func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7481,7 +7497,7 @@ func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:84
 func ranksMapValues2(v int64) int64 { return 150 + v*85/100 }
 
-//line property_rdd.go:7485
+//line property_rdd.go:7501
 
 func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7492,7 +7508,7 @@ func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:156
 func chainCasesFilter(l string, at int64) bool { return at > 0 && l != "O" }
 
-//line property_rdd.go:7496
+//line property_rdd.go:7512
 
 func chainCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7527,7 +7543,7 @@ func chainCasesMapToPair(v int64, k string) (string, int64) { return k, v }
 //line pipelines_chain.go:197
 func chainCasesSortBy2(l string) string { return l }
 
-//line property_rdd.go:7531
+//line property_rdd.go:7547
 
 func chainCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7543,7 +7559,7 @@ func chainCasesFilter2(w string) bool {
 //line pipelines_heavy.go:88
 func heavyKeyCasesMapToPair(x int64) (string, int64) { return heavyKey(x), x }
 
-//line property_rdd.go:7547
+//line property_rdd.go:7563
 
 func heavyKeyCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7606,7 +7622,7 @@ func heavyJoinCasesCoGroup(_ int64, left, right iter.Seq[string]) iter.Seq[strin
 //line pipelines_heavy.go:186
 func persistedReduceByKey(a, b string) string { return max(a, b) }
 
-//line property_rdd.go:7610
+//line property_rdd.go:7626
 
 func persistedReduceByKeyBatch(slots []*string, vals []string) {
 	for i, s := range slots {
@@ -7701,7 +7717,7 @@ func pairCasesTryMapToPair(k string, v int64) (string, string, error) {
 	return l, k, err
 }
 
-//line property_rdd.go:7705
+//line property_rdd.go:7721
 
 func partitionCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7733,7 +7749,7 @@ func sortedGroupCasesFilter3(string) bool { return true }
 //line pipelines_partitions.go:313
 func partitionerCasesPartitionFunc(k string) int { return 6 - placeOf(k) }
 
-//line property_rdd.go:7737
+//line property_rdd.go:7753
 
 func partitionerCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7759,7 +7775,7 @@ func partitionerCasesFilter(string, int64) bool { return true }
 //line pipelines_partitions.go:330
 func partitionerCasesMapValues(v int64) int64 { return v / 2 }
 
-//line property_rdd.go:7763
+//line property_rdd.go:7779
 
 func partitionerCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7773,7 +7789,7 @@ func partitionerCasesPartitionFunc2(k string) int { return 4 - placeOf(k) }
 //line pipelines_partitions.go:349
 func partitionerCasesFilter2(w string) bool { return len(w)%2 == 0 }
 
-//line property_rdd.go:7777
+//line property_rdd.go:7793
 
 func placedCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7787,7 +7803,7 @@ func placedCasesFilter(_ string, v int64) bool { return v%3 != 0 }
 //line pipelines_placed.go:43
 func placedCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
 
-//line property_rdd.go:7791
+//line property_rdd.go:7807
 
 func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7798,7 +7814,7 @@ func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_placed.go:44
 func placedCasesMapValues(r string) string { return r + "!" }
 
-//line property_rdd.go:7802
+//line property_rdd.go:7818
 
 func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7809,7 +7825,7 @@ func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_placed.go:65
 func placedCasesJoin(all []int64, sum int64) string { return fmt.Sprint(all, sum) }
 
-//line property_rdd.go:7813
+//line property_rdd.go:7829
 
 func placedCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7832,7 +7848,7 @@ func placedCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 //line pipelines_placed.go:89
 func placedCasesMapToPair(k string, v int64) (string, int64) { return k[:1] + k[len(k)-1:], v }
 
-//line property_rdd.go:7836
+//line property_rdd.go:7852
 
 func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7840,10 +7856,10 @@ func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	}
 }
 
-//line pipelines_sample.go:127
+//line pipelines_sample.go:141
 func finiteMap(x int64) int64 { return x % 1000 }
 
-//line property_rdd.go:7847
+//line property_rdd.go:7863
 
 func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7857,7 +7873,7 @@ func sourceCasesMap(path, text string) string { return filepath.Base(path) + ": 
 //line pipelines_source.go:126
 func sourceCasesMap2(b []byte) string { return string(b) }
 
-//line property_rdd.go:7861
+//line property_rdd.go:7877
 
 func combineCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7877,7 +7893,7 @@ func combineCasesMapToPair(w string) (string, int64) { return w, 1 }
 //line pipelines_wide.go:87
 func combineCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7881
+//line property_rdd.go:7897
 
 func combineCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8082,7 +8098,7 @@ func manyKeptMap(round, x int64) int64 { return x + round%2 }
 //line rounds.go:86
 func manyKeptKeyBy(x int64) int64 { return x % 7 }
 
-//line property_rdd.go:8086
+//line property_rdd.go:8102
 
 func manyKeptReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {

@@ -115,9 +115,11 @@ func TestQuantilesOf(t *testing.T) {
 	}
 	slices.Sort(rows)
 	for i, p := range shares {
-		want := float64(rows[int(p*float64(len(rows)-1))])
-		if math.Abs(got[i]-want) > 0.0101*math.Abs(want) {
-			t.Errorf("quantile %g is %g, want about %g", p, got[i], want)
+		at := int(p * float64(len(rows)-1)) // or the row beside it: shares are of ranks
+		if near := rows[max(at-1, 0):min(at+2, len(rows))]; !slices.ContainsFunc(near, func(row int32) bool {
+			return math.Abs(got[i]-float64(row)) <= 0.0101*math.Abs(float64(row))
+		}) {
+			t.Errorf("quantile %g is %g, want about one of %d", p, got[i], near)
 		}
 	}
 	odd := s.Parallelize([]float64{1, math.NaN(), 2, math.Inf(1), 3}, 3)
