@@ -14,8 +14,9 @@ import (
 func sameFloat(s string) error {
 	got, err := ParseFloat(s)
 	want, wantErr := strconv.ParseFloat(s, 64)
-	if math.Float64bits(got) != math.Float64bits(want) || fmt.Sprint(err) != fmt.Sprint(wantErr) {
-		return fmt.Errorf("%q: got %v, %v, want %v, %v", s, got, err, want, wantErr)
+	said, wantSaid := fmt.Sprint(err), fmt.Sprint(wantErr)
+	if math.Float64bits(got) != math.Float64bits(want) || said != wantSaid {
+		return fmt.Errorf("%q: got %v, %s, want %v, %s", s, got, said, want, wantSaid)
 	}
 	return nil
 }
@@ -34,7 +35,8 @@ func TestParseFloatEdges(t *testing.T) {
 
 func TestParseFloatRandom(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
-	for range 200_000 {
+	n := rounds()
+	for range n {
 		f := (rng.Float64() - 0.5) * math.Pow10(rng.IntN(16))
 		for _, s := range []string{strconv.FormatFloat(f, 'f', rng.IntN(9), 64), strconv.FormatFloat(f, 'g', -1, 64)} {
 			if err := sameFloat(s); err != nil {
@@ -43,7 +45,7 @@ func TestParseFloatRandom(t *testing.T) {
 		}
 	}
 	var b []byte
-	for range 200_000 {
+	for range n {
 		b = b[:0]
 		for range rng.IntN(22) {
 			b = append(b, "0123456789012345678901234567890123456789.-+eE_x"[rng.IntN(47)])
@@ -61,6 +63,14 @@ func FuzzParseFloat(f *testing.F) {
 			t.Error(err)
 		}
 	})
+}
+
+// rounds is how many random texts are tried.
+func rounds() int {
+	if testing.Short() {
+		return 20_000
+	}
+	return 200_000
 }
 
 // sameColumns compares Columns with strings.Split.
@@ -82,7 +92,7 @@ func sameColumns(s string, sep byte, room int) error {
 func TestColumnsRandom(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))
 	var b []byte
-	for range 300_000 {
+	for range rounds() {
 		b = b[:0]
 		for range rng.IntN(40) {
 			b = append(b, "||{}\xfc\x00\x01ab\x7b"[rng.IntN(10)])
