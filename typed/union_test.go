@@ -125,7 +125,7 @@ func unions(s *typed.Session) map[string]side {
 		"nested":               a.union(b.union(c)).plus().union(c.union(a.plus())),
 		"of kept":              cached.union(b, cached),
 		"of kept, mapped":      b.union(cached).plus(),
-		"kept":                 side{u.plus().r.Cache(), u.plus().parts},
+		"kept":                 {u.plus().r.Cache(), u.plus().parts},
 		"of kept unions":       side{u.r.Cache(), u.parts}.union(a, side{b.union(c).r.Cache(), b.union(c).parts}),
 		"on disk":              side{u.r.Persist(typed.DiskOnly), u.parts}.plus().union(b),
 		"of moved":             a.moved().union(b, c.moved()),
