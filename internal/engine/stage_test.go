@@ -68,7 +68,7 @@ func TestAddedIsToldOnce(t *testing.T) {
 	tells("in time", late, plan.TaskUpdates{Partition: 2, Updates: plan.Updates("c")})
 	won(0, 1, "")
 	won(1, 1, "b")
-	tells("of a stage that started over", late.Add(addedEvery), plan.TaskUpdates{Partition: 0, Updates: plan.Updates("")},
+	tells("of a stage that started over", late.Add(addedEvery), plan.TaskUpdates{Partition: 0},
 		plan.TaskUpdates{Partition: 1, Updates: plan.Updates("b")})
 	a.e.o.Pictures = false
 	won(3, 1, "d")

@@ -16,13 +16,16 @@ import (
 
 var quantileShares = []float64{0, 0.3, 0.5, 1}
 
-// nearQuantiles says of each whether it is within 1 % of the row that is there.
+// nearQuantiles says of each whether it is within 1 % of the row that is there, or of
+// one beside it: shares are of ranks.
 func nearQuantiles(quantiles []float64, rows []int64) []string {
 	sorted := slices.Sorted(slices.Values(rows))
 	near := make([]bool, len(quantiles))
 	for i, q := range quantiles {
-		want := float64(sorted[int(quantileShares[i]*float64(len(sorted)-1))])
-		near[i] = math.Abs(q-want) <= 0.0101*math.Abs(want)
+		at := int(quantileShares[i] * float64(len(sorted)-1))
+		near[i] = slices.ContainsFunc(sorted[max(at-1, 0):min(at+2, len(sorted))], func(row int64) bool {
+			return math.Abs(q-float64(row)) <= 0.0101*math.Abs(float64(row))
+		})
 	}
 	return text(near)
 }

@@ -131,8 +131,8 @@ func init() {
 		"5af2bb1eb23d85f6cfe1c444968fec5a5994156caad32a52d88c36c9060cf464",
 	)
 	p.Source("pipelines_sample.go", pipelinesSampleSource,
-		"13b5c5a65b8ef559cd596009732940cf0ea752cf47906d68d247f40dd0830b26",
-		"290707d0cf1f3553fb091a3659f66935e8006682ba5c394e2c61b40f9630b335",
+		"c8ab34b24eb54a3a7f4829e78a34288d11fb42b6f05bd550dc13ba39e029cec8",
+		"eddd4ecb4b4bc36b4398d33f408caca454056573b96916890f117d3c61a54922",
 	)
 	p.Source("pipelines_source.go", pipelinesSourceSource,
 		"ed7800f5df79e40a42657329ba89b530abb716480c059ad456f6566765c6625d",
@@ -913,85 +913,85 @@ func init() {
 	p.Op("3d1ee8c62539", "pipelines_placed.go", 90, 1678, rdd.ReduceByKeyOp[string](addInts, placedCasesReduceByKeyBatch7))
 	p.Op("b57e0e13cdac", "pipelines_placed.go", 90, 1685, rdd.PairMapOp(line[string, int64]))
 	p.Op("ab5764e739b0", "pipelines_placed.go", 90, 1695, rdd.CollectOp[string]())
-	p.Op("882b0a017786", "pipelines_sample.go", 57, 352, rdd.MapOp(double))
-	p.Op("3c7441e4daa6", "pipelines_sample.go", 57, 357, rdd.SampleOp[int64]())
-	p.Op("a1be3660ebc7", "pipelines_sample.go", 57, 362, rdd.CollectOp[int64]())
-	p.Op("176170a33aa7", "pipelines_sample.go", 60, 432, rdd.SampleOp[int64]())
-	p.Op("868fc5e00b6b", "pipelines_sample.go", 60, 443, rdd.CollectOp[int64]())
-	p.Op("7e84d577b21b", "pipelines_sample.go", 63, 501, rdd.SampleOp[int64]())
-	p.Op("d9afe44a9220", "pipelines_sample.go", 64, 521, rdd.CollectOp[int64]())
-	p.Op("13fdf9fb828a", "pipelines_sample.go", 68, 553, rdd.CollectOp[int64]())
-	p.Op("2d7f23a20cd2", "pipelines_sample.go", 75, 668, rdd.SampleOp[rdd.Pair[string, int64]]())
-	p.Op("20353d9a7eed", "pipelines_sample.go", 75, 673, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("d2ed266228b2", "pipelines_sample.go", 83, 822, rdd.SampleByKeyOp[string, int64]())
-	p.Op("707d160cc498", "pipelines_sample.go", 83, 827, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("54f3cc6a31a2", "pipelines_sample.go", 92, 958, rdd.SampleByKeyExactOp[string, int64]())
-	p.Op("d394a6508ad1", "pipelines_sample.go", 96, 991, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("50f41865f335", "pipelines_sample.go", 112, 1191, rdd.SampleOp[string]().Named("RandomSplit"))
-	p.Op("9533442e7e55", "pipelines_sample.go", 113, 1232, rdd.CollectOp[string]())
-	p.Op("37419d9fc07f", "pipelines_sample.go", 116, 1295, rdd.TakeSampleOp[int64]())
-	p.Op("d8f8bdc1eed9", "pipelines_sample.go", 120, 1414, rdd.MapOp(double))
-	p.Op("cd924d6fcf42", "pipelines_sample.go", 120, 1419, rdd.TakeSampleOp[int64]())
-	p.Op("e0164594d77a", "pipelines_sample.go", 134, 1582, rdd.TakeSampleOp[string]())
-	p.Op("c70adbd17423", "pipelines_sample.go", 141, 1652, rdd.MapOp(finiteMap))
-	p.Op("b4cb95eee3b6", "pipelines_sample.go", 192, 2071, rdd.SumOp[int64]())
-	p.Op("ac98c4d1b241", "pipelines_sample.go", 192, 2082, rdd.FilterOp(even))
-	p.Op("c112f7bbe2c3", "pipelines_sample.go", 197, 2171, rdd.MaxOp[int64]())
-	p.Op("3f23b9afe8c7", "pipelines_sample.go", 200, 2249, rdd.MinOp[string]())
-	p.Op("bd3dca9b9f3b", "pipelines_sample.go", 203, 2327, rdd.StatsOp[int64]().Named("Mean"))
-	p.Op("e768dd07d2c7", "pipelines_sample.go", 206, 2394, rdd.StatsOp[int64]().Named("Variance"))
-	p.Op("544a5c425300", "pipelines_sample.go", 209, 2461, rdd.StatsOp[int64]().Named("Stdev"))
-	p.Op("fab74d748917", "pipelines_sample.go", 214, 2548, rdd.StatsOp[int64]())
-	p.Op("1b3fca45f5f9", "pipelines_sample.go", 233, 2861, rdd.HistogramOp[float64]().Named("HistogramIn"))
-	p.Op("e571b6baec0a", "pipelines_sample.go", 236, 2945, rdd.HistogramOp[int64]())
-	p.Op("119b3d2e31a1", "pipelines_sample.go", 254, 3157, rdd.CountApproxDistinctOp[string]())
-	p.Op("9ecdc60dcacc", "pipelines_sample.go", 259, 3279, rdd.CountApproxDistinctByKeyOp[string, int64]())
-	p.Op("64411c43bec7", "pipelines_sample.go", 259, 3300, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("2931679d60ff", "pipelines_sample.go", 279, 3544, rdd.CountByValueOp[string]())
-	p.Op("0f5f40843de8", "pipelines_sample.go", 350, 4031, rdd.MapPartitionsWithIndexOp(numberedRows))
-	p.Op("70dc2e5ae0d4", "pipelines_sample.go", 351, 4046, rdd.CollectOp[string]())
-	p.Op("eac04cdab2cc", "pipelines_sample.go", 357, 4126, rdd.PairMapPartitionsWithIndexOp(numberedPairs))
-	p.Op("fb9c700fb57b", "pipelines_sample.go", 357, 4131, rdd.CollectOp[string]())
-	p.Op("5a8b1288a5b4", "pipelines_sample.go", 360, 4208, rdd.WithOp(shifted, func(env int) *rdd.Op {
+	p.Op("882b0a017786", "pipelines_sample.go", 60, 390, rdd.MapOp(double))
+	p.Op("3c7441e4daa6", "pipelines_sample.go", 60, 395, rdd.SampleOp[int64]())
+	p.Op("a1be3660ebc7", "pipelines_sample.go", 60, 400, rdd.CollectOp[int64]())
+	p.Op("176170a33aa7", "pipelines_sample.go", 63, 470, rdd.SampleOp[int64]())
+	p.Op("868fc5e00b6b", "pipelines_sample.go", 63, 481, rdd.CollectOp[int64]())
+	p.Op("7e84d577b21b", "pipelines_sample.go", 66, 539, rdd.SampleOp[int64]())
+	p.Op("d9afe44a9220", "pipelines_sample.go", 67, 559, rdd.CollectOp[int64]())
+	p.Op("13fdf9fb828a", "pipelines_sample.go", 71, 591, rdd.CollectOp[int64]())
+	p.Op("2d7f23a20cd2", "pipelines_sample.go", 78, 706, rdd.SampleOp[rdd.Pair[string, int64]]())
+	p.Op("20353d9a7eed", "pipelines_sample.go", 78, 711, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("d2ed266228b2", "pipelines_sample.go", 86, 860, rdd.SampleByKeyOp[string, int64]())
+	p.Op("707d160cc498", "pipelines_sample.go", 86, 865, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("54f3cc6a31a2", "pipelines_sample.go", 95, 996, rdd.SampleByKeyExactOp[string, int64]())
+	p.Op("d394a6508ad1", "pipelines_sample.go", 99, 1029, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("50f41865f335", "pipelines_sample.go", 115, 1229, rdd.SampleOp[string]().Named("RandomSplit"))
+	p.Op("9533442e7e55", "pipelines_sample.go", 116, 1270, rdd.CollectOp[string]())
+	p.Op("37419d9fc07f", "pipelines_sample.go", 119, 1333, rdd.TakeSampleOp[int64]())
+	p.Op("d8f8bdc1eed9", "pipelines_sample.go", 123, 1452, rdd.MapOp(double))
+	p.Op("cd924d6fcf42", "pipelines_sample.go", 123, 1457, rdd.TakeSampleOp[int64]())
+	p.Op("e0164594d77a", "pipelines_sample.go", 137, 1620, rdd.TakeSampleOp[string]())
+	p.Op("c70adbd17423", "pipelines_sample.go", 144, 1690, rdd.MapOp(finiteMap))
+	p.Op("b4cb95eee3b6", "pipelines_sample.go", 195, 2109, rdd.SumOp[int64]())
+	p.Op("ac98c4d1b241", "pipelines_sample.go", 195, 2120, rdd.FilterOp(even))
+	p.Op("c112f7bbe2c3", "pipelines_sample.go", 200, 2209, rdd.MaxOp[int64]())
+	p.Op("3f23b9afe8c7", "pipelines_sample.go", 203, 2287, rdd.MinOp[string]())
+	p.Op("bd3dca9b9f3b", "pipelines_sample.go", 206, 2365, rdd.StatsOp[int64]().Named("Mean"))
+	p.Op("e768dd07d2c7", "pipelines_sample.go", 209, 2432, rdd.StatsOp[int64]().Named("Variance"))
+	p.Op("544a5c425300", "pipelines_sample.go", 212, 2499, rdd.StatsOp[int64]().Named("Stdev"))
+	p.Op("fab74d748917", "pipelines_sample.go", 217, 2586, rdd.StatsOp[int64]())
+	p.Op("1b3fca45f5f9", "pipelines_sample.go", 236, 2899, rdd.HistogramOp[float64]().Named("HistogramIn"))
+	p.Op("e571b6baec0a", "pipelines_sample.go", 239, 2983, rdd.HistogramOp[int64]())
+	p.Op("119b3d2e31a1", "pipelines_sample.go", 257, 3195, rdd.CountApproxDistinctOp[string]())
+	p.Op("9ecdc60dcacc", "pipelines_sample.go", 262, 3317, rdd.CountApproxDistinctByKeyOp[string, int64]())
+	p.Op("64411c43bec7", "pipelines_sample.go", 262, 3338, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("2931679d60ff", "pipelines_sample.go", 282, 3582, rdd.CountByValueOp[string]())
+	p.Op("0f5f40843de8", "pipelines_sample.go", 353, 4069, rdd.MapPartitionsWithIndexOp(numberedRows))
+	p.Op("70dc2e5ae0d4", "pipelines_sample.go", 354, 4084, rdd.CollectOp[string]())
+	p.Op("eac04cdab2cc", "pipelines_sample.go", 360, 4164, rdd.PairMapPartitionsWithIndexOp(numberedPairs))
+	p.Op("fb9c700fb57b", "pipelines_sample.go", 360, 4169, rdd.CollectOp[string]())
+	p.Op("5a8b1288a5b4", "pipelines_sample.go", 363, 4246, rdd.WithOp(shifted, func(env int) *rdd.Op {
 		return rdd.MapPartitionsWithIndexOp(func(x int, x2 iter.Seq[int64]) iter.Seq[string] {
 			return shifted(env, x, x2)
 		})
 	}))
-	p.Op("ca17ffcf77b1", "pipelines_sample.go", 360, 4213, rdd.CollectOp[string]())
-	p.Op("869210122c3a", "pipelines_sample.go", 363, 4287, rdd.WithOp(shiftedPairs, func(env int) *rdd.Op {
+	p.Op("ca17ffcf77b1", "pipelines_sample.go", 363, 4251, rdd.CollectOp[string]())
+	p.Op("869210122c3a", "pipelines_sample.go", 366, 4325, rdd.WithOp(shiftedPairs, func(env int) *rdd.Op {
 		return rdd.PairMapPartitionsWithIndexOp(func(x int, x2 iter.Seq2[string, int64]) iter.Seq[string] {
 			return shiftedPairs(env, x, x2)
 		})
 	}))
-	p.Op("9c142526abcf", "pipelines_sample.go", 363, 4292, rdd.CollectOp[string]())
-	p.Op("3122582615a8", "pipelines_sample.go", 366, 4359, rdd.GlomOp[int64]())
-	p.Op("bee8d12f6a65", "pipelines_sample.go", 366, 4368, rdd.MapOp(double))
-	p.Op("dc961864077b", "pipelines_sample.go", 366, 4374, rdd.CollectOp[[]int64]())
-	p.Op("50779868828d", "pipelines_sample.go", 374, 4484, rdd.ZipWithIndexOp[int64]())
-	p.Op("ad6b1656bed2", "pipelines_sample.go", 374, 4495, rdd.FlatMapOp(upTo))
-	p.Op("cfeb9255b428", "pipelines_sample.go", 378, 4517, rdd.PairMapOp(line[int64, int64]))
-	p.Op("9e910cdd2ef2", "pipelines_sample.go", 378, 4527, rdd.CollectOp[string]())
-	p.Op("152e7c122706", "pipelines_sample.go", 386, 4614, rdd.ZipWithUniqueIDOp[int64]())
-	p.Op("6b0d59a36cce", "pipelines_sample.go", 386, 4624, rdd.PairMapOp(line[int64, int64]))
-	p.Op("8a19691345c3", "pipelines_sample.go", 387, 4642, rdd.EmptyOp[string]())
-	p.Op("72fb3b5a5a39", "pipelines_sample.go", 387, 4658, rdd.CollectOp[string]())
-	p.Op("55c246e8bdeb", "pipelines_sample.go", 405, 4823, rdd.SubtractByKeyOp[string, int64, int64]())
-	p.Op("af7ef60c4539", "pipelines_sample.go", 405, 4827, rdd.MapValuesOp[string](double))
-	p.Op("79846f8e3bc1", "pipelines_sample.go", 405, 4842, rdd.PairMapOp(line[string, int64]))
-	p.Op("5458211bb81e", "pipelines_sample.go", 405, 4852, rdd.CollectOp[string]())
-	p.Op("76288382e10f", "pipelines_sample.go", 415, 4983, rdd.SubtractOp[string]())
-	p.Op("4426bad322e1", "pipelines_sample.go", 415, 4987, rdd.KeysOp[string, int64]())
-	p.Op("5e2b68137de5", "pipelines_sample.go", 415, 5007, rdd.CollectOp[string]())
-	p.Op("689d9fe4c594", "pipelines_sample.go", 422, 5116, rdd.IntersectionOp[string]())
-	p.Op("560edacc6c46", "pipelines_sample.go", 422, 5120, rdd.KeysOp[string, int64]())
-	p.Op("2081ad3196ba", "pipelines_sample.go", 422, 5140, rdd.CollectOp[string]())
-	p.Op("712ef4e74965", "pipelines_sample.go", 428, 5238, rdd.FilterOp(even))
-	p.Op("14fd319dbf17", "pipelines_sample.go", 428, 5243, rdd.CountOp[int64]().Named("CountApprox"))
-	p.Op("3c25ae10b417", "pipelines_sample.go", 431, 5322, rdd.CountOp[rdd.Pair[string, int64]]().Named("CountApprox"))
-	p.Op("e4b760340334", "pipelines_sample.go", 434, 5396, rdd.FilterOp(even))
-	p.Op("4b9fa8e8ca86", "pipelines_sample.go", 434, 5401, rdd.CollectOp[int64]().Named("IsEmpty"))
-	p.Op("1323247d0ae7", "pipelines_sample.go", 437, 5481, rdd.CollectOp[rdd.Pair[string, int64]]().Named("IsEmpty"))
-	p.Op("36f5ba18948b", "pipelines_sample.go", 440, 5556, rdd.LookupOp[string, int64]())
+	p.Op("9c142526abcf", "pipelines_sample.go", 366, 4330, rdd.CollectOp[string]())
+	p.Op("3122582615a8", "pipelines_sample.go", 369, 4397, rdd.GlomOp[int64]())
+	p.Op("bee8d12f6a65", "pipelines_sample.go", 369, 4406, rdd.MapOp(double))
+	p.Op("dc961864077b", "pipelines_sample.go", 369, 4412, rdd.CollectOp[[]int64]())
+	p.Op("50779868828d", "pipelines_sample.go", 377, 4522, rdd.ZipWithIndexOp[int64]())
+	p.Op("ad6b1656bed2", "pipelines_sample.go", 377, 4533, rdd.FlatMapOp(upTo))
+	p.Op("cfeb9255b428", "pipelines_sample.go", 381, 4555, rdd.PairMapOp(line[int64, int64]))
+	p.Op("9e910cdd2ef2", "pipelines_sample.go", 381, 4565, rdd.CollectOp[string]())
+	p.Op("152e7c122706", "pipelines_sample.go", 389, 4652, rdd.ZipWithUniqueIDOp[int64]())
+	p.Op("6b0d59a36cce", "pipelines_sample.go", 389, 4662, rdd.PairMapOp(line[int64, int64]))
+	p.Op("8a19691345c3", "pipelines_sample.go", 390, 4680, rdd.EmptyOp[string]())
+	p.Op("72fb3b5a5a39", "pipelines_sample.go", 390, 4696, rdd.CollectOp[string]())
+	p.Op("55c246e8bdeb", "pipelines_sample.go", 408, 4861, rdd.SubtractByKeyOp[string, int64, int64]())
+	p.Op("af7ef60c4539", "pipelines_sample.go", 408, 4865, rdd.MapValuesOp[string](double))
+	p.Op("79846f8e3bc1", "pipelines_sample.go", 408, 4880, rdd.PairMapOp(line[string, int64]))
+	p.Op("5458211bb81e", "pipelines_sample.go", 408, 4890, rdd.CollectOp[string]())
+	p.Op("76288382e10f", "pipelines_sample.go", 418, 5021, rdd.SubtractOp[string]())
+	p.Op("4426bad322e1", "pipelines_sample.go", 418, 5025, rdd.KeysOp[string, int64]())
+	p.Op("5e2b68137de5", "pipelines_sample.go", 418, 5045, rdd.CollectOp[string]())
+	p.Op("689d9fe4c594", "pipelines_sample.go", 425, 5154, rdd.IntersectionOp[string]())
+	p.Op("560edacc6c46", "pipelines_sample.go", 425, 5158, rdd.KeysOp[string, int64]())
+	p.Op("2081ad3196ba", "pipelines_sample.go", 425, 5178, rdd.CollectOp[string]())
+	p.Op("712ef4e74965", "pipelines_sample.go", 431, 5276, rdd.FilterOp(even))
+	p.Op("14fd319dbf17", "pipelines_sample.go", 431, 5281, rdd.CountOp[int64]().Named("CountApprox"))
+	p.Op("3c25ae10b417", "pipelines_sample.go", 434, 5360, rdd.CountOp[rdd.Pair[string, int64]]().Named("CountApprox"))
+	p.Op("e4b760340334", "pipelines_sample.go", 437, 5434, rdd.FilterOp(even))
+	p.Op("4b9fa8e8ca86", "pipelines_sample.go", 437, 5439, rdd.CollectOp[int64]().Named("IsEmpty"))
+	p.Op("1323247d0ae7", "pipelines_sample.go", 440, 5519, rdd.CollectOp[rdd.Pair[string, int64]]().Named("IsEmpty"))
+	p.Op("36f5ba18948b", "pipelines_sample.go", 443, 5594, rdd.LookupOp[string, int64]())
 	p.Op("5361a40bc6b5", "pipelines_source.go", 16, 47, rdd.DataOp[int64]())
 	p.Op("47222ce3f148", "pipelines_source.go", 17, 81, rdd.DataOp[string]())
 	p.Op("dbbc79b4a496", "pipelines_source.go", 18, 115, rdd.DataOp[float64]())
@@ -5178,7 +5178,7 @@ func placedCasesKernel19(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// drawCasesKernel is Map (pipelines_sample.go:57).
+// drawCasesKernel is Map (pipelines_sample.go:60).
 func drawCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -5191,7 +5191,7 @@ func drawCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// drawCasesKernel2 is Map (pipelines_sample.go:120).
+// drawCasesKernel2 is Map (pipelines_sample.go:123).
 func drawCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -5204,7 +5204,7 @@ func drawCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// finiteKernel is Map (pipelines_sample.go:141).
+// finiteKernel is Map (pipelines_sample.go:144).
 func finiteKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -5217,7 +5217,7 @@ func finiteKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// numberCasesKernel is Filter (pipelines_sample.go:192).
+// numberCasesKernel is Filter (pipelines_sample.go:195).
 func numberCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -5232,7 +5232,7 @@ func numberCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// indexCasesKernel is Map (pipelines_sample.go:366).
+// indexCasesKernel is Map (pipelines_sample.go:369).
 func indexCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -5245,7 +5245,7 @@ func indexCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// indexCasesKernel2 is FlatMap (pipelines_sample.go:374).
+// indexCasesKernel2 is FlatMap (pipelines_sample.go:377).
 func indexCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -5259,7 +5259,7 @@ func indexCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// indexCasesKernel3 is Map (pipelines_sample.go:378).
+// indexCasesKernel3 is Map (pipelines_sample.go:381).
 func indexCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[int64, int64]])
 	out := outAny.(*rdd.Rows[string])
@@ -5272,7 +5272,7 @@ func indexCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// indexCasesKernel4 is Map (pipelines_sample.go:386).
+// indexCasesKernel4 is Map (pipelines_sample.go:389).
 func indexCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[int64, int64]])
 	out := outAny.(*rdd.Rows[string])
@@ -5285,7 +5285,7 @@ func indexCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// setCasesKernel is Map (pipelines_sample.go:405).
+// setCasesKernel is Map (pipelines_sample.go:408).
 func setCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
 	out := outAny.(*rdd.Rows[string])
@@ -5298,7 +5298,7 @@ func setCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// setCasesKernel2 is Filter (pipelines_sample.go:428), CountApprox (pipelines_sample.go:428).
+// setCasesKernel2 is Filter (pipelines_sample.go:431), CountApprox (pipelines_sample.go:431).
 func setCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Acc[int64])
@@ -5313,7 +5313,7 @@ func setCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	out.Value = acc
 }
 
-// setCasesKernel3 is Filter (pipelines_sample.go:434).
+// setCasesKernel3 is Filter (pipelines_sample.go:437).
 func setCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -5991,7 +5991,7 @@ func placedCasesKernel21(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// setCasesKernel4 is MapToPair (pipelines_source.go:23), MapValues (pipelines_sample.go:405).
+// setCasesKernel4 is MapToPair (pipelines_source.go:23), MapValues (pipelines_sample.go:408).
 func setCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -6008,7 +6008,7 @@ func setCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// setCasesKernel5 is MapToPair (pipelines_source.go:23), Keys (pipelines_sample.go:415).
+// setCasesKernel5 is MapToPair (pipelines_source.go:23), Keys (pipelines_sample.go:418).
 func setCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -6021,7 +6021,7 @@ func setCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// setCasesKernel6 is MapToPair (pipelines_source.go:23), Keys (pipelines_sample.go:422).
+// setCasesKernel6 is MapToPair (pipelines_source.go:23), Keys (pipelines_sample.go:425).
 func setCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -6034,7 +6034,7 @@ func setCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// setCasesKernel7 is MapToPair (pipelines_source.go:23), CountApprox (pipelines_sample.go:431).
+// setCasesKernel7 is MapToPair (pipelines_source.go:23), CountApprox (pipelines_sample.go:434).
 func setCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Acc[int64])
@@ -7856,7 +7856,7 @@ func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	}
 }
 
-//line pipelines_sample.go:141
+//line pipelines_sample.go:144
 func finiteMap(x int64) int64 { return x % 1000 }
 
 //line property_rdd.go:7863

@@ -8,7 +8,7 @@ import (
 )
 
 // QuantilesOf gives about the number below which each share of the rows is, from 0 on
-// to 1: of 0.5 the median. Each is within 1 % of the number that is there. No rows are
+// to 1: of 0.5 the median. Each is within 1 % of the number that is there, or of one beside it. No rows are
 // [typed.ErrEmpty], and NaN and infinities among them an error.
 //
 //	q, err := sketch.QuantilesOf(ctx, seconds, 0.5, 0.99)

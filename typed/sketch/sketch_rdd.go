@@ -16,7 +16,7 @@ func init() {
 	var _ [rdd.Generated - 1]struct{} = [0]struct{}{}
 	p := rdd.Register()
 	p.Source("quantiles.go", quantilesSource,
-		"bc53bd8a7bb6e1900b0a85d386c1bc57c677003ced84e2319967a81c29a53f73",
+		"664bf3e9249ab02f155ce1c9d914e3f7f5af71dc59c6ac4f41eb953412e4ccdb",
 		"1f4c950ed50e1f843e4567689cd4c38bdcbfdca5509d2661cde67462ff4aa554",
 	)
 }
