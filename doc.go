@@ -2,11 +2,13 @@
 // [github.com/gordd-project/gordd/typed]; a tour of the folders:
 //
 //	typed              what users import: Session, RDD, PairRDD, sources, operators, actions, Main
-//	typed/sketch       sketches of many values, for accumulators
+//	typed/sketch       sketches of many values, for accumulators; quantiles of rows
+//	typed/ml           what learning from data spends its time in
 //	typed/typedtest    tests of pipelines: in every way there is, with tasks that fail
 //	rdd                lineage, registry of stage code, task runner; what generated code names
 //	rdd/plan           plans, stages, tasks, statuses: data only
 //	rdd/codec          rows as bytes, by column
+//	rdd/sequencefile   Hadoop's SequenceFiles
 //	shuffle            combining, sorting, spilling, merging; block format. No network
 //	storage            files: listing, splits, text, output that is committed once
 //	hdfs               the store of hdfs:// paths, joined by an import
