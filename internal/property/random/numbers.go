@@ -35,8 +35,8 @@ func approximate(g *generator, v *variable) *action {
 		return nil
 	}
 	g.lazy = true
-	return &action{fmt.Sprintf("about, err := typed.CountApproxDistinct(ctx, %s, 0.02)\nif err != nil {\nreturn nil, err\n}\nreturn oracle.Near(about, oracle.Different(%s.Collect(ctx)))\n", v.name, v.name),
-		"return oracle.Must(oracle.Near(1, 1, nil))\n"}
+	return &action{fmt.Sprintf("about, err := typed.CountApproxDistinct(ctx, %s, 0.02)\nif err != nil {\nreturn nil, err\n}\nn, err := oracle.Different(%s.Collect(ctx))\nreturn oracle.Near(about, n, err)\n", v.name, v.name),
+		fmt.Sprintf("n, err := oracle.Different(%s.All(), nil)\nreturn oracle.Must(oracle.Near(int64(n), n, err))\n", v.name)}
 }
 
 func isEmpty(g *generator, v *variable) *action {
