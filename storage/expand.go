@@ -22,7 +22,7 @@ type ExpandOptions struct {
 // whose name happens to look like a pattern, or to have a comma, is found by that name, and \ takes
 // the meaning off a character (not on Windows). Names that begin with _ or . are skipped unless they are named.
 //
-// Every path must give something. Errors are of kind NotFound, Empty, Permission or Invalid.
+// Every path must give something, but for a directory in which _SUCCESS says that a job wrote no partitions. Errors are of kind NotFound, Empty, Permission or Invalid.
 // Paths in the result are absolute.
 func Expand(ctx context.Context, paths string, opt ExpandOptions) ([]Info, error) {
 	var files []Info
@@ -166,9 +166,17 @@ func (x *expander) dir(ctx context.Context, dir string) ([]Info, error) {
 	case dirs > 0 && !x.opt.Recursive:
 		return nil, newError("find input", dir, Empty,
 			"directory has only directories in it; %s reads the files at any depth", Join(dir, "**"))
+	case x.written(ctx, dir):
+		return nil, nil
 	}
 	return nil, newError("find input", dir, Empty,
 		"directory has no file to read (names that begin with _ or . are skipped)")
+}
+
+// written says whether a directory is what a job left that has ended: without files it had no partitions.
+func (x *expander) written(ctx context.Context, dir string) bool {
+	infos, err := x.list(ctx, dir)
+	return err == nil && slices.ContainsFunc(infos, func(i Info) bool { return i.Regular && baseOf(i.Path) == SuccessName })
 }
 
 // collect appends the files of dir and returns how many directories it saw.

@@ -53,7 +53,7 @@ func TestExpand(t *testing.T) {
 	top := tree(t,
 		"a.txt", "b.txt", "c.log", "_SUCCESS", ".hidden.txt", "logs/1.log", "logs/2.log", "logs/_tmp/3.log",
 		"logs/old/4.log", "logs/old/older/5.log", "src/x.go/inner.txt", "src/main.go", "src/pkg/p.go", "src/.git/g.go",
-		"2024-01/part-0", "2024-02/part-0", "2024-02/part-1", "weird[1].txt", "with space.txt", "deep/a/b/a/b/f.txt")
+		"2024-01/part-0", "2024-02/part-0", "2024-02/part-1", "weird[1].txt", "with space.txt", "deep/a/b/a/b/f.txt", "none/_SUCCESS", "none/_manifest.json")
 	cases := []struct{ name, paths, want string }{
 		{"a file", "a.txt", "a.txt"},
 		{"a directory, its files only, sorted", "logs", "logs/1.log logs/2.log"},
@@ -82,6 +82,8 @@ func TestExpand(t *testing.T) {
 		{"hidden when named", "_SUCCESS", "_SUCCESS"},
 		{"hidden when the pattern begins so", ".*.txt", ".hidden.txt"},
 		{"hidden directory in the path", "logs/_tmp/*", "logs/_tmp/3.log"},
+		{"a job's output without partitions", "none", ""},
+		{"and beside others", "a.txt,none,b.txt", "a.txt b.txt"},
 		{"dots in the path", "logs/../a.txt", "a.txt"},
 	}
 	if escapes {
@@ -148,7 +150,7 @@ func TestExpandAsksOnce(t *testing.T) {
 }
 
 func TestExpandErrors(t *testing.T) {
-	top := tree(t, "a.txt", "empty/", "hidden/_SUCCESS", "dirs/x/", "dirs/y/", "many/f")
+	top := tree(t, "a.txt", "empty/", "hidden/_other", "dirs/x/", "dirs/_SUCCESS", "dirs/y/", "many/f")
 	cases := []struct {
 		name, paths string
 		kind        Kind

@@ -18,7 +18,8 @@ type Line = rdd.Line
 // (*, ?, [a-z], {a,b}, and ** for directories of any depth), or several of these
 // with commas. Lines end in \n or \r\n, which are taken off. Files that end in
 // .gz or .zst are decompressed. Large files are cut, small ones packed
-// together; rows are in the order of files and lines.
+// together; rows are in the order of files and lines. A directory without files is an
+// error, unless _SUCCESS says that it is what a job wrote of no partitions.
 func (s *Session) TextFile(path string, opts ...ReadOption) RDD[string] {
 	return RDD[string]{s, s.files(rdd.TextOp(), call(), path, plan.Files{}, opts)}
 }
