@@ -111,7 +111,7 @@ func (m *Master) Jobs() []status.Job {
 			j.LeftOut = append(j.LeftOut, string(p))
 		}
 		for _, a := range v.Actions {
-			j.Actions = append(j.Actions, status.Action{N: a.Action.N, Name: a.Name, Site: a.Site, State: a.State.String(), Done: a.Done, Of: a.Wanted,
+			j.Actions = append(j.Actions, status.Action{N: a.Action.N, Name: a.Name, Site: a.Site, Description: a.Labels.Description, Tags: a.Labels.Tags, State: a.State.String(), Done: a.Done, Of: a.Wanted,
 				Cause: causeText(a.Cause)})
 		}
 		m.history.tell(&j)
@@ -258,7 +258,7 @@ func (s service) Tell(st *msg.Stream) error {
 
 // obey does it for who may: all but to cancel is for administrators.
 func (s service) obey(ctx context.Context, t *msg.Tell) error {
-	if *t == (msg.Tell{Cancel: t.Cancel, Reason: t.Reason}) && t.Cancel != "" {
+	if *t == (msg.Tell{Cancel: t.Cancel, Action: t.Action, Tag: t.Tag, Reason: t.Reason}) && t.Cancel != "" {
 		return s.cancel(ctx, t)
 	}
 	if err := s.access.administers(ctx); err != nil {
@@ -275,7 +275,7 @@ func (s service) obey(ctx context.Context, t *msg.Tell) error {
 	return errors.New("this master does not know what is wanted")
 }
 
-// cancel ends a job for who may.
+// cancel ends a job, or actions of it, for who may.
 func (s service) cancel(ctx context.Context, t *msg.Tell) error {
 	id, err := s.find(t.Cancel)
 	if err != nil {
@@ -291,10 +291,35 @@ func (s service) cancel(ctx context.Context, t *msg.Tell) error {
 		if j.Over() {
 			return fmt.Errorf("job %s has ended already: %s", id, j.State)
 		}
-		s.engine.Send(model.Cancel{Job: id, Reason: t.Reason})
+		if err := cancellable(&j, t); err != nil {
+			return err
+		}
+		s.engine.Send(model.Cancel{Job: id, Action: t.Action, Tag: t.Tag, Reason: t.Reason})
 		return nil
 	}
 	return fmt.Errorf("job %s is forgotten", id)
+}
+
+// cancellable says why there is nothing to cancel of a job that runs.
+func cancellable(j *status.Job, t *msg.Tell) error {
+	switch {
+	case t.Action == 0 && t.Tag == "":
+		return nil
+	case t.Action != 0 && t.Tag != "":
+		return errors.New("cancel an action, or those of a tag: not both")
+	}
+	for i := range j.Actions {
+		if a := &j.Actions[i]; a.N == t.Action || t.Tag != "" && slices.Contains(a.Tags, t.Tag) && !a.Over() {
+			if a.Over() {
+				return fmt.Errorf("action %d of job %s has ended already: %s", a.N, j.ID, a.State)
+			}
+			return nil
+		}
+	}
+	if t.Tag != "" {
+		return fmt.Errorf("no action of job %s that runs has the tag %q", j.ID, t.Tag)
+	}
+	return fmt.Errorf("job %s has no action %d, or it is forgotten", j.ID, t.Action)
 }
 
 // drain takes a worker out of use, or into it again.

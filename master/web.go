@@ -5,6 +5,7 @@ import (
 	_ "embed" // of the page
 	"html/template"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gordd-project/gordd/internal/sched/model"
@@ -31,7 +32,7 @@ var (
 	pageText string
 	//go:embed page.css
 	pageStyle []byte
-	page      = template.Must(template.New("page").Funcs(template.FuncMap{"short": short, "clock": clock, "sub": func(a, b int) int { return a - b }}).Parse(pageText))
+	page      = template.Must(template.New("page").Funcs(template.FuncMap{"short": short, "clock": clock, "join": func(all []string) string { return strings.Join(all, ", ") }, "sub": func(a, b int) int { return a - b }}).Parse(pageText))
 )
 
 // short gives a duration in seconds as people want it.

@@ -328,3 +328,33 @@ func ExampleSetAside() {
 	// [1 3] <nil>
 	// [in.txt at 2: "x"] <nil>
 }
+
+func ExampleSession_CancelTag() {
+	s := session()
+	nightly := typed.WithTags(ctx, "nightly")
+	begun, ended := make(chan struct{}), make(chan error)
+	go func() {
+		_, err := s.Range(1, typed.Partitions(1)).MapPartitions(func(t *typed.Task, rows iter.Seq[int64]) iter.Seq[int64] {
+			close(begun)
+			<-t.Done()
+			return rows
+		}).Count(typed.WithDescription(nightly, "count what never comes"))
+		ended <- err
+	}()
+	<-begun
+	morning := errors.New("it is morning")
+	s.CancelTag("nightly", morning)
+	fmt.Println(errors.Is(<-ended, morning))
+	// Output: true
+}
+
+func ExampleWithTags() {
+	nightly := typed.WithTags(ctx, "nightly")
+	fmt.Println(session().Range(3).Count(typed.WithTags(nightly, "users"))) // has both
+	// Output: 3 <nil>
+}
+
+func ExampleWithDescription() {
+	fmt.Println(session().Range(3).Count(typed.WithDescription(ctx, "count the users")))
+	// Output: 3 <nil>
+}

@@ -109,6 +109,7 @@ type backend interface {
 	ReleaseBlob(plan.Digest)
 	Release(plan.StageKey)
 	ReleaseFiles(plan.Files)
+	CancelTag(tag string, cause error)
 	Close() error
 }
 
@@ -230,6 +231,7 @@ func (s *Session) action(ctx context.Context, n *rdd.Node, a rdd.Action, want dr
 	if s.options.explain != nil {
 		return plan.ActionStatus{State: plan.ActionDone}, s.options.explain(p, s.graph.Explain(p))
 	}
+	p.Labels = labelsOf(ctx)
 	s.adviseLong(a, len(p.Stages))
 	encoded, err := plan.Encode(p)
 	if err != nil {

@@ -12,7 +12,7 @@
 //	rddctl stages ID
 //	rddctl tasks ID [STAGE]
 //	rddctl logs ID [--follow]
-//	rddctl cancel ID [--reason TEXT]
+//	rddctl cancel ID [--tag TAG | --action N] [--reason TEXT]
 //	rddctl workers [drain ID | undrain ID]
 //	rddctl events
 //	rddctl cluster init|token|credentials --dir DIR

@@ -268,9 +268,9 @@ func (l *look) printJob(j *status.Job) error {
 	if err := l.printAccumulators(j); err != nil {
 		return err
 	}
-	return l.print(j, "ACTION NAME SITE STATE DONE OF CAUSE", func(row func(...any)) {
+	return l.print(j, "ACTION NAME SITE STATE DONE OF TAGS DESCRIPTION CAUSE", func(row func(...any)) {
 		for _, a := range j.Actions {
-			row(a.N, a.Name, a.Site, a.State, a.Done, a.Of, a.Cause)
+			row(a.N, a.Name, a.Site, a.State, a.Done, a.Of, strings.Join(a.Tags, ","), a.Description, a.Cause)
 		}
 	})
 }
@@ -429,11 +429,23 @@ draws anew.`,
 }
 
 func cancelCommand() *cobra.Command {
-	var reason string
-	c := tellCommand("cancel ID", "Cancel a job",
-		"Cancel ends a job: its tasks are stopped, and what it staged is removed. The ID is one\nthat rddctl jobs lists, or the beginning of only one. Where there are certificates, a\nclient's cancels only jobs that were submitted with the same name.",
-		"  rddctl cancel 20261125-101500-abcdef --reason 'wrong input'",
-		func(id string) msg.Tell { return msg.Tell{Cancel: plan.JobID(id), Reason: reason} })
+	var reason, tag string
+	var action int
+	c := tellCommand("cancel ID", "Cancel a job, or actions of it",
+		`Cancel ends a job: its tasks are stopped, and what it staged is removed. The ID is one
+that rddctl jobs lists, or the beginning of only one. Where there are certificates, a
+client's cancels only jobs that were submitted with the same name.
+
+With --action or --tag it ends one action of the job, or those that run and have the
+tag, and the program goes on: the action's call returns an error. One that puts its
+output in place already is not cancelled. rddctl job lists actions with their tags,
+which programs give them with typed.WithTags.`,
+		"  rddctl cancel 20261125-101500-abcdef --reason 'wrong input'\n  rddctl cancel 20261125 --tag reports\n  rddctl cancel 20261125 --action 3",
+		func(id string) msg.Tell {
+			return msg.Tell{Cancel: plan.JobID(id), Action: action, Tag: tag, Reason: reason}
+		})
+	c.Flags().StringVar(&tag, "tag", "", "end the job's running actions that have this tag")
+	c.Flags().IntVar(&action, "action", 0, "end this action of the job")
 	c.Flags().StringVar(&reason, "reason", "cancelled by "+userName(), "what the job's driver is told")
 	return c
 }

@@ -62,9 +62,11 @@ func TestPrint(t *testing.T) {
 
 func TestPrintJob(t *testing.T) {
 	j := status.Job{ID: "j", Name: "a\nname", User: "u", State: "failed", Cause: "why", Duration: 1.2345,
-		Actions: []status.Action{{N: 1, Name: "Collect", Site: "main.go:3", State: "failed", Done: 2, Of: 4, Cause: "why"}}}
+		Actions: []status.Action{{N: 1, Name: "Collect", Site: "main.go:3", State: "failed", Done: 2, Of: 4, Cause: "why",
+			Tags: []string{"a", "b"}, Description: "load the rows"}}}
 	head := "j  a name  of u, driver on the submitter's machine: failed after 1.23s\nwhy\n"
-	table := "ACTION  NAME     SITE       STATE   DONE  OF  CAUSE\n1       Collect  main.go:3  failed  2     4   why\n"
+	table := "ACTION  NAME     SITE       STATE   DONE  OF  TAGS  DESCRIPTION    CAUSE\n" +
+		"1       Collect  main.go:3  failed  2     4   a,b   load the rows  why\n"
 	l := look{output: "table"}
 	if got := printed(t, func() error { return l.printJob(&j) }); got != head+table {
 		t.Errorf("got\n%s\nwant\n%s", got, head+table)

@@ -247,6 +247,21 @@ func (c *Client) Close() {
 	}
 }
 
+// CancelTag ends running actions that have a tag, with a cause.
+func (c *Client) CancelTag(tag string, cause error) {
+	c.mu.Lock()
+	var tagged []*action
+	for _, a := range c.actions {
+		if slices.Contains(a.plan.Labels.Tags, tag) {
+			tagged = append(tagged, a)
+		}
+	}
+	c.mu.Unlock()
+	for _, a := range tagged {
+		a.stop(plan.ActionCancelled, a.wrap(cause))
+	}
+}
+
 // stop asks for the action's end: the first cause counts, and none does once it
 // has ended.
 func (a *action) stop(as plan.ActionState, cause error) {
@@ -370,7 +385,7 @@ func (c *Client) Lose(err error) {
 	c.mu.Unlock()
 	for _, a := range running {
 		if !a.ended() {
-			c.End(plan.ActionStatus{ID: a.id, Name: a.plan.Action, Site: a.plan.Site, State: plan.ActionFailed}, nil, a.wrap(err))
+			c.End(plan.ActionStatus{ID: a.id, Name: a.plan.Action, Site: a.plan.Site, Labels: a.plan.Labels, State: plan.ActionFailed}, nil, a.wrap(err))
 		}
 		a.rest.Do(func() { close(a.quiet) })
 	}

@@ -237,6 +237,9 @@ func (r *Remote) Release(stage plan.StageKey) { _ = r.conn.Send(&wire.Release{St
 // ReleaseFiles says that no handle refers to a file source any more.
 func (r *Remote) ReleaseFiles(f plan.Files) { _ = r.conn.Send(&wire.ReleaseFiles{Files: f}) }
 
+// CancelTag is [Client.CancelTag].
+func (r *Remote) CancelTag(tag string, cause error) { r.client.CancelTag(tag, cause) }
+
 // Failed says why the program that Close ends did not succeed: its job failed then.
 func (r *Remote) Failed(err error) {
 	r.mu.Lock()

@@ -145,6 +145,9 @@ func (e *Engine) Do(ctx context.Context, encoded []byte, want driver.Action) (pl
 	return e.client.Do(ctx, encoded, want)
 }
 
+// CancelTag is [driver.Client.CancelTag].
+func (e *Engine) CancelTag(tag string, cause error) { e.client.CancelTag(tag, cause) }
+
 // PutBlob keeps b, which must not be changed any more, and gives its digest.
 // Each call adds a reference, to be given back by ReleaseBlob. Much of it goes
 // to files.

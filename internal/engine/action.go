@@ -61,6 +61,7 @@ func (e *Engine) Begin(s work.Submission) model.Event {
 		return nil
 	}
 	ev.Graph, ev.Target, ev.Partitions, ev.Name, ev.Site = graph, s.Plan.Target, s.Partitions, s.Plan.Action, s.Plan.Site.String()
+	ev.Labels = s.Plan.Labels
 	ev.Sink = model.Sink{Kind: model.RowsToDriver, Consumed: s.Consumed, Ahead: s.Ahead}
 	if target, ok := s.Plan.Stage(s.Plan.Target); ok {
 		if target.Sink.Effects {

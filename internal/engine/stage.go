@@ -95,7 +95,7 @@ func (a *action) sized(found map[plan.Files][]storage.Split) {
 
 // status is a picture of the action.
 func (a *action) status(now model.Instant) plan.ActionStatus {
-	st := plan.ActionStatus{ID: a.id, Name: a.plan.Action, Site: a.plan.Site, State: a.state, Started: a.begun,
+	st := plan.ActionStatus{ID: a.id, Name: a.plan.Action, Site: a.plan.Site, Labels: a.plan.Labels, State: a.state, Started: a.begun,
 		Elapsed: now.Sub(a.started), Stages: make([]plan.StageStatus, len(a.plan.Stages)),
 		Partitions: a.stages[a.plan.Target].total}
 	if a.state.Ended() {

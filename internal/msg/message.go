@@ -170,6 +170,8 @@ type (
 	// Tell has a master do something: one of its fields is set.
 	Tell struct {
 		Cancel  plan.JobID
+		Action  int    // of Cancel: this action alone
+		Tag     string // of Cancel: the actions that have it alone
 		Reason  string // of Cancel
 		Drain   plan.WorkerID
 		Force   bool // of Drain: even the last worker

@@ -1,7 +1,6 @@
 package sched
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 
@@ -26,8 +25,7 @@ func (s *Scheduler) submitAction(ev model.SubmitAction) {
 		return
 	}
 	a := &action{
-		id: ev.Action, job: j, plan: ev.Plan, sink: ev.Sink, name: ev.Name, site: ev.Site,
-		group: cmp.Or(ev.Group, j.submit.Group), tags: append(slices.Clone(j.submit.Tags), ev.Tags...),
+		id: ev.Action, job: j, plan: ev.Plan, sink: ev.Sink, name: ev.Name, site: ev.Site, labels: ev.Labels,
 		firstN: ev.FirstN, ordered: ev.Ordered, wanted: ev.Partitions, prepared: ev.Sink.Kind != model.Files,
 	}
 	j.lastN = ev.Action.N

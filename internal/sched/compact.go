@@ -101,7 +101,7 @@ func (c *compactor) needed(rec model.Record) model.Record {
 		keep = c.s.jobs[r.Job] != nil
 	case model.CancelAccepted: // ends of actions have records of their own
 		j := c.s.jobs[r.Cancel.Job]
-		keep = j != nil && j.state == model.JobEnding && r.Cancel.Action == 0 && r.Cancel.Group == "" && r.Cancel.Tag == ""
+		keep = j != nil && j.state == model.JobEnding && r.Cancel.Action == 0 && r.Cancel.Tag == ""
 	case model.BlobHeld:
 		j := c.s.jobs[r.Job]
 		keep = j != nil && !j.state.Ended()

@@ -143,8 +143,8 @@ func (s *Scheduler) holdBlob(ev model.HoldBlob) {
 // cancel is the request of R63.
 func (s *Scheduler) cancel(ev model.Cancel) {
 	cause := &model.Cause{Kind: model.CauseCancelled, Message: cmpText("cancelled", ev.Reason)}
-	if ev.Group != "" || ev.Tag != "" {
-		s.cancelMatching(ev, cause)
+	if ev.Tag != "" {
+		s.cancelTagged(ev, cause)
 		s.reply(ev.Request, ev.Job, 0, nil)
 		return
 	}
@@ -173,15 +173,14 @@ func (s *Scheduler) cancel(ev model.Cancel) {
 	s.reply(ev.Request, j.id, ev.Action, nil)
 }
 
-func (s *Scheduler) cancelMatching(ev model.Cancel, cause *model.Cause) {
+func (s *Scheduler) cancelTagged(ev model.Cancel, cause *model.Cause) {
 	s.record(model.CancelAccepted{Cancel: ev}, true)
 	for _, j := range s.order {
 		if ev.Job != "" && j.id != ev.Job {
 			continue
 		}
 		for _, a := range slices.Clone(j.actions) {
-			match := ev.Group != "" && a.group == ev.Group || ev.Tag != "" && slices.Contains(a.tags, ev.Tag)
-			if match && a.state != model.ActionPublishing {
+			if slices.Contains(a.labels.Tags, ev.Tag) && a.state != model.ActionPublishing {
 				s.endAction(a, model.ActionCancelled, cause)
 			}
 		}

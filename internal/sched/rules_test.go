@@ -1063,21 +1063,29 @@ func TestR63EndingDoesNotWaitForEver(t *testing.T) {
 	}
 }
 
-func TestR66CancelByGroupAndTag(t *testing.T) {
+func TestR66CancelByTag(t *testing.T) {
 	r := newRig(t, nil)
-	submit := func(n int, group string, tags ...string) {
-		r.step(model.SubmitAction{Action: plan.ActionID{Job: "j", N: n}, Graph: []model.StageSpec{result("r")}, Target: "r", Group: group, Tags: tags})
+	submit := func(n int, tags ...string) {
+		r.step(model.SubmitAction{Action: plan.ActionID{Job: "j", N: n}, Graph: []model.StageSpec{result("r")}, Target: "r", Labels: plan.Labels{Tags: tags}})
 	}
-	submit(1, "g")
-	submit(2, "", "t")
-	submit(3, "")
-	r.step(model.Cancel{Group: "g"})
-	r.step(model.Cancel{Tag: "t"})
-	if r.ended(1).State != model.ActionCancelled || r.ended(2).State != model.ActionCancelled {
-		t.Error("not cancelled")
+	submit(1, "t")
+	submit(2, "s", "t")
+	submit(3, "s")
+	submit(4)
+	r.step(model.Cancel{Job: "another", Tag: "t"})
+	if r.s.jobs["j"].action(1) == nil {
+		t.Fatal("cancelled for another job")
 	}
-	if r.s.jobs["j"].action(3) == nil {
-		t.Error("cancelled one too many")
+	r.step(model.Cancel{Job: "j", Tag: "t", Reason: "why"})
+	for n := 1; n <= 2; n++ {
+		if end := r.ended(n); end.State != model.ActionCancelled || end.Cause.Message != "cancelled: why" {
+			t.Errorf("action %d: %+v", n, end)
+		}
+	}
+	for n := 3; n <= 4; n++ {
+		if r.s.jobs["j"].action(n) == nil {
+			t.Errorf("action %d was cancelled too", n)
+		}
 	}
 }
 

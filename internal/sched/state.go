@@ -60,8 +60,7 @@ type action struct {
 	job       *job
 	plan      plan.Digest
 	sink      model.Sink
-	group     string
-	tags      []string
+	labels    plan.Labels
 	name      string
 	site      string
 	firstN    int64

@@ -51,7 +51,7 @@ func (j *job) view() model.JobView {
 		v.Actions = append(v.Actions, model.ActionView{Action: e.end.Action, State: e.end.State, Cause: e.end.Cause})
 	}
 	for _, a := range j.actions {
-		v.Actions = append(v.Actions, model.ActionView{Action: a.id, Name: a.name, Site: a.site, State: a.state, Done: a.got, Wanted: a.want})
+		v.Actions = append(v.Actions, model.ActionView{Action: a.id, Name: a.name, Site: a.site, Labels: a.labels, State: a.state, Done: a.got, Wanted: a.want})
 	}
 	return v
 }

@@ -80,13 +80,20 @@ func (j *Job) Over() bool { return j.State == "done" || j.State == "failed" || j
 
 // Action is one action of a job.
 type Action struct {
-	N     int    `json:"n"`
-	Name  string `json:"name,omitempty"`
-	Site  string `json:"site,omitempty"` // the user's line
-	State string `json:"state"`
-	Done  int    `json:"done"` // partitions of its result
-	Of    int    `json:"of"`
-	Cause string `json:"cause,omitempty"`
+	N           int      `json:"n"`
+	Name        string   `json:"name,omitempty"`
+	Site        string   `json:"site,omitempty"`        // the user's line
+	Description string   `json:"description,omitempty"` // the user's words
+	Tags        []string `json:"tags,omitempty"`
+	State       string   `json:"state"`
+	Done        int      `json:"done"` // partitions of its result
+	Of          int      `json:"of"`
+	Cause       string   `json:"cause,omitempty"`
+}
+
+// Over reports whether nothing of the action will change any more.
+func (a *Action) Over() bool {
+	return a.State == "done" || a.State == "failed" || a.State == "cancelled"
 }
 
 // Stage is one stage of a job that is not forgotten.

@@ -120,10 +120,14 @@ func (t Tally) Summary() string {
 
 // Line says how one action ended.
 func Line(s *plan.ActionStatus) string {
-	if s.State != plan.ActionDone {
-		return fmt.Sprintf("%s (%s) %s: %s", s.Name, s.Site, s.State, Of(s))
+	what := fmt.Sprintf("%s (%s)", s.Name, s.Site)
+	if s.Labels.Description != "" {
+		what = s.Labels.Description + ": " + what
 	}
-	return fmt.Sprintf("%s (%s): %s", s.Name, s.Site, Of(s))
+	if s.State != plan.ActionDone {
+		return fmt.Sprintf("%s %s: %s", what, s.State, Of(s))
+	}
+	return fmt.Sprintf("%s: %s", what, Of(s))
 }
 
 // Accumulators says the values of accumulators in one line; "": there are none.

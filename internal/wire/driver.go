@@ -144,7 +144,7 @@ func GoodShown(m *Shown) bool { return plan.GoodShown(m.Accumulators) }
 
 // GoodStatus is GoodBegin for pictures.
 func GoodStatus(s *plan.ActionStatus) bool {
-	ok := s.State <= plan.ActionCancelled && s.Partitions >= 0 && plan.GoodShown(s.Accumulators)
+	ok := s.State <= plan.ActionCancelled && s.Partitions >= 0 && plan.GoodShown(s.Accumulators) && s.Labels.Check() == nil
 	for _, st := range s.Stages {
 		ok = ok && st.Kind <= plan.ValueStage && st.Tasks >= 0 && st.Done >= 0 && st.Running >= 0
 	}

@@ -10,6 +10,7 @@ import (
 type Plan struct {
 	Action string // the action's operator: "Collect", "SaveAsTextFile"
 	Site   Site   // where the user called it
+	Labels Labels // what the user says about it
 	Stages []Stage
 	Target StageKey
 	Seed   uint64   // seed of the partition hash, the same for a whole session

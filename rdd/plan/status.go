@@ -29,6 +29,7 @@ type ActionStatus struct {
 	ID     ActionID
 	Name   string // "SaveAsTextFile"
 	Site   Site
+	Labels Labels
 	State  ActionState
 	Stages []StageStatus // in the plan's order
 	// Partitions is how many partitions the target has, which may be more

@@ -26,6 +26,9 @@ func Check(p *plan.Plan) error {
 	case p.Policy.Rows > plan.AsideRows:
 		return fmt.Errorf("plan has the policy %d for rows, which is none", p.Policy.Rows)
 	}
+	if err := p.Labels.Check(); err != nil {
+		return err
+	}
 	for i := range p.Stages {
 		st := &p.Stages[i]
 		err := checkStage(st)

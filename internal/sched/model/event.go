@@ -32,8 +32,6 @@ type (
 		Name     string
 		Pool     string
 		Priority int
-		Group    string
-		Tags     []string
 		Programs []Program // none: its tasks run on every worker
 		Limits   Limits
 		Detached bool
@@ -57,10 +55,9 @@ type (
 		FirstN  int64
 		Ordered bool
 		Sink    Sink
-		Group   string
-		Tags    []string
 		Name    string
 		Site    string
+		Labels  plan.Labels
 		Began   time.Time // by the wall clock, for people
 	}
 	// FinishJob is the driver's own end of its job: nothing more will be
@@ -70,12 +67,12 @@ type (
 		Session Session
 		Reason  string
 	}
-	// Cancel ends a job (Action 0), an action, or all actions of a group or tag.
+	// Cancel ends a job (Action 0, no Tag), one of its actions, or all of them that
+	// have a tag, those of any job where none is named.
 	Cancel struct {
 		Request Request
 		Job     plan.JobID
 		Action  int
-		Group   string
 		Tag     string
 		Reason  string
 	}

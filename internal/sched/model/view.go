@@ -62,6 +62,7 @@ type ActionView struct {
 	Action plan.ActionID
 	Name   string
 	Site   string
+	Labels plan.Labels
 	State  ActionState
 	Done   int // tasks of the target
 	Wanted int
