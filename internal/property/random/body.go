@@ -98,12 +98,28 @@ func (g *generator) function(result string, make func(ps []param) string, types 
 	} else {
 		f.params = g.params(types...)
 	}
+	f.sparePackage()
 	f.body = make(f.all())
 	if g.one(4) {
 		f.name = g.name("f")
 		g.funcs = append(g.funcs, fmt.Sprintf("func %s(%s) %s {\n%s\n}", f.name, declared(f.all()), f.result, f.body))
 	}
 	return f
+}
+
+// sparePackage renames a parameter that would hide the package whose types the body names.
+func (f *function) sparePackage() {
+	named := strings.Contains(f.result, "typed.")
+	all := append([]*param{}, f.env)
+	for i := range f.params {
+		all = append(all, &f.params[i])
+		named = named || strings.Contains(f.params[i].typ.name, "typed.")
+	}
+	for _, p := range all {
+		if p != nil && named && p.name == "typed" {
+			p.name = "typing"
+		}
+	}
 }
 
 // mapper draws a function with a result of type t.
