@@ -122,8 +122,11 @@ func (ts *tables) free(key tableKey, t *sideTable) {
 	if ts.kept[key] == t {
 		delete(ts.kept, key)
 	}
+	if t.rows != nil {
+		t.rows.Close()
+		t.rows = nil
+	}
 	t.mem.Close()
-	t.rows = nil
 }
 
 // drop lets go of the tables of a shuffle.

@@ -1,7 +1,6 @@
 package shuffle
 
 import (
-	"slices"
 	"unsafe"
 
 	"github.com/gordd-project/gordd/rdd/codec"
@@ -73,17 +72,15 @@ func (p *pieces) join(from, to int) error {
 	if from == to || !p.more {
 		return nil
 	}
-	l := newLookup(p.cfg, p.cfg.share(), p.Keys, p.Small)
-	defer l.Close()
-	whole, err := p.pick(l, from, to)
+	l, err := p.pick(from, to)
 	switch {
 	case err != nil:
 		return err
-	case whole:
+	case l != nil:
+		defer l.Close()
 		p.each(from, to, func(rows codec.Rows) bool { return l.Join(rows, p.Row, p.Outer, p.visit) })
 		return nil
 	}
-	l.Close()
 	if to-from == 1 {
 		return p.one(p.batch.row(uint32(from)))
 	}
@@ -94,24 +91,18 @@ func (p *pieces) join(from, to int) error {
 	return p.join(mid, to)
 }
 
-// pick reads into l what the small side has for some rows of the batch, and says whether it had room.
-func (p *pieces) pick(l *Lookup, from, to int) (whole bool, err error) {
-	var hashes []uint64
-	p.each(from, to, func(rows codec.Rows) bool {
-		at := len(hashes)
-		hashes = slices.Grow(hashes, rows.Len)[:at+rows.Len]
-		l.hash(hashes[at:], rows, p.Row)
-		return true
-	})
-	set := newHashes(hashes)
-	whole = true
+// pick gives what the small side has for some rows of the batch; nil: there is no room for it.
+func (p *pieces) pick(from, to int) (*Lookup, error) {
+	b := newLookupBuilder(p.cfg, p.Keys, p.Small)
+	defer b.store.free()
+	set, whole := p.hashesOf(b.l, from, to), true
 	var some [table.Batch]uint64
-	err = p.small(func(rows codec.Rows) bool {
+	err := p.small(func(rows codec.Rows) bool {
 		for at := 0; at < rows.Len; at += table.Batch {
 			batch := p.Small.Part(rows, at, min(at+table.Batch, rows.Len))
-			l.hash(some[:batch.Len], batch, p.Small)
+			b.l.hash(some[:batch.Len], batch, p.Small)
 			for i, h := range some[:batch.Len] {
-				if set.has(h) && l.store.add(p.Small.Part(batch, i, i+1)) == 0 {
+				if set.has(h) && b.store.add(p.Small.Part(batch, i, i+1)) == 0 {
 					whole = false
 					return false
 				}
@@ -119,7 +110,22 @@ func (p *pieces) pick(l *Lookup, from, to int) (whole bool, err error) {
 		}
 		return true
 	})
-	return whole && err == nil && l.index(), err
+	if err != nil || !whole {
+		return nil, err
+	}
+	return b.build(), nil
+}
+
+// hashesOf gives the hashes of the keys of some rows of the batch.
+func (p *pieces) hashesOf(l *Lookup, from, to int) hashes {
+	all := make([]uint64, 0, to-from)
+	p.each(from, to, func(rows codec.Rows) bool {
+		at := len(all)
+		all = all[:at+rows.Len]
+		l.hash(all[at:], rows, p.Row)
+		return true
+	})
+	return newHashes(all)
 }
 
 // one joins a single row with the rows of the small side as they come.
