@@ -65,9 +65,6 @@ func newBlocks(o *RunnerOptions) *blocks {
 	b := &blocks{memory: o.Memory, dir: o.CacheDir, notice: o.Notice, kept: map[plan.Block]*kept{}, order: list.New(),
 		making: map[plan.Block]bool{}, gone: map[plan.Block]bool{}}
 	b.files = fileOrder{disk: o.Disk, order: list.New()}
-	if b.memory != nil {
-		b.memory.Reclaim(b.reclaim)
-	}
 	return b
 }
 

@@ -41,7 +41,7 @@ func (g *Graph) Plan(n *Node, a Action) (*plan.Plan, error) {
 	if err := a.On(n); err != nil {
 		return nil, err
 	}
-	b := &builder{graph: g, pipes: map[*Node]plan.Pipe{}, ends: map[*plan.Op]int{}, made: map[plan.StageKey]bool{}, barriers: map[plan.OpID]bool{}, plan: &plan.Plan{
+	b := &builder{graph: g, target: n, pipes: map[*Node]plan.Pipe{}, ends: map[*plan.Op]int{}, made: map[plan.StageKey]bool{}, barriers: map[plan.OpID]bool{}, plan: &plan.Plan{
 		Action: a.Op.Name, Site: a.Call.Site, Seed: g.o.Seed, Output: a.Output, Policy: a.Policy,
 	}}
 	if err := b.lineage(n); err != nil {
@@ -76,6 +76,9 @@ type builder struct {
 	plan  *plan.Plan
 	pipes map[*Node]plan.Pipe
 	made  map[plan.StageKey]bool // the plan's stages
+	// target is what is wanted; used says how often each node's rows would be made.
+	target *Node
+	used   map[*Node]int
 	// nesting is how many pipes are inside one another, at most.
 	nesting int
 	// barriers are the operators so far whose tasks wait for one another.
@@ -210,13 +213,16 @@ func withPart(op plan.Op, part string) plan.Op {
 // widePipe adds the stages that shuffle a wide node's parents, and gives the
 // pipe that reads them.
 func (b *builder) widePipe(n *Node, ref plan.Op) (plan.Pipe, error) {
+	if p, ok := b.broadcast(n, ref); ok {
+		return p, nil
+	}
 	src := plan.Source{Op: withPart(ref, "reduce"), Descending: n.wide.Descending, Crossed: n.wide.Crossed}
 	if n.wide.Coalesce > 0 {
 		src.Coalesced = &plan.Coalesced{N: n.wide.Coalesce}
 	}
 	for i, parent := range n.parents {
 		pipe := b.pipes[parent]
-		if n.wide.Aligned || parent.placed.same(n.wants) {
+		if n.inPlace(i) {
 			src.Wide = append(src.Wide, plan.Input{Pipe: &pipe})
 			continue
 		}
@@ -389,8 +395,12 @@ func stageName(s *plan.Stage) string {
 
 func pipeNames(p *plan.Pipe) (names []string) {
 	pipes := []*plan.Pipe{p} // the last is the first to run
-	for (p.Source.Cached != nil || p.Source.Coalesced != nil) && len(p.Source.Wide) > 0 {
-		p = p.Source.Wide[0].Pipe
+	for {
+		inner := continued(&p.Source)
+		if inner == nil {
+			break
+		}
+		p = inner
 		pipes = append(pipes, p)
 	}
 	for _, p := range slices.Backward(pipes) {
@@ -402,14 +412,32 @@ func pipeNames(p *plan.Pipe) (names []string) {
 			}
 			continue
 		}
-		names = append(names, p.Source.Op.Name)
+		name := p.Source.Op.Name
+		if names = append(names, name); p.Source.Broadcast {
+			names[len(names)-1] += " by broadcast"
+		}
 		for _, op := range p.Ops {
-			if names[len(names)-1] != op.Name {
+			if name != op.Name {
 				names = append(names, op.Name)
 			}
+			name = op.Name
 		}
 	}
 	return names
+}
+
+// continued gives the pipe whose rows a source goes on with in the same tasks: one that
+// people see as one with what follows. Nil: there is none.
+func continued(src *plan.Source) *plan.Pipe {
+	if src.Cached == nil && src.Coalesced == nil && !src.Broadcast {
+		return nil
+	}
+	for _, in := range src.Wide {
+		if in.Pipe != nil {
+			return in.Pipe
+		}
+	}
+	return nil
 }
 
 // commonOps names the operators at the end of all pipes of a union, which were

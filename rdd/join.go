@@ -2,6 +2,7 @@ package rdd
 
 import (
 	"iter"
+	"unsafe"
 
 	"github.com/gordd-project/gordd/rdd/codec"
 	"github.com/gordd-project/gordd/shuffle"
@@ -72,14 +73,63 @@ func joined[K, L, R, U any](call func(L, R) U) *Narrow {
 // join makes a join: pairs takes the values that have equal keys, and those
 // without a partner of the sides that outer names.
 func join[K comparable, V, W, L, R, U any](name string, call func(L, R) U, outer shuffle.Outer, pairs func(out *joins[K, L, R]) func(*K, *V, *W) bool) *Op {
-	return of((*K)(nil), many(name, call, sidesParts[K, V, W](joined[K](call), func(t *Task, cfg shuffle.Config, left, right shuffle.RawStream, feed Feed) error {
-		out := &joins[K, L, R]{rows: emitter[Joined[K, L, R]](feed), more: true}
-		err := shuffle.Join[K, V, W](t, cfg, outer, left, right)(pairs(out))
-		if err == nil && out.more {
-			out.rows.Flush()
+	parts := sidesParts[K, V, W](joined[K](call), func(t *Task, cfg shuffle.Config, left, right shuffle.RawStream, feed Feed) error {
+		return joining[K, L, R](feed, func(out *joins[K, L, R]) error {
+			return shuffle.Join[K, V, W](t, cfg, outer, left, right)(pairs(out))
+		})
+	})
+	shuffled := parts["reduce"].(*SourcePart).open
+	parts["reduce"] = &SourcePart{open: func(t *Task, in *Input) (Run, error) {
+		if !in.spec.Broadcast {
+			return shuffled(t, in)
 		}
-		return err
-	})))
+		f, err := foundOf[K, V, W](in, outer)
+		if err != nil {
+			return nil, err
+		}
+		return func(feed Feed) error {
+			return joining[K, L, R](feed, func(out *joins[K, L, R]) error {
+				return f.join(t, in, visiting(&f, pairs(out)), out.flush)
+			})
+		}, nil
+	}}
+	return of((*K)(nil), many(name, call, parts))
+}
+
+// joining feeds the rows that run gives.
+func joining[K, L, R any](feed Feed, run func(out *joins[K, L, R]) error) error {
+	out := &joins[K, L, R]{rows: emitter[Joined[K, L, R]](feed), more: true}
+	err := run(out)
+	if err == nil && out.more {
+		out.rows.Flush()
+	}
+	return err
+}
+
+// foundOf is found for sides of K and V, and of K and W.
+func foundOf[K comparable, V, W any](in *Input, outer shuffle.Outer) (f foundIn, err error) {
+	keys, err := codec.KeyTypeOf[K]()
+	if err != nil {
+		return f, err
+	}
+	left, err := codec.PairTypeOf[K, V]()
+	if err != nil {
+		return f, err
+	}
+	right, err := codec.PairTypeOf[K, W]()
+	if err != nil {
+		return f, err
+	}
+	return found(in, keys, [2]codec.PairType{left, right}, outer)
+}
+
+// visiting visits the key and the values of a row and of what was found for it.
+func visiting[K, V, W any](f *foundIn, yield func(*K, *V, *W) bool) func(row, value unsafe.Pointer) bool {
+	at := f.Row.ValueAt
+	if f.small == 0 {
+		return func(row, value unsafe.Pointer) bool { return yield((*K)(row), (*V)(value), (*W)(unsafe.Add(row, at))) }
+	}
+	return func(row, value unsafe.Pointer) bool { return yield((*K)(row), (*V)(unsafe.Add(row, at)), (*W)(value)) }
 }
 
 // joins takes the rows of a join, until no more of them are wanted.
@@ -90,6 +140,12 @@ type joins[K, L, R any] struct {
 
 func (j *joins[K, L, R]) push(k K, left L, right R) bool {
 	j.more = j.rows.Push(Joined[K, L, R]{Key: k, Left: left, Right: right}) || j.rows.Flush()
+	return j.more
+}
+
+// flush hands on the rows there are.
+func (j *joins[K, L, R]) flush() bool {
+	j.more = j.rows.Flush()
 	return j.more
 }
 

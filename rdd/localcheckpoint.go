@@ -61,7 +61,7 @@ func (n *Node) Cut(c Call, st plan.ActionStatus) *Node {
 			m.source.Cut.Bytes = st.Stages[i].Counters.ShuffleWrite
 		}
 	}
-	m.placed = n.placed.of(m, st.Partitions)
+	m.placed = n.lies().of(m, st.Partitions)
 	runtime.AddCleanup(m, n.graph.release, m.rowsKey())
 	return m
 }

@@ -46,6 +46,12 @@ type GraphOptions struct {
 	Closures bool
 	// Strict refuses operators that have no fresh generated code.
 	Strict bool
+	// BroadcastBelow is the most bytes of input that a side of a join may come from to
+	// be read whole by every task; 0: none is.
+	BroadcastBelow int64
+	// FileBytes gives the bytes of a file source, or a negative number where it cannot
+	// know. It may be nil.
+	FileBytes func(*plan.Files) int64
 	// Fresh refuses operators whose code changed since it was generated, and
 	// runs the closures of packages that never were.
 	Fresh bool
@@ -108,10 +114,12 @@ type Node struct {
 	spent  atomic.Bool // of a cached node: it is not to be kept any more
 	wide   Wide        // of wide nodes
 	wants  *placement  // how a wide node wants its parents placed
+	how    how         // a join reads its sides
 	// placed is how the rows are known to be placed, nil when they are not;
 	// placedBy is the node that placed them so.
 	placed *placement
 
+	below atomic.Int64            // bytes of input, and one; or unknownBytes; 0: nobody has asked
 	ref   atomic.Pointer[plan.Op] // once resolved
 	byRef atomic.Pointer[plan.Op] // of the function that places the parents' rows
 }
@@ -163,6 +171,12 @@ type Wide struct {
 	Sampled bool
 	// Keep says that the result is placed as the shuffle placed it.
 	Keep bool
+	// SmallLeft and SmallRight say which of two parents may be read whole by every task
+	// where it is small, the rows of the other staying where they are.
+	SmallLeft, SmallRight bool
+	// BroadcastBelow is the most bytes of input that such a parent may come from; 0: as
+	// the graph says, and where it pays; negative: none.
+	BroadcastBelow int64
 	// Class and Inexact describe the rows that come out.
 	Class   plan.Class
 	Inexact bool
@@ -312,13 +326,18 @@ func (n *Node) Wide(op *Op, c Call, w Wide, others ...*Node) *Node {
 	if w.N == 0 && w.Kind == plan.HashPartitioner {
 		// Take over a side's partitions rather than move both.
 		for _, p := range m.parents {
-			if p.placed != nil && (p.placed.kind == w.Kind || p.placed.kind == plan.FuncPartitioner) {
+			if p.placed != nil && (p.placed.kind == w.Kind || p.placed.kind == plan.FuncPartitioner) && p.rely() {
 				own = p.placed
 				break
 			}
 		}
 	}
 	m.wants = own
+	for _, p := range m.parents {
+		if w.Aligned || p.placed.same(own) {
+			p.rely()
+		}
+	}
 	if w.Keep {
 		m.placed = own
 	}

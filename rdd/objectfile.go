@@ -33,7 +33,7 @@ func CheckpointOp[T any]() *Op {
 func (n *Node) Checkpointed(op *Op, c Call, dir string, partitions int) *Node {
 	m := n.graph.Source(op, c, plan.Source{Files: &plan.Files{Paths: dir, Parts: partitions}})
 	m.part = "read"
-	m.placed = n.placed.of(m, partitions)
+	m.placed = n.lies().of(m, partitions)
 	return m
 }
 

@@ -55,6 +55,7 @@ type Runner struct {
 	envs    envs
 	outputs outputs
 	blocks  *blocks
+	tables  *tables
 
 	mu    sync.Mutex
 	cover map[coverKey][]segment
@@ -66,13 +67,18 @@ type Runner struct {
 
 // NewRunner makes a runner.
 func NewRunner(o RunnerOptions) *Runner {
-	return &Runner{o: o, blocks: newBlocks(&o), cover: map[coverKey][]segment{}, running: map[string]*progress{}}
+	r := &Runner{o: o, blocks: newBlocks(&o), tables: newTables(o.Memory), cover: map[coverKey][]segment{}, running: map[string]*progress{}}
+	if o.Memory != nil {
+		o.Memory.Reclaim(func(bytes int64) { r.blocks.reclaim(bytes - r.tables.reclaim(bytes)) })
+	}
+	return r
 }
 
 // Forget says that no RDD needs a shuffle any more, or the rows of a cached RDD. A
 // task that still reads them does not mind.
 func (r *Runner) Forget(key plan.StageKey) {
 	r.outputs.drop(key)
+	r.tables.drop(key)
 	r.blocks.drop(key)
 }
 

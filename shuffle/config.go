@@ -115,6 +115,7 @@ const (
 	roleCombine = 1 + iota
 	roleReduce
 	roleOrder
+	roleLookup
 )
 
 func (c Config) tableSeed(role uint64) uint64 {

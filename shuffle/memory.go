@@ -16,6 +16,7 @@ type Memory struct {
 	accounts int64
 
 	cached  int64 // of used
+	shared  int64 // of cached: by shared accounts
 	reclaim func(bytes int64)
 }
 
@@ -89,6 +90,15 @@ func (m *Memory) Open(name string) *Account {
 	return &Account{m: m, name: name}
 }
 
+// maxShared is the part of the budget that shared accounts may hold together: tasks
+// cannot have it back while they read what is there.
+const maxShared = 0.25
+
+// OpenShared returns an account for what several tasks read. It is none of those that
+// the budget is divided among: it takes what is free or cached, up to a quarter of the
+// budget for all such accounts.
+func (m *Memory) OpenShared(name string) *Account { return &Account{m: m, name: name, shared: true} }
+
 // Account is the part of a [Memory] that one task holds. A nil Account has no limit and counts nothing.
 //
 // With n accounts open, an account may hold up to 1/n of the budget while there is room, and up to 1/2n even when
@@ -99,6 +109,7 @@ type Account struct {
 	used   int64
 	peak   int64
 	closed bool
+	shared bool // see OpenShared
 }
 
 // Grow takes n more bytes, or reports false and takes none: the caller has to spill first.
@@ -107,6 +118,9 @@ func (a *Account) Grow(n int64) bool {
 		return true
 	}
 	m := a.m
+	if a.shared {
+		return a.growShared(n)
+	}
 	m.lock(n)
 	defer m.mu.Unlock()
 	share := m.limit / max(1, m.accounts)
@@ -116,6 +130,30 @@ func (a *Account) Grow(n int64) bool {
 	}
 	a.add(n)
 	return true
+}
+
+// growShared is Grow for a shared account. It has what is cached let go of.
+func (a *Account) growShared(n int64) bool {
+	m := a.m
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for float64(m.shared+n) <= maxShared*float64(m.limit) {
+		if m.used+n <= m.limit && float64(m.cached+n) <= maxCached*float64(m.limit) {
+			a.add(n)
+			return true
+		}
+		if m.reclaim == nil {
+			return false
+		}
+		before := m.cached
+		m.mu.Unlock()
+		m.reclaim(n)
+		m.mu.Lock()
+		if m.cached >= before {
+			return false
+		}
+	}
+	return false
 }
 
 // Force takes n more bytes in any case. It is for the least an operator cannot work without.
@@ -150,6 +188,10 @@ func (a *Account) add(n int64) {
 	}
 	a.used += n
 	a.peak = max(a.peak, a.used)
+	if a.shared {
+		a.m.cached += n
+		a.m.shared += n
+	}
 	a.m.used += n
 	a.m.peak = max(a.m.peak, a.m.used)
 }
@@ -186,7 +228,9 @@ func (a *Account) Close() {
 	}
 	a.add(-a.used)
 	a.closed = true
-	a.m.accounts--
+	if !a.shared {
+		a.m.accounts--
+	}
 }
 
 // Fair returns what the account may count on while there are as many as now, or a lot when it has no limit.

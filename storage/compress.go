@@ -28,8 +28,8 @@ var compressions = []compression{
 	{"bzip2", ".bz2", bunzip2, nil},
 }
 
-// compressionOf returns the name of the compression that a path's extension means, or "".
-func compressionOf(path string) string {
+// CompressionOf returns the name of the compression that a path's extension means, or "".
+func CompressionOf(path string) string {
 	for _, c := range compressions {
 		if strings.HasSuffix(path, c.ext) {
 			return c.name

@@ -16,7 +16,7 @@ func PartOf(f Info) Part {
 		FileSize:    f.Size,
 		ModTime:     f.ModTime.UnixNano(),
 		FileID:      f.ID,
-		Compression: compressionOf(f.Path),
+		Compression: CompressionOf(f.Path),
 	}
 }
 

@@ -169,7 +169,7 @@ func (p *planner) file(f Info) {
 
 // cuts returns the offsets at which f is cut, when its bytes begin at the given place.
 func (p *planner) cuts(f Info, begin float64) []int64 {
-	if p.opt.NoCut || compressionOf(f.Path) != "" {
+	if p.opt.NoCut || CompressionOf(f.Path) != "" {
 		return nil
 	}
 	least := max(int64(p.width/8), 1)
@@ -237,7 +237,7 @@ func (p *planner) add(f Info, from, to int64, begin float64) {
 		FileSize:    f.Size,
 		ModTime:     f.ModTime.UnixNano(),
 		FileID:      f.ID,
-		Compression: compressionOf(f.Path),
+		Compression: CompressionOf(f.Path),
 	})
 	p.held.add(f.Blocks, from, to)
 }

@@ -34,6 +34,7 @@ type wideOptions struct {
 	partitions int
 	descending bool
 	by         *rdd.Partitioning
+	below      int64 // as in rdd.Wide
 }
 
 type saveOptions struct {
@@ -55,6 +56,25 @@ func (n PartitionsOption) join(o *wideOptions)       { o.partitions = int(n) }
 func (n PartitionsOption) sort(o *wideOptions)       { o.partitions = int(n) }
 func (n PartitionsOption) placedSort(o *wideOptions) { o.partitions = int(n) }
 func (n PartitionsOption) rng(r *plan.Range)         { r.N = int(n) }
+
+type joinFunc func(*wideOptions)
+
+func (f joinFunc) join(o *wideOptions) { f(o) }
+
+// BroadcastBelow has a join send its smaller side whole to every task, so that the rows
+// of the other are not shuffled, if that side is made of no more than so many bytes of
+// input; 0 has it shuffle both sides. Without it [Options.BroadcastBelow] holds, and the
+// other side must be four times as large. The result has the partitions of the side that
+// is not sent, and its order. Joins with Partitions or a PartitionFunc, or of sides that
+// are placed already, FullOuterJoin, CoGroup and SubtractByKey take no notice; an outer join sends
+// the side of which it keeps no more than what has a partner.
+func BroadcastBelow(bytes int64) JoinOption {
+	return joinFunc(func(o *wideOptions) {
+		if o.below = bytes; bytes <= 0 {
+			o.below = -1
+		}
+	})
+}
 
 type readFunc func(*plan.Files)
 

@@ -122,6 +122,14 @@ func joined(opts []JoinOption) rdd.Wide {
 	return joinOptions(opts).placed("left", "right")
 }
 
+// found is joined for joins that may read one of the sides whole in every task.
+func found(opts []JoinOption, left, right bool) rdd.Wide {
+	o := joinOptions(opts)
+	w := o.placed("left", "right")
+	w.SmallLeft, w.SmallRight, w.BroadcastBelow = left, right, o.below
+	return w
+}
+
 // ReduceByKey combines the values of each key by f, where they are and then
 // after a shuffle. f is associative; both of its arguments are read-only.
 func (p PairRDD[K, V]) ReduceByKey(f func(V, V) V, opts ...ShuffleOption) PairRDD[K, V] {
@@ -159,19 +167,19 @@ func (p PairRDD[K, V]) FlatMapGroups[R any](f func(K, iter.Seq[V]) iter.Seq[R], 
 
 // Join pairs each value with every value of the same key in o.
 func (p PairRDD[K, V]) Join[W, R any](o PairRDD[K, W], f func(V, W) R, opts ...JoinOption) PairRDD[K, R] {
-	return PairRDD[K, R]{p.s, newUse(p.s, p.n, keyed[K, V]().or(keyed[K, W]())).wide(rdd.JoinOp[K](f), joined(opts), o.n)}
+	return PairRDD[K, R]{p.s, newUse(p.s, p.n, keyed[K, V]().or(keyed[K, W]())).wide(rdd.JoinOp[K](f), found(opts, true, true), o.n)}
 }
 
 // LeftOuterJoin is Join that also gives the values of p whose key is not in o,
 // with nil.
 func (p PairRDD[K, V]) LeftOuterJoin[W, R any](o PairRDD[K, W], f func(V, *W) R, opts ...JoinOption) PairRDD[K, R] {
-	return PairRDD[K, R]{p.s, newUse(p.s, p.n, keyed[K, V]().or(keyed[K, W]())).wide(rdd.LeftOuterJoinOp[K](f), joined(opts), o.n)}
+	return PairRDD[K, R]{p.s, newUse(p.s, p.n, keyed[K, V]().or(keyed[K, W]())).wide(rdd.LeftOuterJoinOp[K](f), found(opts, false, true), o.n)}
 }
 
 // RightOuterJoin is Join that also gives the values of o whose key is not in p,
 // with nil.
 func (p PairRDD[K, V]) RightOuterJoin[W, R any](o PairRDD[K, W], f func(*V, W) R, opts ...JoinOption) PairRDD[K, R] {
-	return PairRDD[K, R]{p.s, newUse(p.s, p.n, keyed[K, V]().or(keyed[K, W]())).wide(rdd.RightOuterJoinOp[K](f), joined(opts), o.n)}
+	return PairRDD[K, R]{p.s, newUse(p.s, p.n, keyed[K, V]().or(keyed[K, W]())).wide(rdd.RightOuterJoinOp[K](f), found(opts, true, false), o.n)}
 }
 
 // FullOuterJoin is Join that also gives the values of either side whose key is

@@ -41,6 +41,11 @@ type Options struct {
 	// CheckpointDir is the directory for the files of Checkpoint, in any store; on a
 	// cluster one that all workers see. The default is none.
 	CheckpointDir string
+	// BroadcastBelow is how many bytes of input a side of a join may be made of to be
+	// sent whole to every task rather than shuffled, where the other side is much larger;
+	// the default is 32 MiB, and negative numbers mean that no join does that unless it
+	// has a BroadcastBelow of its own.
+	BroadcastBelow int64
 	// Policy says what happens to rows that cannot be processed; the default
 	// is Fail.
 	Policy Policy
@@ -74,6 +79,7 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	o.Cores = max(cmp.Or(o.Cores, runtime.GOMAXPROCS(0)), 1)
 	o.Memory = cmp.Or(o.Memory, max(machine.Memory()/10*6, minMemory))
+	o.BroadcastBelow = cmp.Or(o.BroadcastBelow, rdd.DefaultBroadcastBelow)
 	o.MaxResultSize = cmp.Or(o.MaxResultSize, driver.DefaultResultBytes)
 	if o.Notices == nil {
 		o.Notices = os.Stderr
@@ -143,14 +149,16 @@ func NewSession(ctx context.Context, o Options) (*Session, error) {
 		s.engine = engine
 	}
 	s.graph = rdd.NewGraph(rdd.GraphOptions{
-		Seed:         cmp.Or(o.Seed, rand.Uint64()),
-		Release:      s.engine.Release,
-		ReleaseBlob:  s.engine.ReleaseBlob,
-		ReleaseFiles: s.releaseFiles,
-		Notice:       s.notice,
-		Closures:     o.Closures,
-		Fresh:        o.fresh,
-		Strict:       o.cluster != nil,
+		Seed:           cmp.Or(o.Seed, rand.Uint64()),
+		Release:        s.engine.Release,
+		ReleaseBlob:    s.engine.ReleaseBlob,
+		ReleaseFiles:   s.releaseFiles,
+		BroadcastBelow: o.BroadcastBelow,
+		FileBytes:      s.fileBytes,
+		Notice:         s.notice,
+		Closures:       o.Closures,
+		Fresh:          o.fresh,
+		Strict:         o.cluster != nil,
 	})
 	if engine != nil {
 		s.run(engine, ex, trial)
@@ -180,6 +188,26 @@ func (s *Session) releaseFiles(f plan.Files) {
 	s.engine.ReleaseFiles(f)
 	s.checkpoints.release(f)
 }
+
+// fileBytes says how large files are, those that are compressed as they may be without.
+// A negative number says that this process cannot know.
+func (s *Session) fileBytes(f *plan.Files) (bytes int64) {
+	files, err := storage.Expand(s.ctx, f.Paths, storage.ExpandOptions{Recursive: f.Recursive})
+	if err != nil {
+		return -1 // an engine elsewhere may know the place
+	}
+	for _, info := range files {
+		size := info.Size
+		if storage.CompressionOf(info.Path) != "" {
+			size *= compressedTimes
+		}
+		bytes += size
+	}
+	return bytes
+}
+
+// compressedTimes is how many times smaller compressed text is, about.
+const compressedTimes = 4
 
 // cacheDir makes and names the directory for cached rows.
 func (s *Session) cacheDir() (string, error) {

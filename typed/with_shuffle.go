@@ -88,19 +88,19 @@ func (w PairWith[E, K, V]) FlatMapGroups[R any](f func(E, K, iter.Seq[V]) iter.S
 // Join is PairRDD.Join.
 func (w PairWith[E, K, V]) Join[W, R any](o PairRDD[K, W], f func(E, V, W) R, opts ...JoinOption) PairRDD[K, R] {
 	op := rdd.WithOp(f, func(e E) *rdd.Op { return rdd.JoinOp[K](func(a V, b W) R { return f(e, a, b) }) })
-	return PairRDD[K, R]{w.p.s, w.env.use(w.p.s, w.p.n, keyed[K, V]().or(keyed[K, W]())).wide(op, joined(opts), o.n)}
+	return PairRDD[K, R]{w.p.s, w.env.use(w.p.s, w.p.n, keyed[K, V]().or(keyed[K, W]())).wide(op, found(opts, true, true), o.n)}
 }
 
 // LeftOuterJoin is PairRDD.LeftOuterJoin.
 func (w PairWith[E, K, V]) LeftOuterJoin[W, R any](o PairRDD[K, W], f func(E, V, *W) R, opts ...JoinOption) PairRDD[K, R] {
 	op := rdd.WithOp(f, func(e E) *rdd.Op { return rdd.LeftOuterJoinOp[K](func(a V, b *W) R { return f(e, a, b) }) })
-	return PairRDD[K, R]{w.p.s, w.env.use(w.p.s, w.p.n, keyed[K, V]().or(keyed[K, W]())).wide(op, joined(opts), o.n)}
+	return PairRDD[K, R]{w.p.s, w.env.use(w.p.s, w.p.n, keyed[K, V]().or(keyed[K, W]())).wide(op, found(opts, false, true), o.n)}
 }
 
 // RightOuterJoin is PairRDD.RightOuterJoin.
 func (w PairWith[E, K, V]) RightOuterJoin[W, R any](o PairRDD[K, W], f func(E, *V, W) R, opts ...JoinOption) PairRDD[K, R] {
 	op := rdd.WithOp(f, func(e E) *rdd.Op { return rdd.RightOuterJoinOp[K](func(a *V, b W) R { return f(e, a, b) }) })
-	return PairRDD[K, R]{w.p.s, w.env.use(w.p.s, w.p.n, keyed[K, V]().or(keyed[K, W]())).wide(op, joined(opts), o.n)}
+	return PairRDD[K, R]{w.p.s, w.env.use(w.p.s, w.p.n, keyed[K, V]().or(keyed[K, W]())).wide(op, found(opts, true, false), o.n)}
 }
 
 // FullOuterJoin is PairRDD.FullOuterJoin.

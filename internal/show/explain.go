@@ -144,7 +144,7 @@ func (d *drawing) pipe(n *node, p *plan.Pipe, x *plan.PipeExplain) {
 	at := 0
 	for _, in := range p.Source.Wide {
 		if in.Pipe != nil && at < len(x.Inputs) {
-			d.pipe(n.add("%-8s already placed: no shuffle", "side"), in.Pipe, &x.Inputs[at])
+			d.pipe(n.add("%-8s %s", "side", unmoved(&p.Source)), in.Pipe, &x.Inputs[at])
 			at++
 		}
 	}
@@ -184,10 +184,21 @@ func (d *drawing) source(p *plan.Pipe) string {
 			what = "the rows kept by"
 		}
 	}
-	if len(reads) > 0 {
+	switch {
+	case src.Broadcast:
+		text += " by broadcast, each task reads all of " + strings.Join(reads, "")
+	case len(reads) > 0:
 		text += ", reads " + what + " " + strings.Join(reads, " and ")
 	}
 	return text
+}
+
+// unmoved says why rows of a pipe are not shuffled.
+func unmoved(src *plan.Source) string {
+	if src.Broadcast {
+		return "streamed where it is: no shuffle"
+	}
+	return "already placed: no shuffle"
 }
 
 // output says where a stage's rows go, where the operators do not say it.

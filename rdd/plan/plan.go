@@ -173,7 +173,8 @@ type InputPart struct{ Input, Partition int }
 
 // Parts gives what a partition of a source reads of its inputs, in order: of each
 // the partition of its own number, but for operators that put several partitions
-// into one, or every one of a side together with every one of the other.
+// into one, every one of a side together with every one of the other, or each with the
+// whole of a small side.
 func (s *Source) Parts(partition int) []InputPart {
 	if s.Coalesced != nil && len(s.Wide) == 1 && s.Wide[0].Pipe != nil {
 		return s.Coalesced.parts(partition, s.Wide[0].Pipe.N)
@@ -185,6 +186,9 @@ func (s *Source) Parts(partition int) []InputPart {
 	parts := make([]InputPart, len(s.Wide))
 	for i := range parts {
 		parts[i] = InputPart{i, partition}
+		if s.Broadcast && s.Wide[i].Pipe == nil {
+			parts[i].Partition = 0
+		}
 	}
 	return parts
 }
@@ -270,6 +274,9 @@ type Source struct {
 	// Crossed says that each partition is one of the first pipe in Wide together with
 	// one of the second.
 	Crossed bool
+	// Broadcast says that each partition is one of the one pipe in Wide together with
+	// all of the one shuffle, which has a single partition.
+	Broadcast bool
 	// Descending turns the order of a sort's read side around.
 	Descending bool
 }

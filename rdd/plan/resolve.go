@@ -176,9 +176,14 @@ func (r *resolver) wide(src *Source) (n int, in inputs, err error) {
 				return 0, nil, fmt.Errorf("plan reads shuffle %s before it is made", side.Shuffle)
 			}
 			m, b = st.Sink.Part.N, r.below[side.Shuffle]
-			if side.Own {
+			switch {
+			case side.Own:
 				m = st.N()
-			} else if m == 0 {
+			case src.Broadcast && m != 1:
+				return 0, nil, fmt.Errorf("%s (%s): every task reads all of shuffle %s, which has %d partitions and not one", src.Op.Name, src.Op.Site, side.Shuffle, m)
+			case src.Broadcast:
+				m = 0 // as many as the other side has
+			case m == 0:
 				open = append(open, st.Sink.Part)
 			}
 		}

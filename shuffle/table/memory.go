@@ -6,9 +6,9 @@ import "unsafe"
 // tables cheaper and the garbage collector does not count them.
 const offHeap = 1 << 20
 
-// alloc returns n zeroed bytes, aligned for words and not looked at by the garbage collector, and the same bytes as
+// Alloc returns n zeroed bytes, aligned for words and not looked at by the garbage collector, and the same bytes as
 // memory that has to be unmapped, if so.
-func alloc(n int) (p unsafe.Pointer, raw []byte) {
+func Alloc(n int) (p unsafe.Pointer, raw []byte) {
 	if n >= offHeap {
 		if raw := mapMemory(n); raw != nil {
 			return unsafe.Pointer(unsafe.SliceData(raw)), raw
@@ -16,6 +16,9 @@ func alloc(n int) (p unsafe.Pointer, raw []byte) {
 	}
 	return unsafe.Pointer(unsafe.SliceData(make([]uint64, (n+wordBytes-1)/wordBytes))), nil
 }
+
+// Unmap gives back what Alloc said has to be unmapped; nil is nothing.
+func Unmap(raw []byte) { unmapMemory(raw) }
 
 // arena keeps byte strings, each with its length before it.
 type arena struct {
@@ -37,7 +40,7 @@ func (a *arena) reserve(n int) {
 	if size == 0 {
 		return
 	}
-	p, raw := alloc(int(size))
+	p, raw := Alloc(int(size))
 	buf := unsafe.Slice((*byte)(p), size)
 	copy(buf, a.buf[:a.n])
 	a.free()
@@ -68,6 +71,6 @@ func (a *arena) at(place uint64) string {
 }
 
 func (a *arena) free() {
-	unmapMemory(a.raw)
+	Unmap(a.raw)
 	a.buf, a.raw = nil, nil
 }

@@ -37,7 +37,7 @@ func (s *slots) touch(hashes []uint64, offset uintptr) (sum uint64) {
 // make replaces the array by one of n free slots. What it was comes back, to be moved and freed.
 func (s *slots) make(n int) (old slots) {
 	old = *s
-	s.base, s.raw = alloc(n*int(s.size) + wordBytes) // so that even an empty accumulator at the end lies within
+	s.base, s.raw = Alloc(n*int(s.size) + wordBytes) // so that even an empty accumulator at the end lies within
 	s.len, s.shift = n, shiftOf(n)
 	return old
 }
@@ -50,7 +50,7 @@ func (s *slots) clear() {
 }
 
 func (s *slots) free() {
-	unmapMemory(s.raw)
+	Unmap(s.raw)
 	s.base, s.raw, s.len = nil, nil, 0
 }
 

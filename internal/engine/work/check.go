@@ -112,6 +112,8 @@ func checkSource(src *plan.Source) error {
 		return checkCount(src.Files.Parts)
 	case src.Crossed && (len(src.Wide) != 2 || src.Wide[0].Pipe == nil || src.Wide[1].Pipe == nil || src.Coalesced != nil):
 		return errors.New("a product is of the partitions of two pipes, and no other")
+	case src.Broadcast && !broadcast(src):
+		return errors.New("a join by broadcast is of the partitions of one pipe with one shuffle, and no other")
 	case src.Coalesced != nil && (len(src.Wide) != 1 || src.Wide[0].Pipe == nil):
 		return errors.New("a coalesced RDD is of the partitions of one pipe, and no other")
 	case src.Coalesced != nil && src.Coalesced.N < 1:
@@ -134,6 +136,12 @@ func checkSource(src *plan.Source) error {
 		return checkCount(src.Cut.N)
 	}
 	return nil
+}
+
+// broadcast says whether a source reads one pipe and one shuffle.
+func broadcast(src *plan.Source) bool {
+	return len(src.Wide) == 2 && (src.Wide[0].Pipe == nil) != (src.Wide[1].Pipe == nil) &&
+		!src.Wide[0].Own && !src.Wide[1].Own && !src.Crossed && src.Coalesced == nil && src.Cached == nil
 }
 
 // checkCount looks at a number of partitions, before any are made.

@@ -1,0 +1,284 @@
+package rdd
+
+import (
+	"errors"
+	"math"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/gordd-project/gordd/rdd/codec"
+	"github.com/gordd-project/gordd/rdd/plan"
+	"github.com/gordd-project/gordd/shuffle"
+)
+
+// DefaultBroadcastBelow is the most bytes of input that the small side of a join may
+// come from to be broadcast unasked.
+const DefaultBroadcastBelow = 32 << 20
+
+// Of a join that was told nothing the other side comes from at least so many times as
+// many bytes, and at least so many: below that a shuffle costs next to nothing.
+const (
+	timesSmall = 4
+	leastLarge = 4 << 20
+)
+
+// how is how a join reads its sides. That is decided once, by the first plan that has
+// it or the first operator that builds on where its rows are: later plans find the
+// stages that earlier ones left, and kept rows keep their partitions.
+type how struct{ is atomic.Int32 }
+
+const (
+	undecided int32 = iota
+	bothMoved       // by shuffles
+	leftSmall       // broadcast
+	rightSmall
+)
+
+// decide gives how it is, which is to be such where nobody has decided.
+func (h *how) decide(is int32) int32 {
+	h.is.CompareAndSwap(undecided, is)
+	return h.is.Load()
+}
+
+// placer is the node that placed a node's rows, or has left them where they were:
+// those between only took them one by one.
+func (n *Node) placer() *Node {
+	for n.kind == narrowNode || n.kind == cachedNode || n.kind == localNode && len(n.parents) > 0 {
+		n = n.parents[0]
+	}
+	return n
+}
+
+// rely says whether an operator may build on how a node's rows are placed. A join whose
+// sides are shuffled stays so from then on.
+func (n *Node) rely() bool {
+	if p := n.placer(); p.mayBroadcast() {
+		return p.how.decide(bothMoved) == bothMoved
+	}
+	return true
+}
+
+// lies gives how the rows of a node are known to be placed, once a plan has it: those of
+// a join by broadcast are not.
+func (n *Node) lies() *placement {
+	if p := n.placer(); p.mayBroadcast() && p.how.is.Load() > bothMoved {
+		return nil
+	}
+	return n.placed
+}
+
+// mayBroadcast says whether the node is a join that may read a small side whole.
+func (n *Node) mayBroadcast() bool {
+	return n.kind == wideNode && (n.wide.SmallLeft || n.wide.SmallRight) && n.wide.N == 0 && n.wide.By == nil && n.wide.BroadcastBelow >= 0
+}
+
+// broadcast gives the pipe of a join of which one side is small: the rows of the other
+// stay where they are, and each of its tasks reads all of the small one. It reports
+// false for one whose sides are to be shuffled.
+func (b *builder) broadcast(n *Node, ref plan.Op) (p plan.Pipe, ok bool) {
+	if !n.mayBroadcast() {
+		return p, false
+	}
+	is := n.how.is.Load()
+	if is == undecided {
+		is = n.how.decide(b.smallSide(n))
+	}
+	if is == bothMoved {
+		return p, false
+	}
+	small := int(is - leftSmall)
+	src := plan.Source{Op: withPart(ref, "reduce"), Broadcast: true, Wide: make([]plan.Input, 2)}
+	large := b.pipes[n.parents[1-small]]
+	src.Wide[1-small].Pipe = &large
+	key := n.shuffleKey(small)
+	b.stage(plan.Stage{
+		Key: key, Kind: plan.MapStage, Class: n.wide.Class, Inexact: n.wide.Inexact, Pipe: b.pipes[n.parents[small]],
+		Sink: plan.Sink{Op: withPart(ref, n.wide.Sinks[small]), Part: &plan.Partitioner{Kind: plan.SinglePartitioner, N: 1}},
+	})
+	src.Wide[small].Shuffle = key
+	return plan.Pipe{Source: src, Ops: []plan.Op{ref}}, true
+}
+
+// smallSide says which side of a join is small enough to be read whole by every task,
+// if it pays.
+func (b *builder) smallSide(n *Node) int32 {
+	below, told := n.wide.BroadcastBelow, n.wide.BroadcastBelow > 0
+	if !told {
+		below = b.graph.o.BroadcastBelow
+	}
+	if below <= 0 || b.uses()[n] > 1 {
+		return bothMoved // what is not shuffled is made again for every use
+	}
+	for i, may := range []bool{n.wide.SmallLeft, n.wide.SmallRight} {
+		small, large := n.parents[i], n.parents[1-i]
+		pipe := b.pipes[large]
+		if _, waits := b.waits(&pipe); !may || waits || large.lies().same(n.wants) {
+			continue
+		}
+		few, many := b.graph.bytesBelow(small), b.graph.bytesBelow(large)
+		if few < 0 || few > below || many < few || !told && (many < timesSmall*few || many < leastLarge) {
+			continue
+		}
+		return leftSmall + int32(i)
+	}
+	return bothMoved
+}
+
+// uses counts, up to two, how often the rows of each node would be made in a plan.
+func (b *builder) uses() map[*Node]int {
+	if b.used != nil {
+		return b.used
+	}
+	b.used = map[*Node]int{b.target: 1}
+	order := lineage(b.target, func(*Node) bool { return false })
+	for i := len(order) - 1; i >= 0; i-- {
+		n := order[i]
+		for k, parent := range n.parents {
+			times := 1
+			switch {
+			case n.kind == wideNode && n.wide.Crossed:
+				times = 2
+			case n.kind == narrowNode || n.kind == unionNode, n.kind == cachedNode && n.spent.Load(), n.kind == wideNode && n.inPlace(k):
+				times = b.used[n]
+			}
+			b.used[parent] = min(b.used[parent]+times, 2)
+		}
+	}
+	return b.used
+}
+
+// lineage lists a node and all that it is made of, parents first, but for what is known
+// already.
+func lineage(n *Node, known func(*Node) bool) (order []*Node) {
+	seen := map[*Node]bool{}
+	for todo := []*Node{n}; len(todo) > 0; {
+		at := todo[len(todo)-1]
+		if seen[at] || known(at) {
+			todo = todo[:len(todo)-1]
+			continue
+		}
+		ready := true
+		for _, p := range at.parents {
+			if !seen[p] && !known(p) {
+				todo, ready = append(todo, p), false
+			}
+		}
+		if ready {
+			seen[at] = true
+			order = append(order, at)
+		}
+	}
+	return order
+}
+
+// inPlace says whether a wide node reads a parent's rows where they are.
+func (n *Node) inPlace(parent int) bool {
+	return n.wide.Aligned || n.parents[parent].lies().same(n.wants)
+}
+
+// unknownBytes is the size of what cannot be known.
+const unknownBytes = -1
+
+// bytesBelow is how many bytes of input a node's rows are made of, those that it reads
+// twice counted twice, or unknownBytes. What operators make of them it cannot know.
+func (g *Graph) bytesBelow(n *Node) int64 {
+	for _, at := range lineage(n, func(n *Node) bool { return n.below.Load() != 0 }) {
+		bytes := g.sourceBytes(at)
+		for _, p := range at.parents {
+			below := p.below.Load()
+			if bytes < 0 || below < 0 || at.wide.Crossed {
+				bytes = unknownBytes
+				break
+			}
+			bytes = min(bytes+below-1, math.MaxInt64/4)
+		}
+		if bytes >= 0 {
+			bytes++ // 0 is what nobody has asked for yet
+		}
+		at.below.Store(bytes)
+	}
+	if known := n.below.Load(); known > 0 {
+		return known - 1
+	}
+	return unknownBytes
+}
+
+// bytesPerRangeRow is what a number of a Range counts for: a pair of numbers.
+const bytesPerRangeRow = 16
+
+// sourceBytes is what a node reads itself.
+func (g *Graph) sourceBytes(n *Node) int64 {
+	src := &n.source
+	switch {
+	case src.Files != nil && g.o.FileBytes == nil:
+		return unknownBytes
+	case src.Files != nil:
+		return g.o.FileBytes(src.Files)
+	case src.Data != nil && len(src.Data.Ends) > 0:
+		return src.Data.Ends[len(src.Data.Ends)-1]
+	case src.Range != nil:
+		return min(src.Range.Count, math.MaxInt64/4/bytesPerRangeRow) * bytesPerRangeRow
+	case src.Cut != nil:
+		return src.Cut.Bytes
+	}
+	return 0
+}
+
+var errNoBroadcast = errors.New("the plan has no small side to be read by all tasks: driver and executor are of different builds")
+
+// foundIn is a join of which the task reads one side whole.
+type foundIn struct {
+	shuffle.Found
+	small int // the side
+}
+
+// found says how a join reads its sides, those of its rows being of types sides.
+func found(in *Input, keys *codec.KeyType, sides [2]codec.PairType, outer shuffle.Outer) (foundIn, error) {
+	if len(in.sides) != 2 || (in.sides[0].run == nil) == (in.sides[1].run == nil) {
+		return foundIn{}, errNoBroadcast
+	}
+	f := foundIn{Found: shuffle.Found{Keys: keys, Row: sides[0], Small: sides[1], Outer: outer.Left}, small: 1}
+	lone := outer.Right
+	if in.sides[0].run == nil {
+		f = foundIn{Found: shuffle.Found{Keys: keys, Row: sides[1], Small: sides[0], Outer: outer.Right}}
+		lone = outer.Left
+	}
+	if lone { // no task knows which rows of it have a partner in none
+		return f, errNoBroadcast
+	}
+	return f, nil
+}
+
+// join visits each row of the side that stays with each value of its key on the other.
+// after runs when what came of a batch of rows has been visited.
+func (f *foundIn) join(t *Task, in *Input, visit func(row, value unsafe.Pointer) bool, after func() bool) error {
+	rows, small := stream(t, in, 1-f.small, f.Row.Type), stream(t, in, f.small, f.Small.Type)
+	cfg := t.readConfig(in)
+	cfg.Reading = nil // that is of the side that stays
+	key := tableKey{in.sides[f.small].shuffle, t.genOf(in.sides[f.small].shuffle)}
+	cfg.Shuffle = shuffleNumber(key.shuffle)
+	cfg.Reduce = 0
+	table, done, err := t.runner.tables.get(t, key, func(mem *shuffle.Account) (*shuffle.Lookup, error) {
+		cfg := cfg
+		cfg.Mem = mem
+		return shuffle.NewLookup(cfg, f.Keys, f.Small, small)
+	})
+	if err != nil {
+		return err
+	}
+	defer done()
+	if table == nil {
+		return shuffle.JoinPieces(cfg, f.Found, rows, small, visit)
+	}
+	return rows(func(batch codec.Rows) bool { return table.Join(batch, f.Row, f.Outer, visit) && after() })
+}
+
+// genOf is the generation of a shuffle that the task reads.
+func (t *Task) genOf(key plan.StageKey) int {
+	for _, g := range t.spec.Gens {
+		if g.Stage == key {
+			return g.Gen
+		}
+	}
+	return 0
+}

@@ -1,0 +1,145 @@
+package typed_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/gordd-project/gordd/rdd/plan"
+	"github.com/gordd-project/gordd/typed"
+)
+
+// shown prints what may be missing.
+func shown[T any](v *T) string {
+	if v == nil {
+		return "none"
+	}
+	return fmt.Sprint(*v)
+}
+
+// joinsOf gives all joins of two sides as rows of text, sorted.
+func joinsOf[K comparable](t *testing.T, left typed.PairRDD[K, string], right typed.PairRDD[K, int64], opt ...typed.JoinOption) map[string][]string {
+	t.Helper()
+	got := map[string][]string{}
+	add := func(name string, rows typed.PairRDD[K, string]) {
+		all, err := rows.Map(func(k K, s string) string { return fmt.Sprint(k, ": ", s) }).Collect(ctx)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		slices.Sort(all)
+		got[name] = all
+	}
+	add("Join", left.Join(right, func(l string, r int64) string { return fmt.Sprint(l, r) }, opt...))
+	add("LeftOuterJoin", left.LeftOuterJoin(right, func(l string, r *int64) string { return l + shown(r) }, opt...))
+	add("RightOuterJoin", left.RightOuterJoin(right, func(l *string, r int64) string { return shown(l) + fmt.Sprint(r) }, opt...))
+	add("FullOuterJoin", left.FullOuterJoin(right, func(l *string, r *int64) string { return shown(l) + shown(r) }, opt...))
+	return got
+}
+
+// nested gives the same of two slices, row by row.
+func nested[K comparable](left []typed.Pair[K, string], right []typed.Pair[K, int64]) map[string][]string {
+	want := map[string][]string{"Join": {}, "LeftOuterJoin": {}, "RightOuterJoin": {}, "FullOuterJoin": {}}
+	add := func(k K, row string, names ...string) {
+		for _, name := range names {
+			want[name] = append(want[name], fmt.Sprint(k, ": ", row))
+		}
+	}
+	met := make([]bool, len(right))
+	for _, l := range left {
+		alone := true
+		for i, r := range right {
+			if l.Key == r.Key {
+				alone, met[i] = false, true
+				add(l.Key, fmt.Sprint(l.Value, r.Value), "Join", "LeftOuterJoin", "RightOuterJoin", "FullOuterJoin")
+			}
+		}
+		if alone {
+			add(l.Key, l.Value+"none", "LeftOuterJoin", "FullOuterJoin")
+		}
+	}
+	for i, r := range right {
+		if !met[i] {
+			add(r.Key, fmt.Sprint("none", r.Value), "RightOuterJoin", "FullOuterJoin")
+		}
+	}
+	for _, rows := range want {
+		slices.Sort(rows)
+	}
+	return want
+}
+
+// stagesOf gathers the names of the stages that a session runs.
+type stagesOf struct {
+	mu    sync.Mutex
+	names map[string]int64 // and the bytes that they write to shuffles
+}
+
+func (s *stagesOf) observe(st plan.ActionStatus) {
+	if !st.State.Ended() {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.names == nil {
+		s.names = map[string]int64{}
+	}
+	for i := range st.Stages {
+		s.names[st.Stages[i].Name] += st.Stages[i].Counters.ShuffleWrite
+	}
+}
+
+// take gives how many stages have a join by broadcast, and all bytes shuffled.
+func (s *stagesOf) take() (broadcasts int, bytes int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, n := range s.names {
+		broadcasts += strings.Count(name, "by broadcast")
+		bytes += n
+	}
+	s.names = nil
+	return broadcasts, bytes
+}
+
+func keyedJoins[K comparable](t *testing.T, name string, key func(int64) K, lefts, rights int64) {
+	t.Run(fmt.Sprint(name, " ", lefts, " ", rights), func(t *testing.T) {
+		var stages stagesOf
+		s := open(t, typed.Options{Cores: 2, Observe: stages.observe, Closures: true})
+		left, right := s.Range(lefts, typed.Partitions(3)).MapToPair(func(i int64) (K, string) { return key(i % 40), fmt.Sprint("l", i, " ") }),
+			s.Range(rights, typed.Partitions(2)).MapToPair(func(i int64) (K, int64) { return key(i%50 + 20), i })
+		rows, err := left.Collect(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		others, err := right.Collect(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := nested(rows, others)
+		for how, opt := range map[string]typed.JoinOption{"shuffled": typed.BroadcastBelow(0), "broadcast": typed.BroadcastBelow(1 << 30)} {
+			stages.take()
+			for kind, got := range joinsOf(t, left, right, opt) {
+				if !slices.Equal(got, want[kind]) {
+					t.Errorf("%s, %s: got %d rows %.300q, want %d %.300q", kind, how, len(got), got, len(want[kind]), want[kind])
+				}
+			}
+			// Of the outer joins only that which keeps the rows of the larger side.
+			if n, _ := stages.take(); how == "broadcast" && lefts != rights && n != 2 || how == "shuffled" && n != 0 {
+				t.Errorf("%s: %d joins by broadcast", how, n)
+			}
+		}
+	})
+}
+
+type spot struct{ X, Y int64 }
+
+func TestBroadcastJoins(t *testing.T) {
+	for _, n := range [][2]int64{{0, 0}, {300, 0}, {0, 300}, {300, 1}, {300, 90}, {90, 300}, {1, 5}} {
+		keyedJoins(t, "numbers", func(i int64) int64 { return i - 3 }, n[0], n[1])
+		keyedJoins(t, "texts", func(i int64) string { return strings.Repeat("k", int(i)) }, n[0], n[1])
+		keyedJoins(t, "structs", func(i int64) spot { return spot{i % 7, i / 7} }, n[0], n[1])
+		keyedJoins(t, "floats", func(i int64) float64 { return float64(i) / 2 }, n[0], n[1])
+		keyedJoins(t, "one key", func(int64) struct{} { return struct{}{} }, min(n[0], 30), min(n[1], 20))
+	}
+}
