@@ -240,6 +240,7 @@ type coGroups struct {
 	lefts       *codec.Buffer // some left rows of a join
 
 	key             unsafe.Pointer
+	hash            uint64
 	inLeft, inRight bool // the open group has values on that side
 	hasL, hasR      bool // that side has a group in hand, maybe of a later key
 }
@@ -285,30 +286,36 @@ func (c *coGroups) open() bool {
 	}
 	order := c.order()
 	c.inLeft, c.inRight = order <= 0, order >= 0
-	c.key = c.left.key
+	c.key, c.hash = c.left.key, c.left.hash
 	if order > 0 {
-		c.key = c.right.key
+		c.key, c.hash = c.right.key, c.right.hash
 	}
 	return true
 }
 
 // order compares the groups in hand; a side that has none is last.
 func (c *coGroups) order() int {
-	l, r := c.left, c.right
 	switch {
 	case !c.hasR:
 		return -1
 	case !c.hasL:
 		return 1
-	case l.hash != r.hash:
-		if l.hash < r.hash {
+	}
+	return c.left.order(c.right.hash, c.right.key)
+}
+
+// order compares the group in hand with that of a key of another side.
+func (g *groups) order(hash uint64, key unsafe.Pointer) int {
+	switch {
+	case g.hash != hash:
+		if g.hash < hash {
 			return -1
 		}
 		return 1
-	case l.exact || l.keys.Equal(l.key, r.key):
+	case g.exact || g.keys.Equal(g.key, key):
 		return 0
 	}
-	return l.keys.Compare(l.key, r.key)
+	return g.keys.Compare(g.key, key)
 }
 
 func (c *coGroups) err() error {
@@ -320,23 +327,26 @@ func (c *coGroups) err() error {
 	return nil
 }
 
-// rights visits the right values of the open group. The first call keeps them all.
+// rights visits the right values of the open group.
 func (c *coGroups) rights(visit func(value unsafe.Pointer) bool) {
-	if !c.inRight {
-		return
+	if c.inRight {
+		c.right.again(&c.kept, visit)
 	}
-	for r := c.right; r.more; r.step() {
-		if !c.kept.add(codec.Rows{Data: r.row(), Len: 1}) {
+}
+
+// again visits the values of the open group, any number of times: the first call keeps them all.
+func (g *groups) again(k *kept, visit func(value unsafe.Pointer) bool) {
+	for ; g.more; g.step() {
+		if !k.add(codec.Rows{Data: g.row(), Len: 1}) {
 			return
 		}
 	}
-	if c.right.err != nil {
+	if g.err != nil {
 		return
 	}
-	pair := c.right.pair
-	c.kept.all(func(rows codec.Rows) bool {
+	k.all(func(rows codec.Rows) bool {
 		for i := range rows.Len {
-			if !visit(pair.ValueOf(pair.At(rows, i))) {
+			if !visit(g.pair.ValueOf(g.pair.At(rows, i))) {
 				return false
 			}
 		}

@@ -595,3 +595,98 @@ func TestPanicsLeaveNothingBehind(t *testing.T) {
 	_ = shuffle.Groups[int, int](t.Context(), cfg, raw(rows, 100))(
 		func(int, iter.Seq[int]) bool { panic("user code") })
 }
+
+func TestCoGroups3MatchMaps(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 9))
+	type values struct {
+		first  []string
+		second [][3]int32
+		third  []int64
+	}
+	want := map[int64]values{}
+	var first []pair[int64, string]
+	var second []pair[int64, [3]int32]
+	var third []pair[int64, int64]
+	for i := range 20_000 {
+		a, b, c := r.Int64N(3000), r.Int64N(3000)+1000, r.Int64N(3000)+2000
+		if i%2 == 0 {
+			c = 2500 // many third values of one key
+		}
+		first = append(first, pair[int64, string]{Key: a, Value: names(i)})
+		second = append(second, pair[int64, [3]int32]{Key: b, Value: [3]int32{int32(i)}})
+		third = append(third, pair[int64, int64]{Key: c, Value: int64(i)})
+		add := func(k int64, change func(*values)) {
+			v := want[k]
+			change(&v)
+			want[k] = v
+		}
+		add(a, func(v *values) { v.first = append(v.first, names(i)) })
+		add(b, func(v *values) { v.second = append(v.second, [3]int32{int32(i)}) })
+		add(c, func(v *values) { v.third = append(v.third, int64(i)) })
+	}
+	for _, limit := range limits {
+		_, acc := budget(t, limit)
+		cfg := shuffle.Config{Dir: emptyDir(t), Mem: acc}
+		got := map[int64]values{}
+		err := shuffle.CoGroups3[int64, string, [3]int32, int64](t.Context(), cfg, raw(first, 512), raw(second, 333), raw(third, 100))(
+			func(k int64, vs iter.Seq[string], ws iter.Seq[[3]int32], xs iter.Seq[int64]) bool {
+				if _, twice := got[k]; twice {
+					t.Errorf("key %d comes twice", k)
+				}
+				for range 2 { // of the third side some, then all
+					for range xs {
+						break
+					}
+				}
+				v := values{third: slices.Collect(xs), first: slices.Collect(vs), second: slices.Collect(ws)}
+				if again := slices.Collect(ws); !slices.Equal(again, v.second) {
+					t.Errorf("key %d: the second side's values are others the second time", k)
+				}
+				got[k] = v
+				return true
+			})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("limit %d: groups differ", limit)
+		}
+	}
+}
+
+// Of a side that is empty, and of keys whose values nobody reads, nothing is lost.
+func TestCoGroups3OfLittle(t *testing.T) {
+	some := []pair[int, int]{{Key: 1, Value: 1}, {Key: 2, Value: 2}, {Key: 2, Value: 3}}
+	none := []pair[int, int]{}
+	for name, c := range map[string]struct {
+		first, second, third []pair[int, int]
+		keys                 int
+	}{
+		"nothing": {none, none, none, 0}, "first": {some, none, none, 2}, "second": {none, some, none, 2}, "third": {none, none, some, 2},
+		"all": {some, some, some, 2}, "two": {some, none, some, 2},
+	} {
+		seen := 0
+		err := shuffle.CoGroups3[int, int, int, int](t.Context(), shuffle.Config{Dir: emptyDir(t)}, raw(c.first, 2), raw(c.second, 2), raw(c.third, 2))(
+			func(k int, vs, ws, xs iter.Seq[int]) bool {
+				seen++
+				if seen%2 == 0 {
+					return true
+				}
+				for side, of := range []iter.Seq[int]{vs, ws, xs} {
+					want := 0
+					for _, p := range [][]pair[int, int]{c.first, c.second, c.third}[side] {
+						if p.Key == k {
+							want++
+						}
+					}
+					if got := len(slices.Collect(of)); got != want {
+						t.Errorf("%s: key %d has %d values on side %d, want %d", name, k, got, side, want)
+					}
+				}
+				return true
+			})
+		if err != nil || seen != c.keys {
+			t.Errorf("%s: %d keys, %v; want %d", name, seen, err, c.keys)
+		}
+	}
+}

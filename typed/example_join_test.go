@@ -3,6 +3,7 @@ package typed_test
 import (
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/gordd-project/gordd/typed"
 )
@@ -70,4 +71,15 @@ func ExamplePairRDD_CoGroup() {
 	})
 	fmt.Println(p.CollectAsMap(ctx))
 	// Output: map[1:2 and 1 2:1 and 0 3:0 and 1] <nil>
+}
+
+func ExamplePairRDD_CoGroup3() {
+	s := session()
+	ages := s.Parallelize([]int{41, 7}, 2).KeyBy(func(age int) int { return age % 10 })
+	p := people(s).CoGroup3(cities(s), ages, func(_ int, who, where iter.Seq[string], age iter.Seq[int]) iter.Seq[string] {
+		all := slices.Collect(who)
+		return slices.Values([]string{fmt.Sprint(all, slices.Collect(where), slices.Collect(age))})
+	})
+	fmt.Println(typed.SortByKey(p).Collect(ctx))
+	// Output: [{1 [ann bob] [Oslo] [41]} {2 [eve] [] []} {3 [] [Rome] []} {7 [] [] [7]}] <nil>
 }

@@ -195,6 +195,13 @@ func (p PairRDD[K, V]) CoGroup[W, R any](o PairRDD[K, W], f func(K, iter.Seq[V],
 	return PairRDD[K, R]{p.s, newUse(p.s, p.n, keyed[K, V]().or(keyed[K, W]())).wide(rdd.CoGroupOp(f), joined(opts), o.n)}
 }
 
+// CoGroup3 is CoGroup of three sides: the values of p can be ranged over once, those of o and q
+// again and again.
+func (p PairRDD[K, V]) CoGroup3[W, X, R any](o PairRDD[K, W], q PairRDD[K, X], f func(K, iter.Seq[V], iter.Seq[W], iter.Seq[X]) iter.Seq[R], opts ...JoinOption) PairRDD[K, R] {
+	u := newUse(p.s, p.n, keyed[K, V]().or(keyed[K, W]()).or(keyed[K, X]()))
+	return PairRDD[K, R]{p.s, u.wide(rdd.CoGroup3Op(f), joinOptions(opts).placed("first", "second", "third"), o.n, q.n)}
+}
+
 // SubtractByKey keeps the pairs of p whose key is not in o.
 func (p PairRDD[K, V]) SubtractByKey[W any](o PairRDD[K, W], opts ...JoinOption) PairRDD[K, V] {
 	w := joined(opts)

@@ -116,3 +116,14 @@ func (w PairWith[E, K, V]) CoGroup[W, R any](o PairRDD[K, W], f func(E, K, iter.
 	})
 	return PairRDD[K, R]{w.p.s, w.env.use(w.p.s, w.p.n, keyed[K, V]().or(keyed[K, W]())).wide(op, joined(opts), o.n)}
 }
+
+// CoGroup3 is PairRDD.CoGroup3.
+func (w PairWith[E, K, V]) CoGroup3[W, X, R any](o PairRDD[K, W], q PairRDD[K, X], f func(E, K, iter.Seq[V], iter.Seq[W], iter.Seq[X]) iter.Seq[R], opts ...JoinOption) PairRDD[K, R] {
+	op := rdd.WithOp(f, func(e E) *rdd.Op {
+		return rdd.CoGroup3Op(func(k K, first iter.Seq[V], second iter.Seq[W], third iter.Seq[X]) iter.Seq[R] {
+			return f(e, k, first, second, third)
+		})
+	})
+	u := w.env.use(w.p.s, w.p.n, keyed[K, V]().or(keyed[K, W]()).or(keyed[K, X]()))
+	return PairRDD[K, R]{w.p.s, u.wide(op, joinOptions(opts).placed("first", "second", "third"), o.n, q.n)}
+}

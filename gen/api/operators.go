@@ -151,6 +151,7 @@ var operators = []Operator{
 	{Recv: "PairRDD", Name: "RightOuterJoin", Family: Wide, Ctor: "RightOuterJoinOp", Types: "K", Step: sides, Shape: model.Joined, In: "K,*V,W"},
 	{Recv: "PairRDD", Name: "FullOuterJoin", Family: Wide, Ctor: "FullOuterJoinOp", Types: "K", Step: sides, Shape: model.Joined, In: "K,*V,*W"},
 	{Recv: "PairRDD", Name: "CoGroup", Family: Wide, Ctor: "CoGroupOp", Step: model.Step{Takes: model.TakesCoGroup, Gives: model.GivesValue, Seq: true}, Shape: model.CoGrouped, In: "K,V,W"},
+	{Recv: "PairRDD", Name: "CoGroup3", Family: Wide, Ctor: "CoGroup3Op", Step: model.Step{Takes: model.TakesCoGroup3, Gives: model.GivesValue, Seq: true}, Shape: model.CoGrouped3, In: "K,V,W,X"},
 
 	{Recv: "PairRDD", Name: "SubtractByKey", Family: Wide, Ctor: "SubtractByKeyOp", Types: "K,V,W"},
 

@@ -179,7 +179,7 @@ func (w *kernel) rows(s model.Shape) *jen.Statement {
 	return w.e.rdd("Rows").Types(w.rowType(s.Kind, s.Types))
 }
 
-var kindNames = map[model.Kind]string{model.Pair: "Pair", model.Group: "Group", model.Joined: "Joined", model.CoGrouped: "CoGrouped"}
+var kindNames = map[model.Kind]string{model.Pair: "Pair", model.Group: "Group", model.Joined: "Joined", model.CoGrouped: "CoGrouped", model.CoGrouped3: "CoGrouped3"}
 
 func (w *kernel) rowType(kind model.Kind, ts []model.Type) jen.Code {
 	if kind == model.Row {
@@ -300,6 +300,8 @@ func (w *kernel) call(i int) *jen.Statement {
 		args = append(args, jen.Id(row[0]).Dot("Left"), jen.Id(row[0]).Dot("Right"))
 	case model.TakesCoGroup:
 		args = append(args, jen.Id(row[0]).Dot("Key"), jen.Id(row[0]).Dot("Left"), jen.Id(row[0]).Dot("Right"))
+	case model.TakesCoGroup3:
+		args = append(args, jen.Id(row[0]).Dot("Key"), jen.Id(row[0]).Dot("First"), jen.Id(row[0]).Dot("Second"), jen.Id(row[0]).Dot("Third"))
 	}
 	return jen.Id(w.calls[i]).Call(args...)
 }

@@ -109,11 +109,12 @@ type Kind uint8
 
 // The kinds of rows.
 const (
-	Row       Kind = iota // T
-	Pair                  // K, V
-	Group                 // K and its values V
-	Joined                // K with left L and right R
-	CoGrouped             // K with the values V and W of both sides
+	Row        Kind = iota // T
+	Pair                   // K, V
+	Group                  // K and its values V
+	Joined                 // K with left L and right R
+	CoGrouped              // K with the values V and W of both sides
+	CoGrouped3             // K with the values V, W and X of three sides
 )
 
 // Shape is the type of a batch's rows: its kind and the types in it.
@@ -127,12 +128,13 @@ type Takes uint8
 
 // What a function takes.
 const (
-	TakesNothing Takes = iota // there is no function
-	TakesRow                  // T, or K and V of a pair
-	TakesValue                // V of a pair
-	TakesGroup                // a key and its values
-	TakesSides                // left and right of a joined row
-	TakesCoGroup              // a key and the values of both sides
+	TakesNothing  Takes = iota // there is no function
+	TakesRow                   // T, or K and V of a pair
+	TakesValue                 // V of a pair
+	TakesGroup                 // a key and its values
+	TakesSides                 // left and right of a joined row
+	TakesCoGroup               // a key and the values of both sides
+	TakesCoGroup3              // a key and the values of three sides
 )
 
 // Gives says what becomes of a function's result.

@@ -261,6 +261,45 @@ func wantCrossed(in Input) []string {
 	return out
 }
 
+// crossed3 is crossed of the first two sides, once more for each third value, beside those that have only third values.
+func crossed3(k string, first, second, third iter.Seq[int64]) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		rows := 0
+		for r := range crossed(k, first, second) {
+			for x := range third {
+				if !yield(fmt.Sprint(r, " ", x)) {
+					return
+				}
+			}
+			rows++
+		}
+		for x := range third {
+			if !yield(fmt.Sprint(rows, " rows, ", x)) {
+				return
+			}
+		}
+	}
+}
+
+func wantCrossed3(in Input) []string {
+	var out []string
+	for _, g := range cogrouped(pairs(in.Left), pairs(in.Right)) {
+		third := slices.Clone(g.Left)
+		for i := range third {
+			third[i] += 1000
+		}
+		for r := range crossed3(g.Key, slices.Values(g.Left), slices.Values(g.Right), slices.Values(third)) {
+			out = append(out, line(g.Key, r))
+		}
+	}
+	return out
+}
+
+// thousandMore is the third side of three.
+func thousandMore(s *typed.Session, in Input) typed.PairRDD[string, int64] {
+	return left(s, in).MapValues(func(v int64) int64 { return v + 1000 })
+}
+
 func left(s *typed.Session, in Input) typed.PairRDD[string, int64] {
 	return keyed(s, in.Left, in.Parts)
 }
@@ -311,6 +350,9 @@ func joinCases() []Case {
 		{"PairRDD.CoGroup", ByKey, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
 			return show(left(s, in).CoGroup(right(s, in), crossed, typed.Partitions(in.Reducers)).Map(line[string, string]).Collect(ctx))
 		}, wantCrossed},
+		{"PairRDD.CoGroup3", ByKey, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
+			return show(left(s, in).CoGroup3(right(s, in), thousandMore(s, in), crossed3, typed.Partitions(in.Reducers)).Map(line[string, string]).Collect(ctx))
+		}, wantCrossed3},
 		{"PairRDD.Join/limited", AnyOrder, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
 			j := left(s, in).Join(right(s, in), minus, typed.Partitions(in.Reducers))
 			rows, err := j.Take(ctx, 3)

@@ -226,6 +226,10 @@ func (e Env) crossed(k string, left, right iter.Seq[int64]) iter.Seq[string] {
 	return crossed(e.named(k, 0), left, right)
 }
 
+func (e Env) crossed3(k string, first, second, third iter.Seq[int64]) iter.Seq[string] {
+	return crossed3(e.named(k, 0), first, second, third)
+}
+
 // wantGroups gives a row for each group of the pairs.
 func wantGroups[R any](f func(e Env, g group[string, int64]) R) func(Input) []string {
 	return func(in Input) []string {
@@ -374,6 +378,10 @@ func withPairCases() []Case {
 			j := envLeft(s, in).CoGroup(right(s, in), Env.crossed, typed.Partitions(in.Reducers))
 			return show(j.Map(line[string, string]).Collect(ctx))
 		}, wantCrossed},
+		{"PairWith.CoGroup3", ByKey, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
+			j := envLeft(s, in).CoGroup3(right(s, in), thousandMore(s, in), Env.crossed3, typed.Partitions(in.Reducers))
+			return show(j.Map(line[string, string]).Collect(ctx))
+		}, wantCrossed3},
 	}
 }
 

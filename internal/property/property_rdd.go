@@ -139,12 +139,12 @@ func init() {
 		"bbacb60e36e2da7db67040e6ce82d3bc12d3f001fc5e76a33f131a2567ccb93f",
 	)
 	p.Source("pipelines_wide.go", pipelinesWideSource,
-		"bc9052e344a8563dffac746cf76179f828f86379f1586b24674670a31fcdb500",
-		"c530a94a3e2d7d3119cc8409937e469c5f6b013d0bb6998ac09262a3ad8be8b9",
+		"ff77b96fb01215a0b2f946340d82f5a73f8bca7ab24b691e2abf8839a9590bf4",
+		"6f81b5d96794099205228c8227796e2172e5f0420d57ed985a59069df4ab593b",
 	)
 	p.Source("pipelines_with.go", pipelinesWithSource,
-		"7b6c8e2f04326a64490c1586b3ba8051deb49ba2d4eddbb3035390f1b807ae10",
-		"841ad230c2afab71778add09d03957d0f62be942e22e892420b2177679b95c8a",
+		"9e0b864fcc361f2ff4ace8d76e08f5b1208aa7d84f92e2c674e6364007bf3f49",
+		"87e1f1f65ef71cf2ad0001449da8a5d7d7a8bafa9ba47ed9fdbeda2f445ffd4f",
 	)
 	p.Source("property.go", propertySource,
 		"a9bf4a58004212a3f56648415be8d11145ff2859359135d665dd32d1026f82f7",
@@ -1075,76 +1075,80 @@ func init() {
 	p.Op("035c1d85a730", "pipelines_wide.go", 210, 2627, rdd.CollectOp[string]())
 	p.Op("119be9830c6d", "pipelines_wide.go", 213, 2695, rdd.FlatMapGroupsOp(ups))
 	p.Op("290712e6b5cc", "pipelines_wide.go", 213, 2707, rdd.CollectOp[string]().Named("Take"))
-	p.Op("96ef0e7c2d9c", "pipelines_wide.go", 273, 3194, rdd.JoinOp[string](joinCasesJoin))
-	p.Op("d6bba1935bc2", "pipelines_wide.go", 274, 3238, rdd.PairMapOp(line[string, string]))
-	p.Op("22d85accbb16", "pipelines_wide.go", 274, 3248, rdd.CollectOp[string]())
-	p.Op("88bda6cb49be", "pipelines_wide.go", 279, 3330, rdd.LeftOuterJoinOp[string](joinCasesLeftOuterJoin))
-	p.Op("7f751b65fed4", "pipelines_wide.go", 280, 3375, rdd.PairMapOp(line[string, string]))
-	p.Op("b65bfc3d15d3", "pipelines_wide.go", 280, 3385, rdd.CollectOp[string]())
-	p.Op("d4e13a6780f7", "pipelines_wide.go", 283, 3463, rdd.RightOuterJoinOp[string](joinCasesRightOuterJoin))
-	p.Op("7e55692c2d23", "pipelines_wide.go", 284, 3508, rdd.PairMapOp(line[string, string]))
-	p.Op("7c8734d5f6b7", "pipelines_wide.go", 284, 3518, rdd.CollectOp[string]())
-	p.Op("d6ebe67c80ee", "pipelines_wide.go", 287, 3596, rdd.FullOuterJoinOp[string](outer))
-	p.Op("b60f79b92664", "pipelines_wide.go", 288, 3622, rdd.PairMapOp(line[string, string]))
-	p.Op("d5914241d3bc", "pipelines_wide.go", 288, 3632, rdd.CollectOp[string]())
-	p.Op("f24f7afdc10c", "pipelines_wide.go", 291, 3703, rdd.DataOp[string]())
-	p.Op("b71fc366136e", "pipelines_wide.go", 291, 3719, rdd.MapOp(clipped))
-	p.Op("d2f8eccf4e23", "pipelines_wide.go", 291, 3724, rdd.MapToPairOp(joinCasesMapToPair))
-	p.Op("57f821975a0e", "pipelines_wide.go", 292, 3750, rdd.FullOuterJoinOp[string](joinCasesFullOuterJoin))
-	p.Op("354469e60953", "pipelines_wide.go", 292, 3759, rdd.PairMapToPairOp(initial))
-	p.Op("3be64f56f9ad", "pipelines_wide.go", 293, 3805, rdd.MapValuesOp[string](strings.ToUpper))
-	p.Op("9d6fefd25c20", "pipelines_wide.go", 293, 3812, rdd.PairMapOp(line[string, string]))
-	p.Op("915dfbdee809", "pipelines_wide.go", 293, 3822, rdd.CollectOp[string]())
-	p.Op("dd1cdebe489e", "pipelines_wide.go", 306, 4032, rdd.JoinOp[string](minus))
-	p.Op("36849765f309", "pipelines_wide.go", 306, 4048, rdd.PairMapOp(line[string, string]))
-	p.Op("d84efbf3a452", "pipelines_wide.go", 306, 4058, rdd.CollectOp[string]())
-	p.Op("353a7e8d99da", "pipelines_wide.go", 312, 4162, rdd.CoGroupOp(crossed))
-	p.Op("f77098ed7970", "pipelines_wide.go", 312, 4183, rdd.PairMapOp(line[string, string]))
-	p.Op("1e2085028300", "pipelines_wide.go", 312, 4193, rdd.CollectOp[string]())
-	p.Op("ff36fb57deb6", "pipelines_wide.go", 315, 4241, rdd.JoinOp[string](minus))
-	p.Op("0af40a758dbe", "pipelines_wide.go", 316, 4268, rdd.CollectOp[rdd.Pair[string, string]]().Named("Take"))
-	p.Op("0a85f3b9e6f3", "pipelines_wide.go", 350, 4561, rdd.SortByOp(mod))
-	p.Op("a7ef68bbb4dc", "pipelines_wide.go", 350, 4575, rdd.CollectOp[int64]())
-	p.Op("4af3522c8078", "pipelines_wide.go", 353, 4647, rdd.FilterOp(even))
-	p.Op("7e6083c8ba1b", "pipelines_wide.go", 353, 4652, rdd.SortByOp(mod))
-	p.Op("4e5372b639b3", "pipelines_wide.go", 353, 4672, rdd.MapOp(double))
-	p.Op("f6fdf62eb436", "pipelines_wide.go", 353, 4677, rdd.CollectOp[int64]())
-	p.Op("61ce0652b801", "pipelines_wide.go", 356, 4759, rdd.SortByOp(sortCasesSortBy))
-	p.Op("45dbe6eb9661", "pipelines_wide.go", 356, 4782, rdd.CollectOp[string]())
-	p.Op("9b628dc6b7a1", "pipelines_wide.go", 359, 4851, rdd.SortByOp(sortCasesSortBy2))
-	p.Op("c1a8c9bb1873", "pipelines_wide.go", 359, 4874, rdd.CollectOp[float64]())
-	p.Op("602eb0974e59", "pipelines_wide.go", 362, 4949, rdd.SortFuncOp(less))
-	p.Op("6f685d93a8d7", "pipelines_wide.go", 362, 4963, rdd.CollectOp[Rec]())
-	p.Op("2f91df28909e", "pipelines_wide.go", 365, 5033, rdd.SortFuncOp(less))
-	p.Op("f0fafe7daf57", "pipelines_wide.go", 365, 5044, rdd.CollectOp[Rec]())
-	p.Op("832a55ab71ea", "pipelines_wide.go", 370, 5129, rdd.MapValuesOp[string](double))
-	p.Op("40ff83c3775e", "pipelines_wide.go", 370, 5134, rdd.PairSortByOp(sortCasesSortBy3))
-	p.Op("701ba083069f", "pipelines_wide.go", 371, 5167, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("80ea90607ea5", "pipelines_wide.go", 378, 5292, rdd.PairSortByOp(sortCasesSortBy4))
-	p.Op("d221a21e489d", "pipelines_wide.go", 378, 5320, rdd.KeysOp[string, int64]())
-	p.Op("3ad0b45acf52", "pipelines_wide.go", 378, 5324, rdd.CollectOp[string]())
-	p.Op("bb9818b4417d", "pipelines_wide.go", 383, 5423, rdd.SortFuncOp(lessPair))
-	p.Op("7ca9f3d538d1", "pipelines_wide.go", 383, 5437, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("0d501d14dda9", "pipelines_wide.go", 388, 5530, rdd.SortByKeyOp[string, int64]())
-	p.Op("e9af8bf91dd4", "pipelines_wide.go", 388, 5549, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("814a7c85d2ba", "pipelines_wide.go", 393, 5631, rdd.MapToPairOp(sortCasesMapToPair))
-	p.Op("d8d2f40618b7", "pipelines_wide.go", 394, 5656, rdd.SortByKeyOp[float64, int64]())
-	p.Op("da85bb4b5b3e", "pipelines_wide.go", 394, 5676, rdd.KeysOp[float64, int64]())
-	p.Op("0f2bcffcafe5", "pipelines_wide.go", 394, 5680, rdd.CollectOp[float64]())
-	p.Op("7591580a64aa", "pipelines_wide.go", 413, 5842, rdd.RepartitionOp[int64]())
-	p.Op("08198df66f03", "pipelines_wide.go", 413, 5854, rdd.CollectOp[int64]())
-	p.Op("1ccf64006e1f", "pipelines_wide.go", 416, 5914, rdd.DataOp[int64]())
-	p.Op("156aa3d0328d", "pipelines_wide.go", 416, 5923, rdd.RepartitionOp[int64]())
-	p.Op("d31094466d90", "pipelines_wide.go", 416, 5935, rdd.MapPartitionsOp(partitionsOf))
-	p.Op("67f6c2eb882c", "pipelines_wide.go", 416, 5940, rdd.CollectOp[string]())
-	p.Op("baed9e58bb9f", "pipelines_wide.go", 422, 6052, rdd.RepartitionOp[rdd.Pair[string, int64]]())
-	p.Op("8ff12920e7eb", "pipelines_wide.go", 422, 6064, rdd.PairFilterOp(small))
-	p.Op("1c8106d95e8b", "pipelines_wide.go", 422, 6069, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("6ea31414a581", "pipelines_wide.go", 425, 6137, rdd.PartitionByOp[string, int64]())
-	p.Op("51df7574e4be", "pipelines_wide.go", 425, 6149, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("c3f483892a30", "pipelines_wide.go", 429, 6214, rdd.PartitionByOp[string, int64]())
-	p.Op("d3804e74d509", "pipelines_wide.go", 429, 6226, rdd.PairMapPartitionsOp(placeCasesMapPartitions))
-	p.Op("869c545edb9a", "pipelines_wide.go", 441, 6315, rdd.CollectOp[string]())
+	p.Op("c0d0cb2c12b6", "pipelines_wide.go", 300, 3335, rdd.MapValuesOp[string](thousandMoreMapValues))
+	p.Op("96ef0e7c2d9c", "pipelines_wide.go", 312, 3473, rdd.JoinOp[string](joinCasesJoin))
+	p.Op("d6bba1935bc2", "pipelines_wide.go", 313, 3517, rdd.PairMapOp(line[string, string]))
+	p.Op("22d85accbb16", "pipelines_wide.go", 313, 3527, rdd.CollectOp[string]())
+	p.Op("88bda6cb49be", "pipelines_wide.go", 318, 3609, rdd.LeftOuterJoinOp[string](joinCasesLeftOuterJoin))
+	p.Op("7f751b65fed4", "pipelines_wide.go", 319, 3654, rdd.PairMapOp(line[string, string]))
+	p.Op("b65bfc3d15d3", "pipelines_wide.go", 319, 3664, rdd.CollectOp[string]())
+	p.Op("d4e13a6780f7", "pipelines_wide.go", 322, 3742, rdd.RightOuterJoinOp[string](joinCasesRightOuterJoin))
+	p.Op("7e55692c2d23", "pipelines_wide.go", 323, 3787, rdd.PairMapOp(line[string, string]))
+	p.Op("7c8734d5f6b7", "pipelines_wide.go", 323, 3797, rdd.CollectOp[string]())
+	p.Op("d6ebe67c80ee", "pipelines_wide.go", 326, 3875, rdd.FullOuterJoinOp[string](outer))
+	p.Op("b60f79b92664", "pipelines_wide.go", 327, 3901, rdd.PairMapOp(line[string, string]))
+	p.Op("d5914241d3bc", "pipelines_wide.go", 327, 3911, rdd.CollectOp[string]())
+	p.Op("f24f7afdc10c", "pipelines_wide.go", 330, 3982, rdd.DataOp[string]())
+	p.Op("b71fc366136e", "pipelines_wide.go", 330, 3998, rdd.MapOp(clipped))
+	p.Op("d2f8eccf4e23", "pipelines_wide.go", 330, 4003, rdd.MapToPairOp(joinCasesMapToPair))
+	p.Op("57f821975a0e", "pipelines_wide.go", 331, 4029, rdd.FullOuterJoinOp[string](joinCasesFullOuterJoin))
+	p.Op("354469e60953", "pipelines_wide.go", 331, 4038, rdd.PairMapToPairOp(initial))
+	p.Op("3be64f56f9ad", "pipelines_wide.go", 332, 4084, rdd.MapValuesOp[string](strings.ToUpper))
+	p.Op("9d6fefd25c20", "pipelines_wide.go", 332, 4091, rdd.PairMapOp(line[string, string]))
+	p.Op("915dfbdee809", "pipelines_wide.go", 332, 4101, rdd.CollectOp[string]())
+	p.Op("dd1cdebe489e", "pipelines_wide.go", 345, 4311, rdd.JoinOp[string](minus))
+	p.Op("36849765f309", "pipelines_wide.go", 345, 4327, rdd.PairMapOp(line[string, string]))
+	p.Op("d84efbf3a452", "pipelines_wide.go", 345, 4337, rdd.CollectOp[string]())
+	p.Op("353a7e8d99da", "pipelines_wide.go", 351, 4441, rdd.CoGroupOp(crossed))
+	p.Op("f77098ed7970", "pipelines_wide.go", 351, 4462, rdd.PairMapOp(line[string, string]))
+	p.Op("1e2085028300", "pipelines_wide.go", 351, 4472, rdd.CollectOp[string]())
+	p.Op("18afd94eff6c", "pipelines_wide.go", 354, 4521, rdd.CoGroup3Op(crossed3))
+	p.Op("86f6d4714441", "pipelines_wide.go", 354, 4549, rdd.PairMapOp(line[string, string]))
+	p.Op("da0ecd27979c", "pipelines_wide.go", 354, 4559, rdd.CollectOp[string]())
+	p.Op("ff36fb57deb6", "pipelines_wide.go", 357, 4607, rdd.JoinOp[string](minus))
+	p.Op("0af40a758dbe", "pipelines_wide.go", 358, 4634, rdd.CollectOp[rdd.Pair[string, string]]().Named("Take"))
+	p.Op("0a85f3b9e6f3", "pipelines_wide.go", 392, 4927, rdd.SortByOp(mod))
+	p.Op("a7ef68bbb4dc", "pipelines_wide.go", 392, 4941, rdd.CollectOp[int64]())
+	p.Op("4af3522c8078", "pipelines_wide.go", 395, 5013, rdd.FilterOp(even))
+	p.Op("7e6083c8ba1b", "pipelines_wide.go", 395, 5018, rdd.SortByOp(mod))
+	p.Op("4e5372b639b3", "pipelines_wide.go", 395, 5038, rdd.MapOp(double))
+	p.Op("f6fdf62eb436", "pipelines_wide.go", 395, 5043, rdd.CollectOp[int64]())
+	p.Op("61ce0652b801", "pipelines_wide.go", 398, 5125, rdd.SortByOp(sortCasesSortBy))
+	p.Op("45dbe6eb9661", "pipelines_wide.go", 398, 5148, rdd.CollectOp[string]())
+	p.Op("9b628dc6b7a1", "pipelines_wide.go", 401, 5217, rdd.SortByOp(sortCasesSortBy2))
+	p.Op("c1a8c9bb1873", "pipelines_wide.go", 401, 5240, rdd.CollectOp[float64]())
+	p.Op("602eb0974e59", "pipelines_wide.go", 404, 5315, rdd.SortFuncOp(less))
+	p.Op("6f685d93a8d7", "pipelines_wide.go", 404, 5329, rdd.CollectOp[Rec]())
+	p.Op("2f91df28909e", "pipelines_wide.go", 407, 5399, rdd.SortFuncOp(less))
+	p.Op("f0fafe7daf57", "pipelines_wide.go", 407, 5410, rdd.CollectOp[Rec]())
+	p.Op("832a55ab71ea", "pipelines_wide.go", 412, 5495, rdd.MapValuesOp[string](double))
+	p.Op("40ff83c3775e", "pipelines_wide.go", 412, 5500, rdd.PairSortByOp(sortCasesSortBy3))
+	p.Op("701ba083069f", "pipelines_wide.go", 413, 5533, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("80ea90607ea5", "pipelines_wide.go", 420, 5658, rdd.PairSortByOp(sortCasesSortBy4))
+	p.Op("d221a21e489d", "pipelines_wide.go", 420, 5686, rdd.KeysOp[string, int64]())
+	p.Op("3ad0b45acf52", "pipelines_wide.go", 420, 5690, rdd.CollectOp[string]())
+	p.Op("bb9818b4417d", "pipelines_wide.go", 425, 5789, rdd.SortFuncOp(lessPair))
+	p.Op("7ca9f3d538d1", "pipelines_wide.go", 425, 5803, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("0d501d14dda9", "pipelines_wide.go", 430, 5896, rdd.SortByKeyOp[string, int64]())
+	p.Op("e9af8bf91dd4", "pipelines_wide.go", 430, 5915, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("814a7c85d2ba", "pipelines_wide.go", 435, 5997, rdd.MapToPairOp(sortCasesMapToPair))
+	p.Op("d8d2f40618b7", "pipelines_wide.go", 436, 6022, rdd.SortByKeyOp[float64, int64]())
+	p.Op("da85bb4b5b3e", "pipelines_wide.go", 436, 6042, rdd.KeysOp[float64, int64]())
+	p.Op("0f2bcffcafe5", "pipelines_wide.go", 436, 6046, rdd.CollectOp[float64]())
+	p.Op("7591580a64aa", "pipelines_wide.go", 455, 6208, rdd.RepartitionOp[int64]())
+	p.Op("08198df66f03", "pipelines_wide.go", 455, 6220, rdd.CollectOp[int64]())
+	p.Op("1ccf64006e1f", "pipelines_wide.go", 458, 6280, rdd.DataOp[int64]())
+	p.Op("156aa3d0328d", "pipelines_wide.go", 458, 6289, rdd.RepartitionOp[int64]())
+	p.Op("d31094466d90", "pipelines_wide.go", 458, 6301, rdd.MapPartitionsOp(partitionsOf))
+	p.Op("67f6c2eb882c", "pipelines_wide.go", 458, 6306, rdd.CollectOp[string]())
+	p.Op("baed9e58bb9f", "pipelines_wide.go", 464, 6418, rdd.RepartitionOp[rdd.Pair[string, int64]]())
+	p.Op("8ff12920e7eb", "pipelines_wide.go", 464, 6430, rdd.PairFilterOp(small))
+	p.Op("1c8106d95e8b", "pipelines_wide.go", 464, 6435, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("6ea31414a581", "pipelines_wide.go", 467, 6503, rdd.PartitionByOp[string, int64]())
+	p.Op("51df7574e4be", "pipelines_wide.go", 467, 6515, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("c3f483892a30", "pipelines_wide.go", 471, 6580, rdd.PartitionByOp[string, int64]())
+	p.Op("d3804e74d509", "pipelines_wide.go", 471, 6592, rdd.PairMapPartitionsOp(placeCasesMapPartitions))
+	p.Op("869c545edb9a", "pipelines_wide.go", 483, 6681, rdd.CollectOp[string]())
 	p.Op("fbd2f24244b2", "pipelines_with.go", 102, 776, rdd.WithOp(Env.tagged, func(env Env) *rdd.Op {
 		return rdd.MapOp(func(x int64) string {
 			return Env.tagged(env, x)
@@ -1230,98 +1234,98 @@ func init() {
 		})
 	}))
 	p.Op("8a5c55b6769c", "pipelines_with.go", 174, 2298, rdd.CollectOp[int64]())
-	p.Op("41bcc7d5e25d", "pipelines_with.go", 250, 3140, rdd.WithOp(Env.named, func(env Env) *rdd.Op {
+	p.Op("41bcc7d5e25d", "pipelines_with.go", 254, 3189, rdd.WithOp(Env.named, func(env Env) *rdd.Op {
 		return rdd.PairMapOp(func(x string, x2 int64) string {
 			return Env.named(env, x, x2)
 		})
 	}))
-	p.Op("a5668f0cd8d1", "pipelines_with.go", 250, 3147, rdd.CollectOp[string]())
-	p.Op("c6bf3b77e60b", "pipelines_with.go", 255, 3240, rdd.WithOp(withPairCasesTryMap, func(env Env) *rdd.Op {
+	p.Op("a5668f0cd8d1", "pipelines_with.go", 254, 3196, rdd.CollectOp[string]())
+	p.Op("c6bf3b77e60b", "pipelines_with.go", 259, 3289, rdd.WithOp(withPairCasesTryMap, func(env Env) *rdd.Op {
 		return rdd.PairTryMapOp(func(k string, v int64) (string, error) {
 			return withPairCasesTryMap(env, k, v)
 		})
 	}))
-	p.Op("64705c8dc68f", "pipelines_with.go", 255, 3278, rdd.CollectOp[string]())
-	p.Op("7a46d761cd2d", "pipelines_with.go", 260, 3376, rdd.WithOp(withPairCasesFilter, func(env Env) *rdd.Op {
+	p.Op("64705c8dc68f", "pipelines_with.go", 259, 3327, rdd.CollectOp[string]())
+	p.Op("7a46d761cd2d", "pipelines_with.go", 264, 3425, rdd.WithOp(withPairCasesFilter, func(env Env) *rdd.Op {
 		return rdd.PairFilterOp(func(x string, v int64) bool {
 			return withPairCasesFilter(env, x, v)
 		})
 	}))
-	p.Op("cf24f42e5cba", "pipelines_with.go", 260, 3401, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("7c74138a086d", "pipelines_with.go", 263, 3455, rdd.WithOp(withPairCasesFlatMap, func(env Env) *rdd.Op {
+	p.Op("cf24f42e5cba", "pipelines_with.go", 264, 3450, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("7c74138a086d", "pipelines_with.go", 267, 3504, rdd.WithOp(withPairCasesFlatMap, func(env Env) *rdd.Op {
 		return rdd.PairFlatMapOp(func(x string, v int64) iter.Seq[int64] {
 			return withPairCasesFlatMap(env, x, v)
 		})
 	}))
-	p.Op("b4a334ebf75b", "pipelines_with.go", 263, 3485, rdd.CollectOp[int64]())
-	p.Op("5099b51d6237", "pipelines_with.go", 268, 3579, rdd.WithOp(withPairCasesTryFlatMap, func(env Env) *rdd.Op {
+	p.Op("b4a334ebf75b", "pipelines_with.go", 267, 3534, rdd.CollectOp[int64]())
+	p.Op("5099b51d6237", "pipelines_with.go", 272, 3628, rdd.WithOp(withPairCasesTryFlatMap, func(env Env) *rdd.Op {
 		return rdd.PairTryFlatMapOp(func(x string, v int64) (iter.Seq[int64], error) {
 			return withPairCasesTryFlatMap(env, x, v)
 		})
 	}))
-	p.Op("3c12a059837b", "pipelines_with.go", 270, 3622, rdd.CollectOp[int64]())
-	p.Op("d0217cb1d0e0", "pipelines_with.go", 275, 3723, rdd.WithOp(withPairCasesMapPartitions, func(env Env) *rdd.Op {
+	p.Op("3c12a059837b", "pipelines_with.go", 274, 3671, rdd.CollectOp[int64]())
+	p.Op("d0217cb1d0e0", "pipelines_with.go", 279, 3772, rdd.WithOp(withPairCasesMapPartitions, func(env Env) *rdd.Op {
 		return rdd.PairMapPartitionsOp(func(x *rdd.Task, rows iter.Seq2[string, int64]) iter.Seq[string] {
 			return withPairCasesMapPartitions(env, x, rows)
 		})
 	}))
-	p.Op("f79a5838d165", "pipelines_with.go", 283, 3800, rdd.CollectOp[string]())
-	p.Op("dcd18eea0e30", "pipelines_with.go", 288, 3898, rdd.WithOp(withPairCasesMapToPair, func(env Env) *rdd.Op {
+	p.Op("f79a5838d165", "pipelines_with.go", 287, 3849, rdd.CollectOp[string]())
+	p.Op("dcd18eea0e30", "pipelines_with.go", 292, 3947, rdd.WithOp(withPairCasesMapToPair, func(env Env) *rdd.Op {
 		return rdd.PairMapToPairOp(func(k string, v int64) (int64, string) {
 			return withPairCasesMapToPair(env, k, v)
 		})
 	}))
-	p.Op("b83fe1c80781", "pipelines_with.go", 288, 3936, rdd.CollectOp[rdd.Pair[int64, string]]())
-	p.Op("980caa381f11", "pipelines_with.go", 293, 4056, rdd.WithOp(withPairCasesTryMapToPair, func(env Env) *rdd.Op {
+	p.Op("b83fe1c80781", "pipelines_with.go", 292, 3985, rdd.CollectOp[rdd.Pair[int64, string]]())
+	p.Op("980caa381f11", "pipelines_with.go", 297, 4105, rdd.WithOp(withPairCasesTryMapToPair, func(env Env) *rdd.Op {
 		return rdd.PairTryMapToPairOp(func(k string, v int64) (string, int64, error) {
 			return withPairCasesTryMapToPair(env, k, v)
 		})
 	}))
-	p.Op("6450c538f73f", "pipelines_with.go", 293, 4093, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("1fdaa4743b85", "pipelines_with.go", 298, 4189, rdd.WithOp(withPairCasesFlatMapToPair, func(env Env) *rdd.Op {
+	p.Op("6450c538f73f", "pipelines_with.go", 297, 4142, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("1fdaa4743b85", "pipelines_with.go", 302, 4238, rdd.WithOp(withPairCasesFlatMapToPair, func(env Env) *rdd.Op {
 		return rdd.PairFlatMapToPairOp(func(x string, v int64) iter.Seq2[int64, int64] {
 			return withPairCasesFlatMapToPair(env, x, v)
 		})
 	}))
-	p.Op("daafce85606e", "pipelines_with.go", 298, 4221, rdd.CollectOp[rdd.Pair[int64, int64]]())
-	p.Op("e7696c0c0a15", "pipelines_with.go", 303, 4315, rdd.WithOp(Env.tagged, func(env Env) *rdd.Op {
+	p.Op("daafce85606e", "pipelines_with.go", 302, 4270, rdd.CollectOp[rdd.Pair[int64, int64]]())
+	p.Op("e7696c0c0a15", "pipelines_with.go", 307, 4364, rdd.WithOp(Env.tagged, func(env Env) *rdd.Op {
 		return rdd.MapValuesOp[string](func(x int64) string {
 			return Env.tagged(env, x)
 		})
 	}))
-	p.Op("cfe6a86413de", "pipelines_with.go", 303, 4322, rdd.CollectOp[rdd.Pair[string, string]]())
-	p.Op("662bc1e31c50", "pipelines_with.go", 308, 4433, rdd.WithOp(Env.named, func(env Env) *rdd.Op {
+	p.Op("cfe6a86413de", "pipelines_with.go", 307, 4371, rdd.CollectOp[rdd.Pair[string, string]]())
+	p.Op("662bc1e31c50", "pipelines_with.go", 312, 4482, rdd.WithOp(Env.named, func(env Env) *rdd.Op {
 		return rdd.MapValuesWithKeyOp(func(x string, x2 int64) string {
 			return Env.named(env, x, x2)
 		})
 	}))
-	p.Op("cb687ffac3e9", "pipelines_with.go", 308, 4440, rdd.CollectOp[rdd.Pair[string, string]]())
-	p.Op("2a1a0bacb386", "pipelines_with.go", 313, 4555, rdd.WithOp(Env.below, func(env Env) *rdd.Op {
+	p.Op("cb687ffac3e9", "pipelines_with.go", 312, 4489, rdd.CollectOp[rdd.Pair[string, string]]())
+	p.Op("2a1a0bacb386", "pipelines_with.go", 317, 4604, rdd.WithOp(Env.below, func(env Env) *rdd.Op {
 		return rdd.FlatMapValuesOp[string](func(x int64) iter.Seq[int64] {
 			return Env.below(env, x)
 		})
 	}))
-	p.Op("09bf89b488cf", "pipelines_with.go", 313, 4562, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("44ff7724ee3f", "pipelines_with.go", 324, 4675, rdd.WithOp(Env.named, func(env Env) *rdd.Op {
+	p.Op("09bf89b488cf", "pipelines_with.go", 317, 4611, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("44ff7724ee3f", "pipelines_with.go", 328, 4724, rdd.WithOp(Env.named, func(env Env) *rdd.Op {
 		return rdd.PairSortByOp(func(x string, x2 int64) string {
 			return Env.named(env, x, x2)
 		})
 	}))
-	p.Op("04df793fe0f5", "pipelines_with.go", 324, 4691, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("ffcd928af406", "pipelines_with.go", 329, 4786, rdd.WithOp(Env.comparePairs, func(env Env) *rdd.Op {
+	p.Op("04df793fe0f5", "pipelines_with.go", 328, 4740, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("ffcd928af406", "pipelines_with.go", 333, 4835, rdd.WithOp(Env.comparePairs, func(env Env) *rdd.Op {
 		return rdd.SortFuncOp(func(x rdd.Pair[string, int64], x2 rdd.Pair[string, int64]) int {
 			return Env.comparePairs(env, x, x2)
 		})
 	}))
-	p.Op("80b5a05aac4e", "pipelines_with.go", 329, 4808, rdd.CollectOp[rdd.Pair[string, int64]]())
-	p.Op("40b7cd4d2773", "pipelines_with.go", 334, 4899, rdd.WithOp(Env.maxed, func(env Env) *rdd.Op {
+	p.Op("80b5a05aac4e", "pipelines_with.go", 333, 4857, rdd.CollectOp[rdd.Pair[string, int64]]())
+	p.Op("40b7cd4d2773", "pipelines_with.go", 338, 4948, rdd.WithOp(Env.maxed, func(env Env) *rdd.Op {
 		return rdd.ReduceByKeyOp[string](func(x int64, x2 int64) int64 {
 			return Env.maxed(env, x, x2)
 		})
 	}))
-	p.Op("cc1d68d008c8", "pipelines_with.go", 334, 4915, rdd.PairMapOp(line[string, int64]))
-	p.Op("705703fc9478", "pipelines_with.go", 334, 4925, rdd.CollectOp[string]())
-	p.Op("d66b5da223c6", "pipelines_with.go", 337, 5002, rdd.WithOp(Env.single, func(env Env) *rdd.Op {
+	p.Op("cc1d68d008c8", "pipelines_with.go", 338, 4964, rdd.PairMapOp(line[string, int64]))
+	p.Op("705703fc9478", "pipelines_with.go", 338, 4974, rdd.CollectOp[string]())
+	p.Op("d66b5da223c6", "pipelines_with.go", 341, 5051, rdd.WithOp(Env.single, func(env Env) *rdd.Op {
 		return rdd.CombineByKeyOp[string](func(x int64) []int64 {
 			return Env.single(env, x)
 		}, func(x []int64, x2 int64) []int64 {
@@ -1330,9 +1334,9 @@ func init() {
 			return Env.concat(env, x, x2)
 		})
 	}))
-	p.Op("39f1a3878f84", "pipelines_with.go", 338, 5031, rdd.PairMapOp(line[string, []int64]))
-	p.Op("59666d01683d", "pipelines_with.go", 338, 5043, rdd.CollectOp[string]())
-	p.Op("761be7332fb5", "pipelines_with.go", 341, 5128, rdd.WithOp(Env.add, func(env Env) *rdd.Op {
+	p.Op("39f1a3878f84", "pipelines_with.go", 342, 5080, rdd.PairMapOp(line[string, []int64]))
+	p.Op("59666d01683d", "pipelines_with.go", 342, 5092, rdd.CollectOp[string]())
+	p.Op("761be7332fb5", "pipelines_with.go", 345, 5177, rdd.WithOp(Env.add, func(env Env) *rdd.Op {
 		return rdd.AggregateByKeyOp[string](func() Stats {
 			return Env.zero(env)
 		}, func(x *Stats, x2 int64) {
@@ -1341,110 +1345,117 @@ func init() {
 			Env.merge(env, x, x2)
 		})
 	}))
-	p.Op("c713dec17397", "pipelines_with.go", 342, 5157, rdd.PairMapOp(line[string, Stats]))
-	p.Op("6deedeacc662", "pipelines_with.go", 342, 5167, rdd.CollectOp[string]())
-	p.Op("6011daf8b727", "pipelines_with.go", 345, 5242, rdd.WithOp(Env.collected, func(env Env) *rdd.Op {
+	p.Op("c713dec17397", "pipelines_with.go", 346, 5206, rdd.PairMapOp(line[string, Stats]))
+	p.Op("6deedeacc662", "pipelines_with.go", 346, 5216, rdd.CollectOp[string]())
+	p.Op("6011daf8b727", "pipelines_with.go", 349, 5291, rdd.WithOp(Env.collected, func(env Env) *rdd.Op {
 		return rdd.GroupByKeyOp(func(x string, x2 iter.Seq[int64]) []string {
 			return Env.collected(env, x, x2)
 		})
 	}))
-	p.Op("5a6ab371fa21", "pipelines_with.go", 346, 5263, rdd.PairMapOp(line[string, []string]))
-	p.Op("049eb348df57", "pipelines_with.go", 346, 5275, rdd.CollectOp[string]())
-	p.Op("626862999d40", "pipelines_with.go", 349, 5362, rdd.WithOp(Env.chosen, func(env Env) *rdd.Op {
+	p.Op("5a6ab371fa21", "pipelines_with.go", 350, 5312, rdd.PairMapOp(line[string, []string]))
+	p.Op("049eb348df57", "pipelines_with.go", 350, 5324, rdd.CollectOp[string]())
+	p.Op("626862999d40", "pipelines_with.go", 353, 5411, rdd.WithOp(Env.chosen, func(env Env) *rdd.Op {
 		return rdd.FlatMapGroupsOp(func(x string, x2 iter.Seq[int64]) iter.Seq[string] {
 			return Env.chosen(env, x, x2)
 		})
 	}))
-	p.Op("4f84dde8e36b", "pipelines_with.go", 349, 5378, rdd.CollectOp[string]())
-	p.Op("2f8ca9f0f844", "pipelines_with.go", 358, 5490, rdd.WithOp(withPairCasesJoin, func(env Env) *rdd.Op {
+	p.Op("4f84dde8e36b", "pipelines_with.go", 353, 5427, rdd.CollectOp[string]())
+	p.Op("2f8ca9f0f844", "pipelines_with.go", 362, 5539, rdd.WithOp(withPairCasesJoin, func(env Env) *rdd.Op {
 		return rdd.JoinOp[string](func(v int64, w int64) string {
 			return withPairCasesJoin(env, v, w)
 		})
 	}))
-	p.Op("e59191cdd024", "pipelines_with.go", 359, 5539, rdd.PairMapOp(line[string, string]))
-	p.Op("d3f954b5478a", "pipelines_with.go", 359, 5549, rdd.CollectOp[string]())
-	p.Op("346b223084b0", "pipelines_with.go", 362, 5618, rdd.WithOp(withPairCasesLeftOuterJoin, func(env Env) *rdd.Op {
+	p.Op("e59191cdd024", "pipelines_with.go", 363, 5588, rdd.PairMapOp(line[string, string]))
+	p.Op("d3f954b5478a", "pipelines_with.go", 363, 5598, rdd.CollectOp[string]())
+	p.Op("346b223084b0", "pipelines_with.go", 366, 5667, rdd.WithOp(withPairCasesLeftOuterJoin, func(env Env) *rdd.Op {
 		return rdd.LeftOuterJoinOp[string](func(v int64, w *int64) string {
 			return withPairCasesLeftOuterJoin(env, v, w)
 		})
 	}))
-	p.Op("0b4870b99fd1", "pipelines_with.go", 363, 5668, rdd.PairMapOp(line[string, string]))
-	p.Op("7532f10bf266", "pipelines_with.go", 363, 5678, rdd.CollectOp[string]())
-	p.Op("73aef13137d7", "pipelines_with.go", 366, 5743, rdd.WithOp(withPairCasesRightOuterJoin, func(env Env) *rdd.Op {
+	p.Op("0b4870b99fd1", "pipelines_with.go", 367, 5717, rdd.PairMapOp(line[string, string]))
+	p.Op("7532f10bf266", "pipelines_with.go", 367, 5727, rdd.CollectOp[string]())
+	p.Op("73aef13137d7", "pipelines_with.go", 370, 5792, rdd.WithOp(withPairCasesRightOuterJoin, func(env Env) *rdd.Op {
 		return rdd.RightOuterJoinOp[string](func(v *int64, w int64) string {
 			return withPairCasesRightOuterJoin(env, v, w)
 		})
 	}))
-	p.Op("54d0d76febf9", "pipelines_with.go", 367, 5793, rdd.PairMapOp(line[string, string]))
-	p.Op("fc1175bf2440", "pipelines_with.go", 367, 5803, rdd.CollectOp[string]())
-	p.Op("44681c3263d4", "pipelines_with.go", 370, 5868, rdd.WithOp(Env.outer, func(env Env) *rdd.Op {
+	p.Op("54d0d76febf9", "pipelines_with.go", 371, 5842, rdd.PairMapOp(line[string, string]))
+	p.Op("fc1175bf2440", "pipelines_with.go", 371, 5852, rdd.CollectOp[string]())
+	p.Op("44681c3263d4", "pipelines_with.go", 374, 5917, rdd.WithOp(Env.outer, func(env Env) *rdd.Op {
 		return rdd.FullOuterJoinOp[string](func(x *int64, x2 *int64) string {
 			return Env.outer(env, x, x2)
 		})
 	}))
-	p.Op("10cc95765587", "pipelines_with.go", 371, 5896, rdd.PairMapOp(line[string, string]))
-	p.Op("869c3283239a", "pipelines_with.go", 371, 5906, rdd.CollectOp[string]())
-	p.Op("e42983ffba34", "pipelines_with.go", 374, 5969, rdd.WithOp(Env.crossed, func(env Env) *rdd.Op {
+	p.Op("10cc95765587", "pipelines_with.go", 375, 5945, rdd.PairMapOp(line[string, string]))
+	p.Op("869c3283239a", "pipelines_with.go", 375, 5955, rdd.CollectOp[string]())
+	p.Op("e42983ffba34", "pipelines_with.go", 378, 6018, rdd.WithOp(Env.crossed, func(env Env) *rdd.Op {
 		return rdd.CoGroupOp(func(x string, x2 iter.Seq[int64], x3 iter.Seq[int64]) iter.Seq[string] {
 			return Env.crossed(env, x, x2, x3)
 		})
 	}))
-	p.Op("69cec09e5f8d", "pipelines_with.go", 375, 5997, rdd.PairMapOp(line[string, string]))
-	p.Op("4a7f1c015b47", "pipelines_with.go", 375, 6007, rdd.CollectOp[string]())
-	p.Op("645fec9bdb2e", "pipelines_with.go", 392, 6186, rdd.MapToPairOp(noteOf))
-	p.Op("575be6437128", "pipelines_with.go", 410, 6351, rdd.WithOp(Env.compare, func(env Env) *rdd.Op {
+	p.Op("69cec09e5f8d", "pipelines_with.go", 379, 6046, rdd.PairMapOp(line[string, string]))
+	p.Op("4a7f1c015b47", "pipelines_with.go", 379, 6056, rdd.CollectOp[string]())
+	p.Op("32e5862a6d2b", "pipelines_with.go", 382, 6104, rdd.WithOp(Env.crossed3, func(env Env) *rdd.Op {
+		return rdd.CoGroup3Op(func(x string, x2 iter.Seq[int64], x3 iter.Seq[int64], x4 iter.Seq[int64]) iter.Seq[string] {
+			return Env.crossed3(env, x, x2, x3, x4)
+		})
+	}))
+	p.Op("4ea79309c9b6", "pipelines_with.go", 383, 6139, rdd.PairMapOp(line[string, string]))
+	p.Op("1e602bcbff7e", "pipelines_with.go", 383, 6149, rdd.CollectOp[string]())
+	p.Op("645fec9bdb2e", "pipelines_with.go", 400, 6328, rdd.MapToPairOp(noteOf))
+	p.Op("575be6437128", "pipelines_with.go", 418, 6493, rdd.WithOp(Env.compare, func(env Env) *rdd.Op {
 		return rdd.TakeOrderedOp(func(x int64, x2 int64) int {
 			return Env.compare(env, x, x2)
 		})
 	}))
-	p.Op("019e66b0ad36", "pipelines_with.go", 413, 6437, rdd.WithOp(Env.compare, func(env Env) *rdd.Op {
+	p.Op("019e66b0ad36", "pipelines_with.go", 421, 6579, rdd.WithOp(Env.compare, func(env Env) *rdd.Op {
 		return rdd.TopOp(func(x int64, x2 int64) int {
 			return Env.compare(env, x, x2)
 		})
 	}))
-	p.Op("406bdbe29e89", "pipelines_with.go", 416, 6528, rdd.WithOp(Env.maxed, func(env Env) *rdd.Op {
+	p.Op("406bdbe29e89", "pipelines_with.go", 424, 6670, rdd.WithOp(Env.maxed, func(env Env) *rdd.Op {
 		return rdd.ReduceOp(func(x int64, x2 int64) int64 {
 			return Env.maxed(env, x, x2)
 		})
 	}))
-	p.Op("ea54f8eaaebe", "pipelines_with.go", 424, 6633, rdd.WithOp(withActionCasesFold, func(env Env) *rdd.Op {
+	p.Op("ea54f8eaaebe", "pipelines_with.go", 432, 6775, rdd.WithOp(withActionCasesFold, func(env Env) *rdd.Op {
 		return rdd.FoldOp(func(a int64, b int64) int64 {
 			return withActionCasesFold(env, a, b)
 		})
 	}))
-	p.Op("fa75dd9b4543", "pipelines_with.go", 437, 6804, rdd.WithOp(Env.add, func(env Env) *rdd.Op {
+	p.Op("fa75dd9b4543", "pipelines_with.go", 445, 6946, rdd.WithOp(Env.add, func(env Env) *rdd.Op {
 		return rdd.AggregateOp(func() Stats {
 			return Env.zero(env)
 		}, func(x *Stats, x2 int64) {
 			Env.add(env, x, x2)
 		})
 	}))
-	p.Op("4e021238ad71", "pipelines_with.go", 440, 6905, rdd.WithOp(withActionCasesForEach, func(env Env) *rdd.Op {
+	p.Op("4e021238ad71", "pipelines_with.go", 448, 7047, rdd.WithOp(withActionCasesForEach, func(env Env) *rdd.Op {
 		return rdd.ForEachOp(func(n Note) {
 			withActionCasesForEach(env, n)
 		})
 	}))
-	p.Op("16b82ea0c913", "pipelines_with.go", 443, 6991, rdd.WithOp(withActionCasesForEachPartition, func(env Env) *rdd.Op {
+	p.Op("16b82ea0c913", "pipelines_with.go", 451, 7133, rdd.WithOp(withActionCasesForEachPartition, func(env Env) *rdd.Op {
 		return rdd.ForEachPartitionOp(func(t *rdd.Task, rows iter.Seq[Note]) error {
 			return withActionCasesForEachPartition(env, t, rows)
 		})
 	}))
-	p.Op("e0ff4852a0d1", "pipelines_with.go", 455, 7126, rdd.WithOp(Env.byResidue, func(env Env) *rdd.Op {
+	p.Op("e0ff4852a0d1", "pipelines_with.go", 463, 7268, rdd.WithOp(Env.byResidue, func(env Env) *rdd.Op {
 		return rdd.TakeOrderedOp(func(x rdd.Pair[string, int64], x2 rdd.Pair[string, int64]) int {
 			return Env.byResidue(env, x, x2)
 		})
 	}))
-	p.Op("bc585b9a5a1d", "pipelines_with.go", 458, 7221, rdd.WithOp(Env.byResidue, func(env Env) *rdd.Op {
+	p.Op("bc585b9a5a1d", "pipelines_with.go", 466, 7363, rdd.WithOp(Env.byResidue, func(env Env) *rdd.Op {
 		return rdd.TopOp(func(x rdd.Pair[string, int64], x2 rdd.Pair[string, int64]) int {
 			return Env.byResidue(env, x, x2)
 		})
 	}))
-	p.Op("0a216db6411b", "pipelines_with.go", 463, 7321, rdd.WithOp(withActionCasesForEach2, func(env Env) *rdd.Op {
+	p.Op("0a216db6411b", "pipelines_with.go", 471, 7463, rdd.WithOp(withActionCasesForEach2, func(env Env) *rdd.Op {
 		return rdd.PairForEachOp(func(dir string, x int64) {
 			withActionCasesForEach2(env, dir, x)
 		})
 	}))
-	p.Op("c5aa79bd4754", "pipelines_with.go", 468, 7411, rdd.WithOp(withActionCasesForEachPartition2, func(env Env) *rdd.Op {
+	p.Op("c5aa79bd4754", "pipelines_with.go", 476, 7553, rdd.WithOp(withActionCasesForEachPartition2, func(env Env) *rdd.Op {
 		return rdd.PairForEachPartitionOp(func(t *rdd.Task, rows iter.Seq2[string, int64]) error {
 			return withActionCasesForEachPartition2(env, t, rows)
 		})
@@ -1758,6 +1769,7 @@ func init() {
 	p.Kernel(combineCasesKernel, "9071f0568474", "a64307e0cc13/map")
 	p.Kernel(combineCasesKernel2, "9071f0568474", "68d6329ef567/map")
 	p.Kernel(combineCasesKernel3, "9071f0568474", "481660590bfe/map")
+	p.Kernel(thousandMoreKernel, "9071f0568474", "c0d0cb2c12b6")
 	p.Kernel(joinCasesKernel, "9071f0568474", "354469e60953")
 	p.Kernel(sortCasesKernel, "9071f0568474", "832a55ab71ea", "40ff83c3775e/key")
 	p.Kernel(sortCasesKernel2, "9071f0568474", "80ea90607ea5/key")
@@ -1803,7 +1815,8 @@ func init() {
 	p.Kernel(joinCasesKernel7, "57f821975a0e", "3be64f56f9ad", "9d6fefd25c20")
 	p.Kernel(joinCasesKernel8, "dd1cdebe489e", "36849765f309")
 	p.Kernel(joinCasesKernel9, "353a7e8d99da", "f77098ed7970")
-	p.Kernel(joinCasesKernel10, "ff36fb57deb6")
+	p.Kernel(joinCasesKernel10, "18afd94eff6c", "86f6d4714441")
+	p.Kernel(joinCasesKernel11, "ff36fb57deb6")
 	p.Kernel(sortCasesKernel3, "4af3522c8078", "7e6083c8ba1b/key")
 	p.Kernel(sortCasesKernel4, "4e5372b639b3")
 	p.Kernel(sortCasesKernel5, "814a7c85d2ba")
@@ -1828,6 +1841,7 @@ func init() {
 	p.Kernel(withPairCasesKernel23, "73aef13137d7", "54d0d76febf9")
 	p.Kernel(withPairCasesKernel24, "44681c3263d4", "10cc95765587")
 	p.Kernel(withPairCasesKernel25, "e42983ffba34", "69cec09e5f8d")
+	p.Kernel(withPairCasesKernel26, "32e5862a6d2b", "4ea79309c9b6")
 	p.Kernel(envNotesKernel, "645fec9bdb2e")
 	p.Kernel(checkpointedKernel, "954bd4619551")
 	p.Kernel(locallyKernel, "09381d34ee1a")
@@ -1936,7 +1950,7 @@ func accumulatorCasesKernel6(_ *rdd.Task, env []any, inAny, outAny any) {
 		(*short.Local())[len(word)]++
 		return 1
 	}
-//line property_rdd.go:1940
+//line property_rdd.go:1954
 
 	acc, has := out.Value, out.Has
 	for i, row := range in.Rows {
@@ -2722,7 +2736,7 @@ func ranksKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2726
+//line property_rdd.go:2740
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3156,7 +3170,7 @@ func heavyKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:89
 	mapFunc := func(k string, v int64) string { return line(digest(k), v) }
-//line property_rdd.go:3160
+//line property_rdd.go:3174
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3187,7 +3201,7 @@ func heavyKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:96
 	mapFunc := func(k string, v []int64) string { return line(digest(k), v) }
-//line property_rdd.go:3191
+//line property_rdd.go:3205
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3285,7 +3299,7 @@ func heavyKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3289
+//line property_rdd.go:3303
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3339,7 +3353,7 @@ func heavyJoinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:135
 	joinFunc := func(v, w string) string { return digest(v) + digest(w) }
-//line property_rdd.go:3343
+//line property_rdd.go:3357
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3398,7 +3412,7 @@ func heavyJoinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3402
+//line property_rdd.go:3416
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5744,7 +5758,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 		_, err := tryLine(k, v)
 		return repeat(k, v), err
 	}
-//line property_rdd.go:5748
+//line property_rdd.go:5762
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6086,7 +6100,24 @@ func combineCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// joinCasesKernel is MapToPair (pipelines_source.go:23), MapToPair (pipelines_wide.go:292).
+// thousandMoreKernel is MapToPair (pipelines_source.go:23), MapValues (pipelines_wide.go:300).
+func thousandMoreKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		v2 := thousandMoreMapValues(v)
+		if !out.Push(rdd.Pair[string, int64]{
+			Key:   k,
+			Value: v2,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// joinCasesKernel is MapToPair (pipelines_source.go:23), MapToPair (pipelines_wide.go:331).
 func joinCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -6103,7 +6134,7 @@ func joinCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// sortCasesKernel is MapToPair (pipelines_source.go:23), MapValues (pipelines_wide.go:370), SortBy (pipelines_wide.go:370, key).
+// sortCasesKernel is MapToPair (pipelines_source.go:23), MapValues (pipelines_wide.go:412), SortBy (pipelines_wide.go:412, key).
 func sortCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[int64, rdd.Pair[string, int64]]])
@@ -6125,7 +6156,7 @@ func sortCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// sortCasesKernel2 is MapToPair (pipelines_source.go:23), SortBy (pipelines_wide.go:378, key).
+// sortCasesKernel2 is MapToPair (pipelines_source.go:23), SortBy (pipelines_wide.go:420, key).
 func sortCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[int, rdd.Pair[string, int64]]])
@@ -6146,7 +6177,7 @@ func sortCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel is MapToPair (pipelines_source.go:23), Map (pipelines_with.go:250).
+// withPairCasesKernel is MapToPair (pipelines_source.go:23), Map (pipelines_with.go:254).
 func withPairCasesKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
@@ -6161,15 +6192,15 @@ func withPairCasesKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel2 is MapToPair (pipelines_source.go:23), TryMap (pipelines_with.go:255).
+// withPairCasesKernel2 is MapToPair (pipelines_source.go:23), TryMap (pipelines_with.go:259).
 func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[string])
 	e := env[1].(Env)
 
-//line pipelines_with.go:255
+//line pipelines_with.go:259
 	tryMapFunc := func(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
-//line property_rdd.go:6173
+//line property_rdd.go:6204
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6188,7 +6219,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel3 is MapToPair (pipelines_source.go:23), Filter (pipelines_with.go:260).
+// withPairCasesKernel3 is MapToPair (pipelines_source.go:23), Filter (pipelines_with.go:264).
 func withPairCasesKernel3(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -6208,7 +6239,7 @@ func withPairCasesKernel3(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel4 is MapToPair (pipelines_source.go:23), FlatMap (pipelines_with.go:263).
+// withPairCasesKernel4 is MapToPair (pipelines_source.go:23), FlatMap (pipelines_with.go:267).
 func withPairCasesKernel4(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[int64])
@@ -6224,17 +6255,17 @@ func withPairCasesKernel4(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel5 is MapToPair (pipelines_source.go:23), TryFlatMap (pipelines_with.go:268).
+// withPairCasesKernel5 is MapToPair (pipelines_source.go:23), TryFlatMap (pipelines_with.go:272).
 func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[int64])
 	e := env[1].(Env)
 
-//line pipelines_with.go:268
+//line pipelines_with.go:272
 	tryFlatMapFunc := func(e Env, _ string, v int64) (iter.Seq[int64], error) {
 		return e.below(v - 1), e.check(v)
 	}
-//line property_rdd.go:6238
+//line property_rdd.go:6269
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6255,7 +6286,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel6 is MapToPair (pipelines_source.go:23), MapToPair (pipelines_with.go:288).
+// withPairCasesKernel6 is MapToPair (pipelines_source.go:23), MapToPair (pipelines_with.go:292).
 func withPairCasesKernel6(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[int64, string]])
@@ -6273,7 +6304,7 @@ func withPairCasesKernel6(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel7 is MapToPair (pipelines_source.go:23), TryMapToPair (pipelines_with.go:293).
+// withPairCasesKernel7 is MapToPair (pipelines_source.go:23), TryMapToPair (pipelines_with.go:297).
 func withPairCasesKernel7(task *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -6298,7 +6329,7 @@ func withPairCasesKernel7(task *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel8 is MapToPair (pipelines_source.go:23), FlatMapToPair (pipelines_with.go:298).
+// withPairCasesKernel8 is MapToPair (pipelines_source.go:23), FlatMapToPair (pipelines_with.go:302).
 func withPairCasesKernel8(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[int64, int64]])
@@ -6317,7 +6348,7 @@ func withPairCasesKernel8(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel9 is MapToPair (pipelines_source.go:23), MapValues (pipelines_with.go:303).
+// withPairCasesKernel9 is MapToPair (pipelines_source.go:23), MapValues (pipelines_with.go:307).
 func withPairCasesKernel9(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, string]])
@@ -6335,7 +6366,7 @@ func withPairCasesKernel9(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel10 is MapToPair (pipelines_source.go:23), MapValuesWithKey (pipelines_with.go:308).
+// withPairCasesKernel10 is MapToPair (pipelines_source.go:23), MapValuesWithKey (pipelines_with.go:312).
 func withPairCasesKernel10(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, string]])
@@ -6353,7 +6384,7 @@ func withPairCasesKernel10(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel11 is MapToPair (pipelines_source.go:23), FlatMapValues (pipelines_with.go:313).
+// withPairCasesKernel11 is MapToPair (pipelines_source.go:23), FlatMapValues (pipelines_with.go:317).
 func withPairCasesKernel11(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -6372,7 +6403,7 @@ func withPairCasesKernel11(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel12 is MapToPair (pipelines_source.go:23), SortBy (pipelines_with.go:324, key).
+// withPairCasesKernel12 is MapToPair (pipelines_source.go:23), SortBy (pipelines_with.go:328, key).
 func withPairCasesKernel12(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, rdd.Pair[string, int64]]])
@@ -6394,7 +6425,7 @@ func withPairCasesKernel12(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel13 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_with.go:334, map side).
+// withPairCasesKernel13 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_with.go:338, map side).
 func withPairCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -6407,7 +6438,7 @@ func withPairCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel14 is MapToPair (pipelines_source.go:23), CombineByKey (pipelines_with.go:337, map side).
+// withPairCasesKernel14 is MapToPair (pipelines_source.go:23), CombineByKey (pipelines_with.go:341, map side).
 func withPairCasesKernel14(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, []int64])
@@ -6420,7 +6451,7 @@ func withPairCasesKernel14(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel15 is MapToPair (pipelines_source.go:23), AggregateByKey (pipelines_with.go:341, map side).
+// withPairCasesKernel15 is MapToPair (pipelines_source.go:23), AggregateByKey (pipelines_with.go:345, map side).
 func withPairCasesKernel15(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, Stats])
@@ -6659,7 +6690,7 @@ func groupCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	groupByKeyFunc := func(_ int64, lists iter.Seq[[]int64]) string {
 		return fmt.Sprint(slices.SortedFunc(lists, func(a, b []int64) int { return slices.Compare(a, b) }))
 	}
-//line property_rdd.go:6663
+//line property_rdd.go:6694
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6701,7 +6732,7 @@ func groupCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// joinCasesKernel2 is Join (pipelines_wide.go:273, behind the shuffle), Map (pipelines_wide.go:274).
+// joinCasesKernel2 is Join (pipelines_wide.go:312, behind the shuffle), Map (pipelines_wide.go:313).
 func joinCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
 	out := outAny.(*rdd.Rows[string])
@@ -6715,7 +6746,7 @@ func joinCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// joinCasesKernel3 is LeftOuterJoin (pipelines_wide.go:279, behind the shuffle), Map (pipelines_wide.go:280).
+// joinCasesKernel3 is LeftOuterJoin (pipelines_wide.go:318, behind the shuffle), Map (pipelines_wide.go:319).
 func joinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, *int64]])
 	out := outAny.(*rdd.Rows[string])
@@ -6729,7 +6760,7 @@ func joinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// joinCasesKernel4 is RightOuterJoin (pipelines_wide.go:283, behind the shuffle), Map (pipelines_wide.go:284).
+// joinCasesKernel4 is RightOuterJoin (pipelines_wide.go:322, behind the shuffle), Map (pipelines_wide.go:323).
 func joinCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Joined[string, *int64, int64]])
 	out := outAny.(*rdd.Rows[string])
@@ -6743,7 +6774,7 @@ func joinCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// joinCasesKernel5 is FullOuterJoin (pipelines_wide.go:287, behind the shuffle), Map (pipelines_wide.go:288).
+// joinCasesKernel5 is FullOuterJoin (pipelines_wide.go:326, behind the shuffle), Map (pipelines_wide.go:327).
 func joinCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Joined[string, *int64, *int64]])
 	out := outAny.(*rdd.Rows[string])
@@ -6757,7 +6788,7 @@ func joinCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// joinCasesKernel6 is Map (pipelines_wide.go:291), MapToPair (pipelines_wide.go:291).
+// joinCasesKernel6 is Map (pipelines_wide.go:330), MapToPair (pipelines_wide.go:330).
 func joinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, string]])
@@ -6774,14 +6805,14 @@ func joinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// joinCasesKernel7 is FullOuterJoin (pipelines_wide.go:292, behind the shuffle), MapValues (pipelines_wide.go:293), Map (pipelines_wide.go:293).
+// joinCasesKernel7 is FullOuterJoin (pipelines_wide.go:331, behind the shuffle), MapValues (pipelines_wide.go:332), Map (pipelines_wide.go:332).
 func joinCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Joined[string, *string, *int64]])
 	out := outAny.(*rdd.Rows[string])
 
-//line pipelines_wide.go:292
+//line pipelines_wide.go:331
 	fullOuterJoinFunc := func(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
-//line property_rdd.go:6785
+//line property_rdd.go:6816
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6794,7 +6825,7 @@ func joinCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// joinCasesKernel8 is Join (pipelines_wide.go:306, behind the shuffle), Map (pipelines_wide.go:306).
+// joinCasesKernel8 is Join (pipelines_wide.go:345, behind the shuffle), Map (pipelines_wide.go:345).
 func joinCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
 	out := outAny.(*rdd.Rows[string])
@@ -6808,7 +6839,7 @@ func joinCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// joinCasesKernel9 is CoGroup (pipelines_wide.go:312, behind the shuffle), Map (pipelines_wide.go:312).
+// joinCasesKernel9 is CoGroup (pipelines_wide.go:351, behind the shuffle), Map (pipelines_wide.go:351).
 func joinCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.CoGrouped[string, int64, int64]])
 	out := outAny.(*rdd.Rows[string])
@@ -6823,8 +6854,23 @@ func joinCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// joinCasesKernel10 is Join (pipelines_wide.go:315, behind the shuffle).
+// joinCasesKernel10 is CoGroup3 (pipelines_wide.go:354, behind the shuffle), Map (pipelines_wide.go:354).
 func joinCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.CoGrouped3[string, int64, int64, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		for v := range crossed3(row.Key, row.First, row.Second, row.Third) {
+			x := line[string, string](row.Key, v)
+			if !out.Push(x) && !out.Flush() {
+				return
+			}
+		}
+	}
+}
+
+// joinCasesKernel11 is Join (pipelines_wide.go:357, behind the shuffle).
+func joinCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, string]])
 	for i, row := range in.Rows {
@@ -6839,7 +6885,7 @@ func joinCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// sortCasesKernel3 is Filter (pipelines_wide.go:353), SortBy (pipelines_wide.go:353, key).
+// sortCasesKernel3 is Filter (pipelines_wide.go:395), SortBy (pipelines_wide.go:395, key).
 func sortCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[rdd.Pair[int64, int64]])
@@ -6858,7 +6904,7 @@ func sortCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// sortCasesKernel4 is Map (pipelines_wide.go:353).
+// sortCasesKernel4 is Map (pipelines_wide.go:395).
 func sortCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -6871,7 +6917,7 @@ func sortCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// sortCasesKernel5 is MapToPair (pipelines_wide.go:393).
+// sortCasesKernel5 is MapToPair (pipelines_wide.go:435).
 func sortCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[float64])
 	out := outAny.(*rdd.Rows[rdd.Pair[float64, int64]])
@@ -6887,7 +6933,7 @@ func sortCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// placeCasesKernel is Filter (pipelines_wide.go:422).
+// placeCasesKernel is Filter (pipelines_wide.go:464).
 func placeCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -6938,7 +6984,7 @@ func withCasesKernel3(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:119
 	tryMapFunc := func(e Env, x int64) (string, error) { return e.tagged(x), e.check(x) }
-//line property_rdd.go:6942
+//line property_rdd.go:6988
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6993,7 +7039,7 @@ func withCasesKernel6(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:128
 	tryFlatMapFunc := func(e Env, x int64) (iter.Seq[int64], error) { return e.below(x + 1), e.check(x) }
-//line property_rdd.go:6997
+//line property_rdd.go:7043
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -7018,7 +7064,7 @@ func withCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:150
 	mapToPairFunc := func(e Env, x int64) (int64, string) { return e.residue(x), e.tagged(x) }
-//line property_rdd.go:7022
+//line property_rdd.go:7068
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -7088,7 +7134,7 @@ func withCasesKernel10(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel16 is Map (pipelines_with.go:334).
+// withPairCasesKernel16 is Map (pipelines_with.go:338).
 func withPairCasesKernel16(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
 	out := outAny.(*rdd.Rows[string])
@@ -7101,7 +7147,7 @@ func withPairCasesKernel16(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel17 is Map (pipelines_with.go:338).
+// withPairCasesKernel17 is Map (pipelines_with.go:342).
 func withPairCasesKernel17(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[string, []int64]])
 	out := outAny.(*rdd.Rows[string])
@@ -7114,7 +7160,7 @@ func withPairCasesKernel17(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel18 is Map (pipelines_with.go:342).
+// withPairCasesKernel18 is Map (pipelines_with.go:346).
 func withPairCasesKernel18(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[string, Stats]])
 	out := outAny.(*rdd.Rows[string])
@@ -7127,7 +7173,7 @@ func withPairCasesKernel18(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel19 is GroupByKey (pipelines_with.go:345, behind the shuffle), Map (pipelines_with.go:346).
+// withPairCasesKernel19 is GroupByKey (pipelines_with.go:349, behind the shuffle), Map (pipelines_with.go:350).
 func withPairCasesKernel19(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Group[string, int64]])
 	out := outAny.(*rdd.Rows[string])
@@ -7142,7 +7188,7 @@ func withPairCasesKernel19(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel20 is FlatMapGroups (pipelines_with.go:349, behind the shuffle).
+// withPairCasesKernel20 is FlatMapGroups (pipelines_with.go:353, behind the shuffle).
 func withPairCasesKernel20(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Group[string, int64]])
 	out := outAny.(*rdd.Rows[string])
@@ -7157,7 +7203,7 @@ func withPairCasesKernel20(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel21 is Join (pipelines_with.go:358, behind the shuffle), Map (pipelines_with.go:359).
+// withPairCasesKernel21 is Join (pipelines_with.go:362, behind the shuffle), Map (pipelines_with.go:363).
 func withPairCasesKernel21(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
 	out := outAny.(*rdd.Rows[string])
@@ -7172,7 +7218,7 @@ func withPairCasesKernel21(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel22 is LeftOuterJoin (pipelines_with.go:362, behind the shuffle), Map (pipelines_with.go:363).
+// withPairCasesKernel22 is LeftOuterJoin (pipelines_with.go:366, behind the shuffle), Map (pipelines_with.go:367).
 func withPairCasesKernel22(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, *int64]])
 	out := outAny.(*rdd.Rows[string])
@@ -7187,7 +7233,7 @@ func withPairCasesKernel22(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel23 is RightOuterJoin (pipelines_with.go:366, behind the shuffle), Map (pipelines_with.go:367).
+// withPairCasesKernel23 is RightOuterJoin (pipelines_with.go:370, behind the shuffle), Map (pipelines_with.go:371).
 func withPairCasesKernel23(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Joined[string, *int64, int64]])
 	out := outAny.(*rdd.Rows[string])
@@ -7202,7 +7248,7 @@ func withPairCasesKernel23(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel24 is FullOuterJoin (pipelines_with.go:370, behind the shuffle), Map (pipelines_with.go:371).
+// withPairCasesKernel24 is FullOuterJoin (pipelines_with.go:374, behind the shuffle), Map (pipelines_with.go:375).
 func withPairCasesKernel24(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Joined[string, *int64, *int64]])
 	out := outAny.(*rdd.Rows[string])
@@ -7217,7 +7263,7 @@ func withPairCasesKernel24(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withPairCasesKernel25 is CoGroup (pipelines_with.go:374, behind the shuffle), Map (pipelines_with.go:375).
+// withPairCasesKernel25 is CoGroup (pipelines_with.go:378, behind the shuffle), Map (pipelines_with.go:379).
 func withPairCasesKernel25(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.CoGrouped[string, int64, int64]])
 	out := outAny.(*rdd.Rows[string])
@@ -7233,7 +7279,23 @@ func withPairCasesKernel25(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// envNotesKernel is MapToPair (pipelines_with.go:392).
+// withPairCasesKernel26 is CoGroup3 (pipelines_with.go:382, behind the shuffle), Map (pipelines_with.go:383).
+func withPairCasesKernel26(_ *rdd.Task, env []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.CoGrouped3[string, int64, int64, int64]])
+	out := outAny.(*rdd.Rows[string])
+	env2 := env[0].(Env)
+	for i, row := range in.Rows {
+		in.Row = i
+		for v := range Env.crossed3(env2, row.Key, row.First, row.Second, row.Third) {
+			x := line[string, string](row.Key, v)
+			if !out.Push(x) && !out.Flush() {
+				return
+			}
+		}
+	}
+}
+
+// envNotesKernel is MapToPair (pipelines_with.go:400).
 func envNotesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[Note])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
@@ -7323,7 +7385,7 @@ func accumulatorCasesReduce(calls typed.Counter, a, b int64) int64 {
 //line pipelines_action.go:146
 func actionCasesKeyBy(r Rec) Place { return Place{r.Name, 1, [2]bool{r.OK}} }
 
-//line property_rdd.go:7327
+//line property_rdd.go:7389
 
 func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7340,7 +7402,7 @@ func saveCasesMap2(k string, v int64) string { return fmt.Sprintf("%s\t%d", k, v
 //line pipelines_action.go:272
 func saveCasesMap3(k string, v int64) string { return fmt.Sprintf("%s\t%d", k, v) }
 
-//line property_rdd.go:7344
+//line property_rdd.go:7406
 
 func saveCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7386,7 +7448,7 @@ func barrierCasesMapToPair(x int64) (int64, int64) { return x, 1 }
 //line pipelines_barrier.go:146
 func barrierCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7390
+//line property_rdd.go:7452
 
 func barrierCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7421,7 +7483,7 @@ func cacheCasesMap2(w string) string { return w + "!" }
 //line pipelines_cache.go:54
 func cacheCasesFilter2(r Rec) bool { return r.ID%3 != 0 }
 
-//line property_rdd.go:7425
+//line property_rdd.go:7487
 
 func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7432,7 +7494,7 @@ func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_cache.go:80
 func cacheCasesFilter3(r Rec) bool { return r.ID%3 != 0 }
 
-//line property_rdd.go:7436
+//line property_rdd.go:7498
 
 func cacheCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7443,7 +7505,7 @@ func cacheCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_cache.go:117
 func cacheCasesMap3(w string) Rec { return Rec{Name: w} }
 
-//line property_rdd.go:7447
+//line property_rdd.go:7509
 
 func cacheCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7486,7 +7548,7 @@ func ranksFlatMapToPair(_ string, shares []string) iter.Seq2[string, int64] {
 	}
 }
 
-//line property_rdd.go:7490
+//line property_rdd.go:7552
 
 func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7497,7 +7559,7 @@ func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:84
 func ranksMapValues2(v int64) int64 { return 150 + v*85/100 }
 
-//line property_rdd.go:7501
+//line property_rdd.go:7563
 
 func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7508,7 +7570,7 @@ func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:156
 func chainCasesFilter(l string, at int64) bool { return at > 0 && l != "O" }
 
-//line property_rdd.go:7512
+//line property_rdd.go:7574
 
 func chainCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7543,7 +7605,7 @@ func chainCasesMapToPair(v int64, k string) (string, int64) { return k, v }
 //line pipelines_chain.go:197
 func chainCasesSortBy2(l string) string { return l }
 
-//line property_rdd.go:7547
+//line property_rdd.go:7609
 
 func chainCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7559,7 +7621,7 @@ func chainCasesFilter2(w string) bool {
 //line pipelines_heavy.go:88
 func heavyKeyCasesMapToPair(x int64) (string, int64) { return heavyKey(x), x }
 
-//line property_rdd.go:7563
+//line property_rdd.go:7625
 
 func heavyKeyCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7622,7 +7684,7 @@ func heavyJoinCasesCoGroup(_ int64, left, right iter.Seq[string]) iter.Seq[strin
 //line pipelines_heavy.go:186
 func persistedReduceByKey(a, b string) string { return max(a, b) }
 
-//line property_rdd.go:7626
+//line property_rdd.go:7688
 
 func persistedReduceByKeyBatch(slots []*string, vals []string) {
 	for i, s := range slots {
@@ -7717,7 +7779,7 @@ func pairCasesTryMapToPair(k string, v int64) (string, string, error) {
 	return l, k, err
 }
 
-//line property_rdd.go:7721
+//line property_rdd.go:7783
 
 func partitionCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7749,7 +7811,7 @@ func sortedGroupCasesFilter3(string) bool { return true }
 //line pipelines_partitions.go:313
 func partitionerCasesPartitionFunc(k string) int { return 6 - placeOf(k) }
 
-//line property_rdd.go:7753
+//line property_rdd.go:7815
 
 func partitionerCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7775,7 +7837,7 @@ func partitionerCasesFilter(string, int64) bool { return true }
 //line pipelines_partitions.go:330
 func partitionerCasesMapValues(v int64) int64 { return v / 2 }
 
-//line property_rdd.go:7779
+//line property_rdd.go:7841
 
 func partitionerCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7789,7 +7851,7 @@ func partitionerCasesPartitionFunc2(k string) int { return 4 - placeOf(k) }
 //line pipelines_partitions.go:349
 func partitionerCasesFilter2(w string) bool { return len(w)%2 == 0 }
 
-//line property_rdd.go:7793
+//line property_rdd.go:7855
 
 func placedCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7803,7 +7865,7 @@ func placedCasesFilter(_ string, v int64) bool { return v%3 != 0 }
 //line pipelines_placed.go:43
 func placedCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
 
-//line property_rdd.go:7807
+//line property_rdd.go:7869
 
 func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7814,7 +7876,7 @@ func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_placed.go:44
 func placedCasesMapValues(r string) string { return r + "!" }
 
-//line property_rdd.go:7818
+//line property_rdd.go:7880
 
 func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7825,7 +7887,7 @@ func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_placed.go:65
 func placedCasesJoin(all []int64, sum int64) string { return fmt.Sprint(all, sum) }
 
-//line property_rdd.go:7829
+//line property_rdd.go:7891
 
 func placedCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7848,7 +7910,7 @@ func placedCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 //line pipelines_placed.go:89
 func placedCasesMapToPair(k string, v int64) (string, int64) { return k[:1] + k[len(k)-1:], v }
 
-//line property_rdd.go:7852
+//line property_rdd.go:7914
 
 func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7859,7 +7921,7 @@ func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 //line pipelines_sample.go:144
 func finiteMap(x int64) int64 { return x % 1000 }
 
-//line property_rdd.go:7863
+//line property_rdd.go:7925
 
 func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7873,7 +7935,7 @@ func sourceCasesMap(path, text string) string { return filepath.Base(path) + ": 
 //line pipelines_source.go:126
 func sourceCasesMap2(b []byte) string { return string(b) }
 
-//line property_rdd.go:7877
+//line property_rdd.go:7939
 
 func combineCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7893,7 +7955,7 @@ func combineCasesMapToPair(w string) (string, int64) { return w, 1 }
 //line pipelines_wide.go:87
 func combineCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7897
+//line property_rdd.go:7959
 
 func combineCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7919,37 +7981,40 @@ func groupCasesGroupByKey2(_ int64, lists iter.Seq[[]int64]) string {
 	return fmt.Sprint(slices.SortedFunc(lists, func(a, b []int64) int { return slices.Compare(a, b) }))
 }
 
-//line pipelines_wide.go:273
+//line pipelines_wide.go:300
+func thousandMoreMapValues(v int64) int64 { return v + 1000 }
+
+//line pipelines_wide.go:312
 func joinCasesJoin(v, w int64) string { return outer(&v, &w) }
 
-//line pipelines_wide.go:279
+//line pipelines_wide.go:318
 func joinCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
 
-//line pipelines_wide.go:283
+//line pipelines_wide.go:322
 func joinCasesRightOuterJoin(v *int64, w int64) string { return outer(v, &w) }
 
-//line pipelines_wide.go:291
+//line pipelines_wide.go:330
 func joinCasesMapToPair(w string) (string, string) { return w, w + w }
 
-//line pipelines_wide.go:292
+//line pipelines_wide.go:331
 func joinCasesFullOuterJoin(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
 
-//line pipelines_wide.go:356
+//line pipelines_wide.go:398
 func sortCasesSortBy(w string) string { return w }
 
-//line pipelines_wide.go:359
+//line pipelines_wide.go:401
 func sortCasesSortBy2(x float64) float64 { return x }
 
-//line pipelines_wide.go:370
+//line pipelines_wide.go:412
 func sortCasesSortBy3(_ string, v int64) int64 { return v % 10 }
 
-//line pipelines_wide.go:378
+//line pipelines_wide.go:420
 func sortCasesSortBy4(k string, v int64) int { return len(k) }
 
-//line pipelines_wide.go:393
+//line pipelines_wide.go:435
 func sortCasesMapToPair(x float64) (float64, int64) { return x, 1 }
 
-//line pipelines_wide.go:429
+//line pipelines_wide.go:471
 func placeCasesMapPartitions(_ *typed.Task, rows iter.Seq2[string, int64]) iter.Seq[string] {
 	sums := map[string]int64{}
 	for k, v := range rows {
@@ -7990,21 +8055,21 @@ func withCasesMapToPair(e Env, x int64) (int64, string) { return e.residue(x), e
 //line pipelines_with.go:155
 func withCasesTryMapToPair(e Env, x int64) (int64, int64, error) { return e.Mod, x, e.check(x) }
 
-//line pipelines_with.go:255
+//line pipelines_with.go:259
 func withPairCasesTryMap(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
 
-//line pipelines_with.go:260
+//line pipelines_with.go:264
 func withPairCasesFilter(e Env, _ string, v int64) bool { return e.keeps(v) }
 
-//line pipelines_with.go:263
+//line pipelines_with.go:267
 func withPairCasesFlatMap(e Env, _ string, v int64) iter.Seq[int64] { return e.below(v) }
 
-//line pipelines_with.go:268
+//line pipelines_with.go:272
 func withPairCasesTryFlatMap(e Env, _ string, v int64) (iter.Seq[int64], error) {
 	return e.below(v - 1), e.check(v)
 }
 
-//line pipelines_with.go:275
+//line pipelines_with.go:279
 func withPairCasesMapPartitions(e Env, _ *typed.Task, rows iter.Seq2[string, int64]) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for k, v := range rows {
@@ -8015,43 +8080,43 @@ func withPairCasesMapPartitions(e Env, _ *typed.Task, rows iter.Seq2[string, int
 	}
 }
 
-//line pipelines_with.go:288
+//line pipelines_with.go:292
 func withPairCasesMapToPair(e Env, k string, v int64) (int64, string) {
-//line pipelines_with.go:288
+//line pipelines_with.go:292
 	return e.Names[k], e.named(k, v)
-//line pipelines_with.go:288
+//line pipelines_with.go:292
 }
 
-//line pipelines_with.go:293
+//line pipelines_with.go:297
 func withPairCasesTryMapToPair(e Env, k string, v int64) (string, int64, error) {
-//line pipelines_with.go:293
+//line pipelines_with.go:297
 	return k, e.Mod, e.check(v)
-//line pipelines_with.go:293
+//line pipelines_with.go:297
 }
 
-//line pipelines_with.go:298
+//line pipelines_with.go:302
 func withPairCasesFlatMapToPair(e Env, _ string, v int64) iter.Seq2[int64, int64] {
-//line pipelines_with.go:298
+//line pipelines_with.go:302
 	return e.belowPairs(v)
-//line pipelines_with.go:298
+//line pipelines_with.go:302
 }
-
-//line pipelines_with.go:358
-func withPairCasesJoin(e Env, v, w int64) string { return e.outer(&v, &w) }
 
 //line pipelines_with.go:362
-func withPairCasesLeftOuterJoin(e Env, v int64, w *int64) string { return e.outer(&v, w) }
+func withPairCasesJoin(e Env, v, w int64) string { return e.outer(&v, &w) }
 
 //line pipelines_with.go:366
+func withPairCasesLeftOuterJoin(e Env, v int64, w *int64) string { return e.outer(&v, w) }
+
+//line pipelines_with.go:370
 func withPairCasesRightOuterJoin(e Env, v *int64, w int64) string { return e.outer(v, &w) }
 
-//line pipelines_with.go:424
+//line pipelines_with.go:432
 func withActionCasesFold(e Env, a, b int64) int64 { return a + b + e.Mod }
 
-//line pipelines_with.go:440
+//line pipelines_with.go:448
 func withActionCasesForEach(e Env, n Note) { appendTo(n.file(), e.note(n)) }
 
-//line pipelines_with.go:443
+//line pipelines_with.go:451
 func withActionCasesForEachPartition(e Env, t *typed.Task, rows iter.Seq[Note]) error {
 	sum, file := int64(0), ""
 	for n := range rows {
@@ -8063,12 +8128,12 @@ func withActionCasesForEachPartition(e Env, t *typed.Task, rows iter.Seq[Note]) 
 	return nil
 }
 
-//line pipelines_with.go:463
+//line pipelines_with.go:471
 func withActionCasesForEach2(e Env, dir string, x int64) {
 	appendTo(Note{Dir: dir}.file(), e.note(Note{X: x}))
 }
 
-//line pipelines_with.go:468
+//line pipelines_with.go:476
 func withActionCasesForEachPartition2(e Env, t *typed.Task, rows iter.Seq2[string, int64]) error {
 	sum, file := int64(0), ""
 	for dir, x := range rows {
@@ -8098,7 +8163,7 @@ func manyKeptMap(round, x int64) int64 { return x + round%2 }
 //line rounds.go:86
 func manyKeptKeyBy(x int64) int64 { return x % 7 }
 
-//line property_rdd.go:8102
+//line property_rdd.go:8167
 
 func manyKeptReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {

@@ -247,3 +247,30 @@ func coGroup(g *generator, d *data) *step {
 		call:  fmt.Sprintf("%sCoGroup(%s)", f.with(), strings.Join(append([]string{o.name, f.operand()}, g.options()...), ", ")),
 		plain: fmt.Sprintf("oracle.CoGroup(%s, %s, %s)", d.name, o.name, f.plain())}
 }
+
+// coGroup3 draws a group of three sides, of which two are the same.
+func coGroup3(g *generator, d *data) *step {
+	o := g.partner(d)
+	if d.size*o.size > wide/10 {
+		return nil
+	}
+	third := &o.data
+	if g.one(2) {
+		third = d
+	}
+	r := g.anyType()
+	known := d.known() && o.known()
+	f := g.function("iter.Seq["+r.name+"]", func(ps []param) string {
+		sides, rest := ps[len(ps)-3:], ps[:len(ps)-3]
+		first, second, last := sides[0].name, sides[1].name, sides[2].name
+		if g.one(2) {
+			vars := append([]param{{"b", o.row}, {"c", third.row}}, rest...)
+			return fmt.Sprintf("return func(yield func(%s) bool) {\nn1 := 0\nfor range %s {\nn1++\n}\nfor b := range %s {\nfor c := range %s {\n_, _ = b, c\nif !yield(%s) {\nreturn\n}\n}\n}\n_ = yield(%s)\n}",
+				r.name, first, second, last, g.expr(vars, r), g.made(r, rest, "n1"))
+		}
+		return fmt.Sprintf("made := func() %s {\n%s\n}\nreturn func(yield func(%s) bool) { yield(made()) }", r.name, g.gathers(rest, r, known, first, second, last), r.name)
+	}, d.key, sequenceOf(d.row), sequenceOf(o.row), sequenceOf(third.row))
+	return &step{out: d.both(&o.data, r), other: o,
+		call:  fmt.Sprintf("%sCoGroup3(%s)", f.with(), strings.Join(append([]string{o.name, third.name, f.operand()}, g.options()...), ", ")),
+		plain: fmt.Sprintf("oracle.CoGroup3(%s, %s, %s, %s)", d.name, o.name, third.name, f.plain())}
+}

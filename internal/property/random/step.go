@@ -93,7 +93,7 @@ var (
 	steps     = []func(*generator, *data) *step{mapping, mapping, tryMapping, filtering, flatMapping, tryFlatMapping, mapPartitions, toPair, toPair, tryToPair, flatToPair, union, union, repartition, coalesce, keeping, sample}
 	rowSteps  = []func(*generator, *data) *step{keyBy, keyBy, sortBy, sortFunc, distinct, distinctBy, doubling, cartesian, glom, zipWithUniqueID, zipping, zipping, sets, withIndex, barrier}
 	pairSteps = []func(*generator, *data) *step{mapValues, mapValues, keys, values, reduceByKey, reduceByKey, combineByKey, combineByKey,
-		aggregateByKey, aggregateByKey, groupByKey, groupByKey, flatMapGroups, joining, joining, joining, coGroup, coGroup, partitionBy, sortByKey, sortBy, sortFunc, mapValuesWithKey, flatMapValues, latestOf, swapping, groupedOf, filterByRange, flatMapSortedGroups,
+		aggregateByKey, aggregateByKey, groupByKey, groupByKey, flatMapGroups, joining, joining, joining, coGroup, coGroup3, partitionBy, sortByKey, sortBy, sortFunc, mapValuesWithKey, flatMapValues, latestOf, swapping, groupedOf, filterByRange, flatMapSortedGroups,
 		foldByKey, topByKey, repartitionAndSort, distinctValues, subtractByKey}
 )
 

@@ -337,6 +337,26 @@ func CoGroup[K, V, W, R any](left Data[Pair[K, V]], right Data[Pair[K, W]], f fu
 	return Data[Pair[K, R]]{out}
 }
 
+// CoGroup3 gives f each key with the values of three sides.
+func CoGroup3[K, V, W, X, R any](first Data[Pair[K, V]], second Data[Pair[K, W]], third Data[Pair[K, X]],
+	f func(K, iter.Seq[V], iter.Seq[W], iter.Seq[X]) iter.Seq[R]) Data[Pair[K, R]] {
+	var two []Pair[K, *group[K, V, W]]
+	for _, g := range groups(first.All(), second.All()) {
+		two = append(two, Pair[K, *group[K, V, W]]{Key: g.key, Value: g})
+	}
+	var out []Pair[K, R]
+	for _, g := range groups(two, third.All()) {
+		both := &group[K, V, W]{}
+		if len(g.left) > 0 {
+			both = g.left[0]
+		}
+		for r := range f(g.key, slices.Values(both.left), slices.Values(both.right), slices.Values(g.right)) {
+			out = append(out, Pair[K, R]{Key: g.key, Value: r})
+		}
+	}
+	return Data[Pair[K, R]]{out}
+}
+
 // Join joins by key. f gets nil where a side that may be missing is.
 func Join[K, V, W, R any](left Data[Pair[K, V]], right Data[Pair[K, W]], keepLeft, keepRight bool, f func(*V, *W) R) Data[Pair[K, R]] {
 	return CoGroup(left, right, func(_ K, vs iter.Seq[V], ws iter.Seq[W]) iter.Seq[R] {

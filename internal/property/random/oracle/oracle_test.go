@@ -89,6 +89,9 @@ func TestOperators(t *testing.T) {
 		{"Add", Add(p, func() int { return 100 }, func(a *int, v int) { *a += v }), pairs("b", 104, "a", 102)},
 		{"Groups", Groups(p, sum), pairs("b", 4, "a", 2)},
 		{"FlatMapGroups", FlatMapGroups(p, func(_ string, vs iter.Seq[int]) iter.Seq[int] { return vs }), Data[int]{{1, 3, 2}}},
+		{"CoGroup3", CoGroup3(p, q, q, func(k string, a, b, c iter.Seq[int]) iter.Seq[int] {
+			return slices.Values([]int{sum(k, a), sum(k, b), sum(k, c)})
+		}), pairs("b", 4, "b", 10, "b", 10, "a", 2, "a", 0, "a", 0, "c", 0, "c", 20, "c", 20)},
 		{"CoGroup", CoGroup(p, q, func(k string, l, r iter.Seq[int]) iter.Seq[int] { return slices.Values([]int{sum(k, l), sum(k, r)}) }),
 			pairs("b", 4, "b", 10, "a", 2, "a", 0, "c", 0, "c", 20)},
 		{"Join", join(false, false), []string{"\"b\"\t{l:&1 r:&10}", "\"b\"\t{l:&3 r:&10}"}},
