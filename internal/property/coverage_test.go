@@ -11,10 +11,11 @@ import (
 )
 
 // elsewhere are exported names of typed that no pipeline can use: how sessions
-// are made and ended, what says something without running, and what matters to
-// files that are shipped or to stores that have blocks.
+// are made and ended, what says something without running, what is said of actions, and
+// what matters to files that are shipped or to stores that have blocks.
 var elsewhere = []string{
 	"Main", "Usagef", "NewSession", "Session.Close", "RDD.Err", "PairRDD.Err", "Fail", "Skip", "SetAside", "File", "BlockSize", "Replication",
+	"WithDescription", "WithTags", "Session.CancelTag",
 }
 
 // TestEveryOperatorHasACase fails for an exported function or method of typed
