@@ -29,6 +29,9 @@ var pipelinesActionSource string
 //go:embed pipelines_barrier.go
 var pipelinesBarrierSource string
 
+//go:embed pipelines_broadcast.go
+var pipelinesBroadcastSource string
+
 //go:embed pipelines_bykey.go
 var pipelinesBykeySource string
 
@@ -94,6 +97,10 @@ func init() {
 		"b9b131562cd554ec1826babc5a2c2315335d8e915dc8de7aa51c6b8daee26380",
 		"b0b91147f270f326603f651f747252bac233bb89a00c74e6894b2b1152d81b43",
 	)
+	p.Source("pipelines_broadcast.go", pipelinesBroadcastSource,
+		"f4dd24b551d68dbaa60fd8eb1e7c0d379fd74c11de2b1dd1ef457d79d0dd4802",
+		"8a3ab7553e23c3ff98731b26f52d59b26dff08053964eaf2bccf4d6961a851fd",
+	)
 	p.Source("pipelines_bykey.go", pipelinesBykeySource,
 		"636f4a0b134955c647fa488ca91a99c283ffeaa440d48f03a7db8d96ff77813c",
 		"c1d5ae32312648bb633219d21063e836b79ea233ba8d9a0e74ebd95a42cda5b2",
@@ -147,8 +154,8 @@ func init() {
 		"841ad230c2afab71778add09d03957d0f62be942e22e892420b2177679b95c8a",
 	)
 	p.Source("property.go", propertySource,
-		"a9bf4a58004212a3f56648415be8d11145ff2859359135d665dd32d1026f82f7",
-		"d79b5c5cf688a044eb534a8ad0ff54e586d4ee0e05dbce94187c137d06f796d5",
+		"85e09e70c41715de88f5d55b1b25a2c9732c1892c1f5f03d3943ca81c028daf6",
+		"3d50511f57ddc9bd5fc2f33f4bb41867c3b8e0c047e5ba3f97e6abcb606b2fce",
 	)
 	p.Source("rounds.go", roundsSource,
 		"de1062fc41c8298fde2e2460135ec52168c6fe3e4deb4da893a9192fbf10de4c",
@@ -303,6 +310,57 @@ func init() {
 	p.Op("bad08ad2d4e0", "pipelines_barrier.go", 160, 1347, rdd.SortByOp(barrierCasesSortBy))
 	p.Op("80aae4a7d3d7", "pipelines_barrier.go", 161, 1378, rdd.MapPartitionsWithBarrierOp(places))
 	p.Op("ecf2ff71b960", "pipelines_barrier.go", 161, 1383, rdd.CollectOp[string]())
+	p.Op("e74069628fab", "pipelines_broadcast.go", 39, 225, rdd.JoinOp[string](broadcastCasesJoin))
+	p.Op("c5dfed486af8", "pipelines_broadcast.go", 43, 303, rdd.JoinOp[string](minus))
+	p.Op("d608fee1a1a7", "pipelines_broadcast.go", 43, 319, rdd.PairMapOp(line[string, string]))
+	p.Op("78111e786569", "pipelines_broadcast.go", 46, 409, rdd.LeftOuterJoinOp[string](broadcastCasesLeftOuterJoin))
+	p.Op("2110614435db", "pipelines_broadcast.go", 46, 444, rdd.PairMapOp(line[string, string]))
+	p.Op("d4a9beee0425", "pipelines_broadcast.go", 49, 533, rdd.RightOuterJoinOp[string](broadcastCasesRightOuterJoin))
+	p.Op("d125f01a5690", "pipelines_broadcast.go", 49, 568, rdd.PairMapOp(line[string, string]))
+	p.Op("960c5e48ff49", "pipelines_broadcast.go", 52, 655, rdd.FullOuterJoinOp[string](outer))
+	p.Op("f48ba15a9c1c", "pipelines_broadcast.go", 52, 671, rdd.PairMapOp(line[string, string]))
+	p.Op("3810b9f591f6", "pipelines_broadcast.go", 52, 681, rdd.CollectOp[string]())
+	p.Op("eddb334b4f4b", "pipelines_broadcast.go", 55, 766, rdd.WithOp(broadcastCasesJoin2, func(env int64) *rdd.Op {
+		return rdd.JoinOp[string](func(v int64, w int64) string {
+			return broadcastCasesJoin2(env, v, w)
+		})
+	}))
+	p.Op("df1fd1630e53", "pipelines_broadcast.go", 56, 809, rdd.PairMapOp(line[string, string]))
+	p.Op("681c729213d4", "pipelines_broadcast.go", 56, 819, rdd.CollectOp[string]())
+	p.Op("ed89871663ba", "pipelines_broadcast.go", 66, 944, rdd.ReduceByKeyOp[string](addInts, broadcastCasesReduceByKeyBatch))
+	p.Op("b3da998d8adc", "pipelines_broadcast.go", 66, 949, rdd.PairMapOp(line[string, int64]))
+	p.Op("c321ef775ead", "pipelines_broadcast.go", 66, 959, rdd.CollectOp[string]())
+	p.Op("8cd99c02b368", "pipelines_broadcast.go", 71, 1032, rdd.CountOp[rdd.Pair[string, int64]]())
+	p.Op("012a71b0cfb9", "pipelines_broadcast.go", 74, 1051, rdd.PairFilterOp(broadcastCasesFilter))
+	p.Op("0f4317f19a64", "pipelines_broadcast.go", 74, 1066, rdd.ReduceByKeyOp[string](addInts, broadcastCasesReduceByKeyBatch2))
+	p.Op("3fc7f4918823", "pipelines_broadcast.go", 75, 1075, rdd.MapValuesOp[string](broadcastCasesMapValues))
+	p.Op("5420f664af10", "pipelines_broadcast.go", 75, 1089, rdd.AggregateByKeyOp[string](newStats, addStats, mergeStats))
+	p.Op("40979806ee6b", "pipelines_broadcast.go", 76, 1114, rdd.JoinOp[string](broadcastCasesJoin3))
+	p.Op("b17769d3fed9", "pipelines_broadcast.go", 76, 1142, rdd.PairMapOp(line[string, string]))
+	p.Op("91d1e58b9b81", "pipelines_broadcast.go", 76, 1152, rdd.CollectOp[string]())
+	p.Op("9983bfaa031d", "pipelines_broadcast.go", 85, 1257, rdd.CacheOp[rdd.Pair[string, int64]]())
+	p.Op("adbd6dc9bf5e", "pipelines_broadcast.go", 86, 1268, rdd.CountOp[rdd.Pair[string, int64]]())
+	p.Op("2fe647726876", "pipelines_broadcast.go", 89, 1292, rdd.ReduceByKeyOp[string](addInts, broadcastCasesReduceByKeyBatch3))
+	p.Op("4116c30f890d", "pipelines_broadcast.go", 89, 1297, rdd.PairSortByOp(broadcastCasesSortBy))
+	p.Op("3694858eb22a", "pipelines_broadcast.go", 89, 1314, rdd.PairMapOp(line[string, int64]))
+	p.Op("7a909afc1ab7", "pipelines_broadcast.go", 92, 1387, rdd.LocalCheckpointOp[rdd.Pair[string, int64]]())
+	p.Op("bae96e0f44a0", "pipelines_broadcast.go", 96, 1410, rdd.ReduceByKeyOp[string](addInts, broadcastCasesReduceByKeyBatch4))
+	p.Op("8bd096aa6f41", "pipelines_broadcast.go", 96, 1415, rdd.PairMapOp(line[string, int64]))
+	p.Op("e17a09b09216", "pipelines_broadcast.go", 96, 1425, rdd.CollectOp[string]())
+	p.Op("099c1db5c793", "pipelines_broadcast.go", 101, 1502, rdd.PartitionByOp[string, int64]())
+	p.Op("d721117790cd", "pipelines_broadcast.go", 101, 1507, rdd.JoinOp[string](broadcastCasesJoin4))
+	p.Op("3246c1b355c7", "pipelines_broadcast.go", 101, 1516, rdd.ReduceByKeyOp[string](addInts, broadcastCasesReduceByKeyBatch5))
+	p.Op("75693ee000f2", "pipelines_broadcast.go", 102, 1550, rdd.ReduceByKeyOp[string](addInts, broadcastCasesReduceByKeyBatch6))
+	p.Op("86048a4b4c94", "pipelines_broadcast.go", 102, 1557, rdd.PairMapOp(line[string, int64]))
+	p.Op("9b0ed290b731", "pipelines_broadcast.go", 102, 1567, rdd.CollectOp[string]())
+	p.Op("a1082c9a885f", "pipelines_broadcast.go", 106, 1633, rdd.JoinOp[string](addInts))
+	p.Op("4036a1a412cb", "pipelines_broadcast.go", 107, 1666, rdd.JoinOp[string](minus))
+	p.Op("22c5d7a54d40", "pipelines_broadcast.go", 107, 1675, rdd.ReduceByKeyOp[string](addInts, broadcastCasesReduceByKeyBatch7))
+	p.Op("ce475027874e", "pipelines_broadcast.go", 107, 1687, rdd.PairMapOp(line[string, string]))
+	p.Op("345cd8b9f4fd", "pipelines_broadcast.go", 107, 1697, rdd.CollectOp[string]())
+	p.Op("158c4c4c7f8b", "pipelines_broadcast.go", 119, 1856, rdd.ReduceByKeyOp[string](addInts, broadcastCasesReduceByKeyBatch8))
+	p.Op("f8fa5b1793c0", "pipelines_broadcast.go", 119, 1861, rdd.PairMapOp(line[string, int64]))
+	p.Op("d133994d1cd6", "pipelines_broadcast.go", 119, 1871, rdd.CollectOp[string]())
 	p.Op("75b8f6ed8d1f", "pipelines_bykey.go", 35, 227, rdd.FoldByKeyOp[string](addInts))
 	p.Op("bef0a0a2c2e3", "pipelines_bykey.go", 35, 243, rdd.PairMapOp(line[string, int64]))
 	p.Op("ba9e4ba91b94", "pipelines_bykey.go", 35, 253, rdd.CollectOp[string]())
@@ -1492,6 +1550,23 @@ func init() {
 	p.Kernel(barrierCasesKernel2, "8375b0a149e5")
 	p.Kernel(barrierCasesKernel3, "4eb3b3fa5633", "19bf513751a8/map")
 	p.Kernel(barrierCasesKernel4, "561c6d57924d")
+	p.Kernel(broadcastCasesKernel, "e74069628fab")
+	p.Kernel(broadcastCasesKernel2, "c5dfed486af8", "d608fee1a1a7")
+	p.Kernel(broadcastCasesKernel3, "78111e786569", "2110614435db")
+	p.Kernel(broadcastCasesKernel4, "d4a9beee0425", "d125f01a5690")
+	p.Kernel(broadcastCasesKernel5, "960c5e48ff49", "f48ba15a9c1c")
+	p.Kernel(broadcastCasesKernel6, "eddb334b4f4b", "df1fd1630e53")
+	p.Kernel(broadcastCasesKernel7, "b3da998d8adc")
+	p.Kernel(broadcastCasesKernel8, "012a71b0cfb9", "0f4317f19a64/map")
+	p.Kernel(broadcastCasesKernel9, "3fc7f4918823", "5420f664af10/map")
+	p.Kernel(broadcastCasesKernel10, "40979806ee6b", "b17769d3fed9")
+	p.Kernel(broadcastCasesKernel11, "3694858eb22a")
+	p.Kernel(broadcastCasesKernel12, "8bd096aa6f41")
+	p.Kernel(broadcastCasesKernel13, "d721117790cd", "75693ee000f2/map")
+	p.Kernel(broadcastCasesKernel14, "86048a4b4c94")
+	p.Kernel(broadcastCasesKernel15, "a1082c9a885f")
+	p.Kernel(broadcastCasesKernel16, "4036a1a412cb", "ce475027874e")
+	p.Kernel(broadcastCasesKernel17, "f8fa5b1793c0")
 	p.Kernel(byKeyCasesKernel, "bef0a0a2c2e3")
 	p.Kernel(byKeyCasesKernel2, "f3a805de635f")
 	p.Kernel(byKeyCasesKernel3, "9d56837ad71d")
@@ -1715,6 +1790,8 @@ func init() {
 	p.Kernel(actionCasesKernel10, "9071f0568474", "8b56af8df4ac")
 	p.Kernel(saveCasesKernel4, "9071f0568474", "9e6bedbd6401/map")
 	p.Kernel(saveCasesKernel5, "9071f0568474", "0eb7cc019a0b/map")
+	p.Kernel(broadcastCasesKernel18, "9071f0568474", "3246c1b355c7/map")
+	p.Kernel(broadcastCasesKernel19, "9071f0568474", "22c5d7a54d40/map")
 	p.Kernel(byKeyCasesKernel7, "9071f0568474", "75b8f6ed8d1f/map")
 	p.Kernel(byKeyCasesKernel8, "9071f0568474", "a7a44f2de487", "eab00e37a0cd/map")
 	p.Kernel(byKeyCasesKernel9, "9071f0568474", "9acb6253fa84/map")
@@ -1936,7 +2013,7 @@ func accumulatorCasesKernel6(_ *rdd.Task, env []any, inAny, outAny any) {
 		(*short.Local())[len(word)]++
 		return 1
 	}
-//line property_rdd.go:1940
+//line property_rdd.go:2017
 
 	acc, has := out.Value, out.Has
 	for i, row := range in.Rows {
@@ -2165,6 +2242,243 @@ func barrierCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	for i, row := range in.Rows {
 		in.Row = i
 		x := line[int64, int64](row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// broadcastCasesKernel is Join (pipelines_broadcast.go:39, behind the shuffle).
+func broadcastCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
+	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := broadcastCasesJoin(row.Left, row.Right)
+		if !out.Push(rdd.Pair[string, int64]{
+			Key:   row.Key,
+			Value: v,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// broadcastCasesKernel2 is Join (pipelines_broadcast.go:43, behind the shuffle), Map (pipelines_broadcast.go:43).
+func broadcastCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := minus(row.Left, row.Right)
+		x := line[string, string](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// broadcastCasesKernel3 is LeftOuterJoin (pipelines_broadcast.go:46, behind the shuffle), Map (pipelines_broadcast.go:46).
+func broadcastCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, *int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := broadcastCasesLeftOuterJoin(row.Left, row.Right)
+		x := line[string, string](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// broadcastCasesKernel4 is RightOuterJoin (pipelines_broadcast.go:49, behind the shuffle), Map (pipelines_broadcast.go:49).
+func broadcastCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, *int64, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := broadcastCasesRightOuterJoin(row.Left, row.Right)
+		x := line[string, string](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// broadcastCasesKernel5 is FullOuterJoin (pipelines_broadcast.go:52, behind the shuffle), Map (pipelines_broadcast.go:52).
+func broadcastCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, *int64, *int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := outer(row.Left, row.Right)
+		x := line[string, string](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// broadcastCasesKernel6 is Join (pipelines_broadcast.go:55, behind the shuffle), Map (pipelines_broadcast.go:56).
+func broadcastCasesKernel6(_ *rdd.Task, env []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
+	out := outAny.(*rdd.Rows[string])
+	by := env[0].(int64)
+	for i, row := range in.Rows {
+		in.Row = i
+		v := broadcastCasesJoin2(by, row.Left, row.Right)
+		x := line[string, string](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// broadcastCasesKernel7 is Map (pipelines_broadcast.go:66).
+func broadcastCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := line[string, int64](row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// broadcastCasesKernel8 is Filter (pipelines_broadcast.go:74), ReduceByKey (pipelines_broadcast.go:74, map side).
+func broadcastCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		if !broadcastCasesFilter(row.Key, row.Value) {
+			continue
+		}
+		if !out.Push(row.Key, row.Value) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// broadcastCasesKernel9 is MapValues (pipelines_broadcast.go:75), AggregateByKey (pipelines_broadcast.go:75, map side).
+func broadcastCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Combiner[string, int64, Stats])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := broadcastCasesMapValues(row.Value)
+		if !out.Push(row.Key, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// broadcastCasesKernel10 is Join (pipelines_broadcast.go:76, behind the shuffle), Map (pipelines_broadcast.go:76).
+func broadcastCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, Stats]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := broadcastCasesJoin3(row.Left, row.Right)
+		x := line[string, string](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// broadcastCasesKernel11 is Map (pipelines_broadcast.go:89).
+func broadcastCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := line[string, int64](row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// broadcastCasesKernel12 is Map (pipelines_broadcast.go:96).
+func broadcastCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := line[string, int64](row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// broadcastCasesKernel13 is Join (pipelines_broadcast.go:101, behind the shuffle), ReduceByKey (pipelines_broadcast.go:102, map side).
+func broadcastCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := broadcastCasesJoin4(row.Left, row.Right)
+		if !out.Push(row.Key, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// broadcastCasesKernel14 is Map (pipelines_broadcast.go:102).
+func broadcastCasesKernel14(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := line[string, int64](row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// broadcastCasesKernel15 is Join (pipelines_broadcast.go:106, behind the shuffle).
+func broadcastCasesKernel15(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
+	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := addInts(row.Left, row.Right)
+		if !out.Push(rdd.Pair[string, int64]{
+			Key:   row.Key,
+			Value: v,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// broadcastCasesKernel16 is Join (pipelines_broadcast.go:107, behind the shuffle), Map (pipelines_broadcast.go:107).
+func broadcastCasesKernel16(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := minus(row.Left, row.Right)
+		x := line[string, string](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// broadcastCasesKernel17 is Map (pipelines_broadcast.go:119).
+func broadcastCasesKernel17(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := line[string, int64](row.Key, row.Value)
 		if !out.Push(x) && !out.Flush() {
 			return
 		}
@@ -2722,7 +3036,7 @@ func ranksKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2726
+//line property_rdd.go:3040
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3156,7 +3470,7 @@ func heavyKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:89
 	mapFunc := func(k string, v int64) string { return line(digest(k), v) }
-//line property_rdd.go:3160
+//line property_rdd.go:3474
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3187,7 +3501,7 @@ func heavyKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:96
 	mapFunc := func(k string, v []int64) string { return line(digest(k), v) }
-//line property_rdd.go:3191
+//line property_rdd.go:3505
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3285,7 +3599,7 @@ func heavyKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3289
+//line property_rdd.go:3603
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3339,7 +3653,7 @@ func heavyJoinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:135
 	joinFunc := func(v, w string) string { return digest(v) + digest(w) }
-//line property_rdd.go:3343
+//line property_rdd.go:3657
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3398,7 +3712,7 @@ func heavyJoinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3402
+//line property_rdd.go:3716
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5437,6 +5751,32 @@ func saveCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
+// broadcastCasesKernel18 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_broadcast.go:101, map side).
+func broadcastCasesKernel18(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		if !out.Push(k, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// broadcastCasesKernel19 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_broadcast.go:107, map side).
+func broadcastCasesKernel19(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		if !out.Push(k, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
 // byKeyCasesKernel7 is MapToPair (pipelines_source.go:23), FoldByKey (pipelines_bykey.go:35, map side).
 func byKeyCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
@@ -5744,7 +6084,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 		_, err := tryLine(k, v)
 		return repeat(k, v), err
 	}
-//line property_rdd.go:5748
+//line property_rdd.go:6088
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6169,7 +6509,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:255
 	tryMapFunc := func(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
-//line property_rdd.go:6173
+//line property_rdd.go:6513
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6234,7 +6574,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	tryFlatMapFunc := func(e Env, _ string, v int64) (iter.Seq[int64], error) {
 		return e.below(v - 1), e.check(v)
 	}
-//line property_rdd.go:6238
+//line property_rdd.go:6578
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6659,7 +6999,7 @@ func groupCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	groupByKeyFunc := func(_ int64, lists iter.Seq[[]int64]) string {
 		return fmt.Sprint(slices.SortedFunc(lists, func(a, b []int64) int { return slices.Compare(a, b) }))
 	}
-//line property_rdd.go:6663
+//line property_rdd.go:7003
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6781,7 +7121,7 @@ func joinCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_wide.go:292
 	fullOuterJoinFunc := func(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
-//line property_rdd.go:6785
+//line property_rdd.go:7125
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6938,7 +7278,7 @@ func withCasesKernel3(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:119
 	tryMapFunc := func(e Env, x int64) (string, error) { return e.tagged(x), e.check(x) }
-//line property_rdd.go:6942
+//line property_rdd.go:7282
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6993,7 +7333,7 @@ func withCasesKernel6(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:128
 	tryFlatMapFunc := func(e Env, x int64) (iter.Seq[int64], error) { return e.below(x + 1), e.check(x) }
-//line property_rdd.go:6997
+//line property_rdd.go:7337
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -7018,7 +7358,7 @@ func withCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:150
 	mapToPairFunc := func(e Env, x int64) (int64, string) { return e.residue(x), e.tagged(x) }
-//line property_rdd.go:7022
+//line property_rdd.go:7362
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -7323,7 +7663,7 @@ func accumulatorCasesReduce(calls typed.Counter, a, b int64) int64 {
 //line pipelines_action.go:146
 func actionCasesKeyBy(r Rec) Place { return Place{r.Name, 1, [2]bool{r.OK}} }
 
-//line property_rdd.go:7327
+//line property_rdd.go:7667
 
 func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7340,7 +7680,7 @@ func saveCasesMap2(k string, v int64) string { return fmt.Sprintf("%s\t%d", k, v
 //line pipelines_action.go:272
 func saveCasesMap3(k string, v int64) string { return fmt.Sprintf("%s\t%d", k, v) }
 
-//line property_rdd.go:7344
+//line property_rdd.go:7684
 
 func saveCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7386,7 +7726,7 @@ func barrierCasesMapToPair(x int64) (int64, int64) { return x, 1 }
 //line pipelines_barrier.go:146
 func barrierCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7390
+//line property_rdd.go:7730
 
 func barrierCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7396,6 +7736,91 @@ func barrierCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 
 //line pipelines_barrier.go:160
 func barrierCasesSortBy(x int64) int64 { return x }
+
+//line pipelines_broadcast.go:39
+func broadcastCasesJoin(v, w int64) int64 { return v * w }
+
+//line pipelines_broadcast.go:46
+func broadcastCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
+
+//line pipelines_broadcast.go:49
+func broadcastCasesRightOuterJoin(v *int64, w int64) string { return outer(v, &w) }
+
+//line pipelines_broadcast.go:55
+func broadcastCasesJoin2(by, v, w int64) string { return minus(by*v, w) }
+
+//line property_rdd.go:7753
+
+func broadcastCasesReduceByKeyBatch(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+//line pipelines_broadcast.go:74
+func broadcastCasesFilter(string, int64) bool { return true }
+
+//line property_rdd.go:7764
+
+func broadcastCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+//line pipelines_broadcast.go:75
+func broadcastCasesMapValues(v int64) int64 { return v }
+
+//line pipelines_broadcast.go:76
+func broadcastCasesJoin3(sum int64, st Stats) string { return fmt.Sprint(sum, st.Sum) }
+
+//line property_rdd.go:7778
+
+func broadcastCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+//line pipelines_broadcast.go:89
+func broadcastCasesSortBy(k string, _ int64) string { return k }
+
+//line property_rdd.go:7789
+
+func broadcastCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+//line pipelines_broadcast.go:101
+func broadcastCasesJoin4(v, w int64) int64 { return v * w }
+
+//line property_rdd.go:7800
+
+func broadcastCasesReduceByKeyBatch5(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+func broadcastCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+func broadcastCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+func broadcastCasesReduceByKeyBatch8(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
 
 //line pipelines_bykey.go:44
 func byKeyCasesMapValues(v int64) string { return fmt.Sprint(v, ";") }
@@ -7421,7 +7846,7 @@ func cacheCasesMap2(w string) string { return w + "!" }
 //line pipelines_cache.go:54
 func cacheCasesFilter2(r Rec) bool { return r.ID%3 != 0 }
 
-//line property_rdd.go:7425
+//line property_rdd.go:7850
 
 func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7432,7 +7857,7 @@ func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_cache.go:80
 func cacheCasesFilter3(r Rec) bool { return r.ID%3 != 0 }
 
-//line property_rdd.go:7436
+//line property_rdd.go:7861
 
 func cacheCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7443,7 +7868,7 @@ func cacheCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_cache.go:117
 func cacheCasesMap3(w string) Rec { return Rec{Name: w} }
 
-//line property_rdd.go:7447
+//line property_rdd.go:7872
 
 func cacheCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7486,7 +7911,7 @@ func ranksFlatMapToPair(_ string, shares []string) iter.Seq2[string, int64] {
 	}
 }
 
-//line property_rdd.go:7490
+//line property_rdd.go:7915
 
 func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7497,7 +7922,7 @@ func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:84
 func ranksMapValues2(v int64) int64 { return 150 + v*85/100 }
 
-//line property_rdd.go:7501
+//line property_rdd.go:7926
 
 func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7508,7 +7933,7 @@ func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:156
 func chainCasesFilter(l string, at int64) bool { return at > 0 && l != "O" }
 
-//line property_rdd.go:7512
+//line property_rdd.go:7937
 
 func chainCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7543,7 +7968,7 @@ func chainCasesMapToPair(v int64, k string) (string, int64) { return k, v }
 //line pipelines_chain.go:197
 func chainCasesSortBy2(l string) string { return l }
 
-//line property_rdd.go:7547
+//line property_rdd.go:7972
 
 func chainCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7559,7 +7984,7 @@ func chainCasesFilter2(w string) bool {
 //line pipelines_heavy.go:88
 func heavyKeyCasesMapToPair(x int64) (string, int64) { return heavyKey(x), x }
 
-//line property_rdd.go:7563
+//line property_rdd.go:7988
 
 func heavyKeyCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7622,7 +8047,7 @@ func heavyJoinCasesCoGroup(_ int64, left, right iter.Seq[string]) iter.Seq[strin
 //line pipelines_heavy.go:186
 func persistedReduceByKey(a, b string) string { return max(a, b) }
 
-//line property_rdd.go:7626
+//line property_rdd.go:8051
 
 func persistedReduceByKeyBatch(slots []*string, vals []string) {
 	for i, s := range slots {
@@ -7717,7 +8142,7 @@ func pairCasesTryMapToPair(k string, v int64) (string, string, error) {
 	return l, k, err
 }
 
-//line property_rdd.go:7721
+//line property_rdd.go:8146
 
 func partitionCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7749,7 +8174,7 @@ func sortedGroupCasesFilter3(string) bool { return true }
 //line pipelines_partitions.go:313
 func partitionerCasesPartitionFunc(k string) int { return 6 - placeOf(k) }
 
-//line property_rdd.go:7753
+//line property_rdd.go:8178
 
 func partitionerCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7775,7 +8200,7 @@ func partitionerCasesFilter(string, int64) bool { return true }
 //line pipelines_partitions.go:330
 func partitionerCasesMapValues(v int64) int64 { return v / 2 }
 
-//line property_rdd.go:7779
+//line property_rdd.go:8204
 
 func partitionerCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7789,7 +8214,7 @@ func partitionerCasesPartitionFunc2(k string) int { return 4 - placeOf(k) }
 //line pipelines_partitions.go:349
 func partitionerCasesFilter2(w string) bool { return len(w)%2 == 0 }
 
-//line property_rdd.go:7793
+//line property_rdd.go:8218
 
 func placedCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7803,7 +8228,7 @@ func placedCasesFilter(_ string, v int64) bool { return v%3 != 0 }
 //line pipelines_placed.go:43
 func placedCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
 
-//line property_rdd.go:7807
+//line property_rdd.go:8232
 
 func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7814,7 +8239,7 @@ func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_placed.go:44
 func placedCasesMapValues(r string) string { return r + "!" }
 
-//line property_rdd.go:7818
+//line property_rdd.go:8243
 
 func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7825,7 +8250,7 @@ func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_placed.go:65
 func placedCasesJoin(all []int64, sum int64) string { return fmt.Sprint(all, sum) }
 
-//line property_rdd.go:7829
+//line property_rdd.go:8254
 
 func placedCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7848,7 +8273,7 @@ func placedCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 //line pipelines_placed.go:89
 func placedCasesMapToPair(k string, v int64) (string, int64) { return k[:1] + k[len(k)-1:], v }
 
-//line property_rdd.go:7852
+//line property_rdd.go:8277
 
 func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7859,7 +8284,7 @@ func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 //line pipelines_sample.go:144
 func finiteMap(x int64) int64 { return x % 1000 }
 
-//line property_rdd.go:7863
+//line property_rdd.go:8288
 
 func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7873,7 +8298,7 @@ func sourceCasesMap(path, text string) string { return filepath.Base(path) + ": 
 //line pipelines_source.go:126
 func sourceCasesMap2(b []byte) string { return string(b) }
 
-//line property_rdd.go:7877
+//line property_rdd.go:8302
 
 func combineCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7893,7 +8318,7 @@ func combineCasesMapToPair(w string) (string, int64) { return w, 1 }
 //line pipelines_wide.go:87
 func combineCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7897
+//line property_rdd.go:8322
 
 func combineCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8098,7 +8523,7 @@ func manyKeptMap(round, x int64) int64 { return x + round%2 }
 //line rounds.go:86
 func manyKeptKeyBy(x int64) int64 { return x % 7 }
 
-//line property_rdd.go:8102
+//line property_rdd.go:8527
 
 func manyKeptReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
