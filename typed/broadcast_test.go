@@ -2,6 +2,7 @@ package typed_test
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -188,11 +189,15 @@ func TestBroadcastUnasked(t *testing.T) {
 		"told not to":             {large.Join(small, sum, typed.BroadcastBelow(0)), 0},
 		"told less":               {large.Join(small, sum, typed.BroadcastBelow(100)), 0},
 		"large side placed":       {large.PartitionBy(typed.Partitions(3)).Join(small, sum), 0},
-		"small side placed":       {small.PartitionBy(typed.Partitions(3)).Join(large, sum), 0},
-		"read by key":             {large.Join(small, sum).ReduceByKey(sum), 0},
-		"twice":                   {large.Join(small.Join(large, sum), sum), 1},
-		"three sides":             {large.Join(small, sum).MapToPair(func(k, v int64) (int64, int64) { return v, k }).Join(small, sum), 2},
-		"of all pairs":            {large.Join(side(30).Keys().Cartesian(side(30).Keys(), sum).KeyBy(func(i int64) int64 { return i }), sum), 0},
+		"small side placed":       {small.PartitionBy(typed.Partitions(3)).Join(large, sum), 1},
+		"small side reduced":      {small.ReduceByKey(sum).Join(large, sum), 1},
+		"read by key":             {large.Join(small, sum).ReduceByKey(sum), 1},
+		"twice":                   {large.Join(small, sum).Join(small, sum), 2},
+		"joined with itself":      {large.Join(small.Join(large, sum), sum), 1},
+		"zipped": {large.Join(small, sum).Keys().ZipPartitions(large.Join(side(10), sum).Keys(), func(_ *typed.Task, a, b iter.Seq[int64]) iter.Seq[int64] { return a }).
+			KeyBy(func(i int64) int64 { return i }), 0},
+		"three sides":  {large.Join(small, sum).MapToPair(func(k, v int64) (int64, int64) { return v, k }).Join(small, sum), 2},
+		"of all pairs": {large.Join(side(30).Keys().Cartesian(side(30).Keys(), sum).KeyBy(func(i int64) int64 { return i }), sum), 0},
 	} {
 		stages.take()
 		if _, err := test.rows.Count(ctx); err != nil {
