@@ -23,6 +23,10 @@ const (
 	leastLarge = 4 << 20
 )
 
+// mostInside is how many joins by broadcast may stream from one into the next: pipes
+// inside one another cannot be as many as stages after one another.
+const mostInside = 64
+
 // how is how a join reads its sides. The first plan that has it decides that for good:
 // later plans find the stages that earlier ones left, and kept rows keep their
 // partitions.
@@ -134,7 +138,7 @@ func (b *builder) smallSide(n *Node) int32 {
 	for i, may := range []bool{n.wide.SmallLeft, n.wide.SmallRight} {
 		small, large := n.parents[i], n.parents[1-i]
 		pipe := b.pipes[large]
-		if _, waits := b.waits(&pipe); !may || waits || b.lying.inPlace(n, 1-i) {
+		if _, waits := b.waits(&pipe); !may || waits || eachPipe(&pipe, func(*plan.Pipe) {}) > mostInside || b.lying.inPlace(n, 1-i) {
 			continue
 		}
 		few, many := b.graph.bytesBelow(small), b.graph.bytesBelow(large)
