@@ -3,6 +3,7 @@ package rdd
 import (
 	"errors"
 	"math"
+	"slices"
 	"sync/atomic"
 	"unsafe"
 
@@ -22,15 +23,19 @@ const (
 	leastLarge = 4 << 20
 )
 
-// how is how a join reads its sides. That is decided once, by the first plan that has
-// it or the first operator that builds on where its rows are: later plans find the
-// stages that earlier ones left, and kept rows keep their partitions.
+// mostInside is how many joins by broadcast may stream from one into the next: pipes
+// inside one another cannot be as many as stages after one another.
+const mostInside = 64
+
+// how is how a join reads its sides. The first plan that has it decides that for good:
+// later plans find the stages that earlier ones left, and kept rows keep their
+// partitions.
 type how struct{ is atomic.Int32 }
 
 const (
 	undecided int32 = iota
 	bothMoved       // by shuffles
-	leftSmall       // broadcast
+	leftSmall       // and broadcast
 	rightSmall
 )
 
@@ -40,31 +45,52 @@ func (h *how) decide(is int32) int32 {
 	return h.is.Load()
 }
 
-// placer is the node that placed a node's rows, or has left them where they were:
-// those between only took them one by one.
-func (n *Node) placer() *Node {
-	for n.kind == narrowNode || n.kind == cachedNode || n.kind == localNode && len(n.parents) > 0 {
-		n = n.parents[0]
+// byBroadcast says whether the node is a join that reads one of its sides whole.
+func (n *Node) byBroadcast() bool { return n.how.is.Load() > bothMoved }
+
+// lying is how the rows of nodes are placed. That is what was known when they were made,
+// but for the rows of joins by broadcast, and what would have been placed as they are.
+type lying map[*Node]*placement
+
+// add finds how a node's rows lie, when those of its parents are known.
+func (l lying) add(n *Node) {
+	switch {
+	case n.placed == nil || n.byBroadcast():
+	case n.kind == wideNode:
+		l[n] = l.wanted(n)
+	case len(n.parents) > 0:
+		l[n] = l[n.parents[0]]
+	default:
+		l[n] = n.placed
 	}
-	return n
 }
 
-// rely says whether an operator may build on how a node's rows are placed. A join whose
-// sides are shuffled stays so from then on.
-func (n *Node) rely() bool {
-	if p := n.placer(); p.mayBroadcast() {
-		return p.how.decide(bothMoved) == bothMoved
+// wanted is how a wide node wants its parents placed: it takes over what it meant to, as
+// far as that came about.
+func (l lying) wanted(n *Node) *placement {
+	if n.wants == n.own {
+		return n.own
 	}
-	return true
+	for _, p := range n.parents {
+		if at := l[p]; at != nil && (at.kind == n.wide.Kind || at.kind == plan.FuncPartitioner) {
+			return at
+		}
+	}
+	return n.own
 }
 
-// lies gives how the rows of a node are known to be placed, once a plan has it: those of
-// a join by broadcast are not.
+// inPlace says whether a wide node reads a parent's rows where they are.
+func (l lying) inPlace(n *Node, parent int) bool {
+	return n.wide.Aligned || l[n.parents[parent]].same(l.wanted(n))
+}
+
+// lies is how the node's rows are placed, once a plan has it.
 func (n *Node) lies() *placement {
-	if p := n.placer(); p.mayBroadcast() && p.how.is.Load() > bothMoved {
-		return nil
+	l := lying{}
+	for _, at := range lineage(n, func(*Node) bool { return false }) {
+		l.add(at)
 	}
-	return n.placed
+	return l[n]
 }
 
 // mayBroadcast says whether the node is a join that may read a small side whole.
@@ -112,7 +138,7 @@ func (b *builder) smallSide(n *Node) int32 {
 	for i, may := range []bool{n.wide.SmallLeft, n.wide.SmallRight} {
 		small, large := n.parents[i], n.parents[1-i]
 		pipe := b.pipes[large]
-		if _, waits := b.waits(&pipe); !may || waits || large.lies().same(n.wants) {
+		if _, waits := b.waits(&pipe); !may || waits || eachPipe(&pipe, func(*plan.Pipe) {}) > mostInside || b.lying.inPlace(n, 1-i) {
 			continue
 		}
 		few, many := b.graph.bytesBelow(small), b.graph.bytesBelow(large)
@@ -124,21 +150,21 @@ func (b *builder) smallSide(n *Node) int32 {
 	return bothMoved
 }
 
-// uses counts, up to two, how often the rows of each node would be made in a plan.
+// uses counts, up to two, how often the rows of each node would be made in a plan. Of
+// what is read partition by partition beside others it says two: these have as many.
 func (b *builder) uses() map[*Node]int {
 	if b.used != nil {
 		return b.used
 	}
 	b.used = map[*Node]int{b.target: 1}
-	order := lineage(b.target, func(*Node) bool { return false })
-	for i := len(order) - 1; i >= 0; i-- {
-		n := order[i]
-		for k, parent := range n.parents {
+	for _, n := range slices.Backward(lineage(b.target, func(*Node) bool { return false })) {
+		for _, parent := range n.parents {
 			times := 1
 			switch {
-			case n.kind == wideNode && n.wide.Crossed:
+			case n.kind == wideNode && (n.wide.Crossed || n.wide.Aligned && len(n.parents) > 1):
 				times = 2
-			case n.kind == narrowNode || n.kind == unionNode, n.kind == cachedNode && n.spent.Load(), n.kind == wideNode && n.inPlace(k):
+			case n.kind == narrowNode || n.kind == unionNode, n.kind == cachedNode && n.spent.Load(),
+				n.kind == wideNode && (n.wide.Aligned || parent.placed.same(n.wants)):
 				times = b.used[n]
 			}
 			b.used[parent] = min(b.used[parent]+times, 2)
@@ -169,11 +195,6 @@ func lineage(n *Node, known func(*Node) bool) (order []*Node) {
 		}
 	}
 	return order
-}
-
-// inPlace says whether a wide node reads a parent's rows where they are.
-func (n *Node) inPlace(parent int) bool {
-	return n.wide.Aligned || n.parents[parent].lies().same(n.wants)
 }
 
 // unknownBytes is the size of what cannot be known.

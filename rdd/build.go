@@ -41,7 +41,7 @@ func (g *Graph) Plan(n *Node, a Action) (*plan.Plan, error) {
 	if err := a.On(n); err != nil {
 		return nil, err
 	}
-	b := &builder{graph: g, target: n, pipes: map[*Node]plan.Pipe{}, ends: map[*plan.Op]int{}, made: map[plan.StageKey]bool{}, barriers: map[plan.OpID]bool{}, plan: &plan.Plan{
+	b := &builder{graph: g, target: n, lying: lying{}, pipes: map[*Node]plan.Pipe{}, ends: map[*plan.Op]int{}, made: map[plan.StageKey]bool{}, barriers: map[plan.OpID]bool{}, plan: &plan.Plan{
 		Action: a.Op.Name, Site: a.Call.Site, Seed: g.o.Seed, Output: a.Output, Policy: a.Policy,
 	}}
 	if err := b.lineage(n); err != nil {
@@ -79,6 +79,8 @@ type builder struct {
 	// target is what is wanted; used says how often each node's rows would be made.
 	target *Node
 	used   map[*Node]int
+	// lying says how the rows of the nodes done so far are placed.
+	lying lying
 	// nesting is how many pipes are inside one another, at most.
 	nesting int
 	// barriers are the operators so far whose tasks wait for one another.
@@ -113,6 +115,7 @@ func (b *builder) lineage(n *Node) error {
 			return err
 		}
 		b.pipes[at] = pipe
+		b.lying.add(at)
 	}
 	return nil
 }
@@ -216,21 +219,22 @@ func (b *builder) widePipe(n *Node, ref plan.Op) (plan.Pipe, error) {
 	if p, ok := b.broadcast(n, ref); ok {
 		return p, nil
 	}
+	wants := b.lying.wanted(n)
 	src := plan.Source{Op: withPart(ref, "reduce"), Descending: n.wide.Descending, Crossed: n.wide.Crossed}
 	if n.wide.Coalesce > 0 {
 		src.Coalesced = &plan.Coalesced{N: n.wide.Coalesce}
 	}
 	for i, parent := range n.parents {
 		pipe := b.pipes[parent]
-		if n.inPlace(i) {
+		if b.lying.inPlace(n, i) {
 			src.Wide = append(src.Wide, plan.Input{Pipe: &pipe})
 			continue
 		}
 		if n.wide.Pre != "" {
 			pipe = b.then(pipe, withPart(ref, n.wide.Pre))
 		}
-		part := plan.Partitioner{Kind: n.wants.kind, N: n.wants.n, Descending: n.wide.Descending}
-		if by := n.wants.fn; by != nil {
+		part := plan.Partitioner{Kind: wants.kind, N: wants.n, Descending: n.wide.Descending}
+		if by := wants.fn; by != nil {
 			ref, err := n.referTo(&n.byRef, by.op, by.call)
 			if err != nil {
 				return plan.Pipe{}, err

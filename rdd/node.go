@@ -113,6 +113,7 @@ type Node struct {
 	level  plan.StorageLevel
 	spent  atomic.Bool // of a cached node: it is not to be kept any more
 	wide   Wide        // of wide nodes
+	own    *placement  // of a wide node, where it takes over none
 	wants  *placement  // how a wide node wants its parents placed
 	how    how         // a join reads its sides
 	// placed is how the rows are known to be placed, nil when they are not;
@@ -323,21 +324,17 @@ func (n *Node) Wide(op *Op, c Call, w Wide, others ...*Node) *Node {
 	}
 	m.wide = w
 	own := &placement{kind: w.Kind, n: w.N, by: m, fn: w.By}
+	m.own = own
 	if w.N == 0 && w.Kind == plan.HashPartitioner {
 		// Take over a side's partitions rather than move both.
 		for _, p := range m.parents {
-			if p.placed != nil && (p.placed.kind == w.Kind || p.placed.kind == plan.FuncPartitioner) && p.rely() {
+			if p.placed != nil && (p.placed.kind == w.Kind || p.placed.kind == plan.FuncPartitioner) {
 				own = p.placed
 				break
 			}
 		}
 	}
 	m.wants = own
-	for _, p := range m.parents {
-		if w.Aligned || p.placed.same(own) {
-			p.rely()
-		}
-	}
 	if w.Keep {
 		m.placed = own
 	}

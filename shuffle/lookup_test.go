@@ -121,7 +121,9 @@ func accountOf(t *testing.T, limit int64) (cfg Config, done func()) {
 func TestLookup(t *testing.T) {
 	t.Run("numbers", func(t *testing.T) { lookups(t, func(i int) int64 { return int64(i) - 2 }) })
 	t.Run("small numbers", func(t *testing.T) { lookups(t, func(i int) int16 { return int16(i) - 2 }) })
-	t.Run("texts", func(t *testing.T) { lookups(t, func(i int) string { return strings.Repeat("ab", i%30) + fmt.Sprint(i) }) })
+	t.Run("texts", func(t *testing.T) {
+		lookups(t, func(i int) string { return strings.Repeat("ab", i%30) + fmt.Sprint(i) })
+	})
 	t.Run("structs", func(t *testing.T) { lookups(t, func(i int) [2]int32 { return [2]int32{int32(i % 5), int32(i)} }) })
 }
 

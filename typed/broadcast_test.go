@@ -2,6 +2,7 @@ package typed_test
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -141,5 +142,85 @@ func TestBroadcastJoins(t *testing.T) {
 		keyedJoins(t, "structs", func(i int64) spot { return spot{i % 7, i / 7} }, n[0], n[1])
 		keyedJoins(t, "floats", func(i int64) float64 { return float64(i) / 2 }, n[0], n[1])
 		keyedJoins(t, "one key", func(int64) struct{} { return struct{}{} }, min(n[0], 30), min(n[1], 20))
+	}
+}
+
+// TestBroadcastInLittleMemory joins with a side that has no room in memory: rows and
+// their order are the same.
+func TestBroadcastInLittleMemory(t *testing.T) {
+	join := func(memory int64) (rows []string) {
+		var stages stagesOf
+		s := open(t, typed.Options{Cores: 2, Memory: memory, Seed: 5, Observe: stages.observe})
+		few := s.Range(120_000, typed.Partitions(3)).MapToPair(func(i int64) (string, int64) { return fmt.Sprint("key ", i%90_000), i })
+		rows, err := s.Range(150_000, typed.Partitions(4)).MapToPair(func(i int64) (string, int64) { return fmt.Sprint("key ", i%100_000), i }).
+			LeftOuterJoin(few, func(v int64, w *int64) string { return fmt.Sprint(v, shown(w)) }, typed.BroadcastBelow(1<<30)).Values().Collect(ctx)
+		if n, _ := stages.take(); err != nil || n != 1 {
+			t.Fatalf("%d joins by broadcast, %v", n, err)
+		}
+		return rows
+	}
+	want, got := join(1<<30), join(16<<20)
+	if len(want) != 210_000 || !slices.Equal(got, want) {
+		t.Errorf("%d rows with much memory and %d with little, which differ", len(want), len(got))
+	}
+}
+
+// TestBroadcastUnasked broadcasts a side that is small, and none that is not, or whose
+// join was told how to place its rows.
+func TestBroadcastUnasked(t *testing.T) {
+	var stages stagesOf
+	s := open(t, typed.Options{Cores: 2, Observe: stages.observe})
+	sum := func(a, b int64) int64 { return a + b }
+	side := func(n int64) typed.PairRDD[int64, int64] {
+		return s.Range(n).KeyBy(func(i int64) int64 { return i })
+	}
+	large, small := side(400_000), side(1000)
+	for name, test := range map[string]struct {
+		rows typed.PairRDD[int64, int64]
+		want int
+	}{
+		"right":                   {large.Join(small, sum), 1},
+		"left":                    {small.Join(large, sum), 1},
+		"after it was filtered":   {large.Filter(func(k, _ int64) bool { return k > 3 }).Join(small, sum), 1},
+		"sides of about one size": {large.Join(side(200_000), sum), 0},
+		"both small":              {small.Join(side(100), sum), 0},
+		"with a number":           {large.Join(small, sum, typed.Partitions(4)), 0},
+		"with a function":         {large.Join(small, sum, typed.PartitionFunc(2, func(k int64) int { return int(k % 2) })), 0},
+		"told not to":             {large.Join(small, sum, typed.BroadcastBelow(0)), 0},
+		"told less":               {large.Join(small, sum, typed.BroadcastBelow(100)), 0},
+		"large side placed":       {large.PartitionBy(typed.Partitions(3)).Join(small, sum), 0},
+		"small side placed":       {small.PartitionBy(typed.Partitions(3)).Join(large, sum), 1},
+		"small side reduced":      {small.ReduceByKey(sum).Join(large, sum), 1},
+		"read by key":             {large.Join(small, sum).ReduceByKey(sum), 1},
+		"twice":                   {large.Join(small, sum).Join(small, sum), 2},
+		"joined with itself":      {large.Join(small.Join(large, sum), sum), 1},
+		"zipped": {large.Join(small, sum).Keys().ZipPartitions(large.Join(side(10), sum).Keys(), func(_ *typed.Task, a, b iter.Seq[int64]) iter.Seq[int64] { return a }).
+			KeyBy(func(i int64) int64 { return i }), 0},
+		"three sides":  {large.Join(small, sum).MapToPair(func(k, v int64) (int64, int64) { return v, k }).Join(small, sum), 2},
+		"of all pairs": {large.Join(side(30).Keys().Cartesian(side(30).Keys(), sum).KeyBy(func(i int64) int64 { return i }), sum), 0},
+	} {
+		stages.take()
+		if _, err := test.rows.Count(ctx); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if n, _ := stages.take(); n != test.want {
+			t.Errorf("%s: %d joins by broadcast, want %d", name, n, test.want)
+		}
+	}
+}
+
+// TestBroadcastOff broadcasts nothing in a session that says so, but where a join does.
+func TestBroadcastOff(t *testing.T) {
+	var stages stagesOf
+	s := open(t, typed.Options{Cores: 2, Observe: stages.observe, BroadcastBelow: -1})
+	sum := func(a, b int64) int64 { return a + b }
+	large, small := s.Range(400_000).KeyBy(func(i int64) int64 { return i }), s.Range(10).KeyBy(func(i int64) int64 { return i })
+	for want, rows := range []typed.PairRDD[int64, int64]{large.Join(small, sum), large.Join(small, sum, typed.BroadcastBelow(1<<20))} {
+		if n, err := rows.Count(ctx); n != 10 || err != nil {
+			t.Error(n, err)
+		}
+		if n, _ := stages.take(); n != want {
+			t.Errorf("%d joins by broadcast, want %d", n, want)
+		}
 	}
 }

@@ -34,6 +34,15 @@ func ExamplePairRDD_Join() {
 	// Output: [ann in Oslo bob in Oslo] <nil>
 }
 
+// A table of a few codes goes to every task, and the rows that have them stay where they
+// are. Sides that are much smaller than the other need not be told.
+func ExampleBroadcastBelow() {
+	s := session()
+	p := people(s).Join(cities(s), func(who, where string) string { return who + " in " + where }, typed.BroadcastBelow(1<<20))
+	fmt.Println(p.Values().Collect(ctx))
+	// Output: [ann in Oslo bob in Oslo] <nil>
+}
+
 func ExamplePairRDD_LeftOuterJoin() {
 	s := session()
 	p := people(s).LeftOuterJoin(cities(s), func(who string, where *string) string { return who + " in " + or(where) })

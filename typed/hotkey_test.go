@@ -28,14 +28,15 @@ func TestJoinsOfHotKeys(t *testing.T) {
 	}
 	large, small := keyed(many, 0), keyed(few, many)
 	const pairs = many / 2 * few / 2
+	shuffled := typed.BroadcastBelow(0)
 	tests := map[string]struct {
 		joined typed.PairRDD[int64, int64]
 		want   int64
 	}{
-		"hot on the left":            {large.Join(small, func(v, _ int64) int64 { return v }), pairs},
-		"hot on the right":           {small.Join(large, func(v, _ int64) int64 { return v }), pairs},
-		"hot on the left, outer":     {large.LeftOuterJoin(small, func(v int64, _ *int64) int64 { return v }), pairs + many/2},
-		"hot on the right, outer":    {small.LeftOuterJoin(large, func(v int64, _ *int64) int64 { return v }), pairs + few/2},
+		"hot on the left":            {large.Join(small, func(v, _ int64) int64 { return v }, shuffled), pairs},
+		"hot on the right":           {small.Join(large, func(v, _ int64) int64 { return v }, shuffled), pairs},
+		"hot on the left, outer":     {large.LeftOuterJoin(small, func(v int64, _ *int64) int64 { return v }, shuffled), pairs + many/2},
+		"hot on the right, outer":    {small.LeftOuterJoin(large, func(v int64, _ *int64) int64 { return v }, shuffled), pairs + few/2},
 		"hot on the left, all kept":  {large.FullOuterJoin(small, func(_, _ *int64) int64 { return 0 }), pairs + many/2 + few/2},
 		"hot on the right, all kept": {small.FullOuterJoin(large, func(_, _ *int64) int64 { return 0 }), pairs + many/2 + few/2},
 	}

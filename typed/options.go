@@ -63,11 +63,11 @@ func (f joinFunc) join(o *wideOptions) { f(o) }
 
 // BroadcastBelow has a join send its smaller side whole to every task, so that the rows
 // of the other are not shuffled, if that side is made of no more than so many bytes of
-// input; 0 has it shuffle both sides. Without it [Options.BroadcastBelow] holds, and the
-// other side must be four times as large. The result has the partitions of the side that
-// is not sent, and its order. Joins with Partitions or a PartitionFunc, or of sides that
-// are placed already, FullOuterJoin, CoGroup and SubtractByKey take no notice; an outer join sends
-// the side of which it keeps no more than what has a partner.
+// input; 0 has it shuffle both. Without it [Options.BroadcastBelow] holds, and the other
+// side must be much larger. The result has the partitions and the order of the side that
+// is not sent. Of an outer join the side can be sent whose rows without a partner are
+// dropped; FullOuterJoin, CoGroup and SubtractByKey send none, and nor do joins with
+// Partitions or a PartitionFunc.
 func BroadcastBelow(bytes int64) JoinOption {
 	return joinFunc(func(o *wideOptions) {
 		if o.below = bytes; bytes <= 0 {

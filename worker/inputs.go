@@ -41,14 +41,14 @@ func (p *peers) get(id plan.WorkerID) msg.Peer {
 // inputs makes parts in files of this machine of what a task reads of shuffles:
 // those of workers of this machine as they are, those of others fetched.
 func (w *Worker) inputs(ctx context.Context, l *work.Launch, t *plan.Task, in []agent.Input) (done func(), f *plan.Failure) {
-	g := &gathering{w: w, job: l.Action.Job, attempt: t.Attempt, dir: t.Scratch, told: time.Now()}
+	g := &gathering{w: w, job: l.Action.Job, attempt: t.Attempt, dir: t.Scratch, name: "fetched", told: time.Now()}
 	t.Inputs = nil
 	for _, read := range l.Stage.Pipe.ShuffleReads(t.Partition) {
 		for _, from := range in {
 			if from.Key != read.Shuffle {
 				continue
 			}
-			parts, err := g.shuffle(ctx, from, read)
+			parts, err := g.read(ctx, l, from, read)
 			if err == nil {
 				var b []byte
 				b, err = msgpack.Marshal(parts)
@@ -70,17 +70,44 @@ type gathering struct {
 	attempt string
 	told    time.Time // that it gets on
 	dir     string
+	name    string // of files there
 	fetches []*transfer.Fetch
 	files   []string
+	shared  []func() // to be done with
 }
 
 func (g *gathering) close() {
+	for _, done := range g.shared {
+		done()
+	}
 	for _, f := range g.fetches {
 		_ = f.Close()
 	}
 	for _, path := range g.files {
 		_ = os.Remove(path)
 	}
+}
+
+// read gives the parts of what a task reads of a shuffle. What all tasks read whole is
+// brought here by one of them.
+func (g *gathering) read(ctx context.Context, l *work.Launch, in agent.Input, read plan.ShuffleRead) ([]shuffle.Part, error) {
+	if !read.Whole {
+		return g.shuffle(ctx, in, read)
+	}
+	parts, done, err := g.w.wholes.get(ctx, wholeOf(l, in.Key, in.Outputs), func(name string) ([]shuffle.Part, []string, error) {
+		all := &gathering{w: g.w, job: g.job, attempt: g.attempt, dir: filepath.Join(g.w.o.Dir, "fetched"), name: name, told: g.told}
+		parts, err := all.shuffle(ctx, in, read)
+		files := all.files
+		if err == nil {
+			all.files = nil // they stay
+		}
+		all.close()
+		return parts, files, err
+	})
+	if err == nil {
+		g.shared = append(g.shared, done)
+	}
+	return parts, err
 }
 
 // shuffle gives the parts of one partition of a shuffle, in map order.
@@ -161,7 +188,7 @@ func (g *gathering) collect(fetch *transfer.Fetch, in agent.Input, away []int, p
 		}
 		p := &parts[at]
 		if file == nil {
-			path := filepath.Join(g.dir, fmt.Sprintf("fetched-%d", len(g.files)))
+			path := filepath.Join(g.dir, fmt.Sprintf("%s-%d", g.name, len(g.files)))
 			if file, err = os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600); err != nil {
 				return err
 			}

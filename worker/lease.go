@@ -66,6 +66,7 @@ func (w *Worker) orphaned() {
 func (w *Worker) forget() {
 	w.log.Warn("the master has not been heard since the executors ended: what they left is removed", "after", forgotten)
 	w.store.clear()
+	w.wholes.forget(func(wholeKey) bool { return true })
 	w.agent.Forget()
 	for id := range w.jobs {
 		w.blobs.drop(id)

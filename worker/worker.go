@@ -111,6 +111,7 @@ type Worker struct {
 	execs   executors
 	drivers drivers
 	peers   peers
+	wholes  wholes
 	moves   sync.Mutex // held by the one handover that is under way
 
 	// Of the loop.
@@ -385,6 +386,7 @@ func (w *Worker) acknowledged(m model.Ack) {
 // drop forgets what belongs to shuffles or a job that nobody needs.
 func (w *Worker) drop(m model.Drop) {
 	w.store.drop(m)
+	w.wholes.drop(m)
 	if !m.All {
 		return
 	}

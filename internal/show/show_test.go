@@ -228,6 +228,20 @@ func join() *wire.Explained {
 	}}
 }
 
+// TestExplainBroadcast draws a join that reads one side whole.
+func TestExplainBroadcast(t *testing.T) {
+	x := join()
+	x.Stages[2].Stage.Pipe.Source.Broadcast = true
+	text := Explain(x)
+	for _, line := range []string{
+		"source   Join (main.go:6) by broadcast, each task reads all of stage 2\n", "side     streamed where it is: no shuffle\n",
+	} {
+		if !strings.Contains(text, line) {
+			t.Errorf("no %q in\n%s", line, text)
+		}
+	}
+}
+
 func TestExplain(t *testing.T) {
 	want := `Collect (main.go:9)
 └─ stage 3: Join → Collect

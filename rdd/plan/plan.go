@@ -208,6 +208,7 @@ type ShuffleRead struct {
 	Shuffle   StageKey
 	Partition int
 	Own       bool // the whole output of the map task of that number instead
+	Whole     bool // every task reads it: there are no other partitions
 }
 
 // ShuffleReads gives what a partition of the pipe reads of shuffles.
@@ -222,7 +223,7 @@ func (p *Pipe) ShuffleReads(partition int) []ShuffleRead {
 	var all []ShuffleRead
 	for _, part := range p.Source.Parts(partition) {
 		in := &p.Source.Wide[part.Input]
-		reads := []ShuffleRead{{in.Shuffle, part.Partition, in.Own}}
+		reads := []ShuffleRead{{in.Shuffle, part.Partition, in.Own, p.Source.Broadcast}}
 		if in.Pipe != nil {
 			reads = in.Pipe.ShuffleReads(part.Partition)
 		}

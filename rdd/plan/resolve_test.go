@@ -493,3 +493,30 @@ func TestCoalescedReads(t *testing.T) {
 		t.Errorf("reads %v, want %v", got, want)
 	}
 }
+
+// TestBroadcastResolves has as many partitions as the side that stays, each of which
+// reads all of the other.
+func TestBroadcastResolves(t *testing.T) {
+	at := func(n int) (*Plan, *Source) {
+		join := Pipe{Source: Source{Broadcast: true, Wide: []Input{placed(files("xxx")), {Shuffle: "s"}}}}
+		p := &Plan{Stages: []Stage{shuffles("s", n, numbers(3)), shuffles("open", 0, numbers(3)), result(join)}}
+		return p, &p.Stages[2].Pipe.Source
+	}
+	p, src := at(1)
+	if err := p.Resolve(sizes); err != nil {
+		t.Fatal(err)
+	}
+	pipe := &p.Stages[2].Pipe
+	if got, want := src.Parts(2), []InputPart{{0, 2}, {1, 0}}; pipe.N != 3 || !slices.Equal(got, want) {
+		t.Errorf("%d partitions, the last of %v, want %v", pipe.N, got, want)
+	}
+	if got, want := pipe.ShuffleReads(2), []ShuffleRead{{Shuffle: "s", Whole: true}}; !slices.Equal(got, want) {
+		t.Errorf("reads %v, want %v", got, want)
+	}
+	for _, n := range []int{2, 0} {
+		p, _ := at(n)
+		if err := p.Resolve(sizes); err == nil || !strings.Contains(err.Error(), "reads all of shuffle s, which has") {
+			t.Errorf("a shuffle of %d partitions: %v", n, err)
+		}
+	}
+}

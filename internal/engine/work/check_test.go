@@ -43,6 +43,19 @@ func TestCheck(t *testing.T) {
 		"a cached RDD is of the rows of one pipe":     func(p *plan.Plan) { p.Stages[1].Pipe.Source.Cached = &plan.Cached{Key: "c"} },
 		"a coalesced RDD is of the partitions of one": func(p *plan.Plan) { p.Stages[1].Pipe.Source.Coalesced = &plan.Coalesced{N: 1} },
 		"a product is of the partitions of two pipes": func(p *plan.Plan) { p.Stages[1].Pipe.Source.Crossed = true },
+		"one pipe with one shuffle, and no other": func(p *plan.Plan) {
+			p.Stages[1].Pipe.Source.Wide, p.Stages[1].Pipe.Source.Broadcast = wide(p)[1:], true
+		},
+		"by broadcast is of the partitions of one pipe": func(p *plan.Plan) {
+			p.Stages[1].Pipe.Source.Broadcast, wide(p)[0].Own = true, true
+		},
+		"join by broadcast is of the partitions": func(p *plan.Plan) {
+			p.Stages[1].Pipe.Source.Broadcast, p.Stages[1].Pipe.Source.Coalesced = true, &plan.Coalesced{N: 1}
+		},
+		"a join by broadcast is of the part": func(p *plan.Plan) {
+			wide(p)[1] = plan.Input{Shuffle: "m"}
+			p.Stages[1].Pipe.Source.Broadcast = true
+		},
 		"a coalesced RDD of 0 partitions": func(p *plan.Plan) {
 			p.Stages[1].Pipe.Source = plan.Source{Wide: wide(p)[1:], Coalesced: &plan.Coalesced{}}
 		},

@@ -219,9 +219,24 @@ func joining(g *generator, d *data) *step {
 		name, f = "FullOuterJoin", g.mapper(r, pl, pr)
 		plain = "true, true, " + f.plain()
 	}
-	return &step{out: d.both(&o.data, r), other: o,
-		call:  fmt.Sprintf("%s%s(%s)", f.with(), name, strings.Join(append([]string{o.name, f.operand()}, g.options()...), ", ")),
+	out := d.both(&o.data, r)
+	opts := append([]string{o.name, f.operand()}, g.joinOptions(&out)...)
+	return &step{out: out, other: o,
+		call:  fmt.Sprintf("%s%s(%s)", f.with(), name, strings.Join(opts, ", ")),
 		plain: fmt.Sprintf("oracle.Join(%s, %s, %s)", d.name, o.name, plain)}
+}
+
+// joinOptions is options for a join, of which any side may be small enough to be read
+// whole by every task: then rows come in the order of the other.
+func (g *generator) joinOptions(out *data) []string {
+	switch g.IntN(4) {
+	case 0:
+		out.order = bag
+		return []string{"typed.BroadcastBelow(1 << 40)"}
+	case 1:
+		return g.options("typed.BroadcastBelow(0)")
+	}
+	return g.options()
 }
 
 func coGroup(g *generator, d *data) *step {

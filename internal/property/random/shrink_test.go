@@ -48,7 +48,7 @@ func TestShrinkKeepsWhatFails(t *testing.T) {
 		t.Run(strings.Join(words, " "), func(t *testing.T) {
 			try := containing(words...)
 			from := long(t, try)
-			got, err := Shrink(from, try, 16, 24)
+			got, err := Shrink(from, try, 24, 24)
 			if err != nil {
 				t.Fatal(err)
 			}
