@@ -39,8 +39,12 @@ type Options struct {
 	// a later one removes.
 	Scratch string
 	// CheckpointDir is the directory for the files of Checkpoint, in any store; on a
-	// cluster one that all workers see. The default is none.
+	// cluster one that all workers see. The default is none. Lineage that has grown
+	// long is cut by such files too, on a cluster only where there is a directory.
 	CheckpointDir string
+	// KeepLineage keeps all lineage, however long it grows: only Checkpoint and
+	// LocalCheckpoint cut it.
+	KeepLineage bool
 	// Policy says what happens to rows that cannot be processed; the default
 	// is Fail.
 	Policy Policy
@@ -94,6 +98,7 @@ type Session struct {
 	scratch *scratch.Dir
 
 	checkpoints checkpoints
+	cutter      cutter
 	long        sync.Once // says that plans grow long
 
 	close  sync.Once
@@ -135,6 +140,7 @@ func NewSession(ctx context.Context, o Options) (*Session, error) {
 			Observe: o.Observe, Accumulators: accumulators{s}, Log: o.Log})
 		s.engine = s.remote
 	} else {
+		s.checkpoints.own = func() (string, error) { return dir.Path(), dir.Make() }
 		engine = embedded.New(embedded.Options{
 			Slots: o.Cores, Scratch: dir.Path(), MakeScratch: dir.Make, Log: o.Log, Observe: o.Observe, Accumulators: accumulators{s},
 			Attempts: trial.Attempts,
@@ -211,11 +217,22 @@ func (s *Session) Close() error {
 	return s.closed
 }
 
-// action runs one action over a node. want.Ahead counts for each core.
+// action runs one action over a node, whose lineage it cuts before where that is long.
+// want.Ahead counts for each core.
 func (s *Session) action(ctx context.Context, n *rdd.Node, a rdd.Action, want driver.Action) (plan.ActionStatus, error) {
 	if s == nil { // the zero value of an RDD
 		return plan.ActionStatus{}, a.On(n)
 	}
+	if s.options.explain == nil && !s.options.KeepLineage && a.On(n) == nil {
+		s.cutLong(ctx, n, a)
+	}
+	return s.act(ctx, n, a, want)
+}
+
+// act runs one action over the lineage as it is.
+func (s *Session) act(ctx context.Context, n *rdd.Node, a rdd.Action, want driver.Action) (plan.ActionStatus, error) {
+	s.cutter.underway.RLock()
+	defer s.cutter.underway.RUnlock()
 	a.Policy = s.options.Policy.p
 	if _, path, err := storage.Lookup(a.Policy.Aside); err == nil {
 		a.Policy.Aside = path

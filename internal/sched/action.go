@@ -115,7 +115,7 @@ func (s *Scheduler) checkAction(j *job, ev *model.SubmitAction) ([]int, *model.C
 	return order, nil
 }
 
-// checkKnown demands that a stage that is known has the shape it had.
+// checkKnown demands that a stage that is known has the shape it had, or less of it.
 func checkKnown(j *job, spec model.StageSpec) *model.Cause {
 	known := j.shared[spec.Key]
 	switch {
@@ -124,10 +124,19 @@ func checkKnown(j *job, spec model.StageSpec) *model.Cause {
 	case spec.Cut && known.spec.Kind == spec.Kind:
 		return nil
 	}
-	if known.spec.Kind != spec.Kind || !slices.Equal(known.spec.Parents, spec.Parents) || known.spec.Class != spec.Class || known.spec.Barrier != spec.Barrier {
+	if known.spec.Kind != spec.Kind || !reads(known.spec.Parents, spec.Parents) || known.spec.Class != spec.Class || known.spec.Barrier != spec.Barrier {
 		return refusal("stage %q is known with another shape", spec.Key)
 	}
 	return nil
+}
+
+// reads says whether a stage that was known to read some stages may read others now: the
+// same, or fewer, where the lineage was cut in between.
+func reads(was, is []model.Parent) bool {
+	if len(is) < len(was) {
+		return !slices.ContainsFunc(is, func(p model.Parent) bool { return !slices.Contains(was, p) })
+	}
+	return slices.Equal(was, is)
 }
 
 func (s *Scheduler) outputPrepared(ev model.OutputPrepared) {

@@ -244,13 +244,22 @@ func (s *Scheduler) taskProgress(w *worker, ev model.TaskProgress) {
 	}
 }
 
-// consistent reports whether all that the attempt read is current (F5).
+// consistent reports whether all that the attempt read is current (F5), but for what
+// its stage does not read any more.
 func (a *attempt) consistent() bool {
 	now := a.st.current()
 	if a.gen != a.st.gen {
 		return false
 	}
-	return len(now) == 0 || &now[0] == &a.reads[0] || slices.Equal(now, a.reads)
+	if len(now) == 0 || &now[0] == &a.reads[0] {
+		return true
+	}
+	for _, r := range now {
+		if !slices.Contains(a.reads, r) {
+			return false
+		}
+	}
+	return true
 }
 
 // taskDone is R17: a success counts iff its attempt is live and consistent.
