@@ -2,13 +2,12 @@ package typed_test
 
 import (
 	"bytes"
-	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
 	"testing"
 
-	"github.com/gordd-project/gordd/rdd/plan"
 	"github.com/gordd-project/gordd/typed"
 )
 
@@ -78,8 +77,12 @@ func TestLongLoopsAreFlat(t *testing.T) {
 	}
 	for name, loop := range loops {
 		t.Run(name, func(t *testing.T) {
+			rounds := rounds
 			dir := t.TempDir()
 			s, w, said, log := cutSession(t, func(o *typed.Options) { o.Scratch = dir })
+			if name == "a join with itself" {
+				rounds = 200 // each is computed of all before, up to the last cut
+			}
 			r := s.Range(keys, typed.Partitions(2)).KeyBy(func(x int64) int64 { return x })
 			var early footprint
 			for round := 1; round <= rounds; round++ {
@@ -96,7 +99,7 @@ func TestLongLoopsAreFlat(t *testing.T) {
 						t.Fatalf("after %d rounds key %d has %d", round, k, v)
 					}
 				}
-				if round == 200 {
+				if round == rounds/2 {
 					early = weigh(t, dir)
 				}
 			}
@@ -112,9 +115,9 @@ func TestLongLoopsAreFlat(t *testing.T) {
 				t.Errorf("%d stages at most, %d cuts", most, cuts)
 			}
 			late := weigh(t, dir)
-			t.Logf("after 200 rounds %+v, after %d %+v", early, rounds, late)
+			t.Logf("after %d rounds %+v, after %d %+v", rounds/2, early, rounds, late)
 			if late.heap > early.heap+2<<20 || late.goroutines > early.goroutines+2 || late.files > early.files+300 {
-				t.Errorf("after 200 rounds %+v, after %d %+v", early, rounds, late)
+				t.Errorf("after %d rounds %+v, after %d %+v", rounds/2, early, rounds, late)
 			}
 			if n := strings.Count(said.String(), "has a long lineage"); n != 1 || !strings.Contains(said.String(), "cut_test.go:") {
 				t.Errorf("the user was told %d times: %s", n, said)
@@ -124,6 +127,170 @@ func TestLongLoopsAreFlat(t *testing.T) {
 			}
 		})
 	}
-	_ = plan.ActionDone
-	_ = fmt.Sprint
+}
+
+// lineage is a loop of many rounds, without an action.
+func lineage(r typed.PairRDD[int64, int64], rounds int) typed.PairRDD[int64, int64] {
+	for range rounds {
+		r = r.MapToPair(func(k, v int64) (int64, int64) { return k, v + 1 }).ReduceByKey(func(a, b int64) int64 { return a + b })
+	}
+	return r
+}
+
+// checkLineage has all pairs of a lineage of so many rounds.
+func checkLineage(t *testing.T, r typed.PairRDD[int64, int64], keys, rounds int64) {
+	t.Helper()
+	got, err := r.CollectAsMap(t.Context())
+	if err != nil || len(got) != int(keys) {
+		t.Fatal(got, err)
+	}
+	for k, v := range got {
+		if v != k+rounds {
+			t.Fatalf("key %d has %d, want %d", k, v, k+rounds)
+		}
+	}
+}
+
+func identity(x int64) int64 { return x }
+
+// TestLongLineageIsKept where the session's options say so, and on the way to the first
+// hundred.
+func TestLongLineageIsKept(t *testing.T) {
+	for rounds, change := range map[int]func(*typed.Options){99: nil, 600: func(o *typed.Options) { o.KeepLineage = true }} {
+		s, w, said, _ := cutSession(t, change)
+		checkLineage(t, lineage(s.Range(4).KeyBy(identity), rounds), 4, int64(rounds))
+		if all := w.actions(); len(all) != 1 || len(all[0].Stages) != rounds+1 {
+			t.Errorf("%d actions, the first of %d stages", len(all), len(all[0].Stages))
+		}
+		if advised := strings.Contains(said.String(), "keeps plans short"); advised != (rounds > 500) {
+			t.Errorf("after %d rounds the user was told %q", rounds, said)
+		}
+	}
+}
+
+// TestLongLineageIsCutIntoParts that can be planned, however long it was before the
+// first action, in the directory for checkpoints.
+func TestLongLineageIsCutIntoParts(t *testing.T) {
+	dir := t.TempDir()
+	s, w, _, _ := cutSession(t, func(o *typed.Options) { o.CheckpointDir = dir })
+	r := lineage(s.Range(4).KeyBy(identity), 500)
+	checkLineage(t, r, 4, 500)
+	all := w.actions()
+	for _, st := range all {
+		if len(st.Stages) > 100 {
+			t.Errorf("%s has %d stages", st.Name, len(st.Stages))
+		}
+	}
+	if len(all) != 7 {
+		t.Errorf("%d actions", len(all))
+	}
+	if got := files(t, dir); len(got) == 0 {
+		t.Error("nothing is in the directory for checkpoints")
+	}
+	checkLineage(t, r, 4, 500)
+	checkLineage(t, lineage(r, 10), 4, 510)
+}
+
+// TestLongLineageThatCannotBeSaved is told of once, and runs as it is.
+func TestLongLineageThatCannotBeSaved(t *testing.T) {
+	file := t.TempDir() + "/file"
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, w, said, _ := cutSession(t, func(o *typed.Options) { o.CheckpointDir = file })
+	r := lineage(s.Range(4).KeyBy(identity), 150)
+	for range 2 {
+		checkLineage(t, r, 4, 150)
+	}
+	if all := w.actions(); len(all) != 2 || strings.Count(said.String(), "stays so") != 1 {
+		t.Errorf("%d actions, and the user was told %q", len(all), said)
+	}
+}
+
+// TestLongLineageCountsOnce what functions add to accumulators, wherever they are in it.
+func TestLongLineageCountsOnce(t *testing.T) {
+	s, w, _, _ := cutSession(t, nil)
+	moved, joined, kept := typed.NewCounter(s, "moved"), typed.NewCounter(s, "joined"), typed.NewCounter(s, "kept")
+	r, sum := s.Range(4).KeyBy(identity), s.Range(4).KeyBy(identity)
+	const rounds = 120
+	for range rounds {
+		r = r.With(moved).MapToPair(func(c typed.Counter, k, v int64) (int64, int64) { c.Add(1); return k, v + 1 }).
+			ReduceByKey(func(a, b int64) int64 { return a + b }).
+			With(joined).Join(sum, func(c typed.Counter, a, b int64) int64 { c.Add(1); return a }).
+			With(kept).MapValues(func(c typed.Counter, v int64) int64 { c.Add(1); return v }).Cache()
+	}
+	checkLineage(t, r, 4, rounds)
+	checkLineage(t, r, 4, rounds)
+	for _, c := range []typed.Counter{moved, joined, kept} {
+		if n := c.Value(); n != 4*rounds {
+			t.Errorf("%d were counted, want %d", n, 4*rounds)
+		}
+	}
+	if all := w.actions(); len(all) < 4 {
+		t.Errorf("%d actions: nothing was cut", len(all))
+	}
+}
+
+// TestLongLineageOfOthers is cut once no action is under way that may have been planned
+// before, and all rows are right meanwhile.
+func TestLongLineageOfOthers(t *testing.T) {
+	s, w, _, _ := cutSession(t, nil)
+	r := lineage(s.Range(4).KeyBy(identity), 150)
+	for x, err := range s.Range(3).All(t.Context()) { // while this action is under way
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkLineage(t, r, 4, 150)
+		if all := w.actions(); len(all[len(all)-1].Stages) != 151 {
+			t.Errorf("action %d has %d stages", x, len(all[len(all)-1].Stages))
+		}
+	}
+	checkLineage(t, r, 4, 150)
+	if all := w.actions(); len(all[len(all)-1].Stages) > 80 {
+		t.Errorf("the last action has %d stages", len(all[len(all)-1].Stages))
+	}
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			for _, more := range []int{40, 80, 120, 160} {
+				checkLineage(t, lineage(r, more), 4, int64(150+more))
+			}
+		})
+	}
+	group.Wait()
+}
+
+// TestLongLineageOfSorts is cut at them: what made use of their bounds finds all rows
+// without.
+func TestLongLineageOfSorts(t *testing.T) {
+	s, w, _, _ := cutSession(t, nil)
+	r := s.Range(100).KeyBy(identity)
+	var ranges []typed.PairRDD[int64, int64]
+	for range 110 {
+		r = typed.SortByKey(r.MapToPair(func(k, v int64) (int64, int64) { return 99 - k, v + 1 }), typed.Partitions(3))
+		ranges = append(ranges, typed.FilterByRange(r, 10, 19))
+	}
+	for _, at := range []int{74, 109} {
+		for range 2 {
+			if n := count(t, ranges[at].Keys()); n != 10 {
+				t.Errorf("%d keys in the range of sort %d", n, at)
+			}
+		}
+	}
+	if n := count(t, ranges[74].Keys()); n != 10 {
+		t.Errorf("%d keys", n)
+	}
+	got, err := r.Keys().Collect(t.Context())
+	if err != nil || len(got) != 100 || got[0] != 0 || got[99] != 99 {
+		t.Error(got, err)
+	}
+	cuts := 0
+	for _, st := range w.actions() {
+		if st.Name == "Checkpoint" {
+			cuts++
+		}
+	}
+	if cuts != 1 {
+		t.Errorf("%d cuts", cuts)
+	}
 }

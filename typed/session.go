@@ -220,10 +220,7 @@ func (s *Session) Close() error {
 // action runs one action over a node, whose lineage it cuts before where that is long.
 // want.Ahead counts for each core.
 func (s *Session) action(ctx context.Context, n *rdd.Node, a rdd.Action, want driver.Action) (plan.ActionStatus, error) {
-	if s == nil { // the zero value of an RDD
-		return plan.ActionStatus{}, a.On(n)
-	}
-	if s.options.explain == nil && !s.options.KeepLineage && a.On(n) == nil {
+	if s != nil && s.options.explain == nil && !s.options.KeepLineage && a.On(n) == nil {
 		s.cutLong(ctx, n, a)
 	}
 	return s.act(ctx, n, a, want)
@@ -231,6 +228,9 @@ func (s *Session) action(ctx context.Context, n *rdd.Node, a rdd.Action, want dr
 
 // act runs one action over the lineage as it is.
 func (s *Session) act(ctx context.Context, n *rdd.Node, a rdd.Action, want driver.Action) (plan.ActionStatus, error) {
+	if s == nil { // the zero value of an RDD
+		return plan.ActionStatus{}, a.On(n)
+	}
 	s.cutter.underway.RLock()
 	defer s.cutter.underway.RUnlock()
 	a.Policy = s.options.Policy.p
