@@ -251,15 +251,12 @@ func (a *attempt) consistent() bool {
 	if a.gen != a.st.gen {
 		return false
 	}
-	if len(now) == 0 || &now[0] == &a.reads[0] {
-		return true
-	}
-	for _, r := range now {
-		if !slices.Contains(a.reads, r) {
-			return false
-		}
-	}
-	return true
+	return len(now) == 0 || &now[0] == &a.reads[0] || covers(a.reads, now)
+}
+
+// covers says whether all that a stage reads now was read: it may read less than it did.
+func covers(reads, now []model.Read) bool {
+	return !slices.ContainsFunc(now, func(r model.Read) bool { return !slices.Contains(reads, r) })
 }
 
 // taskDone is R17: a success counts iff its attempt is live and consistent.
