@@ -224,3 +224,26 @@ func TestR3AStageReadsNoOthers(t *testing.T) {
 		}
 	}
 }
+
+// TestR33OutputsOfACutStageAreFoundAgain by a worker that comes back with them: they were
+// made of more than the stage reads now.
+func TestR33OutputsOfACutStageAreFoundAgain(t *testing.T) {
+	r, cut := cutRig(t, nil)
+	var held []model.MapOutput
+	for o := range r.s.Outputs("j", "m") {
+		if o.Worker == "w1" {
+			o.Reads = []model.Read{{Key: "s"}}
+			held = append(held, o)
+		}
+	}
+	r.action(2, model.Sink{Kind: model.ForEach}, map[plan.StageKey]int{"q": 4}, cut, ownRead("q", "m"))
+	r.finish("q")
+	r.lost("w1")
+	r.inc["w1"]++
+	r.step(model.Attach{From: r.from("w1"), Store: "w1", Hosts: []string{"w1"}, Slots: 2, Inventory: model.Inventory{Outputs: held}})
+	none[model.Drop](r)
+	r.action(3, model.Sink{Kind: model.ForEach}, map[plan.StageKey]int{"q": 4}, cut, ownRead("q", "m"))
+	if again := r.runs1("m"); len(held) == 0 || len(again) > 0 || len(r.runs1("q")) != 4 {
+		t.Errorf("%d were held, and are made again: %v", len(held), again)
+	}
+}
