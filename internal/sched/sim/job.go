@@ -596,7 +596,9 @@ func (w *World) provenance(a *action, roots []uint64) {
 			continue
 		}
 		made[n] = h
-		work = append(work, c.inputs...)
+		if !w.job(c.stage.job).stages[c.stage.key].isCut { // what it was made of may be others since
+			work = append(work, c.inputs...)
+		}
 	}
 }
 
