@@ -276,12 +276,17 @@ func (a accumulators) Shown() []plan.Shown                         { return a.of
 // longLineage is from how many stages on a plan is so long that this is said.
 const longLineage = 500
 
-// adviseLong says once that plans grow long, since nothing is cut unasked.
+// adviseLong says once that plans grow long, where nothing cut them.
 func (s *Session) adviseLong(a rdd.Action, stages int) {
-	if stages >= longLineage {
-		s.long.Do(func() {
-			s.notice(fmt.Sprintf("%s (%s) is planned in %d stages, with all that came before: in a loop, Checkpoint or LocalCheckpoint in each tenth round or so keeps plans short",
-				a.Op.Name, a.Call.Site, stages))
-		})
+	if stages < longLineage {
+		return
 	}
+	s.long.Do(func() {
+		text := fmt.Sprintf("%s (%s) is planned in %d stages, with all that came before: in a loop, Checkpoint or LocalCheckpoint in each tenth round or so keeps plans short",
+			a.Op.Name, a.Call.Site, stages)
+		if !s.checkpoints.possible() {
+			text += ", and where there is a directory for checkpoints long lineage is cut unasked"
+		}
+		s.notice(text)
+	})
 }
