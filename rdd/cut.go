@@ -44,8 +44,10 @@ func savedAs(ref plan.Op, part string) plan.Op {
 	return ref
 }
 
-// Site is where the node's operator was called, and Operator its name.
-func (n *Node) Site() plan.Site  { return n.site }
+// Site is where the node's operator was called.
+func (n *Node) Site() plan.Site { return n.site }
+
+// Operator is its name.
 func (n *Node) Operator() string { return n.op.Name }
 
 // Saving is the action that writes the node's rows to files of a directory.

@@ -2,8 +2,12 @@ package typed_test
 
 import (
 	"bytes"
+	"cmp"
+	"fmt"
+	"iter"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -293,4 +297,83 @@ func TestLongLineageOfSorts(t *testing.T) {
 	if cuts != 1 {
 		t.Errorf("%d cuts", cuts)
 	}
+}
+
+// TestEveryShuffleCanBeCut has a lineage cut at each of the operators that say what rows
+// they give.
+func TestEveryShuffleCanBeCut(t *testing.T) {
+	pairs := func(r typed.RDD[int64]) typed.PairRDD[int64, int64] {
+		return r.KeyBy(func(x int64) int64 { return x % 7 })
+	}
+	add := func(a, b int64) int64 { return a + b }
+	sum := func(k int64, values iter.Seq[int64]) int64 { return sumOf(values) }
+	for name, op := range map[string]func(r, other typed.RDD[int64]) typed.RDD[string]{
+		"ReduceByKey": func(r, _ typed.RDD[int64]) typed.RDD[string] { return lines(pairs(r).ReduceByKey(add)) },
+		"FoldByKey":   func(r, _ typed.RDD[int64]) typed.RDD[string] { return lines(pairs(r).FoldByKey(3, add)) },
+		"TopByKey":    func(r, _ typed.RDD[int64]) typed.RDD[string] { return lines(typed.TopByKey(pairs(r), 2, cmp.Compare[int64])) },
+		"GroupByKey":  func(r, _ typed.RDD[int64]) typed.RDD[string] { return lines(pairs(r).GroupByKey(sum)) },
+		"Distinct":    func(r, _ typed.RDD[int64]) typed.RDD[string] { return shown(typed.Distinct(r)) },
+		"Repartition": func(r, _ typed.RDD[int64]) typed.RDD[string] { return shown(r.Repartition(3)) },
+		"PartitionBy": func(r, _ typed.RDD[int64]) typed.RDD[string] { return lines(pairs(r).PartitionBy()) },
+		"SortBy": func(r, _ typed.RDD[int64]) typed.RDD[string] {
+			return shown(r.SortBy(func(x int64) int64 { return -x }))
+		},
+		"SortFunc": func(r, _ typed.RDD[int64]) typed.RDD[string] {
+			return shown(r.SortFunc(func(a, b int64) int { return cmp.Compare(b, a) }))
+		},
+		"SortByKey":    func(r, _ typed.RDD[int64]) typed.RDD[string] { return lines(typed.SortByKey(pairs(r))) },
+		"Join":         func(r, o typed.RDD[int64]) typed.RDD[string] { return lines(pairs(r).Join(pairs(o), add)) },
+		"Subtract":     func(r, o typed.RDD[int64]) typed.RDD[string] { return shown(typed.Subtract(r, o)) },
+		"Intersection": func(r, o typed.RDD[int64]) typed.RDD[string] { return shown(typed.Intersection(r, o)) },
+		"SubtractByKey": func(r, o typed.RDD[int64]) typed.RDD[string] {
+			return lines(pairs(r).SubtractByKey(pairs(o.Filter(func(x int64) bool { return x < 3 }))))
+		},
+		"Cache":   func(r, _ typed.RDD[int64]) typed.RDD[string] { return shown(r.Cache()) },
+		"Persist": func(r, _ typed.RDD[int64]) typed.RDD[string] { return shown(r.Persist(typed.DiskOnly)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var want []string
+			for _, keep := range []bool{true, false} {
+				s, w, _, _ := cutSession(t, func(o *typed.Options) { o.KeepLineage = keep })
+				r := s.Range(50, typed.Partitions(2))
+				for range 74 {
+					r = r.Repartition(2)
+				}
+				rows := op(r, s.Range(20))
+				for range 30 {
+					rows = rows.Repartition(1)
+				}
+				got, err := rows.Collect(t.Context())
+				if err != nil || len(got) == 0 {
+					t.Fatal(got, err)
+				}
+				slices.Sort(got)
+				if keep {
+					want = got
+					continue
+				}
+				if !slices.Equal(got, want) {
+					t.Errorf("got %v, want %v", got, want)
+				}
+				if first := w.actions()[0]; first.Name != "Checkpoint" || !strings.Contains(first.Stages[len(first.Stages)-1].Name, name) {
+					t.Errorf("the first action is %s: %s", first.Name, first.Stages[len(first.Stages)-1].Name)
+				}
+			}
+		})
+	}
+}
+
+func shown(r typed.RDD[int64]) typed.RDD[string] {
+	return r.Map(func(x int64) string { return fmt.Sprint(x) })
+}
+
+func lines[V any](p typed.PairRDD[int64, V]) typed.RDD[string] {
+	return p.Map(func(k int64, v V) string { return fmt.Sprint(k, v) })
+}
+
+func sumOf(values iter.Seq[int64]) (sum int64) {
+	for v := range values {
+		sum += v
+	}
+	return sum
 }

@@ -83,8 +83,8 @@ func init() {
 		"972f55381dc5c94efc79b5230906bde8a82a9c787ccda5b82d6d1d1e39f8dca4",
 	)
 	p.Source("pipelines_accumulate.go", pipelinesAccumulateSource,
-		"b1d54dd73d4fd97bc6c430862c2e1af1e0885ede72b047acb6d0e13d590e8d4d",
-		"93aedd1e5f172bb330290644ee6069586d35a56f79e711c9f76ec769be38471f",
+		"9ca2cd5effbe1947c85553e0cab67cfdad68b7caf55b00f5dec65f7f17a42afa",
+		"e27ed7ecec9fa7380fdc9e0fedd4a7954f8f087e6cc9c35fc4f08851919e9b46",
 	)
 	p.Source("pipelines_action.go", pipelinesActionSource,
 		"d15c8664ebcffb4696fb7246eedae8692659964a0a19ed59e471c28f67a4f7fc",
@@ -99,8 +99,8 @@ func init() {
 		"c1d5ae32312648bb633219d21063e836b79ea233ba8d9a0e74ebd95a42cda5b2",
 	)
 	p.Source("pipelines_cache.go", pipelinesCacheSource,
-		"a5f7adaff7a26030c6be19b1684e56f25224b36e7bfaa087de4108e276dcbbdb",
-		"7a57575c9681e0c8c1c3fb9ff3c02ec93f579f0e35f3bad68e49dcf5c344fe06",
+		"0d8e955a82f5ba0997ed926697dabd78661b7a4aba2d89dbef9666651deb17dd",
+		"40ba5ea6efeda8a8cc1c7e325d02d1b036c8943bb03c9a334d12e9b8e61cc3df",
 	)
 	p.Source("pipelines_chain.go", pipelinesChainSource,
 		"0a763e9c9f94cf47c802681998d759c4ccad1b57055900f887e3a604ac72892e",
@@ -154,47 +154,54 @@ func init() {
 		"de1062fc41c8298fde2e2460135ec52168c6fe3e4deb4da893a9192fbf10de4c",
 		"1b14935cc33ba0805a760b0040d67f0e2e4eeefb1f8b316bbde3ae11d5ff616f",
 	)
-	p.Op("ce8420d62e4b", "pipelines_accumulate.go", 83, 519, rdd.WithOp(seen.look, func(env seen) *rdd.Op {
+	p.Op("ce8420d62e4b", "pipelines_accumulate.go", 97, 580, rdd.WithOp(seen.look, func(env seen) *rdd.Op {
 		return rdd.FilterOp(func(x int64) bool {
 			return seen.look(env, x)
 		})
 	}))
-	p.Op("c7ddf871ba4a", "pipelines_accumulate.go", 83, 526, rdd.MapOp(double))
-	p.Op("a7078983fa5c", "pipelines_accumulate.go", 83, 531, rdd.CollectOp[int64]())
-	p.Op("88157a8f2236", "pipelines_accumulate.go", 94, 647, rdd.DistinctOp[int64]())
-	p.Op("0b0fafaffabd", "pipelines_accumulate.go", 94, 661, rdd.WithOp(accumulatorCasesFilter, func(env seen) *rdd.Op {
+	p.Op("c7ddf871ba4a", "pipelines_accumulate.go", 97, 587, rdd.MapOp(double))
+	p.Op("a7078983fa5c", "pipelines_accumulate.go", 97, 592, rdd.CollectOp[int64]())
+	p.Op("88157a8f2236", "pipelines_accumulate.go", 108, 708, rdd.DistinctOp[int64]())
+	p.Op("0b0fafaffabd", "pipelines_accumulate.go", 108, 722, rdd.WithOp(accumulatorCasesFilter, func(env seen) *rdd.Op {
 		return rdd.FilterOp(func(x int64) bool {
 			return accumulatorCasesFilter(env, x)
 		})
 	}))
-	p.Op("e31ccc81acfe", "pipelines_accumulate.go", 95, 691, rdd.CountOp[int64]())
-	p.Op("5c540f3a67fa", "pipelines_accumulate.go", 98, 712, rdd.CountOp[int64]())
-	p.Op("57cf9d26c03e", "pipelines_accumulate.go", 107, 839, rdd.WithOp(seen.look, func(env seen) *rdd.Op {
+	p.Op("e31ccc81acfe", "pipelines_accumulate.go", 109, 752, rdd.CountOp[int64]())
+	p.Op("5c540f3a67fa", "pipelines_accumulate.go", 112, 773, rdd.CountOp[int64]())
+	p.Op("57cf9d26c03e", "pipelines_accumulate.go", 121, 900, rdd.WithOp(seen.look, func(env seen) *rdd.Op {
 		return rdd.FilterOp(func(x int64) bool {
 			return seen.look(env, x)
 		})
 	}))
-	p.Op("1c252dc394ea", "pipelines_accumulate.go", 108, 853, rdd.CountOp[int64]())
-	p.Op("a8bb8a72eed1", "pipelines_accumulate.go", 111, 876, rdd.SortByOp(itself))
-	p.Op("c427b0e3cdf6", "pipelines_accumulate.go", 111, 881, rdd.CollectOp[int64]())
-	p.Op("c01290ce100c", "pipelines_accumulate.go", 120, 994, rdd.WithOp(seen.look, func(env seen) *rdd.Op {
+	p.Op("1c252dc394ea", "pipelines_accumulate.go", 122, 914, rdd.CountOp[int64]())
+	p.Op("a8bb8a72eed1", "pipelines_accumulate.go", 125, 937, rdd.SortByOp(itself))
+	p.Op("c427b0e3cdf6", "pipelines_accumulate.go", 125, 942, rdd.CollectOp[int64]())
+	p.Op("c01290ce100c", "pipelines_accumulate.go", 134, 1055, rdd.WithOp(seen.look, func(env seen) *rdd.Op {
 		return rdd.FilterOp(func(x int64) bool {
 			return seen.look(env, x)
 		})
 	}))
-	p.Op("ada96fcdd91d", "pipelines_accumulate.go", 120, 1001, rdd.CacheOp[int64]().Named("Persist"))
-	p.Op("73862a836e96", "pipelines_accumulate.go", 121, 1016, rdd.SortByOp(itself))
-	p.Op("b2809b588794", "pipelines_accumulate.go", 121, 1021, rdd.CollectOp[int64]())
-	p.Op("71d6cb363e6e", "pipelines_accumulate.go", 123, 1038, rdd.CoalesceOp())
-	p.Op("9844cb3f1d67", "pipelines_accumulate.go", 123, 1043, rdd.CountOp[int64]())
-	p.Op("fea2b84d0c60", "pipelines_accumulate.go", 133, 1164, rdd.DataOp[string]())
-	p.Op("e551b17fdc14", "pipelines_accumulate.go", 133, 1175, rdd.KeyByOp(strings.Clone))
-	p.Op("b087a9061eb0", "pipelines_accumulate.go", 134, 1187, rdd.WithOp(accumulatorCasesMap, func(env rdd.Accumulator[sizeCounts]) *rdd.Op {
+	p.Op("ada96fcdd91d", "pipelines_accumulate.go", 134, 1062, rdd.CacheOp[int64]().Named("Persist"))
+	p.Op("73862a836e96", "pipelines_accumulate.go", 135, 1077, rdd.SortByOp(itself))
+	p.Op("b2809b588794", "pipelines_accumulate.go", 135, 1082, rdd.CollectOp[int64]())
+	p.Op("71d6cb363e6e", "pipelines_accumulate.go", 137, 1099, rdd.CoalesceOp())
+	p.Op("9844cb3f1d67", "pipelines_accumulate.go", 137, 1104, rdd.CountOp[int64]())
+	p.Op("e3ce8c94ef50", "pipelines_accumulate.go", 147, 1214, rdd.RangeOp())
+	p.Op("2ab9c370a79f", "pipelines_accumulate.go", 147, 1231, rdd.WithOp(accumulatorCasesMap, func(env rdd.Accumulator[load]) *rdd.Op {
+		return rdd.MapOp(func(x int64) int64 {
+			return accumulatorCasesMap(env, x)
+		})
+	}))
+	p.Op("5537bda93ba8", "pipelines_accumulate.go", 150, 1274, rdd.CountOp[int64]())
+	p.Op("fea2b84d0c60", "pipelines_accumulate.go", 155, 1388, rdd.DataOp[string]())
+	p.Op("e551b17fdc14", "pipelines_accumulate.go", 155, 1399, rdd.KeyByOp(strings.Clone))
+	p.Op("b087a9061eb0", "pipelines_accumulate.go", 156, 1411, rdd.WithOp(accumulatorCasesMap2, func(env rdd.Accumulator[sizeCounts]) *rdd.Op {
 		return rdd.PairMapOp(func(word string, x string) int64 {
-			return accumulatorCasesMap(env, word, x)
+			return accumulatorCasesMap2(env, word, x)
 		})
 	}))
-	p.Op("7ea564f26385", "pipelines_accumulate.go", 141, 1254, rdd.WithOp(accumulatorCasesReduce, func(env rdd.Total[int64]) *rdd.Op {
+	p.Op("7ea564f26385", "pipelines_accumulate.go", 163, 1478, rdd.WithOp(accumulatorCasesReduce, func(env rdd.Total[int64]) *rdd.Op {
 		return rdd.ReduceOp(func(a int64, b int64) int64 {
 			return accumulatorCasesReduce(env, a, b)
 		})
@@ -413,23 +420,32 @@ func init() {
 	p.Op("a7f8dc573be7", "pipelines_cache.go", 93, 1202, rdd.JoinOp[string](addInts))
 	p.Op("a88023b74ab8", "pipelines_cache.go", 93, 1216, rdd.PairMapOp(line[string, int64]))
 	p.Op("d6dd3fe8867e", "pipelines_cache.go", 93, 1226, rdd.CollectOp[string]())
-	p.Op("e2333ddb7334", "pipelines_cache.go", 102, 1349, rdd.MapOp(double))
-	p.Op("ad37034f2ed2", "pipelines_cache.go", 102, 1354, rdd.CacheOp[int64]())
-	p.Op("8b19add0d258", "pipelines_cache.go", 103, 1365, rdd.CountOp[int64]())
-	p.Op("d7a5e02ea01b", "pipelines_cache.go", 115, 1507, rdd.CacheOp[Rec]().Named("Persist"))
-	p.Op("a9d120b59fdd", "pipelines_cache.go", 117, 1538, rdd.CacheOp[string]().Named("Persist"))
-	p.Op("ed6f5b6272e0", "pipelines_cache.go", 117, 1543, rdd.MapOp(cacheCasesMap3))
-	p.Op("593770305931", "pipelines_cache.go", 131, 1707, rdd.PartitionByOp[string, int64]())
-	p.Op("9ae3e9aa229b", "pipelines_cache.go", 131, 1717, rdd.CacheOp[rdd.Pair[string, int64]]())
-	p.Op("fd77a15361cc", "pipelines_cache.go", 132, 1725, rdd.ReduceByKeyOp[string](addInts, cacheCasesReduceByKeyBatch3))
-	p.Op("c42abf5c0f53", "pipelines_cache.go", 132, 1737, rdd.CacheOp[rdd.Pair[string, int64]]())
-	p.Op("cfb8992cf579", "pipelines_cache.go", 133, 1748, rdd.JoinOp[string](addInts))
-	p.Op("2607d332f7a2", "pipelines_cache.go", 133, 1762, rdd.PairMapOp(line[string, int64]))
-	p.Op("20ff87d77358", "pipelines_cache.go", 142, 1885, rdd.SortByKeyOp[string, int64]())
-	p.Op("e3e9668e5b09", "pipelines_cache.go", 142, 1894, rdd.CacheOp[rdd.Pair[string, int64]]().Named("Persist"))
-	p.Op("e2162f1a16d9", "pipelines_cache.go", 144, 1932, rdd.PairMapOp(line[string, int64]))
-	p.Op("742734c39a50", "pipelines_cache.go", 149, 2022, rdd.CacheOp[rdd.Pair[string, int64]]())
-	p.Op("0717774b4a0c", "pipelines_cache.go", 151, 2039, rdd.ValuesOp[string, int64]())
+	p.Op("fd77a15361cc", "pipelines_cache.go", 102, 1349, rdd.ReduceByKeyOp[string](addInts, cacheCasesReduceByKeyBatch3))
+	p.Op("9ae3e9aa229b", "pipelines_cache.go", 106, 1382, rdd.CacheOp[rdd.Pair[string, int64]]())
+	p.Op("f37727ae91fc", "pipelines_cache.go", 108, 1391, rdd.PairMapToPairOp(oneMore))
+	p.Op("0298a4b71308", "pipelines_cache.go", 108, 1396, rdd.ReduceByKeyOp[string](addInts, cacheCasesReduceByKeyBatch4))
+	p.Op("c5c94cdb4d96", "pipelines_cache.go", 110, 1415, rdd.CountOp[rdd.Pair[string, int64]]())
+	p.Op("9e5c2fa9572e", "pipelines_cache.go", 114, 1439, rdd.JoinOp[string](cacheCasesJoin))
+	p.Op("1ea622d2647f", "pipelines_cache.go", 114, 1443, rdd.PairMapToPairOp(oneMore))
+	p.Op("2607d332f7a2", "pipelines_cache.go", 114, 1471, rdd.PairMapOp(line[string, int64]))
+	p.Op("05f856a5ed56", "pipelines_cache.go", 114, 1481, rdd.CollectOp[string]())
+	p.Op("e2333ddb7334", "pipelines_cache.go", 128, 1623, rdd.MapOp(double))
+	p.Op("ad37034f2ed2", "pipelines_cache.go", 128, 1628, rdd.CacheOp[int64]())
+	p.Op("8b19add0d258", "pipelines_cache.go", 129, 1639, rdd.CountOp[int64]())
+	p.Op("d7a5e02ea01b", "pipelines_cache.go", 141, 1781, rdd.CacheOp[Rec]().Named("Persist"))
+	p.Op("a9d120b59fdd", "pipelines_cache.go", 143, 1812, rdd.CacheOp[string]().Named("Persist"))
+	p.Op("ed6f5b6272e0", "pipelines_cache.go", 143, 1817, rdd.MapOp(cacheCasesMap3))
+	p.Op("593770305931", "pipelines_cache.go", 157, 1981, rdd.PartitionByOp[string, int64]())
+	p.Op("c42abf5c0f53", "pipelines_cache.go", 157, 1991, rdd.CacheOp[rdd.Pair[string, int64]]())
+	p.Op("9d087ce32fb6", "pipelines_cache.go", 158, 1999, rdd.ReduceByKeyOp[string](addInts, cacheCasesReduceByKeyBatch5))
+	p.Op("742734c39a50", "pipelines_cache.go", 158, 2011, rdd.CacheOp[rdd.Pair[string, int64]]())
+	p.Op("cfb8992cf579", "pipelines_cache.go", 159, 2022, rdd.JoinOp[string](addInts))
+	p.Op("e2162f1a16d9", "pipelines_cache.go", 159, 2036, rdd.PairMapOp(line[string, int64]))
+	p.Op("20ff87d77358", "pipelines_cache.go", 168, 2159, rdd.SortByKeyOp[string, int64]())
+	p.Op("e3e9668e5b09", "pipelines_cache.go", 168, 2168, rdd.CacheOp[rdd.Pair[string, int64]]().Named("Persist"))
+	p.Op("479a32a0703c", "pipelines_cache.go", 170, 2206, rdd.PairMapOp(line[string, int64]))
+	p.Op("6d09c426a11f", "pipelines_cache.go", 175, 2296, rdd.CacheOp[rdd.Pair[string, int64]]())
+	p.Op("0717774b4a0c", "pipelines_cache.go", 177, 2313, rdd.ValuesOp[string, int64]())
 	p.Op("f0b6924db363", "pipelines_chain.go", 19, 61, rdd.MapOp(stepsMap))
 	p.Op("b03547e9efa9", "pipelines_chain.go", 23, 98, rdd.FilterOp(stepsFilter))
 	p.Op("5ebab6403cb2", "pipelines_chain.go", 25, 123, rdd.FlatMapOp(upTo))
@@ -1476,7 +1492,8 @@ func init() {
 	p.Kernel(accumulatorCasesKernel3, "57cf9d26c03e", "1c252dc394ea")
 	p.Kernel(accumulatorCasesKernel4, "57cf9d26c03e", "a8bb8a72eed1/key")
 	p.Kernel(accumulatorCasesKernel5, "c01290ce100c")
-	p.Kernel(accumulatorCasesKernel6, "e551b17fdc14", "b087a9061eb0", "7ea564f26385")
+	p.Kernel(accumulatorCasesKernel6, "2ab9c370a79f", "5537bda93ba8")
+	p.Kernel(accumulatorCasesKernel7, "e551b17fdc14", "b087a9061eb0", "7ea564f26385")
 	p.Kernel(actionCasesKernel, "00b75e1c6c6e")
 	p.Kernel(actionCasesKernel2, "5295948def8a", "0018c040ed42")
 	p.Kernel(actionCasesKernel3, "60064a6be624")
@@ -1515,10 +1532,13 @@ func init() {
 	p.Kernel(cacheCasesKernel7, "fdc3fce78401", "38dbfe4a6c17")
 	p.Kernel(cacheCasesKernel8, "0634f9c24699")
 	p.Kernel(cacheCasesKernel9, "a7f8dc573be7", "a88023b74ab8")
-	p.Kernel(cacheCasesKernel10, "e2333ddb7334")
-	p.Kernel(cacheCasesKernel11, "ed6f5b6272e0")
-	p.Kernel(cacheCasesKernel12, "cfb8992cf579", "2607d332f7a2")
-	p.Kernel(cacheCasesKernel13, "e2162f1a16d9")
+	p.Kernel(cacheCasesKernel10, "f37727ae91fc", "0298a4b71308/map")
+	p.Kernel(cacheCasesKernel11, "9e5c2fa9572e", "2607d332f7a2")
+	p.Kernel(cacheCasesKernel12, "1ea622d2647f")
+	p.Kernel(cacheCasesKernel13, "e2333ddb7334")
+	p.Kernel(cacheCasesKernel14, "ed6f5b6272e0")
+	p.Kernel(cacheCasesKernel15, "cfb8992cf579", "e2162f1a16d9")
+	p.Kernel(cacheCasesKernel16, "479a32a0703c")
 	p.Kernel(stepsKernel, "f0b6924db363")
 	p.Kernel(stepsKernel2, "b03547e9efa9")
 	p.Kernel(stepsKernel3, "5ebab6403cb2")
@@ -1722,8 +1742,9 @@ func init() {
 	p.Kernel(byKeyCasesKernel11, "9071f0568474", "36d0e45be158/map")
 	p.Kernel(byKeyCasesKernel12, "9071f0568474", "295635c9d2e1/map")
 	p.Kernel(byKeyCasesKernel13, "9071f0568474", "8576b9ee072d/map")
-	p.Kernel(cacheCasesKernel14, "9071f0568474", "aad0af010d39/map")
-	p.Kernel(cacheCasesKernel15, "9071f0568474", "377086309e75/map")
+	p.Kernel(cacheCasesKernel17, "9071f0568474", "aad0af010d39/map")
+	p.Kernel(cacheCasesKernel18, "9071f0568474", "377086309e75/map")
+	p.Kernel(cacheCasesKernel19, "9071f0568474", "fd77a15361cc/map")
 	p.Kernel(ranksKernel5, "9071f0568474", "ef0cef60bad3")
 	p.Kernel(chainCasesKernel24, "9071f0568474", "16489be4d912")
 	p.Kernel(chainCasesKernel25, "9071f0568474", "8eec914b7bc4")
@@ -1836,7 +1857,7 @@ func init() {
 	sketch.RddRegisterQuantilesOf[int64]()
 }
 
-// accumulatorCasesKernel is Filter (pipelines_accumulate.go:83), Map (pipelines_accumulate.go:83).
+// accumulatorCasesKernel is Filter (pipelines_accumulate.go:97), Map (pipelines_accumulate.go:97).
 func accumulatorCasesKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -1853,7 +1874,7 @@ func accumulatorCasesKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// accumulatorCasesKernel2 is Filter (pipelines_accumulate.go:94), Distinct (pipelines_accumulate.go:94, map side).
+// accumulatorCasesKernel2 is Filter (pipelines_accumulate.go:108), Distinct (pipelines_accumulate.go:108, map side).
 func accumulatorCasesKernel2(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Combiner[int64, struct{}, struct{}])
@@ -1869,7 +1890,7 @@ func accumulatorCasesKernel2(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// accumulatorCasesKernel3 is Filter (pipelines_accumulate.go:107), Count (pipelines_accumulate.go:108).
+// accumulatorCasesKernel3 is Filter (pipelines_accumulate.go:121), Count (pipelines_accumulate.go:122).
 func accumulatorCasesKernel3(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Acc[int64])
@@ -1885,7 +1906,7 @@ func accumulatorCasesKernel3(_ *rdd.Task, env []any, inAny, outAny any) {
 	out.Value = acc
 }
 
-// accumulatorCasesKernel4 is Filter (pipelines_accumulate.go:107), SortBy (pipelines_accumulate.go:111, key).
+// accumulatorCasesKernel4 is Filter (pipelines_accumulate.go:121), SortBy (pipelines_accumulate.go:125, key).
 func accumulatorCasesKernel4(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[rdd.Pair[int64, int64]])
@@ -1905,7 +1926,7 @@ func accumulatorCasesKernel4(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// accumulatorCasesKernel5 is Filter (pipelines_accumulate.go:120).
+// accumulatorCasesKernel5 is Filter (pipelines_accumulate.go:134).
 func accumulatorCasesKernel5(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -1921,14 +1942,28 @@ func accumulatorCasesKernel5(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// accumulatorCasesKernel6 is KeyBy (pipelines_accumulate.go:133), Map (pipelines_accumulate.go:134), Reduce (pipelines_accumulate.go:141).
+// accumulatorCasesKernel6 is Map (pipelines_accumulate.go:147), Count (pipelines_accumulate.go:150).
 func accumulatorCasesKernel6(_ *rdd.Task, env []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Acc[int64])
+	loads := env[0].(rdd.Accumulator[load])
+	acc := out.Value
+	for i, x := range in.Rows {
+		in.Row = i
+		_ = accumulatorCasesMap(loads, x)
+		acc++
+	}
+	out.Value = acc
+}
+
+// accumulatorCasesKernel7 is KeyBy (pipelines_accumulate.go:155), Map (pipelines_accumulate.go:156), Reduce (pipelines_accumulate.go:163).
+func accumulatorCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Acc[int64])
 	short := env[1].(rdd.Accumulator[sizeCounts])
 	calls := env[2].(rdd.Total[int64])
 
-//line pipelines_accumulate.go:134
+//line pipelines_accumulate.go:156
 	mapFunc := func(short typed.Accumulator[sizeCounts], word, _ string) int64 {
 		if own := short.Local(); *own == nil {
 			*own = sizeCounts{}
@@ -1936,7 +1971,7 @@ func accumulatorCasesKernel6(_ *rdd.Task, env []any, inAny, outAny any) {
 		(*short.Local())[len(word)]++
 		return 1
 	}
-//line property_rdd.go:1940
+//line property_rdd.go:1975
 
 	acc, has := out.Value, out.Has
 	for i, row := range in.Rows {
@@ -2490,8 +2525,51 @@ func cacheCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// cacheCasesKernel10 is Map (pipelines_cache.go:102).
+// cacheCasesKernel10 is MapToPair (pipelines_cache.go:108), ReduceByKey (pipelines_cache.go:108, map side).
 func cacheCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := oneMore(row.Key, row.Value)
+		if !out.Push(k, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// cacheCasesKernel11 is Join (pipelines_cache.go:114, behind the shuffle), Map (pipelines_cache.go:114).
+func cacheCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := cacheCasesJoin(row.Left, row.Right)
+		x := line[string, int64](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// cacheCasesKernel12 is MapToPair (pipelines_cache.go:114).
+func cacheCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := oneMore(row.Key, row.Value)
+		if !out.Push(rdd.Pair[string, int64]{
+			Key:   k,
+			Value: v,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// cacheCasesKernel13 is Map (pipelines_cache.go:128).
+func cacheCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
 	for i, row := range in.Rows {
@@ -2503,8 +2581,8 @@ func cacheCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// cacheCasesKernel11 is Map (pipelines_cache.go:117).
-func cacheCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
+// cacheCasesKernel14 is Map (pipelines_cache.go:143).
+func cacheCasesKernel14(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Rows[Rec])
 	for i, w := range in.Rows {
@@ -2516,8 +2594,8 @@ func cacheCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// cacheCasesKernel12 is Join (pipelines_cache.go:133, behind the shuffle), Map (pipelines_cache.go:133).
-func cacheCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
+// cacheCasesKernel15 is Join (pipelines_cache.go:159, behind the shuffle), Map (pipelines_cache.go:159).
+func cacheCasesKernel15(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
 	out := outAny.(*rdd.Rows[string])
 	for i, row := range in.Rows {
@@ -2530,8 +2608,8 @@ func cacheCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// cacheCasesKernel13 is Map (pipelines_cache.go:144).
-func cacheCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
+// cacheCasesKernel16 is Map (pipelines_cache.go:170).
+func cacheCasesKernel16(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
 	out := outAny.(*rdd.Rows[string])
 	for i, row := range in.Rows {
@@ -2722,7 +2800,7 @@ func ranksKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2726
+//line property_rdd.go:2804
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3156,7 +3234,7 @@ func heavyKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:89
 	mapFunc := func(k string, v int64) string { return line(digest(k), v) }
-//line property_rdd.go:3160
+//line property_rdd.go:3238
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3187,7 +3265,7 @@ func heavyKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:96
 	mapFunc := func(k string, v []int64) string { return line(digest(k), v) }
-//line property_rdd.go:3191
+//line property_rdd.go:3269
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3285,7 +3363,7 @@ func heavyKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3289
+//line property_rdd.go:3367
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3339,7 +3417,7 @@ func heavyJoinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:135
 	joinFunc := func(v, w string) string { return digest(v) + digest(w) }
-//line property_rdd.go:3343
+//line property_rdd.go:3421
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3398,7 +3476,7 @@ func heavyJoinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3402
+//line property_rdd.go:3480
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5530,8 +5608,8 @@ func byKeyCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// cacheCasesKernel14 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_cache.go:63, map side).
-func cacheCasesKernel14(_ *rdd.Task, _ []any, inAny, outAny any) {
+// cacheCasesKernel17 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_cache.go:63, map side).
+func cacheCasesKernel17(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
 	for i, row := range in.Rows {
@@ -5543,8 +5621,21 @@ func cacheCasesKernel14(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// cacheCasesKernel15 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_cache.go:89, map side).
-func cacheCasesKernel15(_ *rdd.Task, _ []any, inAny, outAny any) {
+// cacheCasesKernel18 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_cache.go:89, map side).
+func cacheCasesKernel18(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		if !out.Push(k, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// cacheCasesKernel19 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_cache.go:102, map side).
+func cacheCasesKernel19(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
 	for i, row := range in.Rows {
@@ -5744,7 +5835,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 		_, err := tryLine(k, v)
 		return repeat(k, v), err
 	}
-//line property_rdd.go:5748
+//line property_rdd.go:5839
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6169,7 +6260,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:255
 	tryMapFunc := func(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
-//line property_rdd.go:6173
+//line property_rdd.go:6264
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6234,7 +6325,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	tryFlatMapFunc := func(e Env, _ string, v int64) (iter.Seq[int64], error) {
 		return e.below(v - 1), e.check(v)
 	}
-//line property_rdd.go:6238
+//line property_rdd.go:6329
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6659,7 +6750,7 @@ func groupCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	groupByKeyFunc := func(_ int64, lists iter.Seq[[]int64]) string {
 		return fmt.Sprint(slices.SortedFunc(lists, func(a, b []int64) int { return slices.Compare(a, b) }))
 	}
-//line property_rdd.go:6663
+//line property_rdd.go:6754
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6781,7 +6872,7 @@ func joinCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_wide.go:292
 	fullOuterJoinFunc := func(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
-//line property_rdd.go:6785
+//line property_rdd.go:6876
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6938,7 +7029,7 @@ func withCasesKernel3(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:119
 	tryMapFunc := func(e Env, x int64) (string, error) { return e.tagged(x), e.check(x) }
-//line property_rdd.go:6942
+//line property_rdd.go:7033
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6993,7 +7084,7 @@ func withCasesKernel6(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:128
 	tryFlatMapFunc := func(e Env, x int64) (iter.Seq[int64], error) { return e.below(x + 1), e.check(x) }
-//line property_rdd.go:6997
+//line property_rdd.go:7088
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -7018,7 +7109,7 @@ func withCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:150
 	mapToPairFunc := func(e Env, x int64) (int64, string) { return e.residue(x), e.tagged(x) }
-//line property_rdd.go:7022
+//line property_rdd.go:7113
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -7302,11 +7393,17 @@ func manyKeptKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-//line pipelines_accumulate.go:94
+//line pipelines_accumulate.go:108
 func accumulatorCasesFilter(v seen, x int64) bool { return v.look(x) }
 
-//line pipelines_accumulate.go:134
-func accumulatorCasesMap(short typed.Accumulator[sizeCounts], word, _ string) int64 {
+//line pipelines_accumulate.go:147
+func accumulatorCasesMap(loads typed.Accumulator[load], x int64) int64 {
+	loads.Add(load{x, make([]byte, 200<<10)})
+	return x
+}
+
+//line pipelines_accumulate.go:156
+func accumulatorCasesMap2(short typed.Accumulator[sizeCounts], word, _ string) int64 {
 	if own := short.Local(); *own == nil {
 		*own = sizeCounts{}
 	}
@@ -7314,7 +7411,7 @@ func accumulatorCasesMap(short typed.Accumulator[sizeCounts], word, _ string) in
 	return 1
 }
 
-//line pipelines_accumulate.go:141
+//line pipelines_accumulate.go:163
 func accumulatorCasesReduce(calls typed.Counter, a, b int64) int64 {
 	calls.Add(1)
 	return a + b
@@ -7323,7 +7420,7 @@ func accumulatorCasesReduce(calls typed.Counter, a, b int64) int64 {
 //line pipelines_action.go:146
 func actionCasesKeyBy(r Rec) Place { return Place{r.Name, 1, [2]bool{r.OK}} }
 
-//line property_rdd.go:7327
+//line property_rdd.go:7424
 
 func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7340,7 +7437,7 @@ func saveCasesMap2(k string, v int64) string { return fmt.Sprintf("%s\t%d", k, v
 //line pipelines_action.go:272
 func saveCasesMap3(k string, v int64) string { return fmt.Sprintf("%s\t%d", k, v) }
 
-//line property_rdd.go:7344
+//line property_rdd.go:7441
 
 func saveCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7386,7 +7483,7 @@ func barrierCasesMapToPair(x int64) (int64, int64) { return x, 1 }
 //line pipelines_barrier.go:146
 func barrierCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7390
+//line property_rdd.go:7487
 
 func barrierCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7421,7 +7518,7 @@ func cacheCasesMap2(w string) string { return w + "!" }
 //line pipelines_cache.go:54
 func cacheCasesFilter2(r Rec) bool { return r.ID%3 != 0 }
 
-//line property_rdd.go:7425
+//line property_rdd.go:7522
 
 func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7432,7 +7529,7 @@ func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_cache.go:80
 func cacheCasesFilter3(r Rec) bool { return r.ID%3 != 0 }
 
-//line property_rdd.go:7436
+//line property_rdd.go:7533
 
 func cacheCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7440,12 +7537,27 @@ func cacheCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	}
 }
 
-//line pipelines_cache.go:117
+func cacheCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+func cacheCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+//line pipelines_cache.go:114
+func cacheCasesJoin(a, b int64) int64 { return b - a }
+
+//line pipelines_cache.go:143
 func cacheCasesMap3(w string) Rec { return Rec{Name: w} }
 
-//line property_rdd.go:7447
+//line property_rdd.go:7559
 
-func cacheCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
+func cacheCasesReduceByKeyBatch5(slots []*int64, vals []int64) {
 	for i, s := range slots {
 		*s = addInts(*s, vals[i])
 	}
@@ -7486,7 +7598,7 @@ func ranksFlatMapToPair(_ string, shares []string) iter.Seq2[string, int64] {
 	}
 }
 
-//line property_rdd.go:7490
+//line property_rdd.go:7602
 
 func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7497,7 +7609,7 @@ func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:84
 func ranksMapValues2(v int64) int64 { return 150 + v*85/100 }
 
-//line property_rdd.go:7501
+//line property_rdd.go:7613
 
 func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7508,7 +7620,7 @@ func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:156
 func chainCasesFilter(l string, at int64) bool { return at > 0 && l != "O" }
 
-//line property_rdd.go:7512
+//line property_rdd.go:7624
 
 func chainCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7543,7 +7655,7 @@ func chainCasesMapToPair(v int64, k string) (string, int64) { return k, v }
 //line pipelines_chain.go:197
 func chainCasesSortBy2(l string) string { return l }
 
-//line property_rdd.go:7547
+//line property_rdd.go:7659
 
 func chainCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7559,7 +7671,7 @@ func chainCasesFilter2(w string) bool {
 //line pipelines_heavy.go:88
 func heavyKeyCasesMapToPair(x int64) (string, int64) { return heavyKey(x), x }
 
-//line property_rdd.go:7563
+//line property_rdd.go:7675
 
 func heavyKeyCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7622,7 +7734,7 @@ func heavyJoinCasesCoGroup(_ int64, left, right iter.Seq[string]) iter.Seq[strin
 //line pipelines_heavy.go:186
 func persistedReduceByKey(a, b string) string { return max(a, b) }
 
-//line property_rdd.go:7626
+//line property_rdd.go:7738
 
 func persistedReduceByKeyBatch(slots []*string, vals []string) {
 	for i, s := range slots {
@@ -7717,7 +7829,7 @@ func pairCasesTryMapToPair(k string, v int64) (string, string, error) {
 	return l, k, err
 }
 
-//line property_rdd.go:7721
+//line property_rdd.go:7833
 
 func partitionCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7749,7 +7861,7 @@ func sortedGroupCasesFilter3(string) bool { return true }
 //line pipelines_partitions.go:313
 func partitionerCasesPartitionFunc(k string) int { return 6 - placeOf(k) }
 
-//line property_rdd.go:7753
+//line property_rdd.go:7865
 
 func partitionerCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7775,7 +7887,7 @@ func partitionerCasesFilter(string, int64) bool { return true }
 //line pipelines_partitions.go:330
 func partitionerCasesMapValues(v int64) int64 { return v / 2 }
 
-//line property_rdd.go:7779
+//line property_rdd.go:7891
 
 func partitionerCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7789,7 +7901,7 @@ func partitionerCasesPartitionFunc2(k string) int { return 4 - placeOf(k) }
 //line pipelines_partitions.go:349
 func partitionerCasesFilter2(w string) bool { return len(w)%2 == 0 }
 
-//line property_rdd.go:7793
+//line property_rdd.go:7905
 
 func placedCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7803,7 +7915,7 @@ func placedCasesFilter(_ string, v int64) bool { return v%3 != 0 }
 //line pipelines_placed.go:43
 func placedCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
 
-//line property_rdd.go:7807
+//line property_rdd.go:7919
 
 func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7814,7 +7926,7 @@ func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_placed.go:44
 func placedCasesMapValues(r string) string { return r + "!" }
 
-//line property_rdd.go:7818
+//line property_rdd.go:7930
 
 func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7825,7 +7937,7 @@ func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_placed.go:65
 func placedCasesJoin(all []int64, sum int64) string { return fmt.Sprint(all, sum) }
 
-//line property_rdd.go:7829
+//line property_rdd.go:7941
 
 func placedCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7848,7 +7960,7 @@ func placedCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 //line pipelines_placed.go:89
 func placedCasesMapToPair(k string, v int64) (string, int64) { return k[:1] + k[len(k)-1:], v }
 
-//line property_rdd.go:7852
+//line property_rdd.go:7964
 
 func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7859,7 +7971,7 @@ func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 //line pipelines_sample.go:144
 func finiteMap(x int64) int64 { return x % 1000 }
 
-//line property_rdd.go:7863
+//line property_rdd.go:7975
 
 func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7873,7 +7985,7 @@ func sourceCasesMap(path, text string) string { return filepath.Base(path) + ": 
 //line pipelines_source.go:126
 func sourceCasesMap2(b []byte) string { return string(b) }
 
-//line property_rdd.go:7877
+//line property_rdd.go:7989
 
 func combineCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7893,7 +8005,7 @@ func combineCasesMapToPair(w string) (string, int64) { return w, 1 }
 //line pipelines_wide.go:87
 func combineCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7897
+//line property_rdd.go:8009
 
 func combineCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8098,7 +8210,7 @@ func manyKeptMap(round, x int64) int64 { return x + round%2 }
 //line rounds.go:86
 func manyKeptKeyBy(x int64) int64 { return x % 7 }
 
-//line property_rdd.go:8102
+//line property_rdd.go:8214
 
 func manyKeptReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
