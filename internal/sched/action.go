@@ -438,7 +438,7 @@ func (s *Scheduler) endAction(a *action, to model.ActionState, cause *model.Caus
 	if !s.mayMiss() {
 		end.Updates = nil // the driver has them
 	}
-	j.keepEnd(endedAction{a.plan, end})
+	j.keepEnd(endedAction{a.plan, end, a.name, a.site, a.got, a.want})
 	s.dropUnsized(a)
 	if to == model.ActionDone {
 		s.cutLocal(a)
