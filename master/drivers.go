@@ -207,7 +207,12 @@ func (d *jobDriver) Added(id plan.ActionID, updates []plan.StageUpdates) {
 // End passes on how an action ended.
 func (d *jobDriver) End(s plan.ActionStatus, updates []plan.StageUpdates, err error) {
 	d.m.history.actionEnded(&s)
-	d.out.Put(&wire.ActionEnd{Status: s, Updates: updates, Trouble: driver.Trouble(err)})
+	portions := plan.Portions(updates)
+	last := len(portions) - 1
+	for i, p := range portions[:last] {
+		d.out.Put(&wire.Portion{N: s.ID.N, At: i, Updates: p})
+	}
+	d.out.Put(&wire.ActionEnd{Status: s, Portions: last, Updates: portions[last], Trouble: driver.Trouble(err)})
 }
 
 // Quiet passes on that nothing works for an action any more.

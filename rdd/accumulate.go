@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -63,10 +65,7 @@ func (a Accumulator[A]) Add(x A) {
 		*a.own = (*a.own).Merge(x)
 		return
 	}
-	h := a.at("Add")
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.value = h.value.Merge(x)
+	a.at("Add").add(x)
 }
 
 // Local is what the task in hand has added so far, to be changed in place.
@@ -87,19 +86,7 @@ func (a Accumulator[A]) Value() A {
 	if err := h.graph.Settle(); err != nil {
 		panic(err)
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.err != nil {
-		panic(h.err)
-	}
-	b, err := codec.Marshal(h.value)
-	if err == nil {
-		var v A
-		if v, err = codec.Unmarshal[A](b); err == nil {
-			return v
-		}
-	}
-	panic(fmt.Sprintf("Value of accumulator %q: %v", a.name, err))
+	return h.copied()
 }
 
 // at is the session's value, for a method that needs it.
@@ -109,6 +96,8 @@ func (a Accumulator[A]) at(method string) *home[A] {
 		panic(method + " of an accumulator that no session made: it is the zero value of its type")
 	case a.home == nil:
 		panic(fmt.Sprintf("%s of accumulator %q: it came with the rows: give it to the function by With", method, a.name))
+	case insideHome():
+		panic(fmt.Sprintf("%s of accumulator %q in a Merge or a marshaler of an accumulator's value: they run while accumulators wait for them", method, a.name))
 	}
 	if err := a.home.broken(); err != nil {
 		panic(err)
@@ -148,6 +137,56 @@ type home[A Merger[A]] struct {
 	mu    sync.Mutex
 	value A
 	err   error // A cannot travel, or was not merged: there is no value
+}
+
+// add, copied, merge and encoded run code of the user's with mutexes held: that must not
+// come back, which insideHome sees.
+
+// add merges in what the driver adds.
+func (h *home[A]) add(x A) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.value = h.value.Merge(x)
+}
+
+// copied is a copy of the value.
+func (h *home[A]) copied() (v A) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.err != nil {
+		panic(h.err)
+	}
+	b, err := codec.Marshal(h.value)
+	if err == nil {
+		v, err = codec.Unmarshal[A](b)
+	}
+	if err != nil {
+		panic(fmt.Sprintf("Value of accumulator %q: %v", h.name, err))
+	}
+	return v
+}
+
+// homeMethods begins the names of the methods of each home.
+var homeMethods = reflect.TypeFor[Graph]().PkgPath() + ".(*home["
+
+// insideHome says whether one of them has called the user's code that is running.
+func insideHome() bool {
+	pcs := make([]uintptr, 64)
+	n := runtime.Callers(2, pcs)
+	for n == len(pcs) {
+		pcs = make([]uintptr, 4*len(pcs))
+		n = runtime.Callers(2, pcs)
+	}
+	frames := runtime.CallersFrames(pcs[:n])
+	for {
+		f, more := frames.Next()
+		if strings.HasPrefix(f.Function, homeMethods) {
+			return true
+		}
+		if !more {
+			return false
+		}
+	}
 }
 
 func (h *home[A]) broken() error {

@@ -1,6 +1,8 @@
 package rdd
 
 import (
+	"encoding/binary"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -96,5 +98,83 @@ func TestSharedAccumulatorIsFound(t *testing.T) {
 	}
 	if path, ok := sharedAccumulator(reflect.TypeFor[struct{ A, B holder }](), "two", false, map[reflect.Type]bool{}); ok {
 		t.Errorf("%q is not shared", path)
+	}
+}
+
+// nosy is a value whose methods look at accumulators, this one's among them.
+type nosy struct{ N int64 }
+
+var (
+	peek    func() // in the methods
+	peeking string // in which of them
+	inPeek  = func(at string) {
+		if at == peeking {
+			peek()
+		}
+	}
+)
+
+func (n nosy) Merge(o nosy) nosy {
+	inPeek("Merge")
+	return nosy{n.N + o.N}
+}
+
+func (n nosy) MarshalBinary() ([]byte, error) {
+	inPeek("MarshalBinary")
+	return binary.AppendVarint(nil, n.N), nil
+}
+
+func (n *nosy) UnmarshalBinary(b []byte) error {
+	inPeek("UnmarshalBinary")
+	n.N, _ = binary.Varint(b)
+	return nil
+}
+
+// TestAccumulatorsInTheirOwnMethods are an error: they would wait for themselves.
+func TestAccumulatorsInTheirOwnMethods(t *testing.T) {
+	defer func() { peeking = "" }()
+	caught := func(f func()) (text string) {
+		defer func() {
+			if v := recover(); v != nil {
+				text = fmt.Sprint(v)
+			}
+		}()
+		f()
+		return ""
+	}
+	for _, method := range []string{"Merge", "MarshalBinary", "UnmarshalBinary"} {
+		for _, own := range []bool{true, false} {
+			peeking = ""
+			g := NewGraph(GraphOptions{})
+			a, other := NewAccumulator[nosy](g, "a"), NewTotal[int64](g, "other")
+			a.Add(nosy{1})
+			update := plan.Updates(nil).With(a.id, encoded(t, nosy{2}))
+			peek = func() {
+				if own {
+					a.Value()
+				} else {
+					other.Value()
+				}
+			}
+			peeking = method
+			g.Running(1, delivery(t, true, 0, update))
+			if all := g.Shown(); len(all) != 2 || own && !strings.Contains(all[0].Value, "Value of accumulator") {
+				t.Errorf("%s is shown as %v", method, all)
+			}
+			if text := caught(func() { a.Value() }); method != "Merge" && !strings.Contains(text, "in a Merge or a marshaler") {
+				t.Errorf("%s: Value gives %q", method, text)
+			}
+			if text := caught(func() { a.Add(nosy{3}) }); method == "Merge" && !strings.Contains(text, "in a Merge or a marshaler") {
+				t.Errorf("%s: Add gives %q", method, text)
+			}
+			g.Ended(1, delivery(t, true, 0, update))
+			if text := fmt.Sprint(g.Settle(), caught(func() { a.Value() })); !strings.Contains(text, "in a Merge or a marshaler") {
+				t.Errorf("%s: %s", method, text)
+			}
+			peeking = ""
+			if n := other.Value(); n != 0 {
+				t.Errorf("other is %d", n)
+			}
+		}
 	}
 }

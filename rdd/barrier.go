@@ -147,9 +147,9 @@ func (b *builder) apart(n *Node) error {
 	}
 	var why string
 	switch {
-	case n.kind == unionNode:
+	case n.kind() == unionNode:
 		why = "has other partitions beside its own"
-	case n.kind == cachedNode && !n.spent.Load():
+	case n.kind() == cachedNode && !n.spent.Load():
 		why = "keeps partitions, whose tasks do not run it again"
 	case n.wide.Coalesce > 0:
 		why = "computes several partitions in one task"
@@ -158,7 +158,7 @@ func (b *builder) apart(n *Node) error {
 	default:
 		return nil
 	}
-	for _, parent := range n.parents {
+	for _, parent := range n.parents() {
 		pipe := b.pipes[parent]
 		op, ok := b.waits(&pipe)
 		if !ok {

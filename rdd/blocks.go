@@ -402,7 +402,7 @@ func CacheOp[T any]() *Op {
 
 //go:noinline
 func cachePart(like batch) *SourcePart {
-	return &SourcePart{open: func(t *Task, in *Input) (Run, error) {
+	return &SourcePart{out: like, open: func(t *Task, in *Input) (Run, error) {
 		typ, err := like.typ()
 		if err != nil {
 			return nil, err

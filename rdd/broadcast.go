@@ -56,10 +56,10 @@ type lying map[*Node]*placement
 func (l lying) add(n *Node) {
 	switch {
 	case n.placed == nil || n.byBroadcast():
-	case n.kind == wideNode:
+	case n.kind() == wideNode:
 		l[n] = l.wanted(n)
-	case len(n.parents) > 0:
-		l[n] = l[n.parents[0]]
+	case len(n.parents()) > 0:
+		l[n] = l[n.parents()[0]]
 	default:
 		l[n] = n.placed
 	}
@@ -71,7 +71,7 @@ func (l lying) wanted(n *Node) *placement {
 	if n.wants == n.own {
 		return n.own
 	}
-	for _, p := range n.parents {
+	for _, p := range n.parents() {
 		if at := l[p]; at != nil && (at.kind == n.wide.Kind || at.kind == plan.FuncPartitioner) {
 			return at
 		}
@@ -81,13 +81,13 @@ func (l lying) wanted(n *Node) *placement {
 
 // inPlace says whether a wide node reads a parent's rows where they are.
 func (l lying) inPlace(n *Node, parent int) bool {
-	return n.wide.Aligned || l[n.parents[parent]].same(l.wanted(n))
+	return n.wide.Aligned || l[n.parents()[parent]].same(l.wanted(n))
 }
 
 // lies is how the node's rows are placed, once a plan has it.
 func (n *Node) lies() *placement {
 	l := lying{}
-	for _, at := range lineage(n, func(*Node) bool { return false }) {
+	for _, at := range ancestry(n, func(*Node) bool { return false }) {
 		l.add(at)
 	}
 	return l[n]
@@ -95,7 +95,7 @@ func (n *Node) lies() *placement {
 
 // mayBroadcast says whether the node is a join that may read a small side whole.
 func (n *Node) mayBroadcast() bool {
-	return n.kind == wideNode && (n.wide.SmallLeft || n.wide.SmallRight) && n.wide.N == 0 && n.wide.By == nil && n.wide.BroadcastBelow >= 0
+	return n.kind() == wideNode && (n.wide.SmallLeft || n.wide.SmallRight) && n.wide.N == 0 && n.wide.By == nil && n.wide.BroadcastBelow >= 0
 }
 
 // broadcast gives the pipe of a join of which one side is small: the rows of the other
@@ -114,11 +114,11 @@ func (b *builder) broadcast(n *Node, ref plan.Op) (p plan.Pipe, ok bool) {
 	}
 	small := int(is - leftSmall)
 	src := plan.Source{Op: withPart(ref, "reduce"), Broadcast: true, Wide: make([]plan.Input, 2)}
-	large := b.pipes[n.parents[1-small]]
+	large := b.pipes[n.parents()[1-small]]
 	src.Wide[1-small].Pipe = &large
 	key := n.shuffleKey(small)
 	b.stage(plan.Stage{
-		Key: key, Kind: plan.MapStage, Class: n.wide.Class, Inexact: n.wide.Inexact, Pipe: b.pipes[n.parents[small]],
+		Key: key, Kind: plan.MapStage, Class: n.wide.Class, Inexact: n.wide.Inexact, Pipe: b.pipes[n.parents()[small]],
 		Sink: plan.Sink{Op: withPart(ref, n.wide.Sinks[small]), Part: &plan.Partitioner{Kind: plan.SinglePartitioner, N: 1}},
 	})
 	src.Wide[small].Shuffle = key
@@ -136,7 +136,7 @@ func (b *builder) smallSide(n *Node) int32 {
 		return bothMoved // what is not shuffled is made again for every use
 	}
 	for i, may := range []bool{n.wide.SmallLeft, n.wide.SmallRight} {
-		small, large := n.parents[i], n.parents[1-i]
+		small, large := n.parents()[i], n.parents()[1-i]
 		pipe := b.pipes[large]
 		if _, waits := b.waits(&pipe); !may || waits || eachPipe(&pipe, func(*plan.Pipe) {}) > mostInside || b.lying.inPlace(n, 1-i) {
 			continue
@@ -157,14 +157,14 @@ func (b *builder) uses() map[*Node]int {
 		return b.used
 	}
 	b.used = map[*Node]int{b.target: 1}
-	for _, n := range slices.Backward(lineage(b.target, func(*Node) bool { return false })) {
-		for _, parent := range n.parents {
+	for _, n := range slices.Backward(ancestry(b.target, func(*Node) bool { return false })) {
+		for _, parent := range n.parents() {
 			times := 1
 			switch {
-			case n.kind == wideNode && (n.wide.Crossed || n.wide.Aligned && len(n.parents) > 1):
+			case n.kind() == wideNode && (n.wide.Crossed || n.wide.Aligned && len(n.parents()) > 1):
 				times = 2
-			case n.kind == narrowNode || n.kind == unionNode, n.kind == cachedNode && n.spent.Load(),
-				n.kind == wideNode && (n.wide.Aligned || parent.placed.same(n.wants)):
+			case n.kind() == narrowNode || n.kind() == unionNode, n.kind() == cachedNode && n.spent.Load(),
+				n.kind() == wideNode && (n.wide.Aligned || parent.placed.same(n.wants)):
 				times = b.used[n]
 			}
 			b.used[parent] = min(b.used[parent]+times, 2)
@@ -173,9 +173,9 @@ func (b *builder) uses() map[*Node]int {
 	return b.used
 }
 
-// lineage lists a node and all that it is made of, parents first, but for what is known
+// ancestry lists a node and all that it is made of, parents first, but for what is known
 // already.
-func lineage(n *Node, known func(*Node) bool) (order []*Node) {
+func ancestry(n *Node, known func(*Node) bool) (order []*Node) {
 	seen := map[*Node]bool{}
 	for todo := []*Node{n}; len(todo) > 0; {
 		at := todo[len(todo)-1]
@@ -184,7 +184,7 @@ func lineage(n *Node, known func(*Node) bool) (order []*Node) {
 			continue
 		}
 		ready := true
-		for _, p := range at.parents {
+		for _, p := range at.parents() {
 			if !seen[p] && !known(p) {
 				todo, ready = append(todo, p), false
 			}
@@ -203,9 +203,9 @@ const unknownBytes = -1
 // bytesBelow is how many bytes of input a node's rows are made of, those that it reads
 // twice counted twice, or unknownBytes. What operators make of them it cannot know.
 func (g *Graph) bytesBelow(n *Node) int64 {
-	for _, at := range lineage(n, func(n *Node) bool { return n.below.Load() != 0 }) {
+	for _, at := range ancestry(n, func(n *Node) bool { return n.below.Load() != 0 }) {
 		bytes := g.sourceBytes(at)
-		for _, p := range at.parents {
+		for _, p := range at.parents() {
 			below := p.below.Load()
 			if bytes < 0 || below < 0 || at.wide.Crossed {
 				bytes = unknownBytes

@@ -23,6 +23,8 @@ type Action struct {
 	Policy plan.Policy
 	// Class of the action's own work.
 	Inexact bool
+
+	saves *Node // whose rows it writes, where that is not what Op does
 }
 
 // On is why the action cannot be run on a node at all, if it cannot.
@@ -47,12 +49,11 @@ func (g *Graph) Plan(n *Node, a Action) (*plan.Plan, error) {
 	if err := b.lineage(n); err != nil {
 		return nil, err
 	}
-	op, err := g.refer(a.Op, a.Call)
+	op, err := a.refer(g)
 	if err != nil {
 		return nil, err
 	}
 	b.plan.Target = plan.StageKey(fmt.Sprintf("r%d", g.nextID.Add(1)))
-	op.Part = a.Part
 	sink := plan.Sink{Op: op, Limit: a.Limit, Zero: a.Zero, Staged: a.Output != nil}
 	if part, ok := a.Op.Parts[a.Part].(*SinkPart); ok {
 		sink.Effects = part.effects
@@ -63,10 +64,20 @@ func (g *Graph) Plan(n *Node, a Action) (*plan.Plan, error) {
 		return nil, fmt.Errorf("%s (%s): %d RDDs are kept or joined where they lie, each made of the one before: the most is %d: use Checkpoint on the way",
 			a.Op.Name, a.Call.Site, b.nesting-1, plan.MaxNesting-1)
 	}
-	if local(op.ID) {
+	if local(op.ID) && a.saves == nil {
 		runtime.AddCleanup(b.plan, g.forget, op.ID)
 	}
 	return b.plan, nil
+}
+
+// refer gives the action's operator as a plan names it.
+func (a *Action) refer(g *Graph) (plan.Op, error) {
+	if a.saves != nil {
+		ref, err := a.saves.refer()
+		return savedAs(ref, savePart), err
+	}
+	ref, err := g.refer(a.Op, a.Call)
+	return withPart(ref, a.Part), err
 }
 
 // builder makes a plan. pipes has the pipe that gives the rows of each node
@@ -101,7 +112,7 @@ func (b *builder) lineage(n *Node) error {
 			continue
 		}
 		ready := true
-		for _, p := range at.parents {
+		for _, p := range at.parents() {
 			if _, done := b.pipes[p]; !done {
 				todo, ready = append(todo, p), false
 			}
@@ -124,9 +135,9 @@ func (b *builder) pipe(n *Node) (plan.Pipe, error) {
 	if err := b.apart(n); err != nil {
 		return plan.Pipe{}, err
 	}
-	if n.kind == unionNode {
+	if n.kind() == unionNode {
 		p := plan.Pipe{Source: plan.Source{Union: []plan.Pipe{}}}
-		for _, parent := range n.parents {
+		for _, parent := range n.parents() {
 			if pipe := b.pipes[parent]; pipe.Source.Union != nil {
 				p.Source.Union = append(p.Source.Union, pipe.Source.Union...) // it has no operators of its own
 			} else {
@@ -139,23 +150,26 @@ func (b *builder) pipe(n *Node) (plan.Pipe, error) {
 	if err != nil {
 		return plan.Pipe{}, err
 	}
-	switch n.kind {
+	switch n.kind() {
 	case sourceNode:
 		src := n.source
 		src.Op = ref
+		if n.part == savedPart {
+			src.Op = savedAs(ref, savedPart)
+		}
 		return plan.Pipe{Source: src}, nil
 	case narrowNode:
 		if n.op.barrier(n.part) {
 			b.barriers[ref.ID] = true
 		}
 		ref.Placed = n.sorted()
-		pipe := b.pipes[n.parents[0]]
+		pipe := b.pipes[n.parents()[0]]
 		if pipe.Source.Union != nil && n.op.numbered(n.part) {
 			pipe = whole(pipe, ref)
 		}
 		return b.then(pipe, ref), nil
 	case cachedNode:
-		pipe := b.pipes[n.parents[0]]
+		pipe := b.pipes[n.parents()[0]]
 		if n.spent.Load() {
 			return pipe, nil
 		}
@@ -164,6 +178,8 @@ func (b *builder) pipe(n *Node) (plan.Pipe, error) {
 		}}, nil
 	case localNode:
 		return b.local(n, ref), nil
+	case savedNode:
+		return b.pipes[n.parents()[0]], nil
 	}
 	return b.widePipe(n, ref)
 }
@@ -224,7 +240,7 @@ func (b *builder) widePipe(n *Node, ref plan.Op) (plan.Pipe, error) {
 	if n.wide.Coalesce > 0 {
 		src.Coalesced = &plan.Coalesced{N: n.wide.Coalesce}
 	}
-	for i, parent := range n.parents {
+	for i, parent := range n.parents() {
 		pipe := b.pipes[parent]
 		if b.lying.inPlace(n, i) {
 			src.Wide = append(src.Wide, plan.Input{Pipe: &pipe})

@@ -209,10 +209,10 @@ func TestPlanBranches(t *testing.T) {
 	for range 20 {
 		left, right = add(left, 6), add(right, 7)
 	}
-	u := left.Union(here(), trunk, right, add(trunk, 8), left.parents[0])
+	u := left.Union(here(), trunk, right, add(trunk, 8), left.parents()[0])
 	got := collect[int64](w, u)
 	var want []int64
-	for _, n := range []*Node{left, trunk, right, add(trunk, 8), left.parents[0]} {
+	for _, n := range []*Node{left, trunk, right, add(trunk, 8), left.parents()[0]} {
 		want = append(want, collect[int64](w, n)...)
 	}
 	if !slices.Equal(got, want) {

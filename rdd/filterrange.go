@@ -46,6 +46,9 @@ func (n *Node) sorted() *plan.Partitioner {
 		return nil
 	}
 	by := n.placed.by
+	if by.kind() != wideNode { // its bounds are not found any more
+		return nil
+	}
 	return &plan.Partitioner{Kind: plan.RangePartitioner, Bounds: by.boundsKey(), Descending: by.wide.Descending}
 }
 

@@ -83,7 +83,7 @@ func (p *placement) of(n *Node, partitions int) *placement {
 func (b *builder) local(n *Node, ref plan.Op) plan.Pipe {
 	rows := plan.Pipe{Source: plan.Source{Op: withPart(ref, "cut"), Cut: n.source.Cut}}
 	if n.source.Cut == nil {
-		rows = b.pipes[n.parents[0]]
+		rows = b.pipes[n.parents()[0]]
 	}
 	return b.keep(n, ref, plan.Stage{Class: plan.Determinate, Pipe: rows, Local: n.source.Cut == nil})
 }

@@ -93,21 +93,28 @@ const (
 	wideNode
 	cachedNode
 	localNode
+	savedNode
 )
 
-// Node is an RDD without its type: an operator and the nodes it reads. A node
-// never changes.
-type Node struct {
-	graph   *Graph
-	id      int64
+// origin is how a node gets its rows, and of which others.
+type origin struct {
 	kind    nodeKind
-	op      *Op
-	part    string // of op, where it is not the whole
-	dir     string
-	site    plan.Site
-	env     plan.Digest
 	parents []*Node
-	err     error
+}
+
+// Node is an RDD without its type: an operator and the nodes it reads. A node
+// never changes, but for what its rows are made of once they were saved.
+type Node struct {
+	graph *Graph
+	id    int64
+	op    *Op
+	part  string // of op, where it is not the whole
+	dir   string
+	site  plan.Site
+	env   plan.Digest
+	from  atomic.Pointer[origin]
+	uncut atomic.Bool // it is not to be cut
+	err   error
 
 	source plan.Source // of source nodes; of local ones only what was cut
 	level  plan.StorageLevel
@@ -208,8 +215,9 @@ func CallSite(skip int) Call {
 
 func (g *Graph) node(kind nodeKind, op *Op, c Call, parents ...*Node) *Node {
 	n := &Node{
-		graph: g, id: g.nextID.Add(1), kind: kind, op: op, dir: c.Dir, site: c.Site, env: c.Env, parents: parents, err: op.misuse(c),
+		graph: g, id: g.nextID.Add(1), op: op, dir: c.Dir, site: c.Site, env: c.Env, err: op.misuse(c),
 	}
+	n.from.Store(&origin{kind, parents})
 	for i, p := range parents {
 		switch p = p.known(); {
 		case p == nowhere:
@@ -223,8 +231,18 @@ func (g *Graph) node(kind nodeKind, op *Op, c Call, parents ...*Node) *Node {
 	return n
 }
 
+// kind and parents are how the node gets its rows now.
+func (n *Node) kind() nodeKind   { return n.from.Load().kind }
+func (n *Node) parents() []*Node { return n.from.Load().parents }
+
 // nowhere is the node of an RDD that is the zero value of its type.
-var nowhere = &Node{graph: NewGraph(GraphOptions{}), err: errors.New("the RDD was not made by a session: it is the zero value of its type")}
+var nowhere = newNowhere()
+
+func newNowhere() *Node {
+	n := &Node{graph: NewGraph(GraphOptions{}), err: errors.New("the RDD was not made by a session: it is the zero value of its type")}
+	n.from.Store(&origin{})
+	return n
+}
 
 // known gives a node that is one.
 func (n *Node) known() *Node {
@@ -303,7 +321,7 @@ func (n *Node) Cached(op *Op, c Call, level plan.StorageLevel) *Node {
 // is still known.
 func (n *Node) Uncache() {
 	n = n.known()
-	if n.kind == cachedNode && !n.spent.Swap(true) {
+	if n.kind() == cachedNode && !n.spent.Swap(true) {
 		n.graph.o.Release(n.cacheKey())
 	}
 }
@@ -327,7 +345,7 @@ func (n *Node) Wide(op *Op, c Call, w Wide, others ...*Node) *Node {
 	m.own = own
 	if w.N == 0 && w.Kind == plan.HashPartitioner {
 		// Take over a side's partitions rather than move both.
-		for _, p := range m.parents {
+		for _, p := range m.parents() {
 			if p.placed != nil && (p.placed.kind == w.Kind || p.placed.kind == plan.FuncPartitioner) {
 				own = p.placed
 				break
@@ -362,7 +380,7 @@ func (n *Node) Err() error {
 		if at.err != nil {
 			return at.err
 		}
-		todo = append(todo, at.parents...)
+		todo = append(todo, at.parents()...)
 	}
 	return nil
 }

@@ -67,6 +67,7 @@ type place struct {
 // SourcePart makes the rows of a pipe.
 type SourcePart struct {
 	open func(t *Task, in *Input) (Run, error)
+	out  batch // stands for the type of the rows, where a cut may keep them
 }
 
 // SinkPart takes the rows of a pipe.
@@ -261,6 +262,20 @@ func (o *Op) misuse(c Call) error {
 func of(pointer any, o *Op) *Op {
 	o.shows = reflect.TypeOf(pointer).Elem()
 	return o
+}
+
+// gives stands for the type of the rows that an operator with a shuffle gives, or one
+// that keeps rows; nil where that is not known.
+func (o *Op) gives() batch {
+	if p, ok := o.Parts[""].(*Narrow); ok {
+		return p.out
+	}
+	for _, name := range []string{"reduce", ""} {
+		if p, ok := o.Parts[name].(*SourcePart); ok {
+			return p.out
+		}
+	}
+	return nil
 }
 
 // part finds a part of type P, which a decoded plan may name wrongly.

@@ -319,8 +319,8 @@ func TestKernelsInUnions(t *testing.T) {
 	withRegistry(t)
 	w := newWorld(t)
 	n := kernels(w, "abc", "abc", "bc")
-	b := n.parents[0]
-	a := b.parents[0]
+	b := n.parents()[0]
+	a := b.parents()[0]
 	other := slice(w, 1, "x")
 	u := a.Union(here(), other).Narrow(b.op, Call{Dir: b.dir, Site: b.site}, false).Narrow(n.op, Call{Dir: n.dir, Site: n.site}, false)
 	if got := collect[string](w, u); !slices.Equal(got, []string{"[abc]", "x[bc]"}) {
@@ -333,7 +333,7 @@ func TestKernelAcross(t *testing.T) {
 	withRegistry(t)
 	w := newWorld(t)
 	n := kernels(w, "ab", "ab")
-	a := n.parents[0]
+	a := n.parents()[0]
 	split := a.Narrow(MapPartitionsOp(passOn[string]), here(), false).Narrow(n.op, Call{Dir: n.dir, Site: n.site}, false)
 	if got := collect[string](w, split); got[0] != "ab" {
 		t.Errorf("got %s", got[0])

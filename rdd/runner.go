@@ -398,6 +398,9 @@ func (r *Runner) resolve(ref plan.Op) (*Op, any, error) {
 	if !ok {
 		return nil, nil, fmt.Errorf("%s (%s) is not in this binary: driver and executor are of different builds", ref.Name, ref.Site)
 	}
+	if ref.Part == savePart || ref.Part == savedPart {
+		op = op.saving()
+	}
 	if op.env == nil {
 		return op, nil, nil
 	}

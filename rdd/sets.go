@@ -8,7 +8,7 @@ type none = struct{}
 // SubtractByKeyOp keeps the pairs of the left side whose key is not in the right
 // one.
 func SubtractByKeyOp[K comparable, V, W any]() *Op {
-	op := many("SubtractByKey", nil, joinParts(nil, func(_ *Task, groups groups[K, V, W], feed Feed) error {
+	parts := joinParts(nil, func(_ *Task, groups groups[K, V, W], feed Feed) error {
 		return emitted(feed, groups, func(k K, left iter.Seq[V], right iter.Seq[W], yield func(Pair[K, V]) bool) {
 			if !some(right) {
 				for v := range left {
@@ -18,8 +18,8 @@ func SubtractByKeyOp[K comparable, V, W any]() *Op {
 				}
 			}
 		})
-	}))
-	return of((*Joined[K, V, W])(nil), op)
+	})
+	return of((*Joined[K, V, W])(nil), many("SubtractByKey", nil, giving((*Rows[Pair[K, V]])(nil), parts)))
 }
 
 // SubtractOp keeps the rows of the left side that are not in the right one.
@@ -51,7 +51,13 @@ func setOp[T comparable](name string, rows func(row T, left, right iter.Seq[none
 		return emitted(feed, groups, rows)
 	})
 	parts["key"] = MapOp(func(row T) Pair[T, none] { return Pair[T, none]{Key: row} }).Parts[""]
-	return of((*T)(nil), many(name, nil, parts))
+	return of((*T)(nil), many(name, nil, giving((*Rows[T])(nil), parts)))
+}
+
+// giving says what rows the read side of an operator without a function gives.
+func giving(out batch, parts map[string]Part) map[string]Part {
+	parts["reduce"].(*SourcePart).out = out
+	return parts
 }
 
 // emitted feeds the rows that are made of the keys of two sides.

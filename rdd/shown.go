@@ -77,6 +77,16 @@ func (g *Graph) Shown() []plan.Shown {
 func (g *Graph) look() (all []looked, fresh bool) {
 	g.tallies.merging.Lock() // what counts is either merged or not
 	defer g.tallies.merging.Unlock()
+	if all, fresh = g.toLookAt(); fresh {
+		for i := range all {
+			all[i].value, all[i].err = all[i].of.encoded()
+		}
+	}
+	return all, fresh
+}
+
+// toLookAt gives the accumulators that are to be shown, and what is to be merged in.
+func (g *Graph) toLookAt() (all []looked, fresh bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if !g.tallies.fresh || len(g.accumulators) == 0 {
@@ -88,7 +98,6 @@ func (g *Graph) look() (all []looked, fresh bool) {
 	all = make([]looked, min(len(ids), plan.MaxShown))
 	for i := range all {
 		all[i].of, all[i].added = g.accumulators[ids[i]], added[ids[i]]
-		all[i].value, all[i].err = all[i].of.encoded()
 	}
 	return all, true
 }

@@ -52,7 +52,7 @@ const (
 // sorting makes the parts of a sort of rows like those of like. key is the part
 // that makes these, nil where they are the operator's own rows; result turns
 // them back.
-func sorting(like batch, make ordering, key Part, result func(shuffle.RawStream) Run) map[string]Part {
+func sorting(like batch, make ordering, key Part, out batch, result func(shuffle.RawStream) Run) map[string]Part {
 	parts := map[string]Part{
 		"rows":    keepPart(like),
 		"kept":    readPart(like),
@@ -70,7 +70,7 @@ func sorting(like batch, make ordering, key Part, result func(shuffle.RawStream)
 			}
 			return placeByBounds(o, bounds, spec.Part.N)
 		}),
-		"reduce": readSorted(make, result),
+		"reduce": readSorted(make, out, result),
 	}
 	if key != nil {
 		parts["key"] = key
@@ -79,8 +79,8 @@ func sorting(like batch, make ordering, key Part, result func(shuffle.RawStream)
 }
 
 // readSorted is the read side of a shuffle that sorts what it reads.
-func readSorted(make ordering, result func(shuffle.RawStream) Run) *SourcePart {
-	return &SourcePart{open: func(t *Task, in *Input) (Run, error) {
+func readSorted(make ordering, out batch, result func(shuffle.RawStream) Run) *SourcePart {
+	return &SourcePart{out: out, open: func(t *Task, in *Input) (Run, error) {
 		o, err := make(in.spec.Descending)
 		if err != nil {
 			return nil, err
@@ -129,22 +129,23 @@ func orderByKey(keys *codec.KeyType, pair codec.PairType, descending bool) order
 // SortByKeyOp sorts pairs by key; pairs with equal keys stay in order.
 func SortByKeyOp[K cmp.Ordered, V any]() *Op {
 	like := (*Rows[Pair[K, V]])(nil)
-	return of((*Pair[K, V])(nil), many("SortByKey", nil, sorting(like, byKey[K, V], nil, likeRows(like))))
+	return of((*Pair[K, V])(nil), many("SortByKey", nil, sorting(like, byKey[K, V], nil, like, likeRows(like))))
 }
 
 // RepartitionAndSortWithinPartitionsOp moves each pair to its key's partition, and
 // sorts those by key; pairs with equal keys stay in order.
 func RepartitionAndSortWithinPartitionsOp[K cmp.Ordered, V any]() *Op {
+	like := (*Rows[Pair[K, V]])(nil)
 	return of((*Pair[K, V])(nil), many("RepartitionAndSortWithinPartitions", nil, map[string]Part{
 		"map":    pairWriter[K, V](),
-		"reduce": readSorted(byKey[K, V], likeRows((*Rows[Pair[K, V]])(nil))),
+		"reduce": readSorted(byKey[K, V], like, likeRows(like)),
 	}))
 }
 
 // SortByOp sorts rows by the key that f gives; rows with equal keys stay in
 // order.
 func SortByOp[T any, K cmp.Ordered](f func(T) K) *Op {
-	pairs := (*Rows[Pair[K, T]])(nil)
+	pairs, out := (*Rows[Pair[K, T]])(nil), (*Rows[T])(nil)
 	key := &Narrow{out: pairs, Kernel: func(_ *Task, _ []any, inAny, outAny any) {
 		in, out := inAny.(*Rows[T]), outAny.(*Rows[Pair[K, T]])
 		for i, row := range in.Rows {
@@ -154,8 +155,8 @@ func SortByOp[T any, K cmp.Ordered](f func(T) K) *Op {
 			}
 		}
 	}}
-	return of((*Pair[K, T])(nil), many("SortBy", f, sorting(pairs, byKey[K, T], key, func(rows shuffle.RawStream) Run {
-		return runOf((*Rows[T])(nil), mapped(rows, func(p *Pair[K, T]) T { return p.Value }))
+	return of((*Pair[K, T])(nil), many("SortBy", f, sorting(pairs, byKey[K, T], key, out, func(rows shuffle.RawStream) Run {
+		return runOf(out, mapped(rows, func(p *Pair[K, T]) T { return p.Value }))
 	})))
 }
 
@@ -163,7 +164,7 @@ func SortByOp[T any, K cmp.Ordered](f func(T) K) *Op {
 // order.
 func SortFuncOp[T any](f func(a, b T) int) *Op {
 	like := (*Rows[T])(nil)
-	return of((*T)(nil), many("SortFunc", f, sorting(like, orderBy(like, Comparing(f)), nil, likeRows(like))))
+	return of((*T)(nil), many("SortFunc", f, sorting(like, orderBy(like, Comparing(f)), nil, like, likeRows(like))))
 }
 
 //go:noinline

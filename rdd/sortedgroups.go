@@ -12,7 +12,7 @@ import (
 // FlatMapSortedGroupsOp gives every value of the sequence that f makes of a key and
 // its values, in the order of what by gives for each.
 func FlatMapSortedGroupsOp[S cmp.Ordered, K comparable, V, R any](by func(V) S, f func(K, iter.Seq[V]) iter.Seq[R]) *Op {
-	read := &SourcePart{open: func(t *Task, in *Input) (Run, error) {
+	read := &SourcePart{out: (*Rows[R])(nil), open: func(t *Task, in *Input) (Run, error) {
 		typ, err := codec.TypeOf[Pair[K, V]]()
 		if err != nil {
 			return nil, err

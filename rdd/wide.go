@@ -226,6 +226,7 @@ type combining struct {
 	// come out.
 	pairs  func(shuffle.RawStream) shuffle.RawStream
 	result func(shuffle.RawStream) Run
+	out    batch // stands for the type of the result
 }
 
 // combiningOf is combining without what depends on the rows.
@@ -257,7 +258,8 @@ func combinePairs[K comparable, V, C any](name string, fn any, f shuffle.Combine
 		}
 		return true
 	}
-	c.result = likeRows((*Rows[Pair[K, C]])(nil))
+	c.out = (*Rows[Pair[K, C]])(nil)
+	c.result = likeRows(c.out)
 	return of((*Pair[K, V])(nil), many(name, fn, c.parts()))
 }
 
@@ -283,7 +285,8 @@ func combineRows[T any, K comparable, V, C, U any](name string, fn any, f shuffl
 			return Pair[K, V]{Key: k, Value: v}
 		})
 	}
-	c.result = func(rows shuffle.RawStream) Run { return runOf((*Rows[U])(nil), mapped(rows, join)) }
+	c.out = (*Rows[U])(nil)
+	c.result = func(rows shuffle.RawStream) Run { return runOf(c.out, mapped(rows, join)) }
 	return of((*T)(nil), many(name, fn, c.parts()))
 }
 
@@ -303,7 +306,7 @@ func (c combining) parts() map[string]Part {
 			}
 			return &combineSink{t: t, c: c.combiner(cfg, types), push: c.push}, nil
 		}},
-		"reduce": &SourcePart{open: func(t *Task, in *Input) (Run, error) {
+		"reduce": &SourcePart{out: c.out, open: func(t *Task, in *Input) (Run, error) {
 			rows, err := c.combined(t, in)
 			if err != nil {
 				return nil, err
@@ -435,7 +438,7 @@ func keyWriter(like batch, key func() (*codec.KeyType, error)) *SinkPart {
 //
 //go:noinline
 func readPart(like batch) *SourcePart {
-	return &SourcePart{open: func(t *Task, in *Input) (Run, error) {
+	return &SourcePart{out: like, open: func(t *Task, in *Input) (Run, error) {
 		typ, err := like.typ()
 		if err != nil {
 			return nil, err

@@ -109,7 +109,11 @@ func combineOnce[K comparable](t *testing.T, r *rand.Rand, keyOf func(int) K) {
 	}
 	for p := range reduces {
 		cfg.Reduce = uint32(p)
-		in := shuffle.Typed[pair[K, tally]](shuffle.Read(t.Context(), shuffle.Inputs(outs, p), c))
+		var parts []shuffle.Input
+		for _, out := range outs {
+			parts = append(parts, out.Input(p))
+		}
+		in := shuffle.Typed[pair[K, tally]](shuffle.Read(t.Context(), parts, c))
 		rows, err := collect(merge[K](t.Context(), cfg, f, in))
 		if err != nil {
 			t.Fatal(err)

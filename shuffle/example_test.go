@@ -37,8 +37,8 @@ func Example() {
 		outs = append(outs, must(w.Close()))
 	}
 	for r := range 2 {
-		counts := shuffle.Merge(ctx, shuffle.Config{Dir: dir, Reduce: uint32(r), Seed: 1}, sum,
-			shuffle.Read(ctx, shuffle.Inputs(outs, r), sum.Rows()))
+		parts := []shuffle.Input{outs[0].Input(r), outs[1].Input(r)}
+		counts := shuffle.Merge(ctx, shuffle.Config{Dir: dir, Reduce: uint32(r), Seed: 1}, sum, shuffle.Read(ctx, parts, sum.Rows()))
 		err := counts(func(rows codec.Rows) bool {
 			for _, row := range codec.Slice[codec.Pair[string, int64]](rows) {
 				fmt.Println(row.Key, row.Value)

@@ -84,15 +84,6 @@ func (p Part) Input() Input {
 // Input returns the input of partition r from the local file.
 func (o *Output) Input(r int) Input { return o.Part(r).Input() }
 
-// Inputs returns the inputs of partition r from all outputs, in their order.
-func Inputs(outputs []*Output, r int) []Input {
-	in := make([]Input, len(outputs))
-	for i, o := range outputs {
-		in[i] = o.Input(r)
-	}
-	return in
-}
-
 // outFile writes the indexed file of a map task: segments of partitions of blocks.
 type outFile struct {
 	cfg     Config

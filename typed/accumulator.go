@@ -58,7 +58,8 @@ func NewExtremes[T cmp.Ordered](s *Session, name string) Extremes[T] {
 
 // Accumulator is an accumulator of values that come together by their own Merge.
 // What Total says of when things count holds for it. It adds at most 256 KiB a
-// task, encoded, and 8 MiB an action: it is for sums, not for rows.
+// task, encoded, and 128 MiB an action: it is for sums, not for rows. Merge, and methods
+// that encode A, cannot read accumulators.
 type Accumulator[A Merger[A]] = rdd.Accumulator[A]
 
 // Merger is what an Accumulator adds up: a type whose zero value is nothing, and

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/gordd-project/gordd/rdd/plan"
 	"github.com/gordd-project/gordd/typed"
 )
 
@@ -209,14 +210,32 @@ func TestAccumulatorsRefused(t *testing.T) {
 	}
 }
 
-// TestTooManyUpdates is an action whose tasks together add more than its end can
-// tell of.
-func TestTooManyUpdates(t *testing.T) {
+// pile is a value of which each task's is as large as the sum.
+type pile struct {
+	N    int64
+	Load []byte
+}
+
+func (p pile) Merge(o pile) pile {
+	return pile{N: p.N + o.N, Load: slices.MaxFunc([][]byte{p.Load, o.Load}, func(a, b []byte) int { return len(a) - len(b) })}
+}
+
+// TestManyUpdates is an action whose tasks together add many times what a message holds,
+// and one whose tasks add too much.
+func TestManyUpdates(t *testing.T) {
 	s := open(t, typed.Options{Cores: 2})
-	big := typed.NewAccumulator[heavy](s, "big")
-	err := s.Range(40, typed.Partitions(40)).With(big).ForEach(ctx, func(a typed.Accumulator[heavy], _ int64) {
-		a.Add(make(heavy, 250<<10))
-	})
+	add := func(tasks int) (int64, error) {
+		sum := typed.NewAccumulator[pile](s, "sum")
+		err := s.Range(int64(tasks), typed.Partitions(tasks)).With(sum).ForEach(ctx, func(a typed.Accumulator[pile], x int64) {
+			a.Add(pile{x, make([]byte, 250<<10)})
+		})
+		return sum.Value().N, err
+	}
+	const many = 300 // 73 MiB
+	if n, err := add(many); n != many*(many-1)/2 || err != nil {
+		t.Errorf("got %d, %v", n, err)
+	}
+	_, err := add(plan.MaxAllUpdates/(250<<10) + 60)
 	if err == nil || !strings.Contains(err.Error(), "the most of an action is") {
 		t.Errorf("%v", err)
 	}

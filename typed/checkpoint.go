@@ -43,15 +43,12 @@ func (u *use) checkpoint(ctx context.Context, op *rdd.Op) (*rdd.Node, error) {
 	if u.c.Err != nil || u.s == nil {
 		return nil, a.On(u.n)
 	}
-	dir, err := u.s.checkpoints.next(ctx)
+	dir, err := u.s.checkpoints.next(ctx, false)
 	if err != nil {
 		return nil, fmt.Errorf("%s (%s): %w", op.Name, u.c.Site, err)
 	}
 	a.Output = &plan.Output{Path: dir}
-	st, err := u.s.action(ctx, u.n, a, driver.Action{Result: func(int, driver.Value) error { return nil }})
-	if err != nil || st.Partitions == 0 {
-		u.s.checkpoints.discard(dir)
-	}
+	st, err := u.s.saved(ctx, u.n, a, dir)
 	switch {
 	case err != nil:
 		return nil, err
@@ -61,9 +58,21 @@ func (u *use) checkpoint(ctx context.Context, op *rdd.Op) (*rdd.Node, error) {
 	return u.n.Checkpointed(op, u.c, dir, st.Partitions), nil
 }
 
+// saved runs an action that writes rows to a directory for checkpoints.
+func (s *Session) saved(ctx context.Context, n *rdd.Node, a rdd.Action, dir string) (plan.ActionStatus, error) {
+	st, err := s.act(ctx, n, a, driver.Action{Result: func(int, driver.Value) error { return nil }})
+	if err != nil || st.Partitions == 0 {
+		s.checkpoints.discard(dir)
+	}
+	return st, err
+}
+
 // checkpoints are the files of a session's checkpoints.
 type checkpoints struct {
 	base string // directory of all sessions
+	// own makes and names one of the session, for those that nobody asked for where
+	// base is ""; nil: all tasks would not see it.
+	own func() (string, error)
 
 	mu     sync.Mutex
 	dir    string // of this one; "": there is none yet
@@ -75,18 +84,28 @@ type checkpoints struct {
 	ended  sync.WaitGroup
 }
 
-// next names the directory of the next checkpoint.
-func (c *checkpoints) next(ctx context.Context) (string, error) {
+// possible says whether there is a place for checkpoints that nobody asked for.
+func (c *checkpoints) possible() bool { return c.base != "" || c.own != nil }
+
+// next names the directory of the next checkpoint. Unasked says that nobody asked for it.
+func (c *checkpoints) next(ctx context.Context, unasked bool) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
 		return "", driver.ErrClosed
 	}
-	if c.base == "" {
+	base := c.base
+	if base == "" && unasked {
+		var err error
+		if base, err = c.own(); err != nil {
+			return "", fmt.Errorf("directory for checkpoints: %w", err)
+		}
+	}
+	if base == "" {
 		return "", errors.New("there is no directory for checkpoints: give one with Options.CheckpointDir, RDD_CHECKPOINT_DIR or rddctl's --checkpoint-dir")
 	}
 	if c.dir == "" {
-		fs, base, err := storage.Lookup(c.base)
+		fs, base, err := storage.Lookup(base)
 		if err != nil {
 			return "", fmt.Errorf("directory for checkpoints: %w", err)
 		}

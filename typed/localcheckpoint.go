@@ -32,7 +32,7 @@ func (p PairRDD[K, V]) LocalCheckpoint(ctx context.Context) (PairRDD[K, V], erro
 func (u *use) localCheckpoint(ctx context.Context, op *rdd.Op) (*rdd.Node, error) {
 	u.c = u.as(op)
 	local := u.n.Local(op, u.c)
-	st, err := u.s.action(ctx, local, u.action(op), driver.Action{Result: func(int, driver.Value) error { return nil }})
+	st, err := u.s.act(ctx, local, u.action(op), driver.Action{Result: func(int, driver.Value) error { return nil }})
 	switch {
 	case err != nil:
 		local.Discard()

@@ -42,8 +42,8 @@ var (
 // the process. It never returns.
 //
 // What options say, at most one of them, is overruled by the environment
-// (RDD_CORES, RDD_MEMORY=256MiB, RDD_MAX_RESULT, RDD_SCRATCH, RDD_LOG=info,
-// RDD_CLOSURES, RDD_NO_FUSING), and that by rddctl's flags.
+// (RDD_CORES, RDD_MEMORY=256MiB, RDD_MAX_RESULT, RDD_SCRATCH, RDD_CHECKPOINT_DIR,
+// RDD_KEEP_LINEAGE, RDD_LOG=info, RDD_CLOSURES, RDD_NO_FUSING), and that by rddctl's flags.
 //
 // Ctrl-C and SIGTERM cancel run's context; a program that has not ended about a
 // second later is ended, as it is at once by a second Ctrl-C. Temporary files

@@ -55,10 +55,10 @@ func TestLongLineages(t *testing.T) {
 	})
 }
 
-// TestLongPlansAreSaid once.
+// TestLongPlansAreSaid once, where they are not cut.
 func TestLongPlansAreSaid(t *testing.T) {
 	var notices bytes.Buffer
-	s := open(t, typed.Options{Notices: &notices, Closures: true})
+	s := open(t, typed.Options{Notices: &notices, Closures: true, KeepLineage: true})
 	p := s.Range(4, typed.Partitions(1)).KeyBy(func(i int64) int64 { return i })
 	for round := range 600 {
 		p = p.MapToPair(func(k, v int64) (int64, int64) { return k / 2, v }).ReduceByKey(add, typed.Partitions(1))

@@ -39,13 +39,17 @@ type Options struct {
 	// a later one removes.
 	Scratch string
 	// CheckpointDir is the directory for the files of Checkpoint, in any store; on a
-	// cluster one that all workers see. The default is none.
+	// cluster one that all workers see. The default is none. Lineage that has grown
+	// long is cut by such files too, on a cluster only where there is a directory.
 	CheckpointDir string
 	// BroadcastBelow is how many bytes of input a side of a join may be made of to be
 	// sent whole to every task rather than shuffled, where the other side is much larger;
 	// the default is 32 MiB, and negative numbers mean that no join does that unless it
 	// has a BroadcastBelow of its own.
 	BroadcastBelow int64
+	// KeepLineage keeps all lineage, however long it grows: only Checkpoint and
+	// LocalCheckpoint cut it.
+	KeepLineage bool
 	// Policy says what happens to rows that cannot be processed; the default
 	// is Fail.
 	Policy Policy
@@ -100,6 +104,7 @@ type Session struct {
 	scratch *scratch.Dir
 
 	checkpoints checkpoints
+	cutter      cutter
 	long        sync.Once // says that plans grow long
 
 	close  sync.Once
@@ -142,6 +147,7 @@ func NewSession(ctx context.Context, o Options) (*Session, error) {
 			Observe: o.Observe, Accumulators: accumulators{s}, Log: o.Log})
 		s.engine = s.remote
 	} else {
+		s.checkpoints.own = func() (string, error) { return dir.Path(), dir.Make() }
 		engine = embedded.New(embedded.Options{
 			Slots: o.Cores, Scratch: dir.Path(), MakeScratch: dir.Make, Log: o.Log, Observe: o.Observe, Accumulators: accumulators{s},
 			Attempts: trial.Attempts,
@@ -240,11 +246,22 @@ func (s *Session) Close() error {
 	return s.closed
 }
 
-// action runs one action over a node. want.Ahead counts for each core.
+// action runs one action over a node, whose lineage it cuts before where that is long.
+// want.Ahead counts for each core.
 func (s *Session) action(ctx context.Context, n *rdd.Node, a rdd.Action, want driver.Action) (plan.ActionStatus, error) {
+	if s != nil && s.options.explain == nil && !s.options.KeepLineage && a.On(n) == nil {
+		s.cutLong(ctx, n, a)
+	}
+	return s.act(ctx, n, a, want)
+}
+
+// act runs one action over the lineage as it is.
+func (s *Session) act(ctx context.Context, n *rdd.Node, a rdd.Action, want driver.Action) (plan.ActionStatus, error) {
 	if s == nil { // the zero value of an RDD
 		return plan.ActionStatus{}, a.On(n)
 	}
+	s.cutter.underway.RLock()
+	defer s.cutter.underway.RUnlock()
 	a.Policy = s.options.Policy.p
 	if _, path, err := storage.Lookup(a.Policy.Aside); err == nil {
 		a.Policy.Aside = path
@@ -289,12 +306,17 @@ func (a accumulators) Shown() []plan.Shown                         { return a.of
 // longLineage is from how many stages on a plan is so long that this is said.
 const longLineage = 500
 
-// adviseLong says once that plans grow long, since nothing is cut unasked.
+// adviseLong says once that plans grow long, where nothing cut them.
 func (s *Session) adviseLong(a rdd.Action, stages int) {
-	if stages >= longLineage {
-		s.long.Do(func() {
-			s.notice(fmt.Sprintf("%s (%s) is planned in %d stages, with all that came before: in a loop, Checkpoint or LocalCheckpoint in each tenth round or so keeps plans short",
-				a.Op.Name, a.Call.Site, stages))
-		})
+	if stages < longLineage {
+		return
 	}
+	s.long.Do(func() {
+		text := fmt.Sprintf("%s (%s) is planned in %d stages, with all that came before: in a loop, Checkpoint or LocalCheckpoint in each tenth round or so keeps plans short",
+			a.Op.Name, a.Call.Site, stages)
+		if !s.checkpoints.possible() {
+			text += ", and where there is a directory for checkpoints long lineage is cut unasked"
+		}
+		s.notice(text)
+	})
 }

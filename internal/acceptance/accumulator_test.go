@@ -111,6 +111,23 @@ func TestAccumulators(t *testing.T) {
 			}
 			return c.Value(), nil
 		}, want: int64(100)},
+		{does: "what is kept counts once, also where an action reads it while another makes it", run: func(s *typed.Session) (any, error) {
+			c := typed.NewCounter(s, "rows")
+			r, _ := seen(s, c, 100, 3)
+			kept, second := r.Cache(), false
+			for _, err := range kept.All(ctx) {
+				if err != nil {
+					return nil, err
+				}
+				if !second {
+					second = true
+					if n, err := kept.Count(ctx); n != 100 || err != nil {
+						return n, err
+					}
+				}
+			}
+			return c.Value(), nil
+		}, want: int64(100)},
 		{does: "map tasks of a shuffle count once for all actions", run: func(s *typed.Session) (any, error) {
 			c := typed.NewCounter(s, "rows")
 			r, _ := seen(s, c, 100, 3)

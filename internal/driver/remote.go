@@ -28,6 +28,9 @@ type Remote struct {
 	blobs  *blob.Store
 	log    *slog.Logger
 	shown  []plan.Shown // what was told of accumulators
+	// portions of what the tasks of actions added to accumulators, whose ends have not
+	// come. Only who heeds messages uses them.
+	portions map[int][][]plan.StageUpdates
 
 	mu   sync.Mutex
 	sent map[plan.Digest]*upload
@@ -55,7 +58,7 @@ type RemoteOptions struct {
 
 // NewRemote makes a remote. What comes over the wire is given to Heed.
 func NewRemote(o RemoteOptions) *Remote {
-	r := &Remote{conn: o.Conn, log: o.Log, sent: map[plan.Digest]*upload{},
+	r := &Remote{conn: o.Conn, log: o.Log, sent: map[plan.Digest]*upload{}, portions: map[int][][]plan.StageUpdates{},
 		blobs: blob.New(filepath.Join(o.Scratch, "blobs"), o.MakeScratch, blobMemory)}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
@@ -159,8 +162,10 @@ func (r *Remote) Heed(m wire.Message) bool {
 		r.client.Picture(*m)
 	case *wire.Added:
 		r.client.Added(m.N, m.Updates)
+	case *wire.Portion:
+		r.portion(m)
 	case *wire.ActionEnd:
-		r.client.End(m.Status, m.Updates, Cause(m.Trouble))
+		r.actionEnd(m)
 	case *wire.Quiet:
 		r.client.Quiet(m.N)
 	case *wire.JobEnd:
@@ -175,6 +180,32 @@ func (r *Remote) Heed(m wire.Message) bool {
 		return false
 	}
 	return true
+}
+
+// portion takes a portion of what the tasks of an action added. A master that has
+// started again tells all of them again.
+func (r *Remote) portion(m *wire.Portion) {
+	if before := r.portions[m.N]; m.At <= len(before) {
+		r.portions[m.N] = append(before[:m.At], m.Updates)
+	}
+}
+
+// actionEnd puts the portions of an action together. What is told of counts as a whole
+// or not at all.
+func (r *Remote) actionEnd(m *wire.ActionEnd) {
+	before, err := r.portions[m.Status.ID.N], Cause(m.Trouble)
+	delete(r.portions, m.Status.ID.N)
+	updates := m.Updates
+	switch {
+	case len(before) == m.Portions:
+		updates = append(slices.Concat(before...), updates...)
+	default:
+		updates = nil
+		m.Status.State = plan.ActionFailed
+		err = errors.Join(err, fmt.Errorf("%s (%s): of what tasks added to accumulators %d portions of %d arrived: nothing of it counts",
+			m.Status.Name, m.Status.Site, len(before), m.Portions+1))
+	}
+	r.client.End(m.Status, updates, err)
 }
 
 // Gone says that the wire has ended: nothing will be answered any more.

@@ -44,7 +44,8 @@ func (e *Engine) launched(w plan.WorkerID, c model.Launch) *work.Launch {
 		}
 		return nil
 	}
-	first := stages[0]
+	// Of plans that differ the one that is cut has what the tasks are given to read.
+	first := slices.MinFunc(stages, func(a, b *stage) int { return len(a.plan.Parents) - len(b.plan.Parents) })
 	for _, t := range c.Tasks {
 		e.follow(attempt{id: t.Attempt, worker: w, exec: c.Exec, owner: first.action, stages: stages, level: t.Level}, !t.Early)
 	}

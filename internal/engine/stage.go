@@ -167,14 +167,14 @@ func (s *stage) adds(t *attempt) {
 }
 
 // shows gives what is to be shown of a task's updates, of each kept block once, and
-// says whether it is: no more than counts in the end of an action goes to its driver.
+// says whether it is: a running action tells its driver of no more than that.
 func (a *action) shows(updates plan.Updates) (plan.Updates, bool) {
 	if a.shownOf == nil {
 		a.shownOf = map[plan.Block]struct{}{}
 	}
 	updates = updates.Once(a.shownOf)
 	a.shown += len(updates)
-	return updates, a.shown <= plan.MaxAllUpdates
+	return updates, a.shown <= plan.MaxShownUpdates
 }
 
 // tellAdded tells what tasks added to accumulators, now or with a later picture.

@@ -332,6 +332,7 @@ const (
 	kindHeld
 	kindAdded
 	kindShown
+	kindPortion
 )
 
 // table has the form of each message.
@@ -389,6 +390,7 @@ var table = forms.NewTable(plan.MaxEncoded,
 	forms.Of[wire.Quiet](kindQuiet, nil),
 	forms.Of(kindAdded, wire.GoodAdded),
 	forms.Of(kindShown, wire.GoodShown),
+	forms.Of(kindPortion, wire.GoodPortion),
 	forms.Of[wire.Notice](kindNotice, nil),
 	forms.Of[wire.JobEnd](kindJobEnd, nil),
 

@@ -73,6 +73,7 @@ func open(t *testing.T, conn *grpc.ClientConn, method string) *Stream {
 // good has a message of each type that the zero value is no good message of.
 var good = []any{
 	&wire.Begin{N: 1, Plan: []byte("p"), Partitions: []int{1, 3}, Ahead: 2}, &wire.Taken{N: 1, Gen: 2, Partitions: []int{7}},
+	&wire.Portion{N: 1, At: 2, Updates: []plan.StageUpdates{{Stage: "s", Tasks: []plan.TaskUpdates{{Partition: 2, Updates: plan.Updates("u")}}}}},
 	&wire.Added{N: 1, Updates: []plan.StageUpdates{{Stage: "s", Own: true, Tasks: []plan.TaskUpdates{{Partition: 2, Updates: plan.Updates("u")}}}}},
 	&wire.Result{N: 1, Partition: 4, Bytes: []byte("b"), Address: "a"},
 	&wire.ActionEnd{Status: plan.ActionStatus{ID: plan.ActionID{Job: "j", N: 1}, State: plan.ActionFailed},
@@ -233,7 +234,7 @@ func TestBadFrames(t *testing.T) {
 		model.TaskDone{Rows: -1}, model.TaskFailed{Class: 200}, model.TaskStarted{Attempt: model.AttemptID{Partition: -1}}, model.Attach{Slots: -1},
 		model.Attach{Inventory: model.Inventory{Outputs: []model.MapOutput{{Partition: -1}}}}, model.OutputVerdict{Verdict: 9},
 		Launch{Splits: [][]plan.PipeSplit{nil}}, model.Locations{Lost: []int{-1}}, &wire.Begin{N: 1, Partitions: []int{2, 2}}, &wire.Taken{N: 1, Partitions: []int{-1}},
-		&wire.Result{N: 1, Partition: -1}, &wire.ActionEnd{}, &wire.Added{}, &wire.Shown{Accumulators: make([]plan.Shown, plan.MaxShown+1)}, BlobHead{Size: -1},
+		&wire.Result{N: 1, Partition: -1}, &wire.ActionEnd{}, &wire.Added{}, &wire.Portion{N: 1, At: -1}, &wire.Shown{Accumulators: make([]plan.Shown, plan.MaxShown+1)}, BlobHead{Size: -1},
 	} {
 		kind, body, err := table.Encode(bad)
 		if err != nil {

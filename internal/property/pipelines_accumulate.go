@@ -25,6 +25,20 @@ func (l sizeCounts) Merge(o sizeCounts) sizeCounts {
 	return l
 }
 
+// load is a value of which each task's is as large as the sum.
+type load struct {
+	Sum  int64
+	Load []byte
+}
+
+// Merge adds the numbers.
+func (l load) Merge(o load) load {
+	if len(l.Load) == 0 {
+		l.Load = o.Load
+	}
+	return load{l.Sum + o.Sum, l.Load}
+}
+
 // seen is a With value with accumulators.
 type seen struct {
 	Mod  int64
@@ -128,6 +142,14 @@ func accumulatorCases() []Case {
 			slices.Sort(kept)
 			return append(text(kept), row)
 		}},
+		{"Accumulator of more than a message holds", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
+			loads := typed.NewAccumulator[load](s, "loads")
+			n, err := s.Range(50, typed.Partitions(50)).With(loads).Map(func(loads typed.Accumulator[load], x int64) int64 {
+				loads.Add(load{x, make([]byte, 200<<10)})
+				return x
+			}).Count(ctx)
+			return []string{line(n, loads.Value().Sum)}, err
+		}, func(Input) []string { return []string{line(50, 49*50/2)} }},
 		{"Accumulator in Reduce and in pairs", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
 			calls, short := typed.NewCounter(s, "calls"), typed.NewAccumulator[sizeCounts](s, "words by length")
 			n, err := s.Parallelize(in.Words, in.Parts).KeyBy(strings.Clone).With(short).

@@ -98,6 +98,32 @@ func cacheCases() []Case {
 			}
 			return each(in.Left, func(p KV) string { return line(p.Key, p.Value+sums[p.Key]) })
 		}},
+		{"PairRDD in a loop that is cut unasked", AnyOrder, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
+			sums := left(s, in).ReduceByKey(addInts, typed.Partitions(2))
+			first := sums
+			for round := range 110 {
+				if round%10 == 0 {
+					sums = sums.Cache()
+				}
+				sums = sums.MapToPair(oneMore).ReduceByKey(addInts, typed.Partitions(1))
+			}
+			n, err := sums.Count(ctx)
+			if err != nil {
+				return nil, err
+			}
+			rows, err := show(first.Join(sums.MapToPair(oneMore), func(a, b int64) int64 { return b - a }, typed.Partitions(2)).Map(line[string, int64]).Collect(ctx))
+			return append(rows, line("keys", n)), err
+		}, func(in Input) []string {
+			keys := map[string]bool{}
+			for _, p := range in.Left {
+				keys[p.Key] = true
+			}
+			rows := []string{line("keys", len(keys))}
+			for k := range keys {
+				rows = append(rows, line(k, 111))
+			}
+			return rows
+		}},
 		{"RDD.Unpersist", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
 			kept := ints(s, in).Map(double).Cache()
 			if _, err := kept.Count(ctx); err != nil {
@@ -152,3 +178,5 @@ func cacheCases() []Case {
 		}, func(in Input) []string { return text(valuesOf(in.Pairs)) }},
 	}
 }
+
+func oneMore(k string, v int64) (string, int64) { return k, v + 1 }

@@ -113,7 +113,7 @@ func (s *Scheduler) checkAction(j *job, ev *model.SubmitAction) ([]int, *model.C
 	return order, nil
 }
 
-// checkKnown demands that a stage that is known has the shape it had.
+// checkKnown demands that a stage that is known has the shape it had, or less of it.
 func checkKnown(j *job, spec model.StageSpec) *model.Cause {
 	known := j.shared[spec.Key]
 	switch {
@@ -122,10 +122,19 @@ func checkKnown(j *job, spec model.StageSpec) *model.Cause {
 	case spec.Cut && known.spec.Kind == spec.Kind:
 		return nil
 	}
-	if known.spec.Kind != spec.Kind || !slices.Equal(known.spec.Parents, spec.Parents) || known.spec.Class != spec.Class || known.spec.Barrier != spec.Barrier {
+	if known.spec.Kind != spec.Kind || !reads(known.spec.Parents, spec.Parents) || known.spec.Class != spec.Class || known.spec.Barrier != spec.Barrier {
 		return refusal("stage %q is known with another shape", spec.Key)
 	}
 	return nil
+}
+
+// reads says whether a stage that was known to read some stages may read others now: the
+// same, or fewer, where the lineage was cut in between.
+func reads(was, is []model.Parent) bool {
+	if len(is) < len(was) {
+		return !slices.ContainsFunc(is, func(p model.Parent) bool { return !slices.Contains(was, p) })
+	}
+	return slices.Equal(was, is)
 }
 
 func (s *Scheduler) outputPrepared(ev model.OutputPrepared) {
@@ -427,7 +436,7 @@ func (s *Scheduler) endAction(a *action, to model.ActionState, cause *model.Caus
 	if !s.mayMiss() {
 		end.Updates = nil // the driver has them
 	}
-	j.keepEnd(endedAction{a.plan, end})
+	j.keepEnd(endedAction{a.plan, end, a.name, a.site, a.got, a.want})
 	s.dropUnsized(a)
 	if to == model.ActionDone {
 		s.cutLocal(a)

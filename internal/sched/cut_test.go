@@ -144,3 +144,106 @@ func TestR4AStageThatIsToBeCutIsCutWithItsAction(t *testing.T) {
 	finish()
 	r.ended(3)
 }
+
+// shedRig has a stage that reads two others.
+func shedRig(t *testing.T, change func(*model.Config)) *rig {
+	r := newRig(t, change)
+	r.attach(2, "w1", "w2")
+	r.action(1, model.Sink{Kind: model.ForEach}, map[plan.StageKey]int{"s": 1, "u": 1, "m": 4, "r": 1},
+		mapStage("s"), mapStage("u"), mapStage("m", "s", "u"), result("r", "m"))
+	return r
+}
+
+// TestR4AStageReadsLess when what it read has been cut off: the rest is made again with
+// it, and what it does not read any more is not.
+func TestR4AStageReadsLess(t *testing.T) {
+	for _, change := range []func(*model.Config){nil, journalled} {
+		r := shedRig(t, change)
+		r.finish("s", "u", "m", "r")
+		r.ended(1)
+		r.step(model.Release{Job: "j", Keys: []plan.StageKey{"s"}})
+		r.action(2, model.Sink{Kind: model.ForEach}, map[plan.StageKey]int{"q": 1}, mapStage("u"), mapStage("m", "u"), result("q", "m"))
+		if len(r.runs1("m")) > 0 || len(r.runs1("q")) != 1 {
+			t.Errorf("running: %v", r.runs)
+		}
+		r.finish("q")
+		r.ended(2)
+		if r.s.jobs["j"].shared["s"] != nil {
+			t.Error("what nobody reads any more is kept")
+		}
+		r.lost("w1")
+		r.lost("w2")
+		r.attach(2, "w3")
+		r.action(3, model.Sink{Kind: model.ForEach}, map[plan.StageKey]int{"p": 1}, mapStage("u"), mapStage("m", "u"), result("p", "m"))
+		if len(r.runs1("u")) != 1 || len(r.runs1("m")) > 0 || len(r.runs1("s")) > 0 {
+			t.Errorf("running: %v", r.runs)
+		}
+		r.finish("u", "m", "p")
+		r.ended(3)
+		if change != nil {
+			r.same()
+		}
+	}
+}
+
+// TestR4AStageReadsLessWhileItIsMade, which goes on, of what is there.
+func TestR4AStageReadsLessWhileItIsMade(t *testing.T) {
+	r := shedRig(t, nil)
+	r.finish("s")
+	r.done(r.run("u", 0))
+	before := r.runs1("m")
+	r.action(2, model.Sink{Kind: model.ForEach}, map[plan.StageKey]int{"q": 1}, mapStage("u"), mapStage("m", "u"), result("q", "m"))
+	if got := r.runs1("m"); len(before) != 4 || len(got) != 4 {
+		t.Errorf("%v of m ran, now %v", before, got)
+	}
+	r.finish("m", "r", "q")
+	r.ended(1)
+	r.ended(2)
+
+	r = shedRig(t, nil)
+	r.finish("u")
+	r.action(2, model.Sink{Kind: model.ForEach}, map[plan.StageKey]int{"q": 1}, mapStage("u"), mapStage("m", "u"), result("q", "m"))
+	if len(r.runs1("s")) > 0 || len(r.runs1("m")) != 4 {
+		t.Errorf("running: %v", r.runs)
+	}
+	r.finish("m", "r", "q")
+	r.ended(1)
+	r.ended(2)
+}
+
+// TestR3AStageReadsNoOthers than it was known to read.
+func TestR3AStageReadsNoOthers(t *testing.T) {
+	own := mapStage("m", "u")
+	own.Parents[0].Own = true
+	for name, m := range map[string]model.StageSpec{"another": mapStage("m", "u", "v"), "one more": mapStage("m", "s", "u", "v"), "otherwise": own} {
+		r := shedRig(t, nil)
+		out := r.step(model.SubmitAction{Request: 1, Action: plan.ActionID{Job: "j", N: 2}, Plan: "2",
+			Graph: []model.StageSpec{mapStage("s"), mapStage("u"), mapStage("v"), m, result("q", "m", "s", "u", "v")}, Target: "q", Sink: model.Sink{Kind: model.ForEach}})
+		if reply, ok := find[model.Reply](out); !ok || reply.Err == nil {
+			t.Errorf("%s: not refused", name)
+		}
+	}
+}
+
+// TestR33OutputsOfACutStageAreFoundAgain by a worker that comes back with them: they were
+// made of more than the stage reads now.
+func TestR33OutputsOfACutStageAreFoundAgain(t *testing.T) {
+	r, cut := cutRig(t, nil)
+	var held []model.MapOutput
+	for o := range r.s.Outputs("j", "m") {
+		if o.Worker == "w1" {
+			o.Reads = []model.Read{{Key: "s"}}
+			held = append(held, o)
+		}
+	}
+	r.action(2, model.Sink{Kind: model.ForEach}, map[plan.StageKey]int{"q": 4}, cut, ownRead("q", "m"))
+	r.finish("q")
+	r.lost("w1")
+	r.inc["w1"]++
+	r.step(model.Attach{From: r.from("w1"), Store: "w1", Hosts: []string{"w1"}, Slots: 2, Inventory: model.Inventory{Outputs: held}})
+	none[model.Drop](r)
+	r.action(3, model.Sink{Kind: model.ForEach}, map[plan.StageKey]int{"q": 4}, cut, ownRead("q", "m"))
+	if again := r.runs1("m"); len(held) == 0 || len(again) > 0 || len(r.runs1("q")) != 4 {
+		t.Errorf("%d were held, and are made again: %v", len(held), again)
+	}
+}

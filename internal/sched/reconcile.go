@@ -150,7 +150,7 @@ func (s *Scheduler) adopt(w *worker, o *model.MapOutput) {
 		return
 	}
 	fits := st != nil && st.act == nil && st.spec.Kind == model.MapStage && i >= 0 && i < st.n &&
-		o.Attempt.Gen == st.gen && st.tasks[i].state != model.TaskFinished && slices.Equal(o.Reads, st.current()) &&
+		o.Attempt.Gen == st.gen && st.tasks[i].state != model.TaskFinished && covers(o.Reads, st.current()) &&
 		(st.tasks[i].rowSum == 0 || st.tasks[i].rowSum == o.RowSum)
 	if !fits || s.halfDone(st, i) {
 		s.emit(model.Drop{Receiver: w.to(), Job: o.Attempt.Stage.Job, Outputs: []model.AttemptID{o.Attempt}})

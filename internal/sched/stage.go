@@ -32,8 +32,9 @@ func (s *Scheduler) addStage(j *job, a *action, spec model.StageSpec) *stage {
 	if spec.Kind != model.ResultStage {
 		if st := j.shared[spec.Key]; st != nil {
 			st.released = false
-			if spec.Cut {
-				s.cut(st)
+			if spec.Cut || len(spec.Parents) < len(st.parents) {
+				s.shed(st, spec.Parents)
+				st.spec.Cut = st.spec.Cut || spec.Cut
 			}
 			return st
 		}
@@ -65,21 +66,46 @@ func (s *Scheduler) addStage(j *job, a *action, spec model.StageSpec) *stage {
 // cut has a stage read nothing any more: the outputs that it has are all that is left
 // of its rows.
 func (s *Scheduler) cut(st *stage) {
+	s.shed(st, nil)
+	st.spec.Cut = true
+}
+
+// shed has a stage read no more than some of its parents: the rows of the others come
+// from elsewhere from now on, or are not made again.
+func (s *Scheduler) shed(st *stage, keep []model.Parent) {
+	kept := st.parents[:0:0]
 	for _, e := range st.parents {
-		for i := range st.tasks {
-			if e.kind == model.Narrow && st.tasks[i].counted && !st.tasks[i].cached {
-				e.st.tasks[i].want--
-				s.recountLater(e.st, i)
-			}
-		}
-		if e.kind != model.Narrow && st.asserted {
-			s.demandAll(e.st, false)
+		if slices.ContainsFunc(keep, func(p model.Parent) bool { return p.Key == e.st.id.Key }) {
+			kept = append(kept, e)
+		} else {
+			s.leave(st, e)
 		}
 	}
-	s.unlink(st)
-	st.parents, st.spec.Parents, st.spec.Cut = nil, nil, true
-	st.blocked, st.reads = 0, nil
+	st.parents, st.spec.Parents, st.reads = kept, keep, nil
+	if st.blocked == 0 {
+		s.weigh(st)
+	}
 	s.reviewAll(st)
+}
+
+// leave takes a stage out of the readers of one of its parents.
+func (s *Scheduler) leave(st *stage, e edge) {
+	e.st.children = slices.DeleteFunc(e.st.children, func(c edge) bool { return c.st == st })
+	if e.kind != model.Narrow {
+		if !e.st.complete() {
+			st.blocked--
+		}
+		if st.asserted {
+			s.demandAll(e.st, false)
+		}
+		return
+	}
+	for i := range st.tasks {
+		if st.tasks[i].counted && !st.tasks[i].cached {
+			e.st.tasks[i].want--
+			s.recountLater(e.st, i)
+		}
+	}
 }
 
 // sizeStage gives a stage its tasks. One without tasks is complete at once.

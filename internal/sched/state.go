@@ -49,10 +49,12 @@ type job struct {
 	finished bool            // told by the driver
 }
 
-// endedAction is what is kept of an action: enough to repeat its end.
+// endedAction is what is kept of an action: enough to repeat its end, and to show it.
 type endedAction struct {
-	plan plan.Digest
-	end  model.ActionEnd
+	plan       plan.Digest
+	end        model.ActionEnd
+	name, site string
+	got, want  int
 }
 
 type action struct {

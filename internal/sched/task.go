@@ -244,13 +244,19 @@ func (s *Scheduler) taskProgress(w *worker, ev model.TaskProgress) {
 	}
 }
 
-// consistent reports whether all that the attempt read is current (F5).
+// consistent reports whether all that the attempt read is current (F5), but for what
+// its stage does not read any more.
 func (a *attempt) consistent() bool {
 	now := a.st.current()
 	if a.gen != a.st.gen {
 		return false
 	}
-	return len(now) == 0 || &now[0] == &a.reads[0] || slices.Equal(now, a.reads)
+	return len(now) == 0 || &now[0] == &a.reads[0] || covers(a.reads, now)
+}
+
+// covers says whether all that a stage reads now was read: it may read less than it did.
+func covers(reads, now []model.Read) bool {
+	return !slices.ContainsFunc(now, func(r model.Read) bool { return !slices.Contains(reads, r) })
 }
 
 // taskDone is R17: a success counts iff its attempt is live and consistent.

@@ -10,11 +10,11 @@ import (
 
 // maxKeptUpdates is how many bytes of updates of accumulators are kept of a job's
 // ended actions, to be told again.
-const maxKeptUpdates = 4 * plan.MaxAllUpdates
+const maxKeptUpdates = plan.MaxAllUpdates
 
 // maxHeldUpdates is how many bytes of updates may be held for an action, when what
 // several of its stages tell of the same kept blocks makes that more than goes out.
-const maxHeldUpdates = 4 * plan.MaxAllUpdates
+const maxHeldUpdates = 2 * plan.MaxAllUpdates
 
 // updates gives what the tasks of an action's stages added to accumulators and no
 // driver was told of, of each kept block once.

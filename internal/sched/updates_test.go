@@ -105,10 +105,10 @@ func TestUpdatesAreBounded(t *testing.T) {
 	r.attach(1, "w1")
 	r.action(1, files, map[plan.StageKey]int{"m": 40, "r": 1}, mapStage("m"), result("r", "m"))
 	for n := 0; len(r.runs) > 0; n++ {
-		if n*plan.MaxUpdates/16 > plan.MaxAllUpdates {
+		if n*plan.MaxUpdates > plan.MaxAllUpdates {
 			t.Fatal("nothing stops it")
 		}
-		r.doneWith(r.runs[0].Attempt, func(d *model.TaskDone) { d.Updates = make(plan.Updates, plan.MaxUpdates/16) })
+		r.doneWith(r.runs[0].Attempt, func(d *model.TaskDone) { d.Updates = make(plan.Updates, plan.MaxUpdates) })
 	}
 	e := r.ended(1)
 	if e.State != model.ActionFailed || e.Cause.Kind != model.CauseResultBytes || !strings.Contains(e.Cause.Message, "accumulators") {

@@ -71,6 +71,9 @@ func (l *ledger) heard(m any) bool {
 	case *wire.Added:
 		_, open := l.actions[m.N]
 		return open
+	case *wire.Portion:
+		_, open := l.actions[m.N]
+		return open
 	case *wire.ActionEnd:
 		_, open := l.actions[m.Status.ID.N]
 		delete(l.actions, m.Status.ID.N)

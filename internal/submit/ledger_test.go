@@ -30,7 +30,8 @@ func TestLedger(t *testing.T) {
 		}
 	}
 	added := func(n int) bool { return l.heard(&wire.Added{N: n}) }
-	if !added(1) || added(2) {
+	portion := func(n int) bool { return l.heard(&wire.Portion{N: n}) }
+	if !added(1) || added(2) || !portion(1) || portion(2) {
 		t.Error("what tasks added is news while the action runs, and only then")
 	}
 	if l.heard(end) {

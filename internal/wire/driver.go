@@ -79,12 +79,22 @@ type (
 		N       int
 		Updates []plan.StageUpdates
 	}
-	// ActionEnd is the end of an action: its last picture, what tasks added to
-	// accumulators, and why it did not succeed.
-	ActionEnd struct {
-		Status  plan.ActionStatus
+	// Portion tells of a part of what the tasks of an action that has ended added to
+	// accumulators. The first has the number 0; whoever tells of an end again begins
+	// with it again.
+	Portion struct {
+		N       int
+		At      int
 		Updates []plan.StageUpdates
-		Trouble *Trouble
+	}
+	// ActionEnd is the end of an action: its last picture, what tasks added to
+	// accumulators and was in none of so many portions before, and why it did not
+	// succeed.
+	ActionEnd struct {
+		Status   plan.ActionStatus
+		Portions int
+		Updates  []plan.StageUpdates
+		Trouble  *Trouble
 	}
 	// Quiet says that nothing works for an action any more.
 	Quiet struct{ N int }
@@ -133,8 +143,11 @@ func GoodResult(m *Result) bool {
 
 // GoodEnd is GoodBegin for ActionEnd.
 func GoodEnd(m *ActionEnd) bool {
-	return GoodStatus(&m.Status) && m.Status.State.Ended() && plan.GoodUpdates(m.Updates)
+	return GoodStatus(&m.Status) && m.Status.State.Ended() && m.Portions >= 0 && plan.GoodUpdates(m.Updates)
 }
+
+// GoodPortion is GoodBegin for Portion.
+func GoodPortion(m *Portion) bool { return m.N > 0 && m.At >= 0 && plan.GoodUpdates(m.Updates) }
 
 // GoodAdded is GoodBegin for Added.
 func GoodAdded(m *Added) bool { return m.N > 0 && plan.GoodUpdates(m.Updates) }

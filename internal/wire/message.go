@@ -188,6 +188,7 @@ const (
 	kindGathered
 	kindAdded
 	kindShown
+	kindPortion
 )
 
 // table has the form of each message.
@@ -230,6 +231,7 @@ var table = forms.NewTable(plan.MaxEncoded,
 	forms.Of[Gathered](kindGathered, nil),
 	forms.Of(kindAdded, GoodAdded),
 	forms.Of(kindShown, GoodShown),
+	forms.Of(kindPortion, GoodPortion),
 )
 
 func goodExplained(x *Explained) bool {

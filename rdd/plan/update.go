@@ -15,8 +15,15 @@ const (
 	// MaxUpdates is the most bytes of all that one task tells of.
 	MaxUpdates = 4 << 20
 	// MaxAllUpdates is the most bytes that all tasks of an action may: they go to
-	// the driver with the word of its end.
-	MaxAllUpdates = 8 << 20
+	// the driver before the word of its end, and with it, in portions.
+	MaxAllUpdates = 128 << 20
+	// MaxPortion is the most bytes of updates in one message, or record.
+	MaxPortion = 8 << 20
+	// MaxShownUpdates is the most bytes that the driver is told of a running action,
+	// to show them.
+	MaxShownUpdates = 8 << 20
+	// bytesPerTask is what a task's updates take beside themselves.
+	bytesPerTask = 64
 )
 
 // Updates are what one task tells was added to accumulators, encoded: of each
@@ -176,6 +183,28 @@ type StageUpdates struct {
 type TaskUpdates struct {
 	Partition int
 	Updates   Updates
+}
+
+// Portions cuts updates into lists of which each fits into a message. There is one at
+// least, which may be empty.
+func Portions(all []StageUpdates) (portions [][]StageUpdates) {
+	var portion []StageUpdates
+	size := 0
+	for _, st := range all {
+		part := StageUpdates{Stage: st.Stage, Own: st.Own}
+		size += bytesPerTask + len(st.Stage)
+		for _, t := range st.Tasks {
+			n := bytesPerTask + len(t.Updates)
+			if size+n > MaxPortion {
+				portions = append(portions, append(portion, part))
+				portion, part.Tasks, size = nil, nil, bytesPerTask+len(st.Stage)
+			}
+			part.Tasks = append(part.Tasks, t)
+			size += n
+		}
+		portion = append(portion, part)
+	}
+	return append(portions, portion)
 }
 
 // GoodUpdates says whether the numbers of updates make sense.

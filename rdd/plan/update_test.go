@@ -106,3 +106,54 @@ func FuzzUpdates(f *testing.F) {
 		}
 	})
 }
+
+// TestPortions puts together again what was cut into portions, each of which fits into a
+// message.
+func TestPortions(t *testing.T) {
+	stage := func(key StageKey, own bool, sizes ...int) StageUpdates {
+		st := StageUpdates{Stage: key, Own: own}
+		for i, n := range sizes {
+			st.Tasks = append(st.Tasks, TaskUpdates{Partition: 2 * i, Updates: make(Updates, n)})
+		}
+		return st
+	}
+	small := stage("small", false)
+	for i := range 200_000 {
+		small.Tasks = append(small.Tasks, TaskUpdates{Partition: i, Updates: Updates{1, 0}})
+	}
+	for name, test := range map[string]struct {
+		all  []StageUpdates
+		want int
+	}{
+		"none":       {nil, 1},
+		"one":        {[]StageUpdates{stage("a", true, 10)}, 1},
+		"large ones": {[]StageUpdates{stage("a", true, MaxUpdates, MaxUpdates, 1), stage("b", false, MaxUpdates, MaxUpdates-1000)}, 3},
+		"many":       {[]StageUpdates{stage("a", true, 1), small}, 2},
+	} {
+		portions := Portions(test.all)
+		type task struct {
+			stage StageKey
+			own   bool
+			TaskUpdates
+		}
+		list := func(all []StageUpdates) (tasks []task) {
+			for _, st := range all {
+				for _, t := range st.Tasks {
+					tasks = append(tasks, task{st.Stage, st.Own, t})
+				}
+			}
+			return tasks
+		}
+		var got []task
+		for _, p := range portions {
+			b, err := Encode(&p)
+			if err != nil || len(b) > MaxPortion*5/4 {
+				t.Errorf("%s: a portion of %d bytes, %v", name, len(b), err)
+			}
+			got = append(got, list(p)...)
+		}
+		if len(portions) != test.want || !reflect.DeepEqual(got, list(test.all)) {
+			t.Errorf("%s: %d portions, want %d, of %d tasks", name, len(portions), test.want, len(got))
+		}
+	}
+}

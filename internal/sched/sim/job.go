@@ -25,7 +25,9 @@ type job struct {
 	session model.Session
 
 	submitted, finished bool
-	stale               int // masters it did not talk to yet
+	stale               int  // masters it did not talk to yet
+	local               bool // it has a stage that is cut
+	gone                bool // and outputs of it are lost
 }
 
 // stage is one stage and the truth about it.
@@ -41,6 +43,9 @@ type stage struct {
 	cached  bool
 	barrier bool
 	truth   []uint64 // contents, if nothing above is fickle
+	local   bool     // it is cut with the first action that has it
+	isCut   bool     // that has ended
+	saved   bool     // whoever reads it reads a copy that is in no store
 }
 
 type stageName struct {
@@ -57,6 +62,7 @@ type action struct {
 	got     map[int]uint64
 	files   map[int]uint64
 	ended   bool
+	graph   []model.StageSpec
 	refused bool // its job had ended
 	publish int
 }
@@ -129,7 +135,7 @@ func (j *job) submission() model.SubmitJob {
 }
 
 func (w *World) submission(j *job, a *action) model.SubmitAction {
-	return model.SubmitAction{Request: 1, Action: a.id, Plan: "p", Graph: j.graph(a.target), Target: a.target.key, Partitions: a.parts, Sink: a.sink}
+	return model.SubmitAction{Request: 1, Action: a.id, Plan: "p", Graph: a.graph, Target: a.target.key, Partitions: a.parts, Sink: a.sink}
 }
 
 func (w *World) addStage(j *job, k int) {
@@ -145,6 +151,8 @@ func (w *World) addStage(j *job, k int) {
 	}
 	w.character(st)
 	j.add(w, st)
+	st.local = st.kind == model.MapStage && len(st.parents) > 0 && !st.cached && !st.barrier && w.chance(me+"local", 0.1)
+	j.local = j.local || st.local
 }
 
 func (w *World) size(me string) int {
@@ -258,12 +266,17 @@ func (j *job) graph(target *stage) []model.StageSpec {
 	for work := []*stage{target}; len(work) > 0; {
 		st := work[0]
 		work = work[1:]
-		spec := model.StageSpec{Key: st.key, Kind: st.kind, Parents: st.parents, Class: st.class, Barrier: st.barrier, Name: string(st.key)}
+		spec := model.StageSpec{Key: st.key, Kind: st.kind, Class: st.class, Barrier: st.barrier, Name: string(st.key), Cut: st.isCut, Local: st.local && !st.isCut}
 		if st.cached {
 			spec.Cached = "c" + st.key
 		}
-		out = append(out, spec)
 		for _, p := range st.parents {
+			if !st.isCut && !j.stages[p.Key].saved {
+				spec.Parents = append(spec.Parents, p)
+			}
+		}
+		out = append(out, spec)
+		for _, p := range spec.Parents {
 			if !seen[p.Key] {
 				seen[p.Key] = true
 				work = append(work, j.stages[p.Key])
@@ -286,7 +299,11 @@ func (w *World) submit(j *job) {
 		return
 	}
 	a := j.actions[j.next]
+	if j.allEnded() {
+		w.save(j)
+	}
 	j.next++
+	a.graph = j.graph(a.target)
 	w.step(w.submission(j, a))
 	me := fmt.Sprintf("%s#%d", j.id, a.id.N)
 	if w.o.Faults > 0 && w.chance(me, 0.08) {
@@ -301,12 +318,39 @@ func (w *World) submit(j *job) {
 			w.step(model.Cancel{Job: j.id, Action: n, Reason: "drawn"})
 		})
 	}
-	if w.chance(string(j.id)+"both", 0.3) {
+	if w.chance(string(j.id)+"both", 0.3) && !j.local {
 		w.after(time.Second, func() {
 			if !j.ended && j.next < len(j.actions) {
 				w.submit(j)
 			}
 		})
+	}
+}
+
+// save is a driver that has the rows of a stage copied to where none is lost, so that
+// nothing is made of it any more. No action is under way that was planned before.
+func (w *World) save(j *job) {
+	st := j.order[w.upTo(string(j.id)+"saves", len(j.order))]
+	if j.next > 0 && st.truth != nil && !st.local && w.chance(string(j.id)+"saves", 0.5) {
+		st.saved = true
+		w.rep.Saved++
+		for i, h := range st.truth {
+			if _, made := w.content[h]; !made { // by the action that saves them, which is not drawn
+				w.content[h] = content{stage: stageName{st.job, st.key}, part: i}
+			}
+		}
+		w.step(model.Release{Job: j.id, Keys: []plan.StageKey{st.key}})
+	}
+}
+
+// cutLocal is a driver that has heard that the stages of an action are made: it knows
+// nothing any more of what those were made of that are to be cut.
+func (w *World) cutLocal(j *job, a *action) {
+	for _, spec := range a.graph {
+		if spec.Local {
+			j.stages[spec.Key].isCut = true
+			w.rep.Cut++
+		}
 	}
 }
 
@@ -452,6 +496,7 @@ func (w *World) actionEnd(c model.ActionEnd) {
 	case model.ActionDone:
 		w.rep.Done++
 		w.verifyEnd(a, c)
+		w.cutLocal(w.job(a.id.Job), a)
 	case model.ActionCancelled:
 		w.rep.Cancelled++
 	default:
@@ -491,7 +536,7 @@ func (w *World) excuse(a *action, c model.ActionEnd) {
 	}
 	tasks := []model.CauseKind{model.CauseTask, model.CauseDeterministic, model.CauseInfra, model.CauseCrash,
 		model.CauseNoProgress, model.CauseResource, model.CauseNoWorker}
-	if w.o.TaskFaults && slices.Contains(tasks, k) {
+	if (w.o.TaskFaults || w.job(a.id.Job).gone) && slices.Contains(tasks, k) {
 		return
 	}
 	w.fail("%v failed without a reason: %s", a.id, c.Cause.Message)
@@ -551,7 +596,9 @@ func (w *World) provenance(a *action, roots []uint64) {
 			continue
 		}
 		made[n] = h
-		work = append(work, c.inputs...)
+		if !w.job(c.stage.job).stages[c.stage.key].isCut { // what it was made of may be others since
+			work = append(work, c.inputs...)
+		}
 	}
 }
 

@@ -122,8 +122,10 @@ func (w *World) repeat(j *job) {
 	}
 	j.session++
 	keys := []plan.StageKey{}
-	for k := range j.stages {
-		keys = append(keys, k)
+	for k, st := range j.stages {
+		if !st.saved {
+			keys = append(keys, k)
+		}
 	}
 	slices.Sort(keys)
 	at := model.DriverAttach{Job: j.id, Session: j.session, Handles: keys}

@@ -48,7 +48,7 @@ func TestSeeds(t *testing.T) {
 		n = 50
 	}
 	sum := runSeeds(t, 1, n)
-	if sum.Done < int(n)/2 || sum.Losses == 0 || sum.Rollbacks == 0 || sum.Twins == 0 || sum.Restarts == 0 || sum.Drains == 0 || sum.Early == 0 || sum.Recalled == 0 {
+	if sum.Done < int(n)/2 || sum.Losses == 0 || sum.Rollbacks == 0 || sum.Twins == 0 || sum.Restarts == 0 || sum.Drains == 0 || sum.Early == 0 || sum.Recalled == 0 || sum.Cut == 0 || sum.Saved == 0 {
 		t.Errorf("the seeds do not reach what they are for: %+v", sum)
 	}
 }
@@ -92,6 +92,8 @@ func (r *Report) add(o Report) {
 	r.Recalled += o.Recalled
 	r.Compacted += o.Compacted
 	r.Rollbacks += o.Rollbacks
+	r.Cut += o.Cut
+	r.Saved += o.Saved
 	for k, n := range o.Ends {
 		r.Ends[k] += n
 	}

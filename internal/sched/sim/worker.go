@@ -454,11 +454,26 @@ func (x *worker) read(w *World, a *attempt) bool {
 	if st.cached && x.readBlock(w, st, a) {
 		return true
 	}
+	j := w.job(a.id.Stage.Job)
+	if st.local && len(a.reads) == 0 && slices.ContainsFunc(st.parents, func(p model.Parent) bool { return !j.stages[p.Key].saved }) {
+		j.gone = true
+		x.failed(w, a, model.TaskFailed{Class: model.User, Message: "gone", Signature: model.Signature{Kind: "gone"}})
+		return false
+	}
 	for _, p := range st.parents {
-		up := w.job(a.id.Stage.Job).stages[p.Key]
+		up := j.stages[p.Key]
 		parts := []int{a.id.Partition}
 		if p.Edge != model.Narrow {
 			parts = up.all()
+		}
+		if !slices.ContainsFunc(a.reads, func(r model.Read) bool { return r.Key == p.Key }) {
+			if !up.saved {
+				w.fail("%s is given nothing of %s", a.id, p.Key)
+			}
+			for _, m := range parts {
+				a.from = append(a.from, up.truth[m])
+			}
+			continue
 		}
 		where := x.locs[locKey{a.id.Stage.Job, up.key}]
 		a.from = slices.Grow(a.from, len(parts))
