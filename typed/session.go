@@ -68,6 +68,7 @@ type Options struct {
 
 	cluster *clusterJob                                 // a job of a cluster, instead of an engine of the session's own
 	fresh   bool                                        // refuse code that changed since it was generated
+	profile string                                      // the file for a CPU profile of the program, or ""
 	explain func(*plan.Plan, []plan.StageExplain) error // takes the place of running
 }
 
