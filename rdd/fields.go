@@ -37,10 +37,10 @@ func Columns(s string, sep byte, columns []string) int {
 	if len(columns) == 0 {
 		return 0
 	}
-	n, from, at := 0, 0, 0
-	for ; at+8 <= len(s); at += 8 {
-		for m := zeros(load64(s, at) ^ ones*uint64(sep)); m != 0; m &= m - 1 {
-			to := at + bits.TrailingZeros64(m)>>3
+	n, from := 0, 0
+	for at := 0; at < len(s); at += markedAtOnce {
+		for m := marks(s, at, ones*uint64(sep)); m != 0; m &= m - 1 {
+			to := at + bits.TrailingZeros64(m)
 			columns[n] = s[from:to]
 			from = to + 1
 			if n++; n == len(columns) {
@@ -48,19 +48,43 @@ func Columns(s string, sep byte, columns []string) int {
 			}
 		}
 	}
-	for ; at < len(s); at++ {
-		if s[at] != sep {
-			continue
-		}
-		columns[n] = s[from:at]
-		from = at + 1
-		if n++; n == len(columns) {
-			return n
-		}
-	}
 	columns[n] = s[from:]
 	clear(columns[n+1:])
 	return n + 1
+}
+
+// markedAtOnce is how many bytes are looked for separators before any is taken: how many
+// there are in eight bytes is hard to foresee, how many in a line is not.
+const markedAtOnce = 64
+
+// marks has a bit for each of the next bytes of s that is one of eight equal ones.
+func marks(s string, at int, eight uint64) (m uint64) {
+	left := len(s) - at
+	if left >= markedAtOnce {
+		s = s[at : at+markedAtOnce]
+		return mark(load64(s, 0)^eight) | mark(load64(s, 8)^eight)<<8 | mark(load64(s, 16)^eight)<<16 | mark(load64(s, 24)^eight)<<24 |
+			mark(load64(s, 32)^eight)<<32 | mark(load64(s, 40)^eight)<<40 | mark(load64(s, 48)^eight)<<48 | mark(load64(s, 56)^eight)<<56
+	}
+	i := 0
+	for ; i+8 <= left; i += 8 {
+		m |= mark(load64(s, at+i)^eight) << uint(i)
+	}
+	if len(s) >= 8 { // the end of s
+		return m | mark(load64(s, len(s)-8)^eight)>>uint(8-(left-i))<<uint(i)
+	}
+	for ; i < left; i++ {
+		if s[at+i] == byte(eight) {
+			m |= 1 << uint(i)
+		}
+	}
+	return m
+}
+
+// mark has a bit for each byte of x that is 0.
+func mark(x uint64) uint64 {
+	// Each byte's highest bit comes to a place of its own in the highest byte, and
+	// none of the others carries into it.
+	return zeros(x) >> 7 * 0x0102040810204080 >> 56
 }
 
 // zeros marks the bytes of x that are 0, and no others, by their highest bits.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 	"math/rand/v2"
 	"slices"
 	"sort"
@@ -383,14 +384,27 @@ func placeByBounds(o order, encoded []byte, n int) (shuffle.Placer, error) {
 			pre := buf[:part.Len]
 			o.prefix(part, pre)
 			for i, p := range pre {
-				at, same := slices.BinarySearch(prefixes, p)
-				if same {
+				at := firstNotBelow(prefixes, p)
+				if at < len(prefixes) && prefixes[at] == p {
 					at = o.among(bounds, prefixes, at, o.row.At(part, i))
 				}
 				out[from+i] = uint32(at)
 			}
 		}
 	}, nil
+}
+
+// firstNotBelow is the number of prefixes, which are in order, that are below p. Every step of it takes as long,
+// whichever half it goes on with: where rows come in no order, nobody could foresee that.
+func firstNotBelow(prefixes []uint64, p uint64) int {
+	at := 0
+	for n := len(prefixes); n > 0; {
+		half := (n + 1) / 2
+		_, below := bits.Sub64(prefixes[at+half-1], p, 0)
+		at += half & -int(below)
+		n -= half
+	}
+	return at
 }
 
 // among is the first bound, of those with the prefix of bound from, that a row is

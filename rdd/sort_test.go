@@ -406,3 +406,49 @@ func TestSortOfLongText(t *testing.T) {
 		t.Errorf("%d rows are not in order", len(got))
 	}
 }
+
+func TestFirstNotBelow(t *testing.T) {
+	for n := range 70 {
+		prefixes := make([]uint64, n)
+		for i := range prefixes {
+			prefixes[i] = uint64(i/2*2 + 1) // two of each
+		}
+		for p := range uint64(n + 3) {
+			want, _ := slices.BinarySearch(prefixes, p)
+			if got := firstNotBelow(prefixes, p); got != want {
+				t.Fatalf("%d among %v: got %d, want %d", p, prefixes, got, want)
+			}
+		}
+	}
+}
+
+// BenchmarkPlaceByBounds places rows that come in no order in 64 partitions.
+func BenchmarkPlaceByBounds(b *testing.B) {
+	o, err := byKey[int64, int64](false)
+	if err != nil {
+		b.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	bounds := make([]int64, 63)
+	for i := range bounds {
+		bounds[i] = rng.Int64()
+	}
+	slices.Sort(bounds)
+	encoded, err := appendRows(nil, o.bound, codec.RowsOf(bounds))
+	if err != nil {
+		b.Fatal(err)
+	}
+	place, err := placeByBounds(o, encoded, 64)
+	if err != nil {
+		b.Fatal(err)
+	}
+	rows := make([]Pair[int64, int64], 1<<16)
+	for i := range rows {
+		rows[i].Key = rng.Int64()
+	}
+	out := make([]uint32, len(rows))
+	for b.Loop() {
+		place(codec.RowsOf(rows), out)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(rows)), "ns/row")
+}

@@ -48,7 +48,7 @@ type Config struct {
 	// BlockBytes is about how large blocks become; the default is 256 KiB.
 	BlockBytes int
 	// SegmentBytes is how much memory the rows or table of a map task may take before a segment of its output is
-	// written; the default is 256 MiB for a table and from 8 to 64 MiB for a Writer, depending on Reduces.
+	// written; the default is 256 MiB for a table and from 4 to 64 MiB for a Writer, depending on Reduces.
 	SegmentBytes int64
 	// Progress says what part of its input the task has read, from 0 to 1. It lets a Combiner give up combining when
 	// keys hardly repeat; nil, or a result of 0, means to go on combining.

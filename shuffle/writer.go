@@ -52,7 +52,7 @@ func NewWriter(cfg Config, typ *codec.Type, place Placer) *Writer {
 func newWriter(cfg Config, typ *codec.Type, place Placer) *Writer {
 	w := &Writer{cfg: cfg, mem: cfg.share(), typ: typ, cap: cfg.SegmentBytes}
 	if w.cap <= 0 {
-		w.cap = min(max(int64(cfg.Reduces)*(16<<10), 8<<20), 64<<20)
+		w.cap = min(max(int64(cfg.Reduces)*(16<<10), 4<<20), 64<<20)
 	}
 	w.kept = keepingOf(&w.mem, cfg, typ, place)
 	return w

@@ -66,7 +66,7 @@ type SplitOptions struct {
 	// when they would be smaller than MinBytes or files cannot be cut.
 	MinSplits int
 	// MaxBytes is the size splits aim at when there are more bytes than MinSplits need; the
-	// default is 128 MiB.
+	// default is 256 MiB.
 	MaxBytes int64
 	// MinBytes is the least size worth a split of its own; the default is 64 KiB.
 	MinBytes int64
@@ -81,7 +81,7 @@ type SplitOptions struct {
 
 func (o SplitOptions) withDefaults() SplitOptions {
 	o.MinSplits = max(o.MinSplits, 1)
-	o.MaxBytes = cmp.Or(o.MaxBytes, 128<<20)
+	o.MaxBytes = cmp.Or(o.MaxBytes, 256<<20)
 	o.MinBytes = min(cmp.Or(o.MinBytes, 64<<10), o.MaxBytes)
 	o.OpenCost = cmp.Or(o.OpenCost, 16<<10)
 	return o

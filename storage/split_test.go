@@ -72,8 +72,8 @@ func TestSplits(t *testing.T) {
 			with(func(o *SplitOptions) { o.MinSplits = 2 }), "a@0+95 | b@0+105"},
 		{"a cut far from it does not", []Info{sized("a", 50), sized("b", 150)},
 			with(func(o *SplitOptions) { o.MinSplits = 2 }), "a@0+50 b@0+49 | b@49+101"},
-		{"128 MiB by default", []Info{sized("a", 512*mb)}, SplitOptions{OpenCost: 4},
-			"a@0+134217725 | a@134217725+134217729 | a@268435454+134217729 | a@402653183+134217729"},
+		{"256 MiB by default", []Info{sized("a", 1024*mb)}, SplitOptions{OpenCost: 4},
+			"a@0+268435453 | a@268435453+268435457 | a@536870910+268435457 | a@805306367+268435457"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -175,7 +175,7 @@ func TestSplitsBoundTheirFiles(t *testing.T) {
 		files = append(files, sized(fmt.Sprint(i), 1))
 	}
 	for _, s := range Splits(files, SplitOptions{}) {
-		if len(s.Parts) > 9100 {
+		if len(s.Parts) > 17_500 {
 			t.Fatalf("%d files in a split", len(s.Parts))
 		}
 	}

@@ -88,7 +88,7 @@ func fromWire(o *Options, w *wire.Options) {
 	if w.CheckpointDir != "" {
 		o.CheckpointDir = w.CheckpointDir
 	}
-	o.fresh = w.Fresh
+	o.fresh, o.profile = w.Fresh, w.Profile
 }
 
 func positive(v string) (int, error) {

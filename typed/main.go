@@ -1,13 +1,16 @@
 package typed
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/pprof"
 	"strings"
 	"sync"
 	"syscall"
@@ -90,6 +93,10 @@ func (p *program) main(run func(context.Context, *Session) error, options []Opti
 	if p.tasks {
 		return p.execute(o)
 	}
+	recorded, err := record(o.profile)
+	if err != nil {
+		return p.end(err)
+	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	p.cancel = cancel
@@ -102,11 +109,32 @@ func (p *program) main(run func(context.Context, *Session) error, options []Opti
 	if err = run(ctx, p.session); err != nil && p.session.remote != nil {
 		p.session.remote.Failed(err)
 	}
-	closed := p.session.Close()
+	closed := errors.Join(p.session.Close(), recorded())
 	if cause := context.Cause(ctx); cause != nil && err != nil {
 		return p.end(cause)
 	}
 	return p.end(errors.Join(err, closed))
+}
+
+// record begins a CPU profile of this process. The function that it returns writes it to the file, all at once: what is
+// there stays when the process does not come to its end.
+func record(file string) (write func() error, err error) {
+	if file == "" {
+		return func() error { return nil }, nil
+	}
+	var profile bytes.Buffer
+	if err := pprof.StartCPUProfile(&profile); err != nil {
+		return nil, fmt.Errorf("record a profile: %w", err)
+	}
+	return func() error {
+		pprof.StopCPUProfile()
+		err := os.WriteFile(file, profile.Bytes(), 0o666)
+		var path *fs.PathError
+		if errors.As(err, &path) {
+			return &storage.PathError{Op: "write profile to", Path: path.Path, Offset: -1, Err: path.Err}
+		}
+		return err
+	}, nil
 }
 
 // configure collects the options and answers who started the process.

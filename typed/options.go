@@ -83,7 +83,7 @@ func (f readFunc) read(o *plan.Files) { f(o) }
 // Recursive reads directories to any depth.
 func Recursive() ReadOption { return readFunc(func(o *plan.Files) { o.Recursive = true }) }
 
-// SplitBytes bounds the size of a split; the default is 128 MiB.
+// SplitBytes bounds the size of a split; the default is 256 MiB.
 func SplitBytes(n int64) ReadOption { return readFunc(func(o *plan.Files) { o.MaxBytes = n }) }
 
 type rangeFunc func(*plan.Range)

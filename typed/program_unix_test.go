@@ -289,8 +289,8 @@ func TestFromWire(t *testing.T) {
 	if o.Cores != before.Cores || o.Memory != before.Memory || o.MaxResultSize != before.MaxResultSize || o.Scratch != before.Scratch {
 		t.Errorf("nothing changed %+v", o)
 	}
-	fromWire(&o, &wire.Options{Cores: 4, Memory: 5, MaxResult: 6, Scratch: "b", Fresh: true})
-	if o.Cores != 4 || o.Memory != 5 || o.MaxResultSize != 6 || o.Scratch != "b" || !o.fresh {
+	fromWire(&o, &wire.Options{Cores: 4, Memory: 5, MaxResult: 6, Scratch: "b", Profile: "c", Fresh: true})
+	if o.Cores != 4 || o.Memory != 5 || o.MaxResultSize != 6 || o.Scratch != "b" || o.profile != "c" || !o.fresh {
 		t.Errorf("options %+v", o)
 	}
 }

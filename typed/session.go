@@ -77,6 +77,7 @@ type Options struct {
 
 	cluster *clusterJob                                 // a job of a cluster, instead of an engine of the session's own
 	fresh   bool                                        // refuse code that changed since it was generated
+	profile string                                      // the file for a CPU profile of the program, or ""
 	explain func(*plan.Plan, []plan.StageExplain) error // takes the place of running
 }
 
@@ -231,11 +232,21 @@ func (s *Session) notice(text string) { _, _ = fmt.Fprintln(s.options.Notices, t
 func limitHeap(budget int64) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
+		if budget >= 64*heapFloor {
+			keepFloor()
+		}
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(budget)
 	}
 }
+
+// heapFloor is how much of the heap counts as in use at least. A task that reads text, and keeps nothing of it, would
+// have the garbage collected for each 16 MiB that it has read, and all tasks wait for that.
+const heapFloor = 8 << 20
+
+// keepFloor takes and keeps that much. Nobody touches it, so that it is no memory.
+var keepFloor = sync.OnceValue(func() []byte { return make([]byte, heapFloor) })
 
 // Close ends the session: running actions are cancelled, temporary files are
 // removed.

@@ -14,7 +14,7 @@ import (
 )
 
 func explainCommand() *cobra.Command {
-	var generate bool
+	var b buildOptions
 	c := &cobra.Command{
 		Use:   "explain [flags] PKG|BINARY [-- args]",
 		Short: "Draw the stages of a program's actions, and say how they run",
@@ -34,15 +34,15 @@ that look alike are drawn once, with their number.`,
 		Example: `  rddctl explain ./examples/wordcount -- -in x -out y`,
 		Args:    programArgs,
 		RunE: func(c *cobra.Command, args []string) error {
-			return explain(c, args[0], args[1:], generate)
+			return explain(c, args[0], args[1:], b)
 		},
 	}
-	c.Flags().BoolVar(&generate, "generate", false, "generate the package's code first, as rddgen does")
+	b.flags(c.Flags())
 	return c
 }
 
-func explain(c *cobra.Command, arg string, args []string, generate bool) (err error) {
-	p, err := build(c.Context(), arg, generate)
+func explain(c *cobra.Command, arg string, args []string, b buildOptions) (err error) {
+	p, err := build(c.Context(), arg, b)
 	if err != nil {
 		return err
 	}

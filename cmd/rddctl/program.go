@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"github.com/gordd-project/gordd/gen"
@@ -30,14 +32,55 @@ func programArgs(c *cobra.Command, args []string) error {
 // longBuild is after how long people are told what they wait for.
 const longBuild = time.Second
 
+// buildOptions say how a package is built.
+type buildOptions struct {
+	generate bool
+	profile  string
+}
+
+func (o *buildOptions) flags(f *pflag.FlagSet) {
+	f.BoolVar(&o.generate, "generate", false, "generate the package's code first, as rddgen does")
+	f.StringVar(&o.profile, "pgo", profileAuto, "profile to build the package with: a file that run --profile wrote, off, or auto for default.pgo of the package's directory")
+}
+
+// What --pgo may be given, as go build's -pgo, instead of a file.
+const (
+	profileAuto = "auto"
+	profileOff  = "off"
+)
+
+// profiled gives the target that is built with the profile asked for.
+func (o *buildOptions) profiled(t launch.Target) (launch.Target, error) {
+	switch {
+	case o.profile == profileAuto:
+		return t, nil
+	case t.Binary != "":
+		return t, errors.New("--pgo needs a package, not a binary")
+	case o.profile == profileOff:
+		t.Profile = profileOff
+		return t, nil
+	}
+	var err error
+	if t.Profile, err = filepath.Abs(o.profile); err == nil {
+		_, err = os.Stat(t.Profile)
+	}
+	if err != nil {
+		return t, &launch.Error{Code: launch.CodePath, Err: fmt.Errorf("--pgo: %w: rddctl run --profile writes such files", err)}
+	}
+	return t, nil
+}
+
 // build makes the program of a PKG or BINARY argument, for this machine or for a
 // cluster's platforms, after its code was generated where that is asked for.
-func build(ctx context.Context, arg string, generate bool, platforms ...plan.Platform) (*launch.Program, error) {
+func build(ctx context.Context, arg string, o buildOptions, platforms ...plan.Platform) (*launch.Program, error) {
 	target, err := launch.Find(arg)
+	if err == nil {
+		target, err = o.profiled(target)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if generate {
+	if o.generate {
 		if err := generateCode(ctx, target); err != nil {
 			return nil, err
 		}

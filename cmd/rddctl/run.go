@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -22,7 +23,9 @@ type runOptions struct {
 	cores             int
 	scratch           string
 	checkpoints       string
-	generate, quiet   bool
+	build             buildOptions
+	profile           string
+	quiet             bool
 	summary           string
 	files             []string
 }
@@ -39,10 +42,16 @@ NO_COLOR set, it prints a line when a stage starts or ends. A summary follows.
 All of that goes to standard error: standard output is the program's.
 
 Code that changed since it was generated is refused; --generate generates it
-first. A package that was never generated runs with plain closures.`,
+first. A package that was never generated runs with plain closures.
+
+With --profile the program writes a CPU profile of itself when it ends. The Go
+compiler makes faster code of a package whose profile it has: as default.pgo in
+the package's directory it is taken whenever the package is built, also for a
+cluster, and --pgo names another file.`,
 		Example: `  rddctl run ./examples/wordcount -- -in /usr/share/doc -out /tmp/counts -top 20
   rddctl run --memory 256MiB --cores 2 . -- -in big.txt -out counts
-  rddctl run ./words -- -in a.txt -out counts`,
+  rddctl run ./words -- -in a.txt -out counts
+  rddctl run --profile words/default.pgo ./words -- -in a.txt -out counts`,
 		Args: programArgs,
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args[0], args[1:]) },
 	}
@@ -53,7 +62,8 @@ first. A package that was never generated runs with plain closures.`,
 	filesFlag(f, &o.files)
 	f.StringVar(&o.scratch, "scratch", "", "directory for temporary files (default the system's)")
 	checkpointFlag(f, &o.checkpoints)
-	f.BoolVar(&o.generate, "generate", false, "generate the package's code first, as rddgen does")
+	o.build.flags(f)
+	f.StringVar(&o.profile, "profile", "", "write a CPU profile of the program to a file, for --pgo and go tool pprof")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "show neither progress nor summary, but for notices")
 	f.StringVar(&o.summary, "summary", "", "write the summary to a file too, as JSON")
 	return c
@@ -67,7 +77,11 @@ func (o *runOptions) run(c *cobra.Command, arg string, args []string) (err error
 	if err != nil {
 		return err
 	}
-	p, err := build(c.Context(), arg, o.generate)
+	profile, err := o.profilePath()
+	if err != nil {
+		return err
+	}
+	p, err := build(c.Context(), arg, o.build)
 	if err != nil {
 		return err
 	}
@@ -79,7 +93,8 @@ func (o *runOptions) run(c *cobra.Command, arg string, args []string) (err error
 	w := show.NewWatch(o.progress(os.Stderr))
 	r := launch.Run{
 		Args: args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Watcher: w,
-		Options: wire.Options{Cores: o.cores, Memory: int64(o.memory), MaxResult: int64(o.maxResult), Scratch: o.scratch, CheckpointDir: o.checkpoints, Fresh: true, Files: files},
+		Options: wire.Options{Cores: o.cores, Memory: int64(o.memory), MaxResult: int64(o.maxResult), Scratch: o.scratch, CheckpointDir: o.checkpoints, Profile: profile,
+			Fresh: true, Files: files},
 	}
 	out, err := r.Do(c.Context(), path)
 	w.Close()
@@ -90,6 +105,21 @@ func (o *runOptions) run(c *cobra.Command, arg string, args []string) (err error
 		err = ended(out.Code)
 	}
 	return err
+}
+
+// profilePath is where the program writes its profile. Whether it can is not to be found out at its end.
+func (o *runOptions) profilePath() (string, error) {
+	if o.profile == "" {
+		return "", nil
+	}
+	path, err := filepath.Abs(o.profile)
+	if err == nil {
+		_, err = os.Stat(filepath.Dir(path))
+	}
+	if err != nil {
+		return "", &launch.Error{Code: launch.CodePath, Err: fmt.Errorf("--profile: %w", err)}
+	}
+	return path, nil
 }
 
 // progress is how this terminal, file or pipe shows what runs.
@@ -126,7 +156,7 @@ func (o *runOptions) sum(w *show.Watch, out launch.Outcome) error {
 		return err
 	}
 	if err := os.WriteFile(o.summary, append(b, '\n'), 0o666); err != nil {
-		return &launch.Error{Code: 6, Err: fmt.Errorf("write the summary: %w", err)}
+		return &launch.Error{Code: launch.CodePath, Err: fmt.Errorf("write the summary: %w", err)}
 	}
 	return nil
 }

@@ -39,7 +39,7 @@ func shippedFiles(list []string) (files []wire.File, err error) {
 		}
 		n, err := readable(f.Path)
 		if err != nil {
-			return nil, &launch.Error{Code: 6, Err: fmt.Errorf("--file %s: %w", arg, err)}
+			return nil, &launch.Error{Code: launch.CodePath, Err: fmt.Errorf("--file %s: %w", arg, err)}
 		}
 		if sum += n; sum > maxShipped {
 			return nil, fmt.Errorf("--file: %s in all: a job ships %s at most; let the program read them as input", size.String(sum), size.String(maxShipped))

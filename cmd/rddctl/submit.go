@@ -73,7 +73,7 @@ or whose code changed since, is refused.`,
 	f.Var(&o.memory, "memory", "budget of the job's process in each worker (default the worker's, which is the most)")
 	f.Var(&o.maxResult, "max-result", "the most that an action brings to the program (default 1GiB)")
 	checkpointFlag(f, &o.checkpoints)
-	f.BoolVar(&o.generate, "generate", false, "generate the package's code first, as rddgen does")
+	o.build.flags(f)
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "show neither progress nor summary, but for notices")
 	f.StringVar(&o.summary, "summary", "", "write the summary to a file too, as JSON")
 	return c
@@ -107,7 +107,7 @@ func (o *submitOptions) run(c *cobra.Command, arg string, args []string) (err er
 	if err != nil {
 		return err
 	}
-	p, err := build(c.Context(), arg, o.generate, wanted(workers, !o.detach)...)
+	p, err := build(c.Context(), arg, o.build, wanted(workers, !o.detach)...)
 	if err != nil {
 		return err
 	}

@@ -57,6 +57,7 @@ type Target struct {
 	Binary  string // the path of a binary, or:
 	Pattern string // what the go command is given,
 	WorkDir string // and where; empty: here
+	Profile string // what go build's -pgo is given; empty: nothing
 	arg     string
 }
 
@@ -157,7 +158,11 @@ func (t Target) compile(ctx context.Context, warn io.Writer, p *Program, platfor
 	if goos == "windows" {
 		b.Path += ".exe"
 	}
-	cmd := t.command(ctx, slices.Concat([]string{"build", "-o", b.Path}, flags, []string{t.Pattern})...)
+	args := slices.Concat([]string{"build", "-o", b.Path}, flags)
+	if t.Profile != "" {
+		args = append(args, "-pgo="+t.Profile)
+	}
+	cmd := t.command(ctx, append(args, t.Pattern)...)
 	if len(flags) > 0 {
 		cmd.Env = append(cmd.Env, "GOOS="+goos, "GOARCH="+goarch, "CGO_ENABLED=0")
 	}

@@ -6,6 +6,7 @@ package launch
 const (
 	CodeUsage   = 2 // no such package, not a program
 	CodeRefused = 5 // code that does not compile, or is not fresh
+	CodePath    = 6 // a path that cannot be read or written
 )
 
 // Error is an error with the exit code that it calls for.

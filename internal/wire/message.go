@@ -14,6 +14,8 @@ type Options struct {
 	Scratch   string
 	// CheckpointDir is where sessions put the files of checkpoints.
 	CheckpointDir string
+	// Profile is the file that the program writes a CPU profile of itself to; "" for none.
+	Profile string
 	// Fresh refuses code that changed since it was generated.
 	Fresh bool
 	// Explain explains every action instead of running it.

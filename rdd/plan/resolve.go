@@ -18,7 +18,11 @@ type Sizes struct {
 }
 
 const (
-	bytesPerReducer = 64 << 20
+	// A partition of so many bytes can be sorted in the memory that a task has where there is little, and in the
+	// caches nearly. More than fewReducers cost more to write to: they get more bytes each.
+	bytesPerReducer = 16 << 20
+	bytesPerOfMany  = 64 << 20
+	fewReducers     = 64
 	maxReducers     = 4096
 	// A number of a Range counts for as much as a pair of numbers takes where it
 	// is grouped.
@@ -34,9 +38,10 @@ var ErrTooManyPartitions = errors.New("too many partitions")
 
 // Resolve fixes what a plan leaves open until its inputs are known: the number
 // of tasks of every stage, and the number of partitions of every shuffle for
-// which the user named none: twice the slots, or one for each 64 MiB of files,
-// or 2 Mi numbers of a Range, where that is more, at most 4,096. Shuffles that one operator reads together
-// get the same number. Sizes already fixed are kept.
+// which the user named none: twice the slots, or one for each 16 MiB of files,
+// or ½ Mi numbers of a Range, where that is more. Beyond 64 of these there is one for
+// each 64 MiB, at most 4,096. Shuffles that one operator reads together get the same
+// number. Sizes already fixed are kept.
 func (p *Plan) Resolve(s Sizes) error {
 	r := resolver{
 		sizes:  s,
@@ -104,7 +109,8 @@ func (r *resolver) reducers(in inputs) int {
 	for _, source := range in {
 		bytes += r.bytes[source]
 	}
-	return int(min(max(int64(2*r.sizes.Slots), bytes/bytesPerReducer, 1), maxReducers))
+	n := max(min(bytes/bytesPerReducer, fewReducers), bytes/bytesPerOfMany)
+	return int(min(max(int64(2*r.sizes.Slots), n, 1), maxReducers))
 }
 
 // files gives the number of splits of a file source.

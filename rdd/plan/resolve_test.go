@@ -66,18 +66,28 @@ func TestResolve(t *testing.T) {
 		},
 		{"no rows are kept", []Stage{shuffles("k", 1, union()), result(reads(own("k")))}, []int{0, 0}, nil},
 		{
-			"one for each 64 MiB where it is large", []Stage{shuffles("s", 0, files("abcdefghij")), result(reads(from("s")))},
-			[]int{10, 15},
-			map[string]int{"s": 15},
+			"one for each 16 MiB where it is large", []Stage{shuffles("s", 0, files("abcdefghij")), result(reads(from("s")))},
+			[]int{10, 62},
+			map[string]int{"s": 62},
 		},
 		{
-			"one for each 2 Mi numbers",
+			"64 where it is larger", []Stage{shuffles("s", 0, files(strings.Repeat("x", 40))), result(reads(from("s")))},
+			[]int{40, 64},
+			map[string]int{"s": 64},
+		},
+		{
+			"one for each 64 MiB where that is more", []Stage{shuffles("s", 0, files(strings.Repeat("x", 50))), result(reads(from("s")))},
+			[]int{50, 78},
+			map[string]int{"s": 78},
+		},
+		{
+			"one for each half a Mi of numbers",
 			[]Stage{
 				shuffles("s", 0, union(Pipe{Source: Source{Range: &Range{Count: 20 << 20, N: 3}}}, Pipe{Source: Source{Range: &Range{Count: 4 << 20, N: 2}}})),
 				result(reads(from("s"))),
 			},
-			[]int{5, 12},
-			map[string]int{"s": 12},
+			[]int{5, 48},
+			map[string]int{"s": 48},
 		},
 		{
 			"a range is counted once",
@@ -86,8 +96,8 @@ func TestResolve(t *testing.T) {
 				shuffles("t", 0, Pipe{Source: Source{Range: &Range{Count: 20 << 20, N: 3}}}),
 				result(reads(from("s"), from("t"))),
 			},
-			[]int{3, 3, 10},
-			map[string]int{"s": 10, "t": 10},
+			[]int{3, 3, 40},
+			map[string]int{"s": 40, "t": 40},
 		},
 		{
 			"as many numbers as there are",
@@ -107,8 +117,8 @@ func TestResolve(t *testing.T) {
 		},
 		{
 			"open sides of a join agree", []Stage{shuffles("a", 0, files("abcdefghij")), shuffles("b", 0, files("ABCDEFGHIJ")), result(reads(from("a"), from("b")))},
-			[]int{10, 10, 31},
-			map[string]int{"a": 31, "b": 31},
+			[]int{10, 10, 64},
+			map[string]int{"a": 64, "b": 64},
 		},
 		{
 			"an open side follows the fixed one", []Stage{shuffles("a", 0, files("a")), shuffles("b", 7, files("b")), result(reads(from("a"), from("b")))},
@@ -124,14 +134,14 @@ func TestResolve(t *testing.T) {
 		{
 			"bytes are counted through shuffles",
 			[]Stage{shuffles("a", 3, files("abcdefghij")), shuffles("b", 0, reads(from("a"))), result(reads(from("b")))},
-			[]int{10, 3, 15},
-			map[string]int{"a": 3, "b": 15},
+			[]int{10, 3, 62},
+			map[string]int{"a": 3, "b": 62},
 		},
 		{
 			"a shuffle read twice keeps its first number",
 			[]Stage{shuffles("a", 0, files("a")), shuffles("b", 3, reads(from("a"))), result(reads(from("a")))},
-			[]int{1, 4, 4},
-			map[string]int{"a": 4, "b": 3},
+			[]int{1, 6, 6},
+			map[string]int{"a": 6, "b": 3},
 		},
 	}
 	for _, test := range tests {
@@ -173,8 +183,8 @@ func TestResolveLoop(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, st := range p.Stages[:21] {
-		if st.Sink.Part.N != 15 {
-			t.Errorf("%s: %d partitions, want 15", st.Name, st.Sink.Part.N)
+		if st.Sink.Part.N != 62 {
+			t.Errorf("%s: %d partitions, want 62", st.Name, st.Sink.Part.N)
 		}
 	}
 }
