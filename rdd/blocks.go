@@ -155,12 +155,12 @@ func (b *blocks) intact(k *kept, err error) error {
 
 // tell says of the blocks that a task used which are kept, and which others went
 // since this was asked last.
-func (b *blocks) tell(used []plan.Block) (kept, gone []plan.Block) {
+func (b *blocks) tell(used []plan.Block) (kept []plan.KeptBlock, gone []plan.Block) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, key := range used {
-		if b.kept[key] != nil {
-			kept = append(kept, key)
+		if k := b.kept[key]; k != nil {
+			kept = append(kept, plan.KeptBlock{Block: key, Bytes: max(k.size, k.bytes)})
 		}
 	}
 	for key := range b.gone {

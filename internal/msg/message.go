@@ -12,7 +12,7 @@ import (
 )
 
 // Protocol is the version that both ends of a stream must have.
-const Protocol = 1
+const Protocol = 2
 
 type (
 	// Renewal is a worker's sign of life, on its own stream. SentAt is a moment

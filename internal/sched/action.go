@@ -178,6 +178,18 @@ func (s *Scheduler) preparing(id plan.ActionID) *action {
 	return nil
 }
 
+// goodBlocks says whether the blocks that tasks read are of these cached data sets.
+func goodBlocks(caches []plan.StageKey, blocks [][]model.BlockRead) bool {
+	for _, reads := range blocks {
+		for k, r := range reads {
+			if r.Cache < 0 || r.Cache >= len(caches) || r.Partition < 0 || r.Under < 0 || r.Under >= len(reads)-k {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // checkSizes looks whether every stage has a size, and a possible one.
 func (a *action) checkSizes(s *Scheduler, ev model.SplitsReady) *model.Cause {
 	bad := func(format string, args ...any) *model.Cause {
@@ -203,6 +215,9 @@ func (a *action) checkSizes(s *Scheduler, ev model.SplitsReady) *model.Cause {
 			return bad("%s has %d tasks; the limit is %d", stageText(st), z.N, s.cfg.MaxTasks)
 		case st.spec.Kind == model.ValueStage && z.N != 1:
 			return bad("%s makes a value and has %d tasks, not one", stageText(st), z.N)
+		}
+		if !goodBlocks(st.spec.Caches, z.Blocks) {
+			return bad("%s reads blocks of no cached data set of its own", stageText(st))
 		}
 		n[st] = z.N
 		total += z.N

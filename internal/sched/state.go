@@ -115,7 +115,10 @@ type stage struct {
 	tasks   []task
 	outs    outputs.Table
 	blame   blame.Stage
-	cache   *cacheSet // of the cached data set nearest to the sink
+	cache   *cacheSet            // of the cached data set nearest to the sink
+	caches  []*cacheSet          // of all that tasks may read
+	blocks  [][]model.BlockRead  // that each task reads; nil: that of its number, of the only cache
+	byBlock map[blockKey][]int32 // the tasks that read a block, where there are blocks
 	gen     model.Gen
 	try     int
 	epoch   uint64

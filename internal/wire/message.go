@@ -251,6 +251,9 @@ func goodProgress(m *Progress) bool {
 	return true
 }
 
+// GoodBlock says whether a block can be one.
+func GoodBlock(b plan.Block) bool { return b.RDD != "" && b.Partition >= 0 }
+
 func goodTask(r *RunTask) bool { return r.Task.Partition >= 0 && r.Task.Gen >= 0 }
 
 // goodReport says that an executor's word can be believed as far as it concerns
@@ -263,5 +266,10 @@ func goodReport(e *TaskEnded) bool {
 		return f.Class >= plan.FailUser && f.Class <= plan.FailRefused && (f.Fetch == nil || f.Fetch.Map >= 0)
 	}
 	r := e.Result
+	for _, b := range r.Kept {
+		if !GoodBlock(b.Block) || b.Bytes < 0 {
+			return false
+		}
+	}
 	return r.Rows >= 0 && r.Bytes >= 0 && (r.Staged == nil || r.Staged.Rows >= 0 && r.Staged.Bytes >= 0)
 }

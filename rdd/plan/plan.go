@@ -230,6 +230,62 @@ func (p *Pipe) ShuffleReads(partition int) []ShuffleRead {
 	return all
 }
 
+// BlockRead is a block of a cached RDD that one partition of a pipe reads.
+type BlockRead struct {
+	Block
+	// Under is how many of those that follow it are read where it is not kept, to
+	// make it.
+	Under int
+}
+
+// BlockReads gives the blocks that a partition of the pipe reads, so many at most.
+func (p *Pipe) BlockReads(partition, most int) []BlockRead {
+	return p.blockReads(nil, partition, most)
+}
+
+func (p *Pipe) blockReads(all []BlockRead, partition, most int) []BlockRead {
+	for i := range p.Source.Union {
+		child := &p.Source.Union[i]
+		if partition < child.N {
+			return child.blockReads(all, partition, most)
+		}
+		partition -= child.N
+	}
+	at := len(all)
+	if c := p.Source.Cached; c != nil && at < most {
+		all = append(all, BlockRead{Block: Block{RDD: c.Key, Partition: partition}})
+	}
+	for _, part := range p.Source.Parts(partition) {
+		if in := p.Source.Wide[part.Input].Pipe; in != nil && len(all) < most {
+			all = in.blockReads(all, part.Partition, most)
+		}
+	}
+	if p.Source.Cached != nil && at < len(all) {
+		all[at].Under = len(all) - at - 1
+	}
+	return all
+}
+
+// CachedSources lists the cached RDDs that the pipe reads, so many at most, each
+// once and before those that it is made of.
+func (p *Pipe) CachedSources(most int) []*Cached { return p.cachedSources(nil, most) }
+
+func (p *Pipe) cachedSources(all []*Cached, most int) []*Cached {
+	c := p.Source.Cached
+	if c != nil && len(all) < most && !slices.ContainsFunc(all, func(x *Cached) bool { return x.Key == c.Key }) {
+		all = append(all, c)
+	}
+	for i := range p.Source.Union {
+		all = p.Source.Union[i].cachedSources(all, most)
+	}
+	for _, in := range p.Source.Wide {
+		if in.Pipe != nil {
+			all = in.Pipe.cachedSources(all, most)
+		}
+	}
+	return all
+}
+
 // Op is one operator in a pipe, or the half of one that reads or writes a
 // shuffle.
 type Op struct {

@@ -83,9 +83,15 @@ type Result struct {
 	Counters Counters
 	Updates  Updates // of accumulators
 	// Kept are the blocks that the task read or made and that the executor keeps.
-	Kept []Block
+	Kept []KeptBlock
 	// Evicted are those that the executor let go of since a result last said so.
 	Evicted []Block
+}
+
+// KeptBlock is a block that an executor keeps.
+type KeptBlock struct {
+	Block Block
+	Bytes int64 // that it takes, of memory or else of the disk
 }
 
 // StagedFile is a file that a task wrote aside and the action publishes.

@@ -208,7 +208,7 @@ type (
 		File     string // the staged file of a Files sink
 		Counters []Counter
 		Updates  plan.Updates // of accumulators
-		Blocks   []BlockID    // cached by the attempt
+		Blocks   []HeldBlock  // cached ones that it read or made
 	}
 	// TaskFailed is a failure. The worker keeps the report until the Ack.
 	TaskFailed struct {
@@ -248,7 +248,7 @@ type (
 	BlocksChanged struct {
 		From
 		Job     plan.JobID
-		Added   []BlockID
+		Added   []HeldBlock
 		Dropped []BlockID
 	}
 	// OutputsMoved says that outputs were copied to another store.
@@ -359,7 +359,7 @@ type Inventory struct {
 	Done      []TaskDone  // unacknowledged; their own envelopes do not count
 	Failed    []TaskFailed
 	Outputs   []MapOutput
-	Blocks    map[plan.JobID][]BlockID
+	Blocks    map[plan.JobID][]HeldBlock
 	Executors []ExecutorRef
 	Jobs      []plan.JobID // all that it was told of
 }

@@ -39,6 +39,7 @@ type stage struct {
 	class   model.Class
 	fickle  bool // makes other rows each time, whatever its class says
 	cached  bool
+	near    []*stage // whose cached blocks it would rather be near to
 	barrier bool
 	truth   []uint64 // contents, if nothing above is fickle
 }
@@ -88,6 +89,39 @@ func (st *stage) blockOf(a *attempt) *model.BlockID {
 		}
 	}
 	return b
+}
+
+// caches are the cached data sets that the stage reads, its own in front.
+func (st *stage) caches() (all []plan.StageKey) {
+	if st.cached {
+		all = append(all, "c"+st.key)
+	}
+	for _, up := range st.near {
+		all = append(all, "c"+up.key)
+	}
+	return all
+}
+
+// blocks draws which blocks the tasks of a stage read: what its own ones are made of,
+// as far as it has some.
+func (w *World) blocks(st *stage) (all [][]model.BlockRead) {
+	if len(st.near) == 0 {
+		return nil
+	}
+	own := len(st.caches()) - len(st.near)
+	for i := range st.n {
+		var reads []model.BlockRead
+		for k, up := range st.near {
+			if up.n > 0 {
+				reads = append(reads, model.BlockRead{Cache: own + k, Partition: w.upTo("near", up.n)})
+			}
+		}
+		if own > 0 {
+			reads = append([]model.BlockRead{{Partition: i, Under: len(reads)}}, reads...)
+		}
+		all = append(all, reads)
+	}
+	return all
 }
 
 func (w *World) job(id plan.JobID) *job {
@@ -144,7 +178,17 @@ func (w *World) addStage(j *job, k int) {
 		}
 	}
 	w.character(st)
+	w.nears(j, st)
 	j.add(w, st)
+}
+
+// nears draws of which others a stage reads cached blocks.
+func (w *World) nears(j *job, st *stage) {
+	for _, up := range j.order {
+		if up.cached && !st.barrier && w.chance(string(st.job)+"near", 0.5) {
+			st.near = append(st.near, up)
+		}
+	}
 }
 
 func (w *World) size(me string) int {
@@ -246,6 +290,7 @@ func (w *World) addAction(j *job, n int) {
 		a.parts = []int{0, st.n - 1}
 	}
 	st.barrier = a.parts == nil && st.n <= 7 && w.chance(me+"barrier", 0.15)
+	w.nears(j, st)
 	j.add(w, st)
 	j.order = j.order[:len(j.order)-1]
 	j.actions = append(j.actions, a)
@@ -259,8 +304,9 @@ func (j *job) graph(target *stage) []model.StageSpec {
 		st := work[0]
 		work = work[1:]
 		spec := model.StageSpec{Key: st.key, Kind: st.kind, Parents: st.parents, Class: st.class, Barrier: st.barrier, Name: string(st.key)}
+		spec.Caches = st.caches()
 		if st.cached {
-			spec.Cached = "c" + st.key
+			spec.Cached = spec.Caches[0]
 		}
 		out = append(out, spec)
 		for _, p := range st.parents {
@@ -361,7 +407,7 @@ func (w *World) splits(c model.PlanSplits) model.SplitsReady {
 	j := w.job(c.Action.Job)
 	for _, key := range c.Stages {
 		st := j.stages[key]
-		z := model.StageSize{Key: key, N: st.n, Reduces: 1}
+		z := model.StageSize{Key: key, N: st.n, Reduces: 1, Blocks: w.blocks(st)}
 		if len(st.parents) == 0 && w.chance("prefs", 0.7) {
 			z.Racks = map[string]string{}
 			replicas := 1 + w.upTo("replicas", 3)
