@@ -9,9 +9,8 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/zeebo/xxh3"
-
 	"github.com/gordd-project/gordd/rdd/codec"
+	"github.com/gordd-project/gordd/rdd/keptfile"
 	"github.com/gordd-project/gordd/rdd/plan"
 	"github.com/gordd-project/gordd/shuffle"
 	"github.com/gordd-project/gordd/shuffle/block"
@@ -405,7 +404,7 @@ func CacheOp[T any]() *Op {
 
 //go:noinline
 func cachePart(like batch) *SourcePart {
-	return &SourcePart{open: func(t *Task, in *Input) (Run, error) {
+	return &SourcePart{like: like, open: func(t *Task, in *Input) (Run, error) {
 		typ, err := like.typ()
 		if err != nil {
 			return nil, err
@@ -418,7 +417,7 @@ func cachePart(like batch) *SourcePart {
 			b := t.runner.blocks
 			m := &maker{blocks: b, kept: &kept{key: plan.Block{RDD: cached.Key, Partition: in.partition}, level: cached.Level,
 				of: t.madeOf(in.spec), like: like, typ: typ}}
-			m.kept.id = firstBlock(m.kept.key)
+			m.kept.id = keptfile.First(m.kept.key)
 			if !b.begin(m.kept.key, m.kept.of) {
 				return m.counting(t, in.adding, runOf(like, m.watch(rows)))(feed)
 			}
@@ -427,33 +426,6 @@ func cachePart(like batch) *SourcePart {
 			return m.counting(t, in.adding, runOf(like, m.through(rows)))(feed)
 		}, nil
 	}}
-}
-
-// kept gives the rows of a cached source where its block is here, or else nil. The
-// error says that the task has nothing to make it of.
-func (t *Task) kept(src *plan.Source, partition int) (Run, error) {
-	key := plan.Block{RDD: src.Cached.Key, Partition: partition}
-	if rows, n, added := t.runner.blocks.read(key, t.madeOf(src)); rows != nil {
-		t.blocks = append(t.blocks, key)
-		t.adding.note(added)
-		t.input = shuffle.Reading{All: n}
-		return func(feed Feed) error {
-			return rows(func(b any) bool {
-				more := feed(b)
-				t.input.Done += int64(len(b.(batch).raw().Rows))
-				return more
-			})
-		}, nil
-	}
-	if t.spec.Held && len(src.Wide[0].Pipe.ShuffleReads(partition)) > 0 {
-		return nil, &blockError{key, errNotKept}
-	}
-	return nil, nil
-}
-
-// firstBlock is the place of the first of a partition's encoded blocks.
-func firstBlock(key plan.Block) block.ID {
-	return block.ID{Shuffle: uint32(xxh3.HashString(string(key.RDD))), Map: uint32(key.Partition)}
 }
 
 var errNotKept = errors.New("it is not kept here any more")

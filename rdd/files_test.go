@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/gordd-project/gordd/rdd/codec"
+	"github.com/gordd-project/gordd/rdd/keptfile"
 	"github.com/gordd-project/gordd/rdd/plan"
 	"github.com/gordd-project/gordd/shuffle"
 )
@@ -45,7 +46,7 @@ func keepSized(t *testing.T, b *blocks, rdd plan.StageKey, partition, size int) 
 	if !b.begin(key, "") {
 		t.Fatalf("%v is there", key)
 	}
-	m := &maker{blocks: b, kept: &kept{key: key, level: plan.DiskOnly, like: (*Rows[[]byte])(nil), typ: typ, id: firstBlock(key)}}
+	m := &maker{blocks: b, kept: &kept{key: key, level: plan.DiskOnly, like: (*Rows[[]byte])(nil), typ: typ, id: keptfile.First(key)}}
 	one := func(yield func(codec.Rows) bool) error { yield(codec.RowsOf([][]byte{row})); return nil }
 	if err := m.through(one)(func(codec.Rows) bool { return true }); err != nil {
 		t.Fatal(err)

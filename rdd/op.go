@@ -67,6 +67,7 @@ type place struct {
 // SourcePart makes the rows of a pipe.
 type SourcePart struct {
 	open func(t *Task, in *Input) (Run, error)
+	like batch // what is kept of one whose rows are
 }
 
 // SinkPart takes the rows of a pipe.

@@ -110,16 +110,24 @@ func unpackFile(path string, size, n int64, typ *codec.Type, first block.ID, yie
 	if info.Size() != size {
 		return fmt.Errorf("%s has %d bytes, and %d were written: %w", path, info.Size(), size, block.ErrCorrupt)
 	}
-	r, rows := block.NewReader(f, first, typ, size), typ.NewBuffer(0)
+	if err := unpack(f, size, n, typ, first, yield); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// unpack gives the rows of blocks, so many bytes and rows, to yield.
+func unpack(from io.Reader, size, n int64, typ *codec.Type, first block.ID, yield func(codec.Rows) bool) error {
+	r, rows := block.NewReader(from, first, typ, size), typ.NewBuffer(0)
 	for {
 		rows.Reset()
 		switch err := r.Next(rows); {
 		case errors.Is(err, io.EOF) && n == 0:
 			return nil
 		case errors.Is(err, io.EOF):
-			return fmt.Errorf("%s: %d rows are not there: %w", path, n, block.ErrCorrupt)
+			return fmt.Errorf("%d rows are not there: %w", n, block.ErrCorrupt)
 		case err != nil:
-			return fmt.Errorf("%s: %w", path, err)
+			return err
 		}
 		n -= int64(rows.Len())
 		if !inBatches(typ, rows.Rows(), yield) {

@@ -89,10 +89,10 @@ type Agent struct {
 	// Of the owner.
 	runs   map[attemptKey]*run // launched and not yet acknowledged
 	where  map[inputKey]*input
-	places map[model.StageID]*place                // for files that outlive attempts
-	made   int                                     // of those, ever
-	bad    map[model.AttemptID]bool                // outputs that a reader found missing or corrupt
-	lost   []model.AttemptID                       // those that have been made anew or will be
+	places map[model.StageID]*place           // for files that outlive attempts
+	made   int                                // of those, ever
+	bad    map[model.AttemptID]bool           // outputs that a reader found missing or corrupt
+	lost   []model.AttemptID                  // those that have been made anew or will be
 	blocks map[plan.JobID]map[plan.Block]held // cached in executors
 }
 
@@ -125,7 +125,8 @@ type run struct {
 	inputs []*input
 	values []plan.StageValue
 	store  *place
-	held   bool // the block that it begins with is here
+	held   bool         // the block that it begins with is here, or with others
+	away   []plan.Block // that others have
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 
@@ -215,8 +216,11 @@ func (a *Agent) launch(l *work.Launch) {
 		t := &l.Tasks[i]
 		r := &runs[i]
 		*r = run{id: t.Attempt, name: nameOf(t.Attempt), launch: l, inputs: inputs, values: values, store: store}
+		for _, at := range t.Blocks {
+			r.away = append(r.away, at.Block)
+		}
 		switch {
-		case t.Held && (t.Level == model.AtProcess || why != ""):
+		case t.Held:
 			r.held, r.inputs = true, nil
 		case why != "":
 			a.o.Upstream.Report(model.TaskFailed{From: a.o.From, Attempt: t.Attempt, Class: model.Refused, Message: why})

@@ -39,6 +39,9 @@ const (
 	// levelVar is how it keeps what it reads there; without one it is a checkpoint, and
 	// "many" is manyKept instead, "local" locally.
 	levelVar = "PROPERTY_LEVEL"
+	// sidesLevel is before the level in it where the program reads what it keeps of
+	// several sides.
+	sidesLevel = "sides/"
 )
 
 // drive is the program that a test submits: it runs the cases and compares what
@@ -53,9 +56,13 @@ func drive(ctx context.Context, s *typed.Session) error {
 		case "local":
 			return locally(ctx, s, path)
 		}
-		level, err := strconv.ParseUint(os.Getenv(levelVar), 10, 8)
+		text, together := strings.CutPrefix(os.Getenv(levelVar), sidesLevel)
+		level, err := strconv.ParseUint(text, 10, 8)
 		if err != nil {
 			return err
+		}
+		if together {
+			return sides(ctx, s, path, typed.StorageLevel(level))
 		}
 		return rounds(ctx, s, path, typed.StorageLevel(level))
 	}

@@ -151,8 +151,8 @@ func init() {
 		"d79b5c5cf688a044eb534a8ad0ff54e586d4ee0e05dbce94187c137d06f796d5",
 	)
 	p.Source("rounds.go", roundsSource,
-		"de1062fc41c8298fde2e2460135ec52168c6fe3e4deb4da893a9192fbf10de4c",
-		"1b14935cc33ba0805a760b0040d67f0e2e4eeefb1f8b316bbde3ae11d5ff616f",
+		"b2c4a2362c86462fa96252e6a6d5e60c1471030f8d72ba4ab4309d5a797d3a19",
+		"f140ce1163290f5ff45e86d0da92affb776d1ccb9e7f88a917df9c8a8127091e",
 	)
 	p.Op("ce8420d62e4b", "pipelines_accumulate.go", 83, 519, rdd.WithOp(seen.look, func(env seen) *rdd.Op {
 		return rdd.FilterOp(func(x int64) bool {
@@ -1449,28 +1449,44 @@ func init() {
 			return withActionCasesForEachPartition2(env, t, rows)
 		})
 	}))
-	p.Op("2de21a26ae58", "rounds.go", 22, 66, rdd.TextOp())
-	p.Op("5f51977a5c90", "rounds.go", 22, 78, rdd.CacheOp[string]().Named("Persist"))
-	p.Op("a4987273ea10", "rounds.go", 27, 113, rdd.CountOp[string]())
-	p.Op("a8fca964a48c", "rounds.go", 38, 172, rdd.TextOp())
-	p.Op("954bd4619551", "rounds.go", 38, 184, rdd.MapOp(checkpointedMap))
-	p.Op("6156e7b94216", "rounds.go", 38, 201, rdd.CheckpointOp[int]())
-	p.Op("083b7ddeb49c", "rounds.go", 46, 247, rdd.ReduceOp(checkpointedReduce))
-	p.Op("dd47a9e04c65", "rounds.go", 56, 326, rdd.TextOp())
-	p.Op("09381d34ee1a", "rounds.go", 56, 338, rdd.MapOp(locallyMap))
-	p.Op("c427c0d3ba26", "rounds.go", 56, 355, rdd.LocalCheckpointOp[int]())
-	p.Op("8a5796807f3a", "rounds.go", 64, 401, rdd.ReduceOp(locallyReduce))
-	p.Op("cdc517a5fb03", "rounds.go", 81, 515, rdd.RangeOp())
-	p.Op("3c195c34a163", "rounds.go", 84, 567, rdd.WithOp(manyKeptMap, func(env int64) *rdd.Op {
+	p.Op("2de21a26ae58", "rounds.go", 23, 68, rdd.TextOp())
+	p.Op("5f51977a5c90", "rounds.go", 23, 80, rdd.CacheOp[string]().Named("Persist"))
+	p.Op("a4987273ea10", "rounds.go", 28, 115, rdd.CountOp[string]())
+	p.Op("afd6e1033b08", "rounds.go", 39, 177, rdd.TextOp())
+	p.Op("40cde1f99f81", "rounds.go", 39, 189, rdd.MapOp(sidesMap))
+	p.Op("5d9fbb75a8c2", "rounds.go", 40, 215, rdd.CacheOp[int64]().Named("Persist"))
+	p.Op("7c5477ea455c", "rounds.go", 40, 222, rdd.MapOp(sidesMap2))
+	p.Op("ef3a7bfaefc3", "rounds.go", 42, 269, rdd.CountOp[int64]())
+	p.Op("e6f6bdc81185", "rounds.go", 46, 300, rdd.MapPartitionsOp(firstOf))
+	p.Op("1112e237c8fd", "rounds.go", 53, 348, rdd.CoalesceOp())
+	p.Op("b51e45e7a844", "rounds.go", 54, 369, rdd.ZipOp(addInts))
+	p.Op("8484a33702fc", "rounds.go", 55, 384, rdd.ZipPartitionsOp(merged))
+	p.Op("9abbaf767369", "rounds.go", 56, 401, rdd.CartesianOp(addInts))
+	p.Op("91983f89ef74", "rounds.go", 59, 440, rdd.WithOp(sidesMap3, func(env rdd.Total[int64]) *rdd.Op {
+		return rdd.MapOp(func(n int64) int64 {
+			return sidesMap3(env, n)
+		})
+	}))
+	p.Op("94eb2122a5cb", "rounds.go", 59, 466, rdd.ReduceOp(addInts))
+	p.Op("a8fca964a48c", "rounds.go", 93, 671, rdd.TextOp())
+	p.Op("954bd4619551", "rounds.go", 93, 683, rdd.MapOp(checkpointedMap))
+	p.Op("6156e7b94216", "rounds.go", 93, 700, rdd.CheckpointOp[int]())
+	p.Op("083b7ddeb49c", "rounds.go", 101, 746, rdd.ReduceOp(checkpointedReduce))
+	p.Op("dd47a9e04c65", "rounds.go", 111, 825, rdd.TextOp())
+	p.Op("09381d34ee1a", "rounds.go", 111, 837, rdd.MapOp(locallyMap))
+	p.Op("c427c0d3ba26", "rounds.go", 111, 854, rdd.LocalCheckpointOp[int]())
+	p.Op("8a5796807f3a", "rounds.go", 119, 900, rdd.ReduceOp(locallyReduce))
+	p.Op("cdc517a5fb03", "rounds.go", 136, 1014, rdd.RangeOp())
+	p.Op("3c195c34a163", "rounds.go", 139, 1066, rdd.WithOp(manyKeptMap, func(env int64) *rdd.Op {
 		return rdd.MapOp(func(x int64) int64 {
 			return manyKeptMap(env, x)
 		})
 	}))
-	p.Op("70fabcad333b", "rounds.go", 84, 587, rdd.CacheOp[int64]().Named("Persist"))
-	p.Op("5db1f552f850", "rounds.go", 86, 613, rdd.KeyByOp(manyKeptKeyBy))
-	p.Op("e56d15749fff", "rounds.go", 86, 629, rdd.ReduceByKeyOp[int64](addInts, manyKeptReduceByKeyBatch))
-	p.Op("13c052e9ce46", "rounds.go", 86, 641, rdd.ValuesOp[int64, int64]())
-	p.Op("198bf59b0094", "rounds.go", 86, 645, rdd.CollectOp[int64]())
+	p.Op("70fabcad333b", "rounds.go", 139, 1086, rdd.CacheOp[int64]().Named("Persist"))
+	p.Op("5db1f552f850", "rounds.go", 141, 1112, rdd.KeyByOp(manyKeptKeyBy))
+	p.Op("e56d15749fff", "rounds.go", 141, 1128, rdd.ReduceByKeyOp[int64](addInts, manyKeptReduceByKeyBatch))
+	p.Op("13c052e9ce46", "rounds.go", 141, 1140, rdd.ValuesOp[int64, int64]())
+	p.Op("198bf59b0094", "rounds.go", 141, 1144, rdd.CollectOp[int64]())
 	p.Kernel(accumulatorCasesKernel, "ce8420d62e4b", "c7ddf871ba4a")
 	p.Kernel(accumulatorCasesKernel2, "0b0fafaffabd", "88157a8f2236/map")
 	p.Kernel(accumulatorCasesKernel3, "57cf9d26c03e", "1c252dc394ea")
@@ -1829,6 +1845,9 @@ func init() {
 	p.Kernel(withPairCasesKernel24, "44681c3263d4", "10cc95765587")
 	p.Kernel(withPairCasesKernel25, "e42983ffba34", "69cec09e5f8d")
 	p.Kernel(envNotesKernel, "645fec9bdb2e")
+	p.Kernel(sidesKernel, "40cde1f99f81")
+	p.Kernel(sidesKernel2, "40cde1f99f81", "7c5477ea455c")
+	p.Kernel(sidesKernel3, "91983f89ef74", "94eb2122a5cb")
 	p.Kernel(checkpointedKernel, "954bd4619551")
 	p.Kernel(locallyKernel, "09381d34ee1a")
 	p.Kernel(manyKeptKernel, "3c195c34a163")
@@ -1936,7 +1955,7 @@ func accumulatorCasesKernel6(_ *rdd.Task, env []any, inAny, outAny any) {
 		(*short.Local())[len(word)]++
 		return 1
 	}
-//line property_rdd.go:1940
+//line property_rdd.go:1959
 
 	acc, has := out.Value, out.Has
 	for i, row := range in.Rows {
@@ -2722,7 +2741,7 @@ func ranksKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2726
+//line property_rdd.go:2745
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3156,7 +3175,7 @@ func heavyKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:89
 	mapFunc := func(k string, v int64) string { return line(digest(k), v) }
-//line property_rdd.go:3160
+//line property_rdd.go:3179
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3187,7 +3206,7 @@ func heavyKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:96
 	mapFunc := func(k string, v []int64) string { return line(digest(k), v) }
-//line property_rdd.go:3191
+//line property_rdd.go:3210
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3285,7 +3304,7 @@ func heavyKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3289
+//line property_rdd.go:3308
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3339,7 +3358,7 @@ func heavyJoinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:135
 	joinFunc := func(v, w string) string { return digest(v) + digest(w) }
-//line property_rdd.go:3343
+//line property_rdd.go:3362
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3398,7 +3417,7 @@ func heavyJoinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3402
+//line property_rdd.go:3421
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5744,7 +5763,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 		_, err := tryLine(k, v)
 		return repeat(k, v), err
 	}
-//line property_rdd.go:5748
+//line property_rdd.go:5767
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6169,7 +6188,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:255
 	tryMapFunc := func(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
-//line property_rdd.go:6173
+//line property_rdd.go:6192
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6234,7 +6253,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	tryFlatMapFunc := func(e Env, _ string, v int64) (iter.Seq[int64], error) {
 		return e.below(v - 1), e.check(v)
 	}
-//line property_rdd.go:6238
+//line property_rdd.go:6257
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6659,7 +6678,7 @@ func groupCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	groupByKeyFunc := func(_ int64, lists iter.Seq[[]int64]) string {
 		return fmt.Sprint(slices.SortedFunc(lists, func(a, b []int64) int { return slices.Compare(a, b) }))
 	}
-//line property_rdd.go:6663
+//line property_rdd.go:6682
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6781,7 +6800,7 @@ func joinCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_wide.go:292
 	fullOuterJoinFunc := func(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
-//line property_rdd.go:6785
+//line property_rdd.go:6804
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6938,7 +6957,7 @@ func withCasesKernel3(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:119
 	tryMapFunc := func(e Env, x int64) (string, error) { return e.tagged(x), e.check(x) }
-//line property_rdd.go:6942
+//line property_rdd.go:6961
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -6993,7 +7012,7 @@ func withCasesKernel6(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:128
 	tryFlatMapFunc := func(e Env, x int64) (iter.Seq[int64], error) { return e.below(x + 1), e.check(x) }
-//line property_rdd.go:6997
+//line property_rdd.go:7016
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -7018,7 +7037,7 @@ func withCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:150
 	mapToPairFunc := func(e Env, x int64) (int64, string) { return e.residue(x), e.tagged(x) }
-//line property_rdd.go:7022
+//line property_rdd.go:7041
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -7249,7 +7268,52 @@ func envNotesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// checkpointedKernel is Map (rounds.go:38).
+// sidesKernel is Map (rounds.go:39).
+func sidesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[string])
+	out := outAny.(*rdd.Rows[int64])
+	for i, line2 := range in.Rows {
+		in.Row = i
+		x := sidesMap(line2)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// sidesKernel2 is Map (rounds.go:39), Map (rounds.go:40).
+func sidesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[string])
+	out := outAny.(*rdd.Rows[int64])
+	for i, line2 := range in.Rows {
+		in.Row = i
+		n := sidesMap(line2)
+		x := sidesMap2(n)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// sidesKernel3 is Map (rounds.go:59), Reduce (rounds.go:59).
+func sidesKernel3(_ *rdd.Task, env []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Acc[int64])
+	rows := env[0].(rdd.Total[int64])
+	acc, has := out.Value, out.Has
+	for i, n := range in.Rows {
+		in.Row = i
+		x := sidesMap3(rows, n)
+		if has {
+			acc = addInts(acc, x)
+		} else {
+			acc, has = x, true
+		}
+	}
+	out.Value, out.Has = acc, has
+}
+
+// checkpointedKernel is Map (rounds.go:93).
 func checkpointedKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Rows[int])
@@ -7262,7 +7326,7 @@ func checkpointedKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// locallyKernel is Map (rounds.go:56).
+// locallyKernel is Map (rounds.go:111).
 func locallyKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Rows[int])
@@ -7275,7 +7339,7 @@ func locallyKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// manyKeptKernel is Map (rounds.go:84).
+// manyKeptKernel is Map (rounds.go:139).
 func manyKeptKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -7289,7 +7353,7 @@ func manyKeptKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// manyKeptKernel2 is KeyBy (rounds.go:86), ReduceByKey (rounds.go:86, map side).
+// manyKeptKernel2 is KeyBy (rounds.go:141), ReduceByKey (rounds.go:141, map side).
 func manyKeptKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Combiner[int64, int64, int64])
@@ -7323,7 +7387,7 @@ func accumulatorCasesReduce(calls typed.Counter, a, b int64) int64 {
 //line pipelines_action.go:146
 func actionCasesKeyBy(r Rec) Place { return Place{r.Name, 1, [2]bool{r.OK}} }
 
-//line property_rdd.go:7327
+//line property_rdd.go:7391
 
 func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7340,7 +7404,7 @@ func saveCasesMap2(k string, v int64) string { return fmt.Sprintf("%s\t%d", k, v
 //line pipelines_action.go:272
 func saveCasesMap3(k string, v int64) string { return fmt.Sprintf("%s\t%d", k, v) }
 
-//line property_rdd.go:7344
+//line property_rdd.go:7408
 
 func saveCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7386,7 +7450,7 @@ func barrierCasesMapToPair(x int64) (int64, int64) { return x, 1 }
 //line pipelines_barrier.go:146
 func barrierCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7390
+//line property_rdd.go:7454
 
 func barrierCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7421,7 +7485,7 @@ func cacheCasesMap2(w string) string { return w + "!" }
 //line pipelines_cache.go:54
 func cacheCasesFilter2(r Rec) bool { return r.ID%3 != 0 }
 
-//line property_rdd.go:7425
+//line property_rdd.go:7489
 
 func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7432,7 +7496,7 @@ func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_cache.go:80
 func cacheCasesFilter3(r Rec) bool { return r.ID%3 != 0 }
 
-//line property_rdd.go:7436
+//line property_rdd.go:7500
 
 func cacheCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7443,7 +7507,7 @@ func cacheCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_cache.go:117
 func cacheCasesMap3(w string) Rec { return Rec{Name: w} }
 
-//line property_rdd.go:7447
+//line property_rdd.go:7511
 
 func cacheCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7486,7 +7550,7 @@ func ranksFlatMapToPair(_ string, shares []string) iter.Seq2[string, int64] {
 	}
 }
 
-//line property_rdd.go:7490
+//line property_rdd.go:7554
 
 func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7497,7 +7561,7 @@ func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:84
 func ranksMapValues2(v int64) int64 { return 150 + v*85/100 }
 
-//line property_rdd.go:7501
+//line property_rdd.go:7565
 
 func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7508,7 +7572,7 @@ func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:156
 func chainCasesFilter(l string, at int64) bool { return at > 0 && l != "O" }
 
-//line property_rdd.go:7512
+//line property_rdd.go:7576
 
 func chainCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7543,7 +7607,7 @@ func chainCasesMapToPair(v int64, k string) (string, int64) { return k, v }
 //line pipelines_chain.go:197
 func chainCasesSortBy2(l string) string { return l }
 
-//line property_rdd.go:7547
+//line property_rdd.go:7611
 
 func chainCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7559,7 +7623,7 @@ func chainCasesFilter2(w string) bool {
 //line pipelines_heavy.go:88
 func heavyKeyCasesMapToPair(x int64) (string, int64) { return heavyKey(x), x }
 
-//line property_rdd.go:7563
+//line property_rdd.go:7627
 
 func heavyKeyCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7622,7 +7686,7 @@ func heavyJoinCasesCoGroup(_ int64, left, right iter.Seq[string]) iter.Seq[strin
 //line pipelines_heavy.go:186
 func persistedReduceByKey(a, b string) string { return max(a, b) }
 
-//line property_rdd.go:7626
+//line property_rdd.go:7690
 
 func persistedReduceByKeyBatch(slots []*string, vals []string) {
 	for i, s := range slots {
@@ -7717,7 +7781,7 @@ func pairCasesTryMapToPair(k string, v int64) (string, string, error) {
 	return l, k, err
 }
 
-//line property_rdd.go:7721
+//line property_rdd.go:7785
 
 func partitionCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7749,7 +7813,7 @@ func sortedGroupCasesFilter3(string) bool { return true }
 //line pipelines_partitions.go:313
 func partitionerCasesPartitionFunc(k string) int { return 6 - placeOf(k) }
 
-//line property_rdd.go:7753
+//line property_rdd.go:7817
 
 func partitionerCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7775,7 +7839,7 @@ func partitionerCasesFilter(string, int64) bool { return true }
 //line pipelines_partitions.go:330
 func partitionerCasesMapValues(v int64) int64 { return v / 2 }
 
-//line property_rdd.go:7779
+//line property_rdd.go:7843
 
 func partitionerCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7789,7 +7853,7 @@ func partitionerCasesPartitionFunc2(k string) int { return 4 - placeOf(k) }
 //line pipelines_partitions.go:349
 func partitionerCasesFilter2(w string) bool { return len(w)%2 == 0 }
 
-//line property_rdd.go:7793
+//line property_rdd.go:7857
 
 func placedCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7803,7 +7867,7 @@ func placedCasesFilter(_ string, v int64) bool { return v%3 != 0 }
 //line pipelines_placed.go:43
 func placedCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
 
-//line property_rdd.go:7807
+//line property_rdd.go:7871
 
 func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7814,7 +7878,7 @@ func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_placed.go:44
 func placedCasesMapValues(r string) string { return r + "!" }
 
-//line property_rdd.go:7818
+//line property_rdd.go:7882
 
 func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7825,7 +7889,7 @@ func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_placed.go:65
 func placedCasesJoin(all []int64, sum int64) string { return fmt.Sprint(all, sum) }
 
-//line property_rdd.go:7829
+//line property_rdd.go:7893
 
 func placedCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7848,7 +7912,7 @@ func placedCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 //line pipelines_placed.go:89
 func placedCasesMapToPair(k string, v int64) (string, int64) { return k[:1] + k[len(k)-1:], v }
 
-//line property_rdd.go:7852
+//line property_rdd.go:7916
 
 func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7859,7 +7923,7 @@ func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 //line pipelines_sample.go:144
 func finiteMap(x int64) int64 { return x % 1000 }
 
-//line property_rdd.go:7863
+//line property_rdd.go:7927
 
 func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7873,7 +7937,7 @@ func sourceCasesMap(path, text string) string { return filepath.Base(path) + ": 
 //line pipelines_source.go:126
 func sourceCasesMap2(b []byte) string { return string(b) }
 
-//line property_rdd.go:7877
+//line property_rdd.go:7941
 
 func combineCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7893,7 +7957,7 @@ func combineCasesMapToPair(w string) (string, int64) { return w, 1 }
 //line pipelines_wide.go:87
 func combineCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7897
+//line property_rdd.go:7961
 
 func combineCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8080,25 +8144,34 @@ func withActionCasesForEachPartition2(e Env, t *typed.Task, rows iter.Seq2[strin
 	return nil
 }
 
-//line rounds.go:38
+//line rounds.go:39
+func sidesMap(line string) int64 { return int64(len(line)) }
+
+//line rounds.go:40
+func sidesMap2(n int64) int64 { return -n }
+
+//line rounds.go:59
+func sidesMap3(rows typed.Counter, n int64) int64 { rows.Add(1); return n }
+
+//line rounds.go:93
 func checkpointedMap(line string) int { return len(line) }
 
-//line rounds.go:46
+//line rounds.go:101
 func checkpointedReduce(a, b int) int { return a + b }
 
-//line rounds.go:56
+//line rounds.go:111
 func locallyMap(line string) int { return len(line) }
 
-//line rounds.go:64
+//line rounds.go:119
 func locallyReduce(a, b int) int { return a + b }
 
-//line rounds.go:84
+//line rounds.go:139
 func manyKeptMap(round, x int64) int64 { return x + round%2 }
 
-//line rounds.go:86
+//line rounds.go:141
 func manyKeptKeyBy(x int64) int64 { return x % 7 }
 
-//line property_rdd.go:8102
+//line property_rdd.go:8175
 
 func manyKeptReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {

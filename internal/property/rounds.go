@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"strings"
 
@@ -30,6 +31,60 @@ func rounds(ctx context.Context, s *typed.Session, path string, level typed.Stor
 		}
 	}
 	return nil
+}
+
+// sides keeps lines in two RDDs, at other workers each, and reads them together in one
+// way after the other: nothing is read of the file again, wherever tasks run.
+func sides(ctx context.Context, s *typed.Session, path string, level typed.StorageLevel) error {
+	lens := s.TextFile(path, typed.Partitions(roundParts)).Map(func(line string) int64 { return int64(len(line)) })
+	left, right := lens.Persist(level), lens.Map(func(n int64) int64 { return -n }).Persist(level)
+	for _, side := range []typed.RDD[int64]{left, right} {
+		if n, err := side.Count(ctx); err != nil || n != roundRows {
+			return fmt.Errorf("%d rows, %w", n, err)
+		}
+	}
+	few := left.MapPartitions(firstOf)
+	for _, both := range []struct {
+		rows typed.RDD[int64]
+		n    int64
+		sum  int64
+	}{
+		{left.Union(right), 2 * roundRows, 0},
+		{left.Coalesce(3), roundRows, roundRows * int64(len(roundLine))},
+		{left.Zip(right, addInts), roundRows, 0},
+		{left.ZipPartitions(right, merged), 2 * roundRows, 0},
+		{few.Cartesian(right, addInts), roundParts * roundRows, 0},
+	} {
+		rows := typed.NewCounter(s, "rows")
+		sum, err := both.rows.With(rows).Map(func(rows typed.Counter, n int64) int64 { rows.Add(1); return n }).Reduce(ctx, addInts)
+		if err != nil || rows.Value() != both.n || sum != both.sum {
+			return fmt.Errorf("%d rows whose sum is %d, %w", rows.Value(), sum, err)
+		}
+	}
+	return nil
+}
+
+// firstOf gives the first row of a partition.
+func firstOf(_ *typed.Task, rows iter.Seq[int64]) iter.Seq[int64] {
+	return func(yield func(int64) bool) {
+		for row := range rows {
+			yield(row)
+			return
+		}
+	}
+}
+
+// merged gives the rows of one partition behind those of another.
+func merged(_ *typed.Task, a, b iter.Seq[int64]) iter.Seq[int64] {
+	return func(yield func(int64) bool) {
+		for _, rows := range []iter.Seq[int64]{a, b} {
+			for row := range rows {
+				if !yield(row) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // checkpointed reads lines once, and has only what it wrote of them after that: their

@@ -83,6 +83,36 @@ func runWhereBlocksAre(t *testing.T, level typed.StorageLevel) {
 	}
 }
 
+// TestClusterBringsBlocks has tasks read blocks that lie with several workers: they run
+// where most is, and get the rest from there.
+func TestClusterBringsBlocks(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the programs of executors are slow")
+	}
+	for level := typed.MemoryOnly; level <= typed.DiskOnly; level++ {
+		t.Run(level.String(), func(t *testing.T) {
+			t.Setenv(roundsVar, writeLines(t))
+			t.Setenv(levelVar, sidesLevel+strconv.Itoa(int(level)))
+			c := startCluster(t, 3, 1)
+			w := &roundWatcher{quiet: quiet{t}, kept: c.kept, lose: func() {}}
+			c.watcher = w
+			if out := c.submit("sides"); out.Code != 0 || len(w.did) != 7 {
+				t.Fatalf("exit code %d after %d actions", out.Code, len(w.did))
+			}
+			for i, did := range w.did {
+				tasks := did.AtProcess + did.AtNode + did.AtRack + did.AtAny
+				t.Logf("action %d: %d bytes read, %d of %d tasks where some of their blocks are", i, did.BytesRead, did.AtProcess, tasks)
+				if (did.BytesRead > 0) != (i < 2) {
+					t.Errorf("action %d read %d bytes", i, did.BytesRead)
+				}
+				if i >= 2 && (8*did.AtProcess < 7*tasks || tasks == 0) { // a holder may be busy for long
+					t.Errorf("action %d: %d of %d tasks ran where the most of their blocks are", i, did.AtProcess, tasks)
+				}
+			}
+		})
+	}
+}
+
 // writeLines writes the file that a program reads in rounds.
 func writeLines(t *testing.T) string {
 	t.Helper()

@@ -235,7 +235,9 @@ func TestT7CachedBlocksOfALostWorkerAreComputed(t *testing.T) {
 	r.action(1, model.Sink{}, map[plan.StageKey]int{"m": 4, "r": 1}, m, result("r", "m"))
 	for len(r.runs1("m")) > 0 {
 		a := r.run("m", r.runs1("m")[0])
-		r.doneWith(a, func(d *model.TaskDone) { d.Blocks = []model.HeldBlock{{BlockID: model.BlockID{RDD: "points", Partition: a.Partition}}} })
+		r.doneWith(a, func(d *model.TaskDone) {
+			d.Blocks = []model.HeldBlock{{BlockID: model.BlockID{RDD: "points", Partition: a.Partition}}}
+		})
 	}
 	r.finish("r")
 	r.step(model.Release{Job: "j", Keys: []plan.StageKey{"m"}})

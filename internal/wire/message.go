@@ -128,6 +128,35 @@ type BlobAt struct {
 	Error  string
 }
 
+// WantBlock asks for a block of a cached RDD that another executor keeps, for an
+// attempt.
+type WantBlock struct {
+	Seq     uint64
+	Attempt string
+	Block   plan.Block
+}
+
+// BlockAt says in which file that block is, or why it is not to be had.
+type BlockAt struct {
+	Seq   uint64
+	Path  string
+	Error string
+}
+
+// GiveBlock has an executor write a block that it keeps to a file that is there, for
+// another one.
+type GiveBlock struct {
+	Seq   uint64
+	Block plan.Block
+	Path  string
+}
+
+// BlockDone answers GiveBlock.
+type BlockDone struct {
+	Seq   uint64
+	Error string
+}
+
 // Arrive says that a task waits at a barrier, for the Round-th time from 0 on.
 type Arrive struct {
 	Attempt string
@@ -188,6 +217,10 @@ const (
 	kindGathered
 	kindAdded
 	kindShown
+	kindWantBlock
+	kindBlockAt
+	kindGiveBlock
+	kindBlockDone
 )
 
 // table has the form of each message.
@@ -230,6 +263,10 @@ var table = forms.NewTable(plan.MaxEncoded,
 	forms.Of[Gathered](kindGathered, nil),
 	forms.Of(kindAdded, GoodAdded),
 	forms.Of(kindShown, GoodShown),
+	forms.Of(kindWantBlock, func(m *WantBlock) bool { return GoodBlock(m.Block) }),
+	forms.Of[BlockAt](kindBlockAt, nil),
+	forms.Of(kindGiveBlock, func(m *GiveBlock) bool { return GoodBlock(m.Block) }),
+	forms.Of[BlockDone](kindBlockDone, nil),
 )
 
 func goodExplained(x *Explained) bool {

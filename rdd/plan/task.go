@@ -23,9 +23,12 @@ type Task struct {
 	// Gens are the generations of what the stage reads, of those above zero. Cached
 	// rows made of others are not what the task wants.
 	Gens []StageGen
-	// Held says that the executor has the block that the stage's pipe begins with,
-	// so that the task was not given what it would take to compute it.
+	// Held says that the executor has the block that the stage's pipe begins with, or
+	// another one has it, so that the task was not given what it would take to compute
+	// it.
 	Held bool
+	// Blocks are those that the task may read and that other executors keep.
+	Blocks []Block
 }
 
 // StageGen is the generation of the outputs of a stage.
