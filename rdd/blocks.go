@@ -41,10 +41,10 @@ type blocks struct {
 type kept struct {
 	key   plan.Block
 	level plan.StorageLevel
-	of    string // generations of what it was made of
-	like  batch
-	typ   *codec.Type
-	id    block.ID // of the first of its encoded blocks
+	of    string      // generations of what it was made of
+	like  batch       // nil: it is a copy that was never read
+	typ   *codec.Type // of its rows, like like
+	id    block.ID    // of the first of its encoded blocks
 	rows  int64
 	added []blockAdded // to accumulators, while it and what it was made of was computed
 
@@ -72,13 +72,14 @@ func newBlocks(o *RunnerOptions) *blocks {
 
 // read gives a block's rows, how many they are and what was added to accumulators
 // when it was computed; nil where it is not kept or was made of something else.
-func (b *blocks) read(key plan.Block, of string) (Run, int64, []blockAdded) {
+func (b *blocks) read(key plan.Block, of string, like batch, typ *codec.Type) (Run, int64, []blockAdded) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	k := b.kept[key]
 	if k == nil || k.of != of {
 		return nil, 0, nil
 	}
+	k.like, k.typ = like, typ // of a copy it is not known before
 	if k.on != nil {
 		b.files.order.MoveToFront(k.on)
 	}
@@ -91,9 +92,9 @@ func (b *blocks) read(key plan.Block, of string) (Run, int64, []blockAdded) {
 
 // inMemory gives the rows of a block as they are in memory now.
 func (b *blocks) inMemory(k *kept) shuffle.RawStream {
-	full, chunks := k.full, k.chunks
-	if k.level.Encoded() {
-		return func(yield func(codec.Rows) bool) error { return b.intact(k, unpackChunks(k.typ, k.id, chunks, yield)) }
+	full, chunks, typ := k.full, k.chunks, k.typ
+	if chunks != nil {
+		return func(yield func(codec.Rows) bool) error { return b.intact(k, unpackChunks(typ, k.id, chunks, yield)) }
 	}
 	return func(yield func(codec.Rows) bool) error {
 		for _, rows := range full {
@@ -108,9 +109,9 @@ func (b *blocks) inMemory(k *kept) shuffle.RawStream {
 // fromFile gives the rows of a block that is in a file alone, and has them in memory
 // as well from then on where values are wanted there and there is room for them.
 func (b *blocks) fromFile(k *kept) shuffle.RawStream {
-	path, bytes := k.file, k.bytes
+	path, bytes, typ := k.file, k.bytes, k.typ
 	rows := func(yield func(codec.Rows) bool) error {
-		return b.intact(k, unpackFile(path, bytes, k.rows, k.typ, k.id, yield))
+		return b.intact(k, unpackFile(path, bytes, k.rows, typ, k.id, yield))
 	}
 	return func(yield func(codec.Rows) bool) error {
 		if !b.load(k) {
@@ -220,8 +221,12 @@ func (b *blocks) evict(but plan.StageKey) (freed int64, ok bool) {
 func (b *blocks) write(k *kept) {
 	k.busy = true
 	full, chunks := k.full, k.chunks
+	p := &packer{}
+	if full != nil {
+		p = newPacker(k.typ, k.id)
+	}
 	b.mu.Unlock()
-	p, err := b.pack(newPacker(k.typ, k.id), k.key.RDD, full, chunks)
+	p, err := b.pack(p, k.key.RDD, full, chunks)
 	b.mu.Lock()
 	k.busy = false
 	switch {
@@ -415,7 +420,7 @@ func cachePart(like batch) *SourcePart {
 		rows, cached := stream(t, in, 0, typ), in.spec.Cached
 		return func(feed Feed) error {
 			b := t.runner.blocks
-			m := &maker{blocks: b, kept: &kept{key: plan.Block{RDD: cached.Key, Partition: in.partition}, level: cached.Level,
+			m := &maker{blocks: b, kept: &kept{key: plan.Block{RDD: cached.Key, Partition: in.partition}, level: cached.Level.Single(),
 				of: t.madeOf(in.spec), like: like, typ: typ}}
 			m.kept.id = keptfile.First(m.kept.key)
 			if !b.begin(m.kept.key, m.kept.of) {

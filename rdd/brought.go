@@ -19,7 +19,14 @@ import (
 // another executor has it, it is brought when it is read, and made if that cannot be.
 func (t *Task) cached(sp *SourcePart, src *plan.Source, partition, at int) (Run, error) {
 	key := plan.Block{RDD: src.Cached.Key, Partition: partition}
-	if rows, n, added := t.runner.blocks.read(key, t.madeOf(src)); rows != nil {
+	if sp.like == nil {
+		return nil, fmt.Errorf("%s (%s) keeps no rows: driver and executor are of different builds", src.Op.Name, src.Op.Site)
+	}
+	typ, err := sp.like.typ()
+	if err != nil {
+		return nil, err
+	}
+	if rows, n, added := t.runner.blocks.read(key, t.madeOf(src), sp.like, typ); rows != nil {
 		t.blocks = append(t.blocks, key)
 		t.adding.note(added)
 		return t.reading(rows, n), nil
@@ -32,13 +39,6 @@ func (t *Task) cached(sp *SourcePart, src *plan.Source, partition, at int) (Run,
 	}
 	if !slices.Contains(t.spec.Blocks, key) || t.runner.o.Block == nil {
 		return anew()
-	}
-	if sp.like == nil {
-		return nil, fmt.Errorf("%s (%s) keeps no rows: driver and executor are of different builds", src.Op.Name, src.Op.Site)
-	}
-	typ, err := sp.like.typ()
-	if err != nil {
-		return nil, err
 	}
 	b := &bringing{t: t, key: key, of: t.madeOf(src), like: sp.like, typ: typ, adding: t.adding, anew: anew}
 	return b.run, nil

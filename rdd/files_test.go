@@ -52,7 +52,7 @@ func keepSized(t *testing.T, b *blocks, rdd plan.StageKey, partition, size int) 
 		t.Fatal(err)
 	}
 	m.end()
-	rows, _, _ := b.read(key, "")
+	rows, _, _ := b.read(key, "", m.kept.like, typ)
 	return rows != nil
 }
 
@@ -62,7 +62,7 @@ func TestFilesLeaveRoomOnDisk(t *testing.T) {
 	b := newBlocks(&RunnerOptions{Memory: shuffle.NewMemory(1 << 20), Disk: d.space, Notice: func(string) { said++ },
 		CacheDir: func() (string, error) { return d.dir, nil }})
 	has := func(rdd plan.StageKey, partition int) bool {
-		rows, _, _ := b.read(plan.Block{RDD: rdd, Partition: partition}, "")
+		rows, _, _ := b.read(plan.Block{RDD: rdd, Partition: partition}, "", nil, nil)
 		return rows != nil
 	}
 	for i := range 2 {

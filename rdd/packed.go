@@ -13,7 +13,8 @@ import (
 
 // packer encodes the rows of a cached partition as a sequence of blocks, compressed
 // where that pays, with checksums that hold for their place alone. It is in memory, a
-// chunk for each block, until it is moved to a file.
+// chunk for each block, until it is moved to a file. The zero packer takes blocks that are
+// encoded already.
 type packer struct {
 	batched
 	chunks [][]byte
@@ -62,7 +63,12 @@ func (p *packer) moveTo(f *os.File) error {
 }
 
 // flush ends the last block.
-func (p *packer) flush() error { return p.w.Flush() }
+func (p *packer) flush() error {
+	if p.w == nil {
+		return nil
+	}
+	return p.w.Flush()
+}
 
 // close ends the last block, and the file. Nothing can be added after.
 func (p *packer) close() error {

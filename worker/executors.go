@@ -43,6 +43,7 @@ type running interface {
 	Run(ctx context.Context, l *work.Launch, t *plan.Task) (*plan.Result, *plan.Failure)
 	ForgetStages(keys []plan.StageKey)
 	Give(ctx context.Context, b plan.Block, path string) error
+	Keep(ctx context.Context, b plan.Block, path string) (bytes int64, err error)
 	Stop()
 	Kill()
 	Done() <-chan struct{}

@@ -106,3 +106,53 @@ func (w *Worker) fetchBlock(ctx context.Context, g *gathering, b plan.Block, fro
 	}
 	return fmt.Errorf("partition %d of the cached RDD %s: %w", b.Partition, b.RDD, err)
 }
+
+// copyWait bounds how long a copy of a block may take.
+const copyWait = 10 * time.Minute
+
+// copyBlock has an executor keep a block that others hold, too, and says what became of
+// it.
+func (w *Worker) copyBlock(m model.Copy) {
+	w.copies.Lock()
+	defer w.copies.Unlock()
+	b := plan.Block{RDD: m.Block.RDD, Partition: m.Block.Partition}
+	bytes, err := w.copyTo(model.ExecutorRef{Job: m.Job, No: m.Exec}, b, m.From)
+	w.call(func() {
+		done := model.CopyDone{Job: m.Job, Block: model.HeldBlock{BlockID: m.Block, Bytes: bytes}, Done: err == nil}
+		if done.From = w.from; done.Done {
+			w.agent.Copied(m.Job, done.Block)
+		}
+		w.send(done)
+		text := "a kept block is copied here"
+		if err != nil {
+			text = "a kept block is not copied here"
+		}
+		w.log.Info(text, "job", string(m.Job), "rdd", string(b.RDD), "partition", b.Partition, "bytes", bytes, "err", err)
+	})
+}
+
+func (w *Worker) copyTo(ref model.ExecutorRef, b plan.Block, from []plan.WorkerID) (bytes int64, err error) {
+	e := w.execs.find(ref)
+	if e == nil {
+		return 0, errors.New("its executor is not there")
+	}
+	ctx, cancel := context.WithTimeout(w.ctx, copyWait)
+	defer cancel()
+	select {
+	case <-e.up:
+	case <-ctx.Done():
+		return 0, context.Cause(ctx)
+	}
+	if e.process == nil {
+		return 0, errors.New("its executor did not start")
+	}
+	f, err := w.unnamed()
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, f.Close(), os.Remove(f.Name())) }()
+	if err := w.fetchBlock(ctx, &gathering{w: w, job: ref.Job, told: time.Now()}, b, from, f); err != nil {
+		return 0, err
+	}
+	return e.process.Keep(ctx, b, f.Name())
+}

@@ -112,6 +112,7 @@ type Worker struct {
 	drivers drivers
 	peers   peers
 	moves   sync.Mutex // held by the one handover that is under way
+	copies  sync.Mutex // held by the one copy of a kept block that is
 
 	// Of the loop.
 	from     model.From
@@ -312,6 +313,8 @@ func (w *Worker) heed(m any) error {
 			w.letGo()
 		}
 		return errors.New(m.Why)
+	case model.Copy:
+		w.tasks.Go(func() { w.copyBlock(m) })
 	case model.Move:
 		w.moveAway(m)
 	case msg.Handover:

@@ -30,13 +30,9 @@ func (a *Agent) kept(r *run, used []plan.KeptBlock) (all []model.HeldBlock) {
 		if !ok {
 			continue
 		}
-		of := a.blocks[r.id.Stage.Job]
-		if of == nil {
-			of = map[plan.Block]held{}
-			a.blocks[r.id.Stage.Job] = of
-		}
-		of[b] = held{gen, k.Bytes}
-		all = append(all, of[b].as(b))
+		h := held{gen, k.Bytes}
+		a.note(r.id.Stage.Job, b, h)
+		all = append(all, h.as(b))
 	}
 	return all
 }
@@ -49,6 +45,20 @@ type held struct {
 
 func (h held) as(b plan.Block) model.HeldBlock {
 	return model.HeldBlock{BlockID: model.BlockID{RDD: b.RDD, Gen: h.gen, Partition: b.Partition}, Bytes: h.bytes}
+}
+
+// Copied takes note of a block that an executor keeps a copy of.
+func (a *Agent) Copied(job plan.JobID, b model.HeldBlock) {
+	a.note(job, plan.Block{RDD: b.RDD, Partition: b.Partition}, held{b.Gen, b.Bytes})
+}
+
+func (a *Agent) note(job plan.JobID, b plan.Block, h held) {
+	of := a.blocks[job]
+	if of == nil {
+		of = map[plan.Block]held{}
+		a.blocks[job] = of
+	}
+	of[b] = h
 }
 
 // evicted passes on that an executor keeps blocks no more.

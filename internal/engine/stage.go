@@ -45,7 +45,7 @@ func (s *stage) spec() model.StageSpec {
 	}
 	spec.Cached, spec.Cut, spec.Local = cached(p), p.Pipe.Source.Cut != nil, p.Local
 	for _, c := range cachedSources(p) {
-		spec.Caches = append(spec.Caches, c.Key)
+		spec.Caches = append(spec.Caches, model.Cache{RDD: c.Key, Copies: c.Level.Copies()})
 	}
 	return spec
 }

@@ -46,11 +46,12 @@ func (s *Server) brought(m *wire.BlockAt) {
 	}
 }
 
-// give writes a block for another executor. The agent bounds how many at a time.
-func (s *Server) give(r Runner, m *wire.GiveBlock) {
-	done := &wire.BlockDone{Seq: m.Seq}
-	if err := r.Give(m.Block, m.Path); err != nil {
-		done.Error = err.Error()
+// blockDone says what became of a block that was to be given or kept. The agent bounds how
+// many are at a time.
+func (s *Server) blockDone(seq uint64, bytes int64, err error) {
+	done := &wire.BlockDone{Seq: seq, Bytes: bytes}
+	if err != nil {
+		done.Bytes, done.Error = 0, err.Error()
 	}
 	_ = s.conn.Send(done) // Serve finds out when the wire has ended
 }

@@ -20,6 +20,9 @@ type Runner interface {
 	Forget(key plan.StageKey)
 	// Give writes a block of a cached RDD that it keeps to a file that is there.
 	Give(b plan.Block, path string) error
+	// Keep keeps a copy of such a block that another one has given as a file, and says how
+	// many bytes it takes.
+	Keep(b plan.Block, path string) (bytes int64, err error)
 	// Progress tells how far the attempts are that run.
 	Progress() []plan.Progress
 }
@@ -146,7 +149,12 @@ func (s *Server) heed(r Runner, m wire.Message) error {
 	case *wire.BlockAt:
 		s.brought(m)
 	case *wire.GiveBlock:
-		s.tasks.Go(func() { s.give(r, m) })
+		s.tasks.Go(func() { s.blockDone(m.Seq, 0, r.Give(m.Block, m.Path)) })
+	case *wire.KeepBlock:
+		s.tasks.Go(func() {
+			bytes, err := r.Keep(m.Block, m.Path)
+			s.blockDone(m.Seq, bytes, err)
+		})
 	default:
 		return fmt.Errorf("an executor is told %T", m)
 	}

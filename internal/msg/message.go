@@ -330,6 +330,8 @@ const (
 	kindHeld
 	kindAdded
 	kindShown
+	kindCopy
+	kindCopyDone
 )
 
 // table has the form of each message.
@@ -406,6 +408,8 @@ var table = forms.NewTable(plan.MaxEncoded,
 	forms.Value[Renew](kindRenew, nil),
 	forms.Value[Enrolled](kindEnrolled, nil),
 
+	forms.Value(kindCopy, goodCopy),
+	forms.Value(kindCopyDone, func(m *model.CopyDone) bool { return goodHeld(&m.Block) }),
 	forms.Value(kindHandover, goodHandover),
 	forms.Value[model.Recall](kindRecall, nil),
 	forms.Value(kindResume, goodResume),
@@ -446,6 +450,12 @@ func goodHandover(m *Handover) bool {
 	}
 	return true
 }
+
+func goodCopy(m *model.Copy) bool { return goodBlock(&m.Block) }
+
+func goodBlock(b *model.BlockID) bool { return b.RDD != "" && b.Gen >= 0 && b.Partition >= 0 }
+
+func goodHeld(b *model.HeldBlock) bool { return goodBlock(&b.BlockID) && b.Bytes >= 0 }
 
 func goodResume(m *Resume) bool {
 	for _, t := range m.Held {

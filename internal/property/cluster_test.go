@@ -113,11 +113,14 @@ type cluster struct {
 	made    int             // workers, ever
 	log     *slog.Logger
 	watcher launch.Watcher // of jobs
+	copied  tallied        // blocks
 }
 
 func startCluster(t *testing.T, workers, slots int) *cluster {
 	t.Helper()
-	c := &cluster{t: t, watcher: quiet{t}, log: slog.New(slog.NewTextHandler(&testLog{t: t}, &slog.HandlerOptions{Level: slog.LevelInfo}))}
+	log := slog.NewTextHandler(&testLog{t: t}, &slog.HandlerOptions{Level: slog.LevelInfo})
+	c := &cluster{t: t, watcher: quiet{t}, copied: tallied{log, "a kept block is copied here", make(chan struct{}, 1<<16)}}
+	c.log = slog.New(c.copied)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

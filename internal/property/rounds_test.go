@@ -1,6 +1,8 @@
 package property
 
 import (
+	"context"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -39,7 +41,7 @@ func TestClusterRunsWhereBlocksAre(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the programs of executors are slow")
 	}
-	for _, level := range []typed.StorageLevel{typed.MemoryOnly, typed.DiskOnly} {
+	for _, level := range []typed.StorageLevel{typed.MemoryOnly, typed.DiskOnly, typed.MemoryOnly2, typed.MemoryOnlySer2, typed.MemoryAndDisk2, typed.DiskOnly2} {
 		t.Run(level.String(), func(t *testing.T) { runWhereBlocksAre(t, level) })
 	}
 }
@@ -49,12 +51,15 @@ func runWhereBlocksAre(t *testing.T, level typed.StorageLevel) {
 	t.Setenv(levelVar, strconv.Itoa(int(level)))
 	c := startCluster(t, 3, 1)
 	w := &roundWatcher{quiet: quiet{t}, kept: c.kept}
-	w.lose = c.lose
+	w.lose = func() {
+		c.copied.wait((level.Copies() - 1) * roundParts)
+		c.lose()
+	}
 	c.watcher = w
 	if out := c.submit("rounds"); out.Code != 0 {
 		t.Fatalf("exit code %d", out.Code)
 	}
-	if (w.files > 0) != level.Disk() || w.files > roundParts {
+	if onDisk := level.Single() == typed.DiskOnly; (w.files > 0) != onDisk || w.files > level.Copies()*roundParts {
 		t.Errorf("%d files of rows", w.files)
 	}
 	if n := w.kept(); n > 0 {
@@ -72,6 +77,12 @@ func runWhereBlocksAre(t *testing.T, level typed.StorageLevel) {
 				t.Errorf("round %d read %d of %d bytes, %d tasks found a block", round, did.BytesRead, whole, did.AtProcess)
 			}
 		case roundsAfter:
+			if level.Copies() > 1 {
+				if did.BytesRead != 0 || did.AtProcess != roundParts {
+					t.Errorf("with a worker lost %d bytes were read, and %d tasks found their block", did.BytesRead, did.AtProcess)
+				}
+				continue
+			}
 			if did.BytesRead == 0 || did.BytesRead >= whole || did.AtProcess == 0 || did.AtProcess >= roundParts {
 				t.Errorf("with a worker lost %d of %d bytes were read, and %d tasks found their block", did.BytesRead, whole, did.AtProcess)
 			}
@@ -110,6 +121,27 @@ func TestClusterBringsBlocks(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// tallied is a log that counts a message.
+type tallied struct {
+	slog.Handler
+	text string
+	n    chan struct{}
+}
+
+func (c tallied) Handle(ctx context.Context, r slog.Record) error {
+	if r.Message == c.text {
+		c.n <- struct{}{}
+	}
+	return c.Handler.Handle(ctx, r)
+}
+
+// wait waits for so many messages.
+func (c tallied) wait(n int) {
+	for range n {
+		<-c.n
 	}
 }
 

@@ -179,7 +179,7 @@ func (s *Scheduler) preparing(id plan.ActionID) *action {
 }
 
 // goodBlocks says whether the blocks that tasks read are of these cached data sets.
-func goodBlocks(caches []plan.StageKey, blocks [][]model.BlockRead) bool {
+func goodBlocks(caches []model.Cache, blocks [][]model.BlockRead) bool {
 	for _, reads := range blocks {
 		for k, r := range reads {
 			if r.Cache < 0 || r.Cache >= len(caches) || r.Partition < 0 || r.Under < 0 || r.Under >= len(reads)-k {

@@ -15,6 +15,7 @@ type cacheSet struct {
 	gen      model.Gen
 	holders  map[int][]int32 // worker indexes by partition
 	bytes    map[int]int64   // of the blocks that have a holder
+	copies   int             // how many are to hold each block
 	stages   int             // that may read its blocks
 	released bool            // nobody wants its blocks any more
 }
@@ -36,11 +37,12 @@ func (j *job) cacheOf(rdd plan.StageKey) *cacheSet {
 
 // joinCaches makes a stage a reader of the cached data sets that it names.
 func (st *stage) joinCaches() {
-	for _, rdd := range st.spec.Caches {
-		c := st.job.cacheOf(rdd)
+	for _, of := range st.spec.Caches {
+		c := st.job.cacheOf(of.RDD)
 		c.stages++
+		c.copies = max(c.copies, of.Copies)
 		st.caches = append(st.caches, c)
-		if rdd == st.spec.Cached {
+		if of.RDD == st.spec.Cached {
 			st.cache = c
 		}
 	}
@@ -254,6 +256,7 @@ func (s *Scheduler) addHolder(j *job, c *cacheSet, b model.HeldBlock, w *worker)
 	}
 	c.holders[b.Partition] = append(c.holders[b.Partition], int32(w.idx))
 	c.bytes[b.Partition] = max(c.bytes[b.Partition], bytes)
+	s.wantCopy(j, c, b.Partition)
 	s.cacheChanged(j, c, b.Partition)
 }
 
@@ -295,6 +298,9 @@ func (s *Scheduler) cacheChanged(j *job, c *cacheSet, part int) {
 
 // loseBlocks forgets what a worker's caches of a job held, or of all jobs.
 func (s *Scheduler) loseBlocks(w *worker, only *job) {
+	if only == nil || w.copying.job == only.id {
+		s.endCopy(w)
+	}
 	for _, j := range s.order {
 		if only != nil && j != only {
 			continue
@@ -303,6 +309,7 @@ func (s *Scheduler) loseBlocks(w *worker, only *job) {
 			c := j.caches[rdd]
 			for _, part := range slices.Sorted(maps.Keys(c.holders)) {
 				s.dropHolder(j, c, part, w)
+				s.wantCopy(j, c, part)
 			}
 		}
 	}

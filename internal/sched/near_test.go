@@ -15,7 +15,7 @@ func nearRig(t *testing.T, of map[plan.StageKey]map[int][]plan.WorkerID, bytes m
 	r := newRig(t, func(c *model.Config) { c.StartWait, c.WaitProcess = 0, time.Second })
 	r.attach(1, "w1", "w2", "w3")
 	m := mapStage("m")
-	m.Caches = []plan.StageKey{"a", "b"}
+	m.Caches = []model.Cache{{RDD: "a"}, {RDD: "b"}}
 	r.action(1, model.Sink{}, map[plan.StageKey]int{"m": 0, "r": 1}, m, result("r", "m"))
 	r.finish("r")
 	for rdd, parts := range of {
@@ -33,7 +33,7 @@ func nearRig(t *testing.T, of map[plan.StageKey]map[int][]plan.WorkerID, bytes m
 func (r *rig) reading(reads ...model.BlockRead) (plan.WorkerID, model.Assignment) {
 	r.t.Helper()
 	n := mapStage("n")
-	n.Caches = []plan.StageKey{"a", "b"}
+	n.Caches = []model.Cache{{RDD: "a"}, {RDD: "b"}}
 	out := r.step(model.SubmitAction{Request: 1, Action: plan.ActionID{Job: "j", N: 2}, Plan: "2", Graph: []model.StageSpec{n, result("q", "n")}, Target: "q"})
 	if _, ok := find[model.PlanSplits](out); !ok {
 		r.t.Fatalf("%+v", out)
@@ -98,7 +98,7 @@ func TestBlocksOfNobody(t *testing.T) {
 	for _, bad := range []model.BlockRead{{Cache: 2}, {Cache: -1}, {Partition: -1}, {Under: 1}, {Under: -1}} {
 		r := newRig(t, nil)
 		n := mapStage("n")
-		n.Caches = []plan.StageKey{"a", "b"}
+		n.Caches = []model.Cache{{RDD: "a"}, {RDD: "b"}}
 		r.step(model.SubmitAction{Request: 1, Action: plan.ActionID{Job: "j", N: 1}, Plan: "1", Graph: []model.StageSpec{n, result("q", "n")}, Target: "q"})
 		r.step(model.SplitsReady{Action: plan.ActionID{Job: "j", N: 1}, Sizes: []model.StageSize{
 			{Key: "n", N: 1, Blocks: [][]model.BlockRead{{bad}}}, {Key: "q", N: 1}}})

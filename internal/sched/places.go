@@ -117,7 +117,8 @@ func (s *Scheduler) settleAt(w *worker, hosts []string, rack string) {
 }
 
 // countHolder counts the workers of a worker's places. With the last one goes the
-// wait for it: tasks that prefer the place are queued anew.
+// wait for it: tasks that prefer the place are queued anew. One that comes can have copies
+// of blocks.
 func (s *Scheduler) countHolder(w *worker, d int32) {
 	gone := false
 	count := func(n int32) {
@@ -134,6 +135,11 @@ func (s *Scheduler) countHolder(w *worker, d int32) {
 	}
 	if gone {
 		s.requeue()
+	}
+	for _, j := range s.order {
+		if d > 0 && w.shared(j) != nil { // it can have copies again
+			s.wantCopies(j)
+		}
 	}
 }
 

@@ -248,8 +248,10 @@ type worker struct {
 	perJob    map[*job]int
 	sent      map[*stage]uint64 // epochs of the last full Locations, 0 if in part
 	fresh     uint64
-	kept      uint64 // pass in which its free slots are kept for a gang
-	batch     int    // of this pass, + 1
+	copying   copyKey // the block that it is told to keep a copy of
+	copied    int     // so many were
+	kept      uint64  // pass in which its free slots are kept for a gang
+	batch     int     // of this pass, + 1
 	batchPass uint64
 }
 

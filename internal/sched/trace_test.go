@@ -231,7 +231,7 @@ func TestT7CachedBlocksOfALostWorkerAreComputed(t *testing.T) {
 	r := newRig(t, nil)
 	r.attach(2, "w1", "w2")
 	m := mapStage("m")
-	m.Cached, m.Caches = "points", []plan.StageKey{"points"}
+	m.Cached, m.Caches = "points", []model.Cache{{RDD: "points"}}
 	r.action(1, model.Sink{}, map[plan.StageKey]int{"m": 4, "r": 1}, m, result("r", "m"))
 	for len(r.runs1("m")) > 0 {
 		a := r.run("m", r.runs1("m")[0])

@@ -151,9 +151,18 @@ type GiveBlock struct {
 	Path  string
 }
 
-// BlockDone answers GiveBlock.
+// KeepBlock has an executor keep a copy of a block that another one keeps, which is in a
+// file.
+type KeepBlock struct {
+	Seq   uint64
+	Block plan.Block
+	Path  string
+}
+
+// BlockDone answers GiveBlock and KeepBlock.
 type BlockDone struct {
 	Seq   uint64
+	Bytes int64 // that the copy takes
 	Error string
 }
 
@@ -221,6 +230,7 @@ const (
 	kindBlockAt
 	kindGiveBlock
 	kindBlockDone
+	kindKeepBlock
 )
 
 // table has the form of each message.
@@ -266,7 +276,8 @@ var table = forms.NewTable(plan.MaxEncoded,
 	forms.Of(kindWantBlock, func(m *WantBlock) bool { return GoodBlock(m.Block) }),
 	forms.Of[BlockAt](kindBlockAt, nil),
 	forms.Of(kindGiveBlock, func(m *GiveBlock) bool { return GoodBlock(m.Block) }),
-	forms.Of[BlockDone](kindBlockDone, nil),
+	forms.Of(kindBlockDone, func(m *BlockDone) bool { return m.Bytes >= 0 }),
+	forms.Of(kindKeepBlock, func(m *KeepBlock) bool { return GoodBlock(m.Block) }),
 )
 
 func goodExplained(x *Explained) bool {

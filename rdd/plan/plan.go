@@ -383,23 +383,47 @@ const (
 	MemoryAndDisk                        // as values, in files what has no room
 	MemoryAndDiskSer                     // encoded, in files what has no room
 	DiskOnly                             // in files
+	// The same, each block by two executors of different workers.
+	MemoryOnly2
+	MemoryOnlySer2
+	MemoryAndDisk2
+	MemoryAndDiskSer2
+	DiskOnly2
 )
 
-var storageLevels = [...]string{"memory", "memory, encoded", "memory and disk", "memory and disk, encoded", "disk"}
+var storageLevels = [...]string{"memory", "memory, encoded", "memory and disk", "memory and disk, encoded", "disk",
+	"memory, twice", "memory, encoded, twice", "memory and disk, twice", "memory and disk, encoded, twice", "disk, twice"}
 
 // Known says whether there is such a level.
 func (l StorageLevel) Known() bool { return int(l) < len(storageLevels) }
 
+// Copies is how many executors keep each block.
+func (l StorageLevel) Copies() int {
+	if l >= MemoryOnly2 {
+		return 2
+	}
+	return 1
+}
+
+// Single is how each of them does.
+func (l StorageLevel) Single() StorageLevel {
+	if l >= MemoryOnly2 {
+		return l - MemoryOnly2
+	}
+	return l
+}
+
 // Memory says whether rows are in memory where there is room.
-func (l StorageLevel) Memory() bool { return l != DiskOnly }
+func (l StorageLevel) Memory() bool { return l.Single() != DiskOnly }
 
 // Encoded says whether they are never kept as values.
 func (l StorageLevel) Encoded() bool {
+	l = l.Single()
 	return l == MemoryOnlySer || l == MemoryAndDiskSer || l == DiskOnly
 }
 
 // Disk says whether they are in files where memory has no room.
-func (l StorageLevel) Disk() bool { return l >= MemoryAndDisk }
+func (l StorageLevel) Disk() bool { return l.Single() >= MemoryAndDisk }
 
 // String returns the level's name.
 func (l StorageLevel) String() string { return named(storageLevels[:], int(l)) }

@@ -35,11 +35,18 @@ func (p *Process) brought(m *wire.WantBlock) (string, error) {
 
 // Give has the process write a block that it keeps to a file that is there.
 func (p *Process) Give(ctx context.Context, b plan.Block, path string) error {
-	return p.call(ctx, func(seq uint64) wire.Message { return &wire.GiveBlock{Seq: seq, Block: b, Path: path} })
+	_, err := p.call(ctx, func(seq uint64) wire.Message { return &wire.GiveBlock{Seq: seq, Block: b, Path: path} })
+	return err
+}
+
+// Keep has the process keep a copy of a block that is in a file, and says how many bytes
+// it takes.
+func (p *Process) Keep(ctx context.Context, b plan.Block, path string) (bytes int64, err error) {
+	return p.call(ctx, func(seq uint64) wire.Message { return &wire.KeepBlock{Seq: seq, Block: b, Path: path} })
 }
 
 // call has the process do something, and waits until it is done.
-func (p *Process) call(ctx context.Context, ask func(seq uint64) wire.Message) error {
+func (p *Process) call(ctx context.Context, ask func(seq uint64) wire.Message) (bytes int64, err error) {
 	done := make(chan *wire.BlockDone, 1)
 	p.mu.Lock()
 	p.seq++
@@ -52,18 +59,18 @@ func (p *Process) call(ctx context.Context, ask func(seq uint64) wire.Message) e
 		delete(p.calls, seq)
 	}()
 	if err := p.conn.Send(ask(seq)); err != nil {
-		return err
+		return 0, err
 	}
 	select {
 	case m := <-done:
 		if m.Error != "" {
-			return errors.New(m.Error)
+			return 0, errors.New(m.Error)
 		}
-		return nil
+		return m.Bytes, nil
 	case <-p.done:
-		return ErrGone
+		return 0, ErrGone
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return 0, context.Cause(ctx)
 	}
 }
 

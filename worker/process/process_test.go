@@ -89,6 +89,18 @@ type runner struct{ *executor.Server }
 func (runner) Forget(plan.StageKey)      {}
 func (runner) Progress() []plan.Progress { return nil }
 
+// Keep has room for blocks of one RDD.
+func (runner) Keep(b plan.Block, path string) (int64, error) {
+	if b.RDD != "kept" {
+		return 0, errors.New("there is no room")
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
 // Give has the blocks of one RDD.
 func (runner) Give(b plan.Block, path string) error {
 	switch b.RDD {
@@ -280,6 +292,12 @@ func TestBlocks(t *testing.T) {
 	}
 	if b, err := os.ReadFile(file); err != nil || string(b) != "block 5" {
 		t.Errorf("%q, %v", b, err)
+	}
+	if n, err := p.Keep(t.Context(), plan.Block{RDD: "kept"}, file); n != int64(len("block 5")) || err != nil {
+		t.Error(n, err)
+	}
+	if n, err := p.Keep(t.Context(), plan.Block{RDD: "other"}, file); n != 0 || err == nil || err.Error() != "there is no room" {
+		t.Error(n, err)
 	}
 	if err := p.Give(t.Context(), plan.Block{RDD: "other"}, file); err == nil || err.Error() != "it is not kept" {
 		t.Error(err)

@@ -118,6 +118,15 @@ type (
 		Outputs []AttemptID
 		Target  plan.WorkerID
 	}
+	// Copy has an executor keep a cached block that others hold, too (R61). CopyDone
+	// answers.
+	Copy struct {
+		Receiver
+		Job   plan.JobID
+		Exec  int
+		Block BlockID
+		From  []plan.WorkerID
+	}
 	// Verify asks an owner to look at one output.
 	Verify struct {
 		Receiver
@@ -405,6 +414,7 @@ func (Ack) command()           {}
 func (Locations) command()     {}
 func (Drop) command()          {}
 func (Move) command()          {}
+func (Copy) command()          {}
 func (Verify) command()        {}
 func (Barrier) command()       {}
 func (Detach) command()        {}

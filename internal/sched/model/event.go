@@ -251,6 +251,13 @@ type (
 		Added   []HeldBlock
 		Dropped []BlockID
 	}
+	// CopyDone says what became of a Copy.
+	CopyDone struct {
+		From
+		Job   plan.JobID
+		Block HeldBlock
+		Done  bool // it is kept
+	}
 	// OutputsMoved says that outputs were copied to another store.
 	OutputsMoved struct {
 		From
@@ -428,6 +435,7 @@ func (TaskFailed) event()     {}
 func (ExecUp) event()         {}
 func (ExecGone) event()       {}
 func (BlocksChanged) event()  {}
+func (CopyDone) event()       {}
 func (OutputsMoved) event()   {}
 func (OutputVerdict) event()  {}
 func (DiskState) event()      {}

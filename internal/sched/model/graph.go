@@ -63,7 +63,7 @@ type StageSpec struct {
 	// has a holder does not read the stage's parents. Empty: none.
 	Cached plan.StageKey
 	// Caches are the cached data sets that tasks may read, that of Cached among them.
-	Caches []plan.StageKey
+	Caches []Cache
 	// Cut says that only the outputs that the stage has are left of it: what it
 	// read is not needed for it any more (R4).
 	Cut bool
@@ -71,6 +71,12 @@ type StageSpec struct {
 	Local bool
 	Name  string // for people
 	Site  string // the user's file:line
+}
+
+// Cache is a cached data set.
+type Cache struct {
+	RDD    plan.StageKey
+	Copies int // how many workers are to hold each of its blocks
 }
 
 // StageSize says how many tasks a stage has and where they like to run.

@@ -39,6 +39,7 @@ type stage struct {
 	class   model.Class
 	fickle  bool // makes other rows each time, whatever its class says
 	cached  bool
+	copies  int      // of its cached blocks
 	near    []*stage // whose cached blocks it would rather be near to
 	barrier bool
 	truth   []uint64 // contents, if nothing above is fickle
@@ -92,12 +93,12 @@ func (st *stage) blockOf(a *attempt) *model.BlockID {
 }
 
 // caches are the cached data sets that the stage reads, its own in front.
-func (st *stage) caches() (all []plan.StageKey) {
+func (st *stage) caches() (all []model.Cache) {
 	if st.cached {
-		all = append(all, "c"+st.key)
+		all = append(all, model.Cache{RDD: "c" + st.key, Copies: st.copies})
 	}
 	for _, up := range st.near {
-		all = append(all, "c"+up.key)
+		all = append(all, model.Cache{RDD: "c" + up.key, Copies: up.copies})
 	}
 	return all
 }
@@ -224,6 +225,7 @@ func (w *World) character(st *stage) {
 		st.class = model.Unordered
 	}
 	st.cached = st.kind == model.MapStage && w.chance(me, 0.2)
+	st.copies = 1 + w.upTo(string(st.job)+"copies", 3)
 	st.barrier = st.kind != model.ValueStage && !st.cached && st.n > 0 && st.n <= 7 && w.chance(me, 0.15)
 }
 
@@ -306,7 +308,7 @@ func (j *job) graph(target *stage) []model.StageSpec {
 		spec := model.StageSpec{Key: st.key, Kind: st.kind, Parents: st.parents, Class: st.class, Barrier: st.barrier, Name: string(st.key)}
 		spec.Caches = st.caches()
 		if st.cached {
-			spec.Cached = spec.Caches[0]
+			spec.Cached = spec.Caches[0].RDD
 		}
 		out = append(out, spec)
 		for _, p := range st.parents {

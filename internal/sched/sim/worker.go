@@ -254,6 +254,8 @@ func (x *worker) obey(w *World, c model.WorkerCommand) {
 		}
 	case model.Locations:
 		x.learn(c)
+	case model.Copy:
+		x.copyBlock(w, c)
 	case model.Verify:
 		v := model.OutputVerdict{From: x.from(), Output: c.Output}
 		if _, ok := x.store[key(c.Output)]; !ok {
@@ -509,6 +511,34 @@ func (x *worker) readBlock(w *World, st *stage, a *attempt) bool {
 		}
 	}
 	return false
+}
+
+// copyBlock keeps a block that others hold, if one of them can be reached, and tells.
+func (x *worker) copyBlock(w *World, c model.Copy) {
+	if x.started[c.Exec] != c.Job {
+		w.fail("copy of %+v for executor %d, which was never started", c.Block, c.Exec)
+	}
+	inc := x.inc
+	w.after(w.between(string(x.id)+"copy", time.Millisecond, time.Second), func() {
+		if !x.up || x.inc != inc {
+			return
+		}
+		ev := model.CopyDone{From: x.from(), Job: c.Job, Block: model.HeldBlock{BlockID: c.Block, Bytes: 8}}
+		b := block{c.Job, c.Block}
+		for _, id := range c.From {
+			y := w.named[id]
+			if y == x {
+				w.fail("R61: %s is to copy what it has", x.id)
+			}
+			h, has := y.blocks[b]
+			if _, runs := x.execs[c.Exec]; has && runs && y.up && !(y.cut && x.cut) && !w.flaky(x, y) {
+				x.blocks[b], ev.Done = h, true
+				w.rep.Copied++
+				break
+			}
+		}
+		x.send(w, ev)
+	})
 }
 
 // fetch gets one input from where the worker believes it to be.

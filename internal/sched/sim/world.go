@@ -56,6 +56,7 @@ type Report struct {
 	Completions             int // successes of tasks
 	Rollbacks, Losses       int
 	Twins, Restarts, Drains int
+	Copied                  int // cached blocks
 	Early, Recalled         int // attempts launched before there was a slot, and taken back
 	Ends                    map[model.CauseKind]int
 	Compacted               int      // records that are not needed any more, below zero
