@@ -36,12 +36,10 @@ const (
 	lostVar = "PROPERTY_LOST" // workers go meanwhile
 	// roundsVar is the file that the program reads in rounds instead.
 	roundsVar = "PROPERTY_ROUNDS"
-	// levelVar is how it keeps what it reads there; without one it is a checkpoint, and
-	// "many" is manyKept instead, "local" locally.
+	// levelVar is what it does with what it reads there, and behind a slash the level at
+	// which it keeps that: "rounds", "sides" or "counts" is countsOnce. Without one it is a
+	// checkpoint, and "many" is manyKept instead, "local" locally.
 	levelVar = "PROPERTY_LEVEL"
-	// sidesLevel is before the level in it where the program reads what it keeps of
-	// several sides.
-	sidesLevel = "sides/"
 )
 
 // drive is the program that a test submits: it runs the cases and compares what
@@ -56,13 +54,16 @@ func drive(ctx context.Context, s *typed.Session) error {
 		case "local":
 			return locally(ctx, s, path)
 		}
-		text, together := strings.CutPrefix(os.Getenv(levelVar), sidesLevel)
+		how, text, _ := strings.Cut(os.Getenv(levelVar), "/")
 		level, err := strconv.ParseUint(text, 10, 8)
 		if err != nil {
 			return err
 		}
-		if together {
+		switch how {
+		case "sides":
 			return sides(ctx, s, path, typed.StorageLevel(level))
+		case "counts":
+			return countsOnce(ctx, s, path, typed.StorageLevel(level))
 		}
 		return rounds(ctx, s, path, typed.StorageLevel(level))
 	}

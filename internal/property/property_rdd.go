@@ -151,8 +151,8 @@ func init() {
 		"d79b5c5cf688a044eb534a8ad0ff54e586d4ee0e05dbce94187c137d06f796d5",
 	)
 	p.Source("rounds.go", roundsSource,
-		"b2c4a2362c86462fa96252e6a6d5e60c1471030f8d72ba4ab4309d5a797d3a19",
-		"f140ce1163290f5ff45e86d0da92affb776d1ccb9e7f88a917df9c8a8127091e",
+		"a8d57ff96166b493ba280f8470d5d71100a0d7833597095b409f8309c74ef80e",
+		"8ddd3ab137157ca7995fd2a85b5550f639ae0e61ad43fe184635156adebc9738",
 	)
 	p.Op("ce8420d62e4b", "pipelines_accumulate.go", 83, 519, rdd.WithOp(seen.look, func(env seen) *rdd.Op {
 		return rdd.FilterOp(func(x int64) bool {
@@ -1449,44 +1449,59 @@ func init() {
 			return withActionCasesForEachPartition2(env, t, rows)
 		})
 	}))
-	p.Op("2de21a26ae58", "rounds.go", 23, 68, rdd.TextOp())
-	p.Op("5f51977a5c90", "rounds.go", 23, 80, rdd.CacheOp[string]().Named("Persist"))
-	p.Op("a4987273ea10", "rounds.go", 28, 115, rdd.CountOp[string]())
-	p.Op("afd6e1033b08", "rounds.go", 39, 177, rdd.TextOp())
-	p.Op("40cde1f99f81", "rounds.go", 39, 189, rdd.MapOp(sidesMap))
-	p.Op("5d9fbb75a8c2", "rounds.go", 40, 215, rdd.CacheOp[int64]().Named("Persist"))
-	p.Op("7c5477ea455c", "rounds.go", 40, 222, rdd.MapOp(sidesMap2))
-	p.Op("ef3a7bfaefc3", "rounds.go", 42, 269, rdd.CountOp[int64]())
-	p.Op("e6f6bdc81185", "rounds.go", 46, 300, rdd.MapPartitionsOp(firstOf))
-	p.Op("1112e237c8fd", "rounds.go", 53, 348, rdd.CoalesceOp())
-	p.Op("b51e45e7a844", "rounds.go", 54, 369, rdd.ZipOp(addInts))
-	p.Op("8484a33702fc", "rounds.go", 55, 384, rdd.ZipPartitionsOp(merged))
-	p.Op("9abbaf767369", "rounds.go", 56, 401, rdd.CartesianOp(addInts))
-	p.Op("91983f89ef74", "rounds.go", 59, 440, rdd.WithOp(sidesMap3, func(env rdd.Total[int64]) *rdd.Op {
+	p.Op("2de21a26ae58", "rounds.go", 24, 70, rdd.TextOp())
+	p.Op("5f51977a5c90", "rounds.go", 24, 82, rdd.CacheOp[string]().Named("Persist"))
+	p.Op("a4987273ea10", "rounds.go", 29, 117, rdd.CountOp[string]())
+	p.Op("afd6e1033b08", "rounds.go", 40, 179, rdd.TextOp())
+	p.Op("40cde1f99f81", "rounds.go", 40, 191, rdd.MapOp(sidesMap))
+	p.Op("5d9fbb75a8c2", "rounds.go", 41, 217, rdd.CacheOp[int64]().Named("Persist"))
+	p.Op("7c5477ea455c", "rounds.go", 41, 224, rdd.MapOp(sidesMap2))
+	p.Op("ef3a7bfaefc3", "rounds.go", 43, 271, rdd.CountOp[int64]())
+	p.Op("e6f6bdc81185", "rounds.go", 47, 302, rdd.MapPartitionsOp(firstOf))
+	p.Op("1112e237c8fd", "rounds.go", 54, 350, rdd.CoalesceOp())
+	p.Op("b51e45e7a844", "rounds.go", 55, 371, rdd.ZipOp(addInts))
+	p.Op("8484a33702fc", "rounds.go", 56, 386, rdd.ZipPartitionsOp(merged))
+	p.Op("9abbaf767369", "rounds.go", 57, 403, rdd.CartesianOp(addInts))
+	p.Op("91983f89ef74", "rounds.go", 60, 442, rdd.WithOp(sidesMap3, func(env rdd.Total[int64]) *rdd.Op {
 		return rdd.MapOp(func(n int64) int64 {
 			return sidesMap3(env, n)
 		})
 	}))
-	p.Op("94eb2122a5cb", "rounds.go", 59, 466, rdd.ReduceOp(addInts))
-	p.Op("a8fca964a48c", "rounds.go", 93, 671, rdd.TextOp())
-	p.Op("954bd4619551", "rounds.go", 93, 683, rdd.MapOp(checkpointedMap))
-	p.Op("6156e7b94216", "rounds.go", 93, 700, rdd.CheckpointOp[int]())
-	p.Op("083b7ddeb49c", "rounds.go", 101, 746, rdd.ReduceOp(checkpointedReduce))
-	p.Op("dd47a9e04c65", "rounds.go", 111, 825, rdd.TextOp())
-	p.Op("09381d34ee1a", "rounds.go", 111, 837, rdd.MapOp(locallyMap))
-	p.Op("c427c0d3ba26", "rounds.go", 111, 854, rdd.LocalCheckpointOp[int]())
-	p.Op("8a5796807f3a", "rounds.go", 119, 900, rdd.ReduceOp(locallyReduce))
-	p.Op("cdc517a5fb03", "rounds.go", 136, 1014, rdd.RangeOp())
-	p.Op("3c195c34a163", "rounds.go", 139, 1066, rdd.WithOp(manyKeptMap, func(env int64) *rdd.Op {
+	p.Op("94eb2122a5cb", "rounds.go", 60, 468, rdd.ReduceOp(addInts))
+	p.Op("1c262d5c2aa4", "rounds.go", 95, 698, rdd.TextOp())
+	p.Op("fc15bbeaddaf", "rounds.go", 95, 715, rdd.WithOp(countsOnceMap, func(env rdd.Total[int64]) *rdd.Op {
+		return rdd.MapOp(func(line2 string) int64 {
+			return countsOnceMap(env, line2)
+		})
+	}))
+	p.Op("9ccd69c23f42", "rounds.go", 98, 747, rdd.CacheOp[int64]().Named("Persist"))
+	p.Op("192d65762ecf", "rounds.go", 100, 763, rdd.CountOp[int64]())
+	p.Op("82cf5b2c2e4b", "rounds.go", 104, 822, rdd.WithOp(killed, func(env killer) *rdd.Op {
+		return rdd.MapPartitionsOp(func(x *rdd.Task, x2 iter.Seq[int64]) iter.Seq[int64] {
+			return killed(env, x, x2)
+		})
+	}))
+	p.Op("b72dcad9bd0c", "rounds.go", 104, 827, rdd.CountOp[int64]())
+	p.Op("2f8827d54917", "rounds.go", 108, 889, rdd.CountOp[int64]())
+	p.Op("a8fca964a48c", "rounds.go", 156, 1163, rdd.TextOp())
+	p.Op("954bd4619551", "rounds.go", 156, 1175, rdd.MapOp(checkpointedMap))
+	p.Op("6156e7b94216", "rounds.go", 156, 1192, rdd.CheckpointOp[int]())
+	p.Op("083b7ddeb49c", "rounds.go", 164, 1238, rdd.ReduceOp(checkpointedReduce))
+	p.Op("dd47a9e04c65", "rounds.go", 174, 1317, rdd.TextOp())
+	p.Op("09381d34ee1a", "rounds.go", 174, 1329, rdd.MapOp(locallyMap))
+	p.Op("c427c0d3ba26", "rounds.go", 174, 1346, rdd.LocalCheckpointOp[int]())
+	p.Op("8a5796807f3a", "rounds.go", 182, 1392, rdd.ReduceOp(locallyReduce))
+	p.Op("cdc517a5fb03", "rounds.go", 199, 1506, rdd.RangeOp())
+	p.Op("3c195c34a163", "rounds.go", 202, 1558, rdd.WithOp(manyKeptMap, func(env int64) *rdd.Op {
 		return rdd.MapOp(func(x int64) int64 {
 			return manyKeptMap(env, x)
 		})
 	}))
-	p.Op("70fabcad333b", "rounds.go", 139, 1086, rdd.CacheOp[int64]().Named("Persist"))
-	p.Op("5db1f552f850", "rounds.go", 141, 1112, rdd.KeyByOp(manyKeptKeyBy))
-	p.Op("e56d15749fff", "rounds.go", 141, 1128, rdd.ReduceByKeyOp[int64](addInts, manyKeptReduceByKeyBatch))
-	p.Op("13c052e9ce46", "rounds.go", 141, 1140, rdd.ValuesOp[int64, int64]())
-	p.Op("198bf59b0094", "rounds.go", 141, 1144, rdd.CollectOp[int64]())
+	p.Op("70fabcad333b", "rounds.go", 202, 1578, rdd.CacheOp[int64]().Named("Persist"))
+	p.Op("5db1f552f850", "rounds.go", 204, 1604, rdd.KeyByOp(manyKeptKeyBy))
+	p.Op("e56d15749fff", "rounds.go", 204, 1620, rdd.ReduceByKeyOp[int64](addInts, manyKeptReduceByKeyBatch))
+	p.Op("13c052e9ce46", "rounds.go", 204, 1632, rdd.ValuesOp[int64, int64]())
+	p.Op("198bf59b0094", "rounds.go", 204, 1636, rdd.CollectOp[int64]())
 	p.Kernel(accumulatorCasesKernel, "ce8420d62e4b", "c7ddf871ba4a")
 	p.Kernel(accumulatorCasesKernel2, "0b0fafaffabd", "88157a8f2236/map")
 	p.Kernel(accumulatorCasesKernel3, "57cf9d26c03e", "1c252dc394ea")
@@ -1848,6 +1863,7 @@ func init() {
 	p.Kernel(sidesKernel, "40cde1f99f81")
 	p.Kernel(sidesKernel2, "40cde1f99f81", "7c5477ea455c")
 	p.Kernel(sidesKernel3, "91983f89ef74", "94eb2122a5cb")
+	p.Kernel(countsOnceKernel, "fc15bbeaddaf")
 	p.Kernel(checkpointedKernel, "954bd4619551")
 	p.Kernel(locallyKernel, "09381d34ee1a")
 	p.Kernel(manyKeptKernel, "3c195c34a163")
@@ -1955,7 +1971,7 @@ func accumulatorCasesKernel6(_ *rdd.Task, env []any, inAny, outAny any) {
 		(*short.Local())[len(word)]++
 		return 1
 	}
-//line property_rdd.go:1959
+//line property_rdd.go:1975
 
 	acc, has := out.Value, out.Has
 	for i, row := range in.Rows {
@@ -2741,7 +2757,7 @@ func ranksKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2745
+//line property_rdd.go:2761
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3175,7 +3191,7 @@ func heavyKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:89
 	mapFunc := func(k string, v int64) string { return line(digest(k), v) }
-//line property_rdd.go:3179
+//line property_rdd.go:3195
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3206,7 +3222,7 @@ func heavyKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:96
 	mapFunc := func(k string, v []int64) string { return line(digest(k), v) }
-//line property_rdd.go:3210
+//line property_rdd.go:3226
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3304,7 +3320,7 @@ func heavyKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3308
+//line property_rdd.go:3324
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3358,7 +3374,7 @@ func heavyJoinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:135
 	joinFunc := func(v, w string) string { return digest(v) + digest(w) }
-//line property_rdd.go:3362
+//line property_rdd.go:3378
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3417,7 +3433,7 @@ func heavyJoinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3421
+//line property_rdd.go:3437
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5763,7 +5779,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 		_, err := tryLine(k, v)
 		return repeat(k, v), err
 	}
-//line property_rdd.go:5767
+//line property_rdd.go:5783
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6188,7 +6204,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:255
 	tryMapFunc := func(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
-//line property_rdd.go:6192
+//line property_rdd.go:6208
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6253,7 +6269,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	tryFlatMapFunc := func(e Env, _ string, v int64) (iter.Seq[int64], error) {
 		return e.below(v - 1), e.check(v)
 	}
-//line property_rdd.go:6257
+//line property_rdd.go:6273
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6678,7 +6694,7 @@ func groupCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	groupByKeyFunc := func(_ int64, lists iter.Seq[[]int64]) string {
 		return fmt.Sprint(slices.SortedFunc(lists, func(a, b []int64) int { return slices.Compare(a, b) }))
 	}
-//line property_rdd.go:6682
+//line property_rdd.go:6698
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6800,7 +6816,7 @@ func joinCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_wide.go:292
 	fullOuterJoinFunc := func(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
-//line property_rdd.go:6804
+//line property_rdd.go:6820
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6957,7 +6973,7 @@ func withCasesKernel3(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:119
 	tryMapFunc := func(e Env, x int64) (string, error) { return e.tagged(x), e.check(x) }
-//line property_rdd.go:6961
+//line property_rdd.go:6977
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -7012,7 +7028,7 @@ func withCasesKernel6(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:128
 	tryFlatMapFunc := func(e Env, x int64) (iter.Seq[int64], error) { return e.below(x + 1), e.check(x) }
-//line property_rdd.go:7016
+//line property_rdd.go:7032
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -7037,7 +7053,7 @@ func withCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:150
 	mapToPairFunc := func(e Env, x int64) (int64, string) { return e.residue(x), e.tagged(x) }
-//line property_rdd.go:7041
+//line property_rdd.go:7057
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -7268,7 +7284,7 @@ func envNotesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// sidesKernel is Map (rounds.go:39).
+// sidesKernel is Map (rounds.go:40).
 func sidesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Rows[int64])
@@ -7281,7 +7297,7 @@ func sidesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// sidesKernel2 is Map (rounds.go:39), Map (rounds.go:40).
+// sidesKernel2 is Map (rounds.go:40), Map (rounds.go:41).
 func sidesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Rows[int64])
@@ -7295,7 +7311,7 @@ func sidesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// sidesKernel3 is Map (rounds.go:59), Reduce (rounds.go:59).
+// sidesKernel3 is Map (rounds.go:60), Reduce (rounds.go:60).
 func sidesKernel3(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Acc[int64])
@@ -7313,7 +7329,21 @@ func sidesKernel3(_ *rdd.Task, env []any, inAny, outAny any) {
 	out.Value, out.Has = acc, has
 }
 
-// checkpointedKernel is Map (rounds.go:93).
+// countsOnceKernel is Map (rounds.go:95).
+func countsOnceKernel(_ *rdd.Task, env []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[string])
+	out := outAny.(*rdd.Rows[int64])
+	lines2 := env[0].(rdd.Total[int64])
+	for i, line2 := range in.Rows {
+		in.Row = i
+		x := countsOnceMap(lines2, line2)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// checkpointedKernel is Map (rounds.go:156).
 func checkpointedKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Rows[int])
@@ -7326,7 +7356,7 @@ func checkpointedKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// locallyKernel is Map (rounds.go:111).
+// locallyKernel is Map (rounds.go:174).
 func locallyKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Rows[int])
@@ -7339,7 +7369,7 @@ func locallyKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// manyKeptKernel is Map (rounds.go:139).
+// manyKeptKernel is Map (rounds.go:202).
 func manyKeptKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -7353,7 +7383,7 @@ func manyKeptKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// manyKeptKernel2 is KeyBy (rounds.go:141), ReduceByKey (rounds.go:141, map side).
+// manyKeptKernel2 is KeyBy (rounds.go:204), ReduceByKey (rounds.go:204, map side).
 func manyKeptKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Combiner[int64, int64, int64])
@@ -7387,7 +7417,7 @@ func accumulatorCasesReduce(calls typed.Counter, a, b int64) int64 {
 //line pipelines_action.go:146
 func actionCasesKeyBy(r Rec) Place { return Place{r.Name, 1, [2]bool{r.OK}} }
 
-//line property_rdd.go:7391
+//line property_rdd.go:7421
 
 func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7404,7 +7434,7 @@ func saveCasesMap2(k string, v int64) string { return fmt.Sprintf("%s\t%d", k, v
 //line pipelines_action.go:272
 func saveCasesMap3(k string, v int64) string { return fmt.Sprintf("%s\t%d", k, v) }
 
-//line property_rdd.go:7408
+//line property_rdd.go:7438
 
 func saveCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7450,7 +7480,7 @@ func barrierCasesMapToPair(x int64) (int64, int64) { return x, 1 }
 //line pipelines_barrier.go:146
 func barrierCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7454
+//line property_rdd.go:7484
 
 func barrierCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7485,7 +7515,7 @@ func cacheCasesMap2(w string) string { return w + "!" }
 //line pipelines_cache.go:54
 func cacheCasesFilter2(r Rec) bool { return r.ID%3 != 0 }
 
-//line property_rdd.go:7489
+//line property_rdd.go:7519
 
 func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7496,7 +7526,7 @@ func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_cache.go:80
 func cacheCasesFilter3(r Rec) bool { return r.ID%3 != 0 }
 
-//line property_rdd.go:7500
+//line property_rdd.go:7530
 
 func cacheCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7507,7 +7537,7 @@ func cacheCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_cache.go:117
 func cacheCasesMap3(w string) Rec { return Rec{Name: w} }
 
-//line property_rdd.go:7511
+//line property_rdd.go:7541
 
 func cacheCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7550,7 +7580,7 @@ func ranksFlatMapToPair(_ string, shares []string) iter.Seq2[string, int64] {
 	}
 }
 
-//line property_rdd.go:7554
+//line property_rdd.go:7584
 
 func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7561,7 +7591,7 @@ func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:84
 func ranksMapValues2(v int64) int64 { return 150 + v*85/100 }
 
-//line property_rdd.go:7565
+//line property_rdd.go:7595
 
 func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7572,7 +7602,7 @@ func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:156
 func chainCasesFilter(l string, at int64) bool { return at > 0 && l != "O" }
 
-//line property_rdd.go:7576
+//line property_rdd.go:7606
 
 func chainCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7607,7 +7637,7 @@ func chainCasesMapToPair(v int64, k string) (string, int64) { return k, v }
 //line pipelines_chain.go:197
 func chainCasesSortBy2(l string) string { return l }
 
-//line property_rdd.go:7611
+//line property_rdd.go:7641
 
 func chainCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7623,7 +7653,7 @@ func chainCasesFilter2(w string) bool {
 //line pipelines_heavy.go:88
 func heavyKeyCasesMapToPair(x int64) (string, int64) { return heavyKey(x), x }
 
-//line property_rdd.go:7627
+//line property_rdd.go:7657
 
 func heavyKeyCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7686,7 +7716,7 @@ func heavyJoinCasesCoGroup(_ int64, left, right iter.Seq[string]) iter.Seq[strin
 //line pipelines_heavy.go:186
 func persistedReduceByKey(a, b string) string { return max(a, b) }
 
-//line property_rdd.go:7690
+//line property_rdd.go:7720
 
 func persistedReduceByKeyBatch(slots []*string, vals []string) {
 	for i, s := range slots {
@@ -7781,7 +7811,7 @@ func pairCasesTryMapToPair(k string, v int64) (string, string, error) {
 	return l, k, err
 }
 
-//line property_rdd.go:7785
+//line property_rdd.go:7815
 
 func partitionCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7813,7 +7843,7 @@ func sortedGroupCasesFilter3(string) bool { return true }
 //line pipelines_partitions.go:313
 func partitionerCasesPartitionFunc(k string) int { return 6 - placeOf(k) }
 
-//line property_rdd.go:7817
+//line property_rdd.go:7847
 
 func partitionerCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7839,7 +7869,7 @@ func partitionerCasesFilter(string, int64) bool { return true }
 //line pipelines_partitions.go:330
 func partitionerCasesMapValues(v int64) int64 { return v / 2 }
 
-//line property_rdd.go:7843
+//line property_rdd.go:7873
 
 func partitionerCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7853,7 +7883,7 @@ func partitionerCasesPartitionFunc2(k string) int { return 4 - placeOf(k) }
 //line pipelines_partitions.go:349
 func partitionerCasesFilter2(w string) bool { return len(w)%2 == 0 }
 
-//line property_rdd.go:7857
+//line property_rdd.go:7887
 
 func placedCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7867,7 +7897,7 @@ func placedCasesFilter(_ string, v int64) bool { return v%3 != 0 }
 //line pipelines_placed.go:43
 func placedCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
 
-//line property_rdd.go:7871
+//line property_rdd.go:7901
 
 func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7878,7 +7908,7 @@ func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_placed.go:44
 func placedCasesMapValues(r string) string { return r + "!" }
 
-//line property_rdd.go:7882
+//line property_rdd.go:7912
 
 func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7889,7 +7919,7 @@ func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_placed.go:65
 func placedCasesJoin(all []int64, sum int64) string { return fmt.Sprint(all, sum) }
 
-//line property_rdd.go:7893
+//line property_rdd.go:7923
 
 func placedCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7912,7 +7942,7 @@ func placedCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 //line pipelines_placed.go:89
 func placedCasesMapToPair(k string, v int64) (string, int64) { return k[:1] + k[len(k)-1:], v }
 
-//line property_rdd.go:7916
+//line property_rdd.go:7946
 
 func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7923,7 +7953,7 @@ func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 //line pipelines_sample.go:144
 func finiteMap(x int64) int64 { return x % 1000 }
 
-//line property_rdd.go:7927
+//line property_rdd.go:7957
 
 func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7937,7 +7967,7 @@ func sourceCasesMap(path, text string) string { return filepath.Base(path) + ": 
 //line pipelines_source.go:126
 func sourceCasesMap2(b []byte) string { return string(b) }
 
-//line property_rdd.go:7941
+//line property_rdd.go:7971
 
 func combineCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7957,7 +7987,7 @@ func combineCasesMapToPair(w string) (string, int64) { return w, 1 }
 //line pipelines_wide.go:87
 func combineCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7961
+//line property_rdd.go:7991
 
 func combineCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8144,34 +8174,40 @@ func withActionCasesForEachPartition2(e Env, t *typed.Task, rows iter.Seq2[strin
 	return nil
 }
 
-//line rounds.go:39
+//line rounds.go:40
 func sidesMap(line string) int64 { return int64(len(line)) }
 
-//line rounds.go:40
+//line rounds.go:41
 func sidesMap2(n int64) int64 { return -n }
 
-//line rounds.go:59
+//line rounds.go:60
 func sidesMap3(rows typed.Counter, n int64) int64 { rows.Add(1); return n }
 
-//line rounds.go:93
+//line rounds.go:95
+func countsOnceMap(lines typed.Counter, line string) int64 {
+	lines.Add(1)
+	return int64(len(line))
+}
+
+//line rounds.go:156
 func checkpointedMap(line string) int { return len(line) }
 
-//line rounds.go:101
+//line rounds.go:164
 func checkpointedReduce(a, b int) int { return a + b }
 
-//line rounds.go:111
+//line rounds.go:174
 func locallyMap(line string) int { return len(line) }
 
-//line rounds.go:119
+//line rounds.go:182
 func locallyReduce(a, b int) int { return a + b }
 
-//line rounds.go:139
+//line rounds.go:202
 func manyKeptMap(round, x int64) int64 { return x + round%2 }
 
-//line rounds.go:141
+//line rounds.go:204
 func manyKeptKeyBy(x int64) int64 { return x % 7 }
 
-//line property_rdd.go:8175
+//line property_rdd.go:8211
 
 func manyKeptReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {

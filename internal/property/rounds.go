@@ -7,6 +7,7 @@ import (
 	"iter"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/gordd-project/gordd/typed"
 )
@@ -84,6 +85,68 @@ func merged(_ *typed.Task, a, b iter.Seq[int64]) iter.Seq[int64] {
 				}
 			}
 		}
+	}
+}
+
+// countsOnce counts lines as they are kept and rows as they are read, while the process of
+// an executor is killed that has some: what it kept is made again, or another has it.
+func countsOnce(ctx context.Context, s *typed.Session, path string, level typed.StorageLevel) error {
+	lines, rows := typed.NewCounter(s, "lines"), typed.NewCounter(s, "rows")
+	kept := s.TextFile(path, typed.Partitions(roundParts)).With(lines).Map(func(lines typed.Counter, line string) int64 {
+		lines.Add(1)
+		return int64(len(line))
+	}).Persist(level)
+	for range 2 {
+		if n, err := kept.Count(ctx); err != nil || n != roundRows || lines.Value() != roundRows {
+			return fmt.Errorf("%d rows, %d lines, %w", n, lines.Value(), err)
+		}
+	}
+	n, err := kept.With(killer{path + killSuffix, rows}).MapPartitions(killed).Count(ctx)
+	if err != nil || n != roundRows || rows.Value() != roundRows || lines.Value() != roundRows {
+		return fmt.Errorf("with a process killed: %d rows, %d of them counted, %d lines, %w", n, rows.Value(), lines.Value(), err)
+	}
+	if n, err = kept.Count(ctx); err != nil || n != roundRows || lines.Value() != roundRows {
+		return fmt.Errorf("after it: %d rows, %d lines, %w", n, lines.Value(), err)
+	}
+	return nil
+}
+
+// killSuffix is behind the name of the file that lets a process be killed.
+const killSuffix = ".kill"
+
+// killer kills the process of a task when a file is there, and the file goes.
+type killer struct {
+	File string
+	Rows typed.Counter
+}
+
+// killed counts the rows of all tasks, and ends the process of the first.
+func killed(k killer, t *typed.Task, rows iter.Seq[int64]) iter.Seq[int64] {
+	return func(yield func(int64) bool) {
+		for row := range rows {
+			if k.Rows.Add(1); !yield(row) {
+				return
+			}
+		}
+		if t.Partition() == 0 {
+			k.await(t)
+		}
+	}
+}
+
+// await waits for the file, once: the task that comes after this one finds its trace.
+func (k killer) await(ctx context.Context) {
+	done := k.File + ".done"
+	for ctx.Err() == nil {
+		if _, err := os.Stat(done); err == nil {
+			return
+		}
+		if os.Rename(k.File, done) == nil {
+			if p, err := os.FindProcess(os.Getpid()); err == nil {
+				_ = p.Kill()
+			}
+		}
+		time.Sleep(time.Millisecond)
 	}
 }
 

@@ -48,7 +48,7 @@ func TestClusterRunsWhereBlocksAre(t *testing.T) {
 
 func runWhereBlocksAre(t *testing.T, level typed.StorageLevel) {
 	t.Setenv(roundsVar, writeLines(t))
-	t.Setenv(levelVar, strconv.Itoa(int(level)))
+	t.Setenv(levelVar, "rounds/"+strconv.Itoa(int(level)))
 	c := startCluster(t, 3, 1)
 	w := &roundWatcher{quiet: quiet{t}, kept: c.kept}
 	w.lose = func() {
@@ -103,7 +103,7 @@ func TestClusterBringsBlocks(t *testing.T) {
 	for level := typed.MemoryOnly; level <= typed.DiskOnly; level++ {
 		t.Run(level.String(), func(t *testing.T) {
 			t.Setenv(roundsVar, writeLines(t))
-			t.Setenv(levelVar, sidesLevel+strconv.Itoa(int(level)))
+			t.Setenv(levelVar, "sides/"+strconv.Itoa(int(level)))
 			c := startCluster(t, 3, 1)
 			w := &roundWatcher{quiet: quiet{t}, kept: c.kept, lose: func() {}}
 			c.watcher = w
@@ -119,6 +119,41 @@ func TestClusterBringsBlocks(t *testing.T) {
 				if i >= 2 && (8*did.AtProcess < 7*tasks || tasks == 0) { // a holder may be busy for long
 					t.Errorf("action %d: %d of %d tasks ran where the most of their blocks are", i, did.AtProcess, tasks)
 				}
+			}
+		})
+	}
+}
+
+// TestClusterCountsOnce kills an executor's process that keeps blocks, with what was
+// added to accumulators when they were computed. Where others have copies of them
+// nothing is read of the file again.
+func TestClusterCountsOnce(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the programs of executors are slow")
+	}
+	for _, level := range []typed.StorageLevel{typed.MemoryOnly, typed.DiskOnly, typed.MemoryOnly2, typed.DiskOnly2} {
+		t.Run(level.String(), func(t *testing.T) {
+			path := writeLines(t)
+			t.Setenv(roundsVar, path)
+			t.Setenv(levelVar, "counts/"+strconv.Itoa(int(level)))
+			c := startCluster(t, 3, 1)
+			w := &roundWatcher{quiet: quiet{t}, kept: c.kept, lose: func() {}}
+			c.watcher = w
+			go func() {
+				c.copied.wait((level.Copies() - 1) * roundParts)
+				if err := os.WriteFile(path+killSuffix, nil, 0o600); err != nil {
+					t.Error(err)
+				}
+			}()
+			if out := c.submit("counts"); out.Code != 0 || len(w.did) != 4 {
+				t.Fatalf("exit code %d after %d actions", out.Code, len(w.did))
+			}
+			if _, err := os.Stat(path + killSuffix + ".done"); err != nil {
+				t.Errorf("no process was killed: %v", err)
+			}
+			// The block of the task that died, at least, was with its process.
+			if again := w.did[2].BytesRead + w.did[3].BytesRead; (again == 0) != (level.Copies() > 1) || w.did[1].BytesRead > 0 {
+				t.Errorf("%d bytes were read again", again)
 			}
 		})
 	}
