@@ -158,15 +158,18 @@ func (b *blocks) intact(k *kept, err error) error {
 func (b *blocks) tell(used []plan.Block) (kept []plan.KeptBlock, gone []plan.Block) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, key := range used {
+	for _, key := range used[:min(len(used), plan.MaxBlocks)] {
 		if k := b.kept[key]; k != nil {
 			kept = append(kept, plan.KeptBlock{Block: key, Bytes: max(k.size, k.bytes)})
 		}
 	}
 	for key := range b.gone {
+		if len(gone) == plan.MaxBlocks {
+			break
+		}
 		gone = append(gone, key)
+		delete(b.gone, key)
 	}
-	clear(b.gone)
 	return kept, gone
 }
 

@@ -300,7 +300,9 @@ func goodProgress(m *Progress) bool {
 }
 
 // GoodBlock says whether a block can be one.
-func GoodBlock(b plan.Block) bool { return b.RDD != "" && b.Partition >= 0 }
+func GoodBlock(b plan.Block) bool {
+	return b.RDD != "" && b.Partition >= 0 && b.Partition < plan.MaxPartitions
+}
 
 func goodTask(r *RunTask) bool { return r.Task.Partition >= 0 && r.Task.Gen >= 0 }
 
@@ -318,6 +320,9 @@ func goodReport(e *TaskEnded) bool {
 		if !GoodBlock(b.Block) || b.Bytes < 0 {
 			return false
 		}
+	}
+	if len(r.Kept) > plan.MaxBlocks || len(r.Evicted) > plan.MaxBlocks || len(r.Updates) > plan.MaxUpdates {
+		return false
 	}
 	return r.Rows >= 0 && r.Bytes >= 0 && (r.Staged == nil || r.Staged.Rows >= 0 && r.Staged.Bytes >= 0)
 }

@@ -91,6 +91,10 @@ type Result struct {
 	Evicted []Block
 }
 
+// MaxBlocks is the most blocks that a result tells of: what a task used of many more is
+// followed no further, and what went is told by later ones.
+const MaxBlocks = 1 << 16
+
 // KeptBlock is a block that an executor keeps.
 type KeptBlock struct {
 	Block Block
