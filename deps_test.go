@@ -36,10 +36,11 @@ var imports = map[string][]string{
 	"typed/ml":        {},
 	"typed/typedtest": {"typed", "internal/embedded", "internal/fault", "internal/deep"},
 
-	"rdd":         {"rdd/plan", "rdd/codec", "rdd/objects", "rdd/sequencefile", "shuffle", "shuffle/block", "shuffle/weight", "storage", msgpack, xxh3},
-	"rdd/plan":    {msgpack},
-	"rdd/codec":   {xxh3},
-	"rdd/objects": {"rdd/codec", "shuffle/block", xxh3}, // files of blocks, as shuffles write them
+	"rdd":          {"rdd/plan", "rdd/codec", "rdd/keptfile", "rdd/objects", "rdd/sequencefile", "shuffle", "shuffle/block", "shuffle/weight", "storage", msgpack, xxh3},
+	"rdd/plan":     {msgpack},
+	"rdd/codec":    {xxh3},
+	"rdd/keptfile": {"rdd/plan", "shuffle/block", msgpack, xxh3}, // executors write these files, and workers check them
+	"rdd/objects":  {"rdd/codec", "shuffle/block", xxh3},         // files of blocks, as shuffles write them
 
 	"rdd/sequencefile": {compress},
 
@@ -71,7 +72,7 @@ var imports = map[string][]string{
 	"internal/scratch":        {},
 	"internal/submit":         {"internal/msg", "internal/sched/model", "internal/wire", "rdd/plan", "worker/transfer", grpc},
 	"master":                  {"internal/blob", "internal/door", "internal/driver", "internal/engine", "internal/engine/work", "internal/gossip", "internal/journal", "internal/msg", "internal/sched/model", "internal/status", "internal/trust", "internal/web", "internal/wire", "rdd/plan", "worker/transfer", grpc},
-	"worker":                  {"internal/agent", "internal/cgroup", "internal/engine/work", "internal/gossip", "internal/launch", "internal/msg", "internal/sched/model", "internal/scratch", "internal/show", "internal/submit", "internal/trust", "internal/web", "internal/wire", "rdd/plan", "shuffle", "shuffle/block", "worker/process", "worker/transfer", grpc, msgpack},
+	"worker":                  {"internal/agent", "internal/cgroup", "internal/engine/work", "internal/gossip", "internal/launch", "internal/msg", "internal/sched/model", "internal/scratch", "internal/show", "internal/submit", "internal/trust", "internal/web", "internal/wire", "rdd/keptfile", "rdd/plan", "shuffle", "shuffle/block", "worker/process", "worker/transfer", grpc, msgpack},
 	"worker/process":          {"internal/cgroup", "internal/engine/work", "internal/sched/model", "internal/wire", "rdd/plan"},
 	"internal/forms":          {"rdd/plan"},
 	"internal/machine":        {},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -39,7 +40,7 @@ func TestRefused(t *testing.T) {
 		says   any
 		want   string
 	}{
-		{msg.MethodWork, model.Attach{From: old, Store: "s", Slots: 1}, "speaks protocol 0, this master 1: use one release"},
+		{msg.MethodWork, model.Attach{From: old, Store: "s", Slots: 1}, fmt.Sprintf("speaks protocol %d, this master %d: use one release", old.Protocol, msg.Protocol)},
 		{msg.MethodWork, model.Attach{From: elsewhere, Store: "s", Slots: 1}, "belongs to cluster another"},
 		{msg.MethodWork, model.Attach{From: path, Store: "s", Slots: 1}, `"../w" is no name`},
 		{msg.MethodWork, model.Attach{From: from, Store: "s", Platform: plan.Here, Slots: 1, Rack: "<b>"}, `worker w: rack "<b>"`},
@@ -48,7 +49,7 @@ func TestRefused(t *testing.T) {
 		{msg.MethodWork, model.Attach{From: from, Store: "s", Platform: plan.Here, Slots: 1, Hosts: make([]string, 65)}, "its machine has 65 names: the most is 64"},
 		{msg.MethodWork, model.Attach{From: from, Store: "s", Slots: 1, Platform: "<script>/x"}, `runs on "<script>/x", which is no platform`},
 		{msg.MethodWork, model.Attach{From: from, Store: "s", Platform: plan.Here, Slots: 1_000_000_000}, "says that it has 1000000000 slots: the most is 4096"},
-		{msg.MethodDrive, msg.Open{Protocol: msg.Protocol + 1, Programs: forHere(d)}, "speaks protocol 2, this master 1: use one release"},
+		{msg.MethodDrive, msg.Open{Protocol: msg.Protocol + 1, Programs: forHere(d)}, fmt.Sprintf("speaks protocol %d, this master %d: use one release", msg.Protocol+1, msg.Protocol)},
 		{msg.MethodDrive, msg.Open{Protocol: msg.Protocol}, "programs for 0 platforms"},
 		{msg.MethodDrive, msg.Open{Protocol: msg.Protocol, Programs: forHere(d)}, "the program for " + string(plan.Here) + " was not uploaded"},
 		{msg.MethodDrive, msg.Open{Protocol: msg.Protocol, Programs: forHere("../../etc/passwd")}, "was not uploaded"},
@@ -252,4 +253,59 @@ func TestCallsAreBounded(t *testing.T) {
 	for range opened {
 	}
 	w.answer(msg.MethodAsk, msg.Ask{About: msg.AboutTotals}, new(status.Totals))
+}
+
+// A worker that tells of more than it may, or of what cannot be, is not heard: its stream
+// ends, and the master goes on. As much as is allowed is taken.
+func TestReportsAreBounded(t *testing.T) {
+	w := watch(t)
+	held := func(n, partition int, bytes int64) []model.HeldBlock {
+		all := make([]model.HeldBlock, n)
+		for i := range all {
+			all[i] = model.HeldBlock{BlockID: model.BlockID{RDD: "c", Partition: partition}, Bytes: bytes}
+		}
+		return all
+	}
+	ids := func(n int) []model.BlockID { return slices.Repeat([]model.BlockID{{RDD: "c", Partition: 1}}, n) }
+	const most = plan.MaxBlocks
+	for name, c := range map[string]struct {
+		report any
+		good   bool
+	}{
+		"updates":                     {model.TaskDone{Updates: make(plan.Updates, plan.MaxUpdates)}, true},
+		"too many bytes of updates":   {model.TaskDone{Updates: make(plan.Updates, plan.MaxUpdates+1)}, false},
+		"blocks":                      {model.TaskDone{Blocks: held(most, plan.MaxPartitions-1, 1<<62)}, true},
+		"too many blocks":             {model.TaskDone{Blocks: held(most+1, 1, 1)}, false},
+		"a block beyond the last":     {model.TaskDone{Blocks: held(1, plan.MaxPartitions, 1)}, false},
+		"a block before the first":    {model.TaskDone{Blocks: held(1, -1, 1)}, false},
+		"a block of no bytes at all":  {model.TaskDone{Blocks: held(1, 1, -1)}, false},
+		"a block of no RDD":           {model.TaskDone{Blocks: make([]model.HeldBlock, 1)}, false},
+		"changed blocks":              {model.BlocksChanged{Job: "j", Added: held(most, 1, 1), Dropped: ids(most)}, true},
+		"too many that came":          {model.BlocksChanged{Job: "j", Added: held(most+1, 1, 1)}, false},
+		"too many that went":          {model.BlocksChanged{Job: "j", Dropped: ids(most + 1)}, false},
+		"one that came from nowhere":  {model.BlocksChanged{Job: "j", Added: held(1, 1<<40, 1)}, false},
+		"one that went and never was": {model.BlocksChanged{Job: "j", Dropped: []model.BlockID{{RDD: "c", Gen: -1}}}, false},
+		"a copy":                      {model.CopyDone{Job: "j", Block: held(1, 1, 1)[0], Done: true}, true},
+		"a copy of nothing":           {model.CopyDone{Job: "j", Done: true}, false},
+		"a copy of less than nothing": {model.CopyDone{Job: "j", Block: held(1, 1, -1)[0]}, false},
+		"no block that was missing":   {model.TaskFailed{Class: model.Fetch, Source: &model.FetchSource{Block: &model.BlockID{}}}, false},
+	} {
+		st := w.attach("w")
+		if err := st.Send(c.report); err != nil && c.good {
+			t.Errorf("%s: %v", name, err)
+		}
+		obeyed := false
+		for !obeyed {
+			m, err := st.Receive()
+			if err != nil {
+				break
+			}
+			_, obeyed = m.(model.NewerTerm) // which the report does not know
+		}
+		_ = st.CloseSend() // it may have ended
+		if obeyed != c.good {
+			t.Errorf("%s: heard %v", name, obeyed)
+		}
+	}
+	w.attach("good")
 }

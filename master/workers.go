@@ -256,6 +256,9 @@ func stamped(m any, from model.From) (model.Event, error) {
 	case model.BlocksChanged:
 		m.From = from
 		return m, nil
+	case model.CopyDone:
+		m.From = from
+		return m, nil
 	case model.OutputsMoved:
 		m.From = from
 		return m, nil
@@ -284,6 +287,8 @@ func (s service) toWorker(w *worker, m any) []any {
 	case model.StartExec:
 		return s.ofJob(w, c.Job, c)
 	case msg.Handover:
+		return s.ofJob(w, c.Job, c)
+	case model.Copy:
 		return s.ofJob(w, c.Job, c)
 	case model.Locations:
 		return pieces(c)

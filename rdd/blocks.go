@@ -9,9 +9,8 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/zeebo/xxh3"
-
 	"github.com/gordd-project/gordd/rdd/codec"
+	"github.com/gordd-project/gordd/rdd/keptfile"
 	"github.com/gordd-project/gordd/rdd/plan"
 	"github.com/gordd-project/gordd/shuffle"
 	"github.com/gordd-project/gordd/shuffle/block"
@@ -42,10 +41,10 @@ type blocks struct {
 type kept struct {
 	key   plan.Block
 	level plan.StorageLevel
-	of    string // generations of what it was made of
-	like  batch
-	typ   *codec.Type
-	id    block.ID // of the first of its encoded blocks
+	of    string      // generations of what it was made of
+	like  batch       // nil: it is a copy that was never read
+	typ   *codec.Type // of its rows, like like
+	id    block.ID    // of the first of its encoded blocks
 	rows  int64
 	added []blockAdded // to accumulators, while it and what it was made of was computed
 
@@ -70,13 +69,14 @@ func newBlocks(o *RunnerOptions) *blocks {
 
 // read gives a block's rows, how many they are and what was added to accumulators
 // when it was computed; nil where it is not kept or was made of something else.
-func (b *blocks) read(key plan.Block, of string) (Run, int64, []blockAdded) {
+func (b *blocks) read(key plan.Block, of string, like batch, typ *codec.Type) (Run, int64, []blockAdded) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	k := b.kept[key]
 	if k == nil || k.of != of {
 		return nil, 0, nil
 	}
+	k.like, k.typ = like, typ // of a copy it is not known before
 	if k.on != nil {
 		b.files.order.MoveToFront(k.on)
 	}
@@ -89,9 +89,9 @@ func (b *blocks) read(key plan.Block, of string) (Run, int64, []blockAdded) {
 
 // inMemory gives the rows of a block as they are in memory now.
 func (b *blocks) inMemory(k *kept) shuffle.RawStream {
-	full, chunks := k.full, k.chunks
-	if k.level.Encoded() {
-		return func(yield func(codec.Rows) bool) error { return b.intact(k, unpackChunks(k.typ, k.id, chunks, yield)) }
+	full, chunks, typ := k.full, k.chunks, k.typ
+	if chunks != nil {
+		return func(yield func(codec.Rows) bool) error { return b.intact(k, unpackChunks(typ, k.id, chunks, yield)) }
 	}
 	return func(yield func(codec.Rows) bool) error {
 		for _, rows := range full {
@@ -106,9 +106,9 @@ func (b *blocks) inMemory(k *kept) shuffle.RawStream {
 // fromFile gives the rows of a block that is in a file alone, and has them in memory
 // as well from then on where values are wanted there and there is room for them.
 func (b *blocks) fromFile(k *kept) shuffle.RawStream {
-	path, bytes := k.file, k.bytes
+	path, bytes, typ := k.file, k.bytes, k.typ
 	rows := func(yield func(codec.Rows) bool) error {
-		return b.intact(k, unpackFile(path, bytes, k.rows, k.typ, k.id, yield))
+		return b.intact(k, unpackFile(path, bytes, k.rows, typ, k.id, yield))
 	}
 	return func(yield func(codec.Rows) bool) error {
 		if !b.load(k) {
@@ -152,18 +152,21 @@ func (b *blocks) intact(k *kept, err error) error {
 
 // tell says of the blocks that a task used which are kept, and which others went
 // since this was asked last.
-func (b *blocks) tell(used []plan.Block) (kept, gone []plan.Block) {
+func (b *blocks) tell(used []plan.Block) (kept []plan.KeptBlock, gone []plan.Block) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, key := range used {
-		if b.kept[key] != nil {
-			kept = append(kept, key)
+	for _, key := range used[:min(len(used), plan.MaxBlocks)] {
+		if k := b.kept[key]; k != nil {
+			kept = append(kept, plan.KeptBlock{Block: key, Bytes: max(k.size, k.bytes)})
 		}
 	}
 	for key := range b.gone {
+		if len(gone) == plan.MaxBlocks {
+			break
+		}
 		gone = append(gone, key)
+		delete(b.gone, key)
 	}
-	clear(b.gone)
 	return kept, gone
 }
 
@@ -218,8 +221,12 @@ func (b *blocks) evict(but plan.StageKey) (freed int64, ok bool) {
 func (b *blocks) write(k *kept) {
 	k.busy = true
 	full, chunks := k.full, k.chunks
+	p := &packer{}
+	if full != nil {
+		p = newPacker(k.typ, k.id)
+	}
 	b.mu.Unlock()
-	p, err := b.pack(newPacker(k.typ, k.id), k.key.RDD, full, chunks)
+	p, err := b.pack(p, k.key.RDD, full, chunks)
 	b.mu.Lock()
 	k.busy = false
 	switch {
@@ -413,9 +420,9 @@ func cachePart(like batch) *SourcePart {
 		rows, cached := stream(t, in, 0, typ), in.spec.Cached
 		return func(feed Feed) error {
 			b := t.runner.blocks
-			m := &maker{blocks: b, kept: &kept{key: plan.Block{RDD: cached.Key, Partition: in.partition}, level: cached.Level,
+			m := &maker{blocks: b, kept: &kept{key: plan.Block{RDD: cached.Key, Partition: in.partition}, level: cached.Level.Single(),
 				of: t.madeOf(in.spec), like: like, typ: typ}}
-			m.kept.id = firstBlock(m.kept.key)
+			m.kept.id = keptfile.First(m.kept.key)
 			if !b.begin(m.kept.key, m.kept.of) {
 				return m.counting(t, in.adding, runOf(like, m.watch(rows)))(feed)
 			}
@@ -424,33 +431,6 @@ func cachePart(like batch) *SourcePart {
 			return m.counting(t, in.adding, runOf(like, m.through(rows)))(feed)
 		}, nil
 	}}
-}
-
-// kept gives the rows of a cached source where its block is here, or else nil. The
-// error says that the task has nothing to make it of.
-func (t *Task) kept(src *plan.Source, partition int) (Run, error) {
-	key := plan.Block{RDD: src.Cached.Key, Partition: partition}
-	if rows, n, added := t.runner.blocks.read(key, t.madeOf(src)); rows != nil {
-		t.blocks = append(t.blocks, key)
-		t.adding.note(added)
-		t.input = shuffle.Reading{All: n}
-		return func(feed Feed) error {
-			return rows(func(b any) bool {
-				more := feed(b)
-				t.input.Done += int64(len(b.(batch).raw().Rows))
-				return more
-			})
-		}, nil
-	}
-	if t.spec.Held && len(src.Wide[0].Pipe.ShuffleReads(partition)) > 0 {
-		return nil, &blockError{key, errNotKept}
-	}
-	return nil, nil
-}
-
-// firstBlock is the place of the first of a partition's encoded blocks.
-func firstBlock(key plan.Block) block.ID {
-	return block.ID{Shuffle: uint32(xxh3.HashString(string(key.RDD))), Map: uint32(key.Partition)}
 }
 
 var errNotKept = errors.New("it is not kept here any more")

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/gordd-project/gordd/rdd/codec"
+	"github.com/gordd-project/gordd/rdd/keptfile"
 	"github.com/gordd-project/gordd/rdd/plan"
 	"github.com/gordd-project/gordd/shuffle"
 )
@@ -45,13 +46,13 @@ func keepSized(t *testing.T, b *blocks, rdd plan.StageKey, partition, size int) 
 	if !b.begin(key, "") {
 		t.Fatalf("%v is there", key)
 	}
-	m := &maker{blocks: b, kept: &kept{key: key, level: plan.DiskOnly, like: (*Rows[[]byte])(nil), typ: typ, id: firstBlock(key)}}
+	m := &maker{blocks: b, kept: &kept{key: key, level: plan.DiskOnly, like: (*Rows[[]byte])(nil), typ: typ, id: keptfile.First(key)}}
 	one := func(yield func(codec.Rows) bool) error { yield(codec.RowsOf([][]byte{row})); return nil }
 	if err := m.through(one)(func(codec.Rows) bool { return true }); err != nil {
 		t.Fatal(err)
 	}
 	m.end()
-	rows, _, _ := b.read(key, "")
+	rows, _, _ := b.read(key, "", m.kept.like, typ)
 	return rows != nil
 }
 
@@ -61,7 +62,7 @@ func TestFilesLeaveRoomOnDisk(t *testing.T) {
 	b := newBlocks(&RunnerOptions{Memory: shuffle.NewMemory(1 << 20), Disk: d.space, Notice: func(string) { said++ },
 		CacheDir: func() (string, error) { return d.dir, nil }})
 	has := func(rdd plan.StageKey, partition int) bool {
-		rows, _, _ := b.read(plan.Block{RDD: rdd, Partition: partition}, "")
+		rows, _, _ := b.read(plan.Block{RDD: rdd, Partition: partition}, "", nil, nil)
 		return rows != nil
 	}
 	for i := range 2 {

@@ -191,7 +191,9 @@ func (m *maker) made() {
 		k.full, k.grown = m.values.rows(), m.size
 	case p.file != nil:
 		k.file, k.bytes = p.file.Name(), p.bytes
-		k.grown = k.grown * k.rows / max(m.moved, 1) // as the rest would have
+		if m.moved > 0 {
+			k.grown = k.grown * k.rows / m.moved // as the rest would have
+		}
 	default:
 		k.chunks = p.chunks
 	}

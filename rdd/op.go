@@ -67,7 +67,7 @@ type place struct {
 // SourcePart makes the rows of a pipe.
 type SourcePart struct {
 	open func(t *Task, in *Input) (Run, error)
-	out  batch // stands for the type of the rows, where a cut may keep them
+	out  batch // stands for the type of the rows, where a cut or a cache may keep them
 }
 
 // SinkPart takes the rows of a pipe.

@@ -13,7 +13,8 @@ import (
 
 // packer encodes the rows of a cached partition as a sequence of blocks, compressed
 // where that pays, with checksums that hold for their place alone. It is in memory, a
-// chunk for each block, until it is moved to a file.
+// chunk for each block, until it is moved to a file. The zero packer takes blocks that are
+// encoded already.
 type packer struct {
 	batched
 	chunks [][]byte
@@ -62,7 +63,12 @@ func (p *packer) moveTo(f *os.File) error {
 }
 
 // flush ends the last block.
-func (p *packer) flush() error { return p.w.Flush() }
+func (p *packer) flush() error {
+	if p.w == nil {
+		return nil
+	}
+	return p.w.Flush()
+}
 
 // close ends the last block, and the file. Nothing can be added after.
 func (p *packer) close() error {
@@ -110,16 +116,24 @@ func unpackFile(path string, size, n int64, typ *codec.Type, first block.ID, yie
 	if info.Size() != size {
 		return fmt.Errorf("%s has %d bytes, and %d were written: %w", path, info.Size(), size, block.ErrCorrupt)
 	}
-	r, rows := block.NewReader(f, first, typ, size), typ.NewBuffer(0)
+	if err := unpack(f, size, n, typ, first, yield); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// unpack gives the rows of blocks, so many bytes and rows, to yield.
+func unpack(from io.Reader, size, n int64, typ *codec.Type, first block.ID, yield func(codec.Rows) bool) error {
+	r, rows := block.NewReader(from, first, typ, size), typ.NewBuffer(0)
 	for {
 		rows.Reset()
 		switch err := r.Next(rows); {
 		case errors.Is(err, io.EOF) && n == 0:
 			return nil
 		case errors.Is(err, io.EOF):
-			return fmt.Errorf("%s: %d rows are not there: %w", path, n, block.ErrCorrupt)
+			return fmt.Errorf("%d rows are not there: %w", n, block.ErrCorrupt)
 		case err != nil:
-			return fmt.Errorf("%s: %w", path, err)
+			return err
 		}
 		n -= int64(rows.Len())
 		if !inBatches(typ, rows.Rows(), yield) {

@@ -27,6 +27,10 @@ type RunnerOptions struct {
 	// Gather waits at the barrier that comes after round others of an attempt, and
 	// gives what all tasks of its stage brought there, by partition; or why not.
 	Gather func(ctx context.Context, attempt string, round int, message []byte) ([][]byte, error)
+	// Block brings a block of a cached RDD that another executor keeps, for an attempt
+	// whose task says that there is one: it names a file of package keptfile, which goes
+	// with the attempt's scratch directory. Nil: there are no others.
+	Block func(ctx context.Context, attempt string, b plan.Block) (path string, err error)
 	// CacheDir makes the directory for cached rows that are kept on disk, of this
 	// runner alone, and names it; nil: there is none, and they are computed again.
 	// What is in it goes with the process, or its owner removes it.
@@ -263,16 +267,20 @@ func (t *Task) source(src *plan.Source, partition, at int) (Run, error) {
 		return nil, err
 	}
 	if src.Cached != nil {
-		if rows, err := t.kept(src, partition); rows != nil || err != nil {
-			return rows, err
-		}
+		return t.cached(sp, src, partition, at)
 	}
+	return t.made(sp, src, partition, at)
+}
+
+// made opens a source that is not kept, or not any more.
+func (t *Task) made(sp *SourcePart, src *plan.Source, partition, at int) (Run, error) {
 	in := &Input{spec: src, partition: partition, adding: t.adding}
 	if src.Cached != nil {
 		var end func()
 		in.adding, end = t.under()
 		defer end()
 	}
+	var err error
 	if src.Files != nil {
 		if in.split, err = t.split(at, partition); err != nil {
 			return nil, err

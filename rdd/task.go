@@ -26,6 +26,7 @@ type Task struct {
 	input    shuffle.Reading // of what the task's last source to be opened reads: bytes, or rows
 	seen     progress
 	blocks   []plan.Block // of cached RDDs that were read, or are being made
+	brought  map[plan.Block]*brought
 	done     <-chan struct{}
 
 	sink     sink          // once open

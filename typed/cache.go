@@ -25,6 +25,16 @@ const (
 	MemoryAndDiskSer = plan.MemoryAndDiskSer
 	// DiskOnly keeps rows in files.
 	DiskOnly = plan.DiskOnly
+
+	// MemoryOnly2 and the others are the same levels, but that each block is kept by two
+	// executors, of different workers, and on different hosts if there are some. What one
+	// of them keeps is copied once it is there, and again when a worker is lost. In the
+	// process of an embedded session there is one executor, and they are as without the 2.
+	MemoryOnly2       = plan.MemoryOnly2
+	MemoryOnlySer2    = plan.MemoryOnlySer2
+	MemoryAndDisk2    = plan.MemoryAndDisk2
+	MemoryAndDiskSer2 = plan.MemoryAndDiskSer2
+	DiskOnly2         = plan.DiskOnly2
 )
 
 // Cache keeps the rows once they were computed: it is Persist(MemoryOnly).

@@ -26,6 +26,8 @@ type executors struct {
 	mu     sync.Mutex
 	all    map[model.ExecutorRef]*executor
 	closed bool
+
+	giving chan struct{} // has one for each block that a process writes for another worker
 }
 
 // executor is one of them. Its process is there, or not to be had, once up is
@@ -40,6 +42,8 @@ type executor struct {
 type running interface {
 	Run(ctx context.Context, l *work.Launch, t *plan.Task) (*plan.Result, *plan.Failure)
 	ForgetStages(keys []plan.StageKey)
+	Give(ctx context.Context, b plan.Block, path string) error
+	Keep(ctx context.Context, b plan.Block, path string) (bytes int64, err error)
 	Stop()
 	Kill()
 	Done() <-chan struct{}
@@ -49,6 +53,7 @@ type running interface {
 
 func (x *executors) init(w *Worker) {
 	x.w, x.all = w, map[model.ExecutorRef]*executor{}
+	x.giving = make(chan struct{}, max(w.o.Slots, 1))
 }
 
 // start starts a process and reports what becomes of it. It is called from the
@@ -166,6 +171,7 @@ func (x *executors) run(ref model.ExecutorRef, job msg.Job, budget int64) (runni
 		Code:     job.Code,
 		Wire:     wire.Options{Cores: w.o.Slots, Memory: budget, Fresh: true, Files: files, Executor: true, Scratch: x.cached(ref)},
 		Blob:     func(ctx context.Context, d plan.Digest) (string, error) { return w.blobs.find(ctx, ref.Job, d) },
+		Block:    w.bring,
 		Gather:   w.agent.Gather,
 		Progress: func(all []plan.Progress) { w.call(func() { w.agent.Progress(ref.Job, all) }) }})
 	if err != nil {

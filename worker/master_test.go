@@ -237,6 +237,10 @@ func (e *fakeExecutor) Run(ctx context.Context, l *work.Launch, t *plan.Task) (*
 
 func (*fakeExecutor) ForgetStages([]plan.StageKey) {}
 
+func (*fakeExecutor) Give(context.Context, plan.Block, string) error { return errNoHolder }
+
+func (*fakeExecutor) Keep(context.Context, plan.Block, string) (int64, error) { return 0, errNoHolder }
+
 func (e *fakeExecutor) Kill()                 { e.once.Do(func() { close(e.done) }) }
 func (e *fakeExecutor) Stop()                 { e.Kill() }
 func (e *fakeExecutor) Done() <-chan struct{} { return e.done }

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"context"
 	"io"
 	"os"
 	"slices"
@@ -21,6 +22,8 @@ type store struct {
 	results map[plan.Digest][]*result // of attempts whose rows are the same
 	// blob gives what is no result.
 	blob func(plan.JobID, plan.Digest) (*transfer.Content, error)
+	// block has an executor write a block that it keeps to a file.
+	block func(context.Context, plan.JobID, plan.Block) (*os.File, error)
 }
 
 // attemptKey is the part of an attempt's id that alone is unique.
@@ -185,6 +188,11 @@ func (s *store) Blob(job plan.JobID, d plan.Digest) (*transfer.Content, error) {
 	}
 	path := r.path
 	return &transfer.Content{Open: func() (*os.File, error) { return os.Open(path) }, Size: r.size}, nil
+}
+
+// Block is transfer.Store's.
+func (s *store) Block(ctx context.Context, job plan.JobID, b plan.Block) (*os.File, error) {
+	return s.block(ctx, job, b)
 }
 
 // verify looks at an output that somebody could not read.

@@ -113,6 +113,7 @@ type Worker struct {
 	peers   peers
 	wholes  wholes
 	moves   sync.Mutex // held by the one handover that is under way
+	copies  sync.Mutex // held by the one copy of a kept block that is
 
 	// Of the loop.
 	from     model.From
@@ -155,6 +156,7 @@ func New(o Options) (*Worker, error) {
 	w.blobs = newBlobs(filepath.Join(o.Dir, "blobs"), w.download)
 	w.store = newStore(w.blobs.served)
 	w.execs.init(w)
+	w.store.block = w.execs.give
 	w.drivers.w, w.drivers.all = w, map[string]chan os.Signal{}
 	w.peers.m = map[plan.WorkerID]msg.Peer{}
 	w.server = transfer.NewServer(transfer.ServerOptions{Store: w.store, Tickets: &w.tickets, TLS: server, Recheck: o.recheck(), Inc: w.inc, Logger: o.Log})
@@ -312,6 +314,8 @@ func (w *Worker) heed(m any) error {
 			w.letGo()
 		}
 		return errors.New(m.Why)
+	case model.Copy:
+		w.tasks.Go(func() { w.copyBlock(m) })
 	case model.Move:
 		w.moveAway(m)
 	case msg.Handover:

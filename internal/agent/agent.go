@@ -89,11 +89,11 @@ type Agent struct {
 	// Of the owner.
 	runs   map[attemptKey]*run // launched and not yet acknowledged
 	where  map[inputKey]*input
-	places map[model.StageID]*place                // for files that outlive attempts
-	made   int                                     // of those, ever
-	bad    map[model.AttemptID]bool                // outputs that a reader found missing or corrupt
-	lost   []model.AttemptID                       // those that have been made anew or will be
-	blocks map[plan.JobID]map[plan.Block]model.Gen // cached in executors
+	places map[model.StageID]*place           // for files that outlive attempts
+	made   int                                // of those, ever
+	bad    map[model.AttemptID]bool           // outputs that a reader found missing or corrupt
+	lost   []model.AttemptID                  // those that have been made anew or will be
+	blocks map[plan.JobID]map[plan.Block]held // cached in executors
 }
 
 type inputKey struct {
@@ -125,7 +125,8 @@ type run struct {
 	inputs []*input
 	values []plan.StageValue
 	store  *place
-	held   bool // the block that it begins with is here
+	held   bool         // the block that it begins with is here, or with others
+	away   []plan.Block // that others have
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 
@@ -150,7 +151,7 @@ func New(o Options) *Agent {
 		o.MakeDir = func() error { return nil }
 	}
 	a := &Agent{o: o, runs: map[attemptKey]*run{}, where: map[inputKey]*input{},
-		places: map[model.StageID]*place{}, bad: map[model.AttemptID]bool{}, blocks: map[plan.JobID]map[plan.Block]model.Gen{}}
+		places: map[model.StageID]*place{}, bad: map[model.AttemptID]bool{}, blocks: map[plan.JobID]map[plan.Block]held{}}
 	a.queue.init()
 	for i := range o.Slots {
 		dir := &scratch{base: filepath.Join(o.Dir, "tasks"), slot: i}
@@ -215,12 +216,12 @@ func (a *Agent) launch(l *work.Launch) {
 		t := &l.Tasks[i]
 		r := &runs[i]
 		*r = run{id: t.Attempt, name: nameOf(t.Attempt), launch: l, inputs: inputs, values: values, store: store}
-		switch cached := l.Stage.Pipe.Source.Cached; {
-		case cached != nil && t.Level == model.AtProcess:
+		for _, at := range t.Blocks {
+			r.away = append(r.away, at.Block)
+		}
+		switch {
+		case t.Held:
 			r.held, r.inputs = true, nil
-		case why != "" && cached != nil && len(t.Holders) > 0:
-			a.noBlock(r, why)
-			continue
 		case why != "":
 			a.o.Upstream.Report(model.TaskFailed{From: a.o.From, Attempt: t.Attempt, Class: model.Refused, Message: why})
 			continue
@@ -250,14 +251,6 @@ func (a *Agent) reads(l *work.Launch) (inputs []*input, values []plan.StageValue
 		}
 	}
 	return inputs, values, why
-}
-
-// noBlock fails an attempt that began with a block which others hold, and can not
-// compute it.
-func (a *Agent) noBlock(r *run, why string) {
-	src := plan.FetchSource{Block: true, Stage: r.launch.Stage.Pipe.Source.Cached.Key, Map: r.id.Partition}
-	a.o.Upstream.Report(model.TaskFailed{From: a.o.From, Attempt: r.id, Class: model.Fetch, Source: r.source(&src),
-		Message: fmt.Sprintf("partition %d of the cached RDD %s is not kept here, and cannot be computed: %s", src.Map, src.Stage, why)})
 }
 
 // attemptKey is the part of an attempt's id that alone is unique.

@@ -170,6 +170,7 @@ func (r *run) task(dir *scratch) (*plan.Task, *plan.Failure) {
 	l := r.launch
 	t := &plan.Task{Action: l.Action, Stage: l.Stage.Key, Gen: int(r.id.Gen), Partition: r.id.Partition,
 		Attempt: r.name, Values: r.values, Store: r.store.path, Held: r.held}
+	t.Blocks = r.away
 	for _, read := range l.Reads {
 		if read.Gen > 0 {
 			t.Gens = append(t.Gens, plan.StageGen{Stage: read.Key, Gen: int(read.Gen)})

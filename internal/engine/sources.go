@@ -48,6 +48,7 @@ func (s *sources) plan(ctx context.Context, p *plan.Plan) ([]model.StageSize, ma
 		st := &p.Stages[i]
 		sizes[i] = model.StageSize{Key: st.Key, N: st.N()}
 		sizes[i].Prefs, sizes[i].Racks = preferences(st, found)
+		sizes[i].Blocks = blockReads(st)
 		if st.Kind == plan.MapStage {
 			sizes[i].Reduces = st.Sink.Part.N
 		}
@@ -216,6 +217,39 @@ func preferences(st *plan.Stage, found map[plan.Files][]storage.Split) (prefs []
 		prefs[i] = most(hosts)
 	}
 	return prefs, racks
+}
+
+// mostBlocks is how many blocks of a stage the scheduler is told of in all: tasks
+// beyond run anywhere.
+const mostBlocks = 1 << 18
+
+// blockReads lists for each task which blocks it reads of the stage's cached RDDs; nil
+// where that is the one of its number, of the only one.
+func blockReads(st *plan.Stage) (all [][]model.BlockRead) {
+	caches := cachedSources(st)
+	if len(caches) == 0 || len(caches) == 1 && st.Pipe.Source.Cached == caches[0] {
+		return nil
+	}
+	at := make(map[plan.StageKey]int, len(caches))
+	for k, c := range caches {
+		at[c.Key] = k
+	}
+	for i, n := 0, 0; i < st.N() && n < mostBlocks; i++ {
+		var reads []model.BlockRead
+		for _, b := range st.Pipe.BlockReads(i, mostCaches) {
+			k, ok := at[b.RDD]
+			if !ok {
+				break // of what is beyond
+			}
+			reads = append(reads, model.BlockRead{Cache: k, Partition: b.Partition, Under: b.Under})
+		}
+		for k := range reads {
+			reads[k].Under = min(reads[k].Under, len(reads)-k-1)
+		}
+		n += len(reads)
+		all = append(all, reads)
+	}
+	return all
 }
 
 // most gives the hosts that are listed the most often: those that hold the most of

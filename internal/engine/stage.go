@@ -44,7 +44,23 @@ func (s *stage) spec() model.StageSpec {
 		spec.Parents = append(spec.Parents, model.Parent{Key: parent.Key, Edge: edge, Own: own(&p.Pipe.Source, parent.Key)})
 	}
 	spec.Cached, spec.Cut, spec.Local = cached(p), p.Pipe.Source.Cut != nil, p.Local
+	for _, c := range cachedSources(p) {
+		spec.Caches = append(spec.Caches, model.Cache{RDD: c.Key, Copies: c.Level.Copies()})
+	}
 	return spec
+}
+
+// mostCaches is how many cached RDDs of a stage, and how many blocks of a task, the
+// scheduler is told of: a pipe may be one of very many rounds.
+const mostCaches = 64
+
+// cachedSources are the cached RDDs whose blocks the tasks of a stage are sent to.
+// Those of a barrier run where there is room for all of them.
+func cachedSources(st *plan.Stage) []*plan.Cached {
+	if st.Barrier {
+		return nil
+	}
+	return st.Pipe.CachedSources(mostCaches)
 }
 
 // cached is the RDD whose blocks are all that a stage's tasks need, where they are

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"reflect"
 	"testing"
 
@@ -28,6 +29,53 @@ func TestCachedOf(t *testing.T) {
 	} {
 		if got := cached(&c.stage); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+// TestBlockReads: where the tasks of a stage would rather run, for all that they read
+// of kept rows.
+func TestBlockReads(t *testing.T) {
+	const n = 3
+	kept := func(key plan.StageKey) plan.Pipe {
+		return plan.Pipe{N: n, Source: plan.Source{Cached: &plan.Cached{Key: key}, Wide: []plan.Input{{Pipe: &plan.Pipe{N: n}}}}}
+	}
+	a, b := kept("a"), kept("b")
+	join := plan.Pipe{N: n, Source: plan.Source{Wide: []plan.Input{{Pipe: &a}, {Pipe: &b}}}}
+	read := func(cache, partition int) model.BlockRead { return model.BlockRead{Cache: cache, Partition: partition} }
+	for name, c := range map[string]struct {
+		stage  plan.Stage
+		caches int
+		want   [][]model.BlockRead
+	}{
+		"none":                      {plan.Stage{Pipe: plan.Pipe{N: n}}, 0, nil},
+		"of their own numbers":      {plan.Stage{Pipe: a}, 1, nil},
+		"of both sides of a join":   {plan.Stage{Pipe: join}, 2, [][]model.BlockRead{{read(0, 0), read(1, 0)}, {read(0, 1), read(1, 1)}, {read(0, 2), read(1, 2)}}},
+		"of tasks that run at once": {plan.Stage{Pipe: join, Barrier: true}, 0, nil},
+		"of one side of a union": {plan.Stage{Pipe: plan.Pipe{N: 1 + n, Source: plan.Source{Union: []plan.Pipe{{N: 1}, b}}}}, 1,
+			[][]model.BlockRead{nil, {read(0, 0)}, {read(0, 1)}, {read(0, 2)}}},
+	} {
+		got := blockReads(&c.stage)
+		if !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: %+v, want %+v", name, got, c.want)
+		}
+		if caches := (&stage{plan: &c.stage}).spec().Caches; len(caches) != c.caches {
+			t.Errorf("%s: of %v", name, caches)
+		}
+	}
+}
+
+// A chain of very many kept RDDs costs no more than one of a few.
+func TestBlockReadsAreBounded(t *testing.T) {
+	const n, rounds = 2, 500
+	pipe := plan.Pipe{N: n}
+	for i := range rounds {
+		below := pipe
+		pipe = plan.Pipe{N: n, Source: plan.Source{Cached: &plan.Cached{Key: plan.StageKey(fmt.Sprint("c", i))}, Wide: []plan.Input{{Pipe: &below}}}}
+	}
+	for i, reads := range blockReads(&plan.Stage{Pipe: pipe}) {
+		if len(reads) != mostCaches || reads[0] != (model.BlockRead{Partition: i, Under: mostCaches - 1}) {
+			t.Errorf("task %d: %d blocks, %+v first", i, len(reads), reads[0])
 		}
 	}
 }

@@ -18,6 +18,11 @@ import (
 type Runner interface {
 	Run(ctx context.Context, p *plan.Plan, stage *plan.Stage, t *plan.Task) (*plan.Result, *plan.Failure)
 	Forget(key plan.StageKey)
+	// Give writes a block of a cached RDD that it keeps to a file that is there.
+	Give(b plan.Block, path string) error
+	// Keep keeps a copy of such a block that another one has given as a file, and says how
+	// many bytes it takes.
+	Keep(b plan.Block, path string) (bytes int64, err error)
 	// Progress tells how far the attempts are that run.
 	Progress() []plan.Progress
 }
@@ -32,6 +37,8 @@ type Server struct {
 	kill  map[uint64]context.CancelCauseFunc
 	blobs map[plan.Digest]*blob
 	meets map[string]meeting // by attempt
+	asked uint64             // blocks
+	wants map[uint64]chan *wire.BlockAt
 }
 
 // blob is a blob that was asked for.
@@ -44,7 +51,7 @@ type blob struct {
 // New makes a server. Serve starts it.
 func New(conn *wire.Conn) *Server {
 	return &Server{conn: conn, plans: map[plan.Digest]*plan.Plan{}, kill: map[uint64]context.CancelCauseFunc{},
-		blobs: map[plan.Digest]*blob{}, meets: map[string]meeting{}}
+		blobs: map[plan.Digest]*blob{}, meets: map[string]meeting{}, wants: map[uint64]chan *wire.BlockAt{}}
 }
 
 // errGone ends what runs when the agent has gone.
@@ -139,6 +146,15 @@ func (s *Server) heed(r Runner, m wire.Message) error {
 		s.arrived(m)
 	case *wire.Gathered:
 		s.gathered(m)
+	case *wire.BlockAt:
+		s.brought(m)
+	case *wire.GiveBlock:
+		s.tasks.Go(func() { s.blockDone(m.Seq, 0, r.Give(m.Block, m.Path)) })
+	case *wire.KeepBlock:
+		s.tasks.Go(func() {
+			bytes, err := r.Keep(m.Block, m.Path)
+			s.blockDone(m.Seq, bytes, err)
+		})
 	default:
 		return fmt.Errorf("an executor is told %T", m)
 	}

@@ -25,6 +25,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type runner struct {
 	run    func(ctx context.Context, t *plan.Task) (*plan.Result, *plan.Failure)
 	forgot chan plan.StageKey
+	give   func(b plan.Block, path string) error
+	keep   func(b plan.Block, path string) (int64, error)
 	// progress is what Progress gives; nil: nothing.
 	progress func() []plan.Progress
 }
@@ -35,6 +37,10 @@ func (r runner) Progress() []plan.Progress {
 	}
 	return r.progress()
 }
+
+func (r runner) Give(b plan.Block, path string) error { return r.give(b, path) }
+
+func (r runner) Keep(b plan.Block, path string) (int64, error) { return r.keep(b, path) }
 
 func (r runner) Forget(key plan.StageKey) { r.forgot <- key }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // Protocol is the version that both ends of a stream must have.
-const Protocol = 1
+const Protocol = 2
 
 type (
 	// Renewal is a worker's sign of life, on its own stream. SentAt is a moment
@@ -333,6 +333,8 @@ const (
 	kindAdded
 	kindShown
 	kindPortion
+	kindCopy
+	kindCopyDone
 )
 
 // table has the form of each message.
@@ -346,7 +348,7 @@ var table = forms.NewTable(plan.MaxEncoded,
 	forms.Value(kindTaskFailed, goodFailed),
 	forms.Value[model.ExecUp](kindExecUp, nil),
 	forms.Value[model.ExecGone](kindExecGone, nil),
-	forms.Value[model.BlocksChanged](kindBlocksChanged, nil),
+	forms.Value(kindBlocksChanged, goodChanged),
 	forms.Value[model.OutputsMoved](kindOutputsMoved, nil),
 	forms.Value(kindOutputVerdict, func(m *model.OutputVerdict) bool { return m.Verdict <= model.OutputCorrupt }),
 	forms.Value[model.DiskState](kindDiskState, nil),
@@ -410,6 +412,8 @@ var table = forms.NewTable(plan.MaxEncoded,
 	forms.Value[Renew](kindRenew, nil),
 	forms.Value[Enrolled](kindEnrolled, nil),
 
+	forms.Value(kindCopy, goodCopy),
+	forms.Value(kindCopyDone, func(m *model.CopyDone) bool { return goodHeld(&m.Block) }),
 	forms.Value(kindHandover, goodHandover),
 	forms.Value[model.Recall](kindRecall, nil),
 	forms.Value(kindResume, goodResume),
@@ -431,11 +435,11 @@ func goodProgress(m *model.TaskProgress) bool {
 }
 
 func goodDone(m *model.TaskDone) bool {
-	return goodAttempt(m.Attempt) && m.Rows >= 0 && m.Bytes >= 0 && len(m.Updates) <= plan.MaxUpdates
+	return goodAttempt(m.Attempt) && m.Rows >= 0 && m.Bytes >= 0 && len(m.Updates) <= plan.MaxUpdates && goodBlocks(m.Blocks)
 }
 
 func goodFailed(m *model.TaskFailed) bool {
-	return goodAttempt(m.Attempt) && m.Class <= model.Refused && (m.Source == nil || m.Source.Map >= 0)
+	return goodAttempt(m.Attempt) && m.Class <= model.Refused && (m.Source == nil || m.Source.Map >= 0 && (m.Source.Block == nil || goodBlock(m.Source.Block)))
 }
 
 func goodOutput(o *model.MapOutput) bool {
@@ -450,6 +454,33 @@ func goodHandover(m *Handover) bool {
 	}
 	return true
 }
+
+func goodCopy(m *model.Copy) bool { return goodBlock(&m.Block) }
+
+func goodChanged(m *model.BlocksChanged) bool {
+	for i := range m.Dropped {
+		if !goodBlock(&m.Dropped[i]) {
+			return false
+		}
+	}
+	return len(m.Dropped) <= plan.MaxBlocks && goodBlocks(m.Added)
+}
+
+// goodBlocks bounds what one report tells of: the scheduler remembers it.
+func goodBlocks(all []model.HeldBlock) bool {
+	for i := range all {
+		if !goodHeld(&all[i]) {
+			return false
+		}
+	}
+	return len(all) <= plan.MaxBlocks
+}
+
+func goodBlock(b *model.BlockID) bool {
+	return b.Gen >= 0 && wire.GoodBlock(plan.Block{RDD: b.RDD, Partition: b.Partition})
+}
+
+func goodHeld(b *model.HeldBlock) bool { return goodBlock(&b.BlockID) && b.Bytes >= 0 }
 
 func goodResume(m *Resume) bool {
 	for _, t := range m.Held {
@@ -480,6 +511,13 @@ func goodInventory(m *model.Inventory) bool {
 			return false
 		}
 	}
+	for _, of := range m.Blocks {
+		for i := range of {
+			if !goodHeld(&of[i]) {
+				return false
+			}
+		}
+	}
 	return true
 }
 
@@ -488,7 +526,7 @@ func goodLaunch(m *Launch) bool {
 		return false
 	}
 	for _, t := range m.Launch.Tasks {
-		if !goodAttempt(t.Attempt) {
+		if !goodAttempt(t.Attempt) || slices.ContainsFunc(t.Blocks, func(at model.BlockAt) bool { return !wire.GoodBlock(at.Block) }) {
 			return false
 		}
 	}

@@ -78,6 +78,8 @@ var good = []any{
 	&wire.Result{N: 1, Partition: 4, Bytes: []byte("b"), Address: "a"},
 	&wire.ActionEnd{Status: plan.ActionStatus{ID: plan.ActionID{Job: "j", N: 1}, State: plan.ActionFailed},
 		Trouble: &wire.Trouble{Text: "t", Path: "p", Kind: 2, Stage: &plan.StageError{Partition: 3}}},
+	model.Copy{Job: "j", Exec: 1, Block: model.BlockID{RDD: "c", Gen: 1, Partition: 2}, From: []plan.WorkerID{"w"}},
+	model.CopyDone{Job: "j", Block: model.HeldBlock{BlockID: model.BlockID{RDD: "c", Partition: 2}, Bytes: 9}, Done: true},
 	Launch{Launch: model.Launch{Tasks: []model.Assignment{{Attempt: model.AttemptID{Seq: 4}}}}, Plan: "d", Splits: [][]plan.PipeSplit{{{At: 1, Split: []byte("s")}}}},
 }
 

@@ -36,8 +36,9 @@ const (
 	lostVar = "PROPERTY_LOST" // workers go meanwhile
 	// roundsVar is the file that the program reads in rounds instead.
 	roundsVar = "PROPERTY_ROUNDS"
-	// levelVar is how it keeps what it reads there; without one it is a checkpoint, and
-	// "many" is manyKept instead, "local" locally.
+	// levelVar is what it does with what it reads there, and behind a slash the level at
+	// which it keeps that: "rounds", "sides" or "counts" is countsOnce. Without one it is a
+	// checkpoint, and "many" is manyKept instead, "local" locally.
 	levelVar = "PROPERTY_LEVEL"
 )
 
@@ -53,9 +54,16 @@ func drive(ctx context.Context, s *typed.Session) error {
 		case "local":
 			return locally(ctx, s, path)
 		}
-		level, err := strconv.ParseUint(os.Getenv(levelVar), 10, 8)
+		how, text, _ := strings.Cut(os.Getenv(levelVar), "/")
+		level, err := strconv.ParseUint(text, 10, 8)
 		if err != nil {
 			return err
+		}
+		switch how {
+		case "sides":
+			return sides(ctx, s, path, typed.StorageLevel(level))
+		case "counts":
+			return countsOnce(ctx, s, path, typed.StorageLevel(level))
 		}
 		return rounds(ctx, s, path, typed.StorageLevel(level))
 	}
@@ -106,11 +114,14 @@ type cluster struct {
 	made    int             // workers, ever
 	log     *slog.Logger
 	watcher launch.Watcher // of jobs
+	copied  tallied        // blocks
 }
 
 func startCluster(t *testing.T, workers, slots int) *cluster {
 	t.Helper()
-	c := &cluster{t: t, watcher: quiet{t}, log: slog.New(slog.NewTextHandler(&testLog{t: t}, &slog.HandlerOptions{Level: slog.LevelInfo}))}
+	log := slog.NewTextHandler(&testLog{t: t}, &slog.HandlerOptions{Level: slog.LevelInfo})
+	c := &cluster{t: t, watcher: quiet{t}, copied: tallied{log, "a kept block is copied here", make(chan struct{}, 1<<16)}}
+	c.log = slog.New(c.copied)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

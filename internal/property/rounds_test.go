@@ -1,6 +1,8 @@
 package property
 
 import (
+	"context"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -39,22 +41,25 @@ func TestClusterRunsWhereBlocksAre(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the programs of executors are slow")
 	}
-	for _, level := range []typed.StorageLevel{typed.MemoryOnly, typed.DiskOnly} {
+	for _, level := range []typed.StorageLevel{typed.MemoryOnly, typed.DiskOnly, typed.MemoryOnly2, typed.MemoryOnlySer2, typed.MemoryAndDisk2, typed.DiskOnly2} {
 		t.Run(level.String(), func(t *testing.T) { runWhereBlocksAre(t, level) })
 	}
 }
 
 func runWhereBlocksAre(t *testing.T, level typed.StorageLevel) {
 	t.Setenv(roundsVar, writeLines(t))
-	t.Setenv(levelVar, strconv.Itoa(int(level)))
+	t.Setenv(levelVar, "rounds/"+strconv.Itoa(int(level)))
 	c := startCluster(t, 3, 1)
 	w := &roundWatcher{quiet: quiet{t}, kept: c.kept}
-	w.lose = c.lose
+	w.lose = func() {
+		c.copied.wait((level.Copies() - 1) * roundParts)
+		c.lose()
+	}
 	c.watcher = w
 	if out := c.submit("rounds"); out.Code != 0 {
 		t.Fatalf("exit code %d", out.Code)
 	}
-	if (w.files > 0) != level.Disk() || w.files > roundParts {
+	if onDisk := level.Single() == typed.DiskOnly; (w.files > 0) != onDisk || w.files > level.Copies()*roundParts {
 		t.Errorf("%d files of rows", w.files)
 	}
 	if n := w.kept(); n > 0 {
@@ -72,6 +77,12 @@ func runWhereBlocksAre(t *testing.T, level typed.StorageLevel) {
 				t.Errorf("round %d read %d of %d bytes, %d tasks found a block", round, did.BytesRead, whole, did.AtProcess)
 			}
 		case roundsAfter:
+			if level.Copies() > 1 {
+				if did.BytesRead != 0 || did.AtProcess != roundParts {
+					t.Errorf("with a worker lost %d bytes were read, and %d tasks found their block", did.BytesRead, did.AtProcess)
+				}
+				continue
+			}
 			if did.BytesRead == 0 || did.BytesRead >= whole || did.AtProcess == 0 || did.AtProcess >= roundParts {
 				t.Errorf("with a worker lost %d of %d bytes were read, and %d tasks found their block", did.BytesRead, whole, did.AtProcess)
 			}
@@ -80,6 +91,92 @@ func runWhereBlocksAre(t *testing.T, level typed.StorageLevel) {
 				t.Errorf("round %d read %d bytes, and %d of %d tasks ran where their block is", round, did.BytesRead, did.AtProcess, roundParts)
 			}
 		}
+	}
+}
+
+// TestClusterBringsBlocks has tasks read blocks that lie with several workers: they run
+// where most is, and get the rest from there.
+func TestClusterBringsBlocks(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the programs of executors are slow")
+	}
+	for level := typed.MemoryOnly; level <= typed.DiskOnly; level++ {
+		t.Run(level.String(), func(t *testing.T) {
+			t.Setenv(roundsVar, writeLines(t))
+			t.Setenv(levelVar, "sides/"+strconv.Itoa(int(level)))
+			c := startCluster(t, 3, 1)
+			w := &roundWatcher{quiet: quiet{t}, kept: c.kept, lose: func() {}}
+			c.watcher = w
+			if out := c.submit("sides"); out.Code != 0 || len(w.did) != 7 {
+				t.Fatalf("exit code %d after %d actions", out.Code, len(w.did))
+			}
+			for i, did := range w.did {
+				tasks := did.AtProcess + did.AtNode + did.AtRack + did.AtAny
+				t.Logf("action %d: %d bytes read, %d of %d tasks where some of their blocks are", i, did.BytesRead, did.AtProcess, tasks)
+				if (did.BytesRead > 0) != (i < 2) {
+					t.Errorf("action %d read %d bytes", i, did.BytesRead)
+				}
+				if i >= 2 && (8*did.AtProcess < 7*tasks || tasks == 0) { // a holder may be busy for long
+					t.Errorf("action %d: %d of %d tasks ran where the most of their blocks are", i, did.AtProcess, tasks)
+				}
+			}
+		})
+	}
+}
+
+// TestClusterCountsOnce kills an executor's process that keeps blocks, with what was
+// added to accumulators when they were computed. Where others have copies of them
+// nothing is read of the file again.
+func TestClusterCountsOnce(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the programs of executors are slow")
+	}
+	for _, level := range []typed.StorageLevel{typed.MemoryOnly, typed.DiskOnly, typed.MemoryOnly2, typed.DiskOnly2} {
+		t.Run(level.String(), func(t *testing.T) {
+			path := writeLines(t)
+			t.Setenv(roundsVar, path)
+			t.Setenv(levelVar, "counts/"+strconv.Itoa(int(level)))
+			c := startCluster(t, 3, 1)
+			w := &roundWatcher{quiet: quiet{t}, kept: c.kept, lose: func() {}}
+			c.watcher = w
+			go func() {
+				c.copied.wait((level.Copies() - 1) * roundParts)
+				if err := os.WriteFile(path+killSuffix, nil, 0o600); err != nil {
+					t.Error(err)
+				}
+			}()
+			if out := c.submit("counts"); out.Code != 0 || len(w.did) != 4 {
+				t.Fatalf("exit code %d after %d actions", out.Code, len(w.did))
+			}
+			if _, err := os.Stat(path + killSuffix + ".done"); err != nil {
+				t.Errorf("no process was killed: %v", err)
+			}
+			// The block of the task that died, at least, was with its process.
+			if again := w.did[2].BytesRead + w.did[3].BytesRead; (again == 0) != (level.Copies() > 1) || w.did[1].BytesRead > 0 {
+				t.Errorf("%d bytes were read again", again)
+			}
+		})
+	}
+}
+
+// tallied is a log that counts a message.
+type tallied struct {
+	slog.Handler
+	text string
+	n    chan struct{}
+}
+
+func (c tallied) Handle(ctx context.Context, r slog.Record) error {
+	if r.Message == c.text {
+		c.n <- struct{}{}
+	}
+	return c.Handler.Handle(ctx, r)
+}
+
+// wait waits for so many messages.
+func (c tallied) wait(n int) {
+	for range n {
+		<-c.n
 	}
 }
 

@@ -185,6 +185,18 @@ func (s *Scheduler) preparing(id plan.ActionID) *action {
 	return nil
 }
 
+// goodBlocks says whether the blocks that tasks read are of these cached data sets.
+func goodBlocks(caches []model.Cache, blocks [][]model.BlockRead) bool {
+	for _, reads := range blocks {
+		for k, r := range reads {
+			if r.Cache < 0 || r.Cache >= len(caches) || r.Partition < 0 || r.Under < 0 || r.Under >= len(reads)-k {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // checkSizes looks whether every stage has a size, and a possible one.
 func (a *action) checkSizes(s *Scheduler, ev model.SplitsReady) *model.Cause {
 	bad := func(format string, args ...any) *model.Cause {
@@ -210,6 +222,9 @@ func (a *action) checkSizes(s *Scheduler, ev model.SplitsReady) *model.Cause {
 			return bad("%s has %d tasks; the limit is %d", stageText(st), z.N, s.cfg.MaxTasks)
 		case st.spec.Kind == model.ValueStage && z.N != 1:
 			return bad("%s makes a value and has %d tasks, not one", stageText(st), z.N)
+		}
+		if !goodBlocks(st.spec.Caches, z.Blocks) {
+			return bad("%s reads blocks of no cached data set of its own", stageText(st))
 		}
 		n[st] = z.N
 		total += z.N
@@ -436,7 +451,7 @@ func (s *Scheduler) endAction(a *action, to model.ActionState, cause *model.Caus
 	if !s.mayMiss() {
 		end.Updates = nil // the driver has them
 	}
-	j.keepEnd(endedAction{a.plan, end, a.name, a.site, a.got, a.want})
+	j.keepEnd(endedAction{a.plan, end, a.name, a.site, a.labels, a.got, a.want})
 	s.dropUnsized(a)
 	if to == model.ActionDone {
 		s.cutLocal(a)

@@ -18,13 +18,13 @@ func cachedRig(t *testing.T, class model.Class) (*rig, model.StageSpec) {
 	src := mapStage("s")
 	src.Class = class
 	m := mapStage("m", "s")
-	m.Cached = "c"
+	m.Cached, m.Caches = "c", []model.Cache{{RDD: "c"}}
 	r.action(1, model.Sink{}, map[plan.StageKey]int{"s": 2, "m": 4, "r": 1}, src, m, result("r", "m"))
 	for len(r.runs1("s"))+len(r.runs1("m")) > 0 {
 		a := r.runs[0].Attempt
 		r.doneWith(a, func(d *model.TaskDone) {
 			if a.Stage.Key == "m" {
-				d.Blocks = []model.BlockID{{RDD: "c", Partition: a.Partition}}
+				d.Blocks = []model.HeldBlock{{BlockID: model.BlockID{RDD: "c", Partition: a.Partition}}}
 			}
 		})
 	}
@@ -37,7 +37,7 @@ func cachedRig(t *testing.T, class model.Class) (*rig, model.StageSpec) {
 func (r *rig) second(src model.StageSpec) {
 	r.t.Helper()
 	n := mapStage("n", "s")
-	n.Cached = "c"
+	n.Cached, n.Caches = "c", []model.Cache{{RDD: "c"}}
 	r.action(2, model.Sink{}, map[plan.StageKey]int{"s": 2, "n": 4, "q": 1}, src, n, result("q", "n"))
 }
 
@@ -47,7 +47,7 @@ func TestR61CachedTasksDoNotReadTheirParents(t *testing.T) {
 	r.attach(2, "w2")
 	r.second(src)
 	for _, a := range r.runs {
-		if a.Attempt.Stage.Key == "n" && a.Level != model.AtProcess && len(a.Holders) == 0 {
+		if a.Attempt.Stage.Key == "n" && (!a.Held || a.Level != model.AtProcess && len(a.Blocks) == 0) {
 			t.Errorf("%+v", a)
 		}
 	}
@@ -89,15 +89,15 @@ func TestR61WorkersTellOfTheirBlocks(t *testing.T) {
 	c := r.s.jobs["j"].caches["c"]
 	b := model.BlockID{RDD: "c", Partition: 3}
 	at := len(c.holders[3])
-	r.step(model.BlocksChanged{From: r.from("w1"), Job: "j", Added: []model.BlockID{b}})
-	r.step(model.BlocksChanged{From: r.from("w2"), Job: "j", Added: []model.BlockID{b}})
-	r.step(model.BlocksChanged{From: r.from("w2"), Job: "j", Added: []model.BlockID{b}})
+	r.step(model.BlocksChanged{From: r.from("w1"), Job: "j", Added: []model.HeldBlock{{BlockID: b}}})
+	r.step(model.BlocksChanged{From: r.from("w2"), Job: "j", Added: []model.HeldBlock{{BlockID: b}}})
+	r.step(model.BlocksChanged{From: r.from("w2"), Job: "j", Added: []model.HeldBlock{{BlockID: b}}})
 	if at != 1 || len(c.holders[3]) != 2 {
 		t.Errorf("%d holders, then %d", at, len(c.holders[3]))
 	}
 	r.step(model.BlocksChanged{From: r.from("w2"), Job: "j", Dropped: []model.BlockID{b}})
 	r.step(model.BlocksChanged{From: r.from("w2"), Job: "j", Dropped: []model.BlockID{b, {RDD: "x"}}})
-	r.step(model.BlocksChanged{From: r.from("w2"), Job: "x", Added: []model.BlockID{b}})
+	r.step(model.BlocksChanged{From: r.from("w2"), Job: "x", Added: []model.HeldBlock{{BlockID: b}}})
 	if len(c.holders[3]) != 1 {
 		t.Errorf("%d holders", len(c.holders[3]))
 	}
@@ -273,13 +273,13 @@ func TestReleasedBlocksAreDropped(t *testing.T) {
 	if c := j.caches["c"]; c == nil || len(c.holders) != 0 {
 		t.Errorf("%+v", c)
 	}
-	late := model.BlocksChanged{From: r.from("w2"), Job: "j", Added: []model.BlockID{{RDD: "c", Partition: 3}}}
+	late := model.BlocksChanged{From: r.from("w2"), Job: "j", Added: []model.HeldBlock{{BlockID: model.BlockID{RDD: "c", Partition: 3}}}}
 	if at := dropped(r.step(late)); !slices.Equal(at, []plan.WorkerID{"w2"}) {
 		t.Errorf("what is reported late is dropped at %v", at)
 	}
 	r.second(src)
 	for _, a := range r.runs {
-		if a.Attempt.Stage.Key == "n" && (a.Level == model.AtProcess || len(a.Holders) > 0) {
+		if a.Attempt.Stage.Key == "n" && (a.Level == model.AtProcess || a.Held || len(a.Blocks) > 0) {
 			t.Errorf("%+v", a)
 		}
 	}

@@ -52,6 +52,7 @@ func (s *Scheduler) execUp(w *worker, ev model.ExecUp) {
 	if j := s.jobs[ev.Job]; j != nil {
 		if e := w.exec(j, ev.No); e != nil && e.state == execStarting {
 			e.state = execUp
+			s.wantCopies(j)
 		}
 	}
 }

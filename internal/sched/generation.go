@@ -164,7 +164,7 @@ func (s *Scheduler) startOver(st *stage, gen model.Gen) {
 // renewCache begins the next generation of a cached data set.
 func (s *Scheduler) renewCache(j *job, c *cacheSet, gen model.Gen) {
 	c.gen = gen
-	clear(c.holders)
+	s.clearHolders(j, c)
 	for _, y := range j.stages {
 		if y.cache == c {
 			y.reads = nil

@@ -21,6 +21,7 @@ func (s *Scheduler) Check() error {
 		c.job(j)
 	}
 	c.pools()
+	c.copies()
 	if n := len(s.todoTasks) + len(s.todoStages) + len(s.todoRoll); n > 0 {
 		c.bad("settled: %d changes are left", n)
 	}
@@ -292,6 +293,22 @@ func (c *checker) action(a *action) {
 	}
 	if c.s.begun && a.state == model.ActionRunning && a.got == a.want && a.unacked == 0 {
 		c.bad("action %s has all and does not end", a.id)
+	}
+}
+
+func (c *checker) copies() {
+	n := 0
+	for _, w := range c.s.workers {
+		if w.copying.job == "" {
+			continue
+		}
+		n++
+		if w.lost() || c.s.under[w.copying] != w {
+			c.bad("R61: %s, which is %s, has a copy of %+v under way", w.id, w.Is(), w.copying)
+		}
+	}
+	if n != len(c.s.under) {
+		c.bad("R61: %d copies are under way, want %d", len(c.s.under), n)
 	}
 }
 

@@ -13,6 +13,7 @@ type places struct {
 	names   map[string]int32
 	spots   []spot           // by name
 	scratch []locality.Place // of placesOf
+	near    nearBlocks
 	racks   map[string]int32 // names that cannot be those of hosts
 }
 
@@ -52,11 +53,12 @@ func (p *places) intern(names *map[string]int32, name string) int32 {
 func (p *places) slotsAt(host int32) int { return int(p.spots[host].slots) }
 
 // placesOf returns where a task would like to run (R10), valid until the next
-// call: at the workers that hold its cached block, the hosts of its input and of
-// much of what it reads of shuffles, and the racks of those.
+// call: at the workers that hold the most of the cached blocks that it reads, the
+// hosts of its input and of much of what it reads of shuffles, and the racks of
+// those.
 func (s *Scheduler) placesOf(st *stage, i int) []locality.Place {
 	out := s.scratch[:0]
-	for _, w := range st.holders(i) {
+	for _, w := range s.nearest(st, i) {
 		out = append(out, locality.Place{Name: locality.Process(int(w)), Level: model.AtProcess, Live: s.workers[w].Is() == model.WorkerLive})
 	}
 	for _, hosts := range [...][]int32{st.prefs.Of(i), st.heavy.Of(i)} {
@@ -115,7 +117,8 @@ func (s *Scheduler) settleAt(w *worker, hosts []string, rack string) {
 }
 
 // countHolder counts the workers of a worker's places. With the last one goes the
-// wait for it: tasks that prefer the place are queued anew.
+// wait for it: tasks that prefer the place are queued anew. One that comes can have copies
+// of blocks.
 func (s *Scheduler) countHolder(w *worker, d int32) {
 	gone := false
 	count := func(n int32) {
@@ -132,6 +135,11 @@ func (s *Scheduler) countHolder(w *worker, d int32) {
 	}
 	if gone {
 		s.requeue()
+	}
+	for _, j := range s.order {
+		if d > 0 && w.shared(j) != nil { // it can have copies again
+			s.wantCopies(j)
+		}
 	}
 }
 

@@ -111,6 +111,7 @@ func (s *Scheduler) sameExecs(w *worker, inv *model.Inventory) {
 			s.emit(model.StopExec{Receiver: w.to(), Job: e.Job, No: e.No})
 		} else {
 			known.state = execUp
+			s.wantCopies(j)
 		}
 	}
 }

@@ -43,7 +43,7 @@ func TestR2RefusesBadGraphs(t *testing.T) {
 	single := result("r")
 	single.Parents = []model.Parent{{Key: "m", Edge: model.Narrow}}
 	cached := gang
-	cached.Cached = "c"
+	cached.Cached, cached.Caches = "c", []model.Cache{{RDD: "c"}}
 	for name, g := range map[string][]model.StageSpec{
 		"a cycle":             {mapStage("a", "b"), mapStage("b", "a"), result("r", "a")},
 		"an unknown parent":   {result("r", "x")},

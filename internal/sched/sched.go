@@ -37,6 +37,7 @@ type Scheduler struct {
 	demand   // worklists of stage.go
 	placer   // state of place.go
 	places   // of places.go
+	copies   // of cached blocks, of copy.go
 	gangs    gangs
 	advances // state of early.go
 	twins    // state of speculate.go
@@ -102,6 +103,7 @@ func (s *Scheduler) Step(now model.Instant, ev model.Event) []model.Command {
 	s.checkGangs()
 	if !s.stopped {
 		s.place()
+		s.copyBlocks()
 	}
 	return s.out
 }
@@ -242,6 +244,8 @@ func (s *Scheduler) fromWorker(w *worker, ev model.WorkerEvent) {
 		s.refresh(w)
 	case model.BlocksChanged:
 		s.blocksChanged(w, ev.Job, ev.Added, ev.Dropped)
+	case model.CopyDone:
+		s.copyDone(w, ev)
 	case model.OutputsMoved:
 		s.outputsMoved(ev)
 	case model.BarrierArrive:

@@ -48,7 +48,7 @@ func (s *Scheduler) addStage(j *job, a *action, spec model.StageSpec) *stage {
 	} else {
 		j.shared[spec.Key] = st
 	}
-	st.cache = j.cacheOf(spec.Cached)
+	st.joinCaches()
 	for _, p := range spec.Parents {
 		up := j.shared[p.Key]
 		st.parents = append(st.parents, edge{up, p.Edge, p.Own})
@@ -116,6 +116,7 @@ func (s *Scheduler) sizeStage(st *stage, z model.StageSize) {
 	st.job.tasks += z.N
 	s.tasks += z.N
 	st.prefs = s.internPrefs(&z)
+	st.keepBlocks(z.Blocks)
 	if st.blocked == 0 {
 		s.weigh(st)
 	}
@@ -420,7 +421,7 @@ func (s *Scheduler) unlink(st *stage) {
 // forgetStage takes a stage's tasks and outputs off the books.
 func (s *Scheduler) forgetStage(st *stage) {
 	st.dead = true
-	st.leaveCache()
+	st.leaveCaches()
 	st.outs.DisownAll()
 	s.tasks -= st.n
 	st.job.tasks -= st.n

@@ -54,6 +54,7 @@ type endedAction struct {
 	plan       plan.Digest
 	end        model.ActionEnd
 	name, site string
+	labels     plan.Labels
 	got, want  int
 }
 
@@ -116,7 +117,10 @@ type stage struct {
 	tasks   []task
 	outs    outputs.Table
 	blame   blame.Stage
-	cache   *cacheSet // of the cached data set nearest to the sink
+	cache   *cacheSet            // of the cached data set nearest to the sink
+	caches  []*cacheSet          // of all that tasks may read
+	blocks  [][]model.BlockRead  // that each task reads; nil: that of its number, of the only cache
+	byBlock map[blockKey][]int32 // the tasks that read a block, where there are blocks
 	gen     model.Gen
 	try     int
 	epoch   uint64
@@ -246,8 +250,10 @@ type worker struct {
 	perJob    map[*job]int
 	sent      map[*stage]uint64 // epochs of the last full Locations, 0 if in part
 	fresh     uint64
-	kept      uint64 // pass in which its free slots are kept for a gang
-	batch     int    // of this pass, + 1
+	copying   copyKey // the block that it is told to keep a copy of
+	copied    int     // so many were
+	kept      uint64  // pass in which its free slots are kept for a gang
+	batch     int     // of this pass, + 1
 	batchPass uint64
 }
 

@@ -74,11 +74,7 @@ func (st *stage) current() []model.Read {
 func (s *Scheduler) batch(a *attempt) {
 	w := a.w
 	as := model.Assignment{Attempt: a.id(), Level: a.level, Twin: a.twin, Early: a.early, Alone: a.alone, Memory: a.memory}
-	if a.st.tasks[a.part].cached && a.level != model.AtProcess {
-		for _, h := range a.st.holders(a.part) {
-			as.Holders = append(as.Holders, s.workers[h].id)
-		}
-	}
+	as.Held, as.Blocks = a.st.tasks[a.part].cached, s.elsewhere(a.st, a.part, w)
 	if w.batchPass == s.pass {
 		if b := &s.batches[w.batch]; b.st == a.st && b.exec == a.exec {
 			b.tasks = append(b.tasks, as)
@@ -100,7 +96,7 @@ func (s *Scheduler) flush(b *batch) {
 		s.record(model.Launched{Worker: b.w.id, Inc: b.w.inc, Exec: b.exec.no, Attempts: ids}, false)
 	}
 	s.emit(model.Launch{Receiver: b.w.to(), Exec: b.exec.no, Stage: b.st.id, Gen: b.st.gen, Try: b.st.try,
-		Reads: b.st.current(), Tasks: b.tasks})
+		Reads: b.st.current(), Caches: b.st.cacheGens(), Tasks: b.tasks})
 }
 
 // forget takes an attempt off the books; its slot is free. What becomes of the

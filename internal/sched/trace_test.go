@@ -231,16 +231,18 @@ func TestT7CachedBlocksOfALostWorkerAreComputed(t *testing.T) {
 	r := newRig(t, nil)
 	r.attach(2, "w1", "w2")
 	m := mapStage("m")
-	m.Cached = "points"
+	m.Cached, m.Caches = "points", []model.Cache{{RDD: "points"}}
 	r.action(1, model.Sink{}, map[plan.StageKey]int{"m": 4, "r": 1}, m, result("r", "m"))
 	for len(r.runs1("m")) > 0 {
 		a := r.run("m", r.runs1("m")[0])
-		r.doneWith(a, func(d *model.TaskDone) { d.Blocks = []model.BlockID{{RDD: "points", Partition: a.Partition}} })
+		r.doneWith(a, func(d *model.TaskDone) {
+			d.Blocks = []model.HeldBlock{{BlockID: model.BlockID{RDD: "points", Partition: a.Partition}}}
+		})
 	}
 	r.finish("r")
 	r.step(model.Release{Job: "j", Keys: []plan.StageKey{"m"}})
 	m2 := mapStage("m2")
-	m2.Cached = "points"
+	m2.Cached, m2.Caches = "points", m.Caches
 	r.action(2, model.Sink{}, map[plan.StageKey]int{"m2": 4, "r": 1}, m2, result("r", "m2"))
 	for _, a := range r.runs {
 		if a.Level != model.AtProcess {

@@ -48,7 +48,7 @@ func (j *job) view() model.JobView {
 	v := model.JobView{Job: j.id, Name: j.submit.Name, User: j.submit.User, Owner: j.submit.Owner, Pool: j.pool.Name, State: j.state, Cause: j.cause,
 		Running: j.running - j.early, Queued: j.early, Programs: j.submit.Programs, LeftOut: slices.Clone(j.leftOut)}
 	for _, e := range j.ended {
-		v.Actions = append(v.Actions, model.ActionView{Action: e.end.Action, Name: e.name, Site: e.site, State: e.end.State, Cause: e.end.Cause,
+		v.Actions = append(v.Actions, model.ActionView{Action: e.end.Action, Name: e.name, Site: e.site, Labels: e.labels, State: e.end.State, Cause: e.end.Cause,
 			Done: e.got, Wanted: e.want})
 	}
 	for _, a := range j.actions {

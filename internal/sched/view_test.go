@@ -1,6 +1,7 @@
 package sched
 
 import (
+	"reflect"
 	"testing"
 
 	"github.com/gordd-project/gordd/internal/sched/model"
@@ -14,13 +15,13 @@ func TestEndedActionsAreShown(t *testing.T) {
 	r.attach(1, "w1")
 	id := plan.ActionID{Job: "j", N: 1}
 	r.step(model.SubmitAction{Request: 1, Action: id, Plan: "1", Graph: []model.StageSpec{result("r")}, Target: "r", Sink: files,
-		Name: "SaveAsTextFile", Site: "main.go:7"})
+		Name: "SaveAsTextFile", Site: "main.go:7", Labels: plan.Labels{Description: "why", Tags: []string{"t"}}})
 	r.step(model.SplitsReady{Action: id, Sizes: []model.StageSize{{Key: "r", N: 3}}})
 	r.step(model.OutputPrepared{Action: id})
 	r.done(r.run("r", 0))
 	r.done(r.run("r", 1))
 	r.step(model.Cancel{Job: "j", Action: 1})
-	want := model.ActionView{Action: id, Name: "SaveAsTextFile", Site: "main.go:7", State: model.ActionCancelled, Done: 2, Wanted: 3}
+	want := model.ActionView{Action: id, Name: "SaveAsTextFile", Site: "main.go:7", Labels: plan.Labels{Description: "why", Tags: []string{"t"}}, State: model.ActionCancelled, Done: 2, Wanted: 3}
 	for name, s := range map[string]*Scheduler{"this": r.s, "the next": successor(t, r, records(r.all)).s} {
 		all := s.View(model.Jobs{}).(model.JobList)[0].Actions
 		if len(all) != 1 {
@@ -28,7 +29,7 @@ func TestEndedActionsAreShown(t *testing.T) {
 		}
 		got := all[0]
 		got.Cause = nil
-		if got != want {
+		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: got %+v, want %+v", name, got, want)
 		}
 	}

@@ -130,6 +130,44 @@ type BlobAt struct {
 	Error  string
 }
 
+// WantBlock asks for a block of a cached RDD that another executor keeps, for an
+// attempt.
+type WantBlock struct {
+	Seq     uint64
+	Attempt string
+	Block   plan.Block
+}
+
+// BlockAt says in which file that block is, or why it is not to be had.
+type BlockAt struct {
+	Seq   uint64
+	Path  string
+	Error string
+}
+
+// GiveBlock has an executor write a block that it keeps to a file that is there, for
+// another one.
+type GiveBlock struct {
+	Seq   uint64
+	Block plan.Block
+	Path  string
+}
+
+// KeepBlock has an executor keep a copy of a block that another one keeps, which is in a
+// file.
+type KeepBlock struct {
+	Seq   uint64
+	Block plan.Block
+	Path  string
+}
+
+// BlockDone answers GiveBlock and KeepBlock.
+type BlockDone struct {
+	Seq   uint64
+	Bytes int64 // that the copy takes
+	Error string
+}
+
 // Arrive says that a task waits at a barrier, for the Round-th time from 0 on.
 type Arrive struct {
 	Attempt string
@@ -191,6 +229,11 @@ const (
 	kindAdded
 	kindShown
 	kindPortion
+	kindWantBlock
+	kindBlockAt
+	kindGiveBlock
+	kindBlockDone
+	kindKeepBlock
 )
 
 // table has the form of each message.
@@ -234,6 +277,11 @@ var table = forms.NewTable(plan.MaxEncoded,
 	forms.Of(kindAdded, GoodAdded),
 	forms.Of(kindShown, GoodShown),
 	forms.Of(kindPortion, GoodPortion),
+	forms.Of(kindWantBlock, func(m *WantBlock) bool { return GoodBlock(m.Block) }),
+	forms.Of[BlockAt](kindBlockAt, nil),
+	forms.Of(kindGiveBlock, func(m *GiveBlock) bool { return GoodBlock(m.Block) }),
+	forms.Of(kindBlockDone, func(m *BlockDone) bool { return m.Bytes >= 0 }),
+	forms.Of(kindKeepBlock, func(m *KeepBlock) bool { return GoodBlock(m.Block) }),
 )
 
 func goodExplained(x *Explained) bool {
@@ -255,6 +303,11 @@ func goodProgress(m *Progress) bool {
 	return true
 }
 
+// GoodBlock says whether a block can be one.
+func GoodBlock(b plan.Block) bool {
+	return b.RDD != "" && b.Partition >= 0 && b.Partition < plan.MaxPartitions
+}
+
 func goodTask(r *RunTask) bool { return r.Task.Partition >= 0 && r.Task.Gen >= 0 }
 
 // goodReport says that an executor's word can be believed as far as it concerns
@@ -267,5 +320,13 @@ func goodReport(e *TaskEnded) bool {
 		return f.Class >= plan.FailUser && f.Class <= plan.FailRefused && (f.Fetch == nil || f.Fetch.Map >= 0)
 	}
 	r := e.Result
+	for _, b := range r.Kept {
+		if !GoodBlock(b.Block) || b.Bytes < 0 {
+			return false
+		}
+	}
+	if len(r.Kept) > plan.MaxBlocks || len(r.Evicted) > plan.MaxBlocks || len(r.Updates) > plan.MaxUpdates {
+		return false
+	}
 	return r.Rows >= 0 && r.Bytes >= 0 && (r.Staged == nil || r.Staged.Rows >= 0 && r.Staged.Bytes >= 0)
 }

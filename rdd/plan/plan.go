@@ -236,6 +236,62 @@ func (p *Pipe) ShuffleReads(partition int) []ShuffleRead {
 	return all
 }
 
+// BlockRead is a block of a cached RDD that one partition of a pipe reads.
+type BlockRead struct {
+	Block
+	// Under is how many of those that follow it are read where it is not kept, to
+	// make it.
+	Under int
+}
+
+// BlockReads gives the blocks that a partition of the pipe reads, so many at most.
+func (p *Pipe) BlockReads(partition, most int) []BlockRead {
+	return p.blockReads(nil, partition, most)
+}
+
+func (p *Pipe) blockReads(all []BlockRead, partition, most int) []BlockRead {
+	for i := range p.Source.Union {
+		child := &p.Source.Union[i]
+		if partition < child.N {
+			return child.blockReads(all, partition, most)
+		}
+		partition -= child.N
+	}
+	at := len(all)
+	if c := p.Source.Cached; c != nil && at < most {
+		all = append(all, BlockRead{Block: Block{RDD: c.Key, Partition: partition}})
+	}
+	for _, part := range p.Source.Parts(partition) {
+		if in := p.Source.Wide[part.Input].Pipe; in != nil && len(all) < most {
+			all = in.blockReads(all, part.Partition, most)
+		}
+	}
+	if p.Source.Cached != nil && at < len(all) {
+		all[at].Under = len(all) - at - 1
+	}
+	return all
+}
+
+// CachedSources lists the cached RDDs that the pipe reads, so many at most, each
+// once and before those that it is made of.
+func (p *Pipe) CachedSources(most int) []*Cached { return p.cachedSources(nil, most) }
+
+func (p *Pipe) cachedSources(all []*Cached, most int) []*Cached {
+	c := p.Source.Cached
+	if c != nil && len(all) < most && !slices.ContainsFunc(all, func(x *Cached) bool { return x.Key == c.Key }) {
+		all = append(all, c)
+	}
+	for i := range p.Source.Union {
+		all = p.Source.Union[i].cachedSources(all, most)
+	}
+	for _, in := range p.Source.Wide {
+		if in.Pipe != nil {
+			all = in.Pipe.cachedSources(all, most)
+		}
+	}
+	return all
+}
+
 // Op is one operator in a pipe, or the half of one that reads or writes a
 // shuffle.
 type Op struct {
@@ -336,23 +392,47 @@ const (
 	MemoryAndDisk                        // as values, in files what has no room
 	MemoryAndDiskSer                     // encoded, in files what has no room
 	DiskOnly                             // in files
+	// The same, each block by two executors of different workers.
+	MemoryOnly2
+	MemoryOnlySer2
+	MemoryAndDisk2
+	MemoryAndDiskSer2
+	DiskOnly2
 )
 
-var storageLevels = [...]string{"memory", "memory, encoded", "memory and disk", "memory and disk, encoded", "disk"}
+var storageLevels = [...]string{"memory", "memory, encoded", "memory and disk", "memory and disk, encoded", "disk",
+	"memory, twice", "memory, encoded, twice", "memory and disk, twice", "memory and disk, encoded, twice", "disk, twice"}
 
 // Known says whether there is such a level.
 func (l StorageLevel) Known() bool { return int(l) < len(storageLevels) }
 
+// Copies is how many executors keep each block.
+func (l StorageLevel) Copies() int {
+	if l >= MemoryOnly2 {
+		return 2
+	}
+	return 1
+}
+
+// Single is how each of them does.
+func (l StorageLevel) Single() StorageLevel {
+	if l >= MemoryOnly2 {
+		return l - MemoryOnly2
+	}
+	return l
+}
+
 // Memory says whether rows are in memory where there is room.
-func (l StorageLevel) Memory() bool { return l != DiskOnly }
+func (l StorageLevel) Memory() bool { return l.Single() != DiskOnly }
 
 // Encoded says whether they are never kept as values.
 func (l StorageLevel) Encoded() bool {
+	l = l.Single()
 	return l == MemoryOnlySer || l == MemoryAndDiskSer || l == DiskOnly
 }
 
 // Disk says whether they are in files where memory has no room.
-func (l StorageLevel) Disk() bool { return l >= MemoryAndDisk }
+func (l StorageLevel) Disk() bool { return l.Single() >= MemoryAndDisk }
 
 // String returns the level's name.
 func (l StorageLevel) String() string { return named(storageLevels[:], int(l)) }

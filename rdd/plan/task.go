@@ -23,9 +23,12 @@ type Task struct {
 	// Gens are the generations of what the stage reads, of those above zero. Cached
 	// rows made of others are not what the task wants.
 	Gens []StageGen
-	// Held says that the executor has the block that the stage's pipe begins with,
-	// so that the task was not given what it would take to compute it.
+	// Held says that the executor has the block that the stage's pipe begins with, or
+	// another one has it, so that the task was not given what it would take to compute
+	// it.
 	Held bool
+	// Blocks are those that the task may read and that other executors keep.
+	Blocks []Block
 }
 
 // StageGen is the generation of the outputs of a stage.
@@ -83,9 +86,19 @@ type Result struct {
 	Counters Counters
 	Updates  Updates // of accumulators
 	// Kept are the blocks that the task read or made and that the executor keeps.
-	Kept []Block
+	Kept []KeptBlock
 	// Evicted are those that the executor let go of since a result last said so.
 	Evicted []Block
+}
+
+// MaxBlocks is the most blocks that a result tells of: what a task used of many more is
+// followed no further, and what went is told by later ones.
+const MaxBlocks = 1 << 16
+
+// KeptBlock is a block that an executor keeps.
+type KeptBlock struct {
+	Block Block
+	Bytes int64 // that it takes, of memory or else of the disk
 }
 
 // StagedFile is a file that a task wrote aside and the action publishes.

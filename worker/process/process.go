@@ -50,6 +50,9 @@ type Options struct {
 	// Blob gives the file that holds a blob. It is called from several
 	// goroutines, and may take its time.
 	Blob func(ctx context.Context, d plan.Digest) (path string, err error)
+	// Block brings a block of a cached RDD that other workers keep, for an attempt, and
+	// gives the file that it is in. It is called from several goroutines; nil: none does.
+	Block func(ctx context.Context, l *work.Launch, t *plan.Task, b plan.Block) (path string, err error)
 	// Gather waits at a barrier for an attempt. It is called from several goroutines.
 	Gather func(ctx context.Context, attempt string, round int, data []byte) ([][]byte, error)
 	// Progress is told how far attempts are; nil: nobody wants to know.
@@ -94,9 +97,17 @@ type Process struct {
 	seq   uint64
 	ends  map[uint64]chan *wire.TaskEnded
 	plans work.Plans[struct{}] // that it was sent
-	names map[string]bool      // of attempts that run
+	names map[string]*attempt  // those that run
+	calls map[uint64]chan *wire.BlockDone
 	// blamed is what the exit says.
 	blamed *model.AttemptID
+}
+
+// attempt is one that runs in the process.
+type attempt struct {
+	ctx    context.Context
+	launch *work.Launch
+	task   *plan.Task
 }
 
 // CodeError says that a process has other code than the driver of its job: what
@@ -116,7 +127,7 @@ func Start(ctx context.Context, o Options) (*Process, error) {
 		return nil, errors.Join(err, o.close())
 	}
 	p := &Process{o: o, conn: conn, tail: &tail{}, done: make(chan struct{}),
-		ends: map[uint64]chan *wire.TaskEnded{}, names: map[string]bool{}}
+		ends: map[uint64]chan *wire.TaskEnded{}, names: map[string]*attempt{}, calls: map[uint64]chan *wire.BlockDone{}}
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	p.cmd = exec.Command(o.Path, o.Args...)
 	p.cmd.Dir, p.cmd.Env = o.Dir, append(o.Env, wire.EnvVar+"=3")
@@ -226,6 +237,10 @@ func (p *Process) listen(started chan<- struct{}) {
 			go p.find(m.Digest)
 		case *wire.Arrive:
 			go p.gather(m)
+		case *wire.WantBlock:
+			go p.bring(m)
+		case *wire.BlockDone:
+			p.called(m)
 		case *wire.Progress:
 			if p.o.Progress != nil {
 				p.o.Progress(m.Tasks)
@@ -272,7 +287,7 @@ func (p *Process) gathered(m *wire.Arrive) ([][]byte, error) {
 	p.mu.Lock()
 	ours := p.names[m.Attempt]
 	p.mu.Unlock()
-	if !ours {
+	if ours == nil {
 		return nil, errors.New("no such attempt runs here")
 	}
 	return p.o.Gather(p.ctx, m.Attempt, m.Round, m.Data)
@@ -327,7 +342,7 @@ var ErrGone = errors.New("its executor process ended")
 
 // Run runs one attempt in the process.
 func (p *Process) Run(ctx context.Context, l *work.Launch, t *plan.Task) (*plan.Result, *plan.Failure) {
-	seq, end, err := p.send(l, t)
+	seq, end, err := p.send(&attempt{ctx, l, t})
 	if err != nil { // it never ran, so it is not to blame for the end of the process either
 		return nil, work.NewFailure(plan.FailInfra, "hand over the task: %v", err)
 	}
@@ -378,7 +393,8 @@ func (p *Process) gone() *plan.Failure {
 }
 
 // send hands a task over, after its plan where that is new to the process.
-func (p *Process) send(l *work.Launch, t *plan.Task) (uint64, <-chan *wire.TaskEnded, error) {
+func (p *Process) send(a *attempt) (uint64, <-chan *wire.TaskEnded, error) {
+	l, t := a.launch, a.task
 	digest, encoded, err := l.Plan.Encoded()
 	if err != nil {
 		return 0, nil, err
@@ -391,7 +407,7 @@ func (p *Process) send(l *work.Launch, t *plan.Task) (uint64, <-chan *wire.TaskE
 	if err := p.sendPlan(digest, encoded); err != nil {
 		return 0, nil, err
 	}
-	p.ends[seq], p.names[t.Attempt] = end, true
+	p.ends[seq], p.names[t.Attempt] = end, a
 	if err := p.conn.Send(&wire.RunTask{Seq: seq, Plan: digest, Stage: l.Stage.Key, Task: *t}); err != nil {
 		delete(p.ends, seq)
 		delete(p.names, t.Attempt)

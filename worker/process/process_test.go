@@ -89,6 +89,29 @@ type runner struct{ *executor.Server }
 func (runner) Forget(plan.StageKey)      {}
 func (runner) Progress() []plan.Progress { return nil }
 
+// Keep has room for blocks of one RDD.
+func (runner) Keep(b plan.Block, path string) (int64, error) {
+	if b.RDD != "kept" {
+		return 0, errors.New("there is no room")
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+// Give has the blocks of one RDD.
+func (runner) Give(b plan.Block, path string) error {
+	switch b.RDD {
+	case "kept":
+		return os.WriteFile(path, fmt.Appendf(nil, "block %d", b.Partition), 0o600)
+	case "slow":
+		forever(func() {})
+	}
+	return errors.New("it is not kept")
+}
+
 func (r runner) Run(ctx context.Context, p *plan.Plan, st *plan.Stage, t *plan.Task) (*plan.Result, *plan.Failure) {
 	do, arg, _ := strings.Cut(t.Attempt, " ")
 	switch do {
@@ -110,6 +133,12 @@ func (r runner) Run(ctx context.Context, p *plan.Plan, st *plan.Stage, t *plan.T
 			return nil, work.NewFailure(plan.FailUser, "%v", err)
 		}
 		return &plan.Result{Value: bytes.Join(all, []byte(" "))}, nil
+	case "bring":
+		path, err := r.Block(ctx, t.Attempt, plan.Block{RDD: plan.StageKey(arg), Partition: 3})
+		if err != nil {
+			return nil, work.NewFailure(plan.FailUser, "%v", err)
+		}
+		return &plan.Result{Value: []byte(path)}, nil
 	case "fail":
 		return nil, work.NewFailure(plan.FailUser, "%s", arg)
 	case "wait":
@@ -224,6 +253,67 @@ func TestRun(t *testing.T) {
 	}
 	if got, want := p.do(t.Context(), "nothing"), "4 its executor process ended"; !strings.HasPrefix(got, want) {
 		t.Errorf("a report that says nothing: got %s, want %s", got, want)
+	}
+}
+
+// TestBlocks: a process gets the blocks that its attempts were sent with, and gives those
+// that it keeps.
+func TestBlocks(t *testing.T) {
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := Start(t.Context(), Options{Path: path, Env: append(os.Environ(), kindVar+"=serves"), Code: code(""), Gather: gather,
+		Block: func(_ context.Context, l *work.Launch, task *plan.Task, b plan.Block) (string, error) {
+			if l != launch || task.Attempt == "" || b.RDD == "gone" {
+				return "", errors.New("it is gone")
+			}
+			return fmt.Sprint("a file of ", b.RDD, " ", b.Partition), nil
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Stop)
+	for rdd, want := range map[string]string{"c": "a file of c 3", "gone": "1 it is gone", "other": "1 " + errNoBlock.Error()} {
+		res, f := p.Run(t.Context(), launch, &plan.Task{Attempt: "bring " + rdd, Blocks: []plan.Block{{RDD: "c", Partition: 3}, {RDD: "gone", Partition: 3}, {RDD: "other"}}})
+		got := ""
+		if f != nil {
+			got = fmt.Sprint(f.Class, " ", f.Message)
+		} else {
+			got = string(res.Value)
+		}
+		if got != want {
+			t.Errorf("%s: got %s, want %s", rdd, got, want)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "block")
+	if err := p.Give(t.Context(), plan.Block{RDD: "kept", Partition: 5}, file); err != nil {
+		t.Error(err)
+	}
+	if b, err := os.ReadFile(file); err != nil || string(b) != "block 5" {
+		t.Errorf("%q, %v", b, err)
+	}
+	if n, err := p.Keep(t.Context(), plan.Block{RDD: "kept"}, file); n != int64(len("block 5")) || err != nil {
+		t.Error(n, err)
+	}
+	if n, err := p.Keep(t.Context(), plan.Block{RDD: "other"}, file); n != 0 || err == nil || err.Error() != "there is no room" {
+		t.Error(n, err)
+	}
+	if err := p.Give(t.Context(), plan.Block{RDD: "other"}, file); err == nil || err.Error() != "it is not kept" {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- p.Give(ctx, plan.Block{RDD: "slow"}, file) }()
+	stop := errors.New("stop")
+	cancel(stop)
+	if err := <-ended; !errors.Is(err, stop) {
+		t.Error(err)
+	}
+	go func() { ended <- p.Give(t.Context(), plan.Block{RDD: "slow"}, file) }()
+	p.Kill()
+	if err := <-ended; err == nil {
+		t.Error("a process that has ended gives a block")
 	}
 }
 

@@ -13,9 +13,11 @@ import (
 const (
 	shufflePath = "/v1/shuffle/"
 	blobPath    = "/v1/blob/"
+	blockPath   = "/v1/block/"
 
 	codeHeader = "Gordd-Code"
 	maxJob     = 128 // bytes of a job's name
+	maxRDD     = 256 // bytes of a cached RDD's key
 )
 
 // address is what a path names.
@@ -25,6 +27,7 @@ type address struct {
 	id     outputID
 	span   span
 	digest plan.Digest // of a blob
+	block  plan.Block  // of a cached RDD
 }
 
 func (a address) path() string {
@@ -32,6 +35,8 @@ func (a address) path() string {
 	switch {
 	case a.digest != "":
 		return blobPath + job + "/" + string(a.digest)
+	case a.block.RDD != "":
+		return fmt.Sprintf("%s%s/%x/%d", blockPath, job, string(a.block.RDD), a.block.Partition)
 	case a.one:
 		return fmt.Sprintf("%s%s/%v/%d-%d", shufflePath, job, a.id, a.span.from, a.span.to)
 	}
@@ -44,6 +49,15 @@ func parsePath(path string) (a address, ok bool) {
 		job, digest, _ := strings.Cut(rest, "/")
 		a.digest = plan.Digest(digest)
 		return a, parseJob(job, &a.job) && isDigest(digest)
+	}
+	if rest, kept := strings.CutPrefix(path, blockPath); kept {
+		job, rest, _ := strings.Cut(rest, "/")
+		rdd, partition, _ := strings.Cut(rest, "/")
+		name, ok := parseName(rdd, maxRDD)
+		var n uint64
+		ok = ok && parseJob(job, &a.job) && parseNumber(partition, 10, 31, &n)
+		a.block = plan.Block{RDD: plan.StageKey(name), Partition: int(n)}
+		return a, ok
 	}
 	rest, found := strings.CutPrefix(path, shufflePath)
 	if !found {
@@ -68,9 +82,15 @@ func parsePath(path string) (a address, ok bool) {
 }
 
 func parseJob(s string, job *plan.JobID) bool {
+	name, ok := parseName(s, maxJob)
+	*job = plan.JobID(name)
+	return ok
+}
+
+// parseName reads a name of so many bytes at most, in hex.
+func parseName(s string, most int) (string, bool) {
 	b, err := hex.DecodeString(s)
-	*job = plan.JobID(b)
-	return err == nil && len(b) > 0 && len(b) <= maxJob && s == strings.ToLower(s)
+	return string(b), err == nil && len(b) > 0 && len(b) <= most && s == strings.ToLower(s)
 }
 
 // parseNumber refuses signs, prefixes and leading zeros, so that a number has

@@ -10,10 +10,11 @@
 //	POST /v1/shuffle/{job}                     the wanted partitions of many small outputs
 //	GET  /v1/shuffle/{job}/{output}/{from}-{to}   those of one output; Range resumes
 //	GET  /v1/blob/{job}/{digest}               a blob or a result; Range resumes
+//	GET  /v1/block/{job}/{rdd}/{partition}     a block of a cached RDD
 //	GET  /v1/incarnation                       which process this is; see [Ask]
 //
 // Job is the job's name in hex, output the term and number of the attempt in hex, joined by a hyphen; from and to are
-// decimal and name the partitions from ≤ p < to. Files are found in the [Store] by these numbers, never by a name from
+// decimal and name the partitions from ≤ p < to; the RDD of a block is its key in hex. Files are found in the [Store] by these numbers, never by a name from
 // the network. What is sent of an output begins with a header that says which attempt and partitions it is of, in which
 // epoch they were asked for, and how long each partition is in each segment; see wire.go.
 //

@@ -55,6 +55,7 @@ func (c Cause) model() model.FetchCause {
 type Error struct {
 	Source Source      // of an output
 	Blob   plan.Digest // or the blob
+	Block  plan.Block  // or the block of a cached RDD
 	Cause  Cause
 	Tries  int
 	Err    error
@@ -63,8 +64,11 @@ type Error struct {
 // Error names output, worker, address, cause and the last attempt's error.
 func (e *Error) Error() string {
 	what := "output " + e.Source.Attempt.String()
-	if e.Blob != "" {
+	switch {
+	case e.Blob != "":
 		what = "blob " + string(e.Blob)
+	case e.Block.RDD != "":
+		what = fmt.Sprintf("partition %d of the cached RDD %s", e.Block.Partition, e.Block.RDD)
 	}
 	return fmt.Sprintf("fetch %s from %s at %s: %v after %d tries: %v", what, e.Source.Worker, e.Source.Addr, e.Cause, e.Tries, e.Err)
 }

@@ -91,6 +91,18 @@ func (s *testStore) Blob(_ plan.JobID, d plan.Digest) (*Content, error) {
 	return nil, ErrMissing
 }
 
+// Block gives the blocks that are among blobs, by the RDD's key.
+func (s *testStore) Block(_ context.Context, _ plan.JobID, b plan.Block) (*os.File, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counts[uint64(b.Partition)]++
+	c := s.blobs[plan.Digest(b.RDD)]
+	if c == nil {
+		return nil, ErrMissing
+	}
+	return c.Open()
+}
+
 func (s *testStore) count(seq uint64) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

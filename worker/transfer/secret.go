@@ -47,12 +47,12 @@ func (s secretTickets) Check(ticket []byte, c Claim) error {
 // claims are the same bytes.
 func (s secretTickets) sum(end []byte, c Claim) []byte {
 	b := append([]byte{}, end...)
-	for _, text := range []string{string(c.Job), string(c.Attempt.Stage.Job), string(c.Attempt.Stage.Key), string(c.Blob)} {
+	for _, text := range []string{string(c.Job), string(c.Attempt.Stage.Job), string(c.Attempt.Stage.Key), string(c.Blob), string(c.Block.RDD)} {
 		b = binary.AppendUvarint(b, uint64(len(text)))
 		b = append(b, text...)
 	}
 	for _, n := range []uint64{uint64(c.Attempt.Stage.Action), uint64(c.Attempt.Gen), uint64(c.Attempt.Partition), uint64(c.Attempt.Term), c.Attempt.Seq,
-		uint64(c.From), uint64(c.To), c.Epoch} {
+		uint64(c.From), uint64(c.To), c.Epoch, uint64(c.Block.Partition)} {
 		b = binary.BigEndian.AppendUint64(b, n)
 	}
 	h := hmac.New(sha256.New, s)

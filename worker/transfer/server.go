@@ -183,7 +183,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer s.peers.leave(peer)
 	a, ok := parsePath(r.URL.Path)
-	many := ok && a.digest == "" && !a.one
+	many := ok && a.digest == "" && a.block.RDD == "" && !a.one
 	switch {
 	case !ok || r.URL.RawQuery != "":
 		refuse(w, statusBad)
@@ -193,6 +193,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, statusBad)
 	case a.digest != "":
 		s.blob(w, r, a)
+	case a.block.RDD != "":
+		s.block(w, r, a)
 	default:
 		s.one(w, r, a)
 	}

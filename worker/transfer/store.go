@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -25,6 +26,9 @@ type Store interface {
 	Output(job plan.JobID, term model.Term, seq, epoch uint64) (*Output, error)
 	// Blob returns a blob or result of the job, or [ErrMissing].
 	Blob(job plan.JobID, d plan.Digest) (*Content, error)
+	// Block returns a file with a block of a cached RDD that an executor of the job keeps, or [ErrMissing]. The file is
+	// the caller's, who closes it. This is the one method that may wait: the executor writes the file.
+	Block(ctx context.Context, job plan.JobID, b plan.Block) (*os.File, error)
 }
 
 // Content is bytes in memory or in a file.

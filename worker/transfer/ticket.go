@@ -10,13 +10,15 @@ import (
 	"github.com/gordd-project/gordd/rdd/plan"
 )
 
-// Claim is what a ticket allows: to read partitions of one output as it was known in an epoch, or one blob.
+// Claim is what a ticket allows: to read partitions of one output as it was known in an epoch, one blob, or one block of a
+// cached RDD.
 type Claim struct {
 	Job      plan.JobID
 	Attempt  model.AttemptID
 	From, To uint32 // partitions, To excluded
 	Epoch    uint64
-	Blob     plan.Digest // "" for an output
+	Blob     plan.Digest // "" for others
+	Block    plan.Block  // of no RDD for others
 }
 
 // Tickets signs and checks claims. How long a ticket is good for is the implementation's to know; it is made for

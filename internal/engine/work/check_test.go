@@ -64,7 +64,7 @@ func TestCheck(t *testing.T) {
 		"-1 bytes that were kept":    func(p *plan.Plan) { p.Stages[0].Pipe.Source = plan.Source{Cut: &plan.Cut{Bytes: -1}} },
 		"a source is of one kind":    func(p *plan.Plan) { wide(p)[1].Pipe.Source.Data = &plan.Data{} },
 		"there is none": func(p *plan.Plan) {
-			p.Stages[1].Pipe.Source = plan.Source{Wide: []plan.Input{{Pipe: &plan.Pipe{}}}, Cached: &plan.Cached{Key: "c", Level: 9}}
+			p.Stages[1].Pipe.Source = plan.Source{Wide: []plan.Input{{Pipe: &plan.Pipe{}}}, Cached: &plan.Cached{Key: "c", Level: 10}}
 		},
 		`stage "m": 1000003 partitions: too many par`: func(p *plan.Plan) {
 			p.Stages[0].Pipe.Source.Union[1].Source.Data.Ends = make([]int64, plan.MaxPartitions+3)

@@ -56,6 +56,8 @@ func checkStage(a *model.SubmitAction, spec model.StageSpec) error {
 		return fmt.Errorf("stage %q: the target, and no other, is a result stage", spec.Key)
 	case spec.Cut && (spec.Kind != model.MapStage || len(spec.Parents) > 0):
 		return fmt.Errorf("stage %q has been cut, and reads something, or has no outputs to be kept", spec.Key)
+	case spec.Cached != "" && !slices.ContainsFunc(spec.Caches, func(c model.Cache) bool { return c.RDD == spec.Cached }):
+		return fmt.Errorf("stage %q starts at blocks of %q, which is not among the cached data sets that it reads", spec.Key, spec.Cached)
 	case spec.Barrier && (spec.Cached != "" || spec.Kind == model.ValueStage):
 		return fmt.Errorf("stage %q: the tasks of a barrier stage run all at once, so none can be left out for a cached block or a value", spec.Key)
 	case spec.Barrier && target && (a.Partitions != nil || a.FirstN > 0):

@@ -24,7 +24,7 @@ func TestWhatIsRefused(t *testing.T) {
 	gang, lone := m, r
 	gang.Barrier, lone.Barrier = true, true
 	cached := gang
-	cached.Cached = "c"
+	cached.Cached, cached.Caches = "c", []model.Cache{{RDD: "c"}}
 	plain := stage("r", model.ResultStage)
 	for _, c := range []struct {
 		want string

@@ -52,7 +52,10 @@ type (
 		Gen   Gen
 		Try   int
 		Reads []Read // shared between launches: read only
-		Tasks []Assignment
+		// Caches are the generations of the cached data sets of which the tasks may
+		// read or make blocks. They are hints: a task is right whatever they are.
+		Caches []Read
+		Tasks  []Assignment
 	}
 	// Kill ends an attempt. The worker climbs the ladder by itself: its
 	// context, then its executor's process.
@@ -115,6 +118,15 @@ type (
 		Outputs []AttemptID
 		Target  plan.WorkerID
 	}
+	// Copy has an executor keep a cached block that others hold, too (R61). CopyDone
+	// answers.
+	Copy struct {
+		Receiver
+		Job   plan.JobID
+		Exec  int
+		Block BlockID
+		From  []plan.WorkerID
+	}
 	// Verify asks an owner to look at one output.
 	Verify struct {
 		Receiver
@@ -152,8 +164,16 @@ type Assignment struct {
 	Early   bool  // there is no slot for it yet (R16)
 	Alone   bool  // nothing else may run in its executor
 	Memory  int64 // reserved, in bytes
-	// Holders have the cached block that the task starts at, if its worker does
-	// not. Its parents may be incomplete then.
+	// Held says that the cached block that the task starts at is kept by its worker,
+	// or by others. What it would take to make it may be incomplete then.
+	Held bool
+	// Blocks are the cached blocks that the task reads and that other workers have.
+	Blocks []BlockAt
+}
+
+// BlockAt says who has a cached block.
+type BlockAt struct {
+	Block   plan.Block
 	Holders []plan.WorkerID
 }
 
@@ -394,6 +414,7 @@ func (Ack) command()           {}
 func (Locations) command()     {}
 func (Drop) command()          {}
 func (Move) command()          {}
+func (Copy) command()          {}
 func (Verify) command()        {}
 func (Barrier) command()       {}
 func (Detach) command()        {}

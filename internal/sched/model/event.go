@@ -205,7 +205,7 @@ type (
 		File     string // the staged file of a Files sink
 		Counters []Counter
 		Updates  plan.Updates // of accumulators
-		Blocks   []BlockID    // cached by the attempt
+		Blocks   []HeldBlock  // cached ones that it read or made
 	}
 	// TaskFailed is a failure. The worker keeps the report until the Ack.
 	TaskFailed struct {
@@ -245,8 +245,15 @@ type (
 	BlocksChanged struct {
 		From
 		Job     plan.JobID
-		Added   []BlockID
+		Added   []HeldBlock
 		Dropped []BlockID
+	}
+	// CopyDone says what became of a Copy.
+	CopyDone struct {
+		From
+		Job   plan.JobID
+		Block HeldBlock
+		Done  bool // it is kept
 	}
 	// OutputsMoved says that outputs were copied to another store.
 	OutputsMoved struct {
@@ -356,7 +363,7 @@ type Inventory struct {
 	Done      []TaskDone  // unacknowledged; their own envelopes do not count
 	Failed    []TaskFailed
 	Outputs   []MapOutput
-	Blocks    map[plan.JobID][]BlockID
+	Blocks    map[plan.JobID][]HeldBlock
 	Executors []ExecutorRef
 	Jobs      []plan.JobID // all that it was told of
 }
@@ -425,6 +432,7 @@ func (TaskFailed) event()     {}
 func (ExecUp) event()         {}
 func (ExecGone) event()       {}
 func (BlocksChanged) event()  {}
+func (CopyDone) event()       {}
 func (OutputsMoved) event()   {}
 func (OutputVerdict) event()  {}
 func (DiskState) event()      {}

@@ -62,6 +62,8 @@ type StageSpec struct {
 	// Cached names the cached data set nearest to the sink: a task whose block
 	// has a holder does not read the stage's parents. Empty: none.
 	Cached plan.StageKey
+	// Caches are the cached data sets that tasks may read, that of Cached among them.
+	Caches []Cache
 	// Cut says that only the outputs that the stage has are left of it: what it
 	// read is not needed for it any more (R4).
 	Cut bool
@@ -69,6 +71,12 @@ type StageSpec struct {
 	Local bool
 	Name  string // for people
 	Site  string // the user's file:line
+}
+
+// Cache is a cached data set.
+type Cache struct {
+	RDD    plan.StageKey
+	Copies int // how many workers are to hold each of its blocks
 }
 
 // StageSize says how many tasks a stage has and where they like to run.
@@ -81,6 +89,16 @@ type StageSize struct {
 	Prefs [][]string
 	// Racks are those of hosts in Prefs, as far as storage knows them.
 	Racks map[string]string
+	// Blocks lists for each task what it reads of the stage's Caches. Without it that
+	// is the block of its own number, of the only one.
+	Blocks [][]BlockRead
+}
+
+// BlockRead is a block of a cached data set that a task reads.
+type BlockRead struct {
+	Cache     int // of StageSpec.Caches
+	Partition int
+	Under     int // of those that follow, so many are read only where this one is not kept
 }
 
 // SizeByte codes a number of bytes in one, rising: what MapOutput.Sizes has for

@@ -118,6 +118,12 @@ type BlockID struct {
 	Partition int
 }
 
+// HeldBlock is a cached block that a worker has.
+type HeldBlock struct {
+	BlockID
+	Bytes int64 // that it takes there, about
+}
+
 // MapOutput is where the output of one task lies: of a map task in a worker's
 // store, of a value stage in Output itself.
 type MapOutput struct {

@@ -41,6 +41,8 @@ type stage struct {
 	class   model.Class
 	fickle  bool // makes other rows each time, whatever its class says
 	cached  bool
+	copies  int      // of its cached blocks
+	near    []*stage // whose cached blocks it would rather be near to
 	barrier bool
 	truth   []uint64 // contents, if nothing above is fickle
 	local   bool     // it is cut with the first action that has it
@@ -94,6 +96,39 @@ func (st *stage) blockOf(a *attempt) *model.BlockID {
 		}
 	}
 	return b
+}
+
+// caches are the cached data sets that the stage reads, its own in front.
+func (st *stage) caches() (all []model.Cache) {
+	if st.cached {
+		all = append(all, model.Cache{RDD: "c" + st.key, Copies: st.copies})
+	}
+	for _, up := range st.near {
+		all = append(all, model.Cache{RDD: "c" + up.key, Copies: up.copies})
+	}
+	return all
+}
+
+// blocks draws which blocks the tasks of a stage read: what its own ones are made of,
+// as far as it has some.
+func (w *World) blocks(st *stage) (all [][]model.BlockRead) {
+	if len(st.near) == 0 {
+		return nil
+	}
+	own := len(st.caches()) - len(st.near)
+	for i := range st.n {
+		var reads []model.BlockRead
+		for k, up := range st.near {
+			if up.n > 0 {
+				reads = append(reads, model.BlockRead{Cache: own + k, Partition: w.upTo("near", up.n)})
+			}
+		}
+		if own > 0 {
+			reads = append([]model.BlockRead{{Partition: i, Under: len(reads)}}, reads...)
+		}
+		all = append(all, reads)
+	}
+	return all
 }
 
 func (w *World) job(id plan.JobID) *job {
@@ -150,9 +185,19 @@ func (w *World) addStage(j *job, k int) {
 		}
 	}
 	w.character(st)
+	w.nears(j, st)
 	j.add(w, st)
 	st.local = st.kind == model.MapStage && len(st.parents) > 0 && !st.cached && !st.barrier && w.chance(me+"local", 0.1)
 	j.local = j.local || st.local
+}
+
+// nears draws of which others a stage reads cached blocks.
+func (w *World) nears(j *job, st *stage) {
+	for _, up := range j.order {
+		if up.cached && !st.barrier && w.chance(string(st.job)+"near", 0.5) {
+			st.near = append(st.near, up)
+		}
+	}
 }
 
 func (w *World) size(me string) int {
@@ -188,6 +233,7 @@ func (w *World) character(st *stage) {
 		st.class = model.Unordered
 	}
 	st.cached = st.kind == model.MapStage && w.chance(me, 0.2)
+	st.copies = 1 + w.upTo(string(st.job)+"copies", 3)
 	st.barrier = st.kind != model.ValueStage && !st.cached && st.n > 0 && st.n <= 7 && w.chance(me, 0.15)
 }
 
@@ -254,6 +300,7 @@ func (w *World) addAction(j *job, n int) {
 		a.parts = []int{0, st.n - 1}
 	}
 	st.barrier = a.parts == nil && st.n <= 7 && w.chance(me+"barrier", 0.15)
+	w.nears(j, st)
 	j.add(w, st)
 	j.order = j.order[:len(j.order)-1]
 	j.actions = append(j.actions, a)
@@ -267,8 +314,9 @@ func (j *job) graph(target *stage) []model.StageSpec {
 		st := work[0]
 		work = work[1:]
 		spec := model.StageSpec{Key: st.key, Kind: st.kind, Class: st.class, Barrier: st.barrier, Name: string(st.key), Cut: st.isCut, Local: st.local && !st.isCut}
+		spec.Caches = st.caches()
 		if st.cached {
-			spec.Cached = "c" + st.key
+			spec.Cached = spec.Caches[0].RDD
 		}
 		for _, p := range st.parents {
 			if !st.isCut && !j.stages[p.Key].saved {
@@ -405,7 +453,7 @@ func (w *World) splits(c model.PlanSplits) model.SplitsReady {
 	j := w.job(c.Action.Job)
 	for _, key := range c.Stages {
 		st := j.stages[key]
-		z := model.StageSize{Key: key, N: st.n, Reduces: 1}
+		z := model.StageSize{Key: key, N: st.n, Reduces: 1, Blocks: w.blocks(st)}
 		if len(st.parents) == 0 && w.chance("prefs", 0.7) {
 			z.Racks = map[string]string{}
 			replicas := 1 + w.upTo("replicas", 3)

@@ -48,7 +48,7 @@ func TestSeeds(t *testing.T) {
 		n = 50
 	}
 	sum := runSeeds(t, 1, n)
-	if sum.Done < int(n)/2 || sum.Losses == 0 || sum.Rollbacks == 0 || sum.Twins == 0 || sum.Restarts == 0 || sum.Drains == 0 || sum.Early == 0 || sum.Recalled == 0 || sum.Cut == 0 || sum.Saved == 0 {
+	if sum.Done < int(n)/2 || sum.Losses == 0 || sum.Rollbacks == 0 || sum.Twins == 0 || sum.Restarts == 0 || sum.Drains == 0 || sum.Early == 0 || sum.Recalled == 0 || sum.Cut == 0 || sum.Saved == 0 || sum.Copied == 0 {
 		t.Errorf("the seeds do not reach what they are for: %+v", sum)
 	}
 }
@@ -90,6 +90,7 @@ func (r *Report) add(o Report) {
 	r.Drains += o.Drains
 	r.Early += o.Early
 	r.Recalled += o.Recalled
+	r.Copied += o.Copied
 	r.Compacted += o.Compacted
 	r.Rollbacks += o.Rollbacks
 	r.Cut += o.Cut

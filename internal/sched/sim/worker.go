@@ -122,12 +122,12 @@ func (x *worker) connect(w *World) {
 	}
 	a.Inventory.Jobs = x.jobs()
 	slices.SortFunc(a.Inventory.Executors, func(p, q model.ExecutorRef) int { return cmp.Compare(p.No, q.No) })
-	a.Inventory.Blocks = map[plan.JobID][]model.BlockID{}
+	a.Inventory.Blocks = map[plan.JobID][]model.HeldBlock{}
 	for b := range x.blocks {
-		a.Inventory.Blocks[b.job] = append(a.Inventory.Blocks[b.job], b.id)
+		a.Inventory.Blocks[b.job] = append(a.Inventory.Blocks[b.job], model.HeldBlock{BlockID: b.id, Bytes: 8})
 	}
 	for _, l := range a.Inventory.Blocks {
-		slices.SortFunc(l, func(p, q model.BlockID) int {
+		slices.SortFunc(l, func(p, q model.HeldBlock) int {
 			return cmp.Or(cmp.Compare(p.RDD, q.RDD), cmp.Compare(p.Gen, q.Gen), cmp.Compare(p.Partition, q.Partition))
 		})
 	}
@@ -254,6 +254,8 @@ func (x *worker) obey(w *World, c model.WorkerCommand) {
 		}
 	case model.Locations:
 		x.learn(c)
+	case model.Copy:
+		x.copyBlock(w, c)
 	case model.Verify:
 		v := model.OutputVerdict{From: x.from(), Output: c.Output}
 		if _, ok := x.store[key(c.Output)]; !ok {
@@ -407,7 +409,7 @@ func (x *worker) run(w *World, l model.Launch, t model.Assignment) {
 	if x.started[l.Exec] != l.Stage.Job {
 		w.fail("launch of %s in executor %d, which was never started", t.Attempt, l.Exec)
 	}
-	a := &attempt{id: t.Attempt, exec: l.Exec, reads: l.Reads, holders: t.Holders}
+	a := &attempt{id: t.Attempt, exec: l.Exec, reads: l.Reads, holders: holdersOf(l.Stage.Key, t)}
 	task := fmt.Sprintf("%s/%s/%d", a.id.Stage.Job, a.id.Stage.Key, a.id.Partition)
 	w.nth[task]++
 	a.me = fmt.Sprintf("%s#%d", task, w.nth[task])
@@ -446,6 +448,14 @@ func (x *worker) run(w *World, l model.Launch, t model.Assignment) {
 			x.send(w, model.TaskProgress{From: x.from(), Progress: []model.Progress{{Attempt: a.id, Rows: 1, Fraction: 0.5, Moves: 1}}})
 		}
 	})
+}
+
+// holdersOf gives those who have the block that a task starts at.
+func holdersOf(key plan.StageKey, t model.Assignment) []plan.WorkerID {
+	if t.Held && len(t.Blocks) > 0 && t.Blocks[0].Block.RDD == "c"+key {
+		return t.Blocks[0].Holders
+	}
+	return nil
 }
 
 // read takes in the inputs of an attempt, or reports what it could not have.
@@ -518,6 +528,34 @@ func (x *worker) readBlock(w *World, st *stage, a *attempt) bool {
 	return false
 }
 
+// copyBlock keeps a block that others hold, if one of them can be reached, and tells.
+func (x *worker) copyBlock(w *World, c model.Copy) {
+	if x.started[c.Exec] != c.Job {
+		w.fail("copy of %+v for executor %d, which was never started", c.Block, c.Exec)
+	}
+	inc := x.inc
+	w.after(w.between(string(x.id)+"copy", time.Millisecond, time.Second), func() {
+		if !x.up || x.inc != inc {
+			return
+		}
+		ev := model.CopyDone{From: x.from(), Job: c.Job, Block: model.HeldBlock{BlockID: c.Block, Bytes: 8}}
+		b := block{c.Job, c.Block}
+		for _, id := range c.From {
+			y := w.named[id]
+			if y == x {
+				w.fail("R61: %s is to copy what it has", x.id)
+			}
+			h, has := y.blocks[b]
+			if _, runs := x.execs[c.Exec]; has && runs && y.up && !(y.cut && x.cut) && !w.flaky(x, y) {
+				x.blocks[b], ev.Done = h, true
+				w.rep.Copied++
+				break
+			}
+		}
+		x.send(w, ev)
+	})
+}
+
 // fetch gets one input from where the worker believes it to be.
 func (x *worker) fetch(w *World, o *model.MapOutput) (content uint64, why model.FetchCause, got bool) {
 	y := w.named[o.Worker]
@@ -580,7 +618,7 @@ func (x *worker) finish(w *World, a *attempt) {
 	}
 	if st.cached {
 		b := st.blockOf(a)
-		d.Blocks = []model.BlockID{*b}
+		d.Blocks = []model.HeldBlock{{BlockID: *b, Bytes: 8}}
 		x.blocks[block{a.id.Stage.Job, *b}] = a.content
 	}
 	x.reports[key(a.id)] = d

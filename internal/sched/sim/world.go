@@ -57,6 +57,7 @@ type Report struct {
 	Rollbacks, Losses       int
 	Twins, Restarts, Drains int
 	Cut, Saved              int // stages
+	Copied                  int // cached blocks
 	Early, Recalled         int // attempts launched before there was a slot, and taken back
 	Ends                    map[model.CauseKind]int
 	Compacted               int      // records that are not needed any more, below zero
