@@ -29,6 +29,9 @@ var pipelinesActionSource string
 //go:embed pipelines_barrier.go
 var pipelinesBarrierSource string
 
+//go:embed pipelines_broadcast.go
+var pipelinesBroadcastSource string
+
 //go:embed pipelines_bykey.go
 var pipelinesBykeySource string
 
@@ -83,8 +86,8 @@ func init() {
 		"972f55381dc5c94efc79b5230906bde8a82a9c787ccda5b82d6d1d1e39f8dca4",
 	)
 	p.Source("pipelines_accumulate.go", pipelinesAccumulateSource,
-		"b1d54dd73d4fd97bc6c430862c2e1af1e0885ede72b047acb6d0e13d590e8d4d",
-		"93aedd1e5f172bb330290644ee6069586d35a56f79e711c9f76ec769be38471f",
+		"9ca2cd5effbe1947c85553e0cab67cfdad68b7caf55b00f5dec65f7f17a42afa",
+		"e27ed7ecec9fa7380fdc9e0fedd4a7954f8f087e6cc9c35fc4f08851919e9b46",
 	)
 	p.Source("pipelines_action.go", pipelinesActionSource,
 		"d15c8664ebcffb4696fb7246eedae8692659964a0a19ed59e471c28f67a4f7fc",
@@ -94,13 +97,17 @@ func init() {
 		"b9b131562cd554ec1826babc5a2c2315335d8e915dc8de7aa51c6b8daee26380",
 		"b0b91147f270f326603f651f747252bac233bb89a00c74e6894b2b1152d81b43",
 	)
+	p.Source("pipelines_broadcast.go", pipelinesBroadcastSource,
+		"f4dd24b551d68dbaa60fd8eb1e7c0d379fd74c11de2b1dd1ef457d79d0dd4802",
+		"8a3ab7553e23c3ff98731b26f52d59b26dff08053964eaf2bccf4d6961a851fd",
+	)
 	p.Source("pipelines_bykey.go", pipelinesBykeySource,
 		"636f4a0b134955c647fa488ca91a99c283ffeaa440d48f03a7db8d96ff77813c",
 		"c1d5ae32312648bb633219d21063e836b79ea233ba8d9a0e74ebd95a42cda5b2",
 	)
 	p.Source("pipelines_cache.go", pipelinesCacheSource,
-		"a5f7adaff7a26030c6be19b1684e56f25224b36e7bfaa087de4108e276dcbbdb",
-		"7a57575c9681e0c8c1c3fb9ff3c02ec93f579f0e35f3bad68e49dcf5c344fe06",
+		"0d8e955a82f5ba0997ed926697dabd78661b7a4aba2d89dbef9666651deb17dd",
+		"40ba5ea6efeda8a8cc1c7e325d02d1b036c8943bb03c9a334d12e9b8e61cc3df",
 	)
 	p.Source("pipelines_chain.go", pipelinesChainSource,
 		"0a763e9c9f94cf47c802681998d759c4ccad1b57055900f887e3a604ac72892e",
@@ -147,54 +154,61 @@ func init() {
 		"87e1f1f65ef71cf2ad0001449da8a5d7d7a8bafa9ba47ed9fdbeda2f445ffd4f",
 	)
 	p.Source("property.go", propertySource,
-		"a9bf4a58004212a3f56648415be8d11145ff2859359135d665dd32d1026f82f7",
-		"d79b5c5cf688a044eb534a8ad0ff54e586d4ee0e05dbce94187c137d06f796d5",
+		"85e09e70c41715de88f5d55b1b25a2c9732c1892c1f5f03d3943ca81c028daf6",
+		"3d50511f57ddc9bd5fc2f33f4bb41867c3b8e0c047e5ba3f97e6abcb606b2fce",
 	)
 	p.Source("rounds.go", roundsSource,
-		"de1062fc41c8298fde2e2460135ec52168c6fe3e4deb4da893a9192fbf10de4c",
-		"1b14935cc33ba0805a760b0040d67f0e2e4eeefb1f8b316bbde3ae11d5ff616f",
+		"a8d57ff96166b493ba280f8470d5d71100a0d7833597095b409f8309c74ef80e",
+		"8ddd3ab137157ca7995fd2a85b5550f639ae0e61ad43fe184635156adebc9738",
 	)
-	p.Op("ce8420d62e4b", "pipelines_accumulate.go", 83, 519, rdd.WithOp(seen.look, func(env seen) *rdd.Op {
+	p.Op("ce8420d62e4b", "pipelines_accumulate.go", 97, 580, rdd.WithOp(seen.look, func(env seen) *rdd.Op {
 		return rdd.FilterOp(func(x int64) bool {
 			return seen.look(env, x)
 		})
 	}))
-	p.Op("c7ddf871ba4a", "pipelines_accumulate.go", 83, 526, rdd.MapOp(double))
-	p.Op("a7078983fa5c", "pipelines_accumulate.go", 83, 531, rdd.CollectOp[int64]())
-	p.Op("88157a8f2236", "pipelines_accumulate.go", 94, 647, rdd.DistinctOp[int64]())
-	p.Op("0b0fafaffabd", "pipelines_accumulate.go", 94, 661, rdd.WithOp(accumulatorCasesFilter, func(env seen) *rdd.Op {
+	p.Op("c7ddf871ba4a", "pipelines_accumulate.go", 97, 587, rdd.MapOp(double))
+	p.Op("a7078983fa5c", "pipelines_accumulate.go", 97, 592, rdd.CollectOp[int64]())
+	p.Op("88157a8f2236", "pipelines_accumulate.go", 108, 708, rdd.DistinctOp[int64]())
+	p.Op("0b0fafaffabd", "pipelines_accumulate.go", 108, 722, rdd.WithOp(accumulatorCasesFilter, func(env seen) *rdd.Op {
 		return rdd.FilterOp(func(x int64) bool {
 			return accumulatorCasesFilter(env, x)
 		})
 	}))
-	p.Op("e31ccc81acfe", "pipelines_accumulate.go", 95, 691, rdd.CountOp[int64]())
-	p.Op("5c540f3a67fa", "pipelines_accumulate.go", 98, 712, rdd.CountOp[int64]())
-	p.Op("57cf9d26c03e", "pipelines_accumulate.go", 107, 839, rdd.WithOp(seen.look, func(env seen) *rdd.Op {
+	p.Op("e31ccc81acfe", "pipelines_accumulate.go", 109, 752, rdd.CountOp[int64]())
+	p.Op("5c540f3a67fa", "pipelines_accumulate.go", 112, 773, rdd.CountOp[int64]())
+	p.Op("57cf9d26c03e", "pipelines_accumulate.go", 121, 900, rdd.WithOp(seen.look, func(env seen) *rdd.Op {
 		return rdd.FilterOp(func(x int64) bool {
 			return seen.look(env, x)
 		})
 	}))
-	p.Op("1c252dc394ea", "pipelines_accumulate.go", 108, 853, rdd.CountOp[int64]())
-	p.Op("a8bb8a72eed1", "pipelines_accumulate.go", 111, 876, rdd.SortByOp(itself))
-	p.Op("c427b0e3cdf6", "pipelines_accumulate.go", 111, 881, rdd.CollectOp[int64]())
-	p.Op("c01290ce100c", "pipelines_accumulate.go", 120, 994, rdd.WithOp(seen.look, func(env seen) *rdd.Op {
+	p.Op("1c252dc394ea", "pipelines_accumulate.go", 122, 914, rdd.CountOp[int64]())
+	p.Op("a8bb8a72eed1", "pipelines_accumulate.go", 125, 937, rdd.SortByOp(itself))
+	p.Op("c427b0e3cdf6", "pipelines_accumulate.go", 125, 942, rdd.CollectOp[int64]())
+	p.Op("c01290ce100c", "pipelines_accumulate.go", 134, 1055, rdd.WithOp(seen.look, func(env seen) *rdd.Op {
 		return rdd.FilterOp(func(x int64) bool {
 			return seen.look(env, x)
 		})
 	}))
-	p.Op("ada96fcdd91d", "pipelines_accumulate.go", 120, 1001, rdd.CacheOp[int64]().Named("Persist"))
-	p.Op("73862a836e96", "pipelines_accumulate.go", 121, 1016, rdd.SortByOp(itself))
-	p.Op("b2809b588794", "pipelines_accumulate.go", 121, 1021, rdd.CollectOp[int64]())
-	p.Op("71d6cb363e6e", "pipelines_accumulate.go", 123, 1038, rdd.CoalesceOp())
-	p.Op("9844cb3f1d67", "pipelines_accumulate.go", 123, 1043, rdd.CountOp[int64]())
-	p.Op("fea2b84d0c60", "pipelines_accumulate.go", 133, 1164, rdd.DataOp[string]())
-	p.Op("e551b17fdc14", "pipelines_accumulate.go", 133, 1175, rdd.KeyByOp(strings.Clone))
-	p.Op("b087a9061eb0", "pipelines_accumulate.go", 134, 1187, rdd.WithOp(accumulatorCasesMap, func(env rdd.Accumulator[sizeCounts]) *rdd.Op {
+	p.Op("ada96fcdd91d", "pipelines_accumulate.go", 134, 1062, rdd.CacheOp[int64]().Named("Persist"))
+	p.Op("73862a836e96", "pipelines_accumulate.go", 135, 1077, rdd.SortByOp(itself))
+	p.Op("b2809b588794", "pipelines_accumulate.go", 135, 1082, rdd.CollectOp[int64]())
+	p.Op("71d6cb363e6e", "pipelines_accumulate.go", 137, 1099, rdd.CoalesceOp())
+	p.Op("9844cb3f1d67", "pipelines_accumulate.go", 137, 1104, rdd.CountOp[int64]())
+	p.Op("e3ce8c94ef50", "pipelines_accumulate.go", 147, 1214, rdd.RangeOp())
+	p.Op("2ab9c370a79f", "pipelines_accumulate.go", 147, 1231, rdd.WithOp(accumulatorCasesMap, func(env rdd.Accumulator[load]) *rdd.Op {
+		return rdd.MapOp(func(x int64) int64 {
+			return accumulatorCasesMap(env, x)
+		})
+	}))
+	p.Op("5537bda93ba8", "pipelines_accumulate.go", 150, 1274, rdd.CountOp[int64]())
+	p.Op("fea2b84d0c60", "pipelines_accumulate.go", 155, 1388, rdd.DataOp[string]())
+	p.Op("e551b17fdc14", "pipelines_accumulate.go", 155, 1399, rdd.KeyByOp(strings.Clone))
+	p.Op("b087a9061eb0", "pipelines_accumulate.go", 156, 1411, rdd.WithOp(accumulatorCasesMap2, func(env rdd.Accumulator[sizeCounts]) *rdd.Op {
 		return rdd.PairMapOp(func(word string, x string) int64 {
-			return accumulatorCasesMap(env, word, x)
+			return accumulatorCasesMap2(env, word, x)
 		})
 	}))
-	p.Op("7ea564f26385", "pipelines_accumulate.go", 141, 1254, rdd.WithOp(accumulatorCasesReduce, func(env rdd.Total[int64]) *rdd.Op {
+	p.Op("7ea564f26385", "pipelines_accumulate.go", 163, 1478, rdd.WithOp(accumulatorCasesReduce, func(env rdd.Total[int64]) *rdd.Op {
 		return rdd.ReduceOp(func(a int64, b int64) int64 {
 			return accumulatorCasesReduce(env, a, b)
 		})
@@ -303,6 +317,57 @@ func init() {
 	p.Op("bad08ad2d4e0", "pipelines_barrier.go", 160, 1347, rdd.SortByOp(barrierCasesSortBy))
 	p.Op("80aae4a7d3d7", "pipelines_barrier.go", 161, 1378, rdd.MapPartitionsWithBarrierOp(places))
 	p.Op("ecf2ff71b960", "pipelines_barrier.go", 161, 1383, rdd.CollectOp[string]())
+	p.Op("e74069628fab", "pipelines_broadcast.go", 39, 225, rdd.JoinOp[string](broadcastCasesJoin))
+	p.Op("c5dfed486af8", "pipelines_broadcast.go", 43, 303, rdd.JoinOp[string](minus))
+	p.Op("d608fee1a1a7", "pipelines_broadcast.go", 43, 319, rdd.PairMapOp(line[string, string]))
+	p.Op("78111e786569", "pipelines_broadcast.go", 46, 409, rdd.LeftOuterJoinOp[string](broadcastCasesLeftOuterJoin))
+	p.Op("2110614435db", "pipelines_broadcast.go", 46, 444, rdd.PairMapOp(line[string, string]))
+	p.Op("d4a9beee0425", "pipelines_broadcast.go", 49, 533, rdd.RightOuterJoinOp[string](broadcastCasesRightOuterJoin))
+	p.Op("d125f01a5690", "pipelines_broadcast.go", 49, 568, rdd.PairMapOp(line[string, string]))
+	p.Op("960c5e48ff49", "pipelines_broadcast.go", 52, 655, rdd.FullOuterJoinOp[string](outer))
+	p.Op("f48ba15a9c1c", "pipelines_broadcast.go", 52, 671, rdd.PairMapOp(line[string, string]))
+	p.Op("3810b9f591f6", "pipelines_broadcast.go", 52, 681, rdd.CollectOp[string]())
+	p.Op("eddb334b4f4b", "pipelines_broadcast.go", 55, 766, rdd.WithOp(broadcastCasesJoin2, func(env int64) *rdd.Op {
+		return rdd.JoinOp[string](func(v int64, w int64) string {
+			return broadcastCasesJoin2(env, v, w)
+		})
+	}))
+	p.Op("df1fd1630e53", "pipelines_broadcast.go", 56, 809, rdd.PairMapOp(line[string, string]))
+	p.Op("681c729213d4", "pipelines_broadcast.go", 56, 819, rdd.CollectOp[string]())
+	p.Op("ed89871663ba", "pipelines_broadcast.go", 66, 944, rdd.ReduceByKeyOp[string](addInts, broadcastCasesReduceByKeyBatch))
+	p.Op("b3da998d8adc", "pipelines_broadcast.go", 66, 949, rdd.PairMapOp(line[string, int64]))
+	p.Op("c321ef775ead", "pipelines_broadcast.go", 66, 959, rdd.CollectOp[string]())
+	p.Op("8cd99c02b368", "pipelines_broadcast.go", 71, 1032, rdd.CountOp[rdd.Pair[string, int64]]())
+	p.Op("012a71b0cfb9", "pipelines_broadcast.go", 74, 1051, rdd.PairFilterOp(broadcastCasesFilter))
+	p.Op("0f4317f19a64", "pipelines_broadcast.go", 74, 1066, rdd.ReduceByKeyOp[string](addInts, broadcastCasesReduceByKeyBatch2))
+	p.Op("3fc7f4918823", "pipelines_broadcast.go", 75, 1075, rdd.MapValuesOp[string](broadcastCasesMapValues))
+	p.Op("5420f664af10", "pipelines_broadcast.go", 75, 1089, rdd.AggregateByKeyOp[string](newStats, addStats, mergeStats))
+	p.Op("40979806ee6b", "pipelines_broadcast.go", 76, 1114, rdd.JoinOp[string](broadcastCasesJoin3))
+	p.Op("b17769d3fed9", "pipelines_broadcast.go", 76, 1142, rdd.PairMapOp(line[string, string]))
+	p.Op("91d1e58b9b81", "pipelines_broadcast.go", 76, 1152, rdd.CollectOp[string]())
+	p.Op("9983bfaa031d", "pipelines_broadcast.go", 85, 1257, rdd.CacheOp[rdd.Pair[string, int64]]())
+	p.Op("adbd6dc9bf5e", "pipelines_broadcast.go", 86, 1268, rdd.CountOp[rdd.Pair[string, int64]]())
+	p.Op("2fe647726876", "pipelines_broadcast.go", 89, 1292, rdd.ReduceByKeyOp[string](addInts, broadcastCasesReduceByKeyBatch3))
+	p.Op("4116c30f890d", "pipelines_broadcast.go", 89, 1297, rdd.PairSortByOp(broadcastCasesSortBy))
+	p.Op("3694858eb22a", "pipelines_broadcast.go", 89, 1314, rdd.PairMapOp(line[string, int64]))
+	p.Op("7a909afc1ab7", "pipelines_broadcast.go", 92, 1387, rdd.LocalCheckpointOp[rdd.Pair[string, int64]]())
+	p.Op("bae96e0f44a0", "pipelines_broadcast.go", 96, 1410, rdd.ReduceByKeyOp[string](addInts, broadcastCasesReduceByKeyBatch4))
+	p.Op("8bd096aa6f41", "pipelines_broadcast.go", 96, 1415, rdd.PairMapOp(line[string, int64]))
+	p.Op("e17a09b09216", "pipelines_broadcast.go", 96, 1425, rdd.CollectOp[string]())
+	p.Op("099c1db5c793", "pipelines_broadcast.go", 101, 1502, rdd.PartitionByOp[string, int64]())
+	p.Op("d721117790cd", "pipelines_broadcast.go", 101, 1507, rdd.JoinOp[string](broadcastCasesJoin4))
+	p.Op("3246c1b355c7", "pipelines_broadcast.go", 101, 1516, rdd.ReduceByKeyOp[string](addInts, broadcastCasesReduceByKeyBatch5))
+	p.Op("75693ee000f2", "pipelines_broadcast.go", 102, 1550, rdd.ReduceByKeyOp[string](addInts, broadcastCasesReduceByKeyBatch6))
+	p.Op("86048a4b4c94", "pipelines_broadcast.go", 102, 1557, rdd.PairMapOp(line[string, int64]))
+	p.Op("9b0ed290b731", "pipelines_broadcast.go", 102, 1567, rdd.CollectOp[string]())
+	p.Op("a1082c9a885f", "pipelines_broadcast.go", 106, 1633, rdd.JoinOp[string](addInts))
+	p.Op("4036a1a412cb", "pipelines_broadcast.go", 107, 1666, rdd.JoinOp[string](minus))
+	p.Op("22c5d7a54d40", "pipelines_broadcast.go", 107, 1675, rdd.ReduceByKeyOp[string](addInts, broadcastCasesReduceByKeyBatch7))
+	p.Op("ce475027874e", "pipelines_broadcast.go", 107, 1687, rdd.PairMapOp(line[string, string]))
+	p.Op("345cd8b9f4fd", "pipelines_broadcast.go", 107, 1697, rdd.CollectOp[string]())
+	p.Op("158c4c4c7f8b", "pipelines_broadcast.go", 119, 1856, rdd.ReduceByKeyOp[string](addInts, broadcastCasesReduceByKeyBatch8))
+	p.Op("f8fa5b1793c0", "pipelines_broadcast.go", 119, 1861, rdd.PairMapOp(line[string, int64]))
+	p.Op("d133994d1cd6", "pipelines_broadcast.go", 119, 1871, rdd.CollectOp[string]())
 	p.Op("75b8f6ed8d1f", "pipelines_bykey.go", 35, 227, rdd.FoldByKeyOp[string](addInts))
 	p.Op("bef0a0a2c2e3", "pipelines_bykey.go", 35, 243, rdd.PairMapOp(line[string, int64]))
 	p.Op("ba9e4ba91b94", "pipelines_bykey.go", 35, 253, rdd.CollectOp[string]())
@@ -413,23 +478,32 @@ func init() {
 	p.Op("a7f8dc573be7", "pipelines_cache.go", 93, 1202, rdd.JoinOp[string](addInts))
 	p.Op("a88023b74ab8", "pipelines_cache.go", 93, 1216, rdd.PairMapOp(line[string, int64]))
 	p.Op("d6dd3fe8867e", "pipelines_cache.go", 93, 1226, rdd.CollectOp[string]())
-	p.Op("e2333ddb7334", "pipelines_cache.go", 102, 1349, rdd.MapOp(double))
-	p.Op("ad37034f2ed2", "pipelines_cache.go", 102, 1354, rdd.CacheOp[int64]())
-	p.Op("8b19add0d258", "pipelines_cache.go", 103, 1365, rdd.CountOp[int64]())
-	p.Op("d7a5e02ea01b", "pipelines_cache.go", 115, 1507, rdd.CacheOp[Rec]().Named("Persist"))
-	p.Op("a9d120b59fdd", "pipelines_cache.go", 117, 1538, rdd.CacheOp[string]().Named("Persist"))
-	p.Op("ed6f5b6272e0", "pipelines_cache.go", 117, 1543, rdd.MapOp(cacheCasesMap3))
-	p.Op("593770305931", "pipelines_cache.go", 131, 1707, rdd.PartitionByOp[string, int64]())
-	p.Op("9ae3e9aa229b", "pipelines_cache.go", 131, 1717, rdd.CacheOp[rdd.Pair[string, int64]]())
-	p.Op("fd77a15361cc", "pipelines_cache.go", 132, 1725, rdd.ReduceByKeyOp[string](addInts, cacheCasesReduceByKeyBatch3))
-	p.Op("c42abf5c0f53", "pipelines_cache.go", 132, 1737, rdd.CacheOp[rdd.Pair[string, int64]]())
-	p.Op("cfb8992cf579", "pipelines_cache.go", 133, 1748, rdd.JoinOp[string](addInts))
-	p.Op("2607d332f7a2", "pipelines_cache.go", 133, 1762, rdd.PairMapOp(line[string, int64]))
-	p.Op("20ff87d77358", "pipelines_cache.go", 142, 1885, rdd.SortByKeyOp[string, int64]())
-	p.Op("e3e9668e5b09", "pipelines_cache.go", 142, 1894, rdd.CacheOp[rdd.Pair[string, int64]]().Named("Persist"))
-	p.Op("e2162f1a16d9", "pipelines_cache.go", 144, 1932, rdd.PairMapOp(line[string, int64]))
-	p.Op("742734c39a50", "pipelines_cache.go", 149, 2022, rdd.CacheOp[rdd.Pair[string, int64]]())
-	p.Op("0717774b4a0c", "pipelines_cache.go", 151, 2039, rdd.ValuesOp[string, int64]())
+	p.Op("fd77a15361cc", "pipelines_cache.go", 102, 1349, rdd.ReduceByKeyOp[string](addInts, cacheCasesReduceByKeyBatch3))
+	p.Op("9ae3e9aa229b", "pipelines_cache.go", 106, 1382, rdd.CacheOp[rdd.Pair[string, int64]]())
+	p.Op("f37727ae91fc", "pipelines_cache.go", 108, 1391, rdd.PairMapToPairOp(oneMore))
+	p.Op("0298a4b71308", "pipelines_cache.go", 108, 1396, rdd.ReduceByKeyOp[string](addInts, cacheCasesReduceByKeyBatch4))
+	p.Op("c5c94cdb4d96", "pipelines_cache.go", 110, 1415, rdd.CountOp[rdd.Pair[string, int64]]())
+	p.Op("9e5c2fa9572e", "pipelines_cache.go", 114, 1439, rdd.JoinOp[string](cacheCasesJoin))
+	p.Op("1ea622d2647f", "pipelines_cache.go", 114, 1443, rdd.PairMapToPairOp(oneMore))
+	p.Op("2607d332f7a2", "pipelines_cache.go", 114, 1471, rdd.PairMapOp(line[string, int64]))
+	p.Op("05f856a5ed56", "pipelines_cache.go", 114, 1481, rdd.CollectOp[string]())
+	p.Op("e2333ddb7334", "pipelines_cache.go", 128, 1623, rdd.MapOp(double))
+	p.Op("ad37034f2ed2", "pipelines_cache.go", 128, 1628, rdd.CacheOp[int64]())
+	p.Op("8b19add0d258", "pipelines_cache.go", 129, 1639, rdd.CountOp[int64]())
+	p.Op("d7a5e02ea01b", "pipelines_cache.go", 141, 1781, rdd.CacheOp[Rec]().Named("Persist"))
+	p.Op("a9d120b59fdd", "pipelines_cache.go", 143, 1812, rdd.CacheOp[string]().Named("Persist"))
+	p.Op("ed6f5b6272e0", "pipelines_cache.go", 143, 1817, rdd.MapOp(cacheCasesMap3))
+	p.Op("593770305931", "pipelines_cache.go", 157, 1981, rdd.PartitionByOp[string, int64]())
+	p.Op("c42abf5c0f53", "pipelines_cache.go", 157, 1991, rdd.CacheOp[rdd.Pair[string, int64]]())
+	p.Op("9d087ce32fb6", "pipelines_cache.go", 158, 1999, rdd.ReduceByKeyOp[string](addInts, cacheCasesReduceByKeyBatch5))
+	p.Op("742734c39a50", "pipelines_cache.go", 158, 2011, rdd.CacheOp[rdd.Pair[string, int64]]())
+	p.Op("cfb8992cf579", "pipelines_cache.go", 159, 2022, rdd.JoinOp[string](addInts))
+	p.Op("e2162f1a16d9", "pipelines_cache.go", 159, 2036, rdd.PairMapOp(line[string, int64]))
+	p.Op("20ff87d77358", "pipelines_cache.go", 168, 2159, rdd.SortByKeyOp[string, int64]())
+	p.Op("e3e9668e5b09", "pipelines_cache.go", 168, 2168, rdd.CacheOp[rdd.Pair[string, int64]]().Named("Persist"))
+	p.Op("479a32a0703c", "pipelines_cache.go", 170, 2206, rdd.PairMapOp(line[string, int64]))
+	p.Op("6d09c426a11f", "pipelines_cache.go", 175, 2296, rdd.CacheOp[rdd.Pair[string, int64]]())
+	p.Op("0717774b4a0c", "pipelines_cache.go", 177, 2313, rdd.ValuesOp[string, int64]())
 	p.Op("f0b6924db363", "pipelines_chain.go", 19, 61, rdd.MapOp(stepsMap))
 	p.Op("b03547e9efa9", "pipelines_chain.go", 23, 98, rdd.FilterOp(stepsFilter))
 	p.Op("5ebab6403cb2", "pipelines_chain.go", 25, 123, rdd.FlatMapOp(upTo))
@@ -1460,34 +1534,66 @@ func init() {
 			return withActionCasesForEachPartition2(env, t, rows)
 		})
 	}))
-	p.Op("2de21a26ae58", "rounds.go", 22, 66, rdd.TextOp())
-	p.Op("5f51977a5c90", "rounds.go", 22, 78, rdd.CacheOp[string]().Named("Persist"))
-	p.Op("a4987273ea10", "rounds.go", 27, 113, rdd.CountOp[string]())
-	p.Op("a8fca964a48c", "rounds.go", 38, 172, rdd.TextOp())
-	p.Op("954bd4619551", "rounds.go", 38, 184, rdd.MapOp(checkpointedMap))
-	p.Op("6156e7b94216", "rounds.go", 38, 201, rdd.CheckpointOp[int]())
-	p.Op("083b7ddeb49c", "rounds.go", 46, 247, rdd.ReduceOp(checkpointedReduce))
-	p.Op("dd47a9e04c65", "rounds.go", 56, 326, rdd.TextOp())
-	p.Op("09381d34ee1a", "rounds.go", 56, 338, rdd.MapOp(locallyMap))
-	p.Op("c427c0d3ba26", "rounds.go", 56, 355, rdd.LocalCheckpointOp[int]())
-	p.Op("8a5796807f3a", "rounds.go", 64, 401, rdd.ReduceOp(locallyReduce))
-	p.Op("cdc517a5fb03", "rounds.go", 81, 515, rdd.RangeOp())
-	p.Op("3c195c34a163", "rounds.go", 84, 567, rdd.WithOp(manyKeptMap, func(env int64) *rdd.Op {
+	p.Op("2de21a26ae58", "rounds.go", 24, 70, rdd.TextOp())
+	p.Op("5f51977a5c90", "rounds.go", 24, 82, rdd.CacheOp[string]().Named("Persist"))
+	p.Op("a4987273ea10", "rounds.go", 29, 117, rdd.CountOp[string]())
+	p.Op("afd6e1033b08", "rounds.go", 40, 179, rdd.TextOp())
+	p.Op("40cde1f99f81", "rounds.go", 40, 191, rdd.MapOp(sidesMap))
+	p.Op("5d9fbb75a8c2", "rounds.go", 41, 217, rdd.CacheOp[int64]().Named("Persist"))
+	p.Op("7c5477ea455c", "rounds.go", 41, 224, rdd.MapOp(sidesMap2))
+	p.Op("ef3a7bfaefc3", "rounds.go", 43, 271, rdd.CountOp[int64]())
+	p.Op("e6f6bdc81185", "rounds.go", 47, 302, rdd.MapPartitionsOp(firstOf))
+	p.Op("1112e237c8fd", "rounds.go", 54, 350, rdd.CoalesceOp())
+	p.Op("b51e45e7a844", "rounds.go", 55, 371, rdd.ZipOp(addInts))
+	p.Op("8484a33702fc", "rounds.go", 56, 386, rdd.ZipPartitionsOp(merged))
+	p.Op("9abbaf767369", "rounds.go", 57, 403, rdd.CartesianOp(addInts))
+	p.Op("91983f89ef74", "rounds.go", 60, 442, rdd.WithOp(sidesMap3, func(env rdd.Total[int64]) *rdd.Op {
+		return rdd.MapOp(func(n int64) int64 {
+			return sidesMap3(env, n)
+		})
+	}))
+	p.Op("94eb2122a5cb", "rounds.go", 60, 468, rdd.ReduceOp(addInts))
+	p.Op("1c262d5c2aa4", "rounds.go", 95, 698, rdd.TextOp())
+	p.Op("fc15bbeaddaf", "rounds.go", 95, 715, rdd.WithOp(countsOnceMap, func(env rdd.Total[int64]) *rdd.Op {
+		return rdd.MapOp(func(line2 string) int64 {
+			return countsOnceMap(env, line2)
+		})
+	}))
+	p.Op("9ccd69c23f42", "rounds.go", 98, 747, rdd.CacheOp[int64]().Named("Persist"))
+	p.Op("192d65762ecf", "rounds.go", 100, 763, rdd.CountOp[int64]())
+	p.Op("82cf5b2c2e4b", "rounds.go", 104, 822, rdd.WithOp(killed, func(env killer) *rdd.Op {
+		return rdd.MapPartitionsOp(func(x *rdd.Task, x2 iter.Seq[int64]) iter.Seq[int64] {
+			return killed(env, x, x2)
+		})
+	}))
+	p.Op("b72dcad9bd0c", "rounds.go", 104, 827, rdd.CountOp[int64]())
+	p.Op("2f8827d54917", "rounds.go", 108, 889, rdd.CountOp[int64]())
+	p.Op("a8fca964a48c", "rounds.go", 156, 1163, rdd.TextOp())
+	p.Op("954bd4619551", "rounds.go", 156, 1175, rdd.MapOp(checkpointedMap))
+	p.Op("6156e7b94216", "rounds.go", 156, 1192, rdd.CheckpointOp[int]())
+	p.Op("083b7ddeb49c", "rounds.go", 164, 1238, rdd.ReduceOp(checkpointedReduce))
+	p.Op("dd47a9e04c65", "rounds.go", 174, 1317, rdd.TextOp())
+	p.Op("09381d34ee1a", "rounds.go", 174, 1329, rdd.MapOp(locallyMap))
+	p.Op("c427c0d3ba26", "rounds.go", 174, 1346, rdd.LocalCheckpointOp[int]())
+	p.Op("8a5796807f3a", "rounds.go", 182, 1392, rdd.ReduceOp(locallyReduce))
+	p.Op("cdc517a5fb03", "rounds.go", 199, 1506, rdd.RangeOp())
+	p.Op("3c195c34a163", "rounds.go", 202, 1558, rdd.WithOp(manyKeptMap, func(env int64) *rdd.Op {
 		return rdd.MapOp(func(x int64) int64 {
 			return manyKeptMap(env, x)
 		})
 	}))
-	p.Op("70fabcad333b", "rounds.go", 84, 587, rdd.CacheOp[int64]().Named("Persist"))
-	p.Op("5db1f552f850", "rounds.go", 86, 613, rdd.KeyByOp(manyKeptKeyBy))
-	p.Op("e56d15749fff", "rounds.go", 86, 629, rdd.ReduceByKeyOp[int64](addInts, manyKeptReduceByKeyBatch))
-	p.Op("13c052e9ce46", "rounds.go", 86, 641, rdd.ValuesOp[int64, int64]())
-	p.Op("198bf59b0094", "rounds.go", 86, 645, rdd.CollectOp[int64]())
+	p.Op("70fabcad333b", "rounds.go", 202, 1578, rdd.CacheOp[int64]().Named("Persist"))
+	p.Op("5db1f552f850", "rounds.go", 204, 1604, rdd.KeyByOp(manyKeptKeyBy))
+	p.Op("e56d15749fff", "rounds.go", 204, 1620, rdd.ReduceByKeyOp[int64](addInts, manyKeptReduceByKeyBatch))
+	p.Op("13c052e9ce46", "rounds.go", 204, 1632, rdd.ValuesOp[int64, int64]())
+	p.Op("198bf59b0094", "rounds.go", 204, 1636, rdd.CollectOp[int64]())
 	p.Kernel(accumulatorCasesKernel, "ce8420d62e4b", "c7ddf871ba4a")
 	p.Kernel(accumulatorCasesKernel2, "0b0fafaffabd", "88157a8f2236/map")
 	p.Kernel(accumulatorCasesKernel3, "57cf9d26c03e", "1c252dc394ea")
 	p.Kernel(accumulatorCasesKernel4, "57cf9d26c03e", "a8bb8a72eed1/key")
 	p.Kernel(accumulatorCasesKernel5, "c01290ce100c")
-	p.Kernel(accumulatorCasesKernel6, "e551b17fdc14", "b087a9061eb0", "7ea564f26385")
+	p.Kernel(accumulatorCasesKernel6, "2ab9c370a79f", "5537bda93ba8")
+	p.Kernel(accumulatorCasesKernel7, "e551b17fdc14", "b087a9061eb0", "7ea564f26385")
 	p.Kernel(actionCasesKernel, "00b75e1c6c6e")
 	p.Kernel(actionCasesKernel2, "5295948def8a", "0018c040ed42")
 	p.Kernel(actionCasesKernel3, "60064a6be624")
@@ -1503,6 +1609,23 @@ func init() {
 	p.Kernel(barrierCasesKernel2, "8375b0a149e5")
 	p.Kernel(barrierCasesKernel3, "4eb3b3fa5633", "19bf513751a8/map")
 	p.Kernel(barrierCasesKernel4, "561c6d57924d")
+	p.Kernel(broadcastCasesKernel, "e74069628fab")
+	p.Kernel(broadcastCasesKernel2, "c5dfed486af8", "d608fee1a1a7")
+	p.Kernel(broadcastCasesKernel3, "78111e786569", "2110614435db")
+	p.Kernel(broadcastCasesKernel4, "d4a9beee0425", "d125f01a5690")
+	p.Kernel(broadcastCasesKernel5, "960c5e48ff49", "f48ba15a9c1c")
+	p.Kernel(broadcastCasesKernel6, "eddb334b4f4b", "df1fd1630e53")
+	p.Kernel(broadcastCasesKernel7, "b3da998d8adc")
+	p.Kernel(broadcastCasesKernel8, "012a71b0cfb9", "0f4317f19a64/map")
+	p.Kernel(broadcastCasesKernel9, "3fc7f4918823", "5420f664af10/map")
+	p.Kernel(broadcastCasesKernel10, "40979806ee6b", "b17769d3fed9")
+	p.Kernel(broadcastCasesKernel11, "3694858eb22a")
+	p.Kernel(broadcastCasesKernel12, "8bd096aa6f41")
+	p.Kernel(broadcastCasesKernel13, "d721117790cd", "75693ee000f2/map")
+	p.Kernel(broadcastCasesKernel14, "86048a4b4c94")
+	p.Kernel(broadcastCasesKernel15, "a1082c9a885f")
+	p.Kernel(broadcastCasesKernel16, "4036a1a412cb", "ce475027874e")
+	p.Kernel(broadcastCasesKernel17, "f8fa5b1793c0")
 	p.Kernel(byKeyCasesKernel, "bef0a0a2c2e3")
 	p.Kernel(byKeyCasesKernel2, "f3a805de635f")
 	p.Kernel(byKeyCasesKernel3, "9d56837ad71d")
@@ -1526,10 +1649,13 @@ func init() {
 	p.Kernel(cacheCasesKernel7, "fdc3fce78401", "38dbfe4a6c17")
 	p.Kernel(cacheCasesKernel8, "0634f9c24699")
 	p.Kernel(cacheCasesKernel9, "a7f8dc573be7", "a88023b74ab8")
-	p.Kernel(cacheCasesKernel10, "e2333ddb7334")
-	p.Kernel(cacheCasesKernel11, "ed6f5b6272e0")
-	p.Kernel(cacheCasesKernel12, "cfb8992cf579", "2607d332f7a2")
-	p.Kernel(cacheCasesKernel13, "e2162f1a16d9")
+	p.Kernel(cacheCasesKernel10, "f37727ae91fc", "0298a4b71308/map")
+	p.Kernel(cacheCasesKernel11, "9e5c2fa9572e", "2607d332f7a2")
+	p.Kernel(cacheCasesKernel12, "1ea622d2647f")
+	p.Kernel(cacheCasesKernel13, "e2333ddb7334")
+	p.Kernel(cacheCasesKernel14, "ed6f5b6272e0")
+	p.Kernel(cacheCasesKernel15, "cfb8992cf579", "e2162f1a16d9")
+	p.Kernel(cacheCasesKernel16, "479a32a0703c")
 	p.Kernel(stepsKernel, "f0b6924db363")
 	p.Kernel(stepsKernel2, "b03547e9efa9")
 	p.Kernel(stepsKernel3, "5ebab6403cb2")
@@ -1726,6 +1852,8 @@ func init() {
 	p.Kernel(actionCasesKernel10, "9071f0568474", "8b56af8df4ac")
 	p.Kernel(saveCasesKernel4, "9071f0568474", "9e6bedbd6401/map")
 	p.Kernel(saveCasesKernel5, "9071f0568474", "0eb7cc019a0b/map")
+	p.Kernel(broadcastCasesKernel18, "9071f0568474", "3246c1b355c7/map")
+	p.Kernel(broadcastCasesKernel19, "9071f0568474", "22c5d7a54d40/map")
 	p.Kernel(byKeyCasesKernel7, "9071f0568474", "75b8f6ed8d1f/map")
 	p.Kernel(byKeyCasesKernel8, "9071f0568474", "a7a44f2de487", "eab00e37a0cd/map")
 	p.Kernel(byKeyCasesKernel9, "9071f0568474", "9acb6253fa84/map")
@@ -1733,8 +1861,9 @@ func init() {
 	p.Kernel(byKeyCasesKernel11, "9071f0568474", "36d0e45be158/map")
 	p.Kernel(byKeyCasesKernel12, "9071f0568474", "295635c9d2e1/map")
 	p.Kernel(byKeyCasesKernel13, "9071f0568474", "8576b9ee072d/map")
-	p.Kernel(cacheCasesKernel14, "9071f0568474", "aad0af010d39/map")
-	p.Kernel(cacheCasesKernel15, "9071f0568474", "377086309e75/map")
+	p.Kernel(cacheCasesKernel17, "9071f0568474", "aad0af010d39/map")
+	p.Kernel(cacheCasesKernel18, "9071f0568474", "377086309e75/map")
+	p.Kernel(cacheCasesKernel19, "9071f0568474", "fd77a15361cc/map")
 	p.Kernel(ranksKernel5, "9071f0568474", "ef0cef60bad3")
 	p.Kernel(chainCasesKernel24, "9071f0568474", "16489be4d912")
 	p.Kernel(chainCasesKernel25, "9071f0568474", "8eec914b7bc4")
@@ -1843,6 +1972,10 @@ func init() {
 	p.Kernel(withPairCasesKernel25, "e42983ffba34", "69cec09e5f8d")
 	p.Kernel(withPairCasesKernel26, "32e5862a6d2b", "4ea79309c9b6")
 	p.Kernel(envNotesKernel, "645fec9bdb2e")
+	p.Kernel(sidesKernel, "40cde1f99f81")
+	p.Kernel(sidesKernel2, "40cde1f99f81", "7c5477ea455c")
+	p.Kernel(sidesKernel3, "91983f89ef74", "94eb2122a5cb")
+	p.Kernel(countsOnceKernel, "fc15bbeaddaf")
 	p.Kernel(checkpointedKernel, "954bd4619551")
 	p.Kernel(locallyKernel, "09381d34ee1a")
 	p.Kernel(manyKeptKernel, "3c195c34a163")
@@ -1850,7 +1983,7 @@ func init() {
 	sketch.RddRegisterQuantilesOf[int64]()
 }
 
-// accumulatorCasesKernel is Filter (pipelines_accumulate.go:83), Map (pipelines_accumulate.go:83).
+// accumulatorCasesKernel is Filter (pipelines_accumulate.go:97), Map (pipelines_accumulate.go:97).
 func accumulatorCasesKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -1867,7 +2000,7 @@ func accumulatorCasesKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// accumulatorCasesKernel2 is Filter (pipelines_accumulate.go:94), Distinct (pipelines_accumulate.go:94, map side).
+// accumulatorCasesKernel2 is Filter (pipelines_accumulate.go:108), Distinct (pipelines_accumulate.go:108, map side).
 func accumulatorCasesKernel2(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Combiner[int64, struct{}, struct{}])
@@ -1883,7 +2016,7 @@ func accumulatorCasesKernel2(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// accumulatorCasesKernel3 is Filter (pipelines_accumulate.go:107), Count (pipelines_accumulate.go:108).
+// accumulatorCasesKernel3 is Filter (pipelines_accumulate.go:121), Count (pipelines_accumulate.go:122).
 func accumulatorCasesKernel3(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Acc[int64])
@@ -1899,7 +2032,7 @@ func accumulatorCasesKernel3(_ *rdd.Task, env []any, inAny, outAny any) {
 	out.Value = acc
 }
 
-// accumulatorCasesKernel4 is Filter (pipelines_accumulate.go:107), SortBy (pipelines_accumulate.go:111, key).
+// accumulatorCasesKernel4 is Filter (pipelines_accumulate.go:121), SortBy (pipelines_accumulate.go:125, key).
 func accumulatorCasesKernel4(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[rdd.Pair[int64, int64]])
@@ -1919,7 +2052,7 @@ func accumulatorCasesKernel4(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// accumulatorCasesKernel5 is Filter (pipelines_accumulate.go:120).
+// accumulatorCasesKernel5 is Filter (pipelines_accumulate.go:134).
 func accumulatorCasesKernel5(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -1935,14 +2068,28 @@ func accumulatorCasesKernel5(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// accumulatorCasesKernel6 is KeyBy (pipelines_accumulate.go:133), Map (pipelines_accumulate.go:134), Reduce (pipelines_accumulate.go:141).
+// accumulatorCasesKernel6 is Map (pipelines_accumulate.go:147), Count (pipelines_accumulate.go:150).
 func accumulatorCasesKernel6(_ *rdd.Task, env []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Acc[int64])
+	loads := env[0].(rdd.Accumulator[load])
+	acc := out.Value
+	for i, x := range in.Rows {
+		in.Row = i
+		_ = accumulatorCasesMap(loads, x)
+		acc++
+	}
+	out.Value = acc
+}
+
+// accumulatorCasesKernel7 is KeyBy (pipelines_accumulate.go:155), Map (pipelines_accumulate.go:156), Reduce (pipelines_accumulate.go:163).
+func accumulatorCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Acc[int64])
 	short := env[1].(rdd.Accumulator[sizeCounts])
 	calls := env[2].(rdd.Total[int64])
 
-//line pipelines_accumulate.go:134
+//line pipelines_accumulate.go:156
 	mapFunc := func(short typed.Accumulator[sizeCounts], word, _ string) int64 {
 		if own := short.Local(); *own == nil {
 			*own = sizeCounts{}
@@ -1950,7 +2097,7 @@ func accumulatorCasesKernel6(_ *rdd.Task, env []any, inAny, outAny any) {
 		(*short.Local())[len(word)]++
 		return 1
 	}
-//line property_rdd.go:1954
+//line property_rdd.go:2101
 
 	acc, has := out.Value, out.Has
 	for i, row := range in.Rows {
@@ -2179,6 +2326,243 @@ func barrierCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 	for i, row := range in.Rows {
 		in.Row = i
 		x := line[int64, int64](row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// broadcastCasesKernel is Join (pipelines_broadcast.go:39, behind the shuffle).
+func broadcastCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
+	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := broadcastCasesJoin(row.Left, row.Right)
+		if !out.Push(rdd.Pair[string, int64]{
+			Key:   row.Key,
+			Value: v,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// broadcastCasesKernel2 is Join (pipelines_broadcast.go:43, behind the shuffle), Map (pipelines_broadcast.go:43).
+func broadcastCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := minus(row.Left, row.Right)
+		x := line[string, string](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// broadcastCasesKernel3 is LeftOuterJoin (pipelines_broadcast.go:46, behind the shuffle), Map (pipelines_broadcast.go:46).
+func broadcastCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, *int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := broadcastCasesLeftOuterJoin(row.Left, row.Right)
+		x := line[string, string](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// broadcastCasesKernel4 is RightOuterJoin (pipelines_broadcast.go:49, behind the shuffle), Map (pipelines_broadcast.go:49).
+func broadcastCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, *int64, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := broadcastCasesRightOuterJoin(row.Left, row.Right)
+		x := line[string, string](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// broadcastCasesKernel5 is FullOuterJoin (pipelines_broadcast.go:52, behind the shuffle), Map (pipelines_broadcast.go:52).
+func broadcastCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, *int64, *int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := outer(row.Left, row.Right)
+		x := line[string, string](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// broadcastCasesKernel6 is Join (pipelines_broadcast.go:55, behind the shuffle), Map (pipelines_broadcast.go:56).
+func broadcastCasesKernel6(_ *rdd.Task, env []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
+	out := outAny.(*rdd.Rows[string])
+	by := env[0].(int64)
+	for i, row := range in.Rows {
+		in.Row = i
+		v := broadcastCasesJoin2(by, row.Left, row.Right)
+		x := line[string, string](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// broadcastCasesKernel7 is Map (pipelines_broadcast.go:66).
+func broadcastCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := line[string, int64](row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// broadcastCasesKernel8 is Filter (pipelines_broadcast.go:74), ReduceByKey (pipelines_broadcast.go:74, map side).
+func broadcastCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		if !broadcastCasesFilter(row.Key, row.Value) {
+			continue
+		}
+		if !out.Push(row.Key, row.Value) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// broadcastCasesKernel9 is MapValues (pipelines_broadcast.go:75), AggregateByKey (pipelines_broadcast.go:75, map side).
+func broadcastCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Combiner[string, int64, Stats])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := broadcastCasesMapValues(row.Value)
+		if !out.Push(row.Key, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// broadcastCasesKernel10 is Join (pipelines_broadcast.go:76, behind the shuffle), Map (pipelines_broadcast.go:76).
+func broadcastCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, Stats]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := broadcastCasesJoin3(row.Left, row.Right)
+		x := line[string, string](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// broadcastCasesKernel11 is Map (pipelines_broadcast.go:89).
+func broadcastCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := line[string, int64](row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// broadcastCasesKernel12 is Map (pipelines_broadcast.go:96).
+func broadcastCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := line[string, int64](row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// broadcastCasesKernel13 is Join (pipelines_broadcast.go:101, behind the shuffle), ReduceByKey (pipelines_broadcast.go:102, map side).
+func broadcastCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := broadcastCasesJoin4(row.Left, row.Right)
+		if !out.Push(row.Key, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// broadcastCasesKernel14 is Map (pipelines_broadcast.go:102).
+func broadcastCasesKernel14(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := line[string, int64](row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// broadcastCasesKernel15 is Join (pipelines_broadcast.go:106, behind the shuffle).
+func broadcastCasesKernel15(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
+	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := addInts(row.Left, row.Right)
+		if !out.Push(rdd.Pair[string, int64]{
+			Key:   row.Key,
+			Value: v,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// broadcastCasesKernel16 is Join (pipelines_broadcast.go:107, behind the shuffle), Map (pipelines_broadcast.go:107).
+func broadcastCasesKernel16(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := minus(row.Left, row.Right)
+		x := line[string, string](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// broadcastCasesKernel17 is Map (pipelines_broadcast.go:119).
+func broadcastCasesKernel17(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := line[string, int64](row.Key, row.Value)
 		if !out.Push(x) && !out.Flush() {
 			return
 		}
@@ -2504,8 +2888,51 @@ func cacheCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// cacheCasesKernel10 is Map (pipelines_cache.go:102).
+// cacheCasesKernel10 is MapToPair (pipelines_cache.go:108), ReduceByKey (pipelines_cache.go:108, map side).
 func cacheCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := oneMore(row.Key, row.Value)
+		if !out.Push(k, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// cacheCasesKernel11 is Join (pipelines_cache.go:114, behind the shuffle), Map (pipelines_cache.go:114).
+func cacheCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := cacheCasesJoin(row.Left, row.Right)
+		x := line[string, int64](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// cacheCasesKernel12 is MapToPair (pipelines_cache.go:114).
+func cacheCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := oneMore(row.Key, row.Value)
+		if !out.Push(rdd.Pair[string, int64]{
+			Key:   k,
+			Value: v,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// cacheCasesKernel13 is Map (pipelines_cache.go:128).
+func cacheCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
 	for i, row := range in.Rows {
@@ -2517,8 +2944,8 @@ func cacheCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// cacheCasesKernel11 is Map (pipelines_cache.go:117).
-func cacheCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
+// cacheCasesKernel14 is Map (pipelines_cache.go:143).
+func cacheCasesKernel14(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Rows[Rec])
 	for i, w := range in.Rows {
@@ -2530,8 +2957,8 @@ func cacheCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// cacheCasesKernel12 is Join (pipelines_cache.go:133, behind the shuffle), Map (pipelines_cache.go:133).
-func cacheCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
+// cacheCasesKernel15 is Join (pipelines_cache.go:159, behind the shuffle), Map (pipelines_cache.go:159).
+func cacheCasesKernel15(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
 	out := outAny.(*rdd.Rows[string])
 	for i, row := range in.Rows {
@@ -2544,8 +2971,8 @@ func cacheCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// cacheCasesKernel13 is Map (pipelines_cache.go:144).
-func cacheCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
+// cacheCasesKernel16 is Map (pipelines_cache.go:170).
+func cacheCasesKernel16(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
 	out := outAny.(*rdd.Rows[string])
 	for i, row := range in.Rows {
@@ -2736,7 +3163,7 @@ func ranksKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:2740
+//line property_rdd.go:3167
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3170,7 +3597,7 @@ func heavyKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:89
 	mapFunc := func(k string, v int64) string { return line(digest(k), v) }
-//line property_rdd.go:3174
+//line property_rdd.go:3601
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3201,7 +3628,7 @@ func heavyKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:96
 	mapFunc := func(k string, v []int64) string { return line(digest(k), v) }
-//line property_rdd.go:3205
+//line property_rdd.go:3632
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3299,7 +3726,7 @@ func heavyKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3303
+//line property_rdd.go:3730
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3353,7 +3780,7 @@ func heavyJoinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:135
 	joinFunc := func(v, w string) string { return digest(v) + digest(w) }
-//line property_rdd.go:3357
+//line property_rdd.go:3784
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3412,7 +3839,7 @@ func heavyJoinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3416
+//line property_rdd.go:3843
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5451,6 +5878,32 @@ func saveCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
+// broadcastCasesKernel18 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_broadcast.go:101, map side).
+func broadcastCasesKernel18(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		if !out.Push(k, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// broadcastCasesKernel19 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_broadcast.go:107, map side).
+func broadcastCasesKernel19(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		if !out.Push(k, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
 // byKeyCasesKernel7 is MapToPair (pipelines_source.go:23), FoldByKey (pipelines_bykey.go:35, map side).
 func byKeyCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
@@ -5544,8 +5997,8 @@ func byKeyCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// cacheCasesKernel14 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_cache.go:63, map side).
-func cacheCasesKernel14(_ *rdd.Task, _ []any, inAny, outAny any) {
+// cacheCasesKernel17 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_cache.go:63, map side).
+func cacheCasesKernel17(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
 	for i, row := range in.Rows {
@@ -5557,8 +6010,21 @@ func cacheCasesKernel14(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// cacheCasesKernel15 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_cache.go:89, map side).
-func cacheCasesKernel15(_ *rdd.Task, _ []any, inAny, outAny any) {
+// cacheCasesKernel18 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_cache.go:89, map side).
+func cacheCasesKernel18(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		if !out.Push(k, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// cacheCasesKernel19 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_cache.go:102, map side).
+func cacheCasesKernel19(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
 	for i, row := range in.Rows {
@@ -5758,7 +6224,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 		_, err := tryLine(k, v)
 		return repeat(k, v), err
 	}
-//line property_rdd.go:5762
+//line property_rdd.go:6228
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6200,7 +6666,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:259
 	tryMapFunc := func(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
-//line property_rdd.go:6204
+//line property_rdd.go:6670
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6265,7 +6731,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	tryFlatMapFunc := func(e Env, _ string, v int64) (iter.Seq[int64], error) {
 		return e.below(v - 1), e.check(v)
 	}
-//line property_rdd.go:6269
+//line property_rdd.go:6735
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6690,7 +7156,7 @@ func groupCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	groupByKeyFunc := func(_ int64, lists iter.Seq[[]int64]) string {
 		return fmt.Sprint(slices.SortedFunc(lists, func(a, b []int64) int { return slices.Compare(a, b) }))
 	}
-//line property_rdd.go:6694
+//line property_rdd.go:7160
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6812,7 +7278,7 @@ func joinCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_wide.go:331
 	fullOuterJoinFunc := func(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
-//line property_rdd.go:6816
+//line property_rdd.go:7282
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6984,7 +7450,7 @@ func withCasesKernel3(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:119
 	tryMapFunc := func(e Env, x int64) (string, error) { return e.tagged(x), e.check(x) }
-//line property_rdd.go:6988
+//line property_rdd.go:7454
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -7039,7 +7505,7 @@ func withCasesKernel6(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:128
 	tryFlatMapFunc := func(e Env, x int64) (iter.Seq[int64], error) { return e.below(x + 1), e.check(x) }
-//line property_rdd.go:7043
+//line property_rdd.go:7509
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -7064,7 +7530,7 @@ func withCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:150
 	mapToPairFunc := func(e Env, x int64) (int64, string) { return e.residue(x), e.tagged(x) }
-//line property_rdd.go:7068
+//line property_rdd.go:7534
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -7311,7 +7777,66 @@ func envNotesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// checkpointedKernel is Map (rounds.go:38).
+// sidesKernel is Map (rounds.go:40).
+func sidesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[string])
+	out := outAny.(*rdd.Rows[int64])
+	for i, line2 := range in.Rows {
+		in.Row = i
+		x := sidesMap(line2)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// sidesKernel2 is Map (rounds.go:40), Map (rounds.go:41).
+func sidesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[string])
+	out := outAny.(*rdd.Rows[int64])
+	for i, line2 := range in.Rows {
+		in.Row = i
+		n := sidesMap(line2)
+		x := sidesMap2(n)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// sidesKernel3 is Map (rounds.go:60), Reduce (rounds.go:60).
+func sidesKernel3(_ *rdd.Task, env []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[int64])
+	out := outAny.(*rdd.Acc[int64])
+	rows := env[0].(rdd.Total[int64])
+	acc, has := out.Value, out.Has
+	for i, n := range in.Rows {
+		in.Row = i
+		x := sidesMap3(rows, n)
+		if has {
+			acc = addInts(acc, x)
+		} else {
+			acc, has = x, true
+		}
+	}
+	out.Value, out.Has = acc, has
+}
+
+// countsOnceKernel is Map (rounds.go:95).
+func countsOnceKernel(_ *rdd.Task, env []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[string])
+	out := outAny.(*rdd.Rows[int64])
+	lines2 := env[0].(rdd.Total[int64])
+	for i, line2 := range in.Rows {
+		in.Row = i
+		x := countsOnceMap(lines2, line2)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// checkpointedKernel is Map (rounds.go:156).
 func checkpointedKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Rows[int])
@@ -7324,7 +7849,7 @@ func checkpointedKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// locallyKernel is Map (rounds.go:56).
+// locallyKernel is Map (rounds.go:174).
 func locallyKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Rows[int])
@@ -7337,7 +7862,7 @@ func locallyKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// manyKeptKernel is Map (rounds.go:84).
+// manyKeptKernel is Map (rounds.go:202).
 func manyKeptKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
@@ -7351,7 +7876,7 @@ func manyKeptKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// manyKeptKernel2 is KeyBy (rounds.go:86), ReduceByKey (rounds.go:86, map side).
+// manyKeptKernel2 is KeyBy (rounds.go:204), ReduceByKey (rounds.go:204, map side).
 func manyKeptKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Combiner[int64, int64, int64])
@@ -7364,11 +7889,17 @@ func manyKeptKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-//line pipelines_accumulate.go:94
+//line pipelines_accumulate.go:108
 func accumulatorCasesFilter(v seen, x int64) bool { return v.look(x) }
 
-//line pipelines_accumulate.go:134
-func accumulatorCasesMap(short typed.Accumulator[sizeCounts], word, _ string) int64 {
+//line pipelines_accumulate.go:147
+func accumulatorCasesMap(loads typed.Accumulator[load], x int64) int64 {
+	loads.Add(load{x, make([]byte, 200<<10)})
+	return x
+}
+
+//line pipelines_accumulate.go:156
+func accumulatorCasesMap2(short typed.Accumulator[sizeCounts], word, _ string) int64 {
 	if own := short.Local(); *own == nil {
 		*own = sizeCounts{}
 	}
@@ -7376,7 +7907,7 @@ func accumulatorCasesMap(short typed.Accumulator[sizeCounts], word, _ string) in
 	return 1
 }
 
-//line pipelines_accumulate.go:141
+//line pipelines_accumulate.go:163
 func accumulatorCasesReduce(calls typed.Counter, a, b int64) int64 {
 	calls.Add(1)
 	return a + b
@@ -7385,7 +7916,7 @@ func accumulatorCasesReduce(calls typed.Counter, a, b int64) int64 {
 //line pipelines_action.go:146
 func actionCasesKeyBy(r Rec) Place { return Place{r.Name, 1, [2]bool{r.OK}} }
 
-//line property_rdd.go:7389
+//line property_rdd.go:7920
 
 func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7402,7 +7933,7 @@ func saveCasesMap2(k string, v int64) string { return fmt.Sprintf("%s\t%d", k, v
 //line pipelines_action.go:272
 func saveCasesMap3(k string, v int64) string { return fmt.Sprintf("%s\t%d", k, v) }
 
-//line property_rdd.go:7406
+//line property_rdd.go:7937
 
 func saveCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7448,7 +7979,7 @@ func barrierCasesMapToPair(x int64) (int64, int64) { return x, 1 }
 //line pipelines_barrier.go:146
 func barrierCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7452
+//line property_rdd.go:7983
 
 func barrierCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7458,6 +7989,91 @@ func barrierCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 
 //line pipelines_barrier.go:160
 func barrierCasesSortBy(x int64) int64 { return x }
+
+//line pipelines_broadcast.go:39
+func broadcastCasesJoin(v, w int64) int64 { return v * w }
+
+//line pipelines_broadcast.go:46
+func broadcastCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
+
+//line pipelines_broadcast.go:49
+func broadcastCasesRightOuterJoin(v *int64, w int64) string { return outer(v, &w) }
+
+//line pipelines_broadcast.go:55
+func broadcastCasesJoin2(by, v, w int64) string { return minus(by*v, w) }
+
+//line property_rdd.go:8006
+
+func broadcastCasesReduceByKeyBatch(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+//line pipelines_broadcast.go:74
+func broadcastCasesFilter(string, int64) bool { return true }
+
+//line property_rdd.go:8017
+
+func broadcastCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+//line pipelines_broadcast.go:75
+func broadcastCasesMapValues(v int64) int64 { return v }
+
+//line pipelines_broadcast.go:76
+func broadcastCasesJoin3(sum int64, st Stats) string { return fmt.Sprint(sum, st.Sum) }
+
+//line property_rdd.go:8031
+
+func broadcastCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+//line pipelines_broadcast.go:89
+func broadcastCasesSortBy(k string, _ int64) string { return k }
+
+//line property_rdd.go:8042
+
+func broadcastCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+//line pipelines_broadcast.go:101
+func broadcastCasesJoin4(v, w int64) int64 { return v * w }
+
+//line property_rdd.go:8053
+
+func broadcastCasesReduceByKeyBatch5(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+func broadcastCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+func broadcastCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+func broadcastCasesReduceByKeyBatch8(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
 
 //line pipelines_bykey.go:44
 func byKeyCasesMapValues(v int64) string { return fmt.Sprint(v, ";") }
@@ -7483,7 +8099,7 @@ func cacheCasesMap2(w string) string { return w + "!" }
 //line pipelines_cache.go:54
 func cacheCasesFilter2(r Rec) bool { return r.ID%3 != 0 }
 
-//line property_rdd.go:7487
+//line property_rdd.go:8103
 
 func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7494,7 +8110,7 @@ func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_cache.go:80
 func cacheCasesFilter3(r Rec) bool { return r.ID%3 != 0 }
 
-//line property_rdd.go:7498
+//line property_rdd.go:8114
 
 func cacheCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7502,12 +8118,27 @@ func cacheCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	}
 }
 
-//line pipelines_cache.go:117
+func cacheCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+func cacheCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+//line pipelines_cache.go:114
+func cacheCasesJoin(a, b int64) int64 { return b - a }
+
+//line pipelines_cache.go:143
 func cacheCasesMap3(w string) Rec { return Rec{Name: w} }
 
-//line property_rdd.go:7509
+//line property_rdd.go:8140
 
-func cacheCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
+func cacheCasesReduceByKeyBatch5(slots []*int64, vals []int64) {
 	for i, s := range slots {
 		*s = addInts(*s, vals[i])
 	}
@@ -7548,7 +8179,7 @@ func ranksFlatMapToPair(_ string, shares []string) iter.Seq2[string, int64] {
 	}
 }
 
-//line property_rdd.go:7552
+//line property_rdd.go:8183
 
 func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7559,7 +8190,7 @@ func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:84
 func ranksMapValues2(v int64) int64 { return 150 + v*85/100 }
 
-//line property_rdd.go:7563
+//line property_rdd.go:8194
 
 func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7570,7 +8201,7 @@ func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:156
 func chainCasesFilter(l string, at int64) bool { return at > 0 && l != "O" }
 
-//line property_rdd.go:7574
+//line property_rdd.go:8205
 
 func chainCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7605,7 +8236,7 @@ func chainCasesMapToPair(v int64, k string) (string, int64) { return k, v }
 //line pipelines_chain.go:197
 func chainCasesSortBy2(l string) string { return l }
 
-//line property_rdd.go:7609
+//line property_rdd.go:8240
 
 func chainCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7621,7 +8252,7 @@ func chainCasesFilter2(w string) bool {
 //line pipelines_heavy.go:88
 func heavyKeyCasesMapToPair(x int64) (string, int64) { return heavyKey(x), x }
 
-//line property_rdd.go:7625
+//line property_rdd.go:8256
 
 func heavyKeyCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7684,7 +8315,7 @@ func heavyJoinCasesCoGroup(_ int64, left, right iter.Seq[string]) iter.Seq[strin
 //line pipelines_heavy.go:186
 func persistedReduceByKey(a, b string) string { return max(a, b) }
 
-//line property_rdd.go:7688
+//line property_rdd.go:8319
 
 func persistedReduceByKeyBatch(slots []*string, vals []string) {
 	for i, s := range slots {
@@ -7779,7 +8410,7 @@ func pairCasesTryMapToPair(k string, v int64) (string, string, error) {
 	return l, k, err
 }
 
-//line property_rdd.go:7783
+//line property_rdd.go:8414
 
 func partitionCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7811,7 +8442,7 @@ func sortedGroupCasesFilter3(string) bool { return true }
 //line pipelines_partitions.go:313
 func partitionerCasesPartitionFunc(k string) int { return 6 - placeOf(k) }
 
-//line property_rdd.go:7815
+//line property_rdd.go:8446
 
 func partitionerCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7837,7 +8468,7 @@ func partitionerCasesFilter(string, int64) bool { return true }
 //line pipelines_partitions.go:330
 func partitionerCasesMapValues(v int64) int64 { return v / 2 }
 
-//line property_rdd.go:7841
+//line property_rdd.go:8472
 
 func partitionerCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7851,7 +8482,7 @@ func partitionerCasesPartitionFunc2(k string) int { return 4 - placeOf(k) }
 //line pipelines_partitions.go:349
 func partitionerCasesFilter2(w string) bool { return len(w)%2 == 0 }
 
-//line property_rdd.go:7855
+//line property_rdd.go:8486
 
 func placedCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7865,7 +8496,7 @@ func placedCasesFilter(_ string, v int64) bool { return v%3 != 0 }
 //line pipelines_placed.go:43
 func placedCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
 
-//line property_rdd.go:7869
+//line property_rdd.go:8500
 
 func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7876,7 +8507,7 @@ func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_placed.go:44
 func placedCasesMapValues(r string) string { return r + "!" }
 
-//line property_rdd.go:7880
+//line property_rdd.go:8511
 
 func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7887,7 +8518,7 @@ func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_placed.go:65
 func placedCasesJoin(all []int64, sum int64) string { return fmt.Sprint(all, sum) }
 
-//line property_rdd.go:7891
+//line property_rdd.go:8522
 
 func placedCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7910,7 +8541,7 @@ func placedCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 //line pipelines_placed.go:89
 func placedCasesMapToPair(k string, v int64) (string, int64) { return k[:1] + k[len(k)-1:], v }
 
-//line property_rdd.go:7914
+//line property_rdd.go:8545
 
 func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7921,7 +8552,7 @@ func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 //line pipelines_sample.go:144
 func finiteMap(x int64) int64 { return x % 1000 }
 
-//line property_rdd.go:7925
+//line property_rdd.go:8556
 
 func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7935,7 +8566,7 @@ func sourceCasesMap(path, text string) string { return filepath.Base(path) + ": 
 //line pipelines_source.go:126
 func sourceCasesMap2(b []byte) string { return string(b) }
 
-//line property_rdd.go:7939
+//line property_rdd.go:8570
 
 func combineCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7955,7 +8586,7 @@ func combineCasesMapToPair(w string) (string, int64) { return w, 1 }
 //line pipelines_wide.go:87
 func combineCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7959
+//line property_rdd.go:8590
 
 func combineCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8145,25 +8776,40 @@ func withActionCasesForEachPartition2(e Env, t *typed.Task, rows iter.Seq2[strin
 	return nil
 }
 
-//line rounds.go:38
+//line rounds.go:40
+func sidesMap(line string) int64 { return int64(len(line)) }
+
+//line rounds.go:41
+func sidesMap2(n int64) int64 { return -n }
+
+//line rounds.go:60
+func sidesMap3(rows typed.Counter, n int64) int64 { rows.Add(1); return n }
+
+//line rounds.go:95
+func countsOnceMap(lines typed.Counter, line string) int64 {
+	lines.Add(1)
+	return int64(len(line))
+}
+
+//line rounds.go:156
 func checkpointedMap(line string) int { return len(line) }
 
-//line rounds.go:46
+//line rounds.go:164
 func checkpointedReduce(a, b int) int { return a + b }
 
-//line rounds.go:56
+//line rounds.go:174
 func locallyMap(line string) int { return len(line) }
 
-//line rounds.go:64
+//line rounds.go:182
 func locallyReduce(a, b int) int { return a + b }
 
-//line rounds.go:84
+//line rounds.go:202
 func manyKeptMap(round, x int64) int64 { return x + round%2 }
 
-//line rounds.go:86
+//line rounds.go:204
 func manyKeptKeyBy(x int64) int64 { return x % 7 }
 
-//line property_rdd.go:8167
+//line property_rdd.go:8813
 
 func manyKeptReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
