@@ -43,18 +43,22 @@ func (s *stage) spec() model.StageSpec {
 		}
 		spec.Parents = append(spec.Parents, model.Parent{Key: parent.Key, Edge: edge, Own: own(&p.Pipe.Source, parent.Key)})
 	}
-	spec.Cached, spec.Cut, spec.Local = cached(p), p.Pipe.Source.Cut != nil, p.Local
+	spec.Cached, spec.Beside = cached(p)
+	spec.Cut, spec.Local = p.Pipe.Source.Cut != nil, p.Local
 	return spec
 }
 
 // cached is the RDD whose blocks are all that a stage's tasks need, where they are
-// kept; "": there is none.
-func cached(st *plan.Stage) plan.StageKey {
-	c := st.Pipe.Source.Cached
-	if c == nil || st.Barrier || st.Sink.Part != nil && st.Sink.Part.Bounds != "" {
-		return "" // the sink cannot do without its value; tasks of a barrier all run at once
+// kept, or all beside the small sides of joins; "": there is none.
+func cached(st *plan.Stage) (rdd plan.StageKey, beside bool) {
+	src := &st.Pipe.Source
+	for in := src.Streamed(); in != nil; in = src.Streamed() {
+		src, beside = &in.Source, true
 	}
-	return c.Key
+	if src.Cached == nil || st.Barrier || st.Sink.Part != nil && st.Sink.Part.Bounds != "" {
+		return "", false // the sink cannot do without its value; tasks of a barrier all run at once
+	}
+	return src.Cached.Key, beside
 }
 
 // own says whether each partition of a source reads all that the task of the same

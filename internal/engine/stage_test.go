@@ -14,20 +14,28 @@ func TestCachedOf(t *testing.T) {
 	kept := plan.Pipe{Source: plan.Source{Cached: &plan.Cached{Key: "c1"}}}
 	ranged := kept
 	ranged.Ops = []plan.Op{{Placed: &plan.Partitioner{Kind: plan.RangePartitioner, Bounds: "b"}}}
+	// Side by side with small sides of joins, which tasks read wherever they run.
+	beside := plan.Pipe{Source: plan.Source{Broadcast: true, Wide: []plan.Input{{Shuffle: "s"}, {Pipe: &kept}}}}
+	twice := plan.Pipe{Source: plan.Source{Broadcast: true, Wide: []plan.Input{{Pipe: &beside}, {Shuffle: "s"}}}}
+	placed := plan.Pipe{Source: plan.Source{Wide: []plan.Input{{Pipe: &kept}, {Shuffle: "s"}}}}
 	value := []plan.Parent{{Key: "b", Kind: plan.Value}}
 	for name, c := range map[string]struct {
-		stage plan.Stage
-		want  plan.StageKey
+		stage  plan.Stage
+		want   plan.StageKey
+		beside bool
 	}{
-		"none":                      {plan.Stage{}, ""},
-		"as they are":               {plan.Stage{Pipe: kept}, "c1"},
-		"below a filter by bounds":  {plan.Stage{Pipe: ranged, Parents: value}, "c1"},
-		"to be sorted":              {plan.Stage{Pipe: kept, Parents: value, Sink: plan.Sink{Part: &plan.Partitioner{Bounds: "b"}}}, ""},
-		"to be placed by keys":      {plan.Stage{Pipe: kept, Sink: plan.Sink{Part: &plan.Partitioner{}}}, "c1"},
-		"of tasks that run at once": {plan.Stage{Pipe: kept, Barrier: true}, ""},
+		"beside a small side":       {plan.Stage{Pipe: beside}, "c1", true},
+		"beside several":            {plan.Stage{Pipe: twice}, "c1", true},
+		"beside a shuffle":          {plan.Stage{Pipe: placed}, "", false},
+		"none":                      {plan.Stage{}, "", false},
+		"as they are":               {plan.Stage{Pipe: kept}, "c1", false},
+		"below a filter by bounds":  {plan.Stage{Pipe: ranged, Parents: value}, "c1", false},
+		"to be sorted":              {plan.Stage{Pipe: kept, Parents: value, Sink: plan.Sink{Part: &plan.Partitioner{Bounds: "b"}}}, "", false},
+		"to be placed by keys":      {plan.Stage{Pipe: kept, Sink: plan.Sink{Part: &plan.Partitioner{}}}, "c1", false},
+		"of tasks that run at once": {plan.Stage{Pipe: kept, Barrier: true}, "", false},
 	} {
-		if got := cached(&c.stage); got != c.want {
-			t.Errorf("%s: %q, want %q", name, got, c.want)
+		if got, beside := cached(&c.stage); got != c.want || beside != c.beside {
+			t.Errorf("%s: %q, %t, want %q, %t", name, got, beside, c.want, c.beside)
 		}
 	}
 }

@@ -75,7 +75,7 @@ func (st *stage) holders(i int) []int32 {
 
 // held reports whether task i finds its block somewhere, so that it need not
 // read the parents.
-func (s *Scheduler) held(st *stage, i int) bool { return len(st.holders(i)) > 0 }
+func (s *Scheduler) held(st *stage, i int) bool { return !st.spec.Beside && len(st.holders(i)) > 0 }
 
 // blocksChanged takes in what a worker's caches gained and lost.
 func (s *Scheduler) blocksChanged(w *worker, id plan.JobID, added, dropped []model.BlockID) {

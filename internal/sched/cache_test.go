@@ -60,6 +60,31 @@ func TestR61CachedTasksDoNotReadTheirParents(t *testing.T) {
 	r.ended(2)
 }
 
+// Tasks that read something else beside cached blocks like to be where these are, and
+// wait for what they read.
+func TestR61TasksBesideBlocksReadTheirParents(t *testing.T) {
+	r, src := cachedRig(t, model.Determinate)
+	n := mapStage("n", "small", "s")
+	n.Cached, n.Beside = "c", true
+	r.action(2, model.Sink{}, map[plan.StageKey]int{"small": 1, "s": 2, "n": 4, "q": 1}, src, mapStage("small"), n, result("q", "n"))
+	if len(r.runs1("n")) != 0 || len(r.runs1("small")) != 1 {
+		t.Fatalf("%d tasks do not wait for what they read, of which %d run", len(r.runs1("n")), len(r.runs1("small")))
+	}
+	r.finish("small")
+	if len(r.runs1("n")) != 4 {
+		t.Fatalf("%d tasks run", len(r.runs1("n")))
+	}
+	for _, a := range r.runs {
+		if a.Attempt.Stage.Key == "n" && a.Level != model.AtProcess {
+			t.Errorf("a task runs away from its block: %+v", a)
+		}
+	}
+	for len(r.runs) > 0 {
+		r.finish("n", "q")
+	}
+	r.ended(2)
+}
+
 func TestR61ABlockThatIsGoneIsComputed(t *testing.T) {
 	r, src := cachedRig(t, model.Determinate)
 	r.second(src)

@@ -62,6 +62,9 @@ type StageSpec struct {
 	// Cached names the cached data set nearest to the sink: a task whose block
 	// has a holder does not read the stage's parents. Empty: none.
 	Cached plan.StageKey
+	// Beside says that tasks read the stage's parents beside that data set: where
+	// their blocks are they like to run, and no more.
+	Beside bool
 	// Cut says that only the outputs that the stage has are left of it: what it
 	// read is not needed for it any more (R4).
 	Cut bool
