@@ -39,6 +39,7 @@ type stage struct {
 	class   model.Class
 	fickle  bool // makes other rows each time, whatever its class says
 	cached  bool
+	beside  bool // its tasks read their parents all the same
 	barrier bool
 	truth   []uint64 // contents, if nothing above is fickle
 }
@@ -180,6 +181,7 @@ func (w *World) character(st *stage) {
 		st.class = model.Unordered
 	}
 	st.cached = st.kind == model.MapStage && w.chance(me, 0.2)
+	st.beside = st.cached && w.chance(me+"beside", 0.3)
 	st.barrier = st.kind != model.ValueStage && !st.cached && st.n > 0 && st.n <= 7 && w.chance(me, 0.15)
 }
 
@@ -260,7 +262,7 @@ func (j *job) graph(target *stage) []model.StageSpec {
 		work = work[1:]
 		spec := model.StageSpec{Key: st.key, Kind: st.kind, Parents: st.parents, Class: st.class, Barrier: st.barrier, Name: string(st.key)}
 		if st.cached {
-			spec.Cached = "c" + st.key
+			spec.Cached, spec.Beside = "c"+st.key, st.beside
 		}
 		out = append(out, spec)
 		for _, p := range st.parents {

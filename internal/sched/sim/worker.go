@@ -451,7 +451,7 @@ func (x *worker) run(w *World, l model.Launch, t model.Assignment) {
 // read takes in the inputs of an attempt, or reports what it could not have.
 func (x *worker) read(w *World, a *attempt) bool {
 	st := w.stage(a.id.Stage)
-	if st.cached && x.readBlock(w, st, a) {
+	if st.cached && !st.beside && x.readBlock(w, st, a) {
 		return true
 	}
 	for _, p := range st.parents {
