@@ -415,12 +415,8 @@ func stageName(s *plan.Stage) string {
 
 func pipeNames(p *plan.Pipe) (names []string) {
 	pipes := []*plan.Pipe{p} // the last is the first to run
-	for {
-		inner := continued(&p.Source)
-		if inner == nil {
-			break
-		}
-		p = inner
+	for in := continued(&p.Source); in != nil; in = continued(&p.Source) {
+		p = in
 		pipes = append(pipes, p)
 	}
 	for _, p := range slices.Backward(pipes) {
@@ -449,15 +445,10 @@ func pipeNames(p *plan.Pipe) (names []string) {
 // continued gives the pipe whose rows a source goes on with in the same tasks: one that
 // people see as one with what follows. Nil: there is none.
 func continued(src *plan.Source) *plan.Pipe {
-	if src.Cached == nil && src.Coalesced == nil && !src.Broadcast {
-		return nil
+	if (src.Cached != nil || src.Coalesced != nil) && len(src.Wide) > 0 {
+		return src.Wide[0].Pipe
 	}
-	for _, in := range src.Wide {
-		if in.Pipe != nil {
-			return in.Pipe
-		}
-	}
-	return nil
+	return src.Streamed()
 }
 
 // commonOps names the operators at the end of all pipes of a union, which were

@@ -123,8 +123,8 @@ type Node struct {
 	own    *placement  // of a wide node, where it takes over none
 	wants  *placement  // how a wide node wants its parents placed
 	how    how         // a join reads its sides
-	// placed is how the rows are known to be placed, nil when they are not;
-	// placedBy is the node that placed them so.
+	// placed is how the rows are placed, where no join that they come from is by
+	// broadcast, which lying knows; nil when they are not.
 	placed *placement
 
 	below atomic.Int64            // bytes of input, and one; or unknownBytes; 0: nobody has asked

@@ -84,7 +84,7 @@ func TestTablesGo(t *testing.T) {
 	a, b := tableKey{"s1.right", 0}, tableKey{"s2.left", 0}
 	use(a)()
 	one := memory.Used()
-	done := use(b)
+	done, last := use(b), use(b)
 	if one == 0 || memory.Used() != 2*one {
 		t.Errorf("a table takes %d bytes, two %d", one, memory.Used())
 	}
@@ -98,7 +98,10 @@ func TestTablesGo(t *testing.T) {
 	if memory.Used() != one {
 		t.Error("a table is dropped while a task reads it")
 	}
-	if done(); memory.Used() != 0 {
+	if done(); memory.Used() != one {
+		t.Error("a table goes with the first of its readers")
+	}
+	if last(); memory.Used() != 0 {
 		t.Errorf("%d bytes are left", memory.Used())
 	}
 	use(a)()

@@ -47,8 +47,8 @@ func JoinPieces(cfg Config, f Found, rows, small RawStream, visit func(row, valu
 	return failed
 }
 
-// perBatched is what a row of a batch takes beside itself: its hash, in a set of hashes that is half full.
-const perBatched = 8 * 4
+// perBatched is what a row of a batch takes beside itself: its hash, and four places in a set of hashes.
+const perBatched = 8 * 5
 
 type pieces struct {
 	Found

@@ -67,7 +67,8 @@ func (f joinFunc) join(o *wideOptions) { f(o) }
 // side must be much larger. The result has the partitions and the order of the side that
 // is not sent. Of an outer join the side can be sent whose rows without a partner are
 // dropped; FullOuterJoin, CoGroup and SubtractByKey send none, and nor do joins with
-// Partitions or a PartitionFunc.
+// Partitions or a PartitionFunc. Tasks share what is sent: the function must not change
+// what its values refer to.
 func BroadcastBelow(bytes int64) JoinOption {
 	return joinFunc(func(o *wideOptions) {
 		if o.below = bytes; bytes <= 0 {

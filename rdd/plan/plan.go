@@ -193,6 +193,19 @@ func (s *Source) Parts(partition int) []InputPart {
 	return parts
 }
 
+// Streamed is the pipe of a broadcast whose rows each task takes as they come; nil of
+// other sources.
+func (s *Source) Streamed() *Pipe {
+	if s.Broadcast {
+		for i := range s.Wide {
+			if in := s.Wide[i].Pipe; in != nil {
+				return in
+			}
+		}
+	}
+	return nil
+}
+
 // FilesBefore is the number of file sources of the inputs before one.
 func (s *Source) FilesBefore(input int) (n int) {
 	for _, in := range s.Wide[:input] {
