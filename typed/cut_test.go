@@ -197,6 +197,32 @@ func TestLongLineageIsCutIntoParts(t *testing.T) {
 	checkLineage(t, lineage(r, 10), 4, 510)
 }
 
+// TestLostOutputsOfACutLineage are made again of the rows that were saved, and of no more.
+func TestLostOutputsOfACutLineage(t *testing.T) {
+	dir := t.TempDir()
+	s, w, _, _ := cutSession(t, func(o *typed.Options) { o.Scratch = dir })
+	early := lineage(s.Range(4).KeyBy(identity), 90)
+	checkLineage(t, early, 4, 90)
+	r := lineage(early, 15)
+	checkLineage(t, r, 4, 105)
+	lost := 0
+	for _, path := range keptFiles(t, dir) {
+		if err := os.Remove(path); err == nil { // what nobody needs goes meanwhile
+			lost++
+		}
+	}
+	for _, of := range []struct {
+		r      typed.PairRDD[int64, int64]
+		rounds int64
+	}{{r, 105}, {early, 90}} {
+		checkLineage(t, of.r, 4, of.rounds)
+	}
+	again := w.actions()
+	if last := again[len(again)-1]; lost == 0 || len(last.Stages) != 16 || last.Name == "Checkpoint" {
+		t.Errorf("%d outputs were lost, and the last action has %d stages", lost, len(last.Stages))
+	}
+}
+
 // TestLongLineageThatCannotBeSaved is told of once, and runs as it is.
 func TestLongLineageThatCannotBeSaved(t *testing.T) {
 	file := t.TempDir() + "/file"
