@@ -338,7 +338,9 @@ func TestEveryShuffleCanBeCut(t *testing.T) {
 	for name, op := range map[string]func(r, other typed.RDD[int64]) typed.RDD[string]{
 		"ReduceByKey": func(r, _ typed.RDD[int64]) typed.RDD[string] { return lines(pairs(r).ReduceByKey(add)) },
 		"FoldByKey":   func(r, _ typed.RDD[int64]) typed.RDD[string] { return lines(pairs(r).FoldByKey(3, add)) },
-		"TopByKey":    func(r, _ typed.RDD[int64]) typed.RDD[string] { return lines(typed.TopByKey(pairs(r), 2, cmp.Compare[int64])) },
+		"TopByKey": func(r, _ typed.RDD[int64]) typed.RDD[string] {
+			return lines(typed.TopByKey(pairs(r), 2, cmp.Compare[int64]))
+		},
 		"GroupByKey":  func(r, _ typed.RDD[int64]) typed.RDD[string] { return lines(pairs(r).GroupByKey(sum)) },
 		"Distinct":    func(r, _ typed.RDD[int64]) typed.RDD[string] { return shown(typed.Distinct(r)) },
 		"Repartition": func(r, _ typed.RDD[int64]) typed.RDD[string] { return shown(r.Repartition(3)) },
