@@ -8,7 +8,6 @@ import (
 	"reflect"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -96,7 +95,7 @@ func (a Accumulator[A]) at(method string) *home[A] {
 		panic(method + " of an accumulator that no session made: it is the zero value of its type")
 	case a.home == nil:
 		panic(fmt.Sprintf("%s of accumulator %q: it came with the rows: give it to the function by With", method, a.name))
-	case insideHome():
+	case locked.Load() > 0 && insideHome():
 		panic(fmt.Sprintf("%s of accumulator %q in a Merge or a marshaler of an accumulator's value: they run while accumulators wait for them", method, a.name))
 	}
 	if err := a.home.broken(); err != nil {
@@ -142,17 +141,31 @@ type home[A Merger[A]] struct {
 // add, copied, merge and encoded run code of the user's with mutexes held: that must not
 // come back, which insideHome sees.
 
+// locked counts those that are at work.
+var locked atomic.Int32
+
+// lock takes the mutex for one of them.
+func (h *home[A]) lock() {
+	h.mu.Lock()
+	locked.Add(1)
+}
+
+func (h *home[A]) unlock() {
+	locked.Add(-1)
+	h.mu.Unlock()
+}
+
 // add merges in what the driver adds.
 func (h *home[A]) add(x A) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	h.lock()
+	defer h.unlock()
 	h.value = h.value.Merge(x)
 }
 
 // copied is a copy of the value.
 func (h *home[A]) copied() (v A) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	h.lock()
+	defer h.unlock()
 	if h.err != nil {
 		panic(h.err)
 	}
@@ -166,8 +179,13 @@ func (h *home[A]) copied() (v A) {
 	return v
 }
 
-// homeMethods begins the names of the methods of each home.
-var homeMethods = reflect.TypeFor[Graph]().PkgPath() + ".(*home["
+// locking are the names of these methods, of any home.
+var locking = func() (all []string) {
+	for _, method := range []string{"add", "copied", "merge", "encoded"} {
+		all = append(all, reflect.TypeFor[Graph]().PkgPath()+".(*home[...])."+method)
+	}
+	return all
+}()
 
 // insideHome says whether one of them has called the user's code that is running.
 func insideHome() bool {
@@ -180,7 +198,7 @@ func insideHome() bool {
 	frames := runtime.CallersFrames(pcs[:n])
 	for {
 		f, more := frames.Next()
-		if strings.HasPrefix(f.Function, homeMethods) {
+		if slices.Contains(locking, f.Function) {
 			return true
 		}
 		if !more {
@@ -198,8 +216,8 @@ func (h *home[A]) broken() error {
 // merge takes an update in. The first one that cannot be is an error, by which the
 // accumulator has no value from then on.
 func (h *home[A]) merge(update []byte) (err error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	h.lock()
+	defer h.unlock()
 	if h.err != nil {
 		return nil // it was told
 	}

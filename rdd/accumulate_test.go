@@ -158,7 +158,7 @@ func TestAccumulatorsInTheirOwnMethods(t *testing.T) {
 			}
 			peeking = method
 			g.Running(1, delivery(t, true, 0, update))
-			if all := g.Shown(); len(all) != 2 || own && !strings.Contains(all[0].Value, "Value of accumulator") {
+			if all := g.Shown(); len(all) != 2 || method == "MarshalBinary" && !strings.Contains(all[0].Value, "Value of accumulator") {
 				t.Errorf("%s is shown as %v", method, all)
 			}
 			if text := caught(func() { a.Value() }); method != "Merge" && !strings.Contains(text, "in a Merge or a marshaler") {

@@ -171,8 +171,8 @@ func (u *uncounted) task(by addedBy, updates plan.Updates) {
 
 // encoded is the value at the moment, and why there is none.
 func (h *home[A]) encoded() (b []byte, err error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	h.lock()
+	defer h.unlock()
 	defer func() {
 		if v := recover(); v != nil { // of a marshaler
 			err = fmt.Errorf("panic: %v", v)

@@ -401,6 +401,35 @@ func TestWithValue(t *testing.T) {
 	}
 }
 
+// TestTasksFetchTheValuesOfTheirStage, and none of those that others of the action have.
+func TestTasksFetchTheValuesOfTheirStage(t *testing.T) {
+	w := newWorld(t)
+	with := func(v string) Call {
+		b, err := codec.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := here()
+		c.Env = w.blob(b)
+		return c
+	}
+	op := func() *Op {
+		return WithOp(func(string, Pair[int64, int64]) Pair[int64, int64] { panic("not called") },
+			func(string) *Op { return MapOp(func(p Pair[int64, int64]) Pair[int64, int64] { return p }) })
+	}
+	before, after := with("before"), with("after")
+	p := w.plan(intPairs(w).Narrow(op(), before, false).Wide(addUp(), here(), wide("map")).Narrow(op(), after, false), countPairs())
+	if len(p.Stages) != 2 || len(p.Blobs) != 2 {
+		t.Fatalf("%d stages with %d values", len(p.Stages), len(p.Blobs))
+	}
+	if _, fail := w.r.Run(t.Context(), p, &p.Stages[0], w.task(&p.Stages[0], 0)); fail != nil {
+		t.Fatalf("%+v", fail)
+	}
+	if w.fetched[before.Env] != 1 || w.fetched[after.Env] != 0 {
+		t.Errorf("fetched %v", w.fetched)
+	}
+}
+
 func TestEnvsAreBounded(t *testing.T) {
 	var e envs
 	size := 1

@@ -129,12 +129,10 @@ func checkKnown(j *job, spec model.StageSpec) *model.Cause {
 }
 
 // reads says whether a stage that was known to read some stages may read others now: the
-// same, or fewer, where the lineage was cut in between.
+// same, or fewer, where the lineage was cut in between. What is cut off may have been the
+// first to name one.
 func reads(was, is []model.Parent) bool {
-	if len(is) < len(was) {
-		return !slices.ContainsFunc(is, func(p model.Parent) bool { return !slices.Contains(was, p) })
-	}
-	return slices.Equal(was, is)
+	return len(is) <= len(was) && !slices.ContainsFunc(is, func(p model.Parent) bool { return !slices.Contains(was, p) })
 }
 
 func (s *Scheduler) outputPrepared(ev model.OutputPrepared) {

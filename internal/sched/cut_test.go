@@ -211,6 +211,15 @@ func TestR4AStageReadsLessWhileItIsMade(t *testing.T) {
 	r.ended(2)
 }
 
+// TestR3AStageReadsTheSame in another order, as where the first to name a stage was cut off.
+func TestR3AStageReadsTheSame(t *testing.T) {
+	r := shedRig(t, nil)
+	r.finish("s", "u", "m", "r")
+	r.action(2, model.Sink{Kind: model.ForEach}, map[plan.StageKey]int{"q": 1}, mapStage("s"), mapStage("u"), mapStage("m", "u", "s"), result("q", "m"))
+	r.finish("q")
+	r.ended(2)
+}
+
 // TestR3AStageReadsNoOthers than it was known to read.
 func TestR3AStageReadsNoOthers(t *testing.T) {
 	own := mapStage("m", "u")

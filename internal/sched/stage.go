@@ -434,4 +434,5 @@ func (s *Scheduler) forgetStage(st *stage) {
 		st.job.runnable = slices.DeleteFunc(st.job.runnable, func(x *stage) bool { return x == st })
 		st.listed = false
 	}
+	st.parents = nil // who still knows it keeps nothing else
 }
