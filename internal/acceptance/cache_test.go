@@ -10,7 +10,7 @@ import (
 	"github.com/gordd-project/gordd/typed"
 )
 
-var levels = []typed.StorageLevel{typed.MemoryOnly, typed.MemoryOnlySer, typed.MemoryAndDisk, typed.MemoryAndDiskSer, typed.DiskOnly}
+var levels = []typed.StorageLevel{typed.MemoryOnly, typed.MemoryOnlySer, typed.MemoryAndDisk, typed.MemoryAndDiskSer, typed.DiskOnly, typed.MemoryOnly2, typed.DiskOnly2}
 
 // counting gives the numbers below n, and how many of them were computed since it was
 // last asked.

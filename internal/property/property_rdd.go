@@ -99,8 +99,8 @@ func init() {
 		"c1d5ae32312648bb633219d21063e836b79ea233ba8d9a0e74ebd95a42cda5b2",
 	)
 	p.Source("pipelines_cache.go", pipelinesCacheSource,
-		"a5f7adaff7a26030c6be19b1684e56f25224b36e7bfaa087de4108e276dcbbdb",
-		"7a57575c9681e0c8c1c3fb9ff3c02ec93f579f0e35f3bad68e49dcf5c344fe06",
+		"3483359481f39280a984882166ec47acca72a62862ff40f01c00618a0d236439",
+		"e93d2b66b70b25fad1b7110fe27523e9b8238496d2871e076e716d44e7609fc1",
 	)
 	p.Source("pipelines_chain.go", pipelinesChainSource,
 		"0a763e9c9f94cf47c802681998d759c4ccad1b57055900f887e3a604ac72892e",
