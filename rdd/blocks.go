@@ -29,8 +29,9 @@ type blocks struct {
 
 	mu     sync.Mutex
 	kept   map[plan.Block]*kept
-	order  *list.List          // *kept, those in memory, the one read last in front
-	making map[plan.Block]bool // some task computes it, and whether to keep it
+	order  *list.List // *kept, those in memory, the one read last in front
+	making map[plan.Block]*making
+	waits  map[*Task]*making   // tasks that wait for a block that another makes
 	gone   map[plan.Block]bool // let go of, and told nobody
 	files  fileOrder
 	said   bool // that there is no room on disk
@@ -62,7 +63,7 @@ type kept struct {
 
 func newBlocks(o *RunnerOptions) *blocks {
 	b := &blocks{memory: o.Memory, dir: o.CacheDir, notice: o.Notice, kept: map[plan.Block]*kept{}, order: list.New(),
-		making: map[plan.Block]bool{}, gone: map[plan.Block]bool{}}
+		making: map[plan.Block]*making{}, waits: map[*Task]*making{}, gone: map[plan.Block]bool{}}
 	b.files = fileOrder{disk: o.Disk, order: list.New()}
 	return b
 }
@@ -313,9 +314,9 @@ func (b *blocks) dropped(rdd plan.StageKey) (files []string) {
 			files = append(files, k.file)
 		}
 	}
-	for key := range b.making {
+	for key, mk := range b.making {
 		if key.RDD == rdd {
-			b.making[key] = false
+			mk.keep = false
 		}
 	}
 	for key := range b.gone {
@@ -344,14 +345,14 @@ func (b *blocks) forget(k *kept) {
 
 // begin says whether the caller is to make a block: it is, if nobody else does.
 // end must follow.
-func (b *blocks) begin(key plan.Block, of string) bool {
+func (b *blocks) begin(key plan.Block, of string, by *Task) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	k := b.kept[key]
 	if _, making := b.making[key]; making || k != nil && k.of == of {
 		return false
 	}
-	b.making[key] = true
+	b.making[key] = &making{by: by, keep: true, done: make(chan struct{})}
 	return true
 }
 
@@ -364,7 +365,8 @@ func (b *blocks) end(key plan.Block, made *kept) {
 func (b *blocks) ended(key plan.Block, made *kept) (file string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	keep := b.making[key]
+	keep := b.making[key].keep
+	close(b.making[key].done)
 	delete(b.making, key)
 	if made == nil {
 		return ""
@@ -423,12 +425,7 @@ func cachePart(like batch) *SourcePart {
 			m := &maker{blocks: b, kept: &kept{key: plan.Block{RDD: cached.Key, Partition: in.partition}, level: cached.Level.Single(),
 				of: t.madeOf(in.spec), like: like, typ: typ}}
 			m.kept.id = keptfile.First(m.kept.key)
-			if !b.begin(m.kept.key, m.kept.of) {
-				return m.counting(t, in.adding, runOf(like, m.watch(rows)))(feed)
-			}
-			t.blocks = append(t.blocks, m.kept.key)
-			defer m.end()
-			return m.counting(t, in.adding, runOf(like, m.through(rows)))(feed)
+			return m.make(t, in.adding, rows, feed)
 		}, nil
 	}}
 }

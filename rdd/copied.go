@@ -39,7 +39,7 @@ var errNoRoom = errors.New("there is no room for it")
 
 // copy keeps a block of which the rows come encoded.
 func (b *blocks) copy(k *kept, from io.Reader) (bytes int64, err error) {
-	if !b.begin(k.key, k.of) {
+	if !b.begin(k.key, k.of, nil) {
 		return b.sizeOf(k)
 	}
 	m := &maker{blocks: b, kept: k, packed: &packer{}}

@@ -43,7 +43,7 @@ func keepSized(t *testing.T, b *blocks, rdd plan.StageKey, partition, size int) 
 		row[i] = byte(i*i*i + i>>3 + partition)
 	}
 	key := plan.Block{RDD: rdd, Partition: partition}
-	if !b.begin(key, "") {
+	if !b.begin(key, "", nil) {
 		t.Fatalf("%v is there", key)
 	}
 	m := &maker{blocks: b, kept: &kept{key: key, level: plan.DiskOnly, like: (*Rows[[]byte])(nil), typ: typ, id: keptfile.First(key)}}

@@ -21,6 +21,29 @@ type maker struct {
 	whole  bool    // all rows went by
 }
 
+// make feeds the rows, and makes a block of them. Where another task does, that one's is
+// read, or else the rows go by as they are.
+func (m *maker) make(t *Task, a *adding, rows shuffle.RawStream, feed Feed) error {
+	b, k := m.blocks, m.kept
+	for !b.begin(k.key, k.of, t) {
+		if kept, n, added := b.read(k.key, k.of, k.like, k.typ); kept != nil {
+			t.blocks = append(t.blocks, k.key)
+			a.outer.note(added)
+			return t.reading(kept, n)(feed)
+		}
+		waited, err := b.await(t, k.key)
+		if err != nil {
+			return err
+		}
+		if !waited {
+			return m.counting(t, a, runOf(k.like, m.watch(rows)))(feed)
+		}
+	}
+	t.blocks = append(t.blocks, k.key)
+	defer m.end()
+	return m.counting(t, a, runOf(k.like, m.through(rows)))(feed)
+}
+
 // through gives the rows as they are, and keeps a copy of them.
 func (m *maker) through(rows shuffle.RawStream) shuffle.RawStream {
 	return m.watch(func(yield func(codec.Rows) bool) error {

@@ -14,6 +14,7 @@ import (
 type progress struct {
 	rows     atomic.Int64  // that its sources gave
 	read     atomic.Int64  // rows of shuffles
+	beside   atomic.Int64  // changes while a task gets on that this one waits for
 	fraction atomic.Uint64 // bits of the part of its input that it is done with
 
 	source  atomic.Pointer[rawRows]    // the source's batch in hand
@@ -27,6 +28,7 @@ type progress struct {
 // sample is what changes while a task gets on.
 type sample struct {
 	rows, read int64
+	beside     int64
 	source     *rawRows
 	at         int // rows in hand, and in batches that are filled
 }
@@ -47,7 +49,7 @@ func (p *progress) fills(r *rawRows) {
 // sample looks at a task that runs. Within a batch that is but a glimpse: to count
 // rows so that others may read the count would cost more than many rows do.
 func (p *progress) sample() sample {
-	s := sample{rows: p.rows.Load(), read: p.read.Load(), source: p.source.Load()}
+	s := sample{rows: p.rows.Load(), read: p.read.Load(), beside: p.beside.Load(), source: p.source.Load()}
 	if s.source != nil {
 		s.at = glimpse(&s.source.Row)
 	}

@@ -23,7 +23,7 @@ func marked(s *typed.Session, seen typed.Counter, n int64, parts int) (typed.RDD
 	}), ran
 }
 
-var allLevels = []typed.StorageLevel{typed.MemoryOnly, typed.MemoryOnlySer, typed.MemoryAndDisk, typed.MemoryAndDiskSer, typed.DiskOnly}
+var allLevels = []typed.StorageLevel{typed.MemoryOnly, typed.MemoryOnlySer, typed.MemoryAndDisk, typed.MemoryAndDiskSer, typed.DiskOnly, typed.MemoryAndDisk2}
 
 // TestAccumulatorsUnderKeptRows counts what is computed once for rows that are
 // kept, whichever task it is that makes or reads them.

@@ -39,7 +39,7 @@ func count[T any](t *testing.T, r typed.RDD[T]) int64 {
 }
 
 func TestCacheComputesOnce(t *testing.T) {
-	for _, level := range []typed.StorageLevel{typed.MemoryOnly, typed.MemoryOnlySer, typed.MemoryAndDisk, typed.MemoryAndDiskSer, typed.DiskOnly} {
+	for _, level := range []typed.StorageLevel{typed.MemoryOnly, typed.MemoryOnlySer, typed.MemoryAndDisk, typed.MemoryAndDiskSer, typed.DiskOnly, typed.MemoryOnly2, typed.DiskOnly2} {
 		t.Run(level.String(), func(t *testing.T) {
 			s := session()
 			r, ran := counted(t, s, 5000, 4)

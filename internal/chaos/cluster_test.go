@@ -367,6 +367,7 @@ type spec struct {
 	detached      bool
 	once          bool   // only the first task that would be fatal is
 	memory        string // budget of an executor; "": its worker's
+	keep          string // the storage level of the lines, "": they are not kept
 	stuck         string // how long a task may stand still; "": long
 }
 
@@ -385,6 +386,7 @@ type job struct {
 	begun   time.Time
 	out     string
 	summary string
+	kept    string // the file by which it waits
 }
 
 // submit submits a job.
@@ -396,7 +398,7 @@ func (c *cluster) submit(s spec) *job {
 	}
 	c.jobs++
 	n := strconv.Itoa(c.jobs)
-	j := &job{c: c, spec: s, begun: time.Now(), out: c.path("out" + n), summary: c.path("summary" + n)}
+	j := &job{c: c, spec: s, begun: time.Now(), out: c.path("out" + n), summary: c.path("summary" + n), kept: c.path("kept" + n)}
 	how := []string{"--summary", j.summary}
 	if s.detached {
 		how = []string{"--detach"}
@@ -414,6 +416,9 @@ func (c *cluster) submit(s spec) *job {
 	}
 	if s.barrier {
 		args = append(args, "-barrier")
+	}
+	if s.keep != "" {
+		args = append(args, "-keep", s.keep, "-kept", c.path("kept"+n))
 	}
 	if s.fatal != "" {
 		args = append(args, "-fatal", s.fatal)

@@ -3,6 +3,7 @@
 package chaos
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -16,6 +17,8 @@ import (
 	"github.com/gordd-project/gordd/internal/cgroup"
 	"github.com/gordd-project/gordd/internal/chaos/proxy"
 	"github.com/gordd-project/gordd/internal/status"
+	"github.com/gordd-project/gordd/internal/tally"
+	"github.com/gordd-project/gordd/typed"
 )
 
 var (
@@ -47,6 +50,8 @@ var failures = []struct {
 	{name: "worker-in-map-stage", run: func(tr *trial) { tr.killed(1, 0, 3*time.Second) }},
 	{name: "worker-in-reduce-stage", run: func(tr *trial) { tr.killed(0, 0, time.Second) }},
 	{name: "executor", run: (*trial).executor},
+	{name: "kept-blocks", run: func(tr *trial) { tr.keptBlocks(typed.DiskOnly) }},
+	{name: "kept-blocks-twice", run: func(tr *trial) { tr.keptBlocks(typed.MemoryAndDisk2) }},
 	{name: "all-but-one-worker", run: (*trial).allButOne},
 	{name: "all-workers", run: (*trial).allWorkers},
 	{name: "zombie", run: (*trial).zombie},
@@ -225,6 +230,48 @@ func (tr *trial) executor() {
 	tr.must(err)
 	tr.kills++
 	tr.bounded(tr.right(j), 0)
+}
+
+// keptBlocks kills a worker that keeps lines: no more of the text is read again than it
+// had, and nothing where others have copies. Lines count once all the same.
+func (tr *trial) keptBlocks(level typed.StorageLevel) {
+	s := words
+	s.keep, s.pause = strconv.Itoa(int(level)), 0
+	j := tr.submit(s)
+	copied := func() (n int) {
+		for _, w := range tr.workers {
+			n += w.times(0, "a kept block is copied here")
+		}
+		return n
+	}
+	_, err := until("lines are kept", patience, func() bool {
+		_, err := os.Stat(j.kept)
+		return err == nil && copied() >= (level.Copies()-1)*s.maps
+	})
+	tr.must(err)
+	i := tr.any()
+	lost, err := filepath.Glob(filepath.Join(tr.workers[i].dir, "cached", "*", "*.block"))
+	tr.must(err)
+	tr.shot(i)
+	tr.must(os.Remove(j.kept))
+	tr.right(j)
+	x, err := built.text()
+	tr.must(err)
+	text, err := os.Stat(x.path)
+	tr.must(err)
+	var sum tally.Tally
+	b, err := os.ReadFile(j.summary)
+	tr.must(err)
+	tr.must(json.Unmarshal(b, &sum))
+	again := sum.Read - text.Size()
+	most := int64(len(lost)) * (text.Size()/int64(s.maps) + 1<<10)
+	if level.Copies() > 1 {
+		most = 0
+	}
+	tr.t.Logf("%d of %d bytes were read again, of %d blocks that were lost", again, text.Size(), len(lost))
+	if again < 0 || again > most || level.Copies() == 1 && again == 0 {
+		tr.t.Errorf("%d bytes were read again, %d at most were lost", again, most)
+	}
 }
 
 // allButOne kills one worker after the other.

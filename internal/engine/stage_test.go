@@ -80,6 +80,27 @@ func TestBlockReadsAreBounded(t *testing.T) {
 	}
 }
 
+// What is beyond the cached RDDs that are known is under none of those.
+func TestBlockReadsOfTooManyCaches(t *testing.T) {
+	kept := func(i int, of ...plan.Pipe) plan.Pipe {
+		of = append(of, plan.Pipe{N: 1})
+		return plan.Pipe{N: 1, Source: plan.Source{Cached: &plan.Cached{Key: plan.StageKey(fmt.Sprint("c", i))}, Wide: []plan.Input{{Pipe: &of[0]}}}}
+	}
+	var union plan.Pipe
+	for i := range mostCaches - 1 {
+		union.Source.Union = append(union.Source.Union, kept(i))
+	}
+	union.Source.Union = append(union.Source.Union, kept(1000, kept(1001)), kept(1002))
+	union.N = len(union.Source.Union)
+	all := blockReads(&plan.Stage{Pipe: union})
+	if got := all[mostCaches-1]; len(got) != 1 || got[0].Cache != mostCaches-1 || got[0].Under != 0 {
+		t.Errorf("%+v", got)
+	}
+	if got := all[mostCaches]; len(got) != 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
 // TestAddedIsToldOnce tells what the first winner of each task added to accumulators,
 // and again when the stage has started over; not more often than people can read.
 func TestAddedIsToldOnce(t *testing.T) {

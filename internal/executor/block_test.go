@@ -51,7 +51,9 @@ func TestBlocksAreBrought(t *testing.T) {
 	if err := conn.Close(); err != nil {
 		t.Error(err)
 	}
-	<-ended
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
 	s.Wait()
 }
 
@@ -71,6 +73,8 @@ func TestBlocksAreGiven(t *testing.T) {
 	if err := conn.Close(); err != nil {
 		t.Error(err)
 	}
-	<-ended
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
 	s.Wait()
 }

@@ -137,7 +137,7 @@ func cacheCases() []Case {
 		}},
 		{"RDD.Persist/levels", Exact, func(ctx context.Context, s *typed.Session, in Input) ([]string, error) {
 			var all []string
-			for level := typed.MemoryOnly; level <= typed.DiskOnly; level++ {
+			for level := typed.MemoryOnly; level <= typed.DiskOnly2; level++ {
 				kept := recs(s, in).Persist(level)
 				defer kept.Unpersist()
 				rows, err := sameTwice(ctx, kept.Union(strs(s, in).Persist(level).Map(func(w string) Rec { return Rec{Name: w} })))
@@ -148,7 +148,7 @@ func cacheCases() []Case {
 			}
 			return all, nil
 		}, func(in Input) (all []string) {
-			for range typed.DiskOnly + 1 {
+			for range typed.DiskOnly2 + 1 {
 				all = slices.Concat(all, text(in.Recs), text(each(in.Words, func(w string) Rec { return Rec{Name: w} })))
 			}
 			return all

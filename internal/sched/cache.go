@@ -119,6 +119,9 @@ func (st *stage) readersOf(c *cacheSet, part int) []int32 {
 // nearest returns the workers that hold the most of what task i reads of cached
 // data sets, of those that are live if any is. The slice is valid until the next call.
 func (s *Scheduler) nearest(st *stage, i int) []int32 {
+	if len(st.caches) == 0 {
+		return nil
+	}
 	b := &s.near
 	b.workers, b.bytes = b.workers[:0], b.bytes[:0]
 	for c, part := range st.readsBlocks(i) {
@@ -156,6 +159,9 @@ type nearBlocks struct {
 
 // elsewhere lists the cached blocks that task i reads and that others than w have.
 func (s *Scheduler) elsewhere(st *stage, i int, w *worker) (all []model.BlockAt) {
+	if len(st.caches) == 0 {
+		return nil
+	}
 	for c, part := range st.readsBlocks(i) {
 		at := model.BlockAt{Block: plan.Block{RDD: c.rdd, Partition: part}}
 		for _, h := range c.holders[part] {

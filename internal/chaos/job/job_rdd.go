@@ -19,8 +19,8 @@ func init() {
 	var _ [rdd.Generated - 1]struct{} = [0]struct{}{}
 	p := rdd.Register()
 	p.Source("main.go", mainSource,
-		"5d8031665efe6b2a60c2f357bcb88ad8bc9d27c2cecec02e3b8599391d007630",
-		"22ad361ea014f075c02f3d65eba8fbeae96d9839cb9651fd5f83fcc2efd616b1",
+		"c6c3a65ea3df798db1b86e42bd193559aa19ac866ec103cc01dcba8073b6076d",
+		"b364105f5a319a6840f737c2f700e165426ca7a07fee8c17d8728a2e3a09bdea",
 	)
 	p.Op("ec931847cb35", "main.go", 45, 162, rdd.TextOp())
 	p.Op("cd164980ad2c", "main.go", 46, 189, rdd.WithOp(slowly, func(env work) *rdd.Op {
@@ -33,26 +33,28 @@ func init() {
 			return inStep(env, x, x2)
 		})
 	}))
-	p.Op("f31d36938343", "main.go", 51, 218, rdd.SortByOp(strings.Clone))
-	p.Op("0fcfd4ee3168", "main.go", 53, 261, rdd.WithOp(slowly, func(env work) *rdd.Op {
+	p.Op("46e940cde1d7", "main.go", 51, 220, rdd.CacheOp[string]().Named("Persist"))
+	p.Op("f31d36938343", "main.go", 57, 262, rdd.SortByOp(strings.Clone))
+	p.Op("0fcfd4ee3168", "main.go", 59, 305, rdd.WithOp(slowly, func(env work) *rdd.Op {
 		return rdd.MapPartitionsOp(func(x *rdd.Task, x2 iter.Seq[string]) iter.Seq[string] {
 			return slowly(env, x, x2)
 		})
 	}))
-	p.Op("51f2936e9e8e", "main.go", 53, 266, rdd.SaveAsTextFileOp[string]())
-	p.Op("6ecf1804efae", "main.go", 59, 308, rdd.FlatMapOp(strings.FieldsSeq))
-	p.Op("20648cef3562", "main.go", 60, 315, rdd.MapToPairOp(runMapToPair))
-	p.Op("8cdaead468c0", "main.go", 61, 335, rdd.ReduceByKeyOp[string](runReduceByKey, runReduceByKeyBatch))
-	p.Op("0e8f135378d4", "main.go", 62, 376, rdd.WithOp(textOf, func(env time.Duration) *rdd.Op {
+	p.Op("51f2936e9e8e", "main.go", 59, 310, rdd.SaveAsTextFileOp[string]())
+	p.Op("6ecf1804efae", "main.go", 65, 352, rdd.FlatMapOp(strings.FieldsSeq))
+	p.Op("20648cef3562", "main.go", 66, 359, rdd.MapToPairOp(runMapToPair))
+	p.Op("8cdaead468c0", "main.go", 67, 379, rdd.ReduceByKeyOp[string](runReduceByKey, runReduceByKeyBatch))
+	p.Op("0e8f135378d4", "main.go", 68, 420, rdd.WithOp(textOf, func(env time.Duration) *rdd.Op {
 		return rdd.PairMapPartitionsOp(func(x *rdd.Task, x2 iter.Seq2[string, int64]) iter.Seq[string] {
 			return textOf(env, x, x2)
 		})
 	}))
-	p.Op("b26d7151cc72", "main.go", 62, 381, rdd.SaveAsTextFileOp[string]())
+	p.Op("b26d7151cc72", "main.go", 68, 425, rdd.SaveAsTextFileOp[string]())
+	p.Op("a97bf06f1544", "main.go", 76, 481, rdd.CountOp[string]())
 	p.Kernel(runKernel, "6ecf1804efae", "20648cef3562", "8cdaead468c0/map")
 }
 
-// runKernel is FlatMap (main.go:59), MapToPair (main.go:60), ReduceByKey (main.go:61, map side).
+// runKernel is FlatMap (main.go:65), MapToPair (main.go:66), ReduceByKey (main.go:67, map side).
 func runKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -67,13 +69,13 @@ func runKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-//line main.go:60
+//line main.go:66
 func runMapToPair(word string) (string, int64) { return word, 1 }
 
-//line main.go:61
+//line main.go:67
 func runReduceByKey(a, b int64) int64 { return a + b }
 
-//line job_rdd.go:77
+//line job_rdd.go:79
 
 func runReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {

@@ -47,6 +47,12 @@ func run(ctx context.Context, s *typed.Session) error {
 	if a.barrier {
 		lines = text.MapPartitionsWithBarrier(inStep)
 	}
+	if a.keep >= 0 {
+		lines = lines.Persist(typed.StorageLevel(a.keep))
+		if err := a.pause(ctx, lines); err != nil {
+			return err
+		}
+	}
 	if a.sort {
 		sorted := lines.SortBy(strings.Clone, typed.Partitions(a.reduces))
 		end := work{Pause: a.work.Pause, Rows: written}
@@ -63,6 +69,22 @@ func run(ctx context.Context, s *typed.Session) error {
 		return err
 	}
 	return a.counted(read)
+}
+
+// pause has lines kept, says so by a file, and goes on when that is gone.
+func (a *arguments) pause(ctx context.Context, lines typed.RDD[string]) error {
+	if _, err := lines.Count(ctx); err != nil {
+		return err
+	}
+	if err := os.WriteFile(a.kept, nil, 0o600); err != nil {
+		return err
+	}
+	for {
+		if _, err := os.Stat(a.kept); err != nil {
+			return ctx.Err()
+		}
+		pause(ctx, 10*time.Millisecond)
+	}
 }
 
 // counted says whether a counter has counted each line once, where it is known how
@@ -214,6 +236,8 @@ type arguments struct {
 	sort, barrier bool
 	maps, reduces int
 	lines         int64
+	keep          int
+	kept          string
 	work          work
 }
 
@@ -226,6 +250,8 @@ func parse(line []string) (a arguments, err error) {
 	fs.BoolVar(&a.barrier, "barrier", false, "have the tasks that read the text wait for one another, and the first of them pause")
 	fs.IntVar(&a.maps, "maps", 16, "`number` of parts of the text")
 	fs.Int64Var(&a.lines, "lines", 0, "`number` of lines of the text, to be compared with what was counted; 0: not known")
+	fs.IntVar(&a.keep, "keep", -1, "storage `level` at which the lines are kept before anything else is done with them; -1: they are not")
+	fs.StringVar(&a.kept, "kept", "", "`file` that is made when they are kept, and has to be removed for the job to go on")
 	fs.IntVar(&a.reduces, "reduces", 8, "`number` of parts of the result")
 	fs.DurationVar(&a.work.Pause, "pause", 0, "`time` that each task waits")
 	fs.StringVar(&a.work.Fatal, "fatal", "", "`way` in which a task ends its process: exit, map, stack, fault, mutex, memory, fill, hang, kill, panic")

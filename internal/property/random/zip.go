@@ -145,7 +145,8 @@ func sample(g *generator, d *data) *step {
 // keeping draws a Cache or Persist.
 func keeping(g *generator, d *data) *step {
 	g.lazy = true // what has no room is computed again
-	call := pick(g, []string{"Cache()", "Persist(typed.MemoryOnly)", "Persist(typed.MemoryOnlySer)", "Persist(typed.MemoryAndDisk)", "Persist(typed.MemoryAndDiskSer)", "Persist(typed.DiskOnly)"})
+	call := pick(g, []string{"Cache()", "Persist(typed.MemoryOnly)", "Persist(typed.MemoryOnlySer)", "Persist(typed.MemoryAndDisk)", "Persist(typed.MemoryAndDiskSer)", "Persist(typed.DiskOnly)",
+		"Persist(typed.MemoryOnly2)", "Persist(typed.MemoryAndDiskSer2)"})
 	return &step{out: *d, call: call, plain: d.name}
 }
 

@@ -546,7 +546,7 @@ func (x *worker) copyBlock(w *World, c model.Copy) {
 				w.fail("R61: %s is to copy what it has", x.id)
 			}
 			h, has := y.blocks[b]
-			if _, runs := x.execs[c.Exec]; has && runs && y.up && !(y.cut && x.cut) && !w.flaky(x, y) {
+			if _, runs := x.execs[c.Exec]; has && runs && y.up && (!y.cut || !x.cut) && !w.flaky(x, y) {
 				x.blocks[b], ev.Done = h, true
 				w.rep.Copied++
 				break
