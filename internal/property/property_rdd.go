@@ -106,8 +106,8 @@ func init() {
 		"c1d5ae32312648bb633219d21063e836b79ea233ba8d9a0e74ebd95a42cda5b2",
 	)
 	p.Source("pipelines_cache.go", pipelinesCacheSource,
-		"0d8e955a82f5ba0997ed926697dabd78661b7a4aba2d89dbef9666651deb17dd",
-		"40ba5ea6efeda8a8cc1c7e325d02d1b036c8943bb03c9a334d12e9b8e61cc3df",
+		"4f98d88507023cea0fad6d1583ccab9c5abda3d221668c1aade027002b768d96",
+		"dc5f107af2d47f6cceda61c469184e89da58fb623cf093719cd87689216ce332",
 	)
 	p.Source("pipelines_chain.go", pipelinesChainSource,
 		"0a763e9c9f94cf47c802681998d759c4ccad1b57055900f887e3a604ac72892e",
