@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gordd-project/gordd/internal/gossip"
+	"github.com/gordd-project/gordd/internal/msg"
 	"github.com/gordd-project/gordd/internal/sched/model"
 )
 
@@ -40,7 +41,7 @@ func TestMasterInTheGossip(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := o
-	other.Seeds, other.Tags = m.seeds(), gossip.Tags{Role: gossip.Worker, ID: "w1", Protocol: 1, MinProtocol: 1}
+	other.Seeds, other.Tags = m.seeds(), gossip.Tags{Role: gossip.Worker, ID: "w1", Protocol: msg.Protocol, MinProtocol: msg.Protocol}
 	peer, err := gossip.Start(other)
 	if err != nil {
 		t.Fatal(err)

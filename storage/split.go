@@ -66,7 +66,8 @@ type SplitOptions struct {
 	// when they would be smaller than MinBytes or files cannot be cut.
 	MinSplits int
 	// MaxBytes is the size splits aim at when there are more bytes than MinSplits need; the
-	// default is 256 MiB.
+	// default is 256 MiB, and 128 MiB where blocks are known: larger splits would leave fewer
+	// of them to choose from on each host.
 	MaxBytes int64
 	// MinBytes is the least size worth a split of its own; the default is 64 KiB.
 	MinBytes int64
@@ -79,9 +80,14 @@ type SplitOptions struct {
 	NoCut bool
 }
 
-func (o SplitOptions) withDefaults() SplitOptions {
+func (o SplitOptions) withDefaults(files []Info) SplitOptions {
 	o.MinSplits = max(o.MinSplits, 1)
-	o.MaxBytes = cmp.Or(o.MaxBytes, 256<<20)
+	if o.MaxBytes == 0 {
+		o.MaxBytes = 256 << 20
+		if slices.ContainsFunc(files, func(f Info) bool { return len(f.Blocks) > 0 }) {
+			o.MaxBytes = 128 << 20
+		}
+	}
 	o.MinBytes = min(cmp.Or(o.MinBytes, 64<<10), o.MaxBytes)
 	o.OpenCost = cmp.Or(o.OpenCost, 16<<10)
 	return o
@@ -99,7 +105,7 @@ func (o SplitOptions) wants(f Info) bool { return f.Size > 0 || o.NoCut }
 // it: a block larger than a split should be is cut evenly, and only blocks of less than half that
 // size are packed together. What opening costs bounds the files in a split.
 func Splits(files []Info, opt SplitOptions) []Split {
-	opt = opt.withDefaults()
+	opt = opt.withDefaults(files)
 	if opt.MaxBytes < 0 || opt.MinBytes < 0 || opt.OpenCost < 0 {
 		panic("storage: negative split option")
 	}

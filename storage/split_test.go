@@ -75,6 +75,13 @@ func TestSplits(t *testing.T) {
 		{"256 MiB by default", []Info{sized("a", 1024*mb)}, SplitOptions{OpenCost: 4},
 			"a@0+268435453 | a@268435453+268435457 | a@536870910+268435457 | a@805306367+268435457"},
 	}
+	blocks := sized("b", 512*mb)
+	for at := int64(0); at < blocks.Size; at += 64 * mb {
+		blocks.Blocks = append(blocks.Blocks, Block{Offset: at, Length: 64 * mb, Hosts: []string{"h"}})
+	}
+	if got := Splits([]Info{blocks}, SplitOptions{}); len(got) != 4 {
+		t.Errorf("of blocks of 64 MiB: %s", shape(got))
+	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			if got := shape(Splits(c.files, c.opt)); got != c.want {

@@ -351,8 +351,10 @@ func TestEveryShuffleCanBeCut(t *testing.T) {
 		"SortFunc": func(r, _ typed.RDD[int64]) typed.RDD[string] {
 			return printed(r.SortFunc(func(a, b int64) int { return cmp.Compare(b, a) }))
 		},
-		"SortByKey":    func(r, _ typed.RDD[int64]) typed.RDD[string] { return lines(typed.SortByKey(pairs(r))) },
-		"Join":         func(r, o typed.RDD[int64]) typed.RDD[string] { return lines(pairs(r).Join(pairs(o), add)) },
+		"SortByKey": func(r, _ typed.RDD[int64]) typed.RDD[string] { return lines(typed.SortByKey(pairs(r))) },
+		"Join": func(r, o typed.RDD[int64]) typed.RDD[string] {
+			return lines(pairs(r).Join(pairs(o), add, typed.BroadcastBelow(0)))
+		},
 		"Subtract":     func(r, o typed.RDD[int64]) typed.RDD[string] { return printed(typed.Subtract(r, o)) },
 		"Intersection": func(r, o typed.RDD[int64]) typed.RDD[string] { return printed(typed.Intersection(r, o)) },
 		"SubtractByKey": func(r, o typed.RDD[int64]) typed.RDD[string] {

@@ -84,7 +84,8 @@ func (f readFunc) read(o *plan.Files) { f(o) }
 // Recursive reads directories to any depth.
 func Recursive() ReadOption { return readFunc(func(o *plan.Files) { o.Recursive = true }) }
 
-// SplitBytes bounds the size of a split; the default is 256 MiB.
+// SplitBytes bounds the size of a split; the default is 256 MiB, and 128 MiB of files
+// whose blocks have hosts.
 func SplitBytes(n int64) ReadOption { return readFunc(func(o *plan.Files) { o.MaxBytes = n }) }
 
 type rangeFunc func(*plan.Range)

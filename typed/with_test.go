@@ -535,6 +535,18 @@ func TestWithPairs(t *testing.T) {
 				}))
 			},
 		},
+		"CoGroup3": {
+			func() result {
+				return pairBag(w.CoGroup3(o, x, func(e env, k int, vs iter.Seq[int], os iter.Seq[string], xs iter.Seq[int]) iter.Seq[string] {
+					return concat(slices.Values(slices.Sorted(vs)), concat(slices.Values(slices.Sorted(os)), slices.Values(slices.Sorted(xs))))
+				}))
+			},
+			func() result {
+				return pairBag(x.CoGroup3(o, x, func(k int, vs iter.Seq[int], os iter.Seq[string], xs iter.Seq[int]) iter.Seq[string] {
+					return concat(slices.Values(slices.Sorted(vs)), concat(slices.Values(slices.Sorted(os)), slices.Values(slices.Sorted(xs))))
+				}))
+			},
+		},
 		"TakeOrdered": {
 			func() result { return outcome(w.TakeOrdered(ctx, 9, byEnv)) },
 			func() result { return outcome(x.TakeOrdered(ctx, 9, byValue)) },
