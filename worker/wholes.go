@@ -47,7 +47,7 @@ func wholeOf(l *work.Launch, key plan.StageKey, outputs []model.MapOutput) whole
 	for i := range outputs {
 		of = fmt.Appendf(of, "%d.%d ", outputs[i].Attempt.Term, outputs[i].Attempt.Seq)
 	}
-	return wholeKey{l.Action.Job, key, string(of), int(l.Try)}
+	return wholeKey{l.Action.Job, key, string(of), l.Try}
 }
 
 // get gives the parts of a shuffle, which fetch brings to files of the name that it is
