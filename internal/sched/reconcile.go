@@ -73,11 +73,13 @@ func (s *Scheduler) reconcile(w *worker, inv *model.Inventory) {
 // said about that may be lost.
 func (s *Scheduler) queuedThere(w *worker, id model.AttemptID) {
 	a := s.find(w, id)
+	if a == nil {
+		w.zombies[attemptKey{id.Term, id.Seq}] = true
+	}
 	if a == nil || a.state == killing {
-		if a == nil {
-			w.zombies[attemptKey{id.Term, id.Seq}] = true
-		}
 		s.emit(model.Kill{Receiver: w.to(), Attempt: id, Reason: "not expected any more"})
+	}
+	if a == nil {
 		return
 	}
 	if a.early {
