@@ -149,7 +149,7 @@ func (d *jobDriver) begin(m *wire.Begin) error {
 		return err
 	}
 	if err := work.Check(p); err != nil {
-		d.End(plan.ActionStatus{ID: id, Name: p.Action, Site: p.Site, Labels: p.Labels, State: plan.ActionFailed}, nil, work.Wrap(p, err))
+		d.End(plan.ActionStatus{ID: id, Name: p.Action, Site: p.Site, State: plan.ActionFailed}, nil, work.Wrap(p, err))
 		d.Quiet(id)
 		return nil
 	}

@@ -11,12 +11,15 @@ import (
 type making struct {
 	by   *Task
 	keep bool          // nobody has let go of its RDD since
+	full bool          // there is no room for it
 	done chan struct{} // closed when it is kept, or will not be
 }
 
-// await waits until nobody makes a block any more. It reports false at once where that
-// might be for ever: whoever makes it may wait for t, for a block or at a barrier, or
-// is t itself, which reads it twice.
+// await waits until nobody makes a block any more, and says whether t may make it then. It
+// reports false at once where that might be for ever: whoever makes it may wait for t, for
+// a block or at a barrier, or is t itself, which reads it twice; and where a block turns
+// out to have no room, so that all who waited go on side by side. From a task that has
+// ended, and left the rows unread, it takes the block.
 func (b *blocks) await(t *Task, key plan.Block) (bool, error) {
 	mk := b.waitFor(t, key)
 	if mk == nil {
@@ -28,7 +31,9 @@ func (b *blocks) await(t *Task, key plan.Block) (bool, error) {
 	for {
 		select {
 		case <-mk.done:
-			return true, nil
+			return !mk.full, nil
+		case <-mk.over():
+			b.cede(key, mk, false)
 		case <-t.Done():
 			return false, context.Cause(t)
 		case <-looks.C:
@@ -37,6 +42,25 @@ func (b *blocks) await(t *Task, key plan.Block) (bool, error) {
 				t.seen.beside.Store(s.rows + s.read + int64(s.at) + s.beside)
 			}
 		}
+	}
+}
+
+// over is closed when the attempt has ended that makes the block.
+func (mk *making) over() <-chan struct{} {
+	if mk.by == nil {
+		return nil
+	}
+	return mk.by.done
+}
+
+// cede ends the making of a block that comes to nothing.
+func (b *blocks) cede(key plan.Block, mk *making, full bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.making[key] == mk {
+		mk.full = full
+		close(mk.done)
+		delete(b.making, key)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/gordd-project/gordd/rdd/plan"
+	"github.com/gordd-project/gordd/shuffle"
 )
 
 // waitingWorld keeps numbers in one partition. Who makes them stops at the first until go
@@ -91,7 +92,7 @@ func TestNobodyWaitsInARing(t *testing.T) {
 	gang.stage.Barrier = true
 	key := func(i int) plan.Block { return plan.Block{RDD: "c", Partition: i} }
 	for i, by := range []*Task{t1, t2, t3, gang, nil} {
-		if !b.begin(key(i), "", by) {
+		if b.begin(key(i), "", by) == nil {
 			t.Fatal(i)
 		}
 	}
@@ -114,5 +115,57 @@ func TestNobodyWaitsInARing(t *testing.T) {
 		if got := b.waitFor(c.who, key(c.what)) != nil; got != c.waits {
 			t.Errorf("%s: waits %v", c.name, got)
 		}
+	}
+}
+
+// TestNobodyWaitsForWhatIsNotMade: a task that has ended without having read all of a
+// block leaves it to another, and one that has no room for it lets all go on.
+func TestNobodyWaitsForWhatIsNotMade(t *testing.T) {
+	key := plan.Block{RDD: "c"}
+	task := func() (*Task, context.CancelFunc) {
+		ctx, cancel := context.WithCancel(t.Context())
+		return &Task{Context: ctx, done: ctx.Done(), stage: &plan.Stage{}}, cancel
+	}
+	for name, c := range map[string]struct {
+		leave func(b *blocks, mk *making, cancel context.CancelFunc)
+		begin bool
+	}{
+		"abandoned": {func(_ *blocks, _ *making, cancel context.CancelFunc) { cancel() }, true},
+		"no room":   {func(b *blocks, mk *making, _ context.CancelFunc) { b.cede(key, mk, true) }, false},
+		"not whole": {func(b *blocks, mk *making, _ context.CancelFunc) { b.end(key, mk, nil) }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBlocks(&RunnerOptions{Memory: shuffle.NewMemory(1 << 20)})
+			first, cancel := task()
+			defer cancel()
+			mk := b.begin(key, "", first)
+			var wg sync.WaitGroup
+			for range 3 {
+				wg.Go(func() {
+					second, end := task()
+					defer end()
+					if mayBegin, err := b.await(second, key); mayBegin != c.begin || err != nil {
+						t.Errorf("%t, %v", mayBegin, err)
+					}
+				})
+			}
+			b.waiting(3)
+			c.leave(b, mk, cancel)
+			wg.Wait()
+			next := b.begin(key, "", first)
+			if next == nil {
+				t.Fatal("it is still being made")
+			}
+			// What the one that left it makes of it after all is not kept, and takes nothing
+			// from the next.
+			b.end(key, mk, &kept{key: key})
+			if b.making[key] != next || len(b.kept) > 0 {
+				t.Error("who had left it ended the other's")
+			}
+			b.end(key, next, nil)
+			if len(b.making) > 0 {
+				t.Error("it is still being made")
+			}
+		})
 	}
 }

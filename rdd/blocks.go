@@ -77,7 +77,9 @@ func (b *blocks) read(key plan.Block, of string, like batch, typ *codec.Type) (R
 	if k == nil || k.of != of {
 		return nil, 0, nil
 	}
-	k.like, k.typ = like, typ // of a copy it is not known before
+	if k.typ == nil { // of a copy it is not known before
+		k.like, k.typ = like, typ
+	}
 	if k.on != nil {
 		b.files.order.MoveToFront(k.on)
 	}
@@ -343,31 +345,36 @@ func (b *blocks) forget(k *kept) {
 	delete(b.kept, k.key)
 }
 
-// begin says whether the caller is to make a block: it is, if nobody else does.
-// end must follow.
-func (b *blocks) begin(key plan.Block, of string, by *Task) bool {
+// begin has the caller make a block, if nobody else does: it gives nil then. end must
+// follow.
+func (b *blocks) begin(key plan.Block, of string, by *Task) *making {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	k := b.kept[key]
 	if _, making := b.making[key]; making || k != nil && k.of == of {
-		return false
+		return nil
 	}
-	b.making[key] = &making{by: by, keep: true, done: make(chan struct{})}
-	return true
+	mk := &making{by: by, keep: true, done: make(chan struct{})}
+	b.making[key] = mk
+	return mk
 }
 
 // end keeps a block that was made, or, without one, says that it was not.
-func (b *blocks) end(key plan.Block, made *kept) {
-	removeAll(b.ended(key, made))
+func (b *blocks) end(key plan.Block, mk *making, made *kept) {
+	removeAll(b.ended(key, mk, made))
 }
 
 // ended gives the file that nobody needs.
-func (b *blocks) ended(key plan.Block, made *kept) (file string) {
+func (b *blocks) ended(key plan.Block, mk *making, made *kept) (file string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	keep := b.making[key].keep
-	close(b.making[key].done)
-	delete(b.making, key)
+	keep := mk.keep
+	if b.making[key] == mk {
+		close(mk.done)
+		delete(b.making, key)
+	} else { // it was ceded
+		keep = false
+	}
 	if made == nil {
 		return ""
 	}

@@ -141,6 +141,9 @@ func (b *builder) smallSide(n *Node) int32 {
 		if _, waits := b.waits(&pipe); !may || waits || eachPipe(&pipe, func(*plan.Pipe) {}) > mostInside || b.lying.inPlace(n, 1-i) {
 			continue
 		}
+		if !told && large.counts() { // what it adds to accumulators would count with every action
+			continue
+		}
 		few, many := b.graph.bytesBelow(small), b.graph.bytesBelow(large)
 		if few < 0 || few > below || many < few || !told && (many < timesSmall*few || many < leastLarge) {
 			continue

@@ -73,6 +73,7 @@ type brought struct {
 	head  *keptfile.Head
 	at    int64 // where its blocks begin
 	bytes int64 // of these
+	added []blockAdded
 	err   error // why it is not here
 }
 
@@ -101,6 +102,9 @@ func (b *bringing) run(feed Feed) error {
 func (b *bringing) get() *brought {
 	t := b.t
 	if got := t.brought[b.key]; got != nil {
+		if got.err == nil { // another part of the pipe has it as well
+			b.adding.note(got.added)
+		}
 		return got
 	}
 	got := &brought{}
@@ -114,11 +118,10 @@ func (b *bringing) get() *brought {
 	if got.err != nil {
 		return got
 	}
-	var added []blockAdded
 	for _, a := range got.head.Added {
-		added = append(added, blockAdded{a.Block, a.Updates})
+		got.added = append(got.added, blockAdded{a.Block, a.Updates})
 	}
-	b.adding.note(added)
+	b.adding.note(got.added)
 	return got
 }
 

@@ -162,7 +162,7 @@ func (b *builder) pipe(n *Node) (plan.Pipe, error) {
 		if n.op.barrier(n.part) {
 			b.barriers[ref.ID] = true
 		}
-		ref.Placed = n.sorted()
+		ref.Placed = b.sorted(n)
 		pipe := b.pipes[n.parents()[0]]
 		if pipe.Source.Union != nil && n.op.numbered(n.part) {
 			pipe = whole(pipe, ref)

@@ -39,10 +39,11 @@ var errNoRoom = errors.New("there is no room for it")
 
 // copy keeps a block of which the rows come encoded.
 func (b *blocks) copy(k *kept, from io.Reader) (bytes int64, err error) {
-	if !b.begin(k.key, k.of, nil) {
+	mk := b.begin(k.key, k.of, nil)
+	if mk == nil {
 		return b.sizeOf(k)
 	}
-	m := &maker{blocks: b, kept: k, packed: &packer{}}
+	m := &maker{blocks: b, kept: k, making: mk, packed: &packer{}}
 	if err = m.takeIn(from); err != nil {
 		m.giveUp()
 	}

@@ -63,7 +63,10 @@ func (n *Node) CutTo(dir string, partitions int) {
 		return
 	}
 	source := n.graph.Source(n.op, Call{Dir: n.dir, Site: n.site}, plan.Source{Files: &plan.Files{Paths: dir, Parts: partitions}})
-	source.part, source.placed = savedPart, n.lies()
+	source.part = savedPart
+	if at := n.lies(); at != nil && at.kind != plan.RangePartitioner { // the bounds of a sort are not found any more
+		source.placed = at
+	}
 	if n.kind() == cachedNode {
 		n.from.Store(&origin{cachedNode, []*Node{source}})
 		return

@@ -43,10 +43,11 @@ func keepSized(t *testing.T, b *blocks, rdd plan.StageKey, partition, size int) 
 		row[i] = byte(i*i*i + i>>3 + partition)
 	}
 	key := plan.Block{RDD: rdd, Partition: partition}
-	if !b.begin(key, "", nil) {
+	mk := b.begin(key, "", nil)
+	if mk == nil {
 		t.Fatalf("%v is there", key)
 	}
-	m := &maker{blocks: b, kept: &kept{key: key, level: plan.DiskOnly, like: (*Rows[[]byte])(nil), typ: typ, id: keptfile.First(key)}}
+	m := &maker{blocks: b, making: mk, kept: &kept{key: key, level: plan.DiskOnly, like: (*Rows[[]byte])(nil), typ: typ, id: keptfile.First(key)}}
 	one := func(yield func(codec.Rows) bool) error { yield(codec.RowsOf([][]byte{row})); return nil }
 	if err := m.through(one)(func(codec.Rows) bool { return true }); err != nil {
 		t.Fatal(err)

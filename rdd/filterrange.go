@@ -39,16 +39,17 @@ func FilterByRangeOp[K cmp.Ordered, V any]() *Op {
 	})
 }
 
-// sorted is how a sort has placed the rows of a node whose operator makes use of it.
-func (n *Node) sorted() *plan.Partitioner {
+// sorted is how a sort has placed the rows that a node reads whose operator makes use of it.
+func (b *builder) sorted(n *Node) *plan.Partitioner {
 	across, ok := n.op.Parts[n.part].(*Across)
-	if !ok || !across.ranged || n.placed == nil || n.placed.kind != plan.RangePartitioner {
+	if !ok || !across.ranged {
 		return nil
 	}
-	by := n.placed.by
-	if by.kind() != wideNode { // its bounds are not found any more
+	at := b.lying[n.parents()[0]]
+	if at == nil || at.kind != plan.RangePartitioner {
 		return nil
 	}
+	by := at.by
 	return &plan.Partitioner{Kind: plan.RangePartitioner, Bounds: by.boundsKey(), Descending: by.wide.Descending}
 }
 

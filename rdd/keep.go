@@ -11,7 +11,8 @@ import (
 type maker struct {
 	blocks *blocks
 	kept   *kept // that it makes
-	back   bool  // it is in a file already, and is to be in memory too
+	making *making
+	back   bool // it is in a file already, and is to be in memory too
 
 	values *values // what it is made of so far: values,
 	packed *packer // or encoded rows
@@ -25,7 +26,7 @@ type maker struct {
 // read, or else the rows go by as they are.
 func (m *maker) make(t *Task, a *adding, rows shuffle.RawStream, feed Feed) error {
 	b, k := m.blocks, m.kept
-	for !b.begin(k.key, k.of, t) {
+	for m.making = b.begin(k.key, k.of, t); m.making == nil; m.making = b.begin(k.key, k.of, t) {
 		if kept, n, added := b.read(k.key, k.of, k.like, k.typ); kept != nil {
 			t.blocks = append(t.blocks, k.key)
 			a.outer.note(added)
@@ -48,11 +49,11 @@ func (m *maker) make(t *Task, a *adding, rows shuffle.RawStream, feed Feed) erro
 func (m *maker) through(rows shuffle.RawStream) shuffle.RawStream {
 	return m.watch(func(yield func(codec.Rows) bool) error {
 		if !m.begin() {
-			m.giveUp()
+			m.noRoom()
 		}
 		return rows(func(batch codec.Rows) bool {
 			if !m.given && !m.keep(batch) {
-				m.giveUp()
+				m.noRoom()
 			}
 			return yield(batch)
 		})
@@ -173,6 +174,14 @@ func (m *maker) giveUp() {
 	m.given, m.size, m.values, m.packed = true, 0, nil, nil
 }
 
+// noRoom gives up, and lets others go on that wait for the block.
+func (m *maker) noRoom() {
+	m.giveUp()
+	if m.making != nil {
+		m.blocks.cede(m.kept.key, m.making, true)
+	}
+}
+
 // end keeps the block if it is whole. A task that stops early, by a Take or a
 // failure, has seen a part of the rows only.
 func (m *maker) end() {
@@ -185,10 +194,10 @@ func (m *maker) end() {
 	case m.back:
 		m.blocks.loaded(m.kept, m.values.rows(), m.size)
 	case m.given:
-		m.blocks.end(m.kept.key, nil)
+		m.blocks.end(m.kept.key, m.making, nil)
 	default:
 		m.made()
-		m.blocks.end(m.kept.key, m.kept)
+		m.blocks.end(m.kept.key, m.making, m.kept)
 	}
 }
 

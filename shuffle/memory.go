@@ -82,6 +82,9 @@ func (m *Memory) lock(n int64) {
 	}
 }
 
+// fair is what each account may hold. m is locked.
+func (m *Memory) fair() int64 { return (m.limit - m.shared) / max(1, m.accounts) }
+
 // Open returns a new account. The name is for messages.
 func (m *Memory) Open(name string) *Account {
 	m.mu.Lock()
@@ -123,7 +126,7 @@ func (a *Account) Grow(n int64) bool {
 	}
 	m.lock(n)
 	defer m.mu.Unlock()
-	share := m.limit / max(1, m.accounts)
+	share := m.fair()
 	after := a.used + n
 	if after > share || m.used+n > m.limit && after > share/2 {
 		return false
@@ -240,7 +243,7 @@ func (a *Account) Fair() int64 {
 	}
 	a.m.mu.Lock()
 	defer a.m.mu.Unlock()
-	return a.m.limit / max(1, a.m.accounts)
+	return a.m.fair()
 }
 
 // share is what one operator holds of its task's account.

@@ -42,7 +42,7 @@ func (u *use) countApprox(ctx context.Context, op *rdd.Op, timeout time.Duration
 	limited, cancel := context.WithTimeoutCause(ctx, timeout, errTimeIsUp)
 	defer cancel()
 	var counts []int64
-	st, err := u.s.action(limited, u.n, rdd.Action{Op: op, Call: u.c}, driver.Action{
+	st, err := u.s.act(limited, u.n, rdd.Action{Op: op, Call: u.c}, driver.Action{
 		AnyOrder: true,
 		Reset:    func() { counts = nil },
 		Result: func(_ int, v driver.Value) error {

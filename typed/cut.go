@@ -2,10 +2,12 @@ package typed
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
 	"github.com/gordd-project/gordd/rdd"
+	"github.com/gordd-project/gordd/rdd/plan"
 )
 
 // cutter cuts lineage that has grown long.
@@ -28,46 +30,59 @@ type savedRows struct {
 }
 
 // cutLong cuts the lineage of a node where it is long, on behalf of an action that is to
-// run. It is for loops that make an RDD of itself again and again. What goes wrong is
-// told, and the action runs all the same; so does one while another has rows saved.
-func (s *Session) cutLong(ctx context.Context, n *rdd.Node, a rdd.Action) {
+// run. It is for loops that make an RDD of itself again and again. Where the rows cannot be
+// saved that is told, and the action runs all the same; so does one while another has rows
+// saved. An error is that of what was cancelled: the action then is.
+func (s *Session) cutLong(ctx context.Context, n *rdd.Node, a rdd.Action) error {
 	c := &s.cutter
 	if !c.mu.TryLock() {
-		return
+		return nil
 	}
 	defer c.mu.Unlock()
 	c.apply()
-	if c.off || len(c.waiting) > 0 || !s.checkpoints.possible() {
-		return
+	if c.off || len(c.waiting) > 0 || !s.checkpoints.possible() || labelsOf(ctx).Check() != nil {
+		return nil
 	}
 	for _, set := range n.Cuts() {
 		for _, at := range set {
-			if err := s.save(ctx, at); err != nil {
-				if ctx.Err() == nil && s.ctx.Err() == nil {
-					c.off = true
-					s.notice(fmt.Sprintf("%s (%s): the lineage is long, and stays so: %v", a.Op.Name, a.Call.Site, err))
-				}
-				return
+			if st, err := s.save(ctx, at); err != nil {
+				return s.notCut(ctx, a, st, err)
 			}
 		}
 		if c.apply(); len(c.waiting) > 0 {
-			return
+			return nil
 		}
 		s.sayCut(a, set)
 	}
+	return nil
+}
+
+// notCut says why lineage is not cut. Where a task failed the action's own will, and there
+// is nothing to say.
+func (s *Session) notCut(ctx context.Context, a rdd.Action, st plan.ActionStatus, err error) error {
+	var failed *plan.StageError
+	switch {
+	case ctx.Err() != nil, s.ctx.Err() != nil, errors.As(err, &failed):
+	case st.State == plan.ActionCancelled:
+		return err
+	default:
+		s.cutter.off = true
+		s.notice(fmt.Sprintf("%s (%s): the lineage is long, and stays so: %v", a.Op.Name, a.Call.Site, err))
+	}
+	return nil
 }
 
 // save writes the rows of a node.
-func (s *Session) save(ctx context.Context, n *rdd.Node) error {
+func (s *Session) save(ctx context.Context, n *rdd.Node) (st plan.ActionStatus, err error) {
 	dir, err := s.checkpoints.next(ctx, true)
 	if err != nil {
-		return err
+		return st, err
 	}
-	st, err := s.saved(ctx, n, n.Saving(dir), dir)
+	st, err = s.saved(ctx, n, n.Saving(dir), dir)
 	if err == nil {
 		s.cutter.waiting = append(s.cutter.waiting, savedRows{n, dir, st.Partitions})
 	}
-	return err
+	return st, err
 }
 
 // apply has nodes read the rows that were saved, if no action is under way.

@@ -3,6 +3,8 @@ package typed_test
 import (
 	"bytes"
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -10,7 +12,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/gordd-project/gordd/rdd/plan"
 	"github.com/gordd-project/gordd/typed"
@@ -121,6 +125,9 @@ func TestLongLoopsAreFlat(t *testing.T) {
 				t.Errorf("%d stages at most, %d cuts", most, cuts)
 			}
 			late := weigh(t, dir)
+			for end := time.Now().Add(20 * time.Second); late.goroutines > early.goroutines+2 && time.Now().Before(end); {
+				late = weigh(t, dir) // files of what was cut are being removed
+			}
 			t.Logf("after %d rounds %+v, after %d %+v", rounds/2, early, rounds, late)
 			if late.heap > early.heap+1<<20 || late.goroutines > early.goroutines+2 || late.files > early.files+300 {
 				t.Errorf("after %d rounds %+v, after %d %+v", rounds/2, early, rounds, late)
@@ -316,14 +323,63 @@ func TestLongLineageOfSorts(t *testing.T) {
 	if err != nil || len(got) != 100 || got[0] != 0 || got[99] != 99 {
 		t.Error(got, err)
 	}
-	cuts := 0
+	if cuts := w.cuts(); cuts != 1 {
+		t.Errorf("%d cuts", cuts)
+	}
+}
+
+// cuts counts the actions that saved rows.
+func (w *watch) cuts() (n int) {
 	for _, st := range w.actions() {
 		if st.Name == "Checkpoint" {
-			cuts++
+			n++
 		}
 	}
-	if cuts != 1 {
-		t.Errorf("%d cuts", cuts)
+	return n
+}
+
+// TestLongLineageOfKeptSorts is cut where they are kept.
+func TestLongLineageOfKeptSorts(t *testing.T) {
+	s, w, _, _ := cutSession(t, nil)
+	r := s.Range(100).KeyBy(identity)
+	var ranges []typed.PairRDD[int64, int64]
+	for range 60 {
+		r = typed.SortByKey(r.MapToPair(func(k, v int64) (int64, int64) { return 99 - k, v + 1 }), typed.Partitions(3)).Cache()
+		ranges = append(ranges, typed.FilterByRange(r.MapValues(func(v int64) int64 { return v }), 10, 19))
+	}
+	for _, at := range []int{54, 37, 59, 36, 38} {
+		if n := count(t, ranges[at].Keys()); n != 10 {
+			t.Errorf("%d keys in the range of sort %d", n, at)
+		}
+	}
+	if n := count(t, typed.FilterByRange(r, 90, 200).Keys()); n != 10 {
+		t.Errorf("%d keys in a range of the last", n)
+	}
+	if cuts := w.cuts(); cuts == 0 {
+		t.Error("no cut")
+	}
+}
+
+// TestCancelWhileLineageIsSaved ends the action for which that is done, and no other.
+func TestCancelWhileLineageIsSaved(t *testing.T) {
+	s, w, _, _ := cutSession(t, nil)
+	r := s.Range(3, typed.Partitions(1))
+	var stop atomic.Bool
+	stop.Store(true)
+	r = r.Map(func(x int64) int64 {
+		if stop.Swap(false) {
+			s.CancelTag("x", nil)
+		}
+		return x
+	})
+	for range 110 {
+		r = r.Repartition(1)
+	}
+	if _, err := r.Count(typed.WithTags(t.Context(), "x")); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled while rows are saved: %v", err)
+	}
+	if n := count(t, r); n != 3 || w.cuts() == 0 {
+		t.Errorf("%d rows, %d cuts", n, w.cuts())
 	}
 }
 

@@ -261,7 +261,9 @@ func (s *Session) Close() error {
 // want.Ahead counts for each core.
 func (s *Session) action(ctx context.Context, n *rdd.Node, a rdd.Action, want driver.Action) (plan.ActionStatus, error) {
 	if s != nil && s.options.explain == nil && !s.options.KeepLineage && a.On(n) == nil {
-		s.cutLong(ctx, n, a)
+		if err := s.cutLong(ctx, n, a); err != nil {
+			return plan.ActionStatus{State: plan.ActionCancelled}, err
+		}
 	}
 	return s.act(ctx, n, a, want)
 }

@@ -444,6 +444,15 @@ which programs give them with typed.WithTags.`,
 		func(id string) msg.Tell {
 			return msg.Tell{Cancel: plan.JobID(id), Action: action, Tag: tag, Reason: reason}
 		})
+	c.PreRunE = func(c *cobra.Command, _ []string) error {
+		switch { // what a script left empty is not the whole job
+		case c.Flags().Changed("tag") && tag == "":
+			return errors.New("--tag: the tag is empty")
+		case c.Flags().Changed("action") && action < 1:
+			return fmt.Errorf("--action %d: actions are numbered from 1", action)
+		}
+		return nil
+	}
 	c.Flags().StringVar(&tag, "tag", "", "end the job's running actions that have this tag")
 	c.Flags().IntVar(&action, "action", 0, "end this action of the job")
 	c.Flags().StringVar(&reason, "reason", "cancelled by "+userName(), "what the job's driver is told")

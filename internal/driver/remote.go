@@ -195,6 +195,9 @@ func (r *Remote) portion(m *wire.Portion) {
 func (r *Remote) actionEnd(m *wire.ActionEnd) {
 	before, err := r.portions[m.Status.ID.N], Cause(m.Trouble)
 	delete(r.portions, m.Status.ID.N)
+	if m.Portions == 0 { // what is there is of a master before, whose end nobody heard
+		before = nil
+	}
 	updates := m.Updates
 	switch {
 	case len(before) == m.Portions:
