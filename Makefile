@@ -31,11 +31,11 @@ peers:
 	python3 bench/peers/run.py --size quick --peers gordd,goplain --workloads $(PEERWORK) --work "$$dir"
 
 test: vet
-	go test ./...
+	go test -timeout 30m ./...
 	$(MAKE) race
 
 race:
-	go test -race -short $(RACE)
+	go test -timeout 30m -race -short $(RACE)
 
 # Ten thousand random pipelines, of seeds that nobody has run. It takes hours;
 # what it finds is repeated by the command that it prints.
