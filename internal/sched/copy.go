@@ -13,8 +13,9 @@ import (
 // time to each worker, when nothing else is to be done. One that was evicted or could
 // not be kept is not made again before a holder comes or goes.
 type copies struct {
-	short []copyKey           // that may have too few holders
-	under map[copyKey]*worker // to whom they are under way
+	short  []copyKey            // that may have too few holders
+	listed map[copyKey]struct{} // what short has, each once
+	under  map[copyKey]*worker  // to whom they are under way
 }
 
 // copyKey names a block of a job; of no job: none.
@@ -26,8 +27,18 @@ type copyKey struct {
 // wantCopy has a block looked at that may have too few holders.
 func (s *Scheduler) wantCopy(j *job, c *cacheSet, part int) {
 	if n := len(c.holders[part]); n > 0 && n < c.copies {
-		s.short = append(s.short, copyKey{j.id, plan.Block{RDD: c.rdd, Partition: part}})
+		s.list(copyKey{j.id, plan.Block{RDD: c.rdd, Partition: part}})
 	}
+}
+
+func (s *Scheduler) list(key copyKey) {
+	if _, ok := s.listed[key]; ok {
+		return
+	}
+	if s.listed == nil {
+		s.listed = map[copyKey]struct{}{}
+	}
+	s.short, s.listed[key] = append(s.short, key), struct{}{}
 }
 
 // wantCopies does so with all blocks of a job, for which there is an executor more.
@@ -50,6 +61,7 @@ func (s *Scheduler) copyBlocks() {
 	}
 	n := 0
 	for n < len(s.short) && s.copyBlock(s.short[n]) {
+		delete(s.listed, s.short[n])
 		n++
 	}
 	s.short = slices.Delete(s.short, 0, n)
@@ -150,6 +162,6 @@ func (s *Scheduler) endCopy(w *worker) {
 		return
 	}
 	delete(s.under, w.copying)
-	s.short = append(s.short, w.copying)
+	s.list(w.copying)
 	w.copying = copyKey{}
 }

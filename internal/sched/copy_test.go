@@ -186,3 +186,19 @@ func TestReleasedBlocksAreNotCopied(t *testing.T) {
 		t.Error("another copy")
 	}
 }
+
+// What waits for a copy waits once, however many reasons there are to look at it.
+func TestR61CopiesWaitOnce(t *testing.T) {
+	r := copyRig(t, 5, "h1a", "h2a")
+	for range 3 {
+		r.attach(1, "h3a") // each time as another process
+		r.step(model.Exclude{Worker: "h1a"})
+		r.step(model.Readmit{Worker: "h1a"})
+	}
+	if n := len(r.s.short); n > 5 {
+		t.Errorf("%d blocks of 5 wait", n)
+	}
+	if all := r.copied(true); len(all) != 5 {
+		t.Errorf("%d copies of 5 blocks", len(all))
+	}
+}

@@ -297,6 +297,14 @@ func (c *checker) action(a *action) {
 }
 
 func (c *checker) copies() {
+	for _, key := range c.s.short {
+		if _, ok := c.s.listed[key]; !ok {
+			c.bad("R61: a copy of %+v is wanted and not listed", key)
+		}
+	}
+	if len(c.s.short) != len(c.s.listed) {
+		c.bad("R61: %d copies are wanted, and %d blocks listed", len(c.s.short), len(c.s.listed))
+	}
 	n := 0
 	for _, w := range c.s.workers {
 		if w.copying.job == "" {
