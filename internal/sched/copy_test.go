@@ -203,7 +203,7 @@ func TestR61CopiesWaitOnce(t *testing.T) {
 	}
 }
 
-// up has a worker come, with an executor of the job in place of that of action n.
+// up has a worker come, and an executor of the job start there for action n.
 func (r *rig) up(w plan.WorkerID, n int) {
 	r.t.Helper()
 	r.inc[w]++
@@ -289,7 +289,7 @@ func TestR61ACopyThatHangs(t *testing.T) {
 		}
 	}
 	for i := range 40 {
-		if want := 2; len(r.holdersOf(i)) != want && i != hangs && i != waits {
+		if len(r.holdersOf(i)) != 2 && i != hangs && i != waits {
 			t.Errorf("block %d is held by %v", i, r.holdersOf(i))
 		}
 	}
