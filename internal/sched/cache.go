@@ -210,11 +210,29 @@ func (s *Scheduler) releaseBlocks(j *job, rdd plan.StageKey) {
 // clearHolders forgets who holds blocks of a data set.
 func (s *Scheduler) clearHolders(j *job, c *cacheSet) {
 	parts := slices.Sorted(maps.Keys(c.holders))
+	s.uncount(c)
 	clear(c.holders)
 	clear(c.bytes)
 	for _, part := range parts {
 		s.cacheChanged(j, c, part)
 	}
+}
+
+// uncount takes a data set off what its holders hold.
+func (s *Scheduler) uncount(c *cacheSet) {
+	for _, holders := range c.holders {
+		for _, h := range holders {
+			s.workers[h].blocks--
+		}
+	}
+}
+
+// forgetCaches forgets the cached data sets of a job that has ended.
+func (s *Scheduler) forgetCaches(j *job) {
+	for _, c := range j.caches {
+		s.uncount(c)
+	}
+	j.caches = nil
 }
 
 // holders returns the workers that hold the cached block that task i starts at.
@@ -261,6 +279,7 @@ func (s *Scheduler) addHolder(j *job, c *cacheSet, b model.HeldBlock, w *worker)
 		return
 	}
 	c.holders[b.Partition] = append(c.holders[b.Partition], int32(w.idx))
+	w.blocks++
 	c.bytes[b.Partition] = max(c.bytes[b.Partition], bytes)
 	s.wantCopy(j, c, b.Partition)
 	s.cacheChanged(j, c, b.Partition)
@@ -271,6 +290,7 @@ func (s *Scheduler) dropHolder(j *job, c *cacheSet, part int, w *worker) {
 	if k < 0 {
 		return
 	}
+	w.blocks--
 	if c.holders[part] = slices.Delete(c.holders[part], k, k+1); len(c.holders[part]) == 0 {
 		delete(c.holders, part)
 		delete(c.bytes, part)

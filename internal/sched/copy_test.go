@@ -186,3 +186,137 @@ func TestReleasedBlocksAreNotCopied(t *testing.T) {
 		t.Error("another copy")
 	}
 }
+
+// What waits for a copy waits once, however many reasons there are to look at it.
+func TestR61CopiesWaitOnce(t *testing.T) {
+	r := copyRig(t, 5, "h1a", "h2a")
+	for range 3 {
+		r.attach(1, "h3a") // each time as another process
+		r.step(model.Exclude{Worker: "h1a"})
+		r.step(model.Readmit{Worker: "h1a"})
+	}
+	if n := len(r.s.short); n > 5 {
+		t.Errorf("%d blocks of 5 wait", n)
+	}
+	if all := r.copied(true); len(all) != 5 {
+		t.Errorf("%d copies of 5 blocks", len(all))
+	}
+}
+
+// up has a worker come, and an executor of the job start there for action n.
+func (r *rig) up(w plan.WorkerID, n int) {
+	r.t.Helper()
+	r.inc[w]++
+	r.step(model.Attach{From: r.from(w), Store: model.StoreID(w), Hosts: []string{string(w[:2])}, Slots: 1})
+	key := plan.StageKey("up " + w)
+	r.action(n, model.Sink{}, map[plan.StageKey]int{key: len(r.inc)}, result(key))
+	for _, c := range slices.Clone(r.all) {
+		if e, ok := c.(model.StartExec); ok && e.Worker == w {
+			r.step(model.ExecUp{From: r.from(w), Job: "j", No: e.No})
+		}
+	}
+	r.finish(key)
+}
+
+// underWay lists who was told to copy which block and has not answered.
+func (r *rig) underWay() map[plan.WorkerID]int {
+	all := map[plan.WorkerID]int{}
+	for key, c := range r.s.under {
+		all[c.to.id] = key.block.Partition
+	}
+	return all
+}
+
+// answer answers the copy that is under way to a worker, if one is.
+func (r *rig) answer(w plan.WorkerID, done bool) (part int, ok bool) {
+	if part, ok = r.underWay()[w]; ok {
+		r.step(model.CopyDone{From: r.from(w), Job: "j", Block: keptAs(part), Done: done})
+	}
+	return part, ok
+}
+
+// Whoever comes later does not get all copies alone, but more until it holds as much.
+func TestR61WhoComesLaterIsOneOfMany(t *testing.T) {
+	r := copyRig(t, 6, "h1a", "h2a")
+	r.copied(true)
+	r.up("h3a", 3)
+	r.all = nil
+	for i := 6; i < 9; i++ {
+		r.holds("h1a", i)
+	}
+	if under := r.underWay(); len(under) != 2 {
+		t.Errorf("copies are under way to %v", under)
+	}
+	r.copied(true)
+	r.holds("h1a", 9)
+	if _, ok := r.underWay()["h3a"]; !ok {
+		t.Errorf("%v: the fewest blocks are held by h3a", r.underWay())
+	}
+}
+
+// What one worker cannot keep is tried with one other.
+func TestR61AnotherMayKeepACopy(t *testing.T) {
+	r := copyRig(t, 4, "h1a", "h2a", "h3a")
+	for range 10 {
+		r.answer("h2a", false)
+		r.answer("h3a", true)
+	}
+	for i := range 4 {
+		if got := r.holdersOf(i); !slices.Equal(got, []plan.WorkerID{"h1a", "h3a"}) {
+			t.Errorf("block %d is held by %v", i, got)
+		}
+	}
+	r.up("h4a", 3)
+	r.all = nil
+	r.holds("h1a", 4)
+	if all := r.copied(false); len(all) != 2 || all[0].Worker == all[1].Worker {
+		t.Errorf("%+v", all)
+	}
+	if r.step(model.Tick{}); len(r.underWay()) > 0 || len(r.s.short) > 0 {
+		t.Errorf("%v, and %v", r.underWay(), r.s.short)
+	}
+}
+
+// A copy that is not answered holds up nothing but itself, nor does a block that could
+// only go to its worker.
+func TestR61ACopyThatHangs(t *testing.T) {
+	r := copyRig(t, 40, "h1a", "h2a", "h3a")
+	hangs := r.underWay()["h2a"]
+	waits, _ := r.answer("h3a", false)
+	for {
+		if _, ok := r.answer("h3a", true); !ok {
+			break
+		}
+	}
+	for i := range 40 {
+		if len(r.holdersOf(i)) != 2 && i != hangs && i != waits {
+			t.Errorf("block %d is held by %v", i, r.holdersOf(i))
+		}
+	}
+	r.answer("h2a", true)
+	if part, ok := r.answer("h2a", true); !ok || part != waits || len(r.s.short) > 0 {
+		t.Errorf("block %d is copied then, want %d; %v are left", part, waits, r.s.short)
+	}
+}
+
+// A worker of another host is waited for, where there is one, but not for ever.
+func TestR61AnotherHostIsWaitedFor(t *testing.T) {
+	r := copyRig(t, 3, "h1a", "h1b", "h2a")
+	if under := r.underWay(); len(under) != 1 || under["h2a"] != 0 {
+		t.Errorf("%v", under)
+	}
+	r.pass(slowCopy, "h1a", "h1b", "h2a")
+	if _, ok := r.underWay()["h1b"]; !ok {
+		t.Errorf("%v", r.underWay())
+	}
+}
+
+// What ended jobs kept is not held by anybody.
+func TestR61BlocksOfEndedJobsDoNotCount(t *testing.T) {
+	r := copyRig(t, 3, "h1a", "h2a")
+	r.copied(true)
+	r.step(model.FinishJob{Job: "j"})
+	if j := r.s.jobs["j"]; !j.state.Ended() || j.caches != nil || r.s.workers[0].blocks+r.s.workers[1].blocks > 0 {
+		t.Errorf("%v: %+v", j.state, j.caches)
+	}
+}

@@ -297,13 +297,34 @@ func (c *checker) action(a *action) {
 }
 
 func (c *checker) copies() {
+	for _, key := range c.s.short {
+		if _, ok := c.s.listed[key]; !ok {
+			c.bad("R61: a copy of %+v is wanted and not listed", key)
+		}
+	}
+	if len(c.s.short) != len(c.s.listed) {
+		c.bad("R61: %d copies are wanted, and %d blocks listed", len(c.s.short), len(c.s.listed))
+	}
+	held := map[int32]int{}
+	for _, j := range c.s.order {
+		for _, set := range j.caches {
+			for _, holders := range set.holders {
+				for _, h := range holders {
+					held[h]++
+				}
+			}
+		}
+	}
 	n := 0
 	for _, w := range c.s.workers {
+		if w.blocks != held[int32(w.idx)] {
+			c.bad("R61: %s holds %d blocks, want %d", w.id, w.blocks, held[int32(w.idx)])
+		}
 		if w.copying.job == "" {
 			continue
 		}
 		n++
-		if w.lost() || c.s.under[w.copying] != w {
+		if u := c.s.under[w.copying]; w.lost() || u == nil || u.to != w {
 			c.bad("R61: %s, which is %s, has a copy of %+v under way", w.id, w.Is(), w.copying)
 		}
 	}

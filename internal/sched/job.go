@@ -259,6 +259,7 @@ func (s *Scheduler) jobEnded(j *job) {
 	for _, st := range j.stages {
 		s.forgetStage(st)
 	}
+	s.forgetCaches(j)
 	j.shared, j.stages, j.runnable = nil, nil, nil
 	s.emit(model.JobEnd{Job: j.id, State: j.state, Cause: j.cause})
 	s.forgetJobs()

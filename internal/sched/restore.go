@@ -99,7 +99,9 @@ func (s *Scheduler) applyToAction(rec model.Record) {
 	case model.ActionEnded:
 		if a := s.active(r.Action); a != nil {
 			s.endAction(a, r.State, r.Cause)
-			a.job.toldBefore(r.Updates)
+		}
+		if j := s.jobs[r.Action.Job]; j != nil { // the record of a cancel may have ended it
+			j.toldBefore(r.Action, r.Updates)
 		}
 	case model.CollectedRecord:
 		s.uncollected = slices.DeleteFunc(s.uncollected, func(c model.Collect) bool { return c.Action == r.Action })

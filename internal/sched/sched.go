@@ -297,6 +297,7 @@ const (
 	timerRound                    // a round of a barrier
 	timerDrain                    // a draining worker is looked after
 	timerBarred                   // a worker that was left out is let in again
+	timerCopy                     // a copy of a block may take long
 	timerStuck                    // an attempt may have stood still for too long
 )
 
@@ -342,6 +343,8 @@ func (s *Scheduler) expire(t timer) {
 		s.roundDue(t.st, t.i)
 	case timerDrain:
 		s.drainDue(t.w, t.i)
+	case timerCopy:
+		s.copyDue(t.w)
 	case timerStuck:
 		s.stuckDue(t.w)
 	case timerBarred:

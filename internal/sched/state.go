@@ -251,7 +251,7 @@ type worker struct {
 	sent      map[*stage]uint64 // epochs of the last full Locations, 0 if in part
 	fresh     uint64
 	copying   copyKey // the block that it is told to keep a copy of
-	copied    int     // so many were
+	blocks    int     // how many cached ones it holds, of all jobs
 	kept      uint64  // pass in which its free slots are kept for a gang
 	batch     int     // of this pass, + 1
 	batchPass uint64

@@ -74,10 +74,14 @@ func (s *Scheduler) boundUpdates(st *stage) {
 	}
 }
 
-// keepEnd keeps an action's end, to be told again, and lets the oldest go where
-// there are too many.
+// keepEnd keeps an action's end, to be told again.
 func (j *job) keepEnd(e endedAction) {
 	j.ended = append(j.ended, e)
+	j.boundEnds()
+}
+
+// boundEnds lets the oldest ends go where there are too many.
+func (j *job) boundEnds() {
 	for n := j.endedBytes(); len(j.ended) > keptEnds || n > maxKeptUpdates && len(j.ended) > 1; {
 		n -= bytesOf(j.ended[0].end.Updates)
 		j.ended = slices.Delete(j.ended, 0, 1)
@@ -100,10 +104,14 @@ func bytesOf(all []plan.StageUpdates) (n int) {
 	return n
 }
 
-// toldBefore corrects the last end by what an earlier master told: of results that
+// toldBefore corrects an action's end by what an earlier master told: of results that
 // went to the driver there is no record, nor of what their tasks added.
-func (j *job) toldBefore(all []plan.StageUpdates) {
-	if n := len(j.ended); n > 0 {
-		j.ended[n-1].end.Updates = all
+func (j *job) toldBefore(id plan.ActionID, all []plan.StageUpdates) {
+	for i := range j.ended {
+		if end := &j.ended[i].end; end.Action == id {
+			end.Updates = all
+			j.boundEnds()
+			return
+		}
 	}
 }

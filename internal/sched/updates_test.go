@@ -99,6 +99,43 @@ func TestUpdatesOutliveTheMaster(t *testing.T) {
 	}
 }
 
+// TestUpdatesOfCancelledOutliveTheMaster cancels actions of which a result went to the
+// driver: the next master tells what was told, and not what it knows itself.
+func TestUpdatesOfCancelledOutliveTheMaster(t *testing.T) {
+	for name, cancel := range map[string]model.Cancel{
+		"action": {Job: "j", Action: 1}, "tag": {Job: "j", Tag: "x"}, "job": {Job: "j"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, journalled)
+			r.deaf = true // a job that has ended is not kept
+			r.attach(8, "w1")
+			for n, key := range []plan.StageKey{"r", "q"} {
+				id := plan.ActionID{Job: "j", N: n + 1}
+				r.step(model.SubmitAction{Action: id, Plan: "p", Graph: []model.StageSpec{result(key)}, Target: key,
+					Labels: plan.Labels{Tags: []string{"x"}}})
+				r.step(model.SplitsReady{Action: id, Sizes: []model.StageSize{{Key: key, N: 2}}})
+				r.addsIn(r.run(key, n))
+			}
+			r.step(cancel)
+			if cancel.Action > 0 {
+				r.step(model.Cancel{Job: "j", Action: 2})
+			}
+			for kind, recs := range map[string][]model.Record{"whole": records(r.all), "compacted": r.compacted()} {
+				n := successor(t, r, recs)
+				for i, want := range []string{"r0", "q1"} {
+					if got := told(r.ended(i + 1)); got != want {
+						t.Errorf("told of %q, want %q", got, want)
+					}
+					n.step(model.SubmitAction{Action: plan.ActionID{Job: "j", N: i + 1}, Plan: "p"})
+					if got := told(n.ended(i + 1)); got != want {
+						t.Errorf("%s journal: the next master tells of %q, want %q", kind, got, want)
+					}
+				}
+			}
+		})
+	}
+}
+
 // TestUpdatesAreBounded fails the action whose tasks add too much.
 func TestUpdatesAreBounded(t *testing.T) {
 	r := newRig(t, func(*model.Config) {})
