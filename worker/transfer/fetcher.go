@@ -50,7 +50,8 @@ type Options struct {
 	Backoff time.Duration
 	// MaxBackoff bounds it; the default is 2 s.
 	MaxBackoff time.Duration
-	// Stall is how long a transfer may bring no byte before it is given up; the default is 15 s.
+	// Stall is how long a transfer may bring no byte before it is given up; the default is 15 s. The first of a block may
+	// take longer, for it is written then.
 	Stall time.Duration
 	// Connect is how long connecting may take; the default is 5 s.
 	Connect time.Duration
@@ -180,8 +181,9 @@ type call struct {
 	ticket     []byte
 	epoch      uint64
 	ranged     bool
-	from, to   int64 // of a range; to < 0 is its end
-	cost       int64 // bytes in flight
+	from, to   int64         // of a range; to < 0 is its end
+	cost       int64         // bytes in flight
+	wait       time.Duration // until the answer begins; 0: as between its bytes
 }
 
 func (f *Fetcher) request(ctx context.Context, c *call) (*http.Request, error) {
@@ -248,7 +250,7 @@ func (f *Fetcher) exchange(ctx context.Context, c *call, use func(*answer) error
 	defer f.inFlight.give(taken)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	watch := time.AfterFunc(f.o.Stall, func() { cancel(errStalled) })
+	watch := time.AfterFunc(cmp.Or(c.wait, f.o.Stall), func() { cancel(errStalled) })
 	defer watch.Stop()
 	err = f.answered(ctx, c, watch, use)
 	if err != nil && ctx.Err() != nil {
@@ -267,6 +269,7 @@ func (f *Fetcher) answered(ctx context.Context, c *call, watch *time.Timer, use 
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
+	watch.Reset(f.o.Stall)
 	a := &answer{body: resp.Body, watch: watch, stall: f.o.Stall, total: resp.ContentLength, all: &f.fetched}
 	want := http.StatusOK
 	if c.ranged {
