@@ -129,6 +129,32 @@ func TestBlocksAreWaitedFor(t *testing.T) {
 	}
 }
 
+// Who waits for a block does not keep others from what its holder has at hand.
+func TestBlocksHoldNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newStore()
+		b := store.keep(t, 1, []byte("some"))
+		store.write = func(ctx context.Context) error { return pause(ctx, time.Minute) }
+		l := newPipes()
+		serveOn(t, l, ServerOptions{Store: store})
+		f := fetcher(t, Options{Dial: l.dial, PeerConns: 1})
+		to, begun, came := target(t), time.Now(), make(chan error, 1)
+		go func() {
+			came <- f.Block(t.Context(), BlockRequest{Job: testJob, Block: b, Owner: Source{Worker: "w1", Addr: "w1"}, Check: exactly([]byte("some"))}, to)
+		}()
+		synctest.Wait()
+		s := span{0, 1}
+		o := store.make(t, "", shape{segments: 1, reduces: 1, row: 10, rows: 3, memory: true, exact: true})
+		mustGet(t, start(t, f, s, o.source("w1", s)), 0, o, s)
+		if waited := time.Since(begun); waited != 0 {
+			t.Errorf("an output came after %v", waited)
+		}
+		if err := <-came; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // Once a block has begun to come, its holder is as any other peer.
 func TestBlocksThatStall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -40,7 +40,7 @@ type Options struct {
 	Small int64
 	// Window is what a stream fetches at a time; the default is 4 MiB.
 	Window int64
-	// PeerConns is how many connections there are to one peer; the default is 3.
+	// PeerConns is how many connections there are to one peer, and how many more for blocks; the default is 3.
 	PeerConns int
 
 	// Retries is how often a transfer is tried again that brought nothing; the default is 5, −1 means never.
@@ -98,10 +98,10 @@ type Fetcher struct {
 	fetched atomic.Int64 // bytes
 
 	mu    sync.Mutex
-	peers map[string]*peer
+	peers map[lane]*peer
 }
 
-// peer bounds the requests to one address, so that none of them waits for a
+// peer bounds the requests of one kind to one address, so that none of them waits for a
 // connection while its time runs.
 type peer struct {
 	users int
@@ -132,7 +132,7 @@ func NewFetcher(o Options) *Fetcher {
 			return http.ErrUseLastResponse
 		}},
 		inFlight: newCredit(o.InFlight), held: newCredit(o.Held), spool: newCredit(o.Spool),
-		peers: map[string]*peer{},
+		peers: map[lane]*peer{},
 	}
 	if o.TLS != nil {
 		f.scheme = "https"
@@ -149,12 +149,19 @@ func (f *Fetcher) Close() {
 	f.client.CloseIdleConnections()
 }
 
-func (f *Fetcher) enter(ctx context.Context, addr string) (leave func(), err error) {
+// lane is which requests wait for each other: those that a peer takes its time to answer
+// do not hold up the rest.
+type lane struct {
+	addr string
+	slow bool
+}
+
+func (f *Fetcher) enter(ctx context.Context, l lane) (leave func(), err error) {
 	f.mu.Lock()
-	p := f.peers[addr]
+	p := f.peers[l]
 	if p == nil {
 		p = &peer{slots: make(chan struct{}, f.o.PeerConns)}
-		f.peers[addr] = p
+		f.peers[l] = p
 	}
 	p.users++
 	f.mu.Unlock()
@@ -162,7 +169,7 @@ func (f *Fetcher) enter(ctx context.Context, addr string) (leave func(), err err
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		if p.users--; p.users == 0 {
-			delete(f.peers, addr)
+			delete(f.peers, l)
 		}
 	}
 	select {
@@ -237,7 +244,7 @@ func (a *answer) Read(p []byte) (int, error) {
 // exchange makes a call and hands the answer to use, which should read all of
 // it. It waits its turn at the peer, and until the bytes may be in flight.
 func (f *Fetcher) exchange(ctx context.Context, c *call, use func(*answer) error) error {
-	leave, err := f.enter(ctx, c.addr)
+	leave, err := f.enter(ctx, lane{c.addr, c.wait > 0})
 	if err != nil {
 		return err
 	}
