@@ -16,7 +16,9 @@ import (
 	"github.com/gordd-project/gordd/worker/transfer"
 )
 
-// give has a process of a job write a block that it keeps to a file without a name.
+// give has a process of a job write a block that it keeps to a file without a name. It
+// waits for the process even when the reader has gone: nobody stops what it writes, and
+// as long as it does, its place is not another's.
 func (x *executors) give(ctx context.Context, job plan.JobID, b plan.Block) (*os.File, error) {
 	all := x.ofJob(job)
 	if len(all) == 0 {
@@ -25,8 +27,8 @@ func (x *executors) give(ctx context.Context, job plan.JobID, b plan.Block) (*os
 	select {
 	case x.giving <- struct{}{}:
 		defer func() { <-x.giving }()
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+	default:
+		return nil, transfer.ErrBusy
 	}
 	f, err := x.w.unnamed()
 	if err != nil {
@@ -35,8 +37,11 @@ func (x *executors) give(ctx context.Context, job plan.JobID, b plan.Block) (*os
 	name := f.Name()
 	defer func() { _ = os.Remove(name) }()
 	for _, p := range all {
-		if err = p.Give(ctx, b, name); err == nil {
+		if err = p.Give(context.WithoutCancel(ctx), b, name); err == nil {
 			return f, nil
+		}
+		if ctx.Err() != nil {
+			return nil, errors.Join(context.Cause(ctx), f.Close())
 		}
 	}
 	x.w.log.Debug("a kept block is not given", "job", string(job), "rdd", string(b.RDD), "partition", b.Partition, "err", err)

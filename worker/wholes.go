@@ -22,8 +22,9 @@ type wholes struct {
 	made int // so far, by which files are named
 }
 
-// wholeKey names what is read: of which outputs, in which try of its readers. One that
-// could not be read is not read again.
+// wholeKey names what is read: of which outputs, where these were, in which try of its
+// readers. One that could not be read is not read again. Parts may be files of another
+// worker of this machine, which go with it when its outputs have moved.
 type wholeKey struct {
 	job     plan.JobID
 	shuffle plan.StageKey
@@ -45,7 +46,8 @@ type whole struct {
 func wholeOf(l *work.Launch, key plan.StageKey, outputs []model.MapOutput) wholeKey {
 	var of []byte
 	for i := range outputs {
-		of = fmt.Appendf(of, "%d.%d ", outputs[i].Attempt.Term, outputs[i].Attempt.Seq)
+		o := &outputs[i]
+		of = fmt.Appendf(of, "%d.%d %q %q ", o.Attempt.Term, o.Attempt.Seq, o.Worker, o.Store)
 	}
 	return wholeKey{l.Action.Job, key, string(of), l.Try}
 }

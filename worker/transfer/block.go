@@ -7,9 +7,14 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"time"
 
 	"github.com/gordd-project/gordd/rdd/plan"
 )
+
+// blockWait is how long the holder of a block may take before its answer begins: an executor writes all of the block
+// first, gigabytes perhaps, to a disk that others use too.
+const blockWait = 5 * time.Minute
 
 // block answers with a block of a cached RDD. It is written for each request anew, so that a reader whose transfer broke
 // begins again.
@@ -21,6 +26,7 @@ func (s *Server) block(w http.ResponseWriter, r *http.Request, a address) {
 	}
 	if err == nil {
 		f, err = s.o.Store.Block(r.Context(), a.job, a.block)
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.o.Stall)) // the reader's time begins now
 	}
 	if err != nil {
 		refuse(w, s.fail(a.path(), err))
@@ -80,7 +86,7 @@ func (f *Fetcher) blockOnce(ctx context.Context, r *BlockRequest, to *os.File) e
 	if err := to.Truncate(0); err != nil {
 		return &storeError{err}
 	}
-	c := &call{addr: r.Owner.Addr, path: address{job: r.Job, block: r.Block}.path(), ticket: ticket, cost: sendStep}
+	c := &call{addr: r.Owner.Addr, path: address{job: r.Job, block: r.Block}.path(), ticket: ticket, cost: sendStep, wait: blockWait}
 	return f.exchange(ctx, c, func(a *answer) error {
 		if a.total < 0 || a.total > maxSize {
 			return fmt.Errorf("%w: a block of %d bytes", errFormat, a.total)

@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/gordd-project/gordd/internal/chaos/proxy"
 	"github.com/gordd-project/gordd/rdd/plan"
@@ -94,6 +97,102 @@ func TestBlocksAreTriedAgain(t *testing.T) {
 	b.RDD = "other"
 	if err := get(right, exactly(want)); !errors.As(err, &fe) || fe.Cause != Missing || fe.Tries != 1 {
 		t.Errorf("what is not kept: %v", err)
+	}
+}
+
+// However long an executor writes, within blockWait, what it has written comes at the first
+// try: no time for slow peers runs meanwhile, at neither end.
+func TestBlocksAreWaitedFor(t *testing.T) {
+	for _, n := range []int{10, 5 << 20} {
+		synctest.Test(t, func(t *testing.T) {
+			store := newStore()
+			want := bytes.Repeat([]byte("0123456789"), n/10)
+			b := store.keep(t, 1, want)
+			takes := blockWait - time.Second
+			store.write = func(ctx context.Context) error { return pause(ctx, takes) }
+			l := newPipes()
+			serveOn(t, l, ServerOptions{Store: store})
+			f := fetcher(t, Options{Dial: l.dial, Retries: -1})
+			to, begun := target(t), time.Now()
+			get := func() error {
+				return f.Block(t.Context(), BlockRequest{Job: testJob, Block: b, Owner: Source{Worker: "w1", Addr: "w1"}, Check: exactly(want)}, to)
+			}
+			if err := get(); err != nil || time.Since(begun) != takes {
+				t.Errorf("%d bytes, after %v: %v", n, time.Since(begun), err)
+			}
+			takes, begun = 2*blockWait, time.Now()
+			var fe *Error
+			if err := get(); !errors.As(err, &fe) || fe.Cause != TimedOut || time.Since(begun) != blockWait {
+				t.Errorf("from one that hangs, after %v: %v", time.Since(begun), err)
+			}
+		})
+	}
+}
+
+// Who waits for a block does not keep others from what its holder has at hand.
+func TestBlocksHoldNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newStore()
+		b := store.keep(t, 1, []byte("some"))
+		store.write = func(ctx context.Context) error { return pause(ctx, time.Minute) }
+		l := newPipes()
+		serveOn(t, l, ServerOptions{Store: store})
+		f := fetcher(t, Options{Dial: l.dial, PeerConns: 1})
+		to, begun, came := target(t), time.Now(), make(chan error, 1)
+		go func() {
+			came <- f.Block(t.Context(), BlockRequest{Job: testJob, Block: b, Owner: Source{Worker: "w1", Addr: "w1"}, Check: exactly([]byte("some"))}, to)
+		}()
+		synctest.Wait()
+		s := span{0, 1}
+		o := store.make(t, "", shape{segments: 1, reduces: 1, row: 10, rows: 3, memory: true, exact: true})
+		mustGet(t, start(t, f, s, o.source("w1", s)), 0, o, s)
+		if waited := time.Since(begun); waited != 0 {
+			t.Errorf("an output came after %v", waited)
+		}
+		if err := <-came; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Once a block has begun to come, its holder is as any other peer.
+func TestBlocksThatStall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newPipes()
+		s := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Length", "10")
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		})}
+		go func() { _ = s.Serve(l) }()
+		defer func() { _ = s.Close() }()
+		f := fetcher(t, Options{Dial: l.dial, Retries: -1})
+		begun := time.Now()
+		err := f.Block(t.Context(), BlockRequest{Job: testJob, Block: plan.Block{RDD: "c"}, Owner: Source{Worker: "w1", Addr: "w1"}, Check: exactly(nil)}, target(t))
+		var fe *Error
+		if !errors.As(err, &fe) || fe.Cause != TimedOut || time.Since(begun) != f.o.Stall {
+			t.Errorf("after %v: %v", time.Since(begun), err)
+		}
+	})
+}
+
+// Who is told that the holder is busy asks again.
+func TestBlocksOfBusyHolders(t *testing.T) {
+	store := newStore()
+	want := []byte("0123456789")
+	b := store.keep(t, 1, want)
+	asked := 0
+	store.write = func(context.Context) error {
+		if asked++; asked < 4 {
+			return fmt.Errorf("so many are written: %w", ErrBusy)
+		}
+		return nil
+	}
+	addr := serve(t, "127.0.0.1", ServerOptions{Store: store})
+	f := fetcher(t, Options{Retries: -1})
+	r := BlockRequest{Job: testJob, Block: b, Owner: Source{Worker: "w1", Addr: addr}, Check: exactly(want)}
+	if err := f.Block(t.Context(), r, target(t)); err != nil || asked != 4 {
+		t.Errorf("asked %d times: %v", asked, err)
 	}
 }
 

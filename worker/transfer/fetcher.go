@@ -40,7 +40,7 @@ type Options struct {
 	Small int64
 	// Window is what a stream fetches at a time; the default is 4 MiB.
 	Window int64
-	// PeerConns is how many connections there are to one peer; the default is 3.
+	// PeerConns is how many connections there are to one peer, and how many more for blocks; the default is 3.
 	PeerConns int
 
 	// Retries is how often a transfer is tried again that brought nothing; the default is 5, −1 means never.
@@ -50,7 +50,8 @@ type Options struct {
 	Backoff time.Duration
 	// MaxBackoff bounds it; the default is 2 s.
 	MaxBackoff time.Duration
-	// Stall is how long a transfer may bring no byte before it is given up; the default is 15 s.
+	// Stall is how long a transfer may bring no byte before it is given up; the default is 15 s. The first of a block may
+	// take longer, for it is written then.
 	Stall time.Duration
 	// Connect is how long connecting may take; the default is 5 s.
 	Connect time.Duration
@@ -97,10 +98,10 @@ type Fetcher struct {
 	fetched atomic.Int64 // bytes
 
 	mu    sync.Mutex
-	peers map[string]*peer
+	peers map[lane]*peer
 }
 
-// peer bounds the requests to one address, so that none of them waits for a
+// peer bounds the requests of one kind to one address, so that none of them waits for a
 // connection while its time runs.
 type peer struct {
 	users int
@@ -131,7 +132,7 @@ func NewFetcher(o Options) *Fetcher {
 			return http.ErrUseLastResponse
 		}},
 		inFlight: newCredit(o.InFlight), held: newCredit(o.Held), spool: newCredit(o.Spool),
-		peers: map[string]*peer{},
+		peers: map[lane]*peer{},
 	}
 	if o.TLS != nil {
 		f.scheme = "https"
@@ -148,12 +149,19 @@ func (f *Fetcher) Close() {
 	f.client.CloseIdleConnections()
 }
 
-func (f *Fetcher) enter(ctx context.Context, addr string) (leave func(), err error) {
+// lane is which requests wait for each other: those that a peer takes its time to answer
+// do not hold up the rest.
+type lane struct {
+	addr string
+	slow bool
+}
+
+func (f *Fetcher) enter(ctx context.Context, l lane) (leave func(), err error) {
 	f.mu.Lock()
-	p := f.peers[addr]
+	p := f.peers[l]
 	if p == nil {
 		p = &peer{slots: make(chan struct{}, f.o.PeerConns)}
-		f.peers[addr] = p
+		f.peers[l] = p
 	}
 	p.users++
 	f.mu.Unlock()
@@ -161,7 +169,7 @@ func (f *Fetcher) enter(ctx context.Context, addr string) (leave func(), err err
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		if p.users--; p.users == 0 {
-			delete(f.peers, addr)
+			delete(f.peers, l)
 		}
 	}
 	select {
@@ -180,8 +188,9 @@ type call struct {
 	ticket     []byte
 	epoch      uint64
 	ranged     bool
-	from, to   int64 // of a range; to < 0 is its end
-	cost       int64 // bytes in flight
+	from, to   int64         // of a range; to < 0 is its end
+	cost       int64         // bytes in flight
+	wait       time.Duration // until the answer begins; 0: as between its bytes
 }
 
 func (f *Fetcher) request(ctx context.Context, c *call) (*http.Request, error) {
@@ -235,7 +244,7 @@ func (a *answer) Read(p []byte) (int, error) {
 // exchange makes a call and hands the answer to use, which should read all of
 // it. It waits its turn at the peer, and until the bytes may be in flight.
 func (f *Fetcher) exchange(ctx context.Context, c *call, use func(*answer) error) error {
-	leave, err := f.enter(ctx, c.addr)
+	leave, err := f.enter(ctx, lane{c.addr, c.wait > 0})
 	if err != nil {
 		return err
 	}
@@ -248,7 +257,7 @@ func (f *Fetcher) exchange(ctx context.Context, c *call, use func(*answer) error
 	defer f.inFlight.give(taken)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	watch := time.AfterFunc(f.o.Stall, func() { cancel(errStalled) })
+	watch := time.AfterFunc(cmp.Or(c.wait, f.o.Stall), func() { cancel(errStalled) })
 	defer watch.Stop()
 	err = f.answered(ctx, c, watch, use)
 	if err != nil && ctx.Err() != nil {
@@ -267,6 +276,7 @@ func (f *Fetcher) answered(ctx context.Context, c *call, watch *time.Timer, use 
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
+	watch.Reset(f.o.Stall)
 	a := &answer{body: resp.Body, watch: watch, stall: f.o.Stall, total: resp.ContentLength, all: &f.fetched}
 	want := http.StatusOK
 	if c.ranged {

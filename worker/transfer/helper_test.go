@@ -49,10 +49,11 @@ type testStore struct {
 	mu      sync.Mutex
 	outputs map[outputID]*Output
 	blobs   map[plan.Digest]*Content
-	least   uint64             // epoch
-	asked   func(seq uint64)   // called without the lock
-	counts  map[uint64]int     // how often each was asked for
-	failing map[uint64][]error // what to answer first
+	least   uint64                      // epoch
+	asked   func(seq uint64)            // called without the lock
+	counts  map[uint64]int              // how often each was asked for
+	failing map[uint64][]error          // what to answer first
+	write   func(context.Context) error // as an executor does before a block is there; nil: at once
 }
 
 func newStore() *testStore {
@@ -92,7 +93,12 @@ func (s *testStore) Blob(_ plan.JobID, d plan.Digest) (*Content, error) {
 }
 
 // Block gives the blocks that are among blobs, by the RDD's key.
-func (s *testStore) Block(_ context.Context, _ plan.JobID, b plan.Block) (*os.File, error) {
+func (s *testStore) Block(ctx context.Context, _ plan.JobID, b plan.Block) (*os.File, error) {
+	if s.write != nil {
+		if err := s.write(ctx); err != nil {
+			return nil, err
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.counts[uint64(b.Partition)]++
@@ -235,6 +241,13 @@ func serve(t testing.TB, ip string, o ServerOptions) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	serveOn(t, l, o)
+	return l.Addr().String()
+}
+
+// serveOn is serve with a listener.
+func serveOn(t testing.TB, l net.Listener, o ServerOptions) {
+	t.Helper()
 	s := NewServer(o)
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(l) }()
@@ -246,7 +259,44 @@ func serve(t testing.TB, ip string, o ServerOptions) string {
 			t.Error(err)
 		}
 	})
-	return l.Addr().String()
+}
+
+// pipes is a listener in memory, for synctest bubbles. Unlike those with buffers its
+// connections fail once a deadline is over, as sockets do.
+type pipes struct {
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+}
+
+func newPipes() *pipes { return &pipes{conns: make(chan net.Conn), done: make(chan struct{})} }
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error {
+	p.once.Do(func() { close(p.done) })
+	return nil
+}
+
+func (*pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes"} }
+
+func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	here, there := net.Pipe()
+	select {
+	case p.conns <- there:
+		return here, nil
+	case <-p.done:
+		return nil, net.ErrClosed
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }
 
 // fetcher makes a fetcher that gives up soon, and looks at the end whether all

@@ -17,6 +17,7 @@ import (
 var (
 	ErrMissing = errors.New("not in this store")
 	ErrStale   = errors.New("of an epoch that is over")
+	ErrBusy    = errors.New("too much is under way")
 )
 
 // Store finds what a worker serves. Its methods are called by many goroutines at once and must not wait for the disk.
@@ -27,7 +28,8 @@ type Store interface {
 	// Blob returns a blob or result of the job, or [ErrMissing].
 	Blob(job plan.JobID, d plan.Digest) (*Content, error)
 	// Block returns a file with a block of a cached RDD that an executor of the job keeps, or [ErrMissing]. The file is
-	// the caller's, who closes it. This is the one method that may wait: the executor writes the file.
+	// the caller's, who closes it. This is the one method that may wait: the executor writes the file. It does not wait
+	// for others to be done, but returns [ErrBusy], so that who asks holds nothing until it asks again.
 	Block(ctx context.Context, job plan.JobID, b plan.Block) (*os.File, error)
 }
 
@@ -137,7 +139,7 @@ func statusFor(err error) status {
 		return statusForbidden
 	case errors.Is(err, errFormat):
 		return statusBad
-	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ENOMEM):
+	case errors.Is(err, ErrBusy), errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ENOMEM):
 		return statusBusy
 	}
 	return statusBroken
