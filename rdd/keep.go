@@ -32,11 +32,11 @@ func (m *maker) make(t *Task, a *adding, rows shuffle.RawStream, feed Feed) erro
 			a.outer.note(added)
 			return t.reading(kept, n)(feed)
 		}
-		waited, err := b.await(t, k.key)
+		mayBegin, err := b.await(t, k.key)
 		if err != nil {
 			return err
 		}
-		if !waited {
+		if !mayBegin {
 			return m.counting(t, a, runOf(k.like, m.watch(rows)))(feed)
 		}
 	}

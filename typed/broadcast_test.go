@@ -209,6 +209,38 @@ func TestBroadcastUnasked(t *testing.T) {
 	}
 }
 
+// TestBroadcastLeavesCountsAlone: what the larger side adds to accumulators counts once for
+// all actions, however large it is, unless the join was told to broadcast.
+func TestBroadcastLeavesCountsAlone(t *testing.T) {
+	for name, c := range map[string]struct {
+		rows int64
+		opts []typed.JoinOption
+		want int // times that each row counts, in two actions
+	}{
+		"little":     {1_000, nil, 1},
+		"much":       {400_000, nil, 1},
+		"much, told": {400_000, []typed.JoinOption{typed.BroadcastBelow(1 << 20)}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, typed.Options{Cores: 2})
+			seen := typed.NewCounter(s, "seen")
+			few := s.Range(10).KeyBy(func(i int64) int64 { return i })
+			joined := s.Range(c.rows).With(seen).MapToPair(func(seen typed.Counter, i int64) (int64, int64) {
+				seen.Add(1)
+				return i, i
+			}).Join(few, func(a, b int64) int64 { return a + b }, c.opts...)
+			for range 2 {
+				if n, err := joined.Count(ctx); n != 10 || err != nil {
+					t.Fatal(n, err)
+				}
+			}
+			if got := seen.Value(); got != int64(c.want)*c.rows {
+				t.Errorf("%d rows counted, want %d × %d", got, c.want, c.rows)
+			}
+		})
+	}
+}
+
 // TestBroadcastOff broadcasts nothing in a session that says so, but where a join does.
 func TestBroadcastOff(t *testing.T) {
 	var stages stagesOf

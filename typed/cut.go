@@ -107,7 +107,7 @@ func (s *Session) sayCut(a rdd.Action, set []*rdd.Node) {
 	}
 	if !s.cutter.said {
 		s.cutter.said = true
-		s.notice(fmt.Sprintf("%s (%s) has a long lineage: the rows of %s (%s) were saved, and what they were made of is forgotten; so it goes on in this session, unless Options.KeepLineage says no",
+		s.notice(fmt.Sprintf("%s (%s) has a long lineage: the rows of %s (%s) were saved, and what they were made of is forgotten; so it goes on, unless Options.KeepLineage says no",
 			a.Op.Name, a.Call.Site, at.Operator(), at.Site()))
 	}
 }

@@ -383,6 +383,18 @@ func TestCancelWhileLineageIsSaved(t *testing.T) {
 	}
 }
 
+// TestCountApproxCutsNothing: its time is for counting.
+func TestCountApproxCutsNothing(t *testing.T) {
+	s, w, _, _ := cutSession(t, nil)
+	r := s.Range(3, typed.Partitions(1))
+	for range 110 {
+		r = r.Repartition(1)
+	}
+	if got, err := r.CountApprox(t.Context(), time.Minute, 0.95); err != nil || got.Value != 3 || w.cuts() != 0 {
+		t.Errorf("%+v, %v, %d cuts", got, err, w.cuts())
+	}
+}
+
 // TestEveryShuffleCanBeCut has a lineage cut at each of the operators that say what rows
 // they give.
 func TestEveryShuffleCanBeCut(t *testing.T) {

@@ -43,6 +43,7 @@ func TestPortionsCountTogether(t *testing.T) {
 		"of two actions":        {[]wire.Message{portion(1, 0), portion(2, 0), end(2, 1, nil), portion(1, 1), end(1, 2, nil)}, "2: p0,1: p0 p1"},
 		"by another master":     {[]wire.Message{portion(1, 0), portion(1, 1), portion(1, 0), portion(1, 1), end(1, 2, told("e", 0))}, "1: p0 p1 e0"},
 		"by one that has fewer": {[]wire.Message{portion(1, 0), portion(1, 1), portion(1, 0), end(1, 1, told("e", 0))}, "1: p0 e0"},
+		"by one that has none":  {[]wire.Message{portion(1, 0), end(1, 0, told("e", 0))}, "1: e0"},
 		"one is missing":        {[]wire.Message{portion(1, 1), end(1, 2, told("e", 0))}, "1:"},
 		"all are missing":       {[]wire.Message{end(1, 2, told("e", 0))}, "1:"},
 	} {
