@@ -21,17 +21,17 @@ const muchGarbage = 64 << 20
 // left collects the garbage when it is as much as what was in use when that was done last. A user who sets GOGC has
 // said when that is to be.
 func (g *garbage) left(bytes int64) {
-	if bytes >= muchGarbage/4 && g.much(bytes) && os.Getenv("GOGC") == "" {
+	if bytes >= muchGarbage/4 && g.much(bytes, inUse()) && os.Getenv("GOGC") == "" {
 		runtime.GC()
 	}
 }
 
-// much counts bytes of garbage, and begins anew when there is much.
-func (g *garbage) much(bytes int64) bool {
+// much counts bytes of garbage, and begins anew when there is much beside what is in use.
+func (g *garbage) much(bytes, inUse int64) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.bytes += bytes
-	if g.bytes < max(muchGarbage, inUse()) {
+	if g.bytes < max(muchGarbage, inUse) {
 		return false
 	}
 	g.bytes = 0

@@ -6,18 +6,25 @@ import (
 )
 
 func TestMuchGarbage(t *testing.T) {
-	for range 3 { // what pools and cleanups of earlier tests hold goes later
-		runtime.GC()
+	for _, c := range []struct{ inUse, much int64 }{
+		{0, muchGarbage},
+		{muchGarbage / 2, muchGarbage},
+		{4 * muchGarbage, 4 * muchGarbage},
+	} {
+		g := garbage{}
+		for range 2 {
+			if g.much(c.much-1, c.inUse) || !g.much(1, c.inUse) {
+				t.Errorf("with %d bytes in use, much is not %d", c.inUse, c.much)
+			}
+		}
 	}
-	g := garbage{}
-	if g.much(muchGarbage/2) || !g.much(muchGarbage/2) || g.much(muchGarbage/2) {
-		t.Error("much is not twice the half of it, and then nothing")
-	}
+}
+
+func TestInUse(t *testing.T) {
 	held := make([]byte, 4*muchGarbage)
 	runtime.GC()
-	g = garbage{}
-	if g.much(3*muchGarbage) || !g.much(2*muchGarbage) {
-		t.Error("much is not as much as what is in use")
+	if got := inUse(); got < int64(len(held)) {
+		t.Errorf("%d bytes are in use, where %d are held", got, len(held))
 	}
 	runtime.KeepAlive(held)
 }
