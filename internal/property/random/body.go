@@ -98,7 +98,7 @@ func (g *generator) function(result string, make func(ps []param) string, types 
 	} else {
 		f.params = g.params(types...)
 	}
-	f.sparePackage()
+	f.sparePackage(g.types)
 	f.body = make(f.all())
 	if g.one(4) {
 		f.name = g.name("f")
@@ -107,19 +107,29 @@ func (g *generator) function(result string, make func(ps []param) string, types 
 	return f
 }
 
-// sparePackage renames a parameter that would hide the package whose types the body names.
-func (f *function) sparePackage() {
+// sparePackage renames a parameter that would hide the package whose types the body may name: that
+// may be of any of the program's types.
+func (f *function) sparePackage(types []*typ) {
 	named := strings.Contains(f.result, "typed.")
 	all := append([]*param{}, f.env)
 	for i := range f.params {
 		all = append(all, &f.params[i])
-		named = named || strings.Contains(f.params[i].typ.name, "typed.")
+		types = append(slices.Clip(types), f.params[i].typ)
+	}
+	if !named && !slices.ContainsFunc(types, (*typ).fromTyped) {
+		return
 	}
 	for _, p := range all {
-		if p != nil && named && p.name == "typed" {
+		if p != nil && p.name == "typed" {
 			p.name = "typing"
 		}
 	}
+}
+
+// fromTyped says whether package typed has the type, or what a record of it is made of.
+func (t *typ) fromTyped() bool {
+	return strings.Contains(t.name, "typed.") ||
+		slices.ContainsFunc(t.fields, func(f field) bool { return strings.Contains(f.typ.name, "typed.") })
 }
 
 // mapper draws a function with a result of type t.

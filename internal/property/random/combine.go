@@ -285,7 +285,7 @@ func coGroup3(g *generator, d *data) *step {
 		}
 		return fmt.Sprintf("made := func() %s {\n%s\n}\nreturn func(yield func(%s) bool) { yield(made()) }", r.name, g.gathers(rest, r, known, first, second, last), r.name)
 	}, d.key, sequenceOf(d.row), sequenceOf(o.row), sequenceOf(third.row))
-	return &step{out: d.both(&o.data, r), other: o,
+	return &step{out: d.both(&o.data, r), other: o, third: third,
 		call:  fmt.Sprintf("%sCoGroup3(%s)", f.with(), strings.Join(append([]string{o.name, third.name, f.operand()}, g.options()...), ", ")),
 		plain: fmt.Sprintf("oracle.CoGroup3(%s, %s, %s, %s)", d.name, o.name, third.name, f.plain())}
 }

@@ -340,6 +340,13 @@ func (g *generator) apply(d *variable, s *step) *variable {
 	if s.other != nil {
 		v.from = append(v.from, s.other)
 	}
+	switch s.third {
+	case nil:
+	case &d.data:
+		v.from = append(v.from, d)
+	default:
+		v.from = append(v.from, s.other)
+	}
 	switch {
 	case s.whole:
 		v.call = false

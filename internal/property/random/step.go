@@ -61,6 +61,7 @@ type step struct {
 	whole bool   // call is the whole expression
 	plain string // what the interpreter does
 	other *variable
+	third *data // what a third side is of: the other's, or the first's; nil: there is none
 }
 
 // op is a step by an operator that takes one function.

@@ -186,11 +186,8 @@ func Stats(st typed.StatCounter, err error) ([]string, error) {
 
 // StatsOf is Stats of rows.
 func StatsOf[T typed.Number](d Data[T]) []string {
-	st := typed.StatCounter{}
+	st := typed.StatCounter{Min: math.Inf(1), Max: math.Inf(-1)}
 	for i, x := range d.All() {
-		if i == 0 {
-			st.Min, st.Max = float64(x), float64(x)
-		}
 		st.Count, st.Min, st.Max = int64(i+1), math.Min(st.Min, float64(x)), math.Max(st.Max, float64(x))
 	}
 	return Must(Stats(st, nil))
