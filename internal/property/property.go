@@ -51,7 +51,7 @@ func Cases() []Case {
 	return slices.Concat(
 		sourceCases(), narrowCases(), pairCases(), combineCases(), groupCases(), joinCases(), sortCases(), placeCases(),
 		actionCases(), saveCases(), effectCases(), withCases(), withPairCases(), withActionCases(), keyCases(), chainCases(), placedCases(), broadcastCases(), drawCases(),
-		numberCases(), indexCases(), barrierCases(), setCases(), cacheCases(), byKeyCases(), zipCases(), accumulatorCases(), partitionCases(), productCases(), sortedGroupCases(), partitionerCases(), pipeCases(),
+		numberCases(), indexCases(), barrierCases(), setCases(), cacheCases(), checkpointCases(), byKeyCases(), zipCases(), accumulatorCases(), partitionCases(), productCases(), sortedGroupCases(), partitionerCases(), pipeCases(),
 	)
 }
 

@@ -41,6 +41,9 @@ var pipelinesCacheSource string
 //go:embed pipelines_chain.go
 var pipelinesChainSource string
 
+//go:embed pipelines_checkpoint.go
+var pipelinesCheckpointSource string
+
 //go:embed pipelines_heavy.go
 var pipelinesHeavySource string
 
@@ -106,12 +109,16 @@ func init() {
 		"c1d5ae32312648bb633219d21063e836b79ea233ba8d9a0e74ebd95a42cda5b2",
 	)
 	p.Source("pipelines_cache.go", pipelinesCacheSource,
-		"4f98d88507023cea0fad6d1583ccab9c5abda3d221668c1aade027002b768d96",
-		"dc5f107af2d47f6cceda61c469184e89da58fb623cf093719cd87689216ce332",
+		"f975b030c82e725ce33e032c8c67250da9388756e4d175721b4951d80c99cbfe",
+		"1906023f388b0cd7460bcdd8d724b9ef72f5cbd7a18d6250745ca05b5a5617a2",
 	)
 	p.Source("pipelines_chain.go", pipelinesChainSource,
 		"0a763e9c9f94cf47c802681998d759c4ccad1b57055900f887e3a604ac72892e",
 		"82ebb47dd15b72d3f0d429d3d3aa13f693dc97c80c6afefa7a80a2c913dc6366",
+	)
+	p.Source("pipelines_checkpoint.go", pipelinesCheckpointSource,
+		"454f07576b3fa38115f392daa8417e6cf8fbcdea3da5279e51e4728f7b1e11db",
+		"f85af76ffc655739d302e8cb6b36793e329f3224dd09d532645d640cfb20402c",
 	)
 	p.Source("pipelines_heavy.go", pipelinesHeavySource,
 		"25e6aaadd9e9434615532ed8d5234728f18e5355d08159368a339f7c2b41f287",
@@ -154,8 +161,8 @@ func init() {
 		"87e1f1f65ef71cf2ad0001449da8a5d7d7a8bafa9ba47ed9fdbeda2f445ffd4f",
 	)
 	p.Source("property.go", propertySource,
-		"85e09e70c41715de88f5d55b1b25a2c9732c1892c1f5f03d3943ca81c028daf6",
-		"3d50511f57ddc9bd5fc2f33f4bb41867c3b8e0c047e5ba3f97e6abcb606b2fce",
+		"2296e5d40c2672cbe3a02c9f91e255d68f4d673371b229bd5fcab2f5bb0ae20c",
+		"d04ce1e76b1addac4023b6632cb51a304f53dda79082c8ec631db913a18a60f8",
 	)
 	p.Source("rounds.go", roundsSource,
 		"a8d57ff96166b493ba280f8470d5d71100a0d7833597095b409f8309c74ef80e",
@@ -462,48 +469,23 @@ func init() {
 	p.Op("289986027b43", "pipelines_cache.go", 41, 521, rdd.CollectOp[int64]().Named("Take"))
 	p.Op("29510037dd8e", "pipelines_cache.go", 44, 545, rdd.CountOp[int64]())
 	p.Op("66f1b6ec501b", "pipelines_cache.go", 47, 565, rdd.CollectOp[int64]().Named("Take"))
-	p.Op("4a7959631153", "pipelines_cache.go", 50, 651, rdd.CheckpointOp[Rec]())
-	p.Op("2db5436e2a0f", "pipelines_cache.go", 54, 673, rdd.FilterOp(cacheCasesFilter2))
-	p.Op("3a3668d114b7", "pipelines_cache.go", 54, 693, rdd.CheckpointOp[Rec]())
-	p.Op("aad0af010d39", "pipelines_cache.go", 63, 814, rdd.ReduceByKeyOp[string](addInts, cacheCasesReduceByKeyBatch))
-	p.Op("0394fab73b5f", "pipelines_cache.go", 63, 826, rdd.CheckpointOp[rdd.Pair[string, int64]]())
-	p.Op("fdc3fce78401", "pipelines_cache.go", 67, 852, rdd.JoinOp[string](addInts))
-	p.Op("38dbfe4a6c17", "pipelines_cache.go", 67, 866, rdd.PairMapOp(line[string, int64]))
-	p.Op("ff91fa7aa33f", "pipelines_cache.go", 67, 876, rdd.CollectOp[string]())
-	p.Op("9bd6a906d776", "pipelines_cache.go", 76, 1001, rdd.LocalCheckpointOp[Rec]())
-	p.Op("0634f9c24699", "pipelines_cache.go", 80, 1023, rdd.FilterOp(cacheCasesFilter3))
-	p.Op("6acff2db6a67", "pipelines_cache.go", 80, 1043, rdd.LocalCheckpointOp[Rec]())
-	p.Op("377086309e75", "pipelines_cache.go", 89, 1164, rdd.ReduceByKeyOp[string](addInts, cacheCasesReduceByKeyBatch2))
-	p.Op("8da40d50ce99", "pipelines_cache.go", 89, 1176, rdd.LocalCheckpointOp[rdd.Pair[string, int64]]())
-	p.Op("a7f8dc573be7", "pipelines_cache.go", 93, 1202, rdd.JoinOp[string](addInts))
-	p.Op("a88023b74ab8", "pipelines_cache.go", 93, 1216, rdd.PairMapOp(line[string, int64]))
-	p.Op("d6dd3fe8867e", "pipelines_cache.go", 93, 1226, rdd.CollectOp[string]())
-	p.Op("fd77a15361cc", "pipelines_cache.go", 102, 1349, rdd.ReduceByKeyOp[string](addInts, cacheCasesReduceByKeyBatch3))
-	p.Op("9ae3e9aa229b", "pipelines_cache.go", 106, 1382, rdd.CacheOp[rdd.Pair[string, int64]]())
-	p.Op("f37727ae91fc", "pipelines_cache.go", 108, 1391, rdd.PairMapToPairOp(oneMore))
-	p.Op("0298a4b71308", "pipelines_cache.go", 108, 1396, rdd.ReduceByKeyOp[string](addInts, cacheCasesReduceByKeyBatch4))
-	p.Op("c5c94cdb4d96", "pipelines_cache.go", 110, 1415, rdd.CountOp[rdd.Pair[string, int64]]())
-	p.Op("9e5c2fa9572e", "pipelines_cache.go", 114, 1439, rdd.JoinOp[string](cacheCasesJoin))
-	p.Op("1ea622d2647f", "pipelines_cache.go", 114, 1443, rdd.PairMapToPairOp(oneMore))
-	p.Op("2607d332f7a2", "pipelines_cache.go", 114, 1471, rdd.PairMapOp(line[string, int64]))
-	p.Op("05f856a5ed56", "pipelines_cache.go", 114, 1481, rdd.CollectOp[string]())
-	p.Op("e2333ddb7334", "pipelines_cache.go", 128, 1623, rdd.MapOp(double))
-	p.Op("ad37034f2ed2", "pipelines_cache.go", 128, 1628, rdd.CacheOp[int64]())
-	p.Op("8b19add0d258", "pipelines_cache.go", 129, 1639, rdd.CountOp[int64]())
-	p.Op("d7a5e02ea01b", "pipelines_cache.go", 141, 1781, rdd.CacheOp[Rec]().Named("Persist"))
-	p.Op("a9d120b59fdd", "pipelines_cache.go", 143, 1812, rdd.CacheOp[string]().Named("Persist"))
-	p.Op("ed6f5b6272e0", "pipelines_cache.go", 143, 1817, rdd.MapOp(cacheCasesMap3))
-	p.Op("593770305931", "pipelines_cache.go", 157, 1981, rdd.PartitionByOp[string, int64]())
-	p.Op("c42abf5c0f53", "pipelines_cache.go", 157, 1991, rdd.CacheOp[rdd.Pair[string, int64]]())
-	p.Op("9d087ce32fb6", "pipelines_cache.go", 158, 1999, rdd.ReduceByKeyOp[string](addInts, cacheCasesReduceByKeyBatch5))
-	p.Op("742734c39a50", "pipelines_cache.go", 158, 2011, rdd.CacheOp[rdd.Pair[string, int64]]())
-	p.Op("cfb8992cf579", "pipelines_cache.go", 159, 2022, rdd.JoinOp[string](addInts))
-	p.Op("e2162f1a16d9", "pipelines_cache.go", 159, 2036, rdd.PairMapOp(line[string, int64]))
-	p.Op("20ff87d77358", "pipelines_cache.go", 168, 2159, rdd.SortByKeyOp[string, int64]())
-	p.Op("e3e9668e5b09", "pipelines_cache.go", 168, 2168, rdd.CacheOp[rdd.Pair[string, int64]]().Named("Persist"))
-	p.Op("479a32a0703c", "pipelines_cache.go", 170, 2206, rdd.PairMapOp(line[string, int64]))
-	p.Op("6d09c426a11f", "pipelines_cache.go", 175, 2296, rdd.CacheOp[rdd.Pair[string, int64]]())
-	p.Op("0717774b4a0c", "pipelines_cache.go", 177, 2313, rdd.ValuesOp[string, int64]())
+	p.Op("e2333ddb7334", "pipelines_cache.go", 50, 649, rdd.MapOp(double))
+	p.Op("ad37034f2ed2", "pipelines_cache.go", 50, 654, rdd.CacheOp[int64]())
+	p.Op("8b19add0d258", "pipelines_cache.go", 51, 665, rdd.CountOp[int64]())
+	p.Op("d7a5e02ea01b", "pipelines_cache.go", 63, 807, rdd.CacheOp[Rec]().Named("Persist"))
+	p.Op("a9d120b59fdd", "pipelines_cache.go", 65, 838, rdd.CacheOp[string]().Named("Persist"))
+	p.Op("ed6f5b6272e0", "pipelines_cache.go", 65, 843, rdd.MapOp(cacheCasesMap3))
+	p.Op("593770305931", "pipelines_cache.go", 79, 1007, rdd.PartitionByOp[string, int64]())
+	p.Op("9ae3e9aa229b", "pipelines_cache.go", 79, 1017, rdd.CacheOp[rdd.Pair[string, int64]]())
+	p.Op("aad0af010d39", "pipelines_cache.go", 80, 1025, rdd.ReduceByKeyOp[string](addInts, cacheCasesReduceByKeyBatch))
+	p.Op("c42abf5c0f53", "pipelines_cache.go", 80, 1037, rdd.CacheOp[rdd.Pair[string, int64]]())
+	p.Op("fdc3fce78401", "pipelines_cache.go", 81, 1048, rdd.JoinOp[string](addInts))
+	p.Op("38dbfe4a6c17", "pipelines_cache.go", 81, 1062, rdd.PairMapOp(line[string, int64]))
+	p.Op("20ff87d77358", "pipelines_cache.go", 90, 1185, rdd.SortByKeyOp[string, int64]())
+	p.Op("e3e9668e5b09", "pipelines_cache.go", 90, 1194, rdd.CacheOp[rdd.Pair[string, int64]]().Named("Persist"))
+	p.Op("a88023b74ab8", "pipelines_cache.go", 92, 1232, rdd.PairMapOp(line[string, int64]))
+	p.Op("742734c39a50", "pipelines_cache.go", 97, 1322, rdd.CacheOp[rdd.Pair[string, int64]]())
+	p.Op("0717774b4a0c", "pipelines_cache.go", 99, 1339, rdd.ValuesOp[string, int64]())
 	p.Op("f0b6924db363", "pipelines_chain.go", 19, 61, rdd.MapOp(stepsMap))
 	p.Op("b03547e9efa9", "pipelines_chain.go", 23, 98, rdd.FilterOp(stepsFilter))
 	p.Op("5ebab6403cb2", "pipelines_chain.go", 25, 123, rdd.FlatMapOp(upTo))
@@ -583,6 +565,31 @@ func init() {
 	p.Op("35a1864990a0", "pipelines_chain.go", 227, 3191, rdd.MapPartitionsOp(withIndex))
 	p.Op("35692791c114", "pipelines_chain.go", 227, 3196, rdd.FilterOp(chainCasesFilter2))
 	p.Op("7c0946808d58", "pipelines_chain.go", 229, 3217, rdd.CollectOp[string]())
+	p.Op("bff3bb5a6104", "pipelines_checkpoint.go", 14, 66, rdd.CheckpointOp[Rec]())
+	p.Op("3f708699bb80", "pipelines_checkpoint.go", 18, 88, rdd.FilterOp(checkpointCasesFilter))
+	p.Op("d79870f53dd0", "pipelines_checkpoint.go", 18, 108, rdd.CheckpointOp[Rec]())
+	p.Op("e333efb85f41", "pipelines_checkpoint.go", 27, 229, rdd.ReduceByKeyOp[string](addInts, checkpointCasesReduceByKeyBatch))
+	p.Op("99c282f1ca68", "pipelines_checkpoint.go", 27, 241, rdd.CheckpointOp[rdd.Pair[string, int64]]())
+	p.Op("ec13a70bd752", "pipelines_checkpoint.go", 31, 267, rdd.JoinOp[string](addInts))
+	p.Op("e43b2a2c6f46", "pipelines_checkpoint.go", 31, 281, rdd.PairMapOp(line[string, int64]))
+	p.Op("34770000bafe", "pipelines_checkpoint.go", 31, 291, rdd.CollectOp[string]())
+	p.Op("73c94b0ba1b8", "pipelines_checkpoint.go", 40, 416, rdd.LocalCheckpointOp[Rec]())
+	p.Op("f1ffc0b751dc", "pipelines_checkpoint.go", 44, 438, rdd.FilterOp(checkpointCasesFilter2))
+	p.Op("c026b08fe291", "pipelines_checkpoint.go", 44, 458, rdd.LocalCheckpointOp[Rec]())
+	p.Op("d265919adf6b", "pipelines_checkpoint.go", 53, 579, rdd.ReduceByKeyOp[string](addInts, checkpointCasesReduceByKeyBatch2))
+	p.Op("d2b2a98fd41d", "pipelines_checkpoint.go", 53, 591, rdd.LocalCheckpointOp[rdd.Pair[string, int64]]())
+	p.Op("8be528ca198b", "pipelines_checkpoint.go", 57, 617, rdd.JoinOp[string](addInts))
+	p.Op("5131b0955dec", "pipelines_checkpoint.go", 57, 631, rdd.PairMapOp(line[string, int64]))
+	p.Op("7e2339b804bc", "pipelines_checkpoint.go", 57, 641, rdd.CollectOp[string]())
+	p.Op("3a444f414b59", "pipelines_checkpoint.go", 66, 764, rdd.ReduceByKeyOp[string](addInts, checkpointCasesReduceByKeyBatch3))
+	p.Op("ad6bd1eb2f24", "pipelines_checkpoint.go", 70, 797, rdd.CacheOp[rdd.Pair[string, int64]]())
+	p.Op("9e31a5e05d43", "pipelines_checkpoint.go", 72, 806, rdd.PairMapToPairOp(oneMore))
+	p.Op("5b56bd023e19", "pipelines_checkpoint.go", 72, 811, rdd.ReduceByKeyOp[string](addInts, checkpointCasesReduceByKeyBatch4))
+	p.Op("9fc6ef9b94af", "pipelines_checkpoint.go", 74, 830, rdd.CountOp[rdd.Pair[string, int64]]())
+	p.Op("0cc52e4370c8", "pipelines_checkpoint.go", 78, 854, rdd.JoinOp[string](checkpointCasesJoin))
+	p.Op("492dafff7637", "pipelines_checkpoint.go", 78, 858, rdd.PairMapToPairOp(oneMore))
+	p.Op("b5ef84dbd806", "pipelines_checkpoint.go", 78, 886, rdd.PairMapOp(line[string, int64]))
+	p.Op("68da4fdbe3d2", "pipelines_checkpoint.go", 78, 896, rdd.CollectOp[string]())
 	p.Op("64c43a915f72", "pipelines_heavy.go", 55, 282, rdd.RangeOp())
 	p.Op("3101e48c759c", "pipelines_heavy.go", 62, 364, rdd.MapOp(heavy))
 	p.Op("b7ba3a1fd833", "pipelines_heavy.go", 62, 369, rdd.SortByOp(self))
@@ -1645,17 +1652,10 @@ func init() {
 	p.Kernel(cacheCasesKernel3, "14fee634d718")
 	p.Kernel(cacheCasesKernel4, "e07c6065a3ce", "0ced5bcd55b9/map")
 	p.Kernel(cacheCasesKernel5, "632ad80a7ae2")
-	p.Kernel(cacheCasesKernel6, "2db5436e2a0f")
-	p.Kernel(cacheCasesKernel7, "fdc3fce78401", "38dbfe4a6c17")
-	p.Kernel(cacheCasesKernel8, "0634f9c24699")
-	p.Kernel(cacheCasesKernel9, "a7f8dc573be7", "a88023b74ab8")
-	p.Kernel(cacheCasesKernel10, "f37727ae91fc", "0298a4b71308/map")
-	p.Kernel(cacheCasesKernel11, "9e5c2fa9572e", "2607d332f7a2")
-	p.Kernel(cacheCasesKernel12, "1ea622d2647f")
-	p.Kernel(cacheCasesKernel13, "e2333ddb7334")
-	p.Kernel(cacheCasesKernel14, "ed6f5b6272e0")
-	p.Kernel(cacheCasesKernel15, "cfb8992cf579", "e2162f1a16d9")
-	p.Kernel(cacheCasesKernel16, "479a32a0703c")
+	p.Kernel(cacheCasesKernel6, "e2333ddb7334")
+	p.Kernel(cacheCasesKernel7, "ed6f5b6272e0")
+	p.Kernel(cacheCasesKernel8, "fdc3fce78401", "38dbfe4a6c17")
+	p.Kernel(cacheCasesKernel9, "a88023b74ab8")
 	p.Kernel(stepsKernel, "f0b6924db363")
 	p.Kernel(stepsKernel2, "b03547e9efa9")
 	p.Kernel(stepsKernel3, "5ebab6403cb2")
@@ -1689,6 +1689,13 @@ func init() {
 	p.Kernel(chainCasesKernel21, "ec31a06af62d")
 	p.Kernel(chainCasesKernel22, "9cdabd4c1f38")
 	p.Kernel(chainCasesKernel23, "35692791c114")
+	p.Kernel(checkpointCasesKernel, "3f708699bb80")
+	p.Kernel(checkpointCasesKernel2, "ec13a70bd752", "e43b2a2c6f46")
+	p.Kernel(checkpointCasesKernel3, "f1ffc0b751dc")
+	p.Kernel(checkpointCasesKernel4, "8be528ca198b", "5131b0955dec")
+	p.Kernel(checkpointCasesKernel5, "9e31a5e05d43", "5b56bd023e19/map")
+	p.Kernel(checkpointCasesKernel6, "0cc52e4370c8", "b5ef84dbd806")
+	p.Kernel(checkpointCasesKernel7, "492dafff7637")
 	p.Kernel(heavySortCasesKernel, "3101e48c759c", "b7ba3a1fd833/key")
 	p.Kernel(heavySortCasesKernel2, "4732971d26ad")
 	p.Kernel(heavySortCasesKernel3, "0320613a0e84")
@@ -1861,9 +1868,6 @@ func init() {
 	p.Kernel(byKeyCasesKernel11, "9071f0568474", "36d0e45be158/map")
 	p.Kernel(byKeyCasesKernel12, "9071f0568474", "295635c9d2e1/map")
 	p.Kernel(byKeyCasesKernel13, "9071f0568474", "8576b9ee072d/map")
-	p.Kernel(cacheCasesKernel17, "9071f0568474", "aad0af010d39/map")
-	p.Kernel(cacheCasesKernel18, "9071f0568474", "377086309e75/map")
-	p.Kernel(cacheCasesKernel19, "9071f0568474", "fd77a15361cc/map")
 	p.Kernel(ranksKernel5, "9071f0568474", "ef0cef60bad3")
 	p.Kernel(chainCasesKernel24, "9071f0568474", "16489be4d912")
 	p.Kernel(chainCasesKernel25, "9071f0568474", "8eec914b7bc4")
@@ -1871,6 +1875,9 @@ func init() {
 	p.Kernel(chainCasesKernel27, "9071f0568474", "da1606ba8f7d/map")
 	p.Kernel(chainCasesKernel28, "9071f0568474", "1098ac3a15e2")
 	p.Kernel(chainCasesKernel29, "9071f0568474", "6fd17f39baf8/map")
+	p.Kernel(checkpointCasesKernel8, "9071f0568474", "e333efb85f41/map")
+	p.Kernel(checkpointCasesKernel9, "9071f0568474", "d265919adf6b/map")
+	p.Kernel(checkpointCasesKernel10, "9071f0568474", "3a444f414b59/map")
 	p.Kernel(pairCasesKernel, "9071f0568474", "cb416da61003")
 	p.Kernel(pairCasesKernel2, "9071f0568474", "11383e180390")
 	p.Kernel(pairCasesKernel3, "9071f0568474", "1b4c4e530be9")
@@ -2097,7 +2104,7 @@ func accumulatorCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 		(*short.Local())[len(word)]++
 		return 1
 	}
-//line property_rdd.go:2101
+//line property_rdd.go:2108
 
 	acc, has := out.Value, out.Has
 	for i, row := range in.Rows {
@@ -2830,109 +2837,8 @@ func cacheCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// cacheCasesKernel6 is Filter (pipelines_cache.go:54).
+// cacheCasesKernel6 is Map (pipelines_cache.go:50).
 func cacheCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
-	in := inAny.(*rdd.Rows[Rec])
-	out := outAny.(*rdd.Rows[Rec])
-	for i, r := range in.Rows {
-		in.Row = i
-		if !cacheCasesFilter2(r) {
-			continue
-		}
-		if !out.Push(r) && !out.Flush() {
-			return
-		}
-	}
-}
-
-// cacheCasesKernel7 is Join (pipelines_cache.go:67, behind the shuffle), Map (pipelines_cache.go:67).
-func cacheCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
-	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
-	out := outAny.(*rdd.Rows[string])
-	for i, row := range in.Rows {
-		in.Row = i
-		v := addInts(row.Left, row.Right)
-		x := line[string, int64](row.Key, v)
-		if !out.Push(x) && !out.Flush() {
-			return
-		}
-	}
-}
-
-// cacheCasesKernel8 is Filter (pipelines_cache.go:80).
-func cacheCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
-	in := inAny.(*rdd.Rows[Rec])
-	out := outAny.(*rdd.Rows[Rec])
-	for i, r := range in.Rows {
-		in.Row = i
-		if !cacheCasesFilter3(r) {
-			continue
-		}
-		if !out.Push(r) && !out.Flush() {
-			return
-		}
-	}
-}
-
-// cacheCasesKernel9 is Join (pipelines_cache.go:93, behind the shuffle), Map (pipelines_cache.go:93).
-func cacheCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
-	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
-	out := outAny.(*rdd.Rows[string])
-	for i, row := range in.Rows {
-		in.Row = i
-		v := addInts(row.Left, row.Right)
-		x := line[string, int64](row.Key, v)
-		if !out.Push(x) && !out.Flush() {
-			return
-		}
-	}
-}
-
-// cacheCasesKernel10 is MapToPair (pipelines_cache.go:108), ReduceByKey (pipelines_cache.go:108, map side).
-func cacheCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
-	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
-	out := outAny.(*rdd.Combiner[string, int64, int64])
-	for i, row := range in.Rows {
-		in.Row = i
-		k, v := oneMore(row.Key, row.Value)
-		if !out.Push(k, v) && !out.Flush() {
-			return
-		}
-	}
-}
-
-// cacheCasesKernel11 is Join (pipelines_cache.go:114, behind the shuffle), Map (pipelines_cache.go:114).
-func cacheCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
-	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
-	out := outAny.(*rdd.Rows[string])
-	for i, row := range in.Rows {
-		in.Row = i
-		v := cacheCasesJoin(row.Left, row.Right)
-		x := line[string, int64](row.Key, v)
-		if !out.Push(x) && !out.Flush() {
-			return
-		}
-	}
-}
-
-// cacheCasesKernel12 is MapToPair (pipelines_cache.go:114).
-func cacheCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
-	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
-	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
-	for i, row := range in.Rows {
-		in.Row = i
-		k, v := oneMore(row.Key, row.Value)
-		if !out.Push(rdd.Pair[string, int64]{
-			Key:   k,
-			Value: v,
-		}) && !out.Flush() {
-			return
-		}
-	}
-}
-
-// cacheCasesKernel13 is Map (pipelines_cache.go:128).
-func cacheCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
 	out := outAny.(*rdd.Rows[int64])
 	for i, row := range in.Rows {
@@ -2944,8 +2850,8 @@ func cacheCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// cacheCasesKernel14 is Map (pipelines_cache.go:143).
-func cacheCasesKernel14(_ *rdd.Task, _ []any, inAny, outAny any) {
+// cacheCasesKernel7 is Map (pipelines_cache.go:65).
+func cacheCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Rows[Rec])
 	for i, w := range in.Rows {
@@ -2957,8 +2863,8 @@ func cacheCasesKernel14(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// cacheCasesKernel15 is Join (pipelines_cache.go:159, behind the shuffle), Map (pipelines_cache.go:159).
-func cacheCasesKernel15(_ *rdd.Task, _ []any, inAny, outAny any) {
+// cacheCasesKernel8 is Join (pipelines_cache.go:81, behind the shuffle), Map (pipelines_cache.go:81).
+func cacheCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
 	out := outAny.(*rdd.Rows[string])
 	for i, row := range in.Rows {
@@ -2971,8 +2877,8 @@ func cacheCasesKernel15(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// cacheCasesKernel16 is Map (pipelines_cache.go:170).
-func cacheCasesKernel16(_ *rdd.Task, _ []any, inAny, outAny any) {
+// cacheCasesKernel9 is Map (pipelines_cache.go:92).
+func cacheCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
 	out := outAny.(*rdd.Rows[string])
 	for i, row := range in.Rows {
@@ -3163,7 +3069,7 @@ func ranksKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3167
+//line property_rdd.go:3073
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3482,6 +3388,107 @@ func chainCasesKernel23(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
+// checkpointCasesKernel is Filter (pipelines_checkpoint.go:18).
+func checkpointCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[Rec])
+	out := outAny.(*rdd.Rows[Rec])
+	for i, r := range in.Rows {
+		in.Row = i
+		if !checkpointCasesFilter(r) {
+			continue
+		}
+		if !out.Push(r) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// checkpointCasesKernel2 is Join (pipelines_checkpoint.go:31, behind the shuffle), Map (pipelines_checkpoint.go:31).
+func checkpointCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := addInts(row.Left, row.Right)
+		x := line[string, int64](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// checkpointCasesKernel3 is Filter (pipelines_checkpoint.go:44).
+func checkpointCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[Rec])
+	out := outAny.(*rdd.Rows[Rec])
+	for i, r := range in.Rows {
+		in.Row = i
+		if !checkpointCasesFilter2(r) {
+			continue
+		}
+		if !out.Push(r) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// checkpointCasesKernel4 is Join (pipelines_checkpoint.go:57, behind the shuffle), Map (pipelines_checkpoint.go:57).
+func checkpointCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := addInts(row.Left, row.Right)
+		x := line[string, int64](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// checkpointCasesKernel5 is MapToPair (pipelines_checkpoint.go:72), ReduceByKey (pipelines_checkpoint.go:72, map side).
+func checkpointCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := oneMore(row.Key, row.Value)
+		if !out.Push(k, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// checkpointCasesKernel6 is Join (pipelines_checkpoint.go:78, behind the shuffle), Map (pipelines_checkpoint.go:78).
+func checkpointCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := checkpointCasesJoin(row.Left, row.Right)
+		x := line[string, int64](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// checkpointCasesKernel7 is MapToPair (pipelines_checkpoint.go:78).
+func checkpointCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := oneMore(row.Key, row.Value)
+		if !out.Push(rdd.Pair[string, int64]{
+			Key:   k,
+			Value: v,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
 // heavySortCasesKernel is Map (pipelines_heavy.go:62), SortBy (pipelines_heavy.go:62, key).
 func heavySortCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[int64])
@@ -3597,7 +3604,7 @@ func heavyKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:89
 	mapFunc := func(k string, v int64) string { return line(digest(k), v) }
-//line property_rdd.go:3601
+//line property_rdd.go:3608
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3628,7 +3635,7 @@ func heavyKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:96
 	mapFunc := func(k string, v []int64) string { return line(digest(k), v) }
-//line property_rdd.go:3632
+//line property_rdd.go:3639
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3726,7 +3733,7 @@ func heavyKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3730
+//line property_rdd.go:3737
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3780,7 +3787,7 @@ func heavyJoinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:135
 	joinFunc := func(v, w string) string { return digest(v) + digest(w) }
-//line property_rdd.go:3784
+//line property_rdd.go:3791
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3839,7 +3846,7 @@ func heavyJoinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3843
+//line property_rdd.go:3850
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5997,45 +6004,6 @@ func byKeyCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// cacheCasesKernel17 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_cache.go:63, map side).
-func cacheCasesKernel17(_ *rdd.Task, _ []any, inAny, outAny any) {
-	in := inAny.(*rdd.Rows[KV])
-	out := outAny.(*rdd.Combiner[string, int64, int64])
-	for i, row := range in.Rows {
-		in.Row = i
-		k, v := KV.Pair(row)
-		if !out.Push(k, v) && !out.Flush() {
-			return
-		}
-	}
-}
-
-// cacheCasesKernel18 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_cache.go:89, map side).
-func cacheCasesKernel18(_ *rdd.Task, _ []any, inAny, outAny any) {
-	in := inAny.(*rdd.Rows[KV])
-	out := outAny.(*rdd.Combiner[string, int64, int64])
-	for i, row := range in.Rows {
-		in.Row = i
-		k, v := KV.Pair(row)
-		if !out.Push(k, v) && !out.Flush() {
-			return
-		}
-	}
-}
-
-// cacheCasesKernel19 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_cache.go:102, map side).
-func cacheCasesKernel19(_ *rdd.Task, _ []any, inAny, outAny any) {
-	in := inAny.(*rdd.Rows[KV])
-	out := outAny.(*rdd.Combiner[string, int64, int64])
-	for i, row := range in.Rows {
-		in.Row = i
-		k, v := KV.Pair(row)
-		if !out.Push(k, v) && !out.Flush() {
-			return
-		}
-	}
-}
-
 // ranksKernel5 is MapToPair (pipelines_source.go:23), MapToPair (pipelines_chain.go:69).
 func ranksKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
@@ -6145,6 +6113,45 @@ func chainCasesKernel29(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
+// checkpointCasesKernel8 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_checkpoint.go:27, map side).
+func checkpointCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		if !out.Push(k, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// checkpointCasesKernel9 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_checkpoint.go:53, map side).
+func checkpointCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		if !out.Push(k, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// checkpointCasesKernel10 is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_checkpoint.go:66, map side).
+func checkpointCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		if !out.Push(k, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
 // pairCasesKernel is MapToPair (pipelines_source.go:23), Map (pipelines_narrow.go:295).
 func pairCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
@@ -6224,7 +6231,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 		_, err := tryLine(k, v)
 		return repeat(k, v), err
 	}
-//line property_rdd.go:6228
+//line property_rdd.go:6235
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6666,7 +6673,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:259
 	tryMapFunc := func(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
-//line property_rdd.go:6670
+//line property_rdd.go:6677
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6731,7 +6738,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	tryFlatMapFunc := func(e Env, _ string, v int64) (iter.Seq[int64], error) {
 		return e.below(v - 1), e.check(v)
 	}
-//line property_rdd.go:6735
+//line property_rdd.go:6742
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -7156,7 +7163,7 @@ func groupCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	groupByKeyFunc := func(_ int64, lists iter.Seq[[]int64]) string {
 		return fmt.Sprint(slices.SortedFunc(lists, func(a, b []int64) int { return slices.Compare(a, b) }))
 	}
-//line property_rdd.go:7160
+//line property_rdd.go:7167
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -7278,7 +7285,7 @@ func joinCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_wide.go:331
 	fullOuterJoinFunc := func(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
-//line property_rdd.go:7282
+//line property_rdd.go:7289
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -7450,7 +7457,7 @@ func withCasesKernel3(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:119
 	tryMapFunc := func(e Env, x int64) (string, error) { return e.tagged(x), e.check(x) }
-//line property_rdd.go:7454
+//line property_rdd.go:7461
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -7505,7 +7512,7 @@ func withCasesKernel6(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:128
 	tryFlatMapFunc := func(e Env, x int64) (iter.Seq[int64], error) { return e.below(x + 1), e.check(x) }
-//line property_rdd.go:7509
+//line property_rdd.go:7516
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -7530,7 +7537,7 @@ func withCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:150
 	mapToPairFunc := func(e Env, x int64) (int64, string) { return e.residue(x), e.tagged(x) }
-//line property_rdd.go:7534
+//line property_rdd.go:7541
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -7916,7 +7923,7 @@ func accumulatorCasesReduce(calls typed.Counter, a, b int64) int64 {
 //line pipelines_action.go:146
 func actionCasesKeyBy(r Rec) Place { return Place{r.Name, 1, [2]bool{r.OK}} }
 
-//line property_rdd.go:7920
+//line property_rdd.go:7927
 
 func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7933,7 +7940,7 @@ func saveCasesMap2(k string, v int64) string { return fmt.Sprintf("%s\t%d", k, v
 //line pipelines_action.go:272
 func saveCasesMap3(k string, v int64) string { return fmt.Sprintf("%s\t%d", k, v) }
 
-//line property_rdd.go:7937
+//line property_rdd.go:7944
 
 func saveCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7979,7 +7986,7 @@ func barrierCasesMapToPair(x int64) (int64, int64) { return x, 1 }
 //line pipelines_barrier.go:146
 func barrierCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7983
+//line property_rdd.go:7990
 
 func barrierCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8002,7 +8009,7 @@ func broadcastCasesRightOuterJoin(v *int64, w int64) string { return outer(v, &w
 //line pipelines_broadcast.go:55
 func broadcastCasesJoin2(by, v, w int64) string { return minus(by*v, w) }
 
-//line property_rdd.go:8006
+//line property_rdd.go:8013
 
 func broadcastCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8013,7 +8020,7 @@ func broadcastCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_broadcast.go:74
 func broadcastCasesFilter(string, int64) bool { return true }
 
-//line property_rdd.go:8017
+//line property_rdd.go:8024
 
 func broadcastCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8027,7 +8034,7 @@ func broadcastCasesMapValues(v int64) int64 { return v }
 //line pipelines_broadcast.go:76
 func broadcastCasesJoin3(sum int64, st Stats) string { return fmt.Sprint(sum, st.Sum) }
 
-//line property_rdd.go:8031
+//line property_rdd.go:8038
 
 func broadcastCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8038,7 +8045,7 @@ func broadcastCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_broadcast.go:89
 func broadcastCasesSortBy(k string, _ int64) string { return k }
 
-//line property_rdd.go:8042
+//line property_rdd.go:8049
 
 func broadcastCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8049,7 +8056,7 @@ func broadcastCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 //line pipelines_broadcast.go:101
 func broadcastCasesJoin4(v, w int64) int64 { return v * w }
 
-//line property_rdd.go:8053
+//line property_rdd.go:8060
 
 func broadcastCasesReduceByKeyBatch5(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8096,49 +8103,12 @@ func cacheCasesMap(w string) string { return w + "." }
 //line pipelines_cache.go:32
 func cacheCasesMap2(w string) string { return w + "!" }
 
-//line pipelines_cache.go:54
-func cacheCasesFilter2(r Rec) bool { return r.ID%3 != 0 }
-
-//line property_rdd.go:8103
-
-func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
-	for i, s := range slots {
-		*s = addInts(*s, vals[i])
-	}
-}
-
-//line pipelines_cache.go:80
-func cacheCasesFilter3(r Rec) bool { return r.ID%3 != 0 }
-
-//line property_rdd.go:8114
-
-func cacheCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
-	for i, s := range slots {
-		*s = addInts(*s, vals[i])
-	}
-}
-
-func cacheCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
-	for i, s := range slots {
-		*s = addInts(*s, vals[i])
-	}
-}
-
-func cacheCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
-	for i, s := range slots {
-		*s = addInts(*s, vals[i])
-	}
-}
-
-//line pipelines_cache.go:114
-func cacheCasesJoin(a, b int64) int64 { return b - a }
-
-//line pipelines_cache.go:143
+//line pipelines_cache.go:65
 func cacheCasesMap3(w string) Rec { return Rec{Name: w} }
 
-//line property_rdd.go:8140
+//line property_rdd.go:8110
 
-func cacheCasesReduceByKeyBatch5(slots []*int64, vals []int64) {
+func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
 		*s = addInts(*s, vals[i])
 	}
@@ -8179,7 +8149,7 @@ func ranksFlatMapToPair(_ string, shares []string) iter.Seq2[string, int64] {
 	}
 }
 
-//line property_rdd.go:8183
+//line property_rdd.go:8153
 
 func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8190,7 +8160,7 @@ func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:84
 func ranksMapValues2(v int64) int64 { return 150 + v*85/100 }
 
-//line property_rdd.go:8194
+//line property_rdd.go:8164
 
 func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8201,7 +8171,7 @@ func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:156
 func chainCasesFilter(l string, at int64) bool { return at > 0 && l != "O" }
 
-//line property_rdd.go:8205
+//line property_rdd.go:8175
 
 func chainCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8236,7 +8206,7 @@ func chainCasesMapToPair(v int64, k string) (string, int64) { return k, v }
 //line pipelines_chain.go:197
 func chainCasesSortBy2(l string) string { return l }
 
-//line property_rdd.go:8240
+//line property_rdd.go:8210
 
 func chainCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8249,10 +8219,47 @@ func chainCasesFilter2(w string) bool {
 	return len(w)%2 == 0
 }
 
+//line pipelines_checkpoint.go:18
+func checkpointCasesFilter(r Rec) bool { return r.ID%3 != 0 }
+
+//line property_rdd.go:8226
+
+func checkpointCasesReduceByKeyBatch(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+//line pipelines_checkpoint.go:44
+func checkpointCasesFilter2(r Rec) bool { return r.ID%3 != 0 }
+
+//line property_rdd.go:8237
+
+func checkpointCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+func checkpointCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+func checkpointCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+//line pipelines_checkpoint.go:78
+func checkpointCasesJoin(a, b int64) int64 { return b - a }
+
 //line pipelines_heavy.go:88
 func heavyKeyCasesMapToPair(x int64) (string, int64) { return heavyKey(x), x }
 
-//line property_rdd.go:8256
+//line property_rdd.go:8263
 
 func heavyKeyCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8315,7 +8322,7 @@ func heavyJoinCasesCoGroup(_ int64, left, right iter.Seq[string]) iter.Seq[strin
 //line pipelines_heavy.go:186
 func persistedReduceByKey(a, b string) string { return max(a, b) }
 
-//line property_rdd.go:8319
+//line property_rdd.go:8326
 
 func persistedReduceByKeyBatch(slots []*string, vals []string) {
 	for i, s := range slots {
@@ -8410,7 +8417,7 @@ func pairCasesTryMapToPair(k string, v int64) (string, string, error) {
 	return l, k, err
 }
 
-//line property_rdd.go:8414
+//line property_rdd.go:8421
 
 func partitionCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8442,7 +8449,7 @@ func sortedGroupCasesFilter3(string) bool { return true }
 //line pipelines_partitions.go:313
 func partitionerCasesPartitionFunc(k string) int { return 6 - placeOf(k) }
 
-//line property_rdd.go:8446
+//line property_rdd.go:8453
 
 func partitionerCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8468,7 +8475,7 @@ func partitionerCasesFilter(string, int64) bool { return true }
 //line pipelines_partitions.go:330
 func partitionerCasesMapValues(v int64) int64 { return v / 2 }
 
-//line property_rdd.go:8472
+//line property_rdd.go:8479
 
 func partitionerCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8482,7 +8489,7 @@ func partitionerCasesPartitionFunc2(k string) int { return 4 - placeOf(k) }
 //line pipelines_partitions.go:349
 func partitionerCasesFilter2(w string) bool { return len(w)%2 == 0 }
 
-//line property_rdd.go:8486
+//line property_rdd.go:8493
 
 func placedCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8496,7 +8503,7 @@ func placedCasesFilter(_ string, v int64) bool { return v%3 != 0 }
 //line pipelines_placed.go:43
 func placedCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
 
-//line property_rdd.go:8500
+//line property_rdd.go:8507
 
 func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8507,7 +8514,7 @@ func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_placed.go:44
 func placedCasesMapValues(r string) string { return r + "!" }
 
-//line property_rdd.go:8511
+//line property_rdd.go:8518
 
 func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8518,7 +8525,7 @@ func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_placed.go:65
 func placedCasesJoin(all []int64, sum int64) string { return fmt.Sprint(all, sum) }
 
-//line property_rdd.go:8522
+//line property_rdd.go:8529
 
 func placedCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8541,7 +8548,7 @@ func placedCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 //line pipelines_placed.go:89
 func placedCasesMapToPair(k string, v int64) (string, int64) { return k[:1] + k[len(k)-1:], v }
 
-//line property_rdd.go:8545
+//line property_rdd.go:8552
 
 func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8552,7 +8559,7 @@ func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 //line pipelines_sample.go:144
 func finiteMap(x int64) int64 { return x % 1000 }
 
-//line property_rdd.go:8556
+//line property_rdd.go:8563
 
 func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8566,7 +8573,7 @@ func sourceCasesMap(path, text string) string { return filepath.Base(path) + ": 
 //line pipelines_source.go:126
 func sourceCasesMap2(b []byte) string { return string(b) }
 
-//line property_rdd.go:8570
+//line property_rdd.go:8577
 
 func combineCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8586,7 +8593,7 @@ func combineCasesMapToPair(w string) (string, int64) { return w, 1 }
 //line pipelines_wide.go:87
 func combineCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:8590
+//line property_rdd.go:8597
 
 func combineCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8809,7 +8816,7 @@ func manyKeptMap(round, x int64) int64 { return x + round%2 }
 //line rounds.go:204
 func manyKeptKeyBy(x int64) int64 { return x % 7 }
 
-//line property_rdd.go:8813
+//line property_rdd.go:8820
 
 func manyKeptReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
