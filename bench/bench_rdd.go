@@ -58,8 +58,8 @@ func init() {
 		"c27cee3f57cddde4c25d8666595cc035bc945395b0bacc18cc5d3247aed28cb2",
 	)
 	p.Source("kmeans.go", kmeansSource,
-		"3cbf945ebf8b181665d12b29a51a0542635da183dac13f34aca443ea9725abf1",
-		"6048f184e233e17de0a641915ea81479fd2fa53de5705974cd94906cfac216a1",
+		"973d3e71e1d3a7508e02aa2efe2f446b796145d4617bc349abf6a24aae5747d7",
+		"a895cc6b1c2a78a08a37bfeee8271009b759c265152475ef6ce09a82a851480c",
 	)
 	p.Source("main.go", mainSource,
 		"12ad4a8333f245253ccec9b1ef104bd603ad6a9b76f8cdaa60b71cec1242e416",
@@ -139,27 +139,27 @@ func init() {
 	p.Op("f15d09c3cbeb", "kmeans.go", 46, 223, rdd.BinaryRecordsOp())
 	p.Op("9d6b38350263", "kmeans.go", 46, 242, rdd.MapOp(decodePoint))
 	p.Op("2fb5ebef8f0a", "kmeans.go", 46, 247, rdd.CacheOp[point]())
-	p.Op("a637006d4d2c", "kmeans.go", 107, 597, rdd.WithOp(textbookMapToPair, func(env []point) *rdd.Op {
+	p.Op("a637006d4d2c", "kmeans.go", 112, 638, rdd.WithOp(textbookMapToPair, func(env []point) *rdd.Op {
 		return rdd.MapToPairOp(func(p point) (int32, cluster) {
 			return textbookMapToPair(env, p)
 		})
 	}))
-	p.Op("37050f754016", "kmeans.go", 111, 640, rdd.ReduceByKeyOp[int32](cluster.plus, textbookReduceByKeyBatch))
-	p.Op("d8340a2073fa", "kmeans.go", 117, 687, rdd.WithOp(inPlaceMapToPair, func(env []point) *rdd.Op {
+	p.Op("37050f754016", "kmeans.go", 116, 681, rdd.ReduceByKeyOp[int32](cluster.plus, textbookReduceByKeyBatch))
+	p.Op("d8340a2073fa", "kmeans.go", 122, 728, rdd.WithOp(inPlaceMapToPair, func(env []point) *rdd.Op {
 		return rdd.MapToPairOp(func(p point) (int32, near) {
 			return inPlaceMapToPair(env, p)
 		})
 	}))
-	p.Op("d9326086a405", "kmeans.go", 121, 728, rdd.AggregateByKeyOp[int32](newCluster, (*cluster).add, (*cluster).merge))
-	p.Op("bb9bd8c11a3f", "kmeans.go", 132, 834, rdd.WithOp(withLibraryMapToPair, func(env ml.Centres) *rdd.Op {
+	p.Op("d9326086a405", "kmeans.go", 126, 769, rdd.AggregateByKeyOp[int32](newCluster, (*cluster).add, (*cluster).merge))
+	p.Op("bb9bd8c11a3f", "kmeans.go", 137, 875, rdd.WithOp(withLibraryMapToPair, func(env ml.Centres) *rdd.Op {
 		return rdd.MapToPairOp(func(p point) (int32, near) {
 			return withLibraryMapToPair(env, p)
 		})
 	}))
-	p.Op("c0038f23a812", "kmeans.go", 136, 881, rdd.AggregateByKeyOp[int32](newCluster, (*cluster).add, (*cluster).merge))
-	p.Op("efada71e085b", "kmeans.go", 148, 994, rdd.CountOp[point]())
-	p.Op("a79b01ba72e1", "kmeans.go", 153, 1038, rdd.CollectOp[point]().Named("Take"))
-	p.Op("2949cefebc75", "kmeans.go", 171, 1174, rdd.CollectOp[rdd.Pair[int32, cluster]]())
+	p.Op("c0038f23a812", "kmeans.go", 141, 922, rdd.AggregateByKeyOp[int32](newCluster, (*cluster).add, (*cluster).merge))
+	p.Op("efada71e085b", "kmeans.go", 153, 1035, rdd.CountOp[point]())
+	p.Op("a79b01ba72e1", "kmeans.go", 158, 1079, rdd.CollectOp[point]().Named("Take"))
+	p.Op("2949cefebc75", "kmeans.go", 176, 1215, rdd.CollectOp[rdd.Pair[int32, cluster]]())
 	p.Op("0fd6d10a1478", "main.go", 139, 833, rdd.RangeOp())
 	p.Op("6f8ba6d43e54", "main.go", 139, 845, rdd.CountOp[int64]())
 	p.Op("ca1678d608cf", "sort.go", 12, 37, rdd.TextOp())
@@ -580,7 +580,7 @@ func binPointsKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// textbookKernel is MapToPair (kmeans.go:107), ReduceByKey (kmeans.go:111, map side).
+// textbookKernel is MapToPair (kmeans.go:112), ReduceByKey (kmeans.go:116, map side).
 func textbookKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[point])
 	out2 := outAny.(*rdd.Combiner[int32, cluster, cluster])
@@ -594,7 +594,7 @@ func textbookKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// inPlaceKernel is MapToPair (kmeans.go:117), AggregateByKey (kmeans.go:121, map side).
+// inPlaceKernel is MapToPair (kmeans.go:122), AggregateByKey (kmeans.go:126, map side).
 func inPlaceKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[point])
 	out2 := outAny.(*rdd.Combiner[int32, near, cluster])
@@ -608,7 +608,7 @@ func inPlaceKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	}
 }
 
-// withLibraryKernel is MapToPair (kmeans.go:132), AggregateByKey (kmeans.go:136, map side).
+// withLibraryKernel is MapToPair (kmeans.go:137), AggregateByKey (kmeans.go:141, map side).
 func withLibraryKernel(_ *rdd.Task, env []any, inAny, outAny any) {
 	in2 := inAny.(*rdd.Rows[point])
 	out2 := outAny.(*rdd.Combiner[int32, near, cluster])
@@ -856,7 +856,7 @@ func distinctIntsMap(keys, i int64) int64 { return hash(i) % keys }
 //line ints.go:82
 func distinctIntsMap2(k int64) sums { return sums{N: 1, A: k} }
 
-//line kmeans.go:107
+//line kmeans.go:112
 func textbookMapToPair(centres []point, p point) (int32, cluster) {
 	c, square := nearest(centres, p)
 	return c, cluster{p, 1, square}
@@ -870,13 +870,13 @@ func textbookReduceByKeyBatch(slots []*cluster, vals []cluster) {
 	}
 }
 
-//line kmeans.go:117
+//line kmeans.go:122
 func inPlaceMapToPair(centres []point, p point) (int32, near) {
 	c, square := nearest(centres, p)
 	return c, near{p, square}
 }
 
-//line kmeans.go:132
+//line kmeans.go:137
 func withLibraryMapToPair(c ml.Centres, p point) (int32, near) {
 	i, square := c.Nearest(p[:])
 	return int32(i), near{p, square}

@@ -46,24 +46,24 @@ func binPoints(s *typed.Session) typed.RDD[point] {
 	return s.BinaryRecords(filepath.Join(*in, "bin", "part-*"), 8*dims).Map(decodePoint).Cache()
 }
 
-func (p point) plus(q point) point {
-	for i := range p {
-		p[i] += q[i]
+// square gives the square of the distance of two points, in two sums that do not wait
+// for each other.
+func (p *point) square(q *point) float64 {
+	even, odd := 0.0, 0.0
+	for i := 0; i < dims; i += 2 {
+		x, y := p[i]-q[i], p[i+1]-q[i+1]
+		even += x * x
+		odd += y * y
 	}
-	return p
+	return even + odd
 }
 
 // nearest gives the nearest centre, and the square of its distance.
 func nearest(centres []point, p point) (best int32, square float64) {
 	square = math.Inf(1)
 	for c := range centres {
-		sum := 0.0
-		for i := range p {
-			d := p[i] - centres[c][i]
-			sum += d * d
-		}
-		if sum < square {
-			best, square = int32(c), sum
+		if s := p.square(&centres[c]); s < square {
+			best, square = int32(c), s
 		}
 	}
 	return best, square
@@ -77,7 +77,12 @@ type cluster struct {
 }
 
 func (c cluster) plus(d cluster) cluster {
-	return cluster{c.Sum.plus(d.Sum), c.N + d.N, c.Square + d.Square}
+	for i := range c.Sum {
+		c.Sum[i] += d.Sum[i]
+	}
+	c.N += d.N
+	c.Square += d.Square
+	return c
 }
 
 func newCluster() cluster { return cluster{} }

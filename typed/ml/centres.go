@@ -20,11 +20,16 @@ import (
 // Centres are points that others are compared with, such as those of k-means. They
 // do not change, and travel by With. The zero value has none.
 type Centres struct {
+	all *arranged // shared by copies, of which calls make one for each row
+}
+
+// arranged are centres as Nearest reads them.
+type arranged struct {
 	dims  int
 	at    []float64 // centre i is at[i*dims : (i+1)*dims]
 	shift []float64 // the mean of the centres
-	quads []float64 // centres less shift, by fours: for each dimension the numbers of the four
-	half  []float64 // of each centre less shift half the square of its length; +Inf where a four is not full
+	fours []float64 // centres less shift, as productsInGo reads them; the last four is filled up with zeros
+	half  []float64 // of each centre less shift half the square of its length
 }
 
 // farthest is the greatest coordinate whose squares can be added up.
@@ -51,46 +56,43 @@ func centres(dims int, at []float64) (Centres, error) {
 	if dims == 0 {
 		return Centres{}, errors.New("ml: the centres have no coordinates")
 	}
-	c := Centres{dims: dims, at: at, shift: make([]float64, dims)}
-	n := float64(c.Len())
+	a := &arranged{dims: dims, at: at, shift: make([]float64, dims)}
+	n := float64(a.len())
 	for i, x := range at {
 		if !(math.Abs(x) <= farthest) { // or it is not a number
 			return Centres{}, fmt.Errorf("ml: coordinate %d of centre %d is %v, not from −1e150 to 1e150", i%dims, i/dims, x)
 		}
-		c.shift[i%dims] += x / n
+		a.shift[i%dims] += x / n
 	}
-	c.arrange()
-	return c, nil
+	a.arrange()
+	return Centres{a}, nil
 }
 
-// arrange makes what Nearest reads, which takes four centres at a time: their sums
-// do not wait for one another.
-func (c *Centres) arrange() {
-	full := (c.Len() + 3) / 4 * 4
-	c.quads, c.half = make([]float64, full*c.dims), make([]float64, full)
-	for i := range full {
-		if i >= c.Len() {
-			c.half[i] = math.Inf(1)
-			continue
-		}
-		for d, x := range c.At(i) {
-			x -= c.shift[d]
-			c.quads[i/4*4*c.dims+4*d+i%4] = x
-			c.half[i] += x * x / 2
+func (a *arranged) arrange() {
+	a.fours, a.half = make([]float64, (a.len()+3)/4*4*a.dims), make([]float64, a.len())
+	for i := range a.half {
+		for d, x := range a.centre(i) {
+			x -= a.shift[d]
+			a.fours[i/4*4*a.dims+4*d+i%4] = x
+			a.half[i] += x * x / 2
 		}
 	}
 }
+
+func (a *arranged) len() int { return len(a.at) / a.dims }
+
+func (a *arranged) centre(i int) []float64 { return a.at[i*a.dims : (i+1)*a.dims : (i+1)*a.dims] }
 
 // Len is how many there are.
 func (c Centres) Len() int {
-	if c.dims == 0 {
+	if c.all == nil {
 		return 0
 	}
-	return len(c.at) / c.dims
+	return c.all.len()
 }
 
 // At gives the coordinates of centre i, which are not to be changed.
-func (c Centres) At(i int) []float64 { return c.at[i*c.dims : (i+1)*c.dims : (i+1)*c.dims] }
+func (c Centres) At(i int) []float64 { return c.all.centre(i) }
 
 // Nearest gives the number of the centre nearest to a point with as many coordinates,
 // and the square of its Euclidean distance. Of several that are as near, but for
@@ -99,21 +101,60 @@ func (c Centres) At(i int) []float64 { return c.at[i*c.dims : (i+1)*c.dims : (i+
 // coordinate that is not a number is at a distance that is none, from centre 0. It
 // panics if there are no centres, or the point has another number of coordinates.
 func (c Centres) Nearest(p []float64) (i int, square float64) {
-	if len(p) != c.dims || c.dims == 0 {
-		panic(fmt.Sprintf("ml: a point with %d coordinates and %d centres with %d", len(p), c.Len(), c.dims))
+	if c.all == nil || len(p) != c.all.dims {
+		panic(c.unlike(p))
 	}
-	i = c.nearest(p)
-	return i, distance(c.At(i), p)
+	i = c.all.nearest(p)
+	if square = distance(c.At(i), p); math.IsNaN(square) {
+		return 0, square
+	}
+	return i, square
+}
+
+func (c Centres) unlike(p []float64) string {
+	dims := 0
+	if c.all != nil {
+		dims = c.all.dims
+	}
+	return fmt.Sprintf("ml: a point with %d coordinates and %d centres with %d", len(p), c.Len(), dims)
 }
 
 // nearest finds the least |c|²/2 − p·c, which is half the square of the distance less
 // |p|²/2. Both are taken from the mean of the centres: in one that is far from the
 // origin the difference of such great numbers would know little of small distances.
-func (c *Centres) nearest(p []float64) (nearest int) {
-	least := math.Inf(1)
-	shift := c.shift[:len(p)]
-	for q := 0; q+4 <= len(c.half); q += 4 {
-		four := c.quads[q*len(p):][:4*len(p)]
+func (a *arranged) nearest(p []float64) (nearest int) {
+	var sums [atOnce]float64
+	least := int64(math.MaxInt64)
+	for from := 0; from < len(a.half); from += atOnce {
+		half := a.half[from:min(from+atOnce, len(a.half))]
+		products(&sums[0], &a.fours[from*len(p)], &p[0], &a.shift[0], len(p), (len(half)+3)/4)
+		for i, h := range half {
+			if s := ordered(h - sums[i]); s < least {
+				nearest, least = from+i, s
+			}
+		}
+	}
+	return nearest
+}
+
+// atOnce is of how many centres products are taken at a time, a multiple of four.
+const atOnce = 32
+
+// ordered gives integers in the order of numbers. Which of several is the least is hard
+// to foretell, and integers are compared without a branch that would be.
+func ordered(x float64) int64 {
+	b := int64(math.Float64bits(x))
+	return b ^ int64(uint64(b>>63)>>1)
+}
+
+// productsInGo gives for each of a number of centres the sum of the products of its
+// coordinates and those of p less shift. The centres come by fours, whose sums do not
+// wait for one another: for each dimension the numbers of the four.
+func productsInGo(sums, fours, p, shift []float64) {
+	shift = shift[:len(p)]
+	for ; len(sums) >= 4; sums = sums[4:] {
+		four := fours[:4*len(p)]
+		fours = fours[len(four):]
 		var s0, s1, s2, s3 float64
 		for d, x := range p {
 			x -= shift[d]
@@ -123,21 +164,8 @@ func (c *Centres) nearest(p []float64) (nearest int) {
 			s2 += x * at[2]
 			s3 += x * at[3]
 		}
-		half := c.half[q : q+4 : q+4]
-		if s := half[0] - s0; s < least {
-			nearest, least = q, s
-		}
-		if s := half[1] - s1; s < least {
-			nearest, least = q+1, s
-		}
-		if s := half[2] - s2; s < least {
-			nearest, least = q+2, s
-		}
-		if s := half[3] - s3; s < least {
-			nearest, least = q+3, s
-		}
+		sums[0], sums[1], sums[2], sums[3] = s0, s1, s2, s3
 	}
-	return nearest
 }
 
 // distance gives the square of the distance of two points.
@@ -158,8 +186,11 @@ func distance(p, q []float64) float64 {
 
 // MarshalBinary encodes the number of dimensions and the coordinates of the centres.
 func (c Centres) MarshalBinary() ([]byte, error) {
-	b := binary.AppendUvarint(nil, uint64(c.dims))
-	for _, x := range c.at {
+	if c.all == nil {
+		return []byte{0}, nil
+	}
+	b := binary.AppendUvarint(nil, uint64(c.all.dims))
+	for _, x := range c.all.at {
 		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(x))
 	}
 	return b, nil

@@ -35,8 +35,8 @@ func random(r *rand.Rand, n, dims int, far float64) [][]float64 {
 // far from it.
 func TestNearest(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for range 2000 {
-		n, dims, far := 1+r.IntN(20), 1+r.IntN(20), []float64{0, 1e6, -1e9}[r.IntN(3)]
+	for range 1000 {
+		n, dims, far := 1+r.IntN(80), 1+r.IntN(20), []float64{0, 1e6, -1e9}[r.IntN(3)]
 		points := random(r, n, dims, far)
 		c, err := ml.NewCentres(points)
 		if err != nil {
@@ -68,8 +68,11 @@ func TestNearestIsTheFirst(t *testing.T) {
 	if i, square := c.Nearest([]float64{1, 3}); i != 1 || square != 1 {
 		t.Error(i, square)
 	}
-	if i, square := c.Nearest([]float64{math.NaN(), 3}); i != 0 || !math.IsNaN(square) {
-		t.Error(i, square)
+	minus := math.Float64frombits(math.Float64bits(math.NaN()) | 1<<63)
+	for _, p := range [][]float64{{math.NaN(), 3}, {3, minus}, {math.Inf(1), math.NaN()}, {math.Inf(-1), minus}} {
+		if i, square := c.Nearest(p); i != 0 || !math.IsNaN(square) {
+			t.Error(p, i, square)
+		}
 	}
 }
 
@@ -92,6 +95,7 @@ func TestCentresErrors(t *testing.T) {
 	for _, nearest := range []func(){
 		func() { c.Nearest([]float64{1}) },
 		func() { ml.Centres{}.Nearest(nil) },
+		func() { ml.Centres{}.Nearest([]float64{1}) },
 	} {
 		func() {
 			defer func() {
