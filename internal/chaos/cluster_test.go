@@ -369,6 +369,7 @@ type spec struct {
 	memory        string // budget of an executor; "": its worker's
 	keep          string // the storage level of the lines, "": they are not kept
 	stuck         string // how long a task may stand still; "": long
+	from, to      string // the lines that are sorted and written; "": all are
 }
 
 func (s spec) kind() string {
@@ -416,6 +417,9 @@ func (c *cluster) submit(s spec) *job {
 	}
 	if s.barrier {
 		args = append(args, "-barrier")
+	}
+	if s.from != "" {
+		args = append(args, "-from", s.from, "-to", s.to)
 	}
 	if s.keep != "" {
 		args = append(args, "-keep", s.keep, "-kept", c.path("kept"+n))

@@ -222,31 +222,46 @@ type ShuffleRead struct {
 	Partition int
 	Own       bool // the whole output of the map task of that number instead
 	Whole     bool // every task reads it: there are no other partitions
+	// Late says that the task may find that it has no use for it: that is known when
+	// operators above it have looked where their rows lie.
+	Late bool
 }
 
 // ShuffleReads gives what a partition of the pipe reads of shuffles.
 func (p *Pipe) ShuffleReads(partition int) []ShuffleRead {
+	return p.shuffleReads(nil, partition, false)
+}
+
+func (p *Pipe) shuffleReads(all []ShuffleRead, partition int, late bool) []ShuffleRead {
+	late = late || slices.ContainsFunc(p.Ops, func(op Op) bool { return op.Placed != nil })
 	for i := range p.Source.Union {
 		child := &p.Source.Union[i]
 		if partition < child.N {
-			return child.ShuffleReads(partition)
+			return child.shuffleReads(all, partition, late)
 		}
 		partition -= child.N
 	}
-	var all []ShuffleRead
 	for _, part := range p.Source.Parts(partition) {
 		in := &p.Source.Wide[part.Input]
-		reads := []ShuffleRead{{in.Shuffle, part.Partition, in.Own, p.Source.Broadcast}}
 		if in.Pipe != nil {
-			reads = in.Pipe.ShuffleReads(part.Partition)
+			all = in.Pipe.shuffleReads(all, part.Partition, late)
+			continue
 		}
-		for _, r := range reads {
-			if !slices.Contains(all, r) {
-				all = append(all, r)
-			}
-		}
+		all = addRead(all, ShuffleRead{in.Shuffle, part.Partition, in.Own, p.Source.Broadcast, late})
 	}
 	return all
+}
+
+// addRead adds a read once: it is late where it is so each time.
+func addRead(all []ShuffleRead, r ShuffleRead) []ShuffleRead {
+	for i := range all {
+		same := r
+		if same.Late = all[i].Late; all[i] == same {
+			all[i].Late = all[i].Late && r.Late
+			return all
+		}
+	}
+	return append(all, r)
 }
 
 // BlockRead is a block of a cached RDD that one partition of a pipe reads.

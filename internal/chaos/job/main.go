@@ -53,6 +53,10 @@ func run(ctx context.Context, s *typed.Session) error {
 			return err
 		}
 	}
+	if a.from != "" {
+		keyed := lines.KeyBy(strings.Clone)
+		return typed.FilterByRange(typed.SortByKey(keyed, typed.Partitions(a.reduces)), a.from, a.to).Keys().SaveAsTextFile(ctx, a.out)
+	}
 	if a.sort {
 		sorted := lines.SortBy(strings.Clone, typed.Partitions(a.reduces))
 		end := work{Pause: a.work.Pause, Rows: written}
@@ -233,6 +237,7 @@ func deep(calls *int) int {
 
 type arguments struct {
 	in, out       string
+	from, to      string
 	sort, barrier bool
 	maps, reduces int
 	lines         int64
@@ -247,6 +252,8 @@ func parse(line []string) (a arguments, err error) {
 	fs.StringVar(&a.in, "in", "", "`paths` of the text")
 	fs.StringVar(&a.out, "out", "", "`directory` for the result")
 	fs.BoolVar(&a.sort, "sort", false, "sort lines instead of counting words")
+	fs.StringVar(&a.from, "from", "", "first `line` of those that are sorted and written, all others being left out; \"\": all are")
+	fs.StringVar(&a.to, "to", "", "the last `line` of them")
 	fs.BoolVar(&a.barrier, "barrier", false, "have the tasks that read the text wait for one another, and the first of them pause")
 	fs.IntVar(&a.maps, "maps", 16, "`number` of parts of the text")
 	fs.Int64Var(&a.lines, "lines", 0, "`number` of lines of the text, to be compared with what was counted; 0: not known")
