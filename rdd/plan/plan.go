@@ -300,6 +300,40 @@ func (p *Pipe) blockReads(all []BlockRead, partition, most int) []BlockRead {
 	return all
 }
 
+// MadeOf says of each of some cached RDDs in the pipe what its rows are made of:
+// shuffles, and those of others of them. What these are made of is not listed again.
+func (p *Pipe) MadeOf(caches []*Cached) [][]StageKey {
+	of := make([][]StageKey, len(caches))
+	p.madeOf(caches, of, -1)
+	return of
+}
+
+// madeOf adds what is read below the one of the caches that is at a place; below 0: below
+// none.
+func (p *Pipe) madeOf(caches []*Cached, of [][]StageKey, at int) {
+	add := func(key StageKey) {
+		if at >= 0 && !slices.Contains(of[at], key) {
+			of[at] = append(of[at], key)
+		}
+	}
+	if c := p.Source.Cached; c != nil {
+		if k := slices.IndexFunc(caches, func(x *Cached) bool { return x.Key == c.Key }); k >= 0 {
+			add(c.Key)
+			at = k
+		}
+	}
+	for i := range p.Source.Union {
+		p.Source.Union[i].madeOf(caches, of, at)
+	}
+	for i := range p.Source.Wide {
+		if in := &p.Source.Wide[i]; in.Pipe != nil {
+			in.Pipe.madeOf(caches, of, at)
+		} else {
+			add(in.Shuffle)
+		}
+	}
+}
+
 // CachedSources lists the cached RDDs that the pipe reads, so many at most, each
 // once and before those that it is made of.
 func (p *Pipe) CachedSources(most int) []*Cached { return p.cachedSources(nil, most) }

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 	"strconv"
@@ -441,6 +442,23 @@ func TestShuffleReads(t *testing.T) {
 	} {
 		if got := c.pipe.ShuffleReads(c.at); !slices.Equal(got, c.want) {
 			t.Errorf("partition %d: got %v, want %v", c.at, got, c.want)
+		}
+	}
+}
+
+func TestMadeOf(t *testing.T) {
+	wide := func(in ...Input) Pipe { return Pipe{N: 4, Source: Source{Wide: in}} }
+	kept := func(key StageKey, of Pipe) Pipe {
+		return Pipe{N: 4, Source: Source{Cached: &Cached{Key: key}, Wide: []Input{{Pipe: &of}}}}
+	}
+	a := kept("a", wide(Input{Shuffle: "s"}))
+	b := kept("b", wide(Input{Pipe: &a}, Input{Shuffle: "t"}, Input{Pipe: &a}))
+	c := kept("c", Pipe{N: 8, Source: Source{Union: []Pipe{b, wide(Input{Shuffle: "u"}, Input{Shuffle: "u"})}}})
+	pipe := wide(Input{Pipe: &c}, Input{Shuffle: "v"}, Input{Pipe: &a})
+	for want, most := range map[string]int{"[[b u] [a t] [s]]": 9, "[[b u] [s t]]": 2} { // of two, what is below is theirs
+		caches := pipe.CachedSources(most)
+		if got := fmt.Sprint(pipe.MadeOf(caches)); got != want {
+			t.Errorf("of %d caches: %s, want %s", len(caches), got, want)
 		}
 	}
 }
