@@ -1,7 +1,9 @@
 package rdd
 
 import (
+	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"iter"
@@ -11,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/vmihailenco/msgpack/v5"
 
 	"github.com/gordd-project/gordd/rdd/codec"
 	"github.com/gordd-project/gordd/rdd/plan"
@@ -372,6 +376,56 @@ func TestLostOutput(t *testing.T) {
 			t.Errorf("got %+v", f)
 		}
 	}
+}
+
+// TestLateInputs: a task asks for what it was not given when it reads it, and fails as
+// who should have brought it says.
+func TestLateInputs(t *testing.T) {
+	w := newWorld(t)
+	p := w.plan(intPairs(w).Wide(addUp(), here(), wide("map")), countPairs())
+	in := plan.ShuffleInput{Stage: p.Stages[0].Key}
+	for part := range p.Stages[0].N() {
+		res, f := w.r.Run(t.Context(), p, &p.Stages[0], w.task(&p.Stages[0], part))
+		if f != nil {
+			t.Fatal(f)
+		}
+		in.Outputs = append(in.Outputs, res.Shuffle)
+	}
+	st := &p.Stages[1]
+	want, f := w.r.Run(t.Context(), p, st, givenLate(w.task(st, 1), in))
+	if want != nil || f == nil || f.Message != "task was not given its input of shuffle "+string(in.Stage) {
+		t.Errorf("with nobody to ask: %+v, %+v", want, f)
+	}
+	task := w.task(st, 1)
+	task.Inputs = []plan.ShuffleInput{in}
+	if want, f = w.r.Run(t.Context(), p, st, task); f != nil {
+		t.Fatal(f)
+	}
+	lost := &plan.Failure{Class: plan.FailFetch, Message: "it is gone", Fetch: &plan.FetchSource{Stage: in.Stage, Map: 2, Way: plan.FetchMissing}}
+	asked := 0
+	w.r.o.Input = func(_ context.Context, attempt string, of plan.StageKey, partition int) ([]byte, *plan.Failure) {
+		if asked++; asked == 1 {
+			return nil, lost
+		}
+		var parts []shuffle.Part
+		for _, b := range in.Outputs {
+			parts = append(parts, must(decode[shuffle.Output](b)).Part(partition))
+		}
+		return must(msgpack.Marshal(parts)), nil
+	}
+	if _, f := w.r.Run(t.Context(), p, st, givenLate(w.task(st, 1), in)); f != lost {
+		t.Errorf("got %+v, want the failure of who should have brought it", f)
+	}
+	got, f := w.r.Run(t.Context(), p, st, givenLate(w.task(st, 1), in))
+	if f != nil || got.Rows != want.Rows || !bytes.Equal(got.Value, want.Value) || asked != 2 {
+		t.Errorf("got %+v, %v by %d questions, want %+v", got, f, asked, want)
+	}
+}
+
+// givenLate tells a task of an input to come.
+func givenLate(task *plan.Task, in plan.ShuffleInput) *plan.Task {
+	task.Inputs = []plan.ShuffleInput{{Stage: in.Stage, Partition: task.Partition, Late: true}}
+	return task
 }
 
 // TestKeptRows: a task reads what one task of the stage before has kept, and blames

@@ -39,6 +39,10 @@ func (t *Task) failure(err error) *plan.Failure {
 	if t.failed != nil {
 		return t.failed
 	}
+	var input *inputError
+	if errors.As(err, &input) && !t.stopped() {
+		return input.why
+	}
 	var bad *rowError
 	if errors.As(err, &bad) {
 		f := t.userFailure(bad.Error(), plan.Site{}, "")

@@ -31,6 +31,9 @@ type RunnerOptions struct {
 	// whose task says that there is one: it names a file of package keptfile, which goes
 	// with the attempt's scratch directory. Nil: there are no others.
 	Block func(ctx context.Context, attempt string, b plan.Block) (path string, err error)
+	// Input brings what an attempt was not given of a shuffle before it needed it: the
+	// parts of a partition. Nil: all attempts are given everything.
+	Input func(ctx context.Context, attempt string, of plan.StageKey, partition int) (parts []byte, f *plan.Failure)
 	// CacheDir makes the directory for cached rows that are kept on disk, of this
 	// runner alone, and names it; nil: there is none, and they are computed again.
 	// What is in it goes with the process, or its owner removes it.
@@ -316,9 +319,11 @@ type Input struct {
 // side is one input of a wide operator: a piece of map outputs of a shuffle, or
 // the run of a pipe in this task.
 type side struct {
-	shuffle plan.StageKey
-	parts   []shuffle.Input
-	run     Run
+	shuffle   plan.StageKey
+	given     *plan.ShuffleInput
+	own       bool
+	partition int
+	run       Run
 }
 
 // later gives a side that is opened when it is read: one of many, of which a task
@@ -338,20 +343,39 @@ func (t *Task) side(in *plan.Input, partition, at int) (side, error) {
 		run, _, err := t.pipe(in.Pipe, partition, at, nil)
 		return side{run: run}, err
 	}
-	s := side{shuffle: in.Shuffle}
 	for i := range t.spec.Inputs {
 		given := &t.spec.Inputs[i]
-		if given.Stage != in.Shuffle || given.Parts != nil && given.Partition != partition {
-			continue
+		if given.Stage == in.Shuffle && (given.Parts == nil && !given.Late || given.Partition == partition) {
+			return side{shuffle: in.Shuffle, given: given, own: in.Own, partition: partition}, nil
 		}
-		var err error
-		if s.parts, err = t.runner.parts(given, in.Own, partition); err != nil {
-			return s, fmt.Errorf("read the output list of shuffle %s: %w", in.Shuffle, err)
-		}
-		return s, nil
 	}
-	return s, fmt.Errorf("task has no input for shuffle %s", in.Shuffle)
+	return side{}, fmt.Errorf("task has no input for shuffle %s", in.Shuffle)
 }
+
+// pieces gives what a side reads of a shuffle, which comes now if it has not yet.
+func (t *Task) pieces(s *side) ([]shuffle.Input, error) {
+	if s.given.Late {
+		if t.runner.o.Input == nil {
+			return nil, fmt.Errorf("task was not given its input of shuffle %s", s.shuffle)
+		}
+		parts, f := t.runner.o.Input(t, t.spec.Attempt, s.shuffle, s.given.Partition)
+		if f != nil {
+			return nil, &inputError{f}
+		}
+		s.given.Parts, s.given.Late = parts, false
+	}
+	parts, err := t.runner.parts(s.given, s.own, s.partition)
+	if err != nil {
+		return nil, fmt.Errorf("read the output list of shuffle %s: %w", s.shuffle, err)
+	}
+	return parts, nil
+}
+
+// inputError says why a task has not got its input. It is for the task as if it had
+// been told so before it began.
+type inputError struct{ why *plan.Failure }
+
+func (e *inputError) Error() string { return e.why.Message }
 
 // parts gives what a task reads of the outputs of a shuffle.
 func (r *Runner) parts(given *plan.ShuffleInput, own bool, partition int) ([]shuffle.Input, error) {

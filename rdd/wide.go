@@ -65,9 +65,17 @@ func stream(t *Task, in *Input, i int, typ *codec.Type) shuffle.RawStream {
 			return s.run(func(b any) bool { return yield(b.(batch).raw().rows()) })
 		}
 	}
-	rows := t.seen.reading(shuffle.Read(t, s.parts, typ))
+	var parts []shuffle.Input
+	var rows shuffle.RawStream // once somebody reads them
 	return func(yield func(codec.Rows) bool) error {
-		for _, part := range s.parts {
+		if rows == nil {
+			var err error
+			if parts, err = t.pieces(&s); err != nil {
+				return err
+			}
+			rows = t.seen.reading(shuffle.Read(t, parts, typ))
+		}
+		for _, part := range parts {
 			t.counters.ShuffleRead += part.Bytes()
 		}
 		return rows(yield)

@@ -20,7 +20,8 @@ func (p *program) execute(o Options) int {
 	o = o.withDefaults()
 	server := executor.New(p.wire)
 	ro := rdd.RunnerOptions{
-		Memory: shuffle.NewMemory(cmp.Or(o.Memory, minMemory)), Blob: server.Blob, BlobPart: server.BlobPart, Gather: server.Gather, Block: server.Block, NoKernels: o.NoFusing,
+		Memory: shuffle.NewMemory(cmp.Or(o.Memory, minMemory)), NoKernels: o.NoFusing,
+		Blob: server.Blob, BlobPart: server.BlobPart, Gather: server.Gather, Block: server.Block, Input: server.Input,
 		Notice: func(text string) { _, _ = fmt.Fprintln(os.Stderr, "gordd: "+text) },
 	}
 	if o.Scratch != "" {

@@ -172,6 +172,7 @@ func (x *executors) run(ref model.ExecutorRef, job msg.Job, budget int64) (runni
 		Wire:     wire.Options{Cores: w.o.Slots, Memory: budget, Fresh: true, Files: files, Executor: true, Scratch: x.cached(ref)},
 		Blob:     func(ctx context.Context, d plan.Digest) (string, error) { return w.blobs.find(ctx, ref.Job, d) },
 		Block:    w.bring,
+		Input:    w.late.get,
 		Gather:   w.agent.Gather,
 		Progress: func(all []plan.Progress) { w.call(func() { w.agent.Progress(ref.Job, all) }) }})
 	if err != nil {

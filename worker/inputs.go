@@ -39,28 +39,32 @@ func (p *peers) get(id plan.WorkerID) msg.Peer {
 }
 
 // inputs makes parts in files of this machine of what a task reads of shuffles:
-// those of workers of this machine as they are, those of others fetched.
+// those of workers of this machine as they are, those of others fetched. What the task
+// may have no use for comes when it asks.
 func (w *Worker) inputs(ctx context.Context, l *work.Launch, t *plan.Task, in []agent.Input) (done func(), f *plan.Failure) {
 	g := &gathering{w: w, job: l.Action.Job, attempt: t.Attempt, dir: t.Scratch, name: "fetched", told: time.Now()}
 	t.Inputs = nil
+	var late []lateInput
 	for _, read := range l.Stage.Pipe.ShuffleReads(t.Partition) {
 		for _, from := range in {
 			if from.Key != read.Shuffle {
 				continue
 			}
-			parts, err := g.read(ctx, l, from, read)
-			if err == nil {
-				var b []byte
-				b, err = msgpack.Marshal(parts)
-				t.Inputs = append(t.Inputs, plan.ShuffleInput{Stage: from.Key, Parts: b, Partition: read.Partition})
-			}
-			if err != nil {
+			given := plan.ShuffleInput{Stage: from.Key, Partition: read.Partition, Late: read.Late}
+			if read.Late {
+				late = append(late, lateInput{from, read})
+			} else if given.Parts, f = g.parts(ctx, l, from, read); f != nil {
 				g.close()
-				return nil, g.failure(ctx, from, err)
+				return nil, f
 			}
+			t.Inputs = append(t.Inputs, given)
 		}
 	}
-	return g.close, nil
+	if len(late) == 0 {
+		return g.close, nil
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	return w.late.add(t, &lateInputs{ctx: ctx, cancel: cancel, g: g, l: l, in: late}), nil
 }
 
 // gathering collects what one task reads.
@@ -86,6 +90,20 @@ func (g *gathering) close() {
 	for _, path := range g.files {
 		_ = os.Remove(path)
 	}
+}
+
+// parts gives the encoded parts of what a task reads of a shuffle, or the failure of the
+// task that cannot have them.
+func (g *gathering) parts(ctx context.Context, l *work.Launch, in agent.Input, read plan.ShuffleRead) ([]byte, *plan.Failure) {
+	parts, err := g.read(ctx, l, in, read)
+	if err != nil {
+		return nil, g.failure(ctx, in, err)
+	}
+	b, err := msgpack.Marshal(parts)
+	if err != nil {
+		return nil, g.failure(ctx, in, err)
+	}
+	return b, nil
 }
 
 // read gives the parts of what a task reads of a shuffle. What all tasks read whole is

@@ -3,6 +3,7 @@ package worker
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"testing"
 	"time"
 
@@ -73,5 +74,43 @@ func TestWholesOfWhatHasMoved(t *testing.T) {
 	is.Worker, is.Store = "w3", "s-w3"
 	if got := read(is); got != moved.Path {
 		t.Errorf("read from %s, want %s: the outputs have moved", got, moved.Path)
+	}
+}
+
+// TestLateInputs has a task ask for what it was not given: it gets that, and nothing
+// once it has ended.
+func TestLateInputs(t *testing.T) {
+	w := &Worker{store: newStore(nil)}
+	id, out := hold(t, w, 0, 100)
+	held, _ := w.store.one(id, "w1", "s-w1")
+	ranged := plan.Pipe{N: 2, Ops: []plan.Op{{Name: "FilterByRange", Placed: &plan.Partitioner{}}}, Source: plan.Source{Wide: []plan.Input{{Shuffle: "m"}}}}
+	l := &work.Launch{Action: plan.ActionID{Job: "j"}, Stage: &plan.Stage{Pipe: ranged}}
+	task := &plan.Task{Attempt: "1.1", Scratch: t.TempDir()}
+	done, f := w.inputs(t.Context(), l, task, []agent.Input{{Key: "m", Outputs: []model.MapOutput{held}}})
+	if f != nil {
+		t.Fatal(f.Message)
+	}
+	if want := []plan.ShuffleInput{{Stage: "m", Late: true}}; !reflect.DeepEqual(task.Inputs, want) {
+		t.Errorf("the task was given %+v, want %+v", task.Inputs, want)
+	}
+	b, f := w.late.get(task, "m", 0)
+	var parts []shuffle.Part
+	if f != nil || msgpack.Unmarshal(b, &parts) != nil || len(parts) != 1 || parts[0].Path != out.Path {
+		t.Errorf("it got %+v, %+v", parts, f)
+	}
+	if _, f := w.late.get(task, "m", 1); f == nil || f.Class != plan.FailInfra {
+		t.Errorf("a partition that is none of its own: %+v", f)
+	}
+	x := w.late.m[task]
+	done()
+	for who, get := range map[string]func(plan.StageKey, int) ([]byte, *plan.Failure){
+		"one that comes late": x.get, "another": func(of plan.StageKey, p int) ([]byte, *plan.Failure) { return w.late.get(task, of, p) },
+	} {
+		if _, f := get("m", 0); f == nil || f.Message != errEnded.Error() {
+			t.Errorf("%s: got %+v when the task had ended", who, f)
+		}
+	}
+	if len(w.late.m) != 0 || x.ctx.Err() == nil {
+		t.Errorf("%d tasks are left, the context of one: %v", len(w.late.m), x.ctx.Err())
 	}
 }

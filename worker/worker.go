@@ -112,6 +112,7 @@ type Worker struct {
 	drivers drivers
 	peers   peers
 	wholes  wholes
+	late    lateTasks
 	moves   sync.Mutex // held by the one handover that is under way
 	copies  sync.Mutex // held by the one copy of a kept block that is
 

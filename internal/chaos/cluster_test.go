@@ -369,6 +369,8 @@ type spec struct {
 	memory        string // budget of an executor; "": its worker's
 	keep          string // the storage level of the lines, "": they are not kept
 	stuck         string // how long a task may stand still; "": long
+	note          int    // bytes that each task of the first stage adds to an accumulator
+	from, to      string // the lines that are sorted and written; "": all are
 }
 
 func (s spec) kind() string {
@@ -416,6 +418,12 @@ func (c *cluster) submit(s spec) *job {
 	}
 	if s.barrier {
 		args = append(args, "-barrier")
+	}
+	if s.note > 0 {
+		args = append(args, "-note", strconv.Itoa(s.note))
+	}
+	if s.from != "" {
+		args = append(args, "-from", s.from, "-to", s.to)
 	}
 	if s.keep != "" {
 		args = append(args, "-keep", s.keep, "-kept", c.path("kept"+n))

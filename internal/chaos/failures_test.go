@@ -78,6 +78,7 @@ var failures = []struct {
 	{name: "master-in-reduce-stage", run: func(tr *trial) { tr.masterIn(0) }},
 	{name: "master-in-barrier", run: (*trial).masterInBarrier},
 	{name: "master-in-commit", run: (*trial).masterInCommit},
+	{name: "master-in-portions", run: (*trial).masterInPortions},
 	{name: "master-and-worker", run: (*trial).masterAndWorker},
 	{name: "cancel-at-start", run: func(tr *trial) { tr.cancelled(syscall.SIGINT, atStart) }},
 	{name: "cancel-in-map-stage", run: func(tr *trial) { tr.cancelled(syscall.SIGINT, inStage(1)) }},

@@ -15,10 +15,10 @@ import (
 // to pass.
 const rate = "10mbit"
 
-// slow lets no more pass a member's link than rate, in either direction.
-func (n *network) slow(member string) error {
+// slow lets no more pass a member's link than a rate, in either direction.
+func (n *network) slow(member, rate string) error {
 	for _, end := range [][2]string{{n.name(member), outside}, {n.name(hub), member}} {
-		args := []string{"-n", end[0], "qdisc", "add", "dev", end[1], "root", "tbf", "rate", rate, "burst", "32kbit", "latency", "400ms"}
+		args := []string{"-n", end[0], "qdisc", "add", "dev", end[1], "root", "tbf", "rate", rate, "burst", "256kbit", "latency", "400ms"}
 		if out, err := exec.Command("tc", args...).CombinedOutput(); err != nil {
 			return fmt.Errorf("tc %s: %w: %s", strings.Join(args, " "), err, out)
 		}
@@ -43,7 +43,7 @@ func (tr *trial) slowNetwork() {
 		tr.t.Skip("links can be slow between namespaces only")
 	}
 	i, from := tr.any(), tr.events.count()
-	tr.must(tr.net.slow(tr.workers[i].name))
+	tr.must(tr.net.slow(tr.workers[i].name, rate))
 	tr.kills++
 	const text = `msg="executor started"`
 	for range 10 {

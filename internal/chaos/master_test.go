@@ -3,8 +3,11 @@
 package chaos
 
 import (
+	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/gordd-project/gordd/rdd/plan"
 )
 
 // again kills the master and starts another one in its place, and waits until that
@@ -59,6 +62,36 @@ func (tr *trial) masterInCommit() {
 	})
 	tr.must(err)
 	pass(tr.between(0, 3*time.Millisecond))
+	tr.again(workers)
+	tr.bounded(tr.right(j), 0)
+}
+
+// masterInPortions kills the master between two of the portions in which it tells what
+// tasks added to accumulators: the next one tells all of it, and each task counts once.
+func (tr *trial) masterInPortions() {
+	if tr.net == nil {
+		tr.t.Skip("a link on which portions take their time needs a namespace")
+	}
+	tr.must(tr.net.slow("client", "100mbit"))
+	s := quick
+	s.maps, s.note = 128, 240<<10
+	j := tr.submit(s)
+	_, err := until("all is written", patience, func() bool {
+		_, err := os.Stat(filepath.Join(j.out, "_SUCCESS"))
+		return err == nil || j.ended(0)
+	})
+	tr.must(err)
+	told := func() int64 {
+		n, err := tr.net.received("client")
+		tr.must(err)
+		return n
+	}
+	enough := told() + plan.MaxPortion + tr.rng.Int64N(int64(s.maps*s.note-2*plan.MaxPortion))
+	_, err = until("some portions are told", patience, func() bool { return told() > enough || j.ended(0) })
+	tr.must(err)
+	if j.ended(0) {
+		tr.t.Fatalf("the job has ended before the master is killed:\n%s", j.tail(20))
+	}
 	tr.again(workers)
 	tr.bounded(tr.right(j), 0)
 }

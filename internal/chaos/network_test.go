@@ -3,6 +3,7 @@
 package chaos
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -79,6 +80,21 @@ func (n *network) join(member, address string) error {
 // link takes a member's link down, or up again.
 func (n *network) link(member, state string) error {
 	return ip("-n", n.name(hub), "link", "set", "dev", member, state)
+}
+
+// received counts the bytes that have come to a member.
+func (n *network) received(member string) (int64, error) {
+	out, err := exec.Command("ip", "-json", "-statistics", "-n", n.name(member), "link", "show", "dev", outside).Output()
+	if err != nil {
+		return 0, err
+	}
+	var links []struct {
+		Stats64 struct{ Rx struct{ Bytes int64 } }
+	}
+	if err := json.Unmarshal(out, &links); err != nil || len(links) != 1 {
+		return 0, fmt.Errorf("ip link show: %q: %w", out, err)
+	}
+	return links[0].Stats64.Rx.Bytes, nil
 }
 
 // hush drops, or lets pass again, what a member sends from and to a port: all of it, or

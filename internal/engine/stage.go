@@ -44,8 +44,10 @@ func (s *stage) spec() model.StageSpec {
 		spec.Parents = append(spec.Parents, model.Parent{Key: parent.Key, Edge: edge, Own: own(&p.Pipe.Source, parent.Key)})
 	}
 	spec.Cached, spec.Cut, spec.Local = cached(p), p.Pipe.Source.Cut != nil, p.Local
-	for _, c := range cachedSources(p) {
-		spec.Caches = append(spec.Caches, model.Cache{RDD: c.Key, Copies: c.Level.Copies()})
+	caches := cachedSources(p)
+	of := p.Pipe.MadeOf(caches)
+	for k, c := range caches {
+		spec.Caches = append(spec.Caches, model.Cache{RDD: c.Key, Copies: c.Level.Copies(), Of: of[k]})
 	}
 	return spec
 }

@@ -11,7 +11,41 @@ import (
 // Block asks the agent for a block of a cached RDD that another executor keeps, and
 // gives the file that it is in. It ends with ctx.
 func (s *Server) Block(ctx context.Context, attempt string, b plan.Block) (string, error) {
-	answer := make(chan *wire.BlockAt, 1)
+	m, err := s.ask(ctx, func(seq uint64) wire.Message { return &wire.WantBlock{Seq: seq, Attempt: attempt, Block: b} })
+	if err != nil {
+		return "", err
+	}
+	at, ok := m.(*wire.BlockAt)
+	switch {
+	case !ok:
+		return "", errOther
+	case at.Path == "":
+		return "", errors.New(at.Error)
+	}
+	return at.Path, nil
+}
+
+// Input asks the agent for a partition of a shuffle that an attempt was not given, and
+// gives its parts. It ends with ctx.
+func (s *Server) Input(ctx context.Context, attempt string, of plan.StageKey, partition int) ([]byte, *plan.Failure) {
+	m, err := s.ask(ctx, func(seq uint64) wire.Message {
+		return &wire.WantInput{Seq: seq, Attempt: attempt, Shuffle: of, Partition: partition}
+	})
+	at, ok := m.(*wire.InputAt)
+	if err == nil && !ok {
+		err = errOther
+	}
+	if err != nil {
+		return nil, &plan.Failure{Class: plan.FailInfra, Row: -1, Offset: -1, Message: err.Error()}
+	}
+	return at.Parts, at.Failure
+}
+
+var errOther = errors.New("the agent answered what it was not asked")
+
+// ask asks the agent for something, and waits for the answer.
+func (s *Server) ask(ctx context.Context, question func(seq uint64) wire.Message) (wire.Message, error) {
+	answer := make(chan wire.Message, 1)
 	s.mu.Lock()
 	s.asked++
 	seq := s.asked
@@ -22,26 +56,23 @@ func (s *Server) Block(ctx context.Context, attempt string, b plan.Block) (strin
 		defer s.mu.Unlock()
 		delete(s.wants, seq)
 	}()
-	if err := s.conn.Send(&wire.WantBlock{Seq: seq, Attempt: attempt, Block: b}); err != nil {
-		return "", err
+	if err := s.conn.Send(question(seq)); err != nil {
+		return nil, err
 	}
 	select {
-	case at := <-answer:
-		if at.Path == "" {
-			return "", errors.New(at.Error)
-		}
-		return at.Path, nil
+	case m := <-answer:
+		return m, nil
 	case <-ctx.Done():
-		return "", context.Cause(ctx)
+		return nil, context.Cause(ctx)
 	}
 }
 
-// brought takes the answer to a request for a block.
-func (s *Server) brought(m *wire.BlockAt) {
+// brought takes the answer to a question.
+func (s *Server) brought(seq uint64, m wire.Message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if answer := s.wants[m.Seq]; answer != nil {
-		delete(s.wants, m.Seq)
+	if answer := s.wants[seq]; answer != nil {
+		delete(s.wants, seq)
 		answer <- m
 	}
 }

@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 	"errors"
+	"reflect"
 	"testing"
 
 	"github.com/gordd-project/gordd/internal/wire"
@@ -46,6 +47,55 @@ func TestBlocksAreBrought(t *testing.T) {
 	third := ask(t.Context())
 	send(t, conn, &wire.BlockAt{Seq: receive[wire.WantBlock](t, conn).Seq, Error: "nobody has it"})
 	if g := <-third; g.err == nil || g.err.Error() != "nobody has it" {
+		t.Errorf("got %+v", g)
+	}
+	if err := conn.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	s.Wait()
+}
+
+func TestInputsAreBrought(t *testing.T) {
+	conn, s, ended := serve(t, runner{})
+	type got struct {
+		parts []byte
+		f     *plan.Failure
+	}
+	ask := func(ctx context.Context) <-chan got {
+		answer := make(chan got, 1)
+		go func() {
+			parts, f := s.Input(ctx, "7.1", "m", 4)
+			answer <- got{parts, f}
+		}()
+		return answer
+	}
+	lost := &plan.Failure{Class: plan.FailFetch, Message: "it is gone", Fetch: &plan.FetchSource{Stage: "m", Map: 3}}
+	for _, c := range []struct {
+		answer func(seq uint64) wire.Message
+		want   got
+	}{
+		{func(seq uint64) wire.Message { return &wire.InputAt{Seq: seq, Parts: []byte("p")} }, got{parts: []byte("p")}},
+		{func(seq uint64) wire.Message { return &wire.InputAt{Seq: seq, Failure: lost} }, got{f: lost}},
+		{func(seq uint64) wire.Message { return &wire.BlockAt{Seq: seq, Path: "p"} }, got{f: &plan.Failure{Class: plan.FailInfra, Row: -1, Offset: -1, Message: errOther.Error()}}},
+	} {
+		answer := ask(t.Context())
+		m := receive[wire.WantInput](t, conn)
+		if m.Attempt != "7.1" || m.Shuffle != "m" || m.Partition != 4 {
+			t.Errorf("asked for %+v", m)
+		}
+		send(t, conn, c.answer(m.Seq))
+		if g := <-answer; !reflect.DeepEqual(g, c.want) {
+			t.Errorf("got %+v, want %+v", g, c.want)
+		}
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	answer := ask(ctx)
+	receive[wire.WantInput](t, conn)
+	cancel(errors.New("stop"))
+	if g := <-answer; g.f == nil || g.f.Message != "stop" {
 		t.Errorf("got %+v", g)
 	}
 	if err := conn.Close(); err != nil {

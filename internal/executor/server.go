@@ -37,8 +37,8 @@ type Server struct {
 	kill  map[uint64]context.CancelCauseFunc
 	blobs map[plan.Digest]*blob
 	meets map[string]meeting // by attempt
-	asked uint64             // blocks
-	wants map[uint64]chan *wire.BlockAt
+	asked uint64             // blocks and inputs
+	wants map[uint64]chan wire.Message
 }
 
 // blob is a blob that was asked for.
@@ -51,7 +51,7 @@ type blob struct {
 // New makes a server. Serve starts it.
 func New(conn *wire.Conn) *Server {
 	return &Server{conn: conn, plans: map[plan.Digest]*plan.Plan{}, kill: map[uint64]context.CancelCauseFunc{},
-		blobs: map[plan.Digest]*blob{}, meets: map[string]meeting{}, wants: map[uint64]chan *wire.BlockAt{}}
+		blobs: map[plan.Digest]*blob{}, meets: map[string]meeting{}, wants: map[uint64]chan wire.Message{}}
 }
 
 // errGone ends what runs when the agent has gone.
@@ -147,7 +147,9 @@ func (s *Server) heed(r Runner, m wire.Message) error {
 	case *wire.Gathered:
 		s.gathered(m)
 	case *wire.BlockAt:
-		s.brought(m)
+		s.brought(m.Seq, m)
+	case *wire.InputAt:
+		s.brought(m.Seq, m)
 	case *wire.GiveBlock:
 		s.tasks.Go(func() { s.blockDone(m.Seq, 0, r.Give(m.Block, m.Path)) })
 	case *wire.KeepBlock:

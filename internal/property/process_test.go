@@ -28,7 +28,7 @@ func (r *runner) context(m mode) (ctx context.Context, stop func() error) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	x.process, err = process.Start(r.t.Context(), process.Options{Path: path, Env: os.Environ(), Code: rdd.Code(), Blob: x.blob, Log: os.Stderr,
+	x.process, err = process.Start(r.t.Context(), process.Options{Path: path, Env: os.Environ(), Code: rdd.Code(), Blob: x.blob, Input: x.input, Log: os.Stderr,
 		Gather: func(ctx context.Context, attempt string, round int, data []byte) ([][]byte, error) {
 			return x.engine.Gather(ctx, attempt, round, data)
 		},
@@ -55,6 +55,7 @@ type remote struct {
 	process *process.Process
 	engine  *embedded.Engine
 	dir     string
+	late    sync.Map // by *plan.Task
 
 	mu    sync.Mutex
 	plans map[*plan.Plan]*work.Plan
@@ -72,18 +73,21 @@ func (x *remote) Run(ctx context.Context, p *plan.Plan, st *plan.Stage, t *plan.
 	}
 	x.mu.Unlock()
 	sent := *t
-	if err := partsOnly(st, &sent); err != nil {
+	if err := x.partsOnly(st, &sent); err != nil {
 		return nil, work.NewFailure(plan.FailInfra, "%v", err)
 	}
+	defer x.late.Delete(&sent)
 	return x.process.Run(ctx, &work.Launch{Plan: w, Stage: st}, &sent)
 }
 
 func (x *remote) Forget(key plan.StageKey) { x.process.ForgetStages([]plan.StageKey{key}) }
 
-// partsOnly replaces the outputs that a task reads by what it reads of them.
-func partsOnly(st *plan.Stage, t *plan.Task) error {
+// partsOnly replaces the outputs that a task reads by what it reads of them, and keeps
+// what it may not need until it asks.
+func (x *remote) partsOnly(st *plan.Stage, t *plan.Task) error {
 	given := t.Inputs
 	t.Inputs = nil
+	var late []plan.ShuffleInput
 	for _, read := range st.Pipe.ShuffleReads(t.Partition) {
 		for _, in := range given {
 			if in.Stage != read.Shuffle {
@@ -105,10 +109,27 @@ func partsOnly(st *plan.Stage, t *plan.Task) error {
 			if err != nil {
 				return err
 			}
-			t.Inputs = append(t.Inputs, plan.ShuffleInput{Stage: in.Stage, Parts: b, Partition: read.Partition})
+			in := plan.ShuffleInput{Stage: in.Stage, Parts: b, Partition: read.Partition}
+			if read.Late {
+				late = append(late, in)
+				in.Parts, in.Late = nil, true
+			}
+			t.Inputs = append(t.Inputs, in)
 		}
 	}
+	x.late.Store(t, late)
 	return nil
+}
+
+// input gives a task what was kept for it.
+func (x *remote) input(t *plan.Task, of plan.StageKey, partition int) ([]byte, *plan.Failure) {
+	late, _ := x.late.Load(t)
+	for _, in := range late.([]plan.ShuffleInput) {
+		if in.Stage == of && in.Partition == partition {
+			return in.Parts, nil
+		}
+	}
+	return nil, work.NewFailure(plan.FailInfra, "nothing was kept of %s", of)
 }
 
 // blob puts a blob into a file for the other process.

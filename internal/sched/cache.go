@@ -16,7 +16,11 @@ type cacheSet struct {
 	holders  map[int][]int32 // worker indexes by partition
 	bytes    map[int]int64   // of the blocks that have a holder
 	copies   int             // how many are to hold each block
+	of       []*stage        // whose rows its blocks are made of
+	under    []*cacheSet     // whose blocks they are made of
+	over     []*cacheSet     // whose blocks are made of its
 	stages   int             // that may read its blocks
+	made     bool            // some of its blocks, perhaps, in this generation
 	released bool            // nobody wants its blocks any more
 }
 
@@ -36,23 +40,83 @@ func (j *job) cacheOf(rdd plan.StageKey) *cacheSet {
 }
 
 // joinCaches makes a stage a reader of the cached data sets that it names.
-func (st *stage) joinCaches() {
+func (s *Scheduler) joinCaches(st *stage) {
 	for _, of := range st.spec.Caches {
 		c := st.job.cacheOf(of.RDD)
 		c.stages++
 		c.copies = max(c.copies, of.Copies)
+		c.made = c.made || s.restoring // what ran before may have no record any more
 		st.caches = append(st.caches, c)
 		if of.RDD == st.spec.Cached {
 			st.cache = c
 		}
 	}
+	for k, of := range st.spec.Caches {
+		for _, key := range of.Of {
+			if up := st.job.shared[key]; up != nil {
+				st.caches[k].madeOf(up)
+			} else if inner := st.job.caches[key]; inner != nil {
+				st.caches[k].madeOfBlocks(inner)
+			}
+		}
+	}
+}
+
+// madeOf takes note of a stage whose rows blocks of the data set are made of.
+func (c *cacheSet) madeOf(up *stage) {
+	if !slices.Contains(c.of, up) {
+		c.of, up.kept = append(c.of, up), append(up.kept, c)
+	}
+}
+
+// madeOfBlocks takes note of a data set whose blocks are made into those of c.
+func (c *cacheSet) madeOfBlocks(inner *cacheSet) {
+	if c != inner && !slices.Contains(c.under, inner) {
+		c.under, inner.over = append(c.under, inner), append(inner.over, c)
+	}
+}
+
+// dropCache forgets a data set that nobody reads or holds any more. What is made of
+// its blocks is made of what they were made of.
+func (j *job) dropCache(c *cacheSet) {
+	delete(j.caches, c.rdd)
+	is := func(x *cacheSet) bool { return x == c }
+	for _, up := range c.of {
+		up.kept = slices.DeleteFunc(up.kept, is)
+	}
+	for _, inner := range c.under {
+		inner.over = slices.DeleteFunc(inner.over, is)
+	}
+	for _, outer := range c.over {
+		outer.under = slices.DeleteFunc(outer.under, is)
+		for _, up := range c.of {
+			outer.madeOf(up)
+		}
+		for _, inner := range c.under {
+			outer.madeOfBlocks(inner)
+		}
+	}
+}
+
+// keptIn returns the data sets whose blocks are made of a stage's rows, through
+// however many others.
+func (st *stage) keptIn() []*cacheSet {
+	all := slices.Clone(st.kept)
+	for k := 0; k < len(all); k++ {
+		for _, c := range all[k].over {
+			if !slices.Contains(all, c) {
+				all = append(all, c)
+			}
+		}
+	}
+	return all
 }
 
 // leaveCaches takes a stage that is forgotten off its cached data sets.
 func (st *stage) leaveCaches() {
 	for _, c := range st.caches {
 		if c.stages--; c.stages == 0 && c.released {
-			delete(st.job.caches, c.rdd)
+			st.job.dropCache(c)
 		}
 	}
 }
@@ -203,7 +267,7 @@ func (s *Scheduler) releaseBlocks(j *job, rdd plan.StageKey) {
 	c.released = true
 	s.clearHolders(j, c)
 	if c.stages == 0 {
-		delete(j.caches, rdd)
+		j.dropCache(c)
 	}
 }
 

@@ -18,7 +18,7 @@ func cachedRig(t *testing.T, class model.Class) (*rig, model.StageSpec) {
 	src := mapStage("s")
 	src.Class = class
 	m := mapStage("m", "s")
-	m.Cached, m.Caches = "c", []model.Cache{{RDD: "c"}}
+	m.Cached, m.Caches = "c", []model.Cache{{RDD: "c", Of: []plan.StageKey{"s"}}}
 	r.action(1, model.Sink{}, map[plan.StageKey]int{"s": 2, "m": 4, "r": 1}, src, m, result("r", "m"))
 	for len(r.runs1("s"))+len(r.runs1("m")) > 0 {
 		a := r.runs[0].Attempt
@@ -37,7 +37,7 @@ func cachedRig(t *testing.T, class model.Class) (*rig, model.StageSpec) {
 func (r *rig) second(src model.StageSpec) {
 	r.t.Helper()
 	n := mapStage("n", "s")
-	n.Cached, n.Caches = "c", []model.Cache{{RDD: "c"}}
+	n.Cached, n.Caches = "c", []model.Cache{{RDD: "c", Of: []plan.StageKey{"s"}}}
 	r.action(2, model.Sink{}, map[plan.StageKey]int{"s": 2, "n": 4, "q": 1}, src, n, result("q", "n"))
 }
 

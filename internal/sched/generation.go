@@ -7,21 +7,16 @@ import (
 	"github.com/gordd-project/gordd/internal/sched/model"
 )
 
-// used reports whether anybody took in rows of st's generation, or is about to.
+// used reports whether anybody took in rows of st's generation, or is about to. Blocks
+// that are made of them outlive the stages that made them.
 func (st *stage) used() bool {
-	for _, e := range st.children {
-		if e.st.took() {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(st.children, func(e edge) bool { return e.st.took() }) ||
+		slices.ContainsFunc(st.keptIn(), func(c *cacheSet) bool { return c.made && !c.released })
 }
 
 // took reports whether st took in what its parents made in their generations. An
 // output that is lost again counts: readers of st may have rows of it.
-func (st *stage) took() bool {
-	return st.made || st.live > 0 || st.cache != nil && len(st.cache.holders) > 0
-}
+func (st *stage) took() bool { return st.made || st.live > 0 }
 
 // mark notes that an output of an indeterminate stage is gone. When it is wanted
 // again, now or later, the stage starts over: what was read of its generation
@@ -53,12 +48,12 @@ func (s *Scheduler) rollBack(st *stage, why string) {
 			rec.Stages = append(rec.Stages, model.StageGen{Stage: x.id, Gen: x.gen + 1})
 		}
 		for _, x := range caches {
-			rec.Caches = append(rec.Caches, model.Read{Key: x.spec.Cached, Gen: x.cache.gen + 1})
+			rec.Caches = append(rec.Caches, model.Read{Key: x.rdd, Gen: x.gen + 1})
 		}
 		s.record(rec, true)
 	}
 	for _, x := range caches {
-		s.renewCache(x.job, x.cache, x.cache.gen+1)
+		s.renewCache(st.job, x, x.gen+1)
 	}
 	for _, x := range stages {
 		if !x.dead {
@@ -68,26 +63,24 @@ func (s *Scheduler) rollBack(st *stage, why string) {
 }
 
 // affected returns st and the stages that took in its rows, through however many
-// others, and one stage of each cache that may hold some.
-func affected(st *stage) (stages, caches []*stage) {
+// others, and the cached data sets that may have blocks of them.
+func affected(st *stage) (stages []*stage, caches []*cacheSet) {
 	seen := map[*stage]bool{st: true}
-	var sets []*cacheSet
 	for work := []*stage{st}; len(work) > 0; {
 		x := work[0]
 		work = work[1:]
-		if x.dead || x.act != nil && x.act.state != model.ActionRunning {
+		if x.dead || x.act != nil && x.act.state != model.ActionRunning || x != st && !x.took() {
 			continue
 		}
-		if x.cache != nil && !slices.Contains(sets, x.cache) {
+		stages = append(stages, x)
+		work = visit(seen, work, x.readers())
+		for _, c := range x.keptIn() {
 			// Even if nobody is known to have a block: an attempt that was lost
 			// may still make one of old rows.
-			sets = append(sets, x.cache)
-			caches = append(caches, x)
-			work = visit(seen, work, x.sharers())
-		}
-		if x == st || x.took() {
-			stages = append(stages, x)
-			work = visit(seen, work, x.readers())
+			if !slices.Contains(caches, c) {
+				caches = append(caches, c)
+				work = visit(seen, work, c.readers(st.job))
+			}
 		}
 	}
 	return stages, caches
@@ -111,11 +104,11 @@ func (st *stage) readers() []*stage {
 	return out
 }
 
-// sharers returns the other stages that start at the blocks that st caches.
-func (st *stage) sharers() []*stage {
+// readers returns the stages that may read blocks of a data set.
+func (c *cacheSet) readers(j *job) []*stage {
 	var out []*stage
-	for _, y := range st.job.stages {
-		if y != st && y.cache == st.cache {
+	for _, y := range j.stages {
+		if slices.Contains(y.caches, c) {
 			out = append(out, y)
 		}
 	}
@@ -163,14 +156,12 @@ func (s *Scheduler) startOver(st *stage, gen model.Gen) {
 
 // renewCache begins the next generation of a cached data set.
 func (s *Scheduler) renewCache(j *job, c *cacheSet, gen model.Gen) {
-	c.gen = gen
+	c.gen, c.made = gen, false
 	s.clearHolders(j, c)
-	for _, y := range j.stages {
-		if y.cache == c {
-			y.reads = nil
-			for i := range y.tasks {
-				s.recountLater(y, i)
-			}
+	for _, y := range c.readers(j) {
+		y.reads = nil
+		for i := range y.tasks {
+			s.recountLater(y, i)
 		}
 	}
 }

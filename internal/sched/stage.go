@@ -48,7 +48,6 @@ func (s *Scheduler) addStage(j *job, a *action, spec model.StageSpec) *stage {
 	} else {
 		j.shared[spec.Key] = st
 	}
-	st.joinCaches()
 	for _, p := range spec.Parents {
 		up := j.shared[p.Key]
 		st.parents = append(st.parents, edge{up, p.Edge, p.Own})
@@ -58,6 +57,7 @@ func (s *Scheduler) addStage(j *job, a *action, spec model.StageSpec) *stage {
 			st.blocked++
 		}
 	}
+	s.joinCaches(st)
 	j.stages = append(j.stages, st)
 	s.formGang(st)
 	return st
@@ -422,6 +422,9 @@ func (s *Scheduler) unlink(st *stage) {
 func (s *Scheduler) forgetStage(st *stage) {
 	st.dead = true
 	st.leaveCaches()
+	for _, c := range st.kept {
+		c.of = slices.DeleteFunc(c.of, func(x *stage) bool { return x == st })
+	}
 	st.outs.DisownAll()
 	s.tasks -= st.n
 	st.job.tasks -= st.n

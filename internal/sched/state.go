@@ -119,6 +119,7 @@ type stage struct {
 	blame   blame.Stage
 	cache   *cacheSet            // of the cached data set nearest to the sink
 	caches  []*cacheSet          // of all that tasks may read
+	kept    []*cacheSet          // whose blocks are made of the stage's rows
 	blocks  [][]model.BlockRead  // that each task reads; nil: that of its number, of the only cache
 	byBlock map[blockKey][]int32 // the tasks that read a block, where there are blocks
 	gen     model.Gen

@@ -49,6 +49,9 @@ func (s *Scheduler) book(a *attempt) {
 	st.job.running++
 	st.job.pool.running++
 	st.live++
+	for _, c := range st.caches {
+		c.made = true
+	}
 	if t := &st.tasks[a.part]; t.live[0] == nil {
 		t.live[0] = a
 	} else {

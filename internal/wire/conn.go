@@ -13,7 +13,7 @@ import (
 )
 
 // Version is the wire's. Both ends must be of one.
-const Version = 1
+const Version = 2
 
 // EnvVar names the environment variable with the number of the inherited file.
 const EnvVar = "RDD_WIRE"

@@ -45,6 +45,8 @@ func messages() []Message {
 		&KillTask{Seq: 3, Reason: "enough"}, &TaskEnded{Seq: 3, Result: &plan.Result{Rows: 5, Value: []byte("v")}},
 		&TaskEnded{Seq: 4, Failure: &plan.Failure{Class: plan.FailFetch, Fetch: &plan.FetchSource{Stage: "m", Map: 2}}},
 		&WantBlob{Digest: "d"}, &BlobAt{Digest: "d", Path: "/x"},
+		&WantInput{Seq: 4, Attempt: "1.2", Shuffle: "m", Partition: 3}, &InputAt{Seq: 4, Parts: []byte("p")},
+		&InputAt{Seq: 5, Failure: &plan.Failure{Class: plan.FailFetch, Fetch: &plan.FetchSource{Stage: "m", Map: 2}}},
 		&Arrive{Attempt: "1.2", Round: 3, Data: []byte("m")}, &Gathered{Attempt: "1.2", Round: 3, Data: [][]byte{[]byte("m"), {}}}, &Gathered{Error: "no"},
 	}
 }
@@ -119,6 +121,10 @@ func TestReceiveRefuses(t *testing.T) {
 		"negative map":   {body(&TaskEnded{Failure: &plan.Failure{Class: plan.FailFetch, Fetch: &plan.FetchSource{Map: -1}}}), "none of its kind"},
 		"negative rows":  {body(&TaskEnded{Result: &plan.Result{Rows: -1}}), "none of its kind"},
 		"bad partition":  {body(&RunTask{Task: plan.Task{Partition: -1}}), "none of its kind"},
+		"no partition":   {body(&WantInput{Shuffle: "m", Partition: -1}), "none of its kind"},
+		"no input":       {body(&InputAt{}), "none of its kind"},
+		"input and none": {body(&InputAt{Parts: []byte("p"), Failure: &plan.Failure{Class: plan.FailFetch}}), "none of its kind"},
+		"no such class":  {body(&InputAt{Failure: &plan.Failure{Class: 200}}), "none of its kind"},
 		"bad stage": {body(&Explained{Stages: []plan.StageExplain{{Stage: plan.Stage{
 			Sink: plan.Sink{Part: &plan.Partitioner{Kind: 9}}}}}}), "none of its kind"},
 	} {

@@ -145,6 +145,23 @@ type BlockAt struct {
 	Error string
 }
 
+// WantInput asks for a partition of a shuffle that an attempt was not given, as it
+// might not need it.
+type WantInput struct {
+	Seq       uint64
+	Attempt   string
+	Shuffle   plan.StageKey
+	Partition int
+}
+
+// InputAt gives the parts of that partition, as a plan.ShuffleInput has them, or says why
+// the attempt cannot go on.
+type InputAt struct {
+	Seq     uint64
+	Parts   []byte
+	Failure *plan.Failure
+}
+
 // GiveBlock has an executor write a block that it keeps to a file that is there, for
 // another one.
 type GiveBlock struct {
@@ -234,6 +251,8 @@ const (
 	kindGiveBlock
 	kindBlockDone
 	kindKeepBlock
+	kindWantInput
+	kindInputAt
 )
 
 // table has the form of each message.
@@ -282,6 +301,8 @@ var table = forms.NewTable(plan.MaxEncoded,
 	forms.Of(kindGiveBlock, func(m *GiveBlock) bool { return GoodBlock(m.Block) }),
 	forms.Of(kindBlockDone, func(m *BlockDone) bool { return m.Bytes >= 0 }),
 	forms.Of(kindKeepBlock, func(m *KeepBlock) bool { return GoodBlock(m.Block) }),
+	forms.Of(kindWantInput, func(m *WantInput) bool { return m.Partition >= 0 }),
+	forms.Of(kindInputAt, func(m *InputAt) bool { return (m.Parts == nil) != (m.Failure == nil) && goodFailure(m.Failure) }),
 )
 
 func goodExplained(x *Explained) bool {
@@ -316,8 +337,8 @@ func goodReport(e *TaskEnded) bool {
 	if (e.Result == nil) == (e.Failure == nil) {
 		return false
 	}
-	if f := e.Failure; f != nil {
-		return f.Class >= plan.FailUser && f.Class <= plan.FailRefused && (f.Fetch == nil || f.Fetch.Map >= 0)
+	if e.Failure != nil {
+		return goodFailure(e.Failure)
 	}
 	r := e.Result
 	for _, b := range r.Kept {
@@ -329,4 +350,9 @@ func goodReport(e *TaskEnded) bool {
 		return false
 	}
 	return r.Rows >= 0 && r.Bytes >= 0 && (r.Staged == nil || r.Staged.Rows >= 0 && r.Staged.Bytes >= 0)
+}
+
+// goodFailure says so of a failure, if there is one.
+func goodFailure(f *plan.Failure) bool {
+	return f == nil || f.Class >= plan.FailUser && f.Class <= plan.FailRefused && (f.Fetch == nil || f.Fetch.Map >= 0)
 }

@@ -222,31 +222,46 @@ type ShuffleRead struct {
 	Partition int
 	Own       bool // the whole output of the map task of that number instead
 	Whole     bool // every task reads it: there are no other partitions
+	// Late says that the task may find that it has no use for it: that is known when
+	// operators above it have looked where their rows lie.
+	Late bool
 }
 
 // ShuffleReads gives what a partition of the pipe reads of shuffles.
 func (p *Pipe) ShuffleReads(partition int) []ShuffleRead {
+	return p.shuffleReads(nil, partition, false)
+}
+
+func (p *Pipe) shuffleReads(all []ShuffleRead, partition int, late bool) []ShuffleRead {
+	late = late || slices.ContainsFunc(p.Ops, func(op Op) bool { return op.Placed != nil })
 	for i := range p.Source.Union {
 		child := &p.Source.Union[i]
 		if partition < child.N {
-			return child.ShuffleReads(partition)
+			return child.shuffleReads(all, partition, late)
 		}
 		partition -= child.N
 	}
-	var all []ShuffleRead
 	for _, part := range p.Source.Parts(partition) {
 		in := &p.Source.Wide[part.Input]
-		reads := []ShuffleRead{{in.Shuffle, part.Partition, in.Own, p.Source.Broadcast}}
 		if in.Pipe != nil {
-			reads = in.Pipe.ShuffleReads(part.Partition)
+			all = in.Pipe.shuffleReads(all, part.Partition, late)
+			continue
 		}
-		for _, r := range reads {
-			if !slices.Contains(all, r) {
-				all = append(all, r)
-			}
-		}
+		all = addRead(all, ShuffleRead{in.Shuffle, part.Partition, in.Own, p.Source.Broadcast, late})
 	}
 	return all
+}
+
+// addRead adds a read once: it is late where it is so each time.
+func addRead(all []ShuffleRead, r ShuffleRead) []ShuffleRead {
+	for i := range all {
+		same := r
+		if same.Late = all[i].Late; all[i] == same {
+			all[i].Late = all[i].Late && r.Late
+			return all
+		}
+	}
+	return append(all, r)
 }
 
 // BlockRead is a block of a cached RDD that one partition of a pipe reads.
@@ -283,6 +298,40 @@ func (p *Pipe) blockReads(all []BlockRead, partition, most int) []BlockRead {
 		all[at].Under = len(all) - at - 1
 	}
 	return all
+}
+
+// MadeOf says of each of some cached RDDs in the pipe what its rows are made of:
+// shuffles, and those of others of them. What these are made of is not listed again.
+func (p *Pipe) MadeOf(caches []*Cached) [][]StageKey {
+	of := make([][]StageKey, len(caches))
+	p.madeOf(caches, of, -1)
+	return of
+}
+
+// madeOf adds what is read below the one of the caches that is at a place; below 0: below
+// none.
+func (p *Pipe) madeOf(caches []*Cached, of [][]StageKey, at int) {
+	add := func(key StageKey) {
+		if at >= 0 && !slices.Contains(of[at], key) {
+			of[at] = append(of[at], key)
+		}
+	}
+	if c := p.Source.Cached; c != nil {
+		if k := slices.IndexFunc(caches, func(x *Cached) bool { return x.Key == c.Key }); k >= 0 {
+			add(c.Key)
+			at = k
+		}
+	}
+	for i := range p.Source.Union {
+		p.Source.Union[i].madeOf(caches, of, at)
+	}
+	for i := range p.Source.Wide {
+		if in := &p.Source.Wide[i]; in.Pipe != nil {
+			in.Pipe.madeOf(caches, of, at)
+		} else {
+			add(in.Shuffle)
+		}
+	}
 }
 
 // CachedSources lists the cached RDDs that the pipe reads, so many at most, each

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 	"strconv"
@@ -421,6 +422,12 @@ func TestShuffleReads(t *testing.T) {
 	join := wide(4, Input{Pipe: &placed}, Input{Shuffle: "b"}, Input{Shuffle: "b"})
 	union := Pipe{N: 7, Source: Source{Union: []Pipe{wide(3, Input{Shuffle: "c"}), join}}}
 	files := Pipe{N: 2, Source: Source{Files: &Files{}}}
+	ranged := func(p Pipe) Pipe {
+		p.Ops = append(p.Ops, Op{Name: "Map"}, Op{Name: "FilterByRange", Placed: &Partitioner{}})
+		return p
+	}
+	under := ranged(wide(4, Input{Shuffle: "a"}))
+	both := wide(4, Input{Pipe: &under}, Input{Pipe: &placed}, Input{Shuffle: "b"})
 	for _, c := range []struct {
 		pipe Pipe
 		at   int
@@ -428,9 +435,30 @@ func TestShuffleReads(t *testing.T) {
 	}{
 		{placed, 3, []ShuffleRead{{Shuffle: "a", Partition: 3}}}, {join, 2, []ShuffleRead{{Shuffle: "a", Partition: 2}, {Shuffle: "b", Partition: 2}}},
 		{union, 2, []ShuffleRead{{Shuffle: "c", Partition: 2}}}, {union, 3, []ShuffleRead{{Shuffle: "a", Partition: 0}, {Shuffle: "b", Partition: 0}}}, {files, 1, nil},
+		{ranged(join), 2, []ShuffleRead{{Shuffle: "a", Partition: 2, Late: true}, {Shuffle: "b", Partition: 2, Late: true}}},
+		{ranged(union), 2, []ShuffleRead{{Shuffle: "c", Partition: 2, Late: true}}},
+		{wide(4, Input{Pipe: &under}, Input{Shuffle: "b"}), 1, []ShuffleRead{{Shuffle: "a", Partition: 1, Late: true}, {Shuffle: "b", Partition: 1}}},
+		{both, 1, []ShuffleRead{{Shuffle: "a", Partition: 1}, {Shuffle: "b", Partition: 1}}}, // one of two reads needs all of it
 	} {
 		if got := c.pipe.ShuffleReads(c.at); !slices.Equal(got, c.want) {
 			t.Errorf("partition %d: got %v, want %v", c.at, got, c.want)
+		}
+	}
+}
+
+func TestMadeOf(t *testing.T) {
+	wide := func(in ...Input) Pipe { return Pipe{N: 4, Source: Source{Wide: in}} }
+	kept := func(key StageKey, of Pipe) Pipe {
+		return Pipe{N: 4, Source: Source{Cached: &Cached{Key: key}, Wide: []Input{{Pipe: &of}}}}
+	}
+	a := kept("a", wide(Input{Shuffle: "s"}))
+	b := kept("b", wide(Input{Pipe: &a}, Input{Shuffle: "t"}, Input{Pipe: &a}))
+	c := kept("c", Pipe{N: 8, Source: Source{Union: []Pipe{b, wide(Input{Shuffle: "u"}, Input{Shuffle: "u"})}}})
+	pipe := wide(Input{Pipe: &c}, Input{Shuffle: "v"}, Input{Pipe: &a})
+	for want, most := range map[string]int{"[[b u] [a t] [s]]": 9, "[[b u] [s t]]": 2} { // of two, what is below is theirs
+		caches := pipe.CachedSources(most)
+		if got := fmt.Sprint(pipe.MadeOf(caches)); got != want {
+			t.Errorf("of %d caches: %s, want %s", len(caches), got, want)
 		}
 	}
 }

@@ -60,6 +60,8 @@ type ShuffleInput struct {
 	// Parts is an encoded []shuffle.Part, one a map task, of Partition.
 	Parts     []byte
 	Partition int
+	// Late says that there are no parts yet: whoever finds that it needs them asks.
+	Late bool
 }
 
 // StageValue is the value of a value stage.

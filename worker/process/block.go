@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/gordd-project/gordd/internal/engine/work"
 	"github.com/gordd-project/gordd/internal/wire"
 	"github.com/gordd-project/gordd/rdd/plan"
 )
@@ -31,6 +32,27 @@ func (p *Process) brought(m *wire.WantBlock) (string, error) {
 		return "", errNoBlock
 	}
 	return p.o.Block(a.ctx, a.launch, a.task, m.Block)
+}
+
+// input answers who needs a partition of a shuffle that it was not given.
+func (p *Process) input(m *wire.WantInput) {
+	at := &wire.InputAt{Seq: m.Seq}
+	at.Parts, at.Failure = p.late(m)
+	_ = p.conn.Send(at)
+}
+
+// late brings such a partition for one of the process's own attempts, which was told that
+// there is one.
+func (p *Process) late(m *wire.WantInput) ([]byte, *plan.Failure) {
+	p.mu.Lock()
+	a := p.names[m.Attempt]
+	p.mu.Unlock()
+	if a == nil || p.o.Input == nil || !slices.ContainsFunc(a.task.Inputs, func(in plan.ShuffleInput) bool {
+		return in.Late && in.Stage == m.Shuffle && in.Partition == m.Partition
+	}) {
+		return nil, work.NewFailure(plan.FailInfra, "the attempt was not told of an input to come: partition %d of shuffle %s", m.Partition, m.Shuffle)
+	}
+	return p.o.Input(a.task, m.Shuffle, m.Partition)
 }
 
 // Give has the process write a block that it keeps to a file that is there.

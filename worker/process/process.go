@@ -53,6 +53,9 @@ type Options struct {
 	// Block brings a block of a cached RDD that other workers keep, for an attempt, and
 	// gives the file that it is in. It is called from several goroutines; nil: none does.
 	Block func(ctx context.Context, l *work.Launch, t *plan.Task, b plan.Block) (path string, err error)
+	// Input brings a partition of a shuffle that an attempt was not given, and gives its
+	// parts. It is called from several goroutines; nil: all are given everything.
+	Input func(t *plan.Task, of plan.StageKey, partition int) (parts []byte, f *plan.Failure)
 	// Gather waits at a barrier for an attempt. It is called from several goroutines.
 	Gather func(ctx context.Context, attempt string, round int, data []byte) ([][]byte, error)
 	// Progress is told how far attempts are; nil: nobody wants to know.
@@ -239,6 +242,8 @@ func (p *Process) listen(started chan<- struct{}) {
 			go p.gather(m)
 		case *wire.WantBlock:
 			go p.bring(m)
+		case *wire.WantInput:
+			go p.input(m)
 		case *wire.BlockDone:
 			p.called(m)
 		case *wire.Progress:

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"syscall"
@@ -139,6 +140,12 @@ func (r runner) Run(ctx context.Context, p *plan.Plan, st *plan.Stage, t *plan.T
 			return nil, work.NewFailure(plan.FailUser, "%v", err)
 		}
 		return &plan.Result{Value: []byte(path)}, nil
+	case "late":
+		parts, f := r.Input(ctx, t.Attempt, plan.StageKey(arg), 3)
+		if f != nil {
+			return nil, f
+		}
+		return &plan.Result{Value: parts}, nil
 	case "fail":
 		return nil, work.NewFailure(plan.FailUser, "%s", arg)
 	case "wait":
@@ -253,6 +260,40 @@ func TestRun(t *testing.T) {
 	}
 	if got, want := p.do(t.Context(), "nothing"), "4 its executor process ended"; !strings.HasPrefix(got, want) {
 		t.Errorf("a report that says nothing: got %s, want %s", got, want)
+	}
+}
+
+// TestLateInputs: a process gets those that its attempts were told of, or their failure.
+func TestLateInputs(t *testing.T) {
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := work.NewFailure(plan.FailFetch, "it is gone")
+	gone.Fetch = &plan.FetchSource{Stage: "gone", Map: 7}
+	p, err := Start(t.Context(), Options{Path: path, Env: append(os.Environ(), kindVar+"=serves"), Code: code(""), Gather: gather,
+		Input: func(task *plan.Task, of plan.StageKey, partition int) ([]byte, *plan.Failure) {
+			if of == "gone" {
+				return nil, gone
+			}
+			return fmt.Append(nil, task.Attempt, " reads ", partition, " of ", of), nil
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Stop)
+	for of, want := range map[string]string{"m": "late m reads 3 of m", "gone": "it is gone", "here": "not told of", "other": "not told of", "part": "not told of"} {
+		res, f := p.Run(t.Context(), launch, &plan.Task{Attempt: "late " + of, Inputs: []plan.ShuffleInput{{Stage: "m", Partition: 3, Late: true},
+			{Stage: "gone", Partition: 3, Late: true}, {Stage: "here", Partition: 3}, {Stage: "part", Partition: 4, Late: true}}})
+		got := ""
+		if f != nil {
+			got = f.Message
+		} else {
+			got = string(res.Value)
+		}
+		if !strings.Contains(got, want) || of == "gone" && !reflect.DeepEqual(f, gone) {
+			t.Errorf("%s: got %s, %+v, want %s", of, got, f, want)
+		}
 	}
 }
 

@@ -11,8 +11,10 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math/rand/v2"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -42,6 +44,9 @@ func run(ctx context.Context, s *typed.Session) error {
 	}
 	read, written := typed.NewCounter(s, "lines read"), typed.NewCounter(s, "rows written")
 	a.work.Rows = read
+	if a.work.Note > 0 {
+		a.work.Notes = typed.NewAccumulator[notes](s, "notes")
+	}
 	text := s.TextFile(a.in, typed.Partitions(a.maps)).With(a.work)
 	lines := text.MapPartitions(slowly)
 	if a.barrier {
@@ -52,6 +57,10 @@ func run(ctx context.Context, s *typed.Session) error {
 		if err := a.pause(ctx, lines); err != nil {
 			return err
 		}
+	}
+	if a.from != "" {
+		keyed := lines.KeyBy(strings.Clone)
+		return typed.FilterByRange(typed.SortByKey(keyed, typed.Partitions(a.reduces)), a.from, a.to).Keys().SaveAsTextFile(ctx, a.out)
 	}
 	if a.sort {
 		sorted := lines.SortBy(strings.Clone, typed.Partitions(a.reduces))
@@ -68,7 +77,7 @@ func run(ctx context.Context, s *typed.Session) error {
 	if err := counts.With(a.work.Pause).MapPartitions(textOf).SaveAsTextFile(ctx, a.out); err != nil {
 		return err
 	}
-	return a.counted(read)
+	return cmp.Or(a.counted(read), a.noted())
 }
 
 // pause has lines kept, says so by a file, and goes on when that is gone.
@@ -96,12 +105,52 @@ func (a *arguments) counted(c typed.Counter) error {
 	return nil
 }
 
+// noted says whether each task has left its note once.
+func (a *arguments) noted() error {
+	if a.work.Note == 0 {
+		return nil
+	}
+	all := a.work.Notes.Value()
+	slices.SortFunc(all, func(x, y note) int { return x.Of - y.Of })
+	for i, n := range all {
+		if n.Of != i || !bytes.Equal(n.Text, noteOf(i, a.work.Note).Text) {
+			return fmt.Errorf("note %d is of task %d, in %d bytes: a task has left none, another one, or two", i, n.Of, len(n.Text))
+		}
+	}
+	if len(all) != a.maps {
+		return fmt.Errorf("there are %d notes of %d tasks", len(all), a.maps)
+	}
+	return nil
+}
+
+// notes are what tasks leave in an accumulator.
+type notes []note
+
+type note struct {
+	Of   int // partition
+	Text []byte
+}
+
+// Merge gives the notes of both.
+func (n notes) Merge(o notes) notes { return slices.Concat(n, o) }
+
+// noteOf is the note of a task, which nothing makes shorter.
+func noteOf(partition, size int) note {
+	var seed [32]byte
+	seed[0], seed[1] = byte(partition), byte(partition>>8)
+	text := make([]byte, size)
+	_, _ = rand.NewChaCha8(seed).Read(text) // it never fails
+	return note{partition, text}
+}
+
 // work is what a task does beside its work.
 type work struct {
 	Pause time.Duration // before its first row
 	Fatal string        // how the task of partition 1 ends its process at a row; "": it does not
 	Once  string        // the file that such a task makes, so that others do not; "": all do
 	Rows  typed.Counter // that were passed on
+	Note  int           // bytes that each task adds to Notes
+	Notes typed.Accumulator[notes]
 }
 
 // poisoned is the row at which a task dies that is to.
@@ -111,6 +160,9 @@ const poisoned = 100
 func slowly(w work, t *typed.Task, rows iter.Seq[string]) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		pause(t, w.Pause)
+		if w.Note > 0 {
+			w.Notes.Add(notes{noteOf(t.Partition(), w.Note)})
+		}
 		n := 0
 		for row := range rows {
 			if n++; n == poisoned && t.Partition() == 1 {
@@ -233,6 +285,7 @@ func deep(calls *int) int {
 
 type arguments struct {
 	in, out       string
+	from, to      string
 	sort, barrier bool
 	maps, reduces int
 	lines         int64
@@ -247,6 +300,8 @@ func parse(line []string) (a arguments, err error) {
 	fs.StringVar(&a.in, "in", "", "`paths` of the text")
 	fs.StringVar(&a.out, "out", "", "`directory` for the result")
 	fs.BoolVar(&a.sort, "sort", false, "sort lines instead of counting words")
+	fs.StringVar(&a.from, "from", "", "first `line` of those that are sorted and written, all others being left out; \"\": all are")
+	fs.StringVar(&a.to, "to", "", "the last `line` of them")
 	fs.BoolVar(&a.barrier, "barrier", false, "have the tasks that read the text wait for one another, and the first of them pause")
 	fs.IntVar(&a.maps, "maps", 16, "`number` of parts of the text")
 	fs.Int64Var(&a.lines, "lines", 0, "`number` of lines of the text, to be compared with what was counted; 0: not known")
@@ -254,6 +309,7 @@ func parse(line []string) (a arguments, err error) {
 	fs.StringVar(&a.kept, "kept", "", "`file` that is made when they are kept, and has to be removed for the job to go on")
 	fs.IntVar(&a.reduces, "reduces", 8, "`number` of parts of the result")
 	fs.DurationVar(&a.work.Pause, "pause", 0, "`time` that each task waits")
+	fs.IntVar(&a.work.Note, "note", 0, "`bytes` that each task which reads the text adds to an accumulator")
 	fs.StringVar(&a.work.Fatal, "fatal", "", "`way` in which a task ends its process: exit, map, stack, fault, mutex, memory, fill, hang, kill, panic")
 	fs.StringVar(&a.work.Once, "once", "", "`file` that such a task makes, and does so only if it was not there")
 	if err = fs.Parse(line); err == nil && (a.in == "" || a.out == "") {

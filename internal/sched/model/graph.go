@@ -77,6 +77,9 @@ type StageSpec struct {
 type Cache struct {
 	RDD    plan.StageKey
 	Copies int // how many workers are to hold each of its blocks
+	// Of says what its blocks are made of: rows of parents of the stage, and blocks of
+	// others of its Caches. What those are made of is not among it.
+	Of []plan.StageKey
 }
 
 // StageSize says how many tasks a stage has and where they like to run.

@@ -41,6 +41,7 @@ type stage struct {
 	class   model.Class
 	fickle  bool // makes other rows each time, whatever its class says
 	cached  bool
+	of      *stage   // an earlier one, whose rows it computes again where their blocks are not kept; nil: none
 	copies  int      // of its cached blocks
 	near    []*stage // whose cached blocks it would rather be near to
 	barrier bool
@@ -89,7 +90,7 @@ func (st *stage) all() []int {
 }
 
 func (st *stage) blockOf(a *attempt) *model.BlockID {
-	b := &model.BlockID{RDD: "c" + st.key, Partition: a.id.Partition}
+	b := &model.BlockID{RDD: st.rdd(), Partition: a.id.Partition}
 	for _, r := range a.reads {
 		if r.Key == b.RDD {
 			b.Gen = r.Gen
@@ -98,13 +99,30 @@ func (st *stage) blockOf(a *attempt) *model.BlockID {
 	return b
 }
 
+// rows names what the stage computes, and rdd the data set in which that is kept.
+func (st *stage) rows() plan.StageKey {
+	if st.of != nil {
+		return st.of.key
+	}
+	return st.key
+}
+
+func (st *stage) rdd() plan.StageKey { return "c" + st.rows() }
+
 // caches are the cached data sets that the stage reads, its own in front.
 func (st *stage) caches() (all []model.Cache) {
+	add := func(up *stage) {
+		c := model.Cache{RDD: up.rdd(), Copies: up.copies}
+		for _, p := range up.parents {
+			c.Of = append(c.Of, p.Key)
+		}
+		all = append(all, c)
+	}
 	if st.cached {
-		all = append(all, model.Cache{RDD: "c" + st.key, Copies: st.copies})
+		add(st)
 	}
 	for _, up := range st.near {
-		all = append(all, model.Cache{RDD: "c" + up.key, Copies: up.copies})
+		add(up)
 	}
 	return all
 }
@@ -265,7 +283,7 @@ func (j *job) add(w *World, st *stage) {
 
 func hashOf(st *stage, part int, in []uint64) uint64 {
 	h := mix(uint64(part) + 77)
-	for _, c := range []byte(string(st.job) + "/" + string(st.key)) {
+	for _, c := range []byte(string(st.job) + "/" + string(st.rows())) {
 		h = mix(h ^ uint64(c))
 	}
 	for _, x := range in {
@@ -281,7 +299,7 @@ func (w *World) make(st *stage, a *attempt) uint64 {
 		w.nonce++
 		h = mix(h ^ w.nonce)
 	}
-	w.content[h] = content{stageName{st.job, st.key}, a.id.Partition, a.from}
+	w.content[h] = content{stageName{st.job, st.rows()}, a.id.Partition, a.from}
 	return h
 }
 
@@ -292,6 +310,7 @@ func (w *World) addAction(j *job, n int) {
 	for range 1 + w.upTo(me, 2) {
 		st.read(w, j.order[w.upTo(me, len(j.order))], w.chance(me, 0.2))
 	}
+	w.again(j, st)
 	a := &action{id: plan.ActionID{Job: j.id, N: n}, target: st, got: map[int]uint64{}, files: map[int]uint64{}}
 	if w.chance(me, 0.4) {
 		st.sink = model.Files
@@ -299,11 +318,25 @@ func (w *World) addAction(j *job, n int) {
 	} else if w.chance(me, 0.3) && st.n > 1 {
 		a.parts = []int{0, st.n - 1}
 	}
-	st.barrier = a.parts == nil && st.n <= 7 && w.chance(me+"barrier", 0.15)
+	st.barrier = !st.cached && a.parts == nil && st.n <= 7 && w.chance(me+"barrier", 0.15)
 	w.nears(j, st)
 	j.add(w, st)
 	j.order = j.order[:len(j.order)-1]
 	j.actions = append(j.actions, a)
+}
+
+// again draws whether an action reads what its driver has kept of an earlier one's rows.
+// Their blocks are all that is left of that one when it has ended.
+func (w *World) again(j *job, st *stage) {
+	me := string(j.id) + "again"
+	if len(j.actions) == 0 {
+		st.cached, st.copies = w.chance(me, 0.3), 1+w.upTo(me, 2)
+		return
+	}
+	if first := j.actions[0].target; first.cached && w.chance(me, 0.7) {
+		st.of, st.cached, st.copies = first, true, first.copies
+		st.n, st.parents = first.n, first.parents
+	}
 }
 
 // graph returns the part of a job's graph that leads to a stage.
@@ -556,7 +589,11 @@ func (w *World) actionEnd(c model.ActionEnd) {
 	for _, s := range c.Stages {
 		w.rep.Completions += s.Ran
 	}
-	w.after(time.Millisecond, func() {
+	pause := time.Millisecond
+	if w.chance(string(j.id)+"pause", 0.3) { // things get lost between actions, too
+		pause = w.between(string(j.id)+"pause", time.Second, 20*time.Second)
+	}
+	w.after(pause, func() {
 		if !j.ended && j.allEnded() {
 			w.submit(j)
 		}

@@ -145,6 +145,9 @@ func TestGraveyard(t *testing.T) {
 		{Seed: 204029, Workers: 6, Jobs: 3, Tasks: 60, CheckEvery: 1, Faults: 20, Restarts: 5, Stages: 4, Only: []string{"master#1", "late", "twice", "w1#1", "w5#1", "w0#1", "w0#2", "w5#2", "w5#3", "master#2", "w1#8", "w1#9", "w5#8", "master#3", "w0#9", "master#4", "w3#1", "w4#1", "w4#5", "w2#11", "master#5", "w0#17", "w2#13", "w5#21", "w5#28", "w3#14", "w3#16", "master#7", "w4#19", "w0#30", "master#8", "w0#31", "w0#32", "w4#26", "w0#33", "w1#37", "w1#38", "master#9", "w5#44", "master#11", "w4#39", "w3#32", "w0#46", "w5#47", "w2#38", "master#12", "w3#35", "master#13", "w1#58", "w4#52", "w1#59", "w4#55", "w2#51", "master#14", "w5#63", "w3#49", "w0#61", "w1#69", "master#15"}},
 		{Seed: 22739, Workers: 4, Jobs: 1, Tasks: 60, CheckEvery: 1, Short: true, Stages: 4, Only: []string{}},
 		{Seed: 32495, Workers: 5, Jobs: 4, Tasks: 5, CheckEvery: 1, Faults: 1, TaskFaults: true, Stages: 2, Out: []string{"j2", "j1", "j3"}, Only: []string{"w4#1", "j0/s1/2#1!", "w1#1"}},
+		{Seed: 302, Workers: 4, Jobs: 3, Tasks: 5, CheckEvery: 1, Faults: 1, Stages: 3, Out: []string{"j0", "j2"}, Only: []string{"w3#1"}},
+		{Seed: 3528, Workers: 3, Jobs: 1, Tasks: 7, CheckEvery: 1, Faults: 20, TaskFaults: true, Short: true, Restarts: 1, Stages: 3, Only: []string{"j0/t1/5#1!", "j0/t1/5#2!", "w2#1"}},
+		{Seed: 6218, Workers: 2, Jobs: 3, Tasks: 9, CheckEvery: 1, Faults: 1, Stages: 3, Out: []string{"j1", "j0"}, Only: []string{"w1#2"}},
 	} {
 		if _, err := Run(o); err != nil {
 			t.Errorf("%v: %v", o, err)

@@ -409,7 +409,7 @@ func (x *worker) run(w *World, l model.Launch, t model.Assignment) {
 	if x.started[l.Exec] != l.Stage.Job {
 		w.fail("launch of %s in executor %d, which was never started", t.Attempt, l.Exec)
 	}
-	a := &attempt{id: t.Attempt, exec: l.Exec, reads: l.Reads, holders: holdersOf(l.Stage.Key, t)}
+	a := &attempt{id: t.Attempt, exec: l.Exec, reads: l.Reads, holders: holdersOf(w.stage(l.Stage), t)}
 	task := fmt.Sprintf("%s/%s/%d", a.id.Stage.Job, a.id.Stage.Key, a.id.Partition)
 	w.nth[task]++
 	a.me = fmt.Sprintf("%s#%d", task, w.nth[task])
@@ -451,8 +451,8 @@ func (x *worker) run(w *World, l model.Launch, t model.Assignment) {
 }
 
 // holdersOf gives those who have the block that a task starts at.
-func holdersOf(key plan.StageKey, t model.Assignment) []plan.WorkerID {
-	if t.Held && len(t.Blocks) > 0 && t.Blocks[0].Block.RDD == "c"+key {
+func holdersOf(st *stage, t model.Assignment) []plan.WorkerID {
+	if t.Held && len(t.Blocks) > 0 && t.Blocks[0].Block.RDD == st.rdd() {
 		return t.Blocks[0].Holders
 	}
 	return nil
