@@ -200,26 +200,29 @@ type sampler struct {
 }
 
 // Of a long text pieces are sampled: many, so that bounds are nearly as good where
-// lines are in order.
-const (
-	samplePieces = 128
-	samplePiece  = 64 << 10
-)
+// lines are in order, and small ones, for what is read here is read again.
+const samplePieces = 128
 
-// thinned samples pieces of a split, and the rest of it where these have few rows.
+// samplePieceSizes are tried one after the other, until pieces have rows enough.
+var samplePieceSizes = []int64{16 << 10, 64 << 10}
+
+// thinned samples pieces of a split, and all of it where these have few rows.
 func (s *sampler) thinned(split storage.Split, read func(storage.Split) error) error {
-	some, rest := split.Thin(samplePieces, samplePiece)
-	if err := read(some); err != nil {
-		return err
+	all := split.Bytes()
+	for _, size := range samplePieceSizes {
+		some, rest := split.Thin(samplePieces, size)
+		if err := read(some); err != nil {
+			return err
+		}
+		if split = rest; len(rest.Parts) == 0 || s.stop != nil || s.t.stopped() {
+			return nil
+		}
+		if s.rows >= s.most {
+			s.seen = float64(all-rest.Bytes()) / float64(all)
+			return nil
+		}
 	}
-	if len(rest.Parts) == 0 || s.stop != nil || s.t.stopped() {
-		return nil
-	}
-	if s.rows >= s.most {
-		s.seen = float64(some.Bytes()) / float64(split.Bytes())
-		return nil
-	}
-	return read(rest)
+	return read(split)
 }
 
 func newSampler(t *Task, spec *plan.Sink, make ordering) (sink, error) {

@@ -365,13 +365,13 @@ func TestOwner(t *testing.T) {
 	}
 }
 
-// TestSamplerThins reads pieces of a long text, and the rest where they have few rows.
+// TestSamplerThins reads pieces of a long text, larger ones where they have few rows, and all where these have few.
 func TestSamplerThins(t *testing.T) {
 	whole := storage.Split{Parts: []storage.Part{{Path: "/long", Length: 100 << 20, FileSize: 100 << 20}}}
 	for _, test := range []struct {
 		row  int64 // bytes
 		seen float64
-	}{{100, 0.08}, {1 << 20, 1}} {
+	}{{100, 0.02}, {2 << 10, 0.1}, {1 << 20, 1}} {
 		s := &sampler{most: sampleRows, seen: 1, writeSink: writeSink{t: &Task{}}}
 		var read int64
 		err := s.thinned(whole, func(some storage.Split) error {
