@@ -70,6 +70,9 @@ func NewHot(keys *codec.KeyType, row *codec.Type, seed uint64, start, reduces in
 
 func (h *Hot) slot(hash uint64) int { return int(hash) & (len(h.slots) - 1) }
 
+// maybe says whether a key may be hot.
+func (h *Hot) maybe(hash uint64) bool { return h.slots[h.slot(hash)].n != 0 }
+
 // find returns the hot key of a hash, or nil.
 func (h *Hot) find(hash uint64, key unsafe.Pointer) *hotKey {
 	for at := h.slot(hash); ; at = (at + 1) & (len(h.slots) - 1) {
@@ -93,7 +96,7 @@ func (h *Hot) Place(rows codec.Rows, out []uint32) {
 		h.keys.Hash(part, h.row.At(rows, from), stride, h.seed)
 		for i, hash := range part {
 			out[from+i] = partition(hash, uint64(h.reduces))
-			if h.slots[h.slot(hash)].n != 0 {
+			if h.maybe(hash) {
 				if k := h.find(hash, h.row.At(rows, from+i)); k != nil {
 					out[from+i] = k.deal(h.reduces)
 				}
@@ -128,8 +131,10 @@ func (h *Hot) Copied(rows codec.Rows, yield func(codec.Rows) error) error {
 		h.keys.Hash(part, h.row.At(rows, from), uintptr(h.row.Size()), h.seed)
 		for i, hash := range part {
 			row, times := h.row.At(rows, from+i), 1
-			if k := h.find(hash, row); k != nil && k.Copied {
-				times = k.Parts
+			if h.maybe(hash) {
+				if k := h.find(hash, row); k != nil && k.Copied {
+					times = k.Parts
+				}
 			}
 			if before && times > 1 {
 				before = false

@@ -62,6 +62,9 @@ var pipelinesPlacedSource string
 //go:embed pipelines_sample.go
 var pipelinesSampleSource string
 
+//go:embed pipelines_skew.go
+var pipelinesSkewSource string
+
 //go:embed pipelines_source.go
 var pipelinesSourceSource string
 
@@ -141,6 +144,10 @@ func init() {
 		"c8ab34b24eb54a3a7f4829e78a34288d11fb42b6f05bd550dc13ba39e029cec8",
 		"eddd4ecb4b4bc36b4398d33f408caca454056573b96916890f117d3c61a54922",
 	)
+	p.Source("pipelines_skew.go", pipelinesSkewSource,
+		"54f0a724f3184d0a925809b4e476132c445cfdc9309689038a100f9e1b07d078",
+		"1ee2552a895da44d803a974a0ee98336b75816644c1322817d8f6b8bb4de0f13",
+	)
 	p.Source("pipelines_source.go", pipelinesSourceSource,
 		"ed7800f5df79e40a42657329ba89b530abb716480c059ad456f6566765c6625d",
 		"bbacb60e36e2da7db67040e6ce82d3bc12d3f001fc5e76a33f131a2567ccb93f",
@@ -154,8 +161,8 @@ func init() {
 		"87e1f1f65ef71cf2ad0001449da8a5d7d7a8bafa9ba47ed9fdbeda2f445ffd4f",
 	)
 	p.Source("property.go", propertySource,
-		"85e09e70c41715de88f5d55b1b25a2c9732c1892c1f5f03d3943ca81c028daf6",
-		"3d50511f57ddc9bd5fc2f33f4bb41867c3b8e0c047e5ba3f97e6abcb606b2fce",
+		"88a73ecc84455709351a7310512c10e9dfa5fc2e60d0d27b077de2cc2a1af535",
+		"05e980f91020739d9a898eeaa6a2ff8cdb07a4e25a1361bd0d708a36bcdbf189",
 	)
 	p.Source("rounds.go", roundsSource,
 		"a8d57ff96166b493ba280f8470d5d71100a0d7833597095b409f8309c74ef80e",
@@ -1066,6 +1073,49 @@ func init() {
 	p.Op("4b9fa8e8ca86", "pipelines_sample.go", 437, 5439, rdd.CollectOp[int64]().Named("IsEmpty"))
 	p.Op("1323247d0ae7", "pipelines_sample.go", 440, 5519, rdd.CollectOp[rdd.Pair[string, int64]]().Named("IsEmpty"))
 	p.Op("36f5ba18948b", "pipelines_sample.go", 443, 5594, rdd.LookupOp[string, int64]())
+	p.Op("980bbdf1fd60", "pipelines_skew.go", 26, 110, rdd.PairMapToPairOp(hotKey))
+	p.Op("3725c105acb2", "pipelines_skew.go", 31, 154, rdd.PairMapToPairOp(hotKey))
+	p.Op("dec1c12044bc", "pipelines_skew.go", 56, 380, rdd.JoinOp[string](skewCasesJoin))
+	p.Op("3f46005550b9", "pipelines_skew.go", 63, 502, rdd.JoinOp[string](skewCasesJoin2))
+	p.Op("0c00cd87b774", "pipelines_skew.go", 64, 549, rdd.PairMapOp(line[string, string]))
+	p.Op("0ce6a67fcf8d", "pipelines_skew.go", 67, 637, rdd.LeftOuterJoinOp[string](skewCasesLeftOuterJoin))
+	p.Op("2fe6aa415b20", "pipelines_skew.go", 68, 685, rdd.PairMapOp(line[string, string]))
+	p.Op("b3d9260012a4", "pipelines_skew.go", 71, 769, rdd.RightOuterJoinOp[string](skewCasesRightOuterJoin))
+	p.Op("cb89195666df", "pipelines_skew.go", 72, 817, rdd.PairMapOp(line[string, string]))
+	p.Op("96e713dec7ed", "pipelines_skew.go", 75, 904, rdd.FullOuterJoinOp[string](outer))
+	p.Op("8318c6e431bd", "pipelines_skew.go", 75, 920, rdd.PairMapOp(line[string, string]))
+	p.Op("5b4f65fa6cd5", "pipelines_skew.go", 75, 930, rdd.CollectOp[string]())
+	p.Op("d18a6d4ed290", "pipelines_skew.go", 78, 1015, rdd.WithOp(skewCasesJoin3, func(env int64) *rdd.Op {
+		return rdd.JoinOp[string](func(v int64, w int64) int64 {
+			return skewCasesJoin3(env, v, w)
+		})
+	}))
+	p.Op("6bf43736cfe4", "pipelines_skew.go", 79, 1059, rdd.ReduceByKeyOp[string](addInts, skewCasesReduceByKeyBatch))
+	p.Op("a3ca0a0dc2a3", "pipelines_skew.go", 79, 1064, rdd.PairMapOp(line[string, int64]))
+	p.Op("53e0dee21c98", "pipelines_skew.go", 79, 1074, rdd.CollectOp[string]())
+	p.Op("1adb9d65c6b2", "pipelines_skew.go", 85, 1180, rdd.RepartitionOp[rdd.Pair[string, int64]]())
+	p.Op("cb85b7833293", "pipelines_skew.go", 85, 1185, rdd.LeftOuterJoinOp[string](skewCasesLeftOuterJoin2))
+	p.Op("9cce9ffca809", "pipelines_skew.go", 86, 1231, rdd.PairMapOp(line[string, string]))
+	p.Op("6f5850da54ff", "pipelines_skew.go", 86, 1241, rdd.CollectOp[string]())
+	p.Op("f9980e86404c", "pipelines_skew.go", 90, 1327, rdd.CountOp[rdd.Pair[string, int64]]())
+	p.Op("31304b2f4f33", "pipelines_skew.go", 93, 1346, rdd.PairFilterOp(skewCasesFilter))
+	p.Op("d73b9b348a8b", "pipelines_skew.go", 93, 1361, rdd.ReduceByKeyOp[string](addInts, skewCasesReduceByKeyBatch2))
+	p.Op("8a822de50e0c", "pipelines_skew.go", 94, 1370, rdd.MapValuesOp[string](skewCasesMapValues))
+	p.Op("b7141f49e942", "pipelines_skew.go", 94, 1384, rdd.AggregateByKeyOp[string](newStats, addStats, mergeStats))
+	p.Op("7c0d7fdc5cce", "pipelines_skew.go", 95, 1409, rdd.JoinOp[string](skewCasesJoin4))
+	p.Op("539b50e91df0", "pipelines_skew.go", 95, 1437, rdd.PairMapOp(line[string, string]))
+	p.Op("73164dfde966", "pipelines_skew.go", 95, 1447, rdd.CollectOp[string]())
+	p.Op("50fa886d339f", "pipelines_skew.go", 100, 1547, rdd.CacheOp[rdd.Pair[string, int64]]())
+	p.Op("32a50b43e0a0", "pipelines_skew.go", 101, 1558, rdd.CountOp[rdd.Pair[string, int64]]())
+	p.Op("9f619c125727", "pipelines_skew.go", 104, 1582, rdd.ReduceByKeyOp[string](addInts, skewCasesReduceByKeyBatch3))
+	p.Op("54c4f55dc179", "pipelines_skew.go", 104, 1587, rdd.PairMapOp(line[string, int64]))
+	p.Op("0c2c889b3b4e", "pipelines_skew.go", 107, 1660, rdd.LocalCheckpointOp[rdd.Pair[string, int64]]())
+	p.Op("552b72ea44f7", "pipelines_skew.go", 111, 1683, rdd.ReduceByKeyOp[string](addInts, skewCasesReduceByKeyBatch4))
+	p.Op("ed72b7f1d1a4", "pipelines_skew.go", 111, 1688, rdd.PairMapOp(line[string, int64]))
+	p.Op("af53654f8fac", "pipelines_skew.go", 111, 1698, rdd.CollectOp[string]())
+	p.Op("679187209ad2", "pipelines_skew.go", 115, 1776, rdd.ReduceByKeyOp[string](addInts, skewCasesReduceByKeyBatch5))
+	p.Op("7be538a6d24e", "pipelines_skew.go", 115, 1781, rdd.PairMapOp(line[string, int64]))
+	p.Op("a5a6610f4355", "pipelines_skew.go", 115, 1791, rdd.CollectOp[string]())
 	p.Op("5361a40bc6b5", "pipelines_source.go", 16, 47, rdd.DataOp[int64]())
 	p.Op("47222ce3f148", "pipelines_source.go", 17, 81, rdd.DataOp[string]())
 	p.Op("dbbc79b4a496", "pipelines_source.go", 18, 115, rdd.DataOp[float64]())
@@ -1845,6 +1895,20 @@ func init() {
 	p.Kernel(setCasesKernel, "79846f8e3bc1")
 	p.Kernel(setCasesKernel2, "712ef4e74965", "14fd319dbf17")
 	p.Kernel(setCasesKernel3, "e4b760340334")
+	p.Kernel(skewCasesKernel, "dec1c12044bc")
+	p.Kernel(skewCasesKernel2, "3f46005550b9", "0c00cd87b774")
+	p.Kernel(skewCasesKernel3, "0ce6a67fcf8d", "2fe6aa415b20")
+	p.Kernel(skewCasesKernel4, "b3d9260012a4", "cb89195666df")
+	p.Kernel(skewCasesKernel5, "96e713dec7ed", "8318c6e431bd")
+	p.Kernel(skewCasesKernel6, "d18a6d4ed290", "6bf43736cfe4/map")
+	p.Kernel(skewCasesKernel7, "a3ca0a0dc2a3")
+	p.Kernel(skewCasesKernel8, "cb85b7833293", "9cce9ffca809")
+	p.Kernel(skewCasesKernel9, "31304b2f4f33", "d73b9b348a8b/map")
+	p.Kernel(skewCasesKernel10, "8a822de50e0c", "b7141f49e942/map")
+	p.Kernel(skewCasesKernel11, "7c0d7fdc5cce", "539b50e91df0")
+	p.Kernel(skewCasesKernel12, "54c4f55dc179")
+	p.Kernel(skewCasesKernel13, "ed72b7f1d1a4")
+	p.Kernel(skewCasesKernel14, "7be538a6d24e")
 	p.Kernel(keyedKernel, "9071f0568474")
 	p.Kernel(actionCasesKernel7, "9071f0568474", "69cd8b25eef9", "65e1437ef71c")
 	p.Kernel(actionCasesKernel8, "9071f0568474", "8986bb60460a/map")
@@ -1895,6 +1959,8 @@ func init() {
 	p.Kernel(setCasesKernel5, "9071f0568474", "4426bad322e1")
 	p.Kernel(setCasesKernel6, "9071f0568474", "560edacc6c46")
 	p.Kernel(setCasesKernel7, "9071f0568474", "3c25ae10b417")
+	p.Kernel(hotLeftKernel, "9071f0568474", "980bbdf1fd60")
+	p.Kernel(hotRightKernel, "9071f0568474", "3725c105acb2")
 	p.Kernel(combineCasesKernel, "9071f0568474", "a64307e0cc13/map")
 	p.Kernel(combineCasesKernel2, "9071f0568474", "68d6329ef567/map")
 	p.Kernel(combineCasesKernel3, "9071f0568474", "481660590bfe/map")
@@ -2097,7 +2163,7 @@ func accumulatorCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 		(*short.Local())[len(word)]++
 		return 1
 	}
-//line property_rdd.go:2101
+//line property_rdd.go:2167
 
 	acc, has := out.Value, out.Has
 	for i, row := range in.Rows {
@@ -3163,7 +3229,7 @@ func ranksKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3167
+//line property_rdd.go:3233
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3597,7 +3663,7 @@ func heavyKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:89
 	mapFunc := func(k string, v int64) string { return line(digest(k), v) }
-//line property_rdd.go:3601
+//line property_rdd.go:3667
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3628,7 +3694,7 @@ func heavyKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:96
 	mapFunc := func(k string, v []int64) string { return line(digest(k), v) }
-//line property_rdd.go:3632
+//line property_rdd.go:3698
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3726,7 +3792,7 @@ func heavyKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3730
+//line property_rdd.go:3796
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3780,7 +3846,7 @@ func heavyJoinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:135
 	joinFunc := func(v, w string) string { return digest(v) + digest(w) }
-//line property_rdd.go:3784
+//line property_rdd.go:3850
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3839,7 +3905,7 @@ func heavyJoinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3843
+//line property_rdd.go:3909
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5769,6 +5835,200 @@ func setCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
+// skewCasesKernel is Join (pipelines_skew.go:56, behind the shuffle).
+func skewCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
+	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := skewCasesJoin(row.Left, row.Right)
+		if !out.Push(rdd.Pair[string, int64]{
+			Key:   row.Key,
+			Value: v,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// skewCasesKernel2 is Join (pipelines_skew.go:63, behind the shuffle), Map (pipelines_skew.go:64).
+func skewCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := skewCasesJoin2(row.Left, row.Right)
+		x := line[string, string](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// skewCasesKernel3 is LeftOuterJoin (pipelines_skew.go:67, behind the shuffle), Map (pipelines_skew.go:68).
+func skewCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, *int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := skewCasesLeftOuterJoin(row.Left, row.Right)
+		x := line[string, string](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// skewCasesKernel4 is RightOuterJoin (pipelines_skew.go:71, behind the shuffle), Map (pipelines_skew.go:72).
+func skewCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, *int64, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := skewCasesRightOuterJoin(row.Left, row.Right)
+		x := line[string, string](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// skewCasesKernel5 is FullOuterJoin (pipelines_skew.go:75, behind the shuffle), Map (pipelines_skew.go:75).
+func skewCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, *int64, *int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := outer(row.Left, row.Right)
+		x := line[string, string](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// skewCasesKernel6 is Join (pipelines_skew.go:78, behind the shuffle), ReduceByKey (pipelines_skew.go:79, map side).
+func skewCasesKernel6(_ *rdd.Task, env []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	by := env[0].(int64)
+	for i, row := range in.Rows {
+		in.Row = i
+		v := skewCasesJoin3(by, row.Left, row.Right)
+		if !out.Push(row.Key, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// skewCasesKernel7 is Map (pipelines_skew.go:79).
+func skewCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := line[string, int64](row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// skewCasesKernel8 is LeftOuterJoin (pipelines_skew.go:85, behind the shuffle), Map (pipelines_skew.go:86).
+func skewCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, *int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := skewCasesLeftOuterJoin2(row.Left, row.Right)
+		x := line[string, string](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// skewCasesKernel9 is Filter (pipelines_skew.go:93), ReduceByKey (pipelines_skew.go:93, map side).
+func skewCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		if !skewCasesFilter(row.Key, row.Value) {
+			continue
+		}
+		if !out.Push(row.Key, row.Value) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// skewCasesKernel10 is MapValues (pipelines_skew.go:94), AggregateByKey (pipelines_skew.go:94, map side).
+func skewCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Combiner[string, int64, Stats])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := skewCasesMapValues(row.Value)
+		if !out.Push(row.Key, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// skewCasesKernel11 is Join (pipelines_skew.go:95, behind the shuffle), Map (pipelines_skew.go:95).
+func skewCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, Stats]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := skewCasesJoin4(row.Left, row.Right)
+		x := line[string, string](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// skewCasesKernel12 is Map (pipelines_skew.go:104).
+func skewCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := line[string, int64](row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// skewCasesKernel13 is Map (pipelines_skew.go:111).
+func skewCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := line[string, int64](row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// skewCasesKernel14 is Map (pipelines_skew.go:115).
+func skewCasesKernel14(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := line[string, int64](row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
 // keyedKernel is MapToPair (pipelines_source.go:23).
 func keyedKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
@@ -6224,7 +6484,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 		_, err := tryLine(k, v)
 		return repeat(k, v), err
 	}
-//line property_rdd.go:6228
+//line property_rdd.go:6488
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6527,6 +6787,40 @@ func setCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 	out.Value = acc
 }
 
+// hotLeftKernel is MapToPair (pipelines_source.go:23), MapToPair (pipelines_skew.go:26).
+func hotLeftKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		k2, v2 := hotKey(k, v)
+		if !out.Push(rdd.Pair[string, int64]{
+			Key:   k2,
+			Value: v2,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// hotRightKernel is MapToPair (pipelines_source.go:23), MapToPair (pipelines_skew.go:31).
+func hotRightKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		k2, v2 := hotKey(k, v)
+		if !out.Push(rdd.Pair[string, int64]{
+			Key:   k2,
+			Value: v2,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
 // combineCasesKernel is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_wide.go:72, map side).
 func combineCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
@@ -6666,7 +6960,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:259
 	tryMapFunc := func(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
-//line property_rdd.go:6670
+//line property_rdd.go:6964
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6731,7 +7025,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	tryFlatMapFunc := func(e Env, _ string, v int64) (iter.Seq[int64], error) {
 		return e.below(v - 1), e.check(v)
 	}
-//line property_rdd.go:6735
+//line property_rdd.go:7029
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -7156,7 +7450,7 @@ func groupCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	groupByKeyFunc := func(_ int64, lists iter.Seq[[]int64]) string {
 		return fmt.Sprint(slices.SortedFunc(lists, func(a, b []int64) int { return slices.Compare(a, b) }))
 	}
-//line property_rdd.go:7160
+//line property_rdd.go:7454
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -7278,7 +7572,7 @@ func joinCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_wide.go:331
 	fullOuterJoinFunc := func(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
-//line property_rdd.go:7282
+//line property_rdd.go:7576
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -7450,7 +7744,7 @@ func withCasesKernel3(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:119
 	tryMapFunc := func(e Env, x int64) (string, error) { return e.tagged(x), e.check(x) }
-//line property_rdd.go:7454
+//line property_rdd.go:7748
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -7505,7 +7799,7 @@ func withCasesKernel6(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:128
 	tryFlatMapFunc := func(e Env, x int64) (iter.Seq[int64], error) { return e.below(x + 1), e.check(x) }
-//line property_rdd.go:7509
+//line property_rdd.go:7803
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -7530,7 +7824,7 @@ func withCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:150
 	mapToPairFunc := func(e Env, x int64) (int64, string) { return e.residue(x), e.tagged(x) }
-//line property_rdd.go:7534
+//line property_rdd.go:7828
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -7916,7 +8210,7 @@ func accumulatorCasesReduce(calls typed.Counter, a, b int64) int64 {
 //line pipelines_action.go:146
 func actionCasesKeyBy(r Rec) Place { return Place{r.Name, 1, [2]bool{r.OK}} }
 
-//line property_rdd.go:7920
+//line property_rdd.go:8214
 
 func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7933,7 +8227,7 @@ func saveCasesMap2(k string, v int64) string { return fmt.Sprintf("%s\t%d", k, v
 //line pipelines_action.go:272
 func saveCasesMap3(k string, v int64) string { return fmt.Sprintf("%s\t%d", k, v) }
 
-//line property_rdd.go:7937
+//line property_rdd.go:8231
 
 func saveCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7979,7 +8273,7 @@ func barrierCasesMapToPair(x int64) (int64, int64) { return x, 1 }
 //line pipelines_barrier.go:146
 func barrierCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7983
+//line property_rdd.go:8277
 
 func barrierCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8002,7 +8296,7 @@ func broadcastCasesRightOuterJoin(v *int64, w int64) string { return outer(v, &w
 //line pipelines_broadcast.go:55
 func broadcastCasesJoin2(by, v, w int64) string { return minus(by*v, w) }
 
-//line property_rdd.go:8006
+//line property_rdd.go:8300
 
 func broadcastCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8013,7 +8307,7 @@ func broadcastCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_broadcast.go:74
 func broadcastCasesFilter(string, int64) bool { return true }
 
-//line property_rdd.go:8017
+//line property_rdd.go:8311
 
 func broadcastCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8027,7 +8321,7 @@ func broadcastCasesMapValues(v int64) int64 { return v }
 //line pipelines_broadcast.go:76
 func broadcastCasesJoin3(sum int64, st Stats) string { return fmt.Sprint(sum, st.Sum) }
 
-//line property_rdd.go:8031
+//line property_rdd.go:8325
 
 func broadcastCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8038,7 +8332,7 @@ func broadcastCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_broadcast.go:89
 func broadcastCasesSortBy(k string, _ int64) string { return k }
 
-//line property_rdd.go:8042
+//line property_rdd.go:8336
 
 func broadcastCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8049,7 +8343,7 @@ func broadcastCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 //line pipelines_broadcast.go:101
 func broadcastCasesJoin4(v, w int64) int64 { return v * w }
 
-//line property_rdd.go:8053
+//line property_rdd.go:8347
 
 func broadcastCasesReduceByKeyBatch5(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8099,7 +8393,7 @@ func cacheCasesMap2(w string) string { return w + "!" }
 //line pipelines_cache.go:54
 func cacheCasesFilter2(r Rec) bool { return r.ID%3 != 0 }
 
-//line property_rdd.go:8103
+//line property_rdd.go:8397
 
 func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8110,7 +8404,7 @@ func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_cache.go:80
 func cacheCasesFilter3(r Rec) bool { return r.ID%3 != 0 }
 
-//line property_rdd.go:8114
+//line property_rdd.go:8408
 
 func cacheCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8136,7 +8430,7 @@ func cacheCasesJoin(a, b int64) int64 { return b - a }
 //line pipelines_cache.go:143
 func cacheCasesMap3(w string) Rec { return Rec{Name: w} }
 
-//line property_rdd.go:8140
+//line property_rdd.go:8434
 
 func cacheCasesReduceByKeyBatch5(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8179,7 +8473,7 @@ func ranksFlatMapToPair(_ string, shares []string) iter.Seq2[string, int64] {
 	}
 }
 
-//line property_rdd.go:8183
+//line property_rdd.go:8477
 
 func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8190,7 +8484,7 @@ func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:84
 func ranksMapValues2(v int64) int64 { return 150 + v*85/100 }
 
-//line property_rdd.go:8194
+//line property_rdd.go:8488
 
 func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8201,7 +8495,7 @@ func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:156
 func chainCasesFilter(l string, at int64) bool { return at > 0 && l != "O" }
 
-//line property_rdd.go:8205
+//line property_rdd.go:8499
 
 func chainCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8236,7 +8530,7 @@ func chainCasesMapToPair(v int64, k string) (string, int64) { return k, v }
 //line pipelines_chain.go:197
 func chainCasesSortBy2(l string) string { return l }
 
-//line property_rdd.go:8240
+//line property_rdd.go:8534
 
 func chainCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8252,7 +8546,7 @@ func chainCasesFilter2(w string) bool {
 //line pipelines_heavy.go:88
 func heavyKeyCasesMapToPair(x int64) (string, int64) { return heavyKey(x), x }
 
-//line property_rdd.go:8256
+//line property_rdd.go:8550
 
 func heavyKeyCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8315,7 +8609,7 @@ func heavyJoinCasesCoGroup(_ int64, left, right iter.Seq[string]) iter.Seq[strin
 //line pipelines_heavy.go:186
 func persistedReduceByKey(a, b string) string { return max(a, b) }
 
-//line property_rdd.go:8319
+//line property_rdd.go:8613
 
 func persistedReduceByKeyBatch(slots []*string, vals []string) {
 	for i, s := range slots {
@@ -8410,7 +8704,7 @@ func pairCasesTryMapToPair(k string, v int64) (string, string, error) {
 	return l, k, err
 }
 
-//line property_rdd.go:8414
+//line property_rdd.go:8708
 
 func partitionCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8442,7 +8736,7 @@ func sortedGroupCasesFilter3(string) bool { return true }
 //line pipelines_partitions.go:313
 func partitionerCasesPartitionFunc(k string) int { return 6 - placeOf(k) }
 
-//line property_rdd.go:8446
+//line property_rdd.go:8740
 
 func partitionerCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8468,7 +8762,7 @@ func partitionerCasesFilter(string, int64) bool { return true }
 //line pipelines_partitions.go:330
 func partitionerCasesMapValues(v int64) int64 { return v / 2 }
 
-//line property_rdd.go:8472
+//line property_rdd.go:8766
 
 func partitionerCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8482,7 +8776,7 @@ func partitionerCasesPartitionFunc2(k string) int { return 4 - placeOf(k) }
 //line pipelines_partitions.go:349
 func partitionerCasesFilter2(w string) bool { return len(w)%2 == 0 }
 
-//line property_rdd.go:8486
+//line property_rdd.go:8780
 
 func placedCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8496,7 +8790,7 @@ func placedCasesFilter(_ string, v int64) bool { return v%3 != 0 }
 //line pipelines_placed.go:43
 func placedCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
 
-//line property_rdd.go:8500
+//line property_rdd.go:8794
 
 func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8507,7 +8801,7 @@ func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_placed.go:44
 func placedCasesMapValues(r string) string { return r + "!" }
 
-//line property_rdd.go:8511
+//line property_rdd.go:8805
 
 func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8518,7 +8812,7 @@ func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_placed.go:65
 func placedCasesJoin(all []int64, sum int64) string { return fmt.Sprint(all, sum) }
 
-//line property_rdd.go:8522
+//line property_rdd.go:8816
 
 func placedCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8541,7 +8835,7 @@ func placedCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 //line pipelines_placed.go:89
 func placedCasesMapToPair(k string, v int64) (string, int64) { return k[:1] + k[len(k)-1:], v }
 
-//line property_rdd.go:8545
+//line property_rdd.go:8839
 
 func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8552,7 +8846,68 @@ func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 //line pipelines_sample.go:144
 func finiteMap(x int64) int64 { return x % 1000 }
 
-//line property_rdd.go:8556
+//line pipelines_skew.go:56
+func skewCasesJoin(v, w int64) int64 { return v * w }
+
+//line pipelines_skew.go:63
+func skewCasesJoin2(v, w int64) string { return outer(&v, &w) }
+
+//line pipelines_skew.go:67
+func skewCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
+
+//line pipelines_skew.go:71
+func skewCasesRightOuterJoin(v *int64, w int64) string { return outer(v, &w) }
+
+//line pipelines_skew.go:78
+func skewCasesJoin3(by, v, w int64) int64 { return by * v * w }
+
+//line property_rdd.go:8865
+
+func skewCasesReduceByKeyBatch(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+//line pipelines_skew.go:85
+func skewCasesLeftOuterJoin2(v int64, w *int64) string { return outer(&v, w) }
+
+//line pipelines_skew.go:93
+func skewCasesFilter(string, int64) bool { return true }
+
+//line property_rdd.go:8879
+
+func skewCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+//line pipelines_skew.go:94
+func skewCasesMapValues(v int64) int64 { return v }
+
+//line pipelines_skew.go:95
+func skewCasesJoin4(sum int64, st Stats) string { return fmt.Sprint(sum, st.Sum) }
+
+//line property_rdd.go:8893
+
+func skewCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+func skewCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+func skewCasesReduceByKeyBatch5(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
 
 func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8566,7 +8921,7 @@ func sourceCasesMap(path, text string) string { return filepath.Base(path) + ": 
 //line pipelines_source.go:126
 func sourceCasesMap2(b []byte) string { return string(b) }
 
-//line property_rdd.go:8570
+//line property_rdd.go:8925
 
 func combineCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8586,7 +8941,7 @@ func combineCasesMapToPair(w string) (string, int64) { return w, 1 }
 //line pipelines_wide.go:87
 func combineCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:8590
+//line property_rdd.go:8945
 
 func combineCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8809,7 +9164,7 @@ func manyKeptMap(round, x int64) int64 { return x + round%2 }
 //line rounds.go:204
 func manyKeptKeyBy(x int64) int64 { return x % 7 }
 
-//line property_rdd.go:8813
+//line property_rdd.go:9168
 
 func manyKeptReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
