@@ -35,6 +35,7 @@ type story struct {
 	driver       plan.WorkerID
 	began, ended time.Time
 	locality     status.Locality      // of its actions' tasks
+	hot          status.HotKeys       // of its actions' joins
 	accumulators []status.Accumulator // as its driver told last
 }
 
@@ -131,7 +132,7 @@ func (h *history) ended(id plan.JobID, at time.Time) {
 	}
 }
 
-// actionEnded adds up where an action's tasks ran.
+// actionEnded adds up where an action's tasks ran, and what its joins split.
 func (h *history) actionEnded(a *plan.ActionStatus) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -140,7 +141,10 @@ func (h *history) actionEnded(a *plan.ActionStatus) {
 		return
 	}
 	for i := range a.Stages {
-		s.locality.Add(locality(a.Stages[i].Counters))
+		c := &a.Stages[i].Counters
+		s.locality.Add(locality(*c))
+		s.hot.Keys += c.HotKeys
+		s.hot.Parts += c.HotParts
 	}
 }
 
@@ -164,7 +168,7 @@ func (h *history) tell(j *status.Job) {
 	if s == nil {
 		return
 	}
-	j.Locality, j.Accumulators = s.locality, s.accumulators
+	j.Locality, j.HotKeys, j.Accumulators = s.locality, s.hot, s.accumulators
 	j.Driver, j.Began, j.Ended = string(s.driver), s.began, s.ended
 	end := s.ended
 	if end.IsZero() {

@@ -35,7 +35,10 @@ type how struct{ is atomic.Int32 }
 const (
 	undecided int32 = iota
 	bothMoved       // by shuffles
-	leftSmall       // and broadcast
+	leftDealt       // and moved too, but for rows of hot keys to one partition alone
+	rightDealt
+	bothDealt
+	leftSmall // and broadcast
 	rightSmall
 )
 
@@ -46,16 +49,20 @@ func (h *how) decide(is int32) int32 {
 }
 
 // byBroadcast says whether the node is a join that reads one of its sides whole.
-func (n *Node) byBroadcast() bool { return n.how.is.Load() > bothMoved }
+func (n *Node) byBroadcast() bool { return n.how.is.Load() >= leftSmall }
+
+// scattered says whether the node is a join whose rows of one key may be in several
+// partitions.
+func (n *Node) scattered() bool { return n.how.is.Load() > bothMoved }
 
 // lying is how the rows of nodes are placed. That is what was known when they were made,
-// but for the rows of joins by broadcast, and what would have been placed as they are.
+// but for the rows of joins that are scattered, and what would have been placed as they are.
 type lying map[*Node]*placement
 
 // add finds how a node's rows lie, when those of its parents are known.
 func (l lying) add(n *Node) {
 	switch {
-	case n.placed == nil || n.byBroadcast():
+	case n.placed == nil || n.scattered():
 	case n.kind() == wideNode:
 		l[n] = l.wanted(n)
 	case len(n.parents()) > 0:
@@ -98,21 +105,28 @@ func (n *Node) mayBroadcast() bool {
 	return n.kind() == wideNode && (n.wide.SmallLeft || n.wide.SmallRight) && n.wide.N == 0 && n.wide.By == nil && n.wide.BroadcastBelow >= 0
 }
 
-// broadcast gives the pipe of a join of which one side is small: the rows of the other
-// stay where they are, and each of its tasks reads all of the small one. It reports
-// false for one whose sides are to be shuffled.
-func (b *builder) broadcast(n *Node, ref plan.Op) (p plan.Pipe, ok bool) {
-	if !n.mayBroadcast() {
-		return p, false
+// decide gives how a wide node reads its sides.
+func (b *builder) decide(n *Node) int32 {
+	if !n.mayBroadcast() && !n.mayDeal() {
+		return bothMoved
 	}
 	is := n.how.is.Load()
-	if is == undecided {
-		is = n.how.decide(b.smallSide(n))
+	if is != undecided {
+		return is
 	}
-	if is == bothMoved {
-		return p, false
+	is = bothMoved
+	if n.mayBroadcast() {
+		is = b.smallSide(n)
 	}
-	small := int(is - leftSmall)
+	if is == bothMoved && n.mayDeal() {
+		is = b.dealtSides(n)
+	}
+	return n.how.decide(is)
+}
+
+// broadcast gives the pipe of a join of which one side is small: the rows of the other
+// stay where they are, and each of its tasks reads all of the small one.
+func (b *builder) broadcast(n *Node, ref plan.Op, small int) plan.Pipe {
 	src := plan.Source{Op: withPart(ref, "reduce"), Broadcast: true, Wide: make([]plan.Input, 2)}
 	large := b.pipes[n.parents()[1-small]]
 	src.Wide[1-small].Pipe = &large
@@ -122,7 +136,7 @@ func (b *builder) broadcast(n *Node, ref plan.Op) (p plan.Pipe, ok bool) {
 		Sink: plan.Sink{Op: withPart(ref, n.wide.Sinks[small]), Part: &plan.Partitioner{Kind: plan.SinglePartitioner, N: 1}},
 	})
 	src.Wide[small].Shuffle = key
-	return plan.Pipe{Source: src, Ops: []plan.Op{ref}}, true
+	return plan.Pipe{Source: src, Ops: []plan.Op{ref}}
 }
 
 // smallSide says which side of a join is small enough to be read whole by every task,

@@ -90,6 +90,8 @@ type builder struct {
 	// target is what is wanted; used says how often each node's rows would be made.
 	target *Node
 	used   map[*Node]int
+	// relied says of which nodes' placement the plan makes use.
+	relied map[*Node]bool
 	// lying says how the rows of the nodes done so far are placed.
 	lying lying
 	// nesting is how many pipes are inside one another, at most.
@@ -232,8 +234,11 @@ func withPart(op plan.Op, part string) plan.Op {
 // widePipe adds the stages that shuffle a wide node's parents, and gives the
 // pipe that reads them.
 func (b *builder) widePipe(n *Node, ref plan.Op) (plan.Pipe, error) {
-	if p, ok := b.broadcast(n, ref); ok {
-		return p, nil
+	switch is := b.decide(n); {
+	case is >= leftSmall:
+		return b.broadcast(n, ref, int(is-leftSmall)), nil
+	case is > bothMoved:
+		return b.dealt(n, ref, is), nil
 	}
 	wants := b.lying.wanted(n)
 	src := plan.Source{Op: withPart(ref, "reduce"), Descending: n.wide.Descending, Crossed: n.wide.Crossed}
@@ -258,8 +263,9 @@ func (b *builder) widePipe(n *Node, ref plan.Op) (plan.Pipe, error) {
 			part.By = &ref
 		}
 		if n.wide.Sampled {
-			pipe = b.kept(n, ref, pipe)
-			b.sample(n, ref, pipe)
+			pipe = b.kept(n, ref, i, pipe)
+			b.sample(n, ref, i, pipe, 0)
+			b.bounds(n, ref)
 			part.Bounds = n.boundsKey()
 		}
 		key := n.shuffleKey(i)
@@ -276,24 +282,24 @@ func (b *builder) widePipe(n *Node, ref plan.Op) (plan.Pipe, error) {
 	return p, nil
 }
 
-// kept gives a pipe of the same rows that is cheap to run twice, for the sample
+// kept gives a pipe of the rows of one side that is cheap to run twice, for the sample
 // and to move them. One that begins at files is run twice as it is. What is behind
 // a shuffle is not: groups would be merged twice, and the user's functions run on
 // them twice; and neither is one whose tasks wait for one another. A stage keeps their rows.
-func (b *builder) kept(n *Node, ref plan.Op, rows plan.Pipe) plan.Pipe {
+func (b *builder) kept(n *Node, ref plan.Op, side int, rows plan.Pipe) plan.Pipe {
 	if _, waits := b.waits(&rows); !waits && (rows.Source.Cached != nil || !readsWide(&rows)) {
 		return rows
 	}
-	return b.keep(n, ref, plan.Stage{Class: n.wide.Class, Pipe: rows})
+	return b.keep(n, ref, side, plan.Stage{Class: n.wide.Class, Pipe: rows})
 }
 
 // keep adds a stage that keeps the rows of its pipe where they are, and gives the
 // pipe that reads them there.
-func (b *builder) keep(n *Node, ref plan.Op, st plan.Stage) plan.Pipe {
-	st.Key, st.Kind = n.rowsKey(), plan.MapStage
-	st.Sink = plan.Sink{Op: withPart(ref, "rows"), Part: &plan.Partitioner{Kind: plan.SinglePartitioner, N: 1}}
+func (b *builder) keep(n *Node, ref plan.Op, side int, st plan.Stage) plan.Pipe {
+	st.Key, st.Kind = n.rowsKey(side), plan.MapStage
+	st.Sink = plan.Sink{Op: withPart(ref, n.ofSide(side, "rows")), Part: &plan.Partitioner{Kind: plan.SinglePartitioner, N: 1}}
 	b.stage(st)
-	return plan.Pipe{Source: plan.Source{Op: withPart(ref, "kept"), Wide: []plan.Input{{Shuffle: n.rowsKey(), Own: true}}}}
+	return plan.Pipe{Source: plan.Source{Op: withPart(ref, n.ofSide(side, "kept")), Wide: []plan.Input{{Shuffle: n.rowsKey(side), Own: true}}}}
 }
 
 // readsWide says whether the pipe reads anything by way of a wide operator.
@@ -302,15 +308,20 @@ func readsWide(p *plan.Pipe) (wide bool) {
 	return wide
 }
 
-// sample adds the stages that find the bounds of a range partitioner.
-func (b *builder) sample(n *Node, ref plan.Op, rows plan.Pipe) {
+// sample adds the stage that samples the rows of one side, so many of each partition at
+// most; 0: all.
+func (b *builder) sample(n *Node, ref plan.Op, side int, rows plan.Pipe, most int64) {
 	b.stage(plan.Stage{
-		Key: n.sampleKey(), Kind: plan.MapStage, Pipe: rows,
-		Sink: plan.Sink{Op: withPart(ref, "sample"), Part: &plan.Partitioner{Kind: plan.SinglePartitioner, N: 1}},
+		Key: n.sampleKey(side), Kind: plan.MapStage, Pipe: rows,
+		Sink: plan.Sink{Op: withPart(ref, n.ofSide(side, "sample")), Limit: most, Part: &plan.Partitioner{Kind: plan.SinglePartitioner, N: 1}},
 	})
+}
+
+// bounds adds the stage that finds the bounds of a range partitioner.
+func (b *builder) bounds(n *Node, ref plan.Op) {
 	b.stage(plan.Stage{
 		Key: n.boundsKey(), Kind: plan.ValueStage,
-		Pipe: plan.Pipe{Source: plan.Source{Op: withPart(ref, "samples"), Wide: []plan.Input{{Shuffle: n.sampleKey()}}}},
+		Pipe: plan.Pipe{Source: plan.Source{Op: withPart(ref, "samples"), Wide: []plan.Input{{Shuffle: n.sampleKey(0)}}}},
 		Sink: plan.Sink{
 			Op:   withPart(ref, "bounds"),
 			Part: &plan.Partitioner{Kind: plan.RangePartitioner, N: n.wants.n, Descending: n.wide.Descending},
@@ -343,6 +354,7 @@ func (b *builder) stage(s plan.Stage) {
 	}))
 	if part := s.Sink.Part; part != nil {
 		add(part.Bounds, plan.Value)
+		add(part.Hot, plan.Value)
 	}
 	_, s.Barrier = b.waits(&s.Pipe)
 	s.Name = stageName(&s)
@@ -403,9 +415,11 @@ func (b *builder) blobs() {
 func stageName(s *plan.Stage) string {
 	names := pipeNames(&s.Pipe)
 	last := s.Sink.Op.Name
-	switch s.Sink.Op.Part {
+	switch what := s.Sink.Op.Part[strings.LastIndexByte(s.Sink.Op.Part, '.')+1:]; what {
 	case "sample", "bounds":
-		last += " " + s.Sink.Op.Part
+		last += " " + what
+	case "hot":
+		last += " hot keys"
 	}
 	if len(names) == 0 || names[len(names)-1] != last {
 		names = append(names, last)

@@ -68,16 +68,16 @@ func TestPlanSortBehindAShuffle(t *testing.T) {
 		n := rows.Wide(SortByKeyOp[int64, int64](), here(), sorts(3, false, ""))
 		p := w.plan(n, countPairs())
 		at := len(p.Stages) - 5
-		if at < 0 || p.Stages[at].Key != n.rowsKey() || !strings.HasPrefix(p.Stages[at].Name, name) {
+		if at < 0 || p.Stages[at].Key != n.rowsKey(0) || !strings.HasPrefix(p.Stages[at].Name, name) {
 			t.Fatalf("%s: stages %+v", name, p.Stages)
 		}
 		for _, s := range p.Stages[at+1:] {
-			keeps := s.Key == n.sampleKey() || s.Key == n.shuffleKey(0)
+			keeps := s.Key == n.sampleKey(0) || s.Key == n.shuffleKey(0)
 			in := s.Pipe.Source.Wide
-			if own := len(in) == 1 && in[0] == (plan.Input{Shuffle: n.rowsKey(), Own: true}); own != keeps {
+			if own := len(in) == 1 && in[0] == (plan.Input{Shuffle: n.rowsKey(0), Own: true}); own != keeps {
 				t.Errorf("%s: %s reads %+v", name, s.Key, s.Pipe.Source)
 			}
-			if reads := slices.Contains(s.Parents, plan.Parent{Key: n.rowsKey()}); reads != keeps {
+			if reads := slices.Contains(s.Parents, plan.Parent{Key: n.rowsKey(0)}); reads != keeps {
 				t.Errorf("%s: parents of %s are %v", name, s.Key, s.Parents)
 			}
 		}

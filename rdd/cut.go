@@ -199,7 +199,7 @@ func (n *Node) cuttable() bool {
 // moves says whether the node's rows come by way of a shuffle, as far as that is decided.
 func (n *Node) moves() bool {
 	return n.kind() == wideNode && !n.wide.Aligned && !n.wide.Crossed && n.wide.Coalesce == 0 &&
-		(!n.mayBroadcast() || n.how.is.Load() == bothMoved)
+		(!n.mayBroadcast() || n.how.is.Load() != undecided && !n.byBroadcast())
 }
 
 // counts says whether functions that run when the node's rows are computed, with all

@@ -78,6 +78,7 @@ func join[K comparable, V, W, L, R, U any](name string, call func(L, R) U, outer
 			return shuffle.Join[K, V, W](t, cfg, outer, left, right)(pairs(out))
 		})
 	})
+	dealing(parts, sideOf[K, V](), sideOf[K, W]())
 	shuffled := parts["reduce"].(*SourcePart).open
 	parts["reduce"] = &SourcePart{open: func(t *Task, in *Input) (Run, error) {
 		if !in.spec.Broadcast {

@@ -57,17 +57,17 @@ func (n *Node) Cut(c Call, st plan.ActionStatus) *Node {
 	m.id = n.id // the output's name
 	m.source.Cut = &plan.Cut{N: st.Partitions}
 	for i := range st.Stages {
-		if st.Stages[i].Key == n.rowsKey() {
+		if st.Stages[i].Key == n.rowsKey(0) {
 			m.source.Cut.Bytes = st.Stages[i].Counters.ShuffleWrite
 		}
 	}
 	m.placed = n.lies().of(m, st.Partitions)
-	runtime.AddCleanup(m, n.graph.release, m.rowsKey())
+	runtime.AddCleanup(m, n.graph.release, m.rowsKey(0))
 	return m
 }
 
 // Discard lets go of what a Local node keeps.
-func (n *Node) Discard() { n.graph.release(n.rowsKey()) }
+func (n *Node) Discard() { n.graph.release(n.rowsKey(0)) }
 
 // of gives the placement as that of rows that are read from where they were put, in so
 // many partitions, by a node; nil where it says nothing of them.
@@ -85,5 +85,5 @@ func (b *builder) local(n *Node, ref plan.Op) plan.Pipe {
 	if n.source.Cut == nil {
 		rows = b.pipes[n.parents()[0]]
 	}
-	return b.keep(n, ref, plan.Stage{Class: plan.Determinate, Pipe: rows, Local: n.source.Cut == nil})
+	return b.keep(n, ref, 0, plan.Stage{Class: plan.Determinate, Pipe: rows, Local: n.source.Cut == nil})
 }

@@ -49,6 +49,9 @@ type GraphOptions struct {
 	// BroadcastBelow is the most bytes of input that a side of a join may come from to
 	// be read whole by every task; 0: none is.
 	BroadcastBelow int64
+	// SkewJoin is from how many bytes of a side of a join on a key may be hot, of sides that
+	// are made of several times as much; 0: none is.
+	SkewJoin int64
 	// FileBytes gives the bytes of a file source, or a negative number where it cannot
 	// know. It may be nil.
 	FileBytes func(*plan.Files) int64
@@ -123,8 +126,8 @@ type Node struct {
 	own    *placement  // of a wide node, where it takes over none
 	wants  *placement  // how a wide node wants its parents placed
 	how    how         // a join reads its sides
-	// placed is how the rows are placed, where no join that they come from is by
-	// broadcast, which lying knows; nil when they are not.
+	// placed is how the rows are placed, where no join that they come from is
+	// scattered, which lying knows; nil when they are not.
 	placed *placement
 
 	below atomic.Int64            // bytes of input, and one; or unknownBytes; 0: nobody has asked
@@ -180,11 +183,15 @@ type Wide struct {
 	// Keep says that the result is placed as the shuffle placed it.
 	Keep bool
 	// SmallLeft and SmallRight say which of two parents may be read whole by every task
-	// where it is small, the rows of the other staying where they are.
+	// where it is small, the rows of the other staying where they are. Its rows of a hot key
+	// may as well be read by several tasks, of which each has some of the other's.
 	SmallLeft, SmallRight bool
 	// BroadcastBelow is the most bytes of input that such a parent may come from; 0: as
 	// the graph says, and where it pays; negative: none.
 	BroadcastBelow int64
+	// SkewJoin is from how many bytes of a parent on a key may be hot; 0: as the graph says,
+	// and where it costs little to find out; negative: none is.
+	SkewJoin int64
 	// Class and Inexact describe the rows that come out.
 	Class   plan.Class
 	Inexact bool
@@ -386,7 +393,7 @@ func (n *Node) Err() error {
 }
 
 func (n *Node) shuffleKey(side int) plan.StageKey {
-	return plan.StageKey(fmt.Sprintf("s%d.%s", n.id, n.wide.Sinks[side]))
+	return n.stageKey(n.wide.Sinks[side])
 }
 
 func (n *Node) stageKeys() []plan.StageKey {
@@ -395,12 +402,28 @@ func (n *Node) stageKeys() []plan.StageKey {
 		keys = append(keys, n.shuffleKey(i))
 	}
 	if n.wide.Sampled {
-		keys = append(keys, n.rowsKey(), n.sampleKey(), n.boundsKey())
+		keys = append(keys, n.rowsKey(0), n.sampleKey(0), n.boundsKey())
+	}
+	if n.mayDeal() {
+		keys = append(keys, n.rowsKey(0), n.rowsKey(1), n.sampleKey(0), n.sampleKey(1), n.hotKey())
 	}
 	return keys
 }
 
-func (n *Node) cacheKey() plan.StageKey  { return plan.StageKey(fmt.Sprintf("c%d", n.id)) }
-func (n *Node) rowsKey() plan.StageKey   { return plan.StageKey(fmt.Sprintf("s%d.rows", n.id)) }
-func (n *Node) sampleKey() plan.StageKey { return plan.StageKey(fmt.Sprintf("s%d.sample", n.id)) }
-func (n *Node) boundsKey() plan.StageKey { return plan.StageKey(fmt.Sprintf("s%d.bounds", n.id)) }
+// ofSide names what is done with a side beforehand: a part of the operator, and a stage.
+func (n *Node) ofSide(side int, what string) string {
+	if len(n.wide.Sinks) < 2 {
+		return what
+	}
+	return n.wide.Sinks[side] + "." + what
+}
+
+func (n *Node) cacheKey() plan.StageKey          { return plan.StageKey(fmt.Sprintf("c%d", n.id)) }
+func (n *Node) rowsKey(side int) plan.StageKey   { return n.stageKey(n.ofSide(side, "rows")) }
+func (n *Node) sampleKey(side int) plan.StageKey { return n.stageKey(n.ofSide(side, "sample")) }
+func (n *Node) boundsKey() plan.StageKey         { return n.stageKey("bounds") }
+func (n *Node) hotKey() plan.StageKey            { return n.stageKey("hot") }
+
+func (n *Node) stageKey(what string) plan.StageKey {
+	return plan.StageKey(fmt.Sprintf("s%d.%s", n.id, what))
+}

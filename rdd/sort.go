@@ -34,10 +34,12 @@ type order struct {
 type ordering func(descending bool) (order, error)
 
 // Sample is one row of the sample that bounds are made of: Weight rows like it
-// are in the partition it was taken from. Bound is encoded.
+// are in the partition it was taken from, or so many bytes of such rows where hot
+// keys are looked for. Bound is encoded; Side is that of a join.
 type Sample struct {
 	Weight float64
 	Bound  []byte
+	Side   int
 }
 
 // sampleRows is how many rows of each partition are sampled, at most: enough
@@ -55,9 +57,15 @@ const (
 // them back.
 func sorting(like batch, make ordering, key Part, out batch, result func(shuffle.RawStream) Run) map[string]Part {
 	parts := map[string]Part{
-		"rows":    keepPart(like),
-		"kept":    readPart(like),
-		"sample":  &SinkPart{open: func(t *Task, spec *plan.Sink) (sink, error) { return newSampler(t, spec, make) }},
+		"rows": keepPart(like),
+		"kept": readPart(like),
+		"sample": &SinkPart{open: func(t *Task, spec *plan.Sink) (sink, error) {
+			o, err := make(spec.Part.Descending)
+			if err != nil {
+				return nil, err
+			}
+			return newSampler(t, spec, o.row, o.bound)
+		}},
 		"samples": readPart((*Rows[Sample])(nil)),
 		"bounds":  &SinkPart{open: func(t *Task, spec *plan.Sink) (sink, error) { return newBounder(spec, make) }},
 		"map": writerPart(like, func(t *Task, spec *plan.Sink, _ *codec.Type) (shuffle.Placer, error) {
@@ -190,26 +198,38 @@ func orderBy(like batch, f func(a, b unsafe.Pointer) int) ordering {
 // finds the bounds.
 type sampler struct {
 	writeSink
-	order order
-	rng   *rand.Rand
-	most  int64
-	taken [][]byte // encoded bounds
-	rows  int64
-	seen  float64 // part of the partition that rows were in
-	stop  error
+	row, bound *codec.Type
+	hot        *hotSampling // nil: of a sort
+	rng        *rand.Rand
+	most       int64
+	taken      []sampledRow
+	rows       int64
+	seen       float64 // part of the partition that rows were in
+	stop       error
+}
+
+// sampledRow is a row of the sample: its bound, encoded, and how much it is.
+type sampledRow struct {
+	bound []byte
+	size  float64
 }
 
 // Of a long text pieces are sampled: many, so that bounds are nearly as good where
 // lines are in order, and small ones, for what is read here is read again.
-const samplePieces = 128
-
-// samplePieceSizes are tried one after the other, until pieces have rows enough.
-var samplePieceSizes = []int64{16 << 10, 64 << 10}
+const (
+	samplePieces = 128
+	smallPiece   = 16 << 10
+	samplePiece  = 64 << 10 // where small ones have too few rows
+)
 
 // thinned samples pieces of a split, and all of it where these have few rows.
 func (s *sampler) thinned(split storage.Split, read func(storage.Split) error) error {
+	if s.hot != nil {
+		some, _ := split.Thin(samplePieces, samplePiece)
+		return s.hot.thinned(s, split, some, read)
+	}
 	all := split.Bytes()
-	for _, size := range samplePieceSizes {
+	for _, size := range []int64{smallPiece, samplePiece} {
 		some, rest := split.Thin(samplePieces, size)
 		if err := read(some); err != nil {
 			return err
@@ -225,18 +245,15 @@ func (s *sampler) thinned(split storage.Split, read func(storage.Split) error) e
 	return read(split)
 }
 
-func newSampler(t *Task, spec *plan.Sink, make ordering) (sink, error) {
-	o, err := make(spec.Part.Descending)
-	if err != nil {
-		return nil, err
-	}
+func newSampler(t *Task, spec *plan.Sink, row, bound *codec.Type) (*sampler, error) {
 	typ, err := codec.TypeOf[Sample]()
 	if err != nil {
 		return nil, err
 	}
 	return &sampler{
 		writeSink: writeSink{t: t, w: shuffle.NewWriter(t.writeConfig(spec), typ, shuffle.Single)},
-		order:     o,
+		row:       row,
+		bound:     bound,
 		most:      int64(min(max(allSamples/max(t.stage.N(), 1), minSampleRows), sampleRows)),
 		rng:       rand.New(rand.NewPCG(t.plan.Seed, uint64(t.spec.Partition))),
 		seen:      1,
@@ -246,6 +263,7 @@ func newSampler(t *Task, spec *plan.Sink, make ordering) (sink, error) {
 func (s *sampler) feed(b any) bool {
 	in := b.(batch).raw()
 	rows := in.rows()
+	rows.Len = s.hot.left(s.rows, rows.Len)
 	for i := range rows.Len {
 		in.Row = i
 		s.rows++
@@ -255,18 +273,29 @@ func (s *sampler) feed(b any) bool {
 				continue
 			}
 		}
-		kept, err := s.order.bound.Marshal(s.order.row.At(rows, i))
-		if err != nil {
-			s.stop = err
+		var x sampledRow
+		if x, s.stop = s.take(s.row.Part(rows, i, i+1)); s.stop != nil {
 			return false
 		}
 		if at == int64(len(s.taken)) {
-			s.taken = append(s.taken, kept)
+			s.taken = append(s.taken, x)
 		} else {
-			s.taken[at] = kept
+			s.taken[at] = x
 		}
 	}
-	return true
+	return s.hot.left(s.rows, 1) > 0
+}
+
+// take takes a row into the sample.
+func (s *sampler) take(row codec.Rows) (x sampledRow, err error) {
+	x.size = 1
+	if s.hot != nil {
+		if x.size, err = s.hot.size(s.row, row); err != nil {
+			return x, err
+		}
+	}
+	x.bound, err = s.bound.Marshal(row.Data)
+	return x, err
 }
 
 func (s *sampler) finish(res *plan.Result) error {
@@ -275,8 +304,11 @@ func (s *sampler) finish(res *plan.Result) error {
 		return s.stop
 	}
 	out := make([]Sample, len(s.taken))
-	for i, b := range s.taken {
-		out[i] = Sample{Weight: float64(s.rows) / s.seen / float64(len(s.taken)), Bound: b}
+	for i, x := range s.taken {
+		out[i] = Sample{Weight: x.size * float64(s.rows) / s.seen / float64(len(s.taken)), Bound: x.bound}
+		if s.hot != nil {
+			out[i].Side = s.hot.side
+		}
 	}
 	if len(out) > 0 {
 		s.writeSink.feed(&Rows[Sample]{Rows: out})

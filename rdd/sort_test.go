@@ -112,7 +112,7 @@ func boundsOf(t *testing.T, n int, descending bool, samples ...Sample) []string 
 func TestBounder(t *testing.T) {
 	sample := func(keys string, weight float64) (all []Sample) {
 		for _, k := range keys {
-			all = append(all, Sample{weight, must(codec.Marshal(string(k)))})
+			all = append(all, Sample{Weight: weight, Bound: must(codec.Marshal(string(k)))})
 		}
 		return all
 	}
@@ -198,6 +198,16 @@ func TestSortFloats(t *testing.T) {
 	}
 }
 
+func samplerOf(t *testing.T, task *Task, spec *plan.Sink) *sampler {
+	t.Helper()
+	pair := must(codec.PairTypeOf[int64, int64]())
+	s, err := newSampler(task, spec, pair.Type, pair.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 // TestSamplerWeights: samples stand for all rows of their partition, however
 // many are taken.
 func TestSamplerWeights(t *testing.T) {
@@ -205,22 +215,18 @@ func TestSamplerWeights(t *testing.T) {
 	for _, rows := range []int{0, 1, sampleRows - 1, sampleRows, sampleRows + 1, 50 * sampleRows} {
 		p := w.plan(w.numbers(int64(rows), 1).Wide(SortByOp(func(n int64) int64 { return n }), here(), sorts(4, false, "key")), Action{Op: CountOp[int64](), Call: here()})
 		taskOf := &Task{Context: t.Context(), spec: w.task(&p.Stages[0], 0), stage: &p.Stages[0], plan: p, runner: w.r}
-		s, err := newSampler(taskOf, &p.Stages[0].Sink, byKey[int64, int64])
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := samplerOf(t, taskOf, &p.Stages[0].Sink)
 		in := &Rows[Pair[int64, int64]]{Rows: make([]Pair[int64, int64], 1)}
 		for i := range rows {
 			in.Rows[0].Key = int64(i)
 			s.feed(in)
 		}
-		sampler := s.(*sampler)
-		if len(sampler.taken) != min(rows, sampleRows) {
-			t.Errorf("took %d of %d rows", len(sampler.taken), rows)
+		if len(s.taken) != min(rows, sampleRows) {
+			t.Errorf("took %d of %d rows", len(s.taken), rows)
 		}
 		var mean float64
-		for _, k := range sampler.taken {
-			mean += float64(must(codec.Unmarshal[int64](k))) / float64(len(sampler.taken))
+		for _, x := range s.taken {
+			mean += float64(must(codec.Unmarshal[int64](x.bound))) / float64(len(s.taken))
 		}
 		if rows > sampleRows && math.Abs(mean-float64(rows)/2) > float64(rows)/20 {
 			t.Errorf("the mean of a sample of 0 to %d is %f", rows, mean)
@@ -236,11 +242,8 @@ func TestSamplesAreBounded(t *testing.T) {
 	for n, want := range map[int]int64{1: sampleRows, 512: sampleRows, 1 << 13: 128, plan.MaxPartitions: minSampleRows} {
 		stage := p.Stages[0]
 		stage.Pipe.N = n
-		s, err := newSampler(&Task{Context: t.Context(), spec: &plan.Task{}, stage: &stage, plan: p, runner: w.r}, &stage.Sink, byKey[int64, int64])
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := s.(*sampler).most; got != want {
+		s := samplerOf(t, &Task{Context: t.Context(), spec: &plan.Task{}, stage: &stage, plan: p, runner: w.r}, &stage.Sink)
+		if got := s.most; got != want {
 			t.Errorf("%d partitions: %d samples each, want %d", n, got, want)
 		}
 		s.abort()
@@ -313,7 +316,7 @@ func TestBounderOfDamagedSamples(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.feed(&Rows[Sample]{Rows: []Sample{{1, []byte{1, 'a'}}, {1, []byte{9, 'a'}}}}) {
+	if s.feed(&Rows[Sample]{Rows: []Sample{{Weight: 1, Bound: []byte{1, 'a'}}, {Weight: 1, Bound: []byte{9, 'a'}}}}) {
 		t.Error("a damaged sample is taken")
 	}
 	if err := s.finish(&plan.Result{}); !errors.Is(err, codec.ErrCorrupt) || !strings.HasPrefix(err.Error(), "read a sample: ") {

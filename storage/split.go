@@ -51,6 +51,21 @@ func (s Split) Thin(pieces int, size int64) (some, rest Split) {
 	return some, rest
 }
 
+// First returns the beginning of a split, of about so many bytes: parts of compressed files are not cut.
+func (s Split) First(size int64) (some Split) {
+	for _, p := range s.Parts {
+		if size <= 0 {
+			break
+		}
+		if p.Compression == "" {
+			p.Length = min(p.Length, size)
+		}
+		some.Parts = append(some.Parts, p)
+		size -= p.Length
+	}
+	return some
+}
+
 // Bytes returns the bytes of the split as they are stored.
 func (s Split) Bytes() int64 {
 	var n int64

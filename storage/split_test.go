@@ -327,6 +327,26 @@ func TestThin(t *testing.T) {
 	})
 }
 
+// TestFirst cuts the last part that is taken, unless it is compressed.
+func TestFirst(t *testing.T) {
+	part := func(length int64, compression string) Part {
+		return Part{Path: "/a", Offset: 7, Length: length, FileSize: 4000, Compression: compression}
+	}
+	s := Split{Parts: []Part{part(100, ""), part(50, "gzip"), part(300, ""), part(1, "")}}
+	for size, want := range map[int64][]Part{
+		0:   nil,
+		10:  {part(10, "")},
+		100: s.Parts[:1],
+		101: s.Parts[:2],
+		160: {part(100, ""), part(50, "gzip"), part(10, "")},
+		999: s.Parts,
+	} {
+		if got := s.First(size); !slices.Equal(got.Parts, want) {
+			t.Errorf("%d: got %v, want %v", size, got.Parts, want)
+		}
+	}
+}
+
 func TestThinWhole(t *testing.T) {
 	for name, p := range map[string]Part{
 		"short":      {Path: "/a", Length: 399, FileSize: 399},

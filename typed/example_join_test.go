@@ -43,6 +43,15 @@ func ExampleBroadcastBelow() {
 	// Output: [ann in Oslo bob in Oslo] <nil>
 }
 
+// A key with very many rows, say of those who gave no city, is not left to one task: its
+// rows are dealt out to several, from a megabyte on here. Of large files that goes unasked.
+func ExampleSkewJoin() {
+	s := session()
+	p := people(s).Join(cities(s), func(who, where string) string { return who + " in " + where }, typed.SkewJoin(1<<20))
+	fmt.Println(typed.SortByKey(p).Values().Collect(ctx))
+	// Output: [ann in Oslo bob in Oslo] <nil>
+}
+
 func ExamplePairRDD_LeftOuterJoin() {
 	s := session()
 	p := people(s).LeftOuterJoin(cities(s), func(who string, where *string) string { return who + " in " + or(where) })

@@ -35,6 +35,7 @@ type wideOptions struct {
 	descending bool
 	by         *rdd.Partitioning
 	below      int64 // as in rdd.Wide
+	skew       int64 // as in rdd.Wide
 }
 
 type saveOptions struct {
@@ -73,6 +74,22 @@ func BroadcastBelow(bytes int64) JoinOption {
 	return joinFunc(func(o *wideOptions) {
 		if o.below = bytes; bytes <= 0 {
 			o.below = -1
+		}
+	})
+}
+
+// SkewJoin has a join split the keys that have at least so many bytes of one side, and several
+// times as many as a partition has by the average: the rows of such a key on that side are
+// dealt out to several partitions, and those of the other side are copied to each, so that
+// no task has all of them. A sample of the rows finds these keys, and costs little where
+// a side comes from files. 0 splits none. Without it [Options.SkewJoin] holds. The
+// result is not placed by its keys. Of an outer join the side is split whose rows without a
+// partner are kept; FullOuterJoin, CoGroup and SubtractByKey split none, and nor do joins
+// with Partitions or a PartitionFunc, of sides of which one is not shuffled.
+func SkewJoin(bytes int64) JoinOption {
+	return joinFunc(func(o *wideOptions) {
+		if o.skew = bytes; bytes <= 0 {
+			o.skew = -1
 		}
 	})
 }

@@ -122,11 +122,13 @@ func joined(opts []JoinOption) rdd.Wide {
 	return joinOptions(opts).placed("left", "right")
 }
 
-// found is joined for joins that may read one of the sides whole in every task.
+// found is joined for joins that may read one of the sides whole in every task, or the rows
+// of some of its keys in several.
 func found(opts []JoinOption, left, right bool) rdd.Wide {
 	o := joinOptions(opts)
 	w := o.placed("left", "right")
 	w.SmallLeft, w.SmallRight, w.BroadcastBelow = left, right, o.below
+	w.SkewJoin = o.skew
 	return w
 }
 

@@ -47,6 +47,11 @@ type Options struct {
 	// the default is 32 MiB, and negative numbers mean that no join does that unless it
 	// has a BroadcastBelow of its own.
 	BroadcastBelow int64
+	// SkewJoin is from how many bytes on a key of one side of a join may be split over
+	// several partitions, where that side is made of several times as much input and
+	// neither is a result of shuffles; the default is 64 MiB, and negative numbers mean that
+	// no join does that unless it has a SkewJoin of its own.
+	SkewJoin int64
 	// KeepLineage keeps all lineage, however long it grows: only Checkpoint and
 	// LocalCheckpoint cut it.
 	KeepLineage bool
@@ -85,6 +90,7 @@ func (o Options) withDefaults() Options {
 	o.Cores = max(cmp.Or(o.Cores, runtime.GOMAXPROCS(0)), 1)
 	o.Memory = cmp.Or(o.Memory, max(machine.Memory()/10*6, minMemory))
 	o.BroadcastBelow = cmp.Or(o.BroadcastBelow, rdd.DefaultBroadcastBelow)
+	o.SkewJoin = cmp.Or(o.SkewJoin, rdd.DefaultSkewJoin)
 	o.MaxResultSize = cmp.Or(o.MaxResultSize, driver.DefaultResultBytes)
 	if o.Notices == nil {
 		o.Notices = os.Stderr
@@ -161,6 +167,7 @@ func NewSession(ctx context.Context, o Options) (*Session, error) {
 		ReleaseBlob:    s.engine.ReleaseBlob,
 		ReleaseFiles:   s.releaseFiles,
 		BroadcastBelow: o.BroadcastBelow,
+		SkewJoin:       o.SkewJoin,
 		FileBytes:      s.fileBytes,
 		Notice:         s.notice,
 		Closures:       o.Closures,
@@ -303,10 +310,24 @@ func (s *Session) act(ctx context.Context, n *rdd.Node, a rdd.Action, want drive
 	defer stop(nil)
 	defer context.AfterFunc(s.ctx, func() { stop(context.Cause(s.ctx)) })()
 	st, err := s.engine.Do(ctx, encoded, want)
+	s.saySplit(p, &st)
 	unread := s.graph.Settle()
 	runtime.KeepAlive(n) // of what is gone nobody knows what counted
 	runtime.KeepAlive(p)
 	return st, cmp.Or(err, unread)
+}
+
+// saySplit logs which joins of an action have split hot keys: those that looked for them.
+func (s *Session) saySplit(p *plan.Plan, st *plan.ActionStatus) {
+	if s.options.Log == nil {
+		return
+	}
+	for i := range st.Stages {
+		c := &st.Stages[i].Counters
+		if join, ok := p.Stage(st.Stages[i].Key); ok && c.HotKeys > 0 {
+			s.options.Log.Info("hot keys split", "join", join.Sink.Op.Name, "site", join.Sink.Op.Site.String(), "keys", c.HotKeys, "parts", c.HotParts)
+		}
+	}
 }
 
 // accumulators are those of a session's graph, which is made after its engine.

@@ -24,6 +24,7 @@ import (
 	"github.com/gordd-project/gordd/internal/msg"
 	"github.com/gordd-project/gordd/internal/size"
 	"github.com/gordd-project/gordd/internal/status"
+	"github.com/gordd-project/gordd/internal/tally"
 	"github.com/gordd-project/gordd/rdd/plan"
 )
 
@@ -263,6 +264,9 @@ func (l *look) printJob(j *status.Job) error {
 		}
 		if near := j.Locality.String(); near != "" {
 			fmt.Printf("tasks near what they read: %s\n", near)
+		}
+		if hot := j.HotKeys; hot.Keys > 0 {
+			fmt.Printf("joins: %s\n", tally.Hot(hot.Keys, hot.Parts))
 		}
 	}
 	if err := l.printAccumulators(j); err != nil {

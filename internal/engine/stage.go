@@ -69,7 +69,7 @@ func cachedSources(st *plan.Stage) []*plan.Cached {
 // kept; "": there is none.
 func cached(st *plan.Stage) plan.StageKey {
 	c := st.Pipe.Source.Cached
-	if c == nil || st.Barrier || st.Sink.Part != nil && st.Sink.Part.Bounds != "" {
+	if c == nil || st.Barrier || st.Sink.Part != nil && (st.Sink.Part.Bounds != "" || st.Sink.Part.Hot != "") {
 		return "" // the sink cannot do without its value; tasks of a barrier all run at once
 	}
 	return c.Key

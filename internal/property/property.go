@@ -50,7 +50,7 @@ type Case struct {
 func Cases() []Case {
 	return slices.Concat(
 		sourceCases(), narrowCases(), pairCases(), combineCases(), groupCases(), joinCases(), sortCases(), placeCases(),
-		actionCases(), saveCases(), effectCases(), withCases(), withPairCases(), withActionCases(), keyCases(), chainCases(), placedCases(), broadcastCases(), drawCases(),
+		actionCases(), saveCases(), effectCases(), withCases(), withPairCases(), withActionCases(), keyCases(), chainCases(), placedCases(), broadcastCases(), skewCases(), drawCases(),
 		numberCases(), indexCases(), barrierCases(), setCases(), cacheCases(), checkpointCases(), byKeyCases(), zipCases(), accumulatorCases(), partitionCases(), productCases(), sortedGroupCases(), partitionerCases(), pipeCases(),
 	)
 }

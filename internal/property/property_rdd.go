@@ -65,6 +65,9 @@ var pipelinesPlacedSource string
 //go:embed pipelines_sample.go
 var pipelinesSampleSource string
 
+//go:embed pipelines_skew.go
+var pipelinesSkewSource string
+
 //go:embed pipelines_source.go
 var pipelinesSourceSource string
 
@@ -148,6 +151,10 @@ func init() {
 		"c8ab34b24eb54a3a7f4829e78a34288d11fb42b6f05bd550dc13ba39e029cec8",
 		"eddd4ecb4b4bc36b4398d33f408caca454056573b96916890f117d3c61a54922",
 	)
+	p.Source("pipelines_skew.go", pipelinesSkewSource,
+		"54f0a724f3184d0a925809b4e476132c445cfdc9309689038a100f9e1b07d078",
+		"1ee2552a895da44d803a974a0ee98336b75816644c1322817d8f6b8bb4de0f13",
+	)
 	p.Source("pipelines_source.go", pipelinesSourceSource,
 		"ed7800f5df79e40a42657329ba89b530abb716480c059ad456f6566765c6625d",
 		"bbacb60e36e2da7db67040e6ce82d3bc12d3f001fc5e76a33f131a2567ccb93f",
@@ -161,8 +168,8 @@ func init() {
 		"87e1f1f65ef71cf2ad0001449da8a5d7d7a8bafa9ba47ed9fdbeda2f445ffd4f",
 	)
 	p.Source("property.go", propertySource,
-		"2296e5d40c2672cbe3a02c9f91e255d68f4d673371b229bd5fcab2f5bb0ae20c",
-		"d04ce1e76b1addac4023b6632cb51a304f53dda79082c8ec631db913a18a60f8",
+		"e16347909b32f1f180e68bd79ced1f2d5c54b8479a0d070b51fccbe686bcd274",
+		"b5ff6a47b5db34696f71872e03ea0e60e6a468fc9bef1e419ddce79729631581",
 	)
 	p.Source("rounds.go", roundsSource,
 		"a8d57ff96166b493ba280f8470d5d71100a0d7833597095b409f8309c74ef80e",
@@ -1073,6 +1080,49 @@ func init() {
 	p.Op("4b9fa8e8ca86", "pipelines_sample.go", 437, 5439, rdd.CollectOp[int64]().Named("IsEmpty"))
 	p.Op("1323247d0ae7", "pipelines_sample.go", 440, 5519, rdd.CollectOp[rdd.Pair[string, int64]]().Named("IsEmpty"))
 	p.Op("36f5ba18948b", "pipelines_sample.go", 443, 5594, rdd.LookupOp[string, int64]())
+	p.Op("980bbdf1fd60", "pipelines_skew.go", 26, 110, rdd.PairMapToPairOp(hotKey))
+	p.Op("3725c105acb2", "pipelines_skew.go", 31, 154, rdd.PairMapToPairOp(hotKey))
+	p.Op("dec1c12044bc", "pipelines_skew.go", 56, 380, rdd.JoinOp[string](skewCasesJoin))
+	p.Op("3f46005550b9", "pipelines_skew.go", 63, 502, rdd.JoinOp[string](skewCasesJoin2))
+	p.Op("0c00cd87b774", "pipelines_skew.go", 64, 549, rdd.PairMapOp(line[string, string]))
+	p.Op("0ce6a67fcf8d", "pipelines_skew.go", 67, 637, rdd.LeftOuterJoinOp[string](skewCasesLeftOuterJoin))
+	p.Op("2fe6aa415b20", "pipelines_skew.go", 68, 685, rdd.PairMapOp(line[string, string]))
+	p.Op("b3d9260012a4", "pipelines_skew.go", 71, 769, rdd.RightOuterJoinOp[string](skewCasesRightOuterJoin))
+	p.Op("cb89195666df", "pipelines_skew.go", 72, 817, rdd.PairMapOp(line[string, string]))
+	p.Op("96e713dec7ed", "pipelines_skew.go", 75, 904, rdd.FullOuterJoinOp[string](outer))
+	p.Op("8318c6e431bd", "pipelines_skew.go", 75, 920, rdd.PairMapOp(line[string, string]))
+	p.Op("5b4f65fa6cd5", "pipelines_skew.go", 75, 930, rdd.CollectOp[string]())
+	p.Op("d18a6d4ed290", "pipelines_skew.go", 78, 1015, rdd.WithOp(skewCasesJoin3, func(env int64) *rdd.Op {
+		return rdd.JoinOp[string](func(v int64, w int64) int64 {
+			return skewCasesJoin3(env, v, w)
+		})
+	}))
+	p.Op("6bf43736cfe4", "pipelines_skew.go", 79, 1059, rdd.ReduceByKeyOp[string](addInts, skewCasesReduceByKeyBatch))
+	p.Op("a3ca0a0dc2a3", "pipelines_skew.go", 79, 1064, rdd.PairMapOp(line[string, int64]))
+	p.Op("53e0dee21c98", "pipelines_skew.go", 79, 1074, rdd.CollectOp[string]())
+	p.Op("1adb9d65c6b2", "pipelines_skew.go", 85, 1180, rdd.RepartitionOp[rdd.Pair[string, int64]]())
+	p.Op("cb85b7833293", "pipelines_skew.go", 85, 1185, rdd.LeftOuterJoinOp[string](skewCasesLeftOuterJoin2))
+	p.Op("9cce9ffca809", "pipelines_skew.go", 86, 1231, rdd.PairMapOp(line[string, string]))
+	p.Op("6f5850da54ff", "pipelines_skew.go", 86, 1241, rdd.CollectOp[string]())
+	p.Op("f9980e86404c", "pipelines_skew.go", 90, 1327, rdd.CountOp[rdd.Pair[string, int64]]())
+	p.Op("31304b2f4f33", "pipelines_skew.go", 93, 1346, rdd.PairFilterOp(skewCasesFilter))
+	p.Op("d73b9b348a8b", "pipelines_skew.go", 93, 1361, rdd.ReduceByKeyOp[string](addInts, skewCasesReduceByKeyBatch2))
+	p.Op("8a822de50e0c", "pipelines_skew.go", 94, 1370, rdd.MapValuesOp[string](skewCasesMapValues))
+	p.Op("b7141f49e942", "pipelines_skew.go", 94, 1384, rdd.AggregateByKeyOp[string](newStats, addStats, mergeStats))
+	p.Op("7c0d7fdc5cce", "pipelines_skew.go", 95, 1409, rdd.JoinOp[string](skewCasesJoin4))
+	p.Op("539b50e91df0", "pipelines_skew.go", 95, 1437, rdd.PairMapOp(line[string, string]))
+	p.Op("73164dfde966", "pipelines_skew.go", 95, 1447, rdd.CollectOp[string]())
+	p.Op("50fa886d339f", "pipelines_skew.go", 100, 1547, rdd.CacheOp[rdd.Pair[string, int64]]())
+	p.Op("32a50b43e0a0", "pipelines_skew.go", 101, 1558, rdd.CountOp[rdd.Pair[string, int64]]())
+	p.Op("9f619c125727", "pipelines_skew.go", 104, 1582, rdd.ReduceByKeyOp[string](addInts, skewCasesReduceByKeyBatch3))
+	p.Op("54c4f55dc179", "pipelines_skew.go", 104, 1587, rdd.PairMapOp(line[string, int64]))
+	p.Op("0c2c889b3b4e", "pipelines_skew.go", 107, 1660, rdd.LocalCheckpointOp[rdd.Pair[string, int64]]())
+	p.Op("552b72ea44f7", "pipelines_skew.go", 111, 1683, rdd.ReduceByKeyOp[string](addInts, skewCasesReduceByKeyBatch4))
+	p.Op("ed72b7f1d1a4", "pipelines_skew.go", 111, 1688, rdd.PairMapOp(line[string, int64]))
+	p.Op("af53654f8fac", "pipelines_skew.go", 111, 1698, rdd.CollectOp[string]())
+	p.Op("679187209ad2", "pipelines_skew.go", 115, 1776, rdd.ReduceByKeyOp[string](addInts, skewCasesReduceByKeyBatch5))
+	p.Op("7be538a6d24e", "pipelines_skew.go", 115, 1781, rdd.PairMapOp(line[string, int64]))
+	p.Op("a5a6610f4355", "pipelines_skew.go", 115, 1791, rdd.CollectOp[string]())
 	p.Op("5361a40bc6b5", "pipelines_source.go", 16, 47, rdd.DataOp[int64]())
 	p.Op("47222ce3f148", "pipelines_source.go", 17, 81, rdd.DataOp[string]())
 	p.Op("dbbc79b4a496", "pipelines_source.go", 18, 115, rdd.DataOp[float64]())
@@ -1852,6 +1902,20 @@ func init() {
 	p.Kernel(setCasesKernel, "79846f8e3bc1")
 	p.Kernel(setCasesKernel2, "712ef4e74965", "14fd319dbf17")
 	p.Kernel(setCasesKernel3, "e4b760340334")
+	p.Kernel(skewCasesKernel, "dec1c12044bc")
+	p.Kernel(skewCasesKernel2, "3f46005550b9", "0c00cd87b774")
+	p.Kernel(skewCasesKernel3, "0ce6a67fcf8d", "2fe6aa415b20")
+	p.Kernel(skewCasesKernel4, "b3d9260012a4", "cb89195666df")
+	p.Kernel(skewCasesKernel5, "96e713dec7ed", "8318c6e431bd")
+	p.Kernel(skewCasesKernel6, "d18a6d4ed290", "6bf43736cfe4/map")
+	p.Kernel(skewCasesKernel7, "a3ca0a0dc2a3")
+	p.Kernel(skewCasesKernel8, "cb85b7833293", "9cce9ffca809")
+	p.Kernel(skewCasesKernel9, "31304b2f4f33", "d73b9b348a8b/map")
+	p.Kernel(skewCasesKernel10, "8a822de50e0c", "b7141f49e942/map")
+	p.Kernel(skewCasesKernel11, "7c0d7fdc5cce", "539b50e91df0")
+	p.Kernel(skewCasesKernel12, "54c4f55dc179")
+	p.Kernel(skewCasesKernel13, "ed72b7f1d1a4")
+	p.Kernel(skewCasesKernel14, "7be538a6d24e")
 	p.Kernel(keyedKernel, "9071f0568474")
 	p.Kernel(actionCasesKernel7, "9071f0568474", "69cd8b25eef9", "65e1437ef71c")
 	p.Kernel(actionCasesKernel8, "9071f0568474", "8986bb60460a/map")
@@ -1902,6 +1966,8 @@ func init() {
 	p.Kernel(setCasesKernel5, "9071f0568474", "4426bad322e1")
 	p.Kernel(setCasesKernel6, "9071f0568474", "560edacc6c46")
 	p.Kernel(setCasesKernel7, "9071f0568474", "3c25ae10b417")
+	p.Kernel(hotLeftKernel, "9071f0568474", "980bbdf1fd60")
+	p.Kernel(hotRightKernel, "9071f0568474", "3725c105acb2")
 	p.Kernel(combineCasesKernel, "9071f0568474", "a64307e0cc13/map")
 	p.Kernel(combineCasesKernel2, "9071f0568474", "68d6329ef567/map")
 	p.Kernel(combineCasesKernel3, "9071f0568474", "481660590bfe/map")
@@ -2104,7 +2170,7 @@ func accumulatorCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 		(*short.Local())[len(word)]++
 		return 1
 	}
-//line property_rdd.go:2108
+//line property_rdd.go:2174
 
 	acc, has := out.Value, out.Has
 	for i, row := range in.Rows {
@@ -3069,7 +3135,7 @@ func ranksKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3073
+//line property_rdd.go:3139
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3604,7 +3670,7 @@ func heavyKeyCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:89
 	mapFunc := func(k string, v int64) string { return line(digest(k), v) }
-//line property_rdd.go:3608
+//line property_rdd.go:3674
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3635,7 +3701,7 @@ func heavyKeyCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:96
 	mapFunc := func(k string, v []int64) string { return line(digest(k), v) }
-//line property_rdd.go:3639
+//line property_rdd.go:3705
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3733,7 +3799,7 @@ func heavyKeyCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3737
+//line property_rdd.go:3803
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3787,7 +3853,7 @@ func heavyJoinCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_heavy.go:135
 	joinFunc := func(v, w string) string { return digest(v) + digest(w) }
-//line property_rdd.go:3791
+//line property_rdd.go:3857
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -3846,7 +3912,7 @@ func heavyJoinCasesKernel6(_ *rdd.Task, _ []any, inAny, outAny any) {
 			}
 		}
 	}
-//line property_rdd.go:3850
+//line property_rdd.go:3916
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -5776,6 +5842,200 @@ func setCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
+// skewCasesKernel is Join (pipelines_skew.go:56, behind the shuffle).
+func skewCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
+	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := skewCasesJoin(row.Left, row.Right)
+		if !out.Push(rdd.Pair[string, int64]{
+			Key:   row.Key,
+			Value: v,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// skewCasesKernel2 is Join (pipelines_skew.go:63, behind the shuffle), Map (pipelines_skew.go:64).
+func skewCasesKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := skewCasesJoin2(row.Left, row.Right)
+		x := line[string, string](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// skewCasesKernel3 is LeftOuterJoin (pipelines_skew.go:67, behind the shuffle), Map (pipelines_skew.go:68).
+func skewCasesKernel3(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, *int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := skewCasesLeftOuterJoin(row.Left, row.Right)
+		x := line[string, string](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// skewCasesKernel4 is RightOuterJoin (pipelines_skew.go:71, behind the shuffle), Map (pipelines_skew.go:72).
+func skewCasesKernel4(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, *int64, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := skewCasesRightOuterJoin(row.Left, row.Right)
+		x := line[string, string](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// skewCasesKernel5 is FullOuterJoin (pipelines_skew.go:75, behind the shuffle), Map (pipelines_skew.go:75).
+func skewCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, *int64, *int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := outer(row.Left, row.Right)
+		x := line[string, string](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// skewCasesKernel6 is Join (pipelines_skew.go:78, behind the shuffle), ReduceByKey (pipelines_skew.go:79, map side).
+func skewCasesKernel6(_ *rdd.Task, env []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, int64]])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	by := env[0].(int64)
+	for i, row := range in.Rows {
+		in.Row = i
+		v := skewCasesJoin3(by, row.Left, row.Right)
+		if !out.Push(row.Key, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// skewCasesKernel7 is Map (pipelines_skew.go:79).
+func skewCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := line[string, int64](row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// skewCasesKernel8 is LeftOuterJoin (pipelines_skew.go:85, behind the shuffle), Map (pipelines_skew.go:86).
+func skewCasesKernel8(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, *int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := skewCasesLeftOuterJoin2(row.Left, row.Right)
+		x := line[string, string](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// skewCasesKernel9 is Filter (pipelines_skew.go:93), ReduceByKey (pipelines_skew.go:93, map side).
+func skewCasesKernel9(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Combiner[string, int64, int64])
+	for i, row := range in.Rows {
+		in.Row = i
+		if !skewCasesFilter(row.Key, row.Value) {
+			continue
+		}
+		if !out.Push(row.Key, row.Value) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// skewCasesKernel10 is MapValues (pipelines_skew.go:94), AggregateByKey (pipelines_skew.go:94, map side).
+func skewCasesKernel10(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Combiner[string, int64, Stats])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := skewCasesMapValues(row.Value)
+		if !out.Push(row.Key, v) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// skewCasesKernel11 is Join (pipelines_skew.go:95, behind the shuffle), Map (pipelines_skew.go:95).
+func skewCasesKernel11(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Joined[string, int64, Stats]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		v := skewCasesJoin4(row.Left, row.Right)
+		x := line[string, string](row.Key, v)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// skewCasesKernel12 is Map (pipelines_skew.go:104).
+func skewCasesKernel12(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := line[string, int64](row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// skewCasesKernel13 is Map (pipelines_skew.go:111).
+func skewCasesKernel13(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := line[string, int64](row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// skewCasesKernel14 is Map (pipelines_skew.go:115).
+func skewCasesKernel14(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	out := outAny.(*rdd.Rows[string])
+	for i, row := range in.Rows {
+		in.Row = i
+		x := line[string, int64](row.Key, row.Value)
+		if !out.Push(x) && !out.Flush() {
+			return
+		}
+	}
+}
+
 // keyedKernel is MapToPair (pipelines_source.go:23).
 func keyedKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
@@ -6231,7 +6491,7 @@ func pairCasesKernel5(task *rdd.Task, _ []any, inAny, outAny any) {
 		_, err := tryLine(k, v)
 		return repeat(k, v), err
 	}
-//line property_rdd.go:6235
+//line property_rdd.go:6495
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6534,6 +6794,40 @@ func setCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 	out.Value = acc
 }
 
+// hotLeftKernel is MapToPair (pipelines_source.go:23), MapToPair (pipelines_skew.go:26).
+func hotLeftKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		k2, v2 := hotKey(k, v)
+		if !out.Push(rdd.Pair[string, int64]{
+			Key:   k2,
+			Value: v2,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
+// hotRightKernel is MapToPair (pipelines_source.go:23), MapToPair (pipelines_skew.go:31).
+func hotRightKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
+	in := inAny.(*rdd.Rows[KV])
+	out := outAny.(*rdd.Rows[rdd.Pair[string, int64]])
+	for i, row := range in.Rows {
+		in.Row = i
+		k, v := KV.Pair(row)
+		k2, v2 := hotKey(k, v)
+		if !out.Push(rdd.Pair[string, int64]{
+			Key:   k2,
+			Value: v2,
+		}) && !out.Flush() {
+			return
+		}
+	}
+}
+
 // combineCasesKernel is MapToPair (pipelines_source.go:23), ReduceByKey (pipelines_wide.go:72, map side).
 func combineCasesKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[KV])
@@ -6673,7 +6967,7 @@ func withPairCasesKernel2(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:259
 	tryMapFunc := func(e Env, k string, v int64) (string, error) { return e.named(k, v), e.check(v) }
-//line property_rdd.go:6677
+//line property_rdd.go:6971
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -6738,7 +7032,7 @@ func withPairCasesKernel5(task *rdd.Task, env []any, inAny, outAny any) {
 	tryFlatMapFunc := func(e Env, _ string, v int64) (iter.Seq[int64], error) {
 		return e.below(v - 1), e.check(v)
 	}
-//line property_rdd.go:6742
+//line property_rdd.go:7036
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -7163,7 +7457,7 @@ func groupCasesKernel5(_ *rdd.Task, _ []any, inAny, outAny any) {
 	groupByKeyFunc := func(_ int64, lists iter.Seq[[]int64]) string {
 		return fmt.Sprint(slices.SortedFunc(lists, func(a, b []int64) int { return slices.Compare(a, b) }))
 	}
-//line property_rdd.go:7167
+//line property_rdd.go:7461
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -7285,7 +7579,7 @@ func joinCasesKernel7(_ *rdd.Task, _ []any, inAny, outAny any) {
 
 //line pipelines_wide.go:331
 	fullOuterJoinFunc := func(w *string, v *int64) string { return ptr(w) + " " + ptr(v) }
-//line property_rdd.go:7289
+//line property_rdd.go:7583
 
 	for i, row := range in.Rows {
 		in.Row = i
@@ -7457,7 +7751,7 @@ func withCasesKernel3(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:119
 	tryMapFunc := func(e Env, x int64) (string, error) { return e.tagged(x), e.check(x) }
-//line property_rdd.go:7461
+//line property_rdd.go:7755
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -7512,7 +7806,7 @@ func withCasesKernel6(task *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:128
 	tryFlatMapFunc := func(e Env, x int64) (iter.Seq[int64], error) { return e.below(x + 1), e.check(x) }
-//line property_rdd.go:7516
+//line property_rdd.go:7810
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -7537,7 +7831,7 @@ func withCasesKernel7(_ *rdd.Task, env []any, inAny, outAny any) {
 
 //line pipelines_with.go:150
 	mapToPairFunc := func(e Env, x int64) (int64, string) { return e.residue(x), e.tagged(x) }
-//line property_rdd.go:7541
+//line property_rdd.go:7835
 
 	for i, x := range in.Rows {
 		in.Row = i
@@ -7923,7 +8217,7 @@ func accumulatorCasesReduce(calls typed.Counter, a, b int64) int64 {
 //line pipelines_action.go:146
 func actionCasesKeyBy(r Rec) Place { return Place{r.Name, 1, [2]bool{r.OK}} }
 
-//line property_rdd.go:7927
+//line property_rdd.go:8221
 
 func saveCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7940,7 +8234,7 @@ func saveCasesMap2(k string, v int64) string { return fmt.Sprintf("%s\t%d", k, v
 //line pipelines_action.go:272
 func saveCasesMap3(k string, v int64) string { return fmt.Sprintf("%s\t%d", k, v) }
 
-//line property_rdd.go:7944
+//line property_rdd.go:8238
 
 func saveCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -7986,7 +8280,7 @@ func barrierCasesMapToPair(x int64) (int64, int64) { return x, 1 }
 //line pipelines_barrier.go:146
 func barrierCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:7990
+//line property_rdd.go:8284
 
 func barrierCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8009,7 +8303,7 @@ func broadcastCasesRightOuterJoin(v *int64, w int64) string { return outer(v, &w
 //line pipelines_broadcast.go:55
 func broadcastCasesJoin2(by, v, w int64) string { return minus(by*v, w) }
 
-//line property_rdd.go:8013
+//line property_rdd.go:8307
 
 func broadcastCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8020,7 +8314,7 @@ func broadcastCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_broadcast.go:74
 func broadcastCasesFilter(string, int64) bool { return true }
 
-//line property_rdd.go:8024
+//line property_rdd.go:8318
 
 func broadcastCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8034,7 +8328,7 @@ func broadcastCasesMapValues(v int64) int64 { return v }
 //line pipelines_broadcast.go:76
 func broadcastCasesJoin3(sum int64, st Stats) string { return fmt.Sprint(sum, st.Sum) }
 
-//line property_rdd.go:8038
+//line property_rdd.go:8332
 
 func broadcastCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8045,7 +8339,7 @@ func broadcastCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_broadcast.go:89
 func broadcastCasesSortBy(k string, _ int64) string { return k }
 
-//line property_rdd.go:8049
+//line property_rdd.go:8343
 
 func broadcastCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8056,7 +8350,7 @@ func broadcastCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 //line pipelines_broadcast.go:101
 func broadcastCasesJoin4(v, w int64) int64 { return v * w }
 
-//line property_rdd.go:8060
+//line property_rdd.go:8354
 
 func broadcastCasesReduceByKeyBatch5(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8106,7 +8400,7 @@ func cacheCasesMap2(w string) string { return w + "!" }
 //line pipelines_cache.go:65
 func cacheCasesMap3(w string) Rec { return Rec{Name: w} }
 
-//line property_rdd.go:8110
+//line property_rdd.go:8404
 
 func cacheCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8149,7 +8443,7 @@ func ranksFlatMapToPair(_ string, shares []string) iter.Seq2[string, int64] {
 	}
 }
 
-//line property_rdd.go:8153
+//line property_rdd.go:8447
 
 func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8160,7 +8454,7 @@ func ranksReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:84
 func ranksMapValues2(v int64) int64 { return 150 + v*85/100 }
 
-//line property_rdd.go:8164
+//line property_rdd.go:8458
 
 func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8171,7 +8465,7 @@ func chainCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_chain.go:156
 func chainCasesFilter(l string, at int64) bool { return at > 0 && l != "O" }
 
-//line property_rdd.go:8175
+//line property_rdd.go:8469
 
 func chainCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8206,7 +8500,7 @@ func chainCasesMapToPair(v int64, k string) (string, int64) { return k, v }
 //line pipelines_chain.go:197
 func chainCasesSortBy2(l string) string { return l }
 
-//line property_rdd.go:8210
+//line property_rdd.go:8504
 
 func chainCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8222,7 +8516,7 @@ func chainCasesFilter2(w string) bool {
 //line pipelines_checkpoint.go:18
 func checkpointCasesFilter(r Rec) bool { return r.ID%3 != 0 }
 
-//line property_rdd.go:8226
+//line property_rdd.go:8520
 
 func checkpointCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8233,7 +8527,7 @@ func checkpointCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 //line pipelines_checkpoint.go:44
 func checkpointCasesFilter2(r Rec) bool { return r.ID%3 != 0 }
 
-//line property_rdd.go:8237
+//line property_rdd.go:8531
 
 func checkpointCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8259,7 +8553,7 @@ func checkpointCasesJoin(a, b int64) int64 { return b - a }
 //line pipelines_heavy.go:88
 func heavyKeyCasesMapToPair(x int64) (string, int64) { return heavyKey(x), x }
 
-//line property_rdd.go:8263
+//line property_rdd.go:8557
 
 func heavyKeyCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8322,7 +8616,7 @@ func heavyJoinCasesCoGroup(_ int64, left, right iter.Seq[string]) iter.Seq[strin
 //line pipelines_heavy.go:186
 func persistedReduceByKey(a, b string) string { return max(a, b) }
 
-//line property_rdd.go:8326
+//line property_rdd.go:8620
 
 func persistedReduceByKeyBatch(slots []*string, vals []string) {
 	for i, s := range slots {
@@ -8417,7 +8711,7 @@ func pairCasesTryMapToPair(k string, v int64) (string, string, error) {
 	return l, k, err
 }
 
-//line property_rdd.go:8421
+//line property_rdd.go:8715
 
 func partitionCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8449,7 +8743,7 @@ func sortedGroupCasesFilter3(string) bool { return true }
 //line pipelines_partitions.go:313
 func partitionerCasesPartitionFunc(k string) int { return 6 - placeOf(k) }
 
-//line property_rdd.go:8453
+//line property_rdd.go:8747
 
 func partitionerCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8475,7 +8769,7 @@ func partitionerCasesFilter(string, int64) bool { return true }
 //line pipelines_partitions.go:330
 func partitionerCasesMapValues(v int64) int64 { return v / 2 }
 
-//line property_rdd.go:8479
+//line property_rdd.go:8773
 
 func partitionerCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8489,7 +8783,7 @@ func partitionerCasesPartitionFunc2(k string) int { return 4 - placeOf(k) }
 //line pipelines_partitions.go:349
 func partitionerCasesFilter2(w string) bool { return len(w)%2 == 0 }
 
-//line property_rdd.go:8493
+//line property_rdd.go:8787
 
 func placedCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8503,7 +8797,7 @@ func placedCasesFilter(_ string, v int64) bool { return v%3 != 0 }
 //line pipelines_placed.go:43
 func placedCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
 
-//line property_rdd.go:8507
+//line property_rdd.go:8801
 
 func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8514,7 +8808,7 @@ func placedCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
 //line pipelines_placed.go:44
 func placedCasesMapValues(r string) string { return r + "!" }
 
-//line property_rdd.go:8518
+//line property_rdd.go:8812
 
 func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8525,7 +8819,7 @@ func placedCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 //line pipelines_placed.go:65
 func placedCasesJoin(all []int64, sum int64) string { return fmt.Sprint(all, sum) }
 
-//line property_rdd.go:8529
+//line property_rdd.go:8823
 
 func placedCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8548,7 +8842,7 @@ func placedCasesReduceByKeyBatch6(slots []*int64, vals []int64) {
 //line pipelines_placed.go:89
 func placedCasesMapToPair(k string, v int64) (string, int64) { return k[:1] + k[len(k)-1:], v }
 
-//line property_rdd.go:8552
+//line property_rdd.go:8846
 
 func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8559,7 +8853,68 @@ func placedCasesReduceByKeyBatch7(slots []*int64, vals []int64) {
 //line pipelines_sample.go:144
 func finiteMap(x int64) int64 { return x % 1000 }
 
-//line property_rdd.go:8563
+//line pipelines_skew.go:56
+func skewCasesJoin(v, w int64) int64 { return v * w }
+
+//line pipelines_skew.go:63
+func skewCasesJoin2(v, w int64) string { return outer(&v, &w) }
+
+//line pipelines_skew.go:67
+func skewCasesLeftOuterJoin(v int64, w *int64) string { return outer(&v, w) }
+
+//line pipelines_skew.go:71
+func skewCasesRightOuterJoin(v *int64, w int64) string { return outer(v, &w) }
+
+//line pipelines_skew.go:78
+func skewCasesJoin3(by, v, w int64) int64 { return by * v * w }
+
+//line property_rdd.go:8872
+
+func skewCasesReduceByKeyBatch(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+//line pipelines_skew.go:85
+func skewCasesLeftOuterJoin2(v int64, w *int64) string { return outer(&v, w) }
+
+//line pipelines_skew.go:93
+func skewCasesFilter(string, int64) bool { return true }
+
+//line property_rdd.go:8886
+
+func skewCasesReduceByKeyBatch2(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+//line pipelines_skew.go:94
+func skewCasesMapValues(v int64) int64 { return v }
+
+//line pipelines_skew.go:95
+func skewCasesJoin4(sum int64, st Stats) string { return fmt.Sprint(sum, st.Sum) }
+
+//line property_rdd.go:8900
+
+func skewCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+func skewCasesReduceByKeyBatch4(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
+
+func skewCasesReduceByKeyBatch5(slots []*int64, vals []int64) {
+	for i, s := range slots {
+		*s = addInts(*s, vals[i])
+	}
+}
 
 func sourceCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8573,7 +8928,7 @@ func sourceCasesMap(path, text string) string { return filepath.Base(path) + ": 
 //line pipelines_source.go:126
 func sourceCasesMap2(b []byte) string { return string(b) }
 
-//line property_rdd.go:8577
+//line property_rdd.go:8932
 
 func combineCasesReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8593,7 +8948,7 @@ func combineCasesMapToPair(w string) (string, int64) { return w, 1 }
 //line pipelines_wide.go:87
 func combineCasesReduceByKey(a, b int64) int64 { return a + b }
 
-//line property_rdd.go:8597
+//line property_rdd.go:8952
 
 func combineCasesReduceByKeyBatch3(slots []*int64, vals []int64) {
 	for i, s := range slots {
@@ -8816,7 +9171,7 @@ func manyKeptMap(round, x int64) int64 { return x + round%2 }
 //line rounds.go:204
 func manyKeptKeyBy(x int64) int64 { return x % 7 }
 
-//line property_rdd.go:8820
+//line property_rdd.go:9175
 
 func manyKeptReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/gordd-project/gordd/internal/size"
 	"github.com/gordd-project/gordd/internal/wire"
 	"github.com/gordd-project/gordd/rdd/plan"
 )
@@ -205,14 +206,18 @@ func unmoved(src *plan.Source) string {
 func output(s *plan.Stage) string {
 	part := s.Sink.Part
 	switch {
+	case s.Kind == plan.ValueStage && part != nil && part.Kind == plan.SkewPartitioner:
+		return fmt.Sprintf("the keys that have %s of one side or more, for the stages that split them", size.String(part.HotFrom))
 	case s.Kind == plan.ValueStage:
 		return "one value, for the stages that read it"
 	case part == nil:
 		return ""
-	case part.Kind == plan.SinglePartitioner && s.Sink.Op.Part == "rows":
+	case part.Kind == plan.SinglePartitioner && (s.Sink.Op.Part == "rows" || strings.HasSuffix(s.Sink.Op.Part, ".rows")):
 		return "kept where they are: they are read twice"
 	case part.Kind == plan.SinglePartitioner:
 		return "shuffle into one partition"
+	case part.Kind == plan.SkewPartitioner:
+		return fmt.Sprintf("shuffle by hash, hot keys split, into %s", partitions(part.N))
 	case part.By != nil:
 		return fmt.Sprintf("shuffle by %s into %s", operator(part.By), partitions(part.N))
 	}

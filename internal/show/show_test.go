@@ -295,6 +295,35 @@ func TestExplainKeptRows(t *testing.T) {
 	}
 }
 
+// TestExplainSkewJoin draws the stages by which a join splits hot keys.
+func TestExplainSkewJoin(t *testing.T) {
+	skew := func(hot plan.StageKey, from int64) *plan.Partitioner {
+		return &plan.Partitioner{Kind: plan.SkewPartitioner, N: 8, Hot: hot, HotFrom: from}
+	}
+	got := Explain(&wire.Explained{Action: "Count", Site: site(9), Stages: []plan.StageExplain{
+		{Stage: plan.Stage{Key: "k", Name: "Distinct → Join rows", Pipe: plan.Pipe{Source: plan.Source{Op: op("Distinct", 5, "reduce"), Wide: []plan.Input{{Shuffle: "nowhere"}}}},
+			Sink: plan.Sink{Op: op("Join", 7, "left.rows"), Part: &plan.Partitioner{Kind: plan.SinglePartitioner, N: 1}}}},
+		{Stage: plan.Stage{Key: "h", Kind: plan.ValueStage, Name: "Join hot keys", Parents: []plan.Parent{{Key: "k"}},
+			Pipe: plan.Pipe{Source: plan.Source{Op: op("Join", 7, "samples"), Wide: []plan.Input{{Shuffle: "k"}}}}, Sink: plan.Sink{Op: op("Join", 7, "hot"), Part: skew("", 64<<20)}}},
+		{Stage: plan.Stage{Key: "m", Kind: plan.ResultStage, Name: "Range → Join", Parents: []plan.Parent{{Key: "h", Kind: plan.Value}},
+			Pipe: plan.Pipe{Source: plan.Source{Op: op("Range", 2, ""), Range: &plan.Range{Count: 9, N: 2}}}, Sink: plan.Sink{Op: op("Join", 7, "left"), Part: skew("h", 0)}}},
+	}})
+	want := `Count (main.go:9)
+└─ stage 3: Range → Join
+   ├─ source   Range (main.go:2), 9 numbers in 2 partitions
+   ├─ output   shuffle by hash, hot keys split, into 8 partitions
+   └─ stage 2: Join hot keys
+      ├─ source   Join (main.go:7) samples side, reads the shuffle of stage 1
+      ├─ output   the keys that have 64 MiB of one side or more, for the stages that split them
+      └─ stage 1: Distinct → Join rows
+         ├─ source   Distinct (main.go:5)
+         └─ output   kept where they are: they are read twice
+`
+	if got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
+
 // TestExplainBarrier says that tasks wait for one another.
 func TestExplainBarrier(t *testing.T) {
 	pipe := plan.Pipe{Source: plan.Source{Op: op("Range", 1, ""), Range: &plan.Range{Count: 9, N: 2}}, Ops: []plan.Op{op("MapPartitionsWithBarrier", 5, "")}}

@@ -25,6 +25,7 @@ type Job struct {
 	Duration float64   `json:"seconds"`
 	Actions  []Action  `json:"actions"`
 	Locality Locality  `json:"locality"` // of the actions that have ended
+	HotKeys  HotKeys   `json:"hot_keys"` // of the joins of these
 	// Accumulators are the values that its driver told last: of actions that run, by
 	// the tasks that have succeeded so far.
 	Accumulators []Accumulator `json:"accumulators,omitempty"`
@@ -42,6 +43,12 @@ type Accumulator struct {
 type Program struct {
 	Platform string `json:"platform"` // as in linux/amd64
 	Binary   string `json:"binary"`   // its digest
+}
+
+// HotKeys counts the keys that joins split, and the parts that they have together.
+type HotKeys struct {
+	Keys  int64 `json:"keys"`
+	Parts int64 `json:"parts"`
 }
 
 // Locality counts finished tasks that would rather run near what they read, since

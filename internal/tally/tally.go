@@ -26,6 +26,8 @@ type Tally struct {
 	Spilled  int64 `json:"bytes_spilled"`
 	Written  int64 `json:"bytes_written"`
 	Rejected int64 `json:"rows_rejected"`
+	HotKeys  int64 `json:"hot_keys"`  // that joins split,
+	HotParts int64 `json:"hot_parts"` // and the partitions that they have together
 	// Tasks that would rather run near what they read, by how near they did.
 	AtProcess int64         `json:"tasks_at_process"`
 	AtNode    int64         `json:"tasks_at_node"`
@@ -55,6 +57,8 @@ func Of(s *plan.ActionStatus) Tally {
 		t.Spilled += st.Counters.Spilled
 		t.Written += st.Counters.Output
 		t.Rejected += st.Counters.Rejected
+		t.HotKeys += st.Counters.HotKeys
+		t.HotParts += st.Counters.HotParts
 		t.AtProcess += st.Counters.AtProcess
 		t.AtNode += st.Counters.AtNode
 		t.AtRack += st.Counters.AtRack
@@ -77,6 +81,8 @@ func (t *Tally) Add(u Tally) {
 	t.Spilled += u.Spilled
 	t.Written += u.Written
 	t.Rejected += u.Rejected
+	t.HotKeys += u.HotKeys
+	t.HotParts += u.HotParts
 	t.AtProcess += u.AtProcess
 	t.AtNode += u.AtNode
 	t.AtRack += u.AtRack
@@ -106,7 +112,15 @@ func (t Tally) String() string {
 	if t.Rejected > 0 {
 		parts = append(parts, Count(t.Rejected, "row")+" rejected")
 	}
+	if t.HotKeys > 0 {
+		parts = append(parts, Hot(t.HotKeys, t.HotParts))
+	}
 	return strings.Join(append(parts, Duration(t.Elapsed)), ", ")
+}
+
+// Hot says how many keys joins split, and into how many parts.
+func Hot(keys, parts int64) string {
+	return fmt.Sprintf("%s split into %s", Count(keys, "hot key"), Count(parts, "part"))
 }
 
 // Summary is String with the number of actions in front.

@@ -544,7 +544,7 @@ type Sink struct {
 	Op   Op
 	Part *Partitioner // shuffles only
 	// Limit ends a task after so many rows; 0: no limit. Take and First set it,
-	// TakeOrdered keeps so many.
+	// TakeOrdered keeps so many, and a sample looks at so many.
 	Limit int64
 	// Zero is the value that a fold starts with, encoded.
 	Zero Digest
@@ -564,9 +564,10 @@ const (
 	RoundRobinPartitioner                        // by turns, from a start that depends on the task
 	SinglePartitioner                            // everything in partition 0
 	FuncPartitioner                              // as a function of the program's says
+	SkewPartitioner                              // by the key's seeded hash, but for hot keys, which have several partitions
 )
 
-var partitionerKinds = [...]string{"hash", "range", "round robin", "single", "function"}
+var partitionerKinds = [...]string{"hash", "range", "round robin", "single", "function", "skew"}
 
 // String returns the kind's name.
 func (k PartitionerKind) String() string { return named(partitionerKinds[:], int(k)) }
@@ -581,6 +582,11 @@ type Partitioner struct {
 	// Descending turns the order of a range partitioner around.
 	Descending bool
 	By         *Op // function: the operator that has it
+	// Hot is the value stage that finds the hot keys of a skew partitioner. That stage has
+	// one itself, for the number of partitions and HotFrom, from how many bytes on a key may
+	// be hot.
+	Hot     StageKey
+	HotFrom int64
 }
 
 // Output is a directory that an action writes.

@@ -63,8 +63,8 @@ func (p *Plan) Resolve(s Sizes) error {
 			return fmt.Errorf("%s: %d partitions: %w: the most is %d", st.Name, n, ErrTooManyPartitions, MaxPartitions)
 		}
 		r.below[st.Key] = in
-		if st.Kind == ValueStage && st.Sink.Part != nil && st.Sink.Part.N == 0 {
-			st.Sink.Part.N = r.reducers(in)
+		if part := st.Sink.Part; st.Kind == ValueStage && part != nil && part.N == 0 && part.Kind != SkewPartitioner {
+			part.N = r.reducers(in)
 		}
 	}
 	return nil
@@ -182,6 +182,7 @@ func (r *resolver) wide(src *Source) (n int, in inputs, err error) {
 				return 0, nil, fmt.Errorf("plan reads shuffle %s before it is made", side.Shuffle)
 			}
 			m, b = st.Sink.Part.N, r.below[side.Shuffle]
+			open = r.finder(open, st.Sink.Part)
 			switch {
 			case side.Own:
 				m = st.N()
@@ -205,6 +206,16 @@ func (r *resolver) wide(src *Source) (n int, in inputs, err error) {
 		part.N = n
 	}
 	return n, in, nil
+}
+
+// finder adds the partitioner of the stage that finds the hot keys of another one, where
+// its number is open: that is the number of the shuffles that are read together, and of
+// no side alone.
+func (r *resolver) finder(open []*Partitioner, part *Partitioner) []*Partitioner {
+	if st := r.stages[part.Hot]; st != nil && st.Sink.Part != nil && st.Sink.Part.N == 0 {
+		return append(open, st.Sink.Part)
+	}
+	return open
 }
 
 // coalesced sets how the partitions of a pipe are put into fewer ones: as many of

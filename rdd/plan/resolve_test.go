@@ -409,9 +409,9 @@ func TestStrings(t *testing.T) {
 }
 
 func TestCountersAdd(t *testing.T) {
-	c := Counters{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}
+	c := Counters{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14}
 	c.Add(c)
-	if want := (Counters{2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24}); c != want {
+	if want := (Counters{2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28}); c != want {
 		t.Errorf("got %v, want %v", c, want)
 	}
 }

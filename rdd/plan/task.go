@@ -121,6 +121,8 @@ type Counters struct {
 	Spilled      int64
 	Output       int64 // bytes of output files
 	Rejected     int64 // rows dropped or set aside; not those of a sample
+	HotKeys      int64 // that a join splits,
+	HotParts     int64 // and the partitions that they have together
 	// Of the tasks that would rather run near what they read, how many did so in
 	// the process that has it, at the node, in the rack, or far away. The
 	// scheduler counts them.
@@ -137,6 +139,8 @@ func (c *Counters) Add(d Counters) {
 	c.Spilled += d.Spilled
 	c.Output += d.Output
 	c.Rejected += d.Rejected
+	c.HotKeys += d.HotKeys
+	c.HotParts += d.HotParts
 	c.AtProcess += d.AtProcess
 	c.AtNode += d.AtNode
 	c.AtRack += d.AtRack

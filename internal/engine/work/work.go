@@ -97,12 +97,12 @@ func StagedBy(id model.AttemptID) storage.Attempt {
 }
 
 // counterNames name the counters in the scheduler's messages.
-var counterNames = []string{"rowsIn", "rowsOut", "bytesRead", "shuffleRead", "shuffleWrite", "spilled", "output", "rejected",
+var counterNames = []string{"rowsIn", "rowsOut", "bytesRead", "shuffleRead", "shuffleWrite", "spilled", "output", "rejected", "hotKeys", "hotParts",
 	model.AtProcess.Counter(), model.AtNode.Counter(), model.AtRack.Counter(), model.Anywhere.Counter()}
 
 // fields lists the counters in the order of their names.
-func fields(c *plan.Counters) [12]*int64 {
-	return [12]*int64{&c.RowsIn, &c.RowsOut, &c.BytesRead, &c.ShuffleRead, &c.ShuffleWrite, &c.Spilled, &c.Output, &c.Rejected,
+func fields(c *plan.Counters) [14]*int64 {
+	return [14]*int64{&c.RowsIn, &c.RowsOut, &c.BytesRead, &c.ShuffleRead, &c.ShuffleWrite, &c.Spilled, &c.Output, &c.Rejected, &c.HotKeys, &c.HotParts,
 		&c.AtProcess, &c.AtNode, &c.AtRack, &c.AtAny}
 }
 

@@ -227,14 +227,17 @@ func joining(g *generator, d *data) *step {
 }
 
 // joinOptions is options for a join, of which any side may be small enough to be read
-// whole by every task: then rows come in the order of the other.
+// whole by every task: then rows come in the order of the other. Or its keys may be split.
 func (g *generator) joinOptions(out *data) []string {
-	switch g.IntN(4) {
+	switch g.IntN(5) {
 	case 0:
 		out.order = bag
 		return []string{"typed.BroadcastBelow(1 << 40)"}
 	case 1:
 		return g.options("typed.BroadcastBelow(0)")
+	case 2:
+		out.order = bag
+		return []string{"typed.BroadcastBelow(0)", "typed.SkewJoin(1)"}
 	}
 	return g.options()
 }
