@@ -120,7 +120,7 @@ func (s service) begin(open *msg.Open, start *starting) (*jobDriver, error) {
 	detached := start.worker != ""
 	d := s.newDriver(start.job, "")
 	d.owner = start.owner
-	spec := msg.Job{ID: d.job, Name: open.Name, Code: open.Code, Files: open.Files, Args: open.Args, Env: open.Env, Memory: open.Memory}
+	spec := msg.Job{ID: d.job, Name: open.Name, Code: open.Code, Files: open.Files, Args: open.Args, Env: open.Env, Memory: open.Memory, Stuck: open.Stuck}
 	data, err := plan.Encode(&accepted{Spec: spec, Again: d.link.again, Driver: start.worker})
 	if err != nil {
 		return nil, err

@@ -168,10 +168,12 @@ func (x *executors) run(ref model.ExecutorRef, job msg.Job, budget int64) (runni
 		return nil, errors.Join(err, log.Close())
 	}
 	p, err := process.Start(w.ctx, process.Options{Path: path, Args: job.Args, Dir: dir, Env: append(environment(), job.Env...), Log: log, Group: group,
-		Code:     job.Code,
-		Wire:     wire.Options{Cores: w.o.Slots, Memory: budget, Fresh: true, Files: files, Executor: true, Scratch: x.cached(ref)},
-		Blob:     func(ctx context.Context, d plan.Digest) (string, error) { return w.blobs.find(ctx, ref.Job, d) },
-		Block:    w.bring,
+		Code: job.Code,
+		Wire: wire.Options{Cores: w.o.Slots, Memory: budget, Fresh: true, Files: files, Executor: true, Scratch: x.cached(ref)},
+		Blob: func(ctx context.Context, d plan.Digest) (string, error) { return w.blobs.find(ctx, ref.Job, d) },
+		Block: func(ctx context.Context, l *work.Launch, t *plan.Task, b plan.Block) (string, error) {
+			return w.bring(ctx, l, t, b, job.Stuck)
+		},
 		Input:    w.late.get,
 		Gather:   w.agent.Gather,
 		Progress: func(all []plan.Progress) { w.call(func() { w.agent.Progress(ref.Job, all) }) }})

@@ -70,8 +70,8 @@ func (x *executors) ofJob(job plan.JobID) (all []running) {
 }
 
 // bring fetches a block for an attempt from one of those that its launch names, into
-// the attempt's directory.
-func (w *Worker) bring(ctx context.Context, l *work.Launch, t *plan.Task, b plan.Block) (string, error) {
+// the attempt's directory. The attempt may stand still for so long; 0: as long as most.
+func (w *Worker) bring(ctx context.Context, l *work.Launch, t *plan.Task, b plan.Block, stuck time.Duration) (string, error) {
 	i := slices.IndexFunc(l.Tasks, func(a model.Assignment) bool { return a.Attempt.Partition == t.Partition })
 	if i < 0 {
 		return "", errNoHolder
@@ -85,7 +85,8 @@ func (w *Worker) bring(ctx context.Context, l *work.Launch, t *plan.Task, b plan
 		return "", err
 	}
 	g := &gathering{w: w, job: l.Action.Job, attempt: t.Attempt, told: time.Now()}
-	err = w.fetchBlock(ctx, g, b, l.Tasks[i].Blocks[k].Holders, f)
+	holders := l.Tasks[i].Blocks[k].Holders
+	err = w.fetchBlock(ctx, g, b, holders, f, silence(stuck, len(holders)))
 	if err = errors.Join(err, f.Close()); err != nil {
 		return "", errors.Join(err, os.Remove(f.Name()))
 	}
@@ -94,17 +95,49 @@ func (w *Worker) bring(ctx context.Context, l *work.Launch, t *plan.Task, b plan
 
 var errNoHolder = errors.New("no worker that can be reached is known to keep it")
 
-// fetchBlock fetches a block from the first of some workers that gives it whole.
-func (w *Worker) fetchBlock(ctx context.Context, g *gathering, b plan.Block, from []plan.WorkerID, to *os.File) error {
+const (
+	// silentHolder is the longest that a holder may bring no byte: it may have to write
+	// gigabytes before the first.
+	silentHolder = 5 * time.Minute
+	// standStill is how long tasks may stand still of whose job nothing else is known.
+	standStill = 10 * time.Minute
+)
+
+// silence is how long each of some holders may bring nothing to a task that may stand
+// still for a time: when all of them hang there is some left to compute the block.
+func silence(stuck time.Duration, holders int) time.Duration {
+	if stuck == 0 {
+		stuck = standStill
+	}
+	return min(silentHolder, stuck/time.Duration(holders+1))
+}
+
+var errSilent = errors.New("it brings nothing")
+
+// unlessSilent ends what f does when it has not got on for a time.
+func unlessSilent(ctx context.Context, most time.Duration, f func(ctx context.Context, gotOn func()) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	late := time.AfterFunc(most, func() { cancel(fmt.Errorf("%w for %s", errSilent, most)) })
+	defer late.Stop()
+	return f(ctx, func() { late.Reset(most) })
+}
+
+// fetchBlock fetches a block from the first of some workers that gives it whole, and is
+// not silent for too long.
+func (w *Worker) fetchBlock(ctx context.Context, g *gathering, b plan.Block, from []plan.WorkerID, to *os.File, silent time.Duration) error {
 	err := errNoHolder
 	for _, id := range from {
 		peer := w.peers.get(id)
 		if peer.Address == "" || id == w.o.ID {
 			continue
 		}
-		r := transfer.BlockRequest{Job: g.job, Block: b, Owner: transfer.Source{Worker: id, Addr: peer.Address}, Got: g.gotOn,
-			Check: func(f *os.File, size int64) error { return keptfile.Verify(f, size, b) }}
-		if err = w.fetch.Block(ctx, r, to); err == nil || ctx.Err() != nil {
+		err = unlessSilent(ctx, silent, func(ctx context.Context, gotOn func()) error {
+			return w.fetch.Block(ctx, transfer.BlockRequest{Job: g.job, Block: b, Owner: transfer.Source{Worker: id, Addr: peer.Address},
+				Got:   func() { gotOn(); g.gotOn() },
+				Check: func(f *os.File, size int64) error { return keptfile.Verify(f, size, b) }}, to)
+		})
+		if err == nil || ctx.Err() != nil {
 			return err
 		}
 		w.log.Info("a kept block is not to be had", "job", string(g.job), "from", string(id), "err", err)
@@ -112,8 +145,12 @@ func (w *Worker) fetchBlock(ctx context.Context, g *gathering, b plan.Block, fro
 	return fmt.Errorf("partition %d of the cached RDD %s: %w", b.Partition, b.RDD, err)
 }
 
-// copyWait bounds how long a copy of a block may take.
-const copyWait = 10 * time.Minute
+// keepWait is how long an executor may take to keep a copy of so many bytes, which are in
+// a file of this machine.
+func keepWait(bytes int64) time.Duration {
+	const perSecond = 4 << 20
+	return time.Minute + time.Duration(bytes/perSecond)*time.Second
+}
 
 // copyBlock has an executor keep a block that others hold, too, and says what became of
 // it.
@@ -141,12 +178,10 @@ func (w *Worker) copyTo(ref model.ExecutorRef, b plan.Block, from []plan.WorkerI
 	if e == nil {
 		return 0, errors.New("its executor is not there")
 	}
-	ctx, cancel := context.WithTimeout(w.ctx, copyWait)
-	defer cancel()
 	select {
 	case <-e.up:
-	case <-ctx.Done():
-		return 0, context.Cause(ctx)
+	case <-w.ctx.Done():
+		return 0, context.Cause(w.ctx)
 	}
 	if e.process == nil {
 		return 0, errors.New("its executor did not start")
@@ -156,8 +191,14 @@ func (w *Worker) copyTo(ref model.ExecutorRef, b plan.Block, from []plan.WorkerI
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, f.Close(), os.Remove(f.Name())) }()
-	if err := w.fetchBlock(ctx, &gathering{w: w, job: ref.Job, told: time.Now()}, b, from, f); err != nil {
+	if err := w.fetchBlock(w.ctx, &gathering{w: w, job: ref.Job, told: time.Now()}, b, from, f, silence(0, len(from))); err != nil {
 		return 0, err
 	}
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	ctx, cancel := context.WithTimeout(w.ctx, keepWait(info.Size()))
+	defer cancel()
 	return e.process.Keep(ctx, b, f.Name())
 }

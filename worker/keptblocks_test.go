@@ -1,17 +1,22 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/gordd-project/gordd/internal/engine/work"
+	"github.com/gordd-project/gordd/internal/msg"
 	"github.com/gordd-project/gordd/internal/sched/model"
 	"github.com/gordd-project/gordd/rdd/plan"
 	"github.com/gordd-project/gordd/worker/transfer"
@@ -79,6 +84,65 @@ func TestGivingHasItsPlaces(t *testing.T) {
 		}
 		if left, err := os.ReadDir(filepath.Join(w.o.Dir, "fetched")); err != nil || len(left) > 0 {
 			t.Errorf("left %v, %v", left, err)
+		}
+	})
+}
+
+// TestSilentHolders has one holder after the other take a request and say nothing: the
+// task has time left to compute the block, as long as it may stand still itself.
+func TestSilentHolders(t *testing.T) {
+	for _, stuck := range []time.Duration{0, time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			var deaf sync.WaitGroup
+			dials := 0
+			fetch := transfer.NewFetcher(transfer.Options{Dial: func(context.Context, string, string) (net.Conn, error) {
+				dials++
+				ours, theirs := net.Pipe()
+				deaf.Go(func() { _, _ = io.Copy(io.Discard, theirs) })
+				return ours, nil
+			}})
+			w := &Worker{o: Options{ID: "w0"}, log: slog.New(slog.DiscardHandler), fetch: fetch}
+			holders := []plan.WorkerID{"w1", "w0", "unknown", "w2"}
+			w.peers.m = map[plan.WorkerID]msg.Peer{"w1": {Worker: "w1", Address: "w1:1"}, "w2": {Worker: "w2", Address: "w2:1"}}
+			b := plan.Block{RDD: "c"}
+			l := &work.Launch{Tasks: []model.Assignment{{Blocks: []model.BlockAt{{Block: b, Holders: holders}}}}}
+			began := time.Now()
+			_, err := w.bring(t.Context(), l, &plan.Task{Scratch: t.TempDir()}, b, stuck)
+			limit := cmp.Or(stuck, standStill)
+			if took := time.Since(began); !errors.Is(err, errSilent) || dials != 2 || took >= limit*3/4 {
+				t.Errorf("%v after %s and %d holders, for a task that may stand still for %s", err, took, dials, limit)
+			}
+			fetch.Close()
+			deaf.Wait()
+		})
+	}
+}
+
+// TestUnlessSilent ends what does not get on, and nothing else, however long that takes.
+func TestUnlessSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		err := unlessSilent(t.Context(), time.Minute, func(ctx context.Context, gotOn func()) error {
+			for range 100 {
+				select {
+				case <-time.After(59 * time.Second):
+					gotOn()
+				case <-ctx.Done():
+					return context.Cause(ctx)
+				}
+			}
+			return nil
+		})
+		if err != nil || time.Since(began) != 5900*time.Second {
+			t.Errorf("%v after %s", err, time.Since(began))
+		}
+		began = time.Now()
+		err = unlessSilent(t.Context(), time.Minute, func(ctx context.Context, _ func()) error {
+			<-ctx.Done()
+			return context.Cause(ctx)
+		})
+		if !errors.Is(err, errSilent) || time.Since(began) != time.Minute {
+			t.Errorf("%v after %s", err, time.Since(began))
 		}
 	})
 }

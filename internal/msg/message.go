@@ -38,8 +38,10 @@ type (
 		Files  []File
 		Args   []string
 		Env    []string
-		Memory int64  // budget of one executor, 0: the worker's own
-		Key    []byte // signs the tickets for what the job leaves with workers
+		Memory int64 // budget of one executor, 0: the worker's own
+		// Stuck is how long a task may stand still; 0: the master's default.
+		Stuck time.Duration
+		Key   []byte // signs the tickets for what the job leaves with workers
 		// Owners are a few workers that were told earlier, and may have the binary
 		// and what programs name by digest.
 		Owners []plan.WorkerID

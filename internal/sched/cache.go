@@ -362,14 +362,22 @@ func (s *Scheduler) dropHolder(j *job, c *cacheSet, part int, w *worker) {
 	s.cacheChanged(j, c, part)
 }
 
-// blockGone forgets a block that a task could not have: it is computed instead.
-func (s *Scheduler) blockGone(j *job, b model.BlockID) {
+// blockGone forgets that a block is where an attempt could not have it: on its own
+// worker, and on those that it was told of. What others hold, nobody has asked for yet.
+func (s *Scheduler) blockGone(a *attempt, b model.BlockID) {
+	j := a.st.job
 	c := j.caches[b.RDD]
 	if c == nil || c.gen != b.Gen {
 		return
 	}
-	for _, w := range slices.Clone(c.holders[b.Partition]) {
-		s.dropHolder(j, c, b.Partition, s.workers[w])
+	s.dropHolder(j, c, b.Partition, a.w)
+	for _, at := range a.blocks {
+		if at.Block != (plan.Block{RDD: b.RDD, Partition: b.Partition}) {
+			continue
+		}
+		for _, id := range at.Holders {
+			s.dropHolder(j, c, b.Partition, s.byID[id])
+		}
 	}
 }
 

@@ -84,6 +84,37 @@ func TestR61ABlockThatIsGoneIsComputed(t *testing.T) {
 	r.ended(2)
 }
 
+// TestR61ABlockIsGoneWhereItWasLookedFor, and nowhere else: not from who made it
+// meanwhile.
+func TestR61ABlockIsGoneWhereItWasLookedFor(t *testing.T) {
+	r, src := cachedRig(t, model.Determinate)
+	r.attach(1, "w3", "w4")
+	c := r.s.jobs["j"].caches["c"]
+	b := model.BlockID{RDD: "c", Partition: 0}
+	had := plan.WorkerID("w1")
+	if c.holders[0][0] == int32(r.s.byID["w2"].idx) {
+		had = "w2"
+	}
+	r.step(model.BlocksChanged{From: r.from("w3"), Job: "j", Added: []model.HeldBlock{{BlockID: b}}})
+	r.second(src)
+	a := r.run("n", 0)
+	told := []plan.WorkerID{r.on[a.Seq], had, "w3"}
+	r.step(model.BlocksChanged{From: r.from("w4"), Job: "j", Added: []model.HeldBlock{{BlockID: b}}})
+	r.fail(a, model.TaskFailed{Class: model.Fetch, Source: &model.FetchSource{Block: &b}})
+	for _, id := range told {
+		if slices.Contains(c.holders[0], int32(r.s.byID[id].idx)) {
+			t.Errorf("%s is still said to have it", id)
+		}
+	}
+	if !slices.Equal(c.holders[0], []int32{int32(r.s.byID["w4"].idx)}) {
+		t.Errorf("%v hold it", c.holders[0])
+	}
+	for len(r.runs) > 0 {
+		r.finish("n", "q")
+	}
+	r.ended(2)
+}
+
 func TestR61WorkersTellOfTheirBlocks(t *testing.T) {
 	r, _ := cachedRig(t, model.Determinate)
 	c := r.s.jobs["j"].caches["c"]

@@ -17,7 +17,7 @@ import (
 // sizes, so an action is kept, after its end, for as long as such a stage is.
 func (s *Scheduler) Compact(journal iter.Seq2[model.Record, error]) iter.Seq2[model.Record, error] {
 	return func(yield func(model.Record, error) bool) {
-		c := &compactor{s: s, sized: map[stageKey]plan.ActionID{}, keep: map[plan.ActionID]bool{}}
+		c := &compactor{s: s, sized: map[stageKey]plan.ActionID{}, keep: map[plan.ActionID]bool{}, ends: map[plan.ActionID]bool{}, cancels: map[plan.JobID]bool{}}
 		for rec, err := range journal {
 			if err != nil {
 				yield(nil, err)
@@ -44,6 +44,9 @@ type compactor struct {
 	sized map[stageKey]plan.ActionID // who brought the sizes of a stage last
 	open  []plan.ActionID            // whose files may not have been collected
 	keep  map[plan.ActionID]bool
+	ends  map[plan.ActionID]bool // that have a record
+	// cancels are the jobs of actions that have ended by the record of a cancel alone.
+	cancels map[plan.JobID]bool
 }
 
 type stageKey struct {
@@ -64,6 +67,8 @@ func (c *compactor) look(rec model.Record) {
 		if r.Submit.Sink.Kind == model.Files {
 			c.open = append(c.open, r.Submit.Action)
 		}
+	case model.ActionEnded:
+		c.ends[r.Action] = true
 	case model.CollectedRecord:
 		c.open = slices.DeleteFunc(c.open, func(id plan.ActionID) bool { return id == r.Action })
 	}
@@ -80,6 +85,7 @@ func (c *compactor) choose() {
 		}
 		for _, e := range j.ended {
 			c.keep[e.end.Action] = !j.state.Ended() || c.keep[e.end.Action]
+			c.cancels[j.id] = c.cancels[j.id] || !c.ends[e.end.Action]
 		}
 		for _, st := range j.stages {
 			if st.act == nil && st.sized {
@@ -99,9 +105,10 @@ func (c *compactor) needed(rec model.Record) model.Record {
 		keep = c.s.jobs[r.Submit.Job] != nil
 	case model.JobEnded:
 		keep = c.s.jobs[r.Job] != nil
-	case model.CancelAccepted: // ends of actions have records of their own
+	case model.CancelAccepted: // ends of actions have records of their own, unless the master died before them
 		j := c.s.jobs[r.Cancel.Job]
-		keep = j != nil && j.state == model.JobEnding && r.Cancel.Action == 0 && r.Cancel.Tag == ""
+		whole := r.Cancel.Action == 0 && r.Cancel.Tag == ""
+		keep = j != nil && (j.state == model.JobEnding && whole || !j.state.Ended() && !whole && c.cancels[j.id])
 	case model.BlobHeld:
 		j := c.s.jobs[r.Job]
 		keep = j != nil && !j.state.Ended()

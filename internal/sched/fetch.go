@@ -41,7 +41,7 @@ func (s *Scheduler) fetchFailed(a *attempt, ev *model.TaskFailed) {
 		return
 	}
 	if src.Block != nil {
-		s.blockGone(st.job, *src.Block)
+		s.blockGone(a, *src.Block)
 		return
 	}
 	t.blame.Fetch(&s.cfg, s.now)

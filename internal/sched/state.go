@@ -193,6 +193,7 @@ type attempt struct {
 	stuck    bool // made no progress for too long
 	level    model.Level
 	reads    []model.Read
+	blocks   []model.BlockAt // that it was told of
 	launched model.Instant
 	moved    model.Instant // last progress
 	memory   int64

@@ -78,6 +78,7 @@ func (s *Scheduler) batch(a *attempt) {
 	w := a.w
 	as := model.Assignment{Attempt: a.id(), Level: a.level, Twin: a.twin, Early: a.early, Alone: a.alone, Memory: a.memory}
 	as.Held, as.Blocks = a.st.tasks[a.part].cached, s.elsewhere(a.st, a.part, w)
+	a.blocks = as.Blocks
 	if w.batchPass == s.pass {
 		if b := &s.batches[w.batch]; b.st == a.st && b.exec == a.exec {
 			b.tasks = append(b.tasks, as)
