@@ -39,8 +39,8 @@ var ErrTooManyPartitions = errors.New("too many partitions")
 // Resolve fixes what a plan leaves open until its inputs are known: the number
 // of tasks of every stage, and the number of partitions of every shuffle for
 // which the user named none: twice the slots, or one for each 16 MiB of files,
-// or ½ Mi numbers of a Range, where that is more. Beyond 64 of these there is one for
-// each 64 MiB, at most 4,096. Shuffles that one operator reads together get the same
+// or ½ Mi numbers of a Range, where that is more, and up to 64 as many as keep all slots
+// at work to the end. Beyond 64 of these there is one for each 64 MiB, at most 4,096. Shuffles that one operator reads together get the same
 // number. Sizes already fixed are kept.
 func (p *Plan) Resolve(s Sizes) error {
 	r := resolver{
@@ -109,8 +109,13 @@ func (r *resolver) reducers(in inputs) int {
 	for _, source := range in {
 		bytes += r.bytes[source]
 	}
-	n := max(min(bytes/bytesPerReducer, fewReducers), bytes/bytesPerOfMany)
-	return int(min(max(int64(2*r.sizes.Slots), n, 1), maxReducers))
+	slots := int64(max(r.sizes.Slots, 1))
+	n := max(2*slots, min(bytes/bytesPerReducer, fewReducers), bytes/bytesPerOfMany)
+	// Five tasks on two slots take as long as six, which have less to do each.
+	if turns := (n + slots - 1) / slots; turns*slots <= fewReducers {
+		n = turns * slots
+	}
+	return int(min(n, maxReducers))
 }
 
 // files gives the number of splits of a file source.

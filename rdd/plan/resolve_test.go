@@ -72,6 +72,11 @@ func TestResolve(t *testing.T) {
 			map[string]int{"s": 62},
 		},
 		{
+			"an even number for two slots", []Stage{shuffles("s", 0, files("abcde")), result(reads(from("s")))},
+			[]int{5, 32},
+			map[string]int{"s": 32},
+		},
+		{
 			"64 where it is larger", []Stage{shuffles("s", 0, files(strings.Repeat("x", 40))), result(reads(from("s")))},
 			[]int{40, 64},
 			map[string]int{"s": 64},
