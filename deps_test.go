@@ -90,7 +90,7 @@ var imports = map[string][]string{
 	"internal/tally":          {"internal/size", "rdd/plan"},
 	"internal/journal":        {"internal/forms", "internal/machine", "internal/sched/model", "rdd/plan"},
 	"internal/launch":         {"internal/wire", "rdd/plan"},
-	"internal/show":           {"internal/tally", "internal/wire", "rdd/plan", mpb},
+	"internal/show":           {"internal/size", "internal/tally", "internal/wire", "rdd/plan", mpb},
 	"internal/cgroup":         {},
 	"internal/chaos":          {},
 	"internal/acceptance":     {},               // tests only

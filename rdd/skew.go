@@ -386,7 +386,7 @@ func (t *Task) hotKeys(part *plan.Partitioner, key *codec.Type, side int) ([]shu
 	var bad error
 	err = DecodeRows(bytes.NewReader(encoded), typ, func(rows codec.Rows) bool {
 		for _, k := range codec.Slice[HotKey](rows) {
-			if k.Parts < 1 || k.Parts > part.N || len(hot) == mostHot*2 {
+			if k.Parts < 1 || k.Parts > part.N || k.Side != 0 && k.Side != 1 || len(hot) == mostHot*2 {
 				bad = errNoHotKeys
 			} else if _, err := key.Decode(keys, k.Key, 1); err != nil {
 				bad = err

@@ -379,3 +379,52 @@ func TestSkewJoinLosesOutputs(t *testing.T) {
 		})
 	}
 }
+
+// BenchmarkSkewJoin joins a side with one key that has half of all rows, whole and split,
+// and one without, which is sampled or is not.
+func BenchmarkSkewJoin(b *testing.B) {
+	const rows = 20_000_000
+	for _, c := range []struct {
+		name string
+		hot  int64 // every so many rows
+		opt  typed.JoinOption
+	}{
+		{"half of one key, whole", 2, typed.SkewJoin(0)},
+		{"half of one key, split", 2, typed.SkewJoin(64 << 20)},
+		{"no hot key, not sampled", rows + 1, typed.SkewJoin(0)},
+		{"no hot key, sampled", rows + 1, typed.SkewJoin(64 << 20)},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			var spilled, longest int64
+			s := open(b, typed.Options{Cores: 4, Memory: 256 << 20, BroadcastBelow: -1, Observe: func(st plan.ActionStatus) {
+				for i := range st.Stages {
+					if st.State.Ended() {
+						spilled += st.Stages[i].Counters.Spilled
+					}
+				}
+			}})
+			large := s.Range(rows).KeyBy(func(i int64) int64 {
+				if i%c.hot == 1 {
+					return 1
+				}
+				return i % 1_000_000
+			})
+			small := s.Range(1_000_000).KeyBy(func(i int64) int64 { return i })
+			for b.Loop() {
+				all, err := large.Join(small, sum2, c.opt).MapPartitions(func(_ *typed.Task, pairs iter.Seq2[int64, int64]) iter.Seq[int64] {
+					n := int64(0)
+					for range pairs {
+						n++
+					}
+					return func(yield func(int64) bool) { yield(n) }
+				}).Collect(ctx)
+				if err != nil {
+					b.Fatal(err)
+				}
+				longest = slices.Max(all)
+			}
+			b.ReportMetric(float64(longest), "rows/largest-task")
+			b.ReportMetric(float64(spilled)/float64(b.N)/1e6, "MB-spilled/op")
+		})
+	}
+}

@@ -239,6 +239,36 @@ func TestResolveSort(t *testing.T) {
 	}
 }
 
+// TestResolveSkewJoin: who finds hot keys knows how many partitions both sides have,
+// though it reads a sample of one alone.
+func TestResolveSkewJoin(t *testing.T) {
+	left, right := files("a"), files("abcdefghij")
+	dealt := func(key StageKey, rows Pipe, n int) Stage {
+		st := shuffles(key, n, rows)
+		st.Sink.Part = &Partitioner{Kind: SkewPartitioner, N: n, Hot: "hot"}
+		return st
+	}
+	for _, n := range []int{0, 7} {
+		p := Plan{Stages: []Stage{
+			shuffles("sample", 1, left),
+			{Key: "hot", Kind: ValueStage, Pipe: reads(from("sample")), Sink: Sink{Part: &Partitioner{Kind: SkewPartitioner}}},
+			dealt("left", left, n), dealt("right", right, n), result(reads(from("left"), from("right"))),
+		}}
+		if err := p.Resolve(sizes); err != nil {
+			t.Fatal(err)
+		}
+		want := p.Stages[4].N()
+		for _, st := range p.Stages[1:4] {
+			if got := st.Sink.Part.N; got != want || want == 0 || n > 0 && want != n {
+				t.Errorf("%s has %d partitions, which are read as %d", st.Key, got, want)
+			}
+		}
+		if p.Stages[1].N() != 1 {
+			t.Errorf("hot keys are found in %d tasks", p.Stages[1].N())
+		}
+	}
+}
+
 func TestResolveErrors(t *testing.T) {
 	tests := []struct {
 		name   string
