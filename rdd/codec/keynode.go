@@ -48,6 +48,27 @@ func (n *keyNode) word(p unsafe.Pointer) uint64 {
 	return *(*uint64)(p)
 }
 
+// plain says that keys are equal when their bytes are: they hold no strings, no
+// floats, and nothing between fields.
+func (n *keyNode) plain() bool {
+	switch n.kind {
+	case reflect.String, reflect.Float32, reflect.Float64, reflect.Complex64, reflect.Complex128:
+		return false
+	case reflect.Array:
+		return n.elem.plain()
+	case reflect.Struct:
+		size := uintptr(0)
+		for _, f := range n.fields {
+			if !f.node.plain() {
+				return false
+			}
+			size += f.node.size
+		}
+		return size == n.size
+	}
+	return true
+}
+
 // floatBits returns the bits of f with one NaN and one zero.
 func floatBits(f float64) uint64 {
 	switch {
@@ -84,6 +105,31 @@ func (n *keyNode) hash(p unsafe.Pointer, s seeds) uint64 {
 		return hashComplex(*(*complex128)(p), s)
 	}
 	return hashWord(n.word(p), s)
+}
+
+// hashStructs is hash for many structs, field by field.
+func (n *keyNode) hashStructs(out []uint64, first unsafe.Pointer, stride uintptr, s seeds) {
+	for i := range out {
+		out[i] = s.a
+	}
+	for i := range n.fields {
+		f := &n.fields[i]
+		p := unsafe.Add(first, f.offset)
+		switch f.node.kind {
+		case reflect.Bool, reflect.Uint8:
+			for i, h := range out {
+				out[i] = hashWord(uint64(*(*uint8)(at(p, stride, i))), seeds{h, s.b})
+			}
+		case reflect.Int64, reflect.Uint64:
+			for i, h := range out {
+				out[i] = hashWord(*(*uint64)(at(p, stride, i)), seeds{h, s.b})
+			}
+		default:
+			for i, h := range out {
+				out[i] = f.node.hash(at(p, stride, i), seeds{h, s.b})
+			}
+		}
+	}
 }
 
 func hashComplex(c complex128, s seeds) uint64 {

@@ -12,8 +12,9 @@ import (
 // For floating-point numbers, also inside structs and arrays, all NaN are one
 // key, less than all others, and -0 is +0.
 type KeyType struct {
-	typ  reflect.Type
-	node *keyNode
+	typ   reflect.Type
+	node  *keyNode
+	plain bool // keys are equal when their bytes are
 }
 
 // KeyTypeOf returns the type of keys of K. The error is a [*TypeError] when K
@@ -32,7 +33,7 @@ func keyTypeOf(pointer any) (*KeyType, error) {
 	if err != nil {
 		return nil, err
 	}
-	k, _ := keyTypes.LoadOrStore(t, &KeyType{t, node})
+	k, _ := keyTypes.LoadOrStore(t, &KeyType{t, node, node.plain()})
 	return k.(*KeyType), nil
 }
 
@@ -62,6 +63,8 @@ func (k *KeyType) Hash(out []uint64, first unsafe.Pointer, stride uintptr, seed 
 		for i := range out {
 			out[i] = hashWord(uint64(*(*uint32)(at(first, stride, i))), s)
 		}
+	case reflect.Struct:
+		k.node.hashStructs(out, first, stride, s)
 	default:
 		for i := range out {
 			out[i] = k.node.hash(at(first, stride, i), s)
@@ -107,6 +110,9 @@ func (k *KeyType) Equal(a, b unsafe.Pointer) bool {
 		return *(*uint64)(a) == *(*uint64)(b)
 	case reflect.Int32, reflect.Uint32:
 		return *(*uint32)(a) == *(*uint32)(b)
+	}
+	if k.plain {
+		return k.node.bytes(a) == k.node.bytes(b)
 	}
 	return k.node.compare(a, b) == 0
 }

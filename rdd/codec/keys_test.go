@@ -166,6 +166,16 @@ func TestKeys(t *testing.T) {
 	keysProperty(t, func(a, b Pair[label, int16]) int {
 		return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.Value, b.Value))
 	}, Pair[label, int16]{"a", -1}, Pair[label, int16]{"a", 1})
+	type flags struct{ A, B uint8 }
+	keysProperty(t, func(a, b flags) int { return cmp.Or(cmp.Compare(a.A, b.A), cmp.Compare(a.B, b.B)) }, flags{1, 2}, flags{2, 1})
+	type several struct {
+		A bool
+		B int64
+		C flags
+		D uint64
+		E float32
+	}
+	keysProperty(t, nil, several{A: true, B: 1}, several{B: 1}, several{D: 1}, several{C: flags{1, 0}})
 	keysProperty[line](t, nil)
 	keysProperty[[3][2]level](t, nil)
 	keysProperty[struct {
@@ -176,16 +186,29 @@ func TestKeys(t *testing.T) {
 	}](t, nil)
 }
 
-func TestBlankFieldsAreNotPartOfAKey(t *testing.T) {
-	type padded struct {
+func TestWhatLiesBetweenFieldsIsNotPartOfAKey(t *testing.T) {
+	type blank struct {
 		A uint8
 		_ [7]uint8
 	}
-	keys := [2]padded{{A: 1}, {A: 1}}
-	reflect.NewAt(reflect.TypeFor[[16]uint8](), reflect.ValueOf(&keys).UnsafePointer()).Elem().Index(3).SetUint(9)
-	k := mustKeys[padded](t)
+	type padded struct {
+		A uint8
+		B uint32
+	}
+	type behind struct{ A [2]padded }
+	dirtied(t, blank{A: 1}, 3)
+	dirtied(t, padded{A: 1, B: 2}, 3)
+	dirtied(t, behind{[2]padded{{1, 2}, {3, 4}}}, 9)
+}
+
+// dirtied compares two copies of a key, of which one has another byte at an offset.
+func dirtied[K comparable](t *testing.T, key K, offset uintptr) {
+	t.Helper()
+	keys := []K{key, key}
+	*(*uint8)(unsafe.Add(unsafe.Pointer(&keys[1]), offset)) ^= 9
+	k := mustKeys[K](t)
 	if keys[0] != keys[1] || !k.Equal(keys[0], keys[1]) || k.Hash1(keys[0], 1) != k.Hash1(keys[1], 1) {
-		t.Error("a blank field tells keys apart")
+		t.Errorf("%T: what is no field tells keys apart", key)
 	}
 }
 
