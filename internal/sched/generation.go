@@ -55,9 +55,22 @@ func (s *Scheduler) rollBack(st *stage, why string) {
 	for _, x := range caches {
 		s.renewCache(st.job, x, x.gen+1)
 	}
+	var failed []*stage
+	var causes []*model.Cause
 	for _, x := range stages {
-		if !x.dead {
+		c := s.cannotRaise(x, why)
+		if c != nil {
+			failed, causes = append(failed, x), append(causes, c)
+		}
+		if c == nil || x.act == nil {
 			s.raise(x, why)
+		}
+	}
+	// What ends by it may roll back more: that begins where this has ended, or the
+	// generations would not be those of the record.
+	for k, x := range failed {
+		if !x.dead {
+			s.failStage(x, causes[k])
 		}
 	}
 }
@@ -118,12 +131,6 @@ func (c *cacheSet) readers(j *job) []*stage {
 // raise begins a stage's next generation. A stage that outlives the action that
 // fails by it starts over all the same: what it has must not go into a later one.
 func (s *Scheduler) raise(st *stage, why string) {
-	if c := s.cannotRaise(st, why); c != nil {
-		s.failStage(st, c)
-	}
-	if st.dead {
-		return
-	}
 	for i := range st.tasks {
 		s.killAll(st, i, "rolled back: "+why)
 	}

@@ -148,6 +148,7 @@ func TestGraveyard(t *testing.T) {
 		{Seed: 302, Workers: 4, Jobs: 3, Tasks: 5, CheckEvery: 1, Faults: 1, Stages: 3, Out: []string{"j0", "j2"}, Only: []string{"w3#1"}},
 		{Seed: 3528, Workers: 3, Jobs: 1, Tasks: 7, CheckEvery: 1, Faults: 20, TaskFaults: true, Short: true, Restarts: 1, Stages: 3, Only: []string{"j0/t1/5#1!", "j0/t1/5#2!", "w2#1"}},
 		{Seed: 24527, Workers: 2, Jobs: 3, Tasks: 1, CheckEvery: 1, Faults: 1, Restarts: 5, Stages: 1, Out: []string{"j0", "j1"}, Only: []string{"master#1", "j2#1", "compact", "master#3"}},
+		{Seed: 33313, Workers: 5, Jobs: 1, Tasks: 17, CheckEvery: 1, Faults: 4, TaskFaults: true, Restarts: 1, Stages: 6, Only: []string{"j0/s0/1#1!", "w1#2", "j0/s1/6#2!", "w0#2", "j0/s1/4#3!", "j0/s1/4#4!", "j0/s1/4#5!", "j0/s1/2#3!", "master#1", "w4#1", "j0/s2/0#3!", "w0#5", "w2#3", "master#2"}},
 		{Seed: 6218, Workers: 2, Jobs: 3, Tasks: 9, CheckEvery: 1, Faults: 1, Stages: 3, Out: []string{"j1", "j0"}, Only: []string{"w1#2"}},
 	} {
 		if _, err := Run(o); err != nil {
