@@ -521,8 +521,7 @@ func (p PairRDD[K, V]) IsEmpty(ctx context.Context) (bool, error) {
 // Lookup gives the values of a key, in order.
 func (p PairRDD[K, V]) Lookup(ctx context.Context, key K) ([]V, error) {
 	u := newUse(p.s, p.n, typeOf[V]())
-	u.carry(encode(key))
-	defer u.done()
+	u.carry(encode(key)) // which goes with the node that finds it
 	return slice[V](u.lookup(ctx, rdd.LookupOp[K, V]()))
 }
 
