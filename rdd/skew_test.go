@@ -179,7 +179,7 @@ func TestHotSamplerStops(t *testing.T) {
 			t.Errorf("%d rows were looked at", s.rows)
 		}
 		for _, x := range s.taken {
-			rows = append(rows, fmt.Sprint(x.bound, x.size))
+			rows = append(rows, fmt.Sprintf("%x %v", x.bound, x.size))
 		}
 		return rows
 	}
