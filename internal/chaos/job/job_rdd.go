@@ -19,48 +19,48 @@ func init() {
 	var _ [rdd.Generated - 1]struct{} = [0]struct{}{}
 	p := rdd.Register()
 	p.Source("main.go", mainSource,
-		"bb01761486e05ba17d53dbfd7b55506ef6f6afabaa4fd9f4f4dae3b5722d2cd3",
-		"c95586f00b95806ff94d3c8cebdc638aaa236e5c4ce4170ca5bdb40106d3eeb5",
+		"a57e6c6b766d36547342eaad23c06ea0383ede001a6bf408a3930bb9281126e5",
+		"7d39dbeda3733b6a811dd53fc2cd631d292de77bd0c7ea04152b67f437a98363",
 	)
-	p.Op("ec931847cb35", "main.go", 50, 194, rdd.TextOp())
-	p.Op("cd164980ad2c", "main.go", 51, 221, rdd.WithOp(slowly, func(env work) *rdd.Op {
+	p.Op("ec931847cb35", "main.go", 47, 184, rdd.TextOp())
+	p.Op("cd164980ad2c", "main.go", 48, 211, rdd.WithOp(slowly, func(env work) *rdd.Op {
 		return rdd.MapPartitionsOp(func(x *rdd.Task, x2 iter.Seq[string]) iter.Seq[string] {
 			return slowly(env, x, x2)
 		})
 	}))
-	p.Op("c24a06ddb4bf", "main.go", 53, 235, rdd.WithOp(inStep, func(env work) *rdd.Op {
+	p.Op("c24a06ddb4bf", "main.go", 50, 225, rdd.WithOp(inStep, func(env work) *rdd.Op {
 		return rdd.MapPartitionsWithBarrierOp(func(x *rdd.BarrierTask, x2 iter.Seq[string]) iter.Seq[string] {
 			return inStep(env, x, x2)
 		})
 	}))
-	p.Op("46e940cde1d7", "main.go", 56, 252, rdd.CacheOp[string]().Named("Persist"))
-	p.Op("67426798d696", "main.go", 62, 296, rdd.KeyByOp(strings.Clone))
-	p.Op("57dedc4b6a5f", "main.go", 63, 306, rdd.FilterByRangeOp[string, string]())
-	p.Op("64afa0b27681", "main.go", 63, 310, rdd.SortByKeyOp[string, string]())
-	p.Op("92a289a968fa", "main.go", 63, 333, rdd.KeysOp[string, string]())
-	p.Op("51f2936e9e8e", "main.go", 63, 337, rdd.SaveAsTextFileOp[string]())
-	p.Op("f31d36938343", "main.go", 66, 356, rdd.SortByOp(strings.Clone))
-	p.Op("0fcfd4ee3168", "main.go", 68, 399, rdd.WithOp(slowly, func(env work) *rdd.Op {
+	p.Op("46e940cde1d7", "main.go", 53, 242, rdd.CacheOp[string]().Named("Persist"))
+	p.Op("67426798d696", "main.go", 59, 286, rdd.KeyByOp(strings.Clone))
+	p.Op("57dedc4b6a5f", "main.go", 60, 296, rdd.FilterByRangeOp[string, string]())
+	p.Op("64afa0b27681", "main.go", 60, 300, rdd.SortByKeyOp[string, string]())
+	p.Op("92a289a968fa", "main.go", 60, 323, rdd.KeysOp[string, string]())
+	p.Op("51f2936e9e8e", "main.go", 60, 327, rdd.SaveAsTextFileOp[string]())
+	p.Op("f31d36938343", "main.go", 63, 346, rdd.SortByOp(strings.Clone))
+	p.Op("0fcfd4ee3168", "main.go", 65, 397, rdd.WithOp(slowly, func(env work) *rdd.Op {
 		return rdd.MapPartitionsOp(func(x *rdd.Task, x2 iter.Seq[string]) iter.Seq[string] {
 			return slowly(env, x, x2)
 		})
 	}))
-	p.Op("b26d7151cc72", "main.go", 68, 404, rdd.SaveAsTextFileOp[string]())
-	p.Op("6ecf1804efae", "main.go", 74, 446, rdd.FlatMapOp(strings.FieldsSeq))
-	p.Op("20648cef3562", "main.go", 75, 453, rdd.MapToPairOp(runMapToPair))
-	p.Op("8cdaead468c0", "main.go", 76, 473, rdd.ReduceByKeyOp[string](runReduceByKey, runReduceByKeyBatch))
-	p.Op("0e8f135378d4", "main.go", 77, 514, rdd.WithOp(textOf, func(env time.Duration) *rdd.Op {
+	p.Op("b26d7151cc72", "main.go", 65, 402, rdd.SaveAsTextFileOp[string]())
+	p.Op("6ecf1804efae", "main.go", 71, 444, rdd.FlatMapOp(strings.FieldsSeq))
+	p.Op("20648cef3562", "main.go", 72, 451, rdd.MapToPairOp(runMapToPair))
+	p.Op("8cdaead468c0", "main.go", 73, 471, rdd.ReduceByKeyOp[string](runReduceByKey, runReduceByKeyBatch))
+	p.Op("0e8f135378d4", "main.go", 74, 512, rdd.WithOp(textOf, func(env time.Duration) *rdd.Op {
 		return rdd.PairMapPartitionsOp(func(x *rdd.Task, x2 iter.Seq2[string, int64]) iter.Seq[string] {
 			return textOf(env, x, x2)
 		})
 	}))
-	p.Op("708633eda5f4", "main.go", 77, 519, rdd.SaveAsTextFileOp[string]())
-	p.Op("a97bf06f1544", "main.go", 85, 586, rdd.CountOp[string]())
+	p.Op("708633eda5f4", "main.go", 74, 517, rdd.SaveAsTextFileOp[string]())
+	p.Op("a97bf06f1544", "main.go", 82, 584, rdd.CountOp[string]())
 	p.Kernel(runKernel, "67426798d696")
 	p.Kernel(runKernel2, "6ecf1804efae", "20648cef3562", "8cdaead468c0/map")
 }
 
-// runKernel is KeyBy (main.go:62).
+// runKernel is KeyBy (main.go:59).
 func runKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, string]])
@@ -76,7 +76,7 @@ func runKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// runKernel2 is FlatMap (main.go:74), MapToPair (main.go:75), ReduceByKey (main.go:76, map side).
+// runKernel2 is FlatMap (main.go:71), MapToPair (main.go:72), ReduceByKey (main.go:73, map side).
 func runKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -91,10 +91,10 @@ func runKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-//line main.go:75
+//line main.go:72
 func runMapToPair(word string) (string, int64) { return word, 1 }
 
-//line main.go:76
+//line main.go:73
 func runReduceByKey(a, b int64) int64 { return a + b }
 
 //line job_rdd.go:101

@@ -43,10 +43,7 @@ func run(ctx context.Context, s *typed.Session) error {
 		return typed.Usagef("%w", err)
 	}
 	read, written := typed.NewCounter(s, "lines read"), typed.NewCounter(s, "rows written")
-	a.work.Rows = read
-	if a.work.Note > 0 {
-		a.work.Notes = typed.NewAccumulator[notes](s, "notes")
-	}
+	a.work.Rows, a.work.Notes = read, typed.NewAccumulator[notes](s, "notes")
 	text := s.TextFile(a.in, typed.Partitions(a.maps)).With(a.work)
 	lines := text.MapPartitions(slowly)
 	if a.barrier {
@@ -64,7 +61,7 @@ func run(ctx context.Context, s *typed.Session) error {
 	}
 	if a.sort {
 		sorted := lines.SortBy(strings.Clone, typed.Partitions(a.reduces))
-		end := work{Pause: a.work.Pause, Rows: written}
+		end := work{Pause: a.work.Pause, Rows: written, Notes: a.work.Notes}
 		if err := sorted.With(end).MapPartitions(slowly).SaveAsTextFile(ctx, a.out); err != nil {
 			return err
 		}
