@@ -154,7 +154,8 @@ func TestBytesInFlightAreBounded(t *testing.T) {
 			srv := NewServer(ServerOptions{Store: store})
 			h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				n := now.Add(1)
-				defer now.Add(-1)
+				answer := sync.OnceFunc(func() { now.Add(-1) })
+				defer answer()
 				for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
 				}
 				if n == c.most {
@@ -165,7 +166,7 @@ func TestBytesInFlightAreBounded(t *testing.T) {
 					}
 				}
 				<-reached // so that the others come, if they may
-				srv.ServeHTTP(w, r)
+				srv.ServeHTTP(answered{w, answer}, r)
 			})
 			peers := make([]string, streams) // small ones of one peer would come by one request
 			for i := range peers {
@@ -195,6 +196,21 @@ func TestBytesInFlightAreBounded(t *testing.T) {
 		})
 	}
 }
+
+// answered calls then before the body of an answer is written: whoever has read it may ask for more before the handler
+// has returned.
+type answered struct {
+	http.ResponseWriter
+	then func()
+}
+
+func (a answered) Write(b []byte) (int, error) {
+	a.then()
+	return a.ResponseWriter.Write(b)
+}
+
+// Unwrap is for [http.ResponseController].
+func (a answered) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
 func TestTries(t *testing.T) {
 	o := Options{Retries: 2}.withDefaults()
