@@ -154,3 +154,37 @@ func TestR50RestoredBlocks(t *testing.T) {
 		t.Error("nobody read the rows of s")
 	}
 }
+
+// TestR50BlocksOfABarrier: tasks of a barrier keep blocks, too, though they are sent to none.
+func TestR50BlocksOfABarrier(t *testing.T) {
+	r := newRig(t, func(c *model.Config) { c.StartWait, c.Journal = 0, true })
+	r.attach(1, "w1", "w2")
+	src := mapStage("s")
+	src.Class = model.Indeterminate
+	caches := []model.Cache{{RDD: "a", Of: []plan.StageKey{"s"}}}
+	q := result("r", "s")
+	q.Barrier, q.Caches = true, caches
+	r.action(1, model.Sink{}, map[plan.StageKey]int{"s": 2, "r": 2}, src, q)
+	r.finish("s")
+	keeps := func(d *model.TaskDone) {
+		d.Blocks = []model.HeldBlock{{BlockID: model.BlockID{RDD: "a", Partition: d.Attempt.Partition}}}
+	}
+	for len(r.runs) > 0 {
+		if a := r.runs[0]; len(a.Blocks) > 0 || a.Held {
+			t.Errorf("a task of a barrier is sent to blocks: %+v", a)
+		}
+		r.doneWith(r.runs[0].Attempt, keeps)
+	}
+	if c := r.s.jobs["j"].caches["a"]; len(c.holders) != 2 {
+		t.Errorf("%d blocks are known", len(c.holders))
+	}
+	r.taken(1)
+	r.lost("w2")
+	r.attach(1, "w2")
+	r.again(2, src, caches)
+	if v := r.stageView("s"); v.Gen != 1 {
+		t.Errorf("what a barrier kept would be read together with other rows: %+v", v)
+	}
+	r.finish("s", "r2")
+	r.taken(2)
+}
