@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/gordd-project/gordd/rdd/plan"
@@ -251,6 +252,56 @@ func TestCopiesAreKept(t *testing.T) {
 			if r.blocks.drop(g.key.RDD); r.o.Memory.Used() != 0 || len(r.blocks.kept) > 0 || r.blocks.files.order.Len() > 0 {
 				t.Errorf("%s: %d bytes are left", level, r.o.Memory.Used())
 			}
+		}
+	}
+}
+
+// TestCopiesThatComeAgain are dropped, one after the other or at once: what is kept is the
+// first, and takes no more than it did.
+func TestCopiesThatComeAgain(t *testing.T) {
+	for _, level := range everyLevel {
+		g := newGiver(t, level)
+		path, err := g.give(g.r, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := g.other(64<<20, nil)
+		held := func() (files int, bytes int64) {
+			dir, err := r.o.CacheDir()
+			if err != nil {
+				t.Fatal(err)
+			}
+			left, _ := filepath.Glob(filepath.Join(dir, "*"))
+			return len(left), r.o.Memory.Used()
+		}
+		n, err := r.Keep(g.key, path)
+		if err != nil {
+			t.Fatalf("%s: %v", level, err)
+		}
+		first := r.blocks.kept[g.key]
+		files, bytes := held()
+		if again, err := r.Keep(g.key, path); again != n || err != nil || r.blocks.kept[g.key] != first {
+			t.Errorf("%s: %d bytes, and %d when it comes again: %v", level, n, again, err)
+		}
+		if f, b := held(); f != files || b != bytes || r.blocks.order.Len()+r.blocks.files.order.Len() != 1 {
+			t.Errorf("%s: %d files and %d bytes, and %d and %d when it has come again", level, files, bytes, f, b)
+		}
+		r.blocks.drop(g.key.RDD)
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				if _, err := r.Keep(g.key, path); err != nil && !errors.Is(err, errNotKept) {
+					t.Errorf("%s: %v", level, err)
+				}
+			})
+		}
+		all.Wait()
+		if f, b := held(); f != files || b != bytes || len(r.blocks.kept) != 1 || len(r.blocks.making) > 0 {
+			t.Errorf("%s: %d files and %d bytes, and %d and %d of many at once", level, files, bytes, f, b)
+		}
+		r.blocks.drop(g.key.RDD)
+		if f, b := held(); f != 0 || b != 0 {
+			t.Errorf("%s: %d files and %d bytes are left", level, f, b)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/gordd-project/gordd/rdd/codec"
 	"github.com/gordd-project/gordd/shuffle"
@@ -163,6 +164,39 @@ func TestTablesOfTasksThatEnd(t *testing.T) {
 	done()
 	if len(ts.kept) != 1 {
 		t.Errorf("%d tables", len(ts.kept))
+	}
+}
+
+// TestTablesThatFailed are found by nobody any more, though some have not seen yet that
+// they did: who comes next makes another, which stays when those have left.
+func TestTablesThatFailed(t *testing.T) {
+	ts, m := newTables(shuffle.NewMemory(64<<20)), &tabling{t: t, rows: 10}
+	m.fails.Store(1)
+	key := tableKey{"s1.right", 0}
+	var slow *sideTable
+	_, _, err := ts.get(t.Context(), key, func(mem *shuffle.Account) (*shuffle.Lookup, error) {
+		var mine bool
+		if slow, mine = ts.use(key); mine {
+			t.Error("it is made twice at a time")
+		}
+		return m.make(mem)
+	})
+	if err == nil {
+		t.Fatal("it did not fail")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	rows, done, err := ts.get(ctx, key, m.make)
+	if rows == nil || err != nil || m.times.Load() != 2 {
+		t.Fatalf("%v, made %d times", err, m.times.Load())
+	}
+	made := ts.kept[key]
+	ts.leave(key, slow)
+	if done(); ts.kept[key] != made || made.rows == nil || ts.memory.Used() == 0 {
+		t.Error("the table went with the one that failed")
+	}
+	if ts.reclaim(1); ts.memory.Used() != 0 {
+		t.Errorf("%d bytes are left", ts.memory.Used())
 	}
 }
 
