@@ -1,6 +1,7 @@
 package rdd
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/gordd-project/gordd/rdd/keptfile"
 	"github.com/gordd-project/gordd/rdd/plan"
 	"github.com/gordd-project/gordd/shuffle"
 )
@@ -305,6 +307,48 @@ func TestCopiesThatComeAgain(t *testing.T) {
 		}
 	}
 }
+
+// TestCopiesOfWhatIsForgotten: what nobody wants any more when it has come is not kept, and
+// leaves nothing.
+func TestCopiesOfWhatIsForgotten(t *testing.T) {
+	for _, level := range everyLevel {
+		g := newGiver(t, level)
+		path, err := g.give(g.r, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		head, at, err := keptfile.Read(bytes.NewReader(b), int64(len(b)), g.key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := g.other(64<<20, nil)
+		k := &kept{key: g.key, level: head.Level.Single(), of: head.Of, id: keptfile.First(g.key), rows: head.Rows}
+		rows := bytes.NewReader(b[at:])
+		_, err = r.blocks.copy(k, readFunc(func(b []byte) (int, error) {
+			r.Forget(g.key.RDD)
+			return rows.Read(b)
+		}))
+		if !errors.Is(err, errNotKept) || r.o.Memory.Used() != 0 || len(r.blocks.kept)+len(r.blocks.making)+len(r.blocks.gone) > 0 {
+			t.Errorf("%s: %v, %d bytes are left", level, err, r.o.Memory.Used())
+		}
+		dir, err := r.o.CacheDir()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) > 0 {
+			t.Errorf("%s: left %v", level, left)
+		}
+	}
+}
+
+// readFunc is a reader that is a function.
+type readFunc func([]byte) (int, error)
+
+func (f readFunc) Read(b []byte) (int, error) { return f(b) }
 
 // TestDamagedCopiesAreNotKept at all, and leave nothing.
 func TestDamagedCopiesAreNotKept(t *testing.T) {

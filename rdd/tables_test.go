@@ -118,6 +118,27 @@ func TestTablesGo(t *testing.T) {
 	}
 }
 
+// TestTablesOfForgottenShuffles go when a runner is told that nobody reads the shuffle any
+// more, and no others do.
+func TestTablesOfForgottenShuffles(t *testing.T) {
+	r := NewRunner(RunnerOptions{Memory: shuffle.NewMemory(8 << 20)})
+	m := &tabling{t: t, rows: 1000}
+	for _, key := range []tableKey{{"s1.right", 0}, {"s1.right", 1}, {"s2.right", 0}} {
+		_, done, err := r.tables.get(t.Context(), key, m.make)
+		if err != nil {
+			t.Fatal(err)
+		}
+		done()
+	}
+	three := r.o.Memory.Used()
+	if r.Forget("s1.right"); three == 0 || r.o.Memory.Used() != three/3 || len(r.tables.kept) != 1 {
+		t.Errorf("%d tables of 3 are left, %d bytes of %d", len(r.tables.kept), r.o.Memory.Used(), three)
+	}
+	if r.Forget("s2.right"); r.o.Memory.Used() != 0 || len(r.tables.kept) != 0 {
+		t.Errorf("%d tables and %d bytes are left", len(r.tables.kept), r.o.Memory.Used())
+	}
+}
+
 // TestTablesWithoutRoom are tried again by later tasks, and are no error.
 func TestTablesWithoutRoom(t *testing.T) {
 	memory := shuffle.NewMemory(1 << 20)
