@@ -45,7 +45,7 @@ type compactor struct {
 	open  []plan.ActionID            // whose files may not have been collected
 	keep  map[plan.ActionID]bool
 	ends  map[plan.ActionID]bool // that have a record
-	// cancels are the jobs of actions that have ended by the record of a cancel alone.
+	// cancels are the jobs of needed actions that have ended by the record of a cancel alone.
 	cancels map[plan.JobID]bool
 }
 
@@ -85,12 +85,16 @@ func (c *compactor) choose() {
 		}
 		for _, e := range j.ended {
 			c.keep[e.end.Action] = !j.state.Ended() || c.keep[e.end.Action]
-			c.cancels[j.id] = c.cancels[j.id] || !c.ends[e.end.Action]
 		}
 		for _, st := range j.stages {
 			if st.act == nil && st.sized {
 				c.keep[c.sized[stageKey{j.id, st.id.Key}]] = true
 			}
+		}
+	}
+	for id, kept := range c.keep {
+		if kept && !c.ends[id] && c.s.active(id) == nil {
+			c.cancels[id.Job] = true
 		}
 	}
 }
