@@ -155,6 +155,34 @@ func TestR50RestoredBlocks(t *testing.T) {
 	}
 }
 
+// TestR50CompactedBlocks: what is kept stays in a journal that is made shorter for as long
+// as it is kept, though the action that made it is long forgotten.
+func TestR50CompactedBlocks(t *testing.T) {
+	r := newRig(t, journalled)
+	r.attach(2, "w1")
+	src := mapStage("s")
+	src.Class = model.Indeterminate
+	r.action(1, model.Sink{}, map[plan.StageKey]int{"s": 2, "r": 2}, src, result("r", "s"))
+	r.finish("s", "r")
+	r.taken(1)
+	r.again(2, src, []model.Cache{{RDD: "b", Of: []plan.StageKey{"a"}}, {RDD: "a", Of: []plan.StageKey{"s"}}})
+	r.finish("r2")
+	r.taken(2)
+	for n := 3; n < keptEnds+4; n++ {
+		r.again(n, src, nil)
+		r.step(model.Cancel{Job: "j", Action: n})
+	}
+	s := successor(t, r, r.compacted()).s
+	if j := s.jobs["j"]; j.caches["a"] == nil || j.caches["b"] == nil || !j.shared["s"].used() {
+		t.Errorf("it is forgotten that rows of s are kept: %+v", j.caches)
+	}
+	long := len(r.compacted())
+	r.step(model.Release{Job: "j", Keys: []plan.StageKey{"a", "b"}})
+	if short := len(r.compacted()); short >= long || len(r.s.jobs["j"].caches) > 0 {
+		t.Errorf("%d records when the blocks are let go of, %d before", short, long)
+	}
+}
+
 // TestR50BlocksOfABarrier: tasks of a barrier keep blocks, too, though they are sent to none.
 func TestR50BlocksOfABarrier(t *testing.T) {
 	r := newRig(t, func(c *model.Config) { c.StartWait, c.Journal = 0, true })
