@@ -1,14 +1,17 @@
 package rdd
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
+	"github.com/gordd-project/gordd/rdd/keptfile"
 	"github.com/gordd-project/gordd/rdd/plan"
 	"github.com/gordd-project/gordd/shuffle"
 )
@@ -254,6 +257,98 @@ func TestCopiesAreKept(t *testing.T) {
 		}
 	}
 }
+
+// TestCopiesThatComeAgain are dropped, one after the other or at once: what is kept is the
+// first, and takes no more than it did.
+func TestCopiesThatComeAgain(t *testing.T) {
+	for _, level := range everyLevel {
+		g := newGiver(t, level)
+		path, err := g.give(g.r, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := g.other(64<<20, nil)
+		held := func() (files int, bytes int64) {
+			dir, err := r.o.CacheDir()
+			if err != nil {
+				t.Fatal(err)
+			}
+			left, _ := filepath.Glob(filepath.Join(dir, "*"))
+			return len(left), r.o.Memory.Used()
+		}
+		n, err := r.Keep(g.key, path)
+		if err != nil {
+			t.Fatalf("%s: %v", level, err)
+		}
+		first := r.blocks.kept[g.key]
+		files, bytes := held()
+		if again, err := r.Keep(g.key, path); again != n || err != nil || r.blocks.kept[g.key] != first {
+			t.Errorf("%s: %d bytes, and %d when it comes again: %v", level, n, again, err)
+		}
+		if f, b := held(); f != files || b != bytes || r.blocks.order.Len()+r.blocks.files.order.Len() != 1 {
+			t.Errorf("%s: %d files and %d bytes, and %d and %d when it has come again", level, files, bytes, f, b)
+		}
+		r.blocks.drop(g.key.RDD)
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				if _, err := r.Keep(g.key, path); err != nil && !errors.Is(err, errNotKept) {
+					t.Errorf("%s: %v", level, err)
+				}
+			})
+		}
+		all.Wait()
+		if f, b := held(); f != files || b != bytes || len(r.blocks.kept) != 1 || len(r.blocks.making) > 0 {
+			t.Errorf("%s: %d files and %d bytes, and %d and %d of many at once", level, files, bytes, f, b)
+		}
+		r.blocks.drop(g.key.RDD)
+		if f, b := held(); f != 0 || b != 0 {
+			t.Errorf("%s: %d files and %d bytes are left", level, f, b)
+		}
+	}
+}
+
+// TestCopiesOfWhatIsForgotten: what nobody wants any more when it has come is not kept, and
+// leaves nothing.
+func TestCopiesOfWhatIsForgotten(t *testing.T) {
+	for _, level := range everyLevel {
+		g := newGiver(t, level)
+		path, err := g.give(g.r, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		head, at, err := keptfile.Read(bytes.NewReader(b), int64(len(b)), g.key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := g.other(64<<20, nil)
+		k := &kept{key: g.key, level: head.Level.Single(), of: head.Of, id: keptfile.First(g.key), rows: head.Rows}
+		rows := bytes.NewReader(b[at:])
+		_, err = r.blocks.copy(k, readFunc(func(b []byte) (int, error) {
+			r.Forget(g.key.RDD)
+			return rows.Read(b)
+		}))
+		if !errors.Is(err, errNotKept) || r.o.Memory.Used() != 0 || len(r.blocks.kept)+len(r.blocks.making)+len(r.blocks.gone) > 0 {
+			t.Errorf("%s: %v, %d bytes are left", level, err, r.o.Memory.Used())
+		}
+		dir, err := r.o.CacheDir()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) > 0 {
+			t.Errorf("%s: left %v", level, left)
+		}
+	}
+}
+
+// readFunc is a reader that is a function.
+type readFunc func([]byte) (int, error)
+
+func (f readFunc) Read(b []byte) (int, error) { return f(b) }
 
 // TestDamagedCopiesAreNotKept at all, and leave nothing.
 func TestDamagedCopiesAreNotKept(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/gordd-project/gordd/rdd/codec"
 	"github.com/gordd-project/gordd/shuffle"
@@ -117,6 +118,27 @@ func TestTablesGo(t *testing.T) {
 	}
 }
 
+// TestTablesOfForgottenShuffles go when a runner is told that nobody reads the shuffle any
+// more, and no others do.
+func TestTablesOfForgottenShuffles(t *testing.T) {
+	r := NewRunner(RunnerOptions{Memory: shuffle.NewMemory(8 << 20)})
+	m := &tabling{t: t, rows: 1000}
+	for _, key := range []tableKey{{"s1.right", 0}, {"s1.right", 1}, {"s2.right", 0}} {
+		_, done, err := r.tables.get(t.Context(), key, m.make)
+		if err != nil {
+			t.Fatal(err)
+		}
+		done()
+	}
+	three := r.o.Memory.Used()
+	if r.Forget("s1.right"); three == 0 || r.o.Memory.Used() != three/3 || len(r.tables.kept) != 1 {
+		t.Errorf("%d tables of 3 are left, %d bytes of %d", len(r.tables.kept), r.o.Memory.Used(), three)
+	}
+	if r.Forget("s2.right"); r.o.Memory.Used() != 0 || len(r.tables.kept) != 0 {
+		t.Errorf("%d tables and %d bytes are left", len(r.tables.kept), r.o.Memory.Used())
+	}
+}
+
 // TestTablesWithoutRoom are tried again by later tasks, and are no error.
 func TestTablesWithoutRoom(t *testing.T) {
 	memory := shuffle.NewMemory(1 << 20)
@@ -163,6 +185,39 @@ func TestTablesOfTasksThatEnd(t *testing.T) {
 	done()
 	if len(ts.kept) != 1 {
 		t.Errorf("%d tables", len(ts.kept))
+	}
+}
+
+// TestTablesThatFailed are found by nobody any more, though some have not seen yet that
+// they did: who comes next makes another, which stays when those have left.
+func TestTablesThatFailed(t *testing.T) {
+	ts, m := newTables(shuffle.NewMemory(64<<20)), &tabling{t: t, rows: 10}
+	m.fails.Store(1)
+	key := tableKey{"s1.right", 0}
+	var slow *sideTable
+	_, _, err := ts.get(t.Context(), key, func(mem *shuffle.Account) (*shuffle.Lookup, error) {
+		var mine bool
+		if slow, mine = ts.use(key); mine {
+			t.Error("it is made twice at a time")
+		}
+		return m.make(mem)
+	})
+	if err == nil {
+		t.Fatal("it did not fail")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	rows, done, err := ts.get(ctx, key, m.make)
+	if rows == nil || err != nil || m.times.Load() != 2 {
+		t.Fatalf("%v, made %d times", err, m.times.Load())
+	}
+	made := ts.kept[key]
+	ts.leave(key, slow)
+	if done(); ts.kept[key] != made || made.rows == nil || ts.memory.Used() == 0 {
+		t.Error("the table went with the one that failed")
+	}
+	if ts.reclaim(1); ts.memory.Used() != 0 {
+		t.Errorf("%d bytes are left", ts.memory.Used())
 	}
 }
 

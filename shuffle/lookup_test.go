@@ -186,3 +186,67 @@ func TestSharedAccount(t *testing.T) {
 		t.Errorf("%d bytes are left, %d of them cached", m.Used(), cached)
 	}
 }
+
+// TestSharesBesideSharedAccounts: tasks divide what shared accounts leave, which are none
+// of those among whom it is divided, and get it back as these give it back.
+func TestSharesBesideSharedAccounts(t *testing.T) {
+	m := NewMemory(1000)
+	a, b := m.Open("a"), m.Open("b")
+	fair := func(want int64, when string) {
+		t.Helper()
+		if a.Fair() != want || b.Fair() != want {
+			t.Errorf("%s: tasks may hold %d and %d bytes, want %d", when, a.Fair(), b.Fair(), want)
+		}
+	}
+	fair(500, "alone")
+	one, two := m.OpenShared("one"), m.OpenShared("two")
+	fair(500, "beside empty ones")
+	if !one.Grow(100) || !two.Grow(100) {
+		t.Fatal("there is room for both")
+	}
+	fair(400, "beside both")
+	if !a.Grow(400) || a.Grow(1) || !b.Grow(400) || b.Grow(1) {
+		t.Errorf("tasks hold %d and %d bytes", a.Used(), b.Used())
+	}
+	if one.Grow(50) || one.Used() != 100 {
+		t.Error("a shared account takes what tasks have")
+	}
+	two.Shrink(100)
+	fair(450, "when one gave its bytes back")
+	if !b.Grow(50) || m.Used() != 950 {
+		t.Errorf("%d bytes are used", m.Used())
+	}
+	two.Close()
+	fair(450, "when that one was closed")
+	one.Close()
+	one.Shrink(100) // says nothing after Close
+	fair(500, "when both were closed")
+	a.Close()
+	if b.Fair() != 1000 || m.Used() != 450 {
+		t.Errorf("the last task may hold %d bytes, %d are used", b.Fair(), m.Used())
+	}
+}
+
+// TestSharedAccountsAreCached: what they hold is part of what may be cached, and nobody can
+// have it let go of.
+func TestSharedAccountsAreCached(t *testing.T) {
+	m := NewMemory(1000)
+	asked := int64(0)
+	m.Reclaim(func(n int64) { asked += n })
+	shared := m.OpenShared("table")
+	if !shared.Grow(250) || m.Cache(501) || !m.Cache(500) || m.Cache(1) {
+		t.Errorf("%d bytes are cached beside it", m.Used()-250)
+	}
+	other := m.OpenShared("another")
+	if other.Grow(1) || asked != 0 {
+		t.Errorf("shared accounts hold more than their part, or ask for %d bytes", asked)
+	}
+	shared.Shrink(1)
+	if !m.Cache(1) || other.Grow(1) || asked != 1 {
+		t.Errorf("what is cached and stays makes room: asked for %d", asked)
+	}
+	m.Uncache(1)
+	if !other.Grow(1) || m.Used() != 750 {
+		t.Errorf("%d bytes are used", m.Used())
+	}
+}

@@ -44,7 +44,7 @@ func (s *stage) spec() model.StageSpec {
 		spec.Parents = append(spec.Parents, model.Parent{Key: parent.Key, Edge: edge, Own: own(&p.Pipe.Source, parent.Key)})
 	}
 	spec.Cached, spec.Cut, spec.Local = cached(p), p.Pipe.Source.Cut != nil, p.Local
-	caches := cachedSources(p)
+	caches := p.Pipe.CachedSources(mostCaches)
 	of := p.Pipe.MadeOf(caches)
 	for k, c := range caches {
 		spec.Caches = append(spec.Caches, model.Cache{RDD: c.Key, Copies: c.Level.Copies(), Of: of[k]})
@@ -57,7 +57,7 @@ func (s *stage) spec() model.StageSpec {
 const mostCaches = 64
 
 // cachedSources are the cached RDDs whose blocks the tasks of a stage are sent to.
-// Those of a barrier run where there is room for all of them.
+// Those of a barrier run where there is room for all of them, and keep blocks all the same.
 func cachedSources(st *plan.Stage) []*plan.Cached {
 	if st.Barrier {
 		return nil

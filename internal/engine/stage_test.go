@@ -51,7 +51,7 @@ func TestBlockReads(t *testing.T) {
 		"none":                      {plan.Stage{Pipe: plan.Pipe{N: n}}, 0, nil},
 		"of their own numbers":      {plan.Stage{Pipe: a}, 1, nil},
 		"of both sides of a join":   {plan.Stage{Pipe: join}, 2, [][]model.BlockRead{{read(0, 0), read(1, 0)}, {read(0, 1), read(1, 1)}, {read(0, 2), read(1, 2)}}},
-		"of tasks that run at once": {plan.Stage{Pipe: join, Barrier: true}, 0, nil},
+		"of tasks that run at once": {plan.Stage{Pipe: join, Barrier: true}, 2, nil},
 		"of one side of a union": {plan.Stage{Pipe: plan.Pipe{N: 1 + n, Source: plan.Source{Union: []plan.Pipe{{N: 1}, b}}}}, 1,
 			[][]model.BlockRead{nil, {read(0, 0)}, {read(0, 1)}, {read(0, 2)}}},
 	} {

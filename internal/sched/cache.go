@@ -140,11 +140,12 @@ func (st *stage) keepBlocks(blocks [][]model.BlockRead) {
 }
 
 // readsBlocks yields the blocks that task i would read: those that others are made
-// of only where these are not kept.
+// of only where these are not kept. Tasks of a barrier run where there is room for all
+// of them, wherever blocks are.
 func (st *stage) readsBlocks(i int) func(yield func(c *cacheSet, part int) bool) {
 	return func(yield func(c *cacheSet, part int) bool) {
 		if st.blocks == nil {
-			if len(st.caches) > 0 {
+			if len(st.caches) > 0 && !st.spec.Barrier {
 				yield(st.caches[0], i)
 			}
 			return
@@ -170,7 +171,7 @@ func (st *stage) readsBlocks(i int) func(yield func(c *cacheSet, part int) bool)
 func (st *stage) readersOf(c *cacheSet, part int) []int32 {
 	k := slices.Index(st.caches, c)
 	switch {
-	case k < 0:
+	case k < 0, st.spec.Barrier:
 		return nil
 	case st.blocks != nil && (c != st.cache || part < len(st.blocks)):
 		return st.byBlock[blockKey{k, part}]

@@ -14,10 +14,12 @@ import (
 // whole, up to the last Step, and is read twice.
 //
 // What a stage is made of stays in the record of the action that brought its
-// sizes, so an action is kept, after its end, for as long as such a stage is.
+// sizes, so an action is kept, after its end, for as long as such a stage is. What a
+// cached data set is made of is in the record of the first action that names it.
 func (s *Scheduler) Compact(journal iter.Seq2[model.Record, error]) iter.Seq2[model.Record, error] {
 	return func(yield func(model.Record, error) bool) {
-		c := &compactor{s: s, sized: map[stageKey]plan.ActionID{}, keep: map[plan.ActionID]bool{}, ends: map[plan.ActionID]bool{}, cancels: map[plan.JobID]bool{}}
+		c := &compactor{s: s, sized: map[stageKey]plan.ActionID{}, cached: map[stageKey]plan.ActionID{},
+			keep: map[plan.ActionID]bool{}, ends: map[plan.ActionID]bool{}, cancels: map[plan.JobID]bool{}}
 		for rec, err := range journal {
 			if err != nil {
 				yield(nil, err)
@@ -39,13 +41,14 @@ func (s *Scheduler) Compact(journal iter.Seq2[model.Record, error]) iter.Seq2[mo
 }
 
 type compactor struct {
-	s     *Scheduler
-	term  model.Term
-	sized map[stageKey]plan.ActionID // who brought the sizes of a stage last
-	open  []plan.ActionID            // whose files may not have been collected
-	keep  map[plan.ActionID]bool
-	ends  map[plan.ActionID]bool // that have a record
-	// cancels are the jobs of actions that have ended by the record of a cancel alone.
+	s      *Scheduler
+	term   model.Term
+	sized  map[stageKey]plan.ActionID // who brought the sizes of a stage last
+	cached map[stageKey]plan.ActionID // who named a cached data set first
+	open   []plan.ActionID            // whose files may not have been collected
+	keep   map[plan.ActionID]bool
+	ends   map[plan.ActionID]bool // that have a record
+	// cancels are the jobs of needed actions that have ended by the record of a cancel alone.
 	cancels map[plan.JobID]bool
 }
 
@@ -67,10 +70,22 @@ func (c *compactor) look(rec model.Record) {
 		if r.Submit.Sink.Kind == model.Files {
 			c.open = append(c.open, r.Submit.Action)
 		}
+		c.lookAtCaches(r.Submit)
 	case model.ActionEnded:
 		c.ends[r.Action] = true
 	case model.CollectedRecord:
 		c.open = slices.DeleteFunc(c.open, func(id plan.ActionID) bool { return id == r.Action })
+	}
+}
+
+func (c *compactor) lookAtCaches(ev model.SubmitAction) {
+	for i := range ev.Graph {
+		for _, set := range ev.Graph[i].Caches {
+			key := stageKey{ev.Action.Job, set.RDD}
+			if _, named := c.cached[key]; !named {
+				c.cached[key] = ev.Action
+			}
+		}
 	}
 }
 
@@ -85,12 +100,19 @@ func (c *compactor) choose() {
 		}
 		for _, e := range j.ended {
 			c.keep[e.end.Action] = !j.state.Ended() || c.keep[e.end.Action]
-			c.cancels[j.id] = c.cancels[j.id] || !c.ends[e.end.Action]
+		}
+		for rdd := range j.caches {
+			c.keep[c.cached[stageKey{j.id, rdd}]] = true
 		}
 		for _, st := range j.stages {
 			if st.act == nil && st.sized {
 				c.keep[c.sized[stageKey{j.id, st.id.Key}]] = true
 			}
+		}
+	}
+	for id, kept := range c.keep {
+		if kept && !c.ends[id] && c.s.active(id) == nil {
+			c.cancels[id.Job] = true
 		}
 	}
 }

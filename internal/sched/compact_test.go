@@ -3,6 +3,7 @@ package sched
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -105,6 +106,36 @@ func TestCompactForgetsRounds(t *testing.T) {
 		t.Errorf("%d records after 300 rounds, %d after 100", got, last)
 	}
 	r.same()
+}
+
+// TestCompactKeepsLoneCancels has a master die between the record of a cancel and that of
+// the end that it made. No later one runs the action again, also when its end is long
+// forgotten and it is kept for the sizes that it brought.
+func TestCompactKeepsLoneCancels(t *testing.T) {
+	for _, more := range []int{0, keptEnds + 1} {
+		r := newRig(t, journalled)
+		r.action(1, model.Sink{}, map[plan.StageKey]int{"m": 2, "r": 2}, mapStage("m"), result("r", "m"))
+		r.step(model.Cancel{Job: "j", Action: 1})
+		r.all = slices.DeleteFunc(r.all, func(c model.Command) bool {
+			a, ok := c.(model.Append)
+			_, end := a.Record.(model.ActionEnded)
+			return ok && end
+		})
+		n := successor(t, r, records(r.all))
+		n.all = slices.Clone(r.all)
+		for i := range more {
+			key := plan.StageKey(fmt.Sprint("r", i))
+			n.action(2+i, model.Sink{}, map[plan.StageKey]int{key: 1}, mapStage("m"), result(key, "m"))
+			n.step(model.Cancel{Job: "j", Action: 2 + i})
+		}
+		last := successor(t, n, n.compacted())
+		if active := last.s.jobs["j"].actions; len(active) > 0 {
+			t.Errorf("%d actions later: %s runs again", more, active[0].id)
+		}
+		if last.s.jobs["j"].shared["m"].n != 2 {
+			t.Errorf("%d actions later: the stage's sizes are lost", more)
+		}
+	}
 }
 
 func TestCompactForgetsJobs(t *testing.T) {

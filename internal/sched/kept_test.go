@@ -154,3 +154,65 @@ func TestR50RestoredBlocks(t *testing.T) {
 		t.Error("nobody read the rows of s")
 	}
 }
+
+// TestR50CompactedBlocks: what is kept stays in a journal that is made shorter for as long
+// as it is kept, though the action that made it is long forgotten.
+func TestR50CompactedBlocks(t *testing.T) {
+	r := newRig(t, journalled)
+	r.attach(2, "w1")
+	src := mapStage("s")
+	src.Class = model.Indeterminate
+	r.action(1, model.Sink{}, map[plan.StageKey]int{"s": 2, "r": 2}, src, result("r", "s"))
+	r.finish("s", "r")
+	r.taken(1)
+	r.again(2, src, []model.Cache{{RDD: "b", Of: []plan.StageKey{"a"}}, {RDD: "a", Of: []plan.StageKey{"s"}}})
+	r.finish("r2")
+	r.taken(2)
+	for n := 3; n < keptEnds+4; n++ {
+		r.again(n, src, nil)
+		r.step(model.Cancel{Job: "j", Action: n})
+	}
+	s := successor(t, r, r.compacted()).s
+	if j := s.jobs["j"]; j.caches["a"] == nil || j.caches["b"] == nil || !j.shared["s"].used() {
+		t.Errorf("it is forgotten that rows of s are kept: %+v", j.caches)
+	}
+	long := len(r.compacted())
+	r.step(model.Release{Job: "j", Keys: []plan.StageKey{"a", "b"}})
+	if short := len(r.compacted()); short >= long || len(r.s.jobs["j"].caches) > 0 {
+		t.Errorf("%d records when the blocks are let go of, %d before", short, long)
+	}
+}
+
+// TestR50BlocksOfABarrier: tasks of a barrier keep blocks, too, though they are sent to none.
+func TestR50BlocksOfABarrier(t *testing.T) {
+	r := newRig(t, func(c *model.Config) { c.StartWait, c.Journal = 0, true })
+	r.attach(1, "w1", "w2")
+	src := mapStage("s")
+	src.Class = model.Indeterminate
+	caches := []model.Cache{{RDD: "a", Of: []plan.StageKey{"s"}}}
+	q := result("r", "s")
+	q.Barrier, q.Caches = true, caches
+	r.action(1, model.Sink{}, map[plan.StageKey]int{"s": 2, "r": 2}, src, q)
+	r.finish("s")
+	keeps := func(d *model.TaskDone) {
+		d.Blocks = []model.HeldBlock{{BlockID: model.BlockID{RDD: "a", Partition: d.Attempt.Partition}}}
+	}
+	for len(r.runs) > 0 {
+		if a := r.runs[0]; len(a.Blocks) > 0 || a.Held {
+			t.Errorf("a task of a barrier is sent to blocks: %+v", a)
+		}
+		r.doneWith(r.runs[0].Attempt, keeps)
+	}
+	if c := r.s.jobs["j"].caches["a"]; len(c.holders) != 2 {
+		t.Errorf("%d blocks are known", len(c.holders))
+	}
+	r.taken(1)
+	r.lost("w2")
+	r.attach(1, "w2")
+	r.again(2, src, caches)
+	if v := r.stageView("s"); v.Gen != 1 {
+		t.Errorf("what a barrier kept would be read together with other rows: %+v", v)
+	}
+	r.finish("s", "r2")
+	r.taken(2)
+}

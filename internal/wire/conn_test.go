@@ -36,6 +36,9 @@ func messages() []Message {
 		Pipe: plan.PipeExplain{Source: plan.Op{Name: "Range"}, Union: []plan.PipeExplain{{Source: plan.Op{Name: "u"}}},
 			Pieces: []plan.PieceExplain{{Ops: []plan.Op{{ID: "a", Name: "Map", Site: site}}, Way: plan.Fused, Why: "because"}}},
 	}}}
+	for kind := range plan.SkewPartitioner + 1 {
+		explained.Stages = append(explained.Stages, plan.StageExplain{Stage: plan.Stage{Key: "m", Sink: plan.Sink{Part: &plan.Partitioner{Kind: kind}}}})
+	}
 	return []Message{
 		&Options{Cores: 2, Memory: 256 << 20, MaxResult: 9, Scratch: "/x", Fresh: true, Explain: true}, &Options{},
 		&Started{Program: "words", PID: 7}, status, &Notice{Text: "näh\x00\xff"}, explained,

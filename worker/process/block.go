@@ -38,7 +38,9 @@ func (p *Process) brought(m *wire.WantBlock) (string, error) {
 func (p *Process) input(m *wire.WantInput) {
 	at := &wire.InputAt{Seq: m.Seq}
 	at.Parts, at.Failure = p.late(m)
-	_ = p.conn.Send(at)
+	p.answer(at, func(why error) wire.Message {
+		return &wire.InputAt{Seq: m.Seq, Failure: work.NewFailure(plan.FailInfra, "hand over partition %d of shuffle %s: %v", m.Partition, m.Shuffle, why)}
+	})
 }
 
 // late brings such a partition for one of the process's own attempts, which was told that

@@ -283,7 +283,17 @@ func (p *Process) gather(m *wire.Arrive) {
 	if g.Data, err = p.gathered(m); err != nil {
 		g.Error = err.Error()
 	}
-	_ = p.conn.Send(g)
+	p.answer(g, func(why error) wire.Message {
+		return &wire.Gathered{Attempt: m.Attempt, Round: m.Round, Error: why.Error()}
+	})
+}
+
+// answer sends what somebody in the process waits for, or else that it is too large: who
+// got no answer would stand still until that is held against the task.
+func (p *Process) answer(m wire.Message, instead func(why error) wire.Message) {
+	if err := p.conn.Send(m); errors.Is(err, plan.ErrTooLarge) {
+		_ = p.conn.Send(instead(err))
+	}
 }
 
 // gathered waits for the others of an attempt, which must be one of the process's

@@ -193,6 +193,8 @@ func gather(ctx context.Context, attempt string, round int, data []byte) ([][]by
 		return nil, context.Cause(ctx)
 	case strings.HasSuffix(attempt, "nobody"):
 		return nil, errors.New("nobody is there")
+	case strings.HasSuffix(attempt, "much"):
+		return [][]byte{make([]byte, plan.MaxEncoded)}, nil
 	}
 	return [][]byte{data, fmt.Append(nil, "theirs of ", round)}, nil
 }
@@ -238,7 +240,7 @@ func TestRun(t *testing.T) {
 	}
 	for attempt, want := range map[string]string{
 		"echo 1": "Collect r 1", "echo 2": "Collect r 2", "fail so": "1 so", "blob " + string(good): "env",
-		"blob " + string(wrong): "has digest", "blob x": "nobody has it", "meet all": "mine theirs of 2", "meet nobody": "1 nobody is there", "meet others": "1 no such attempt runs here", "large": "too large", "nothing": "none of its kind",
+		"blob " + string(wrong): "has digest", "blob x": "nobody has it", "meet all": "mine theirs of 2", "meet nobody": "1 nobody is there", "meet much": "too large", "meet others": "1 no such attempt runs here", "large": "too large", "nothing": "none of its kind",
 	} {
 		if attempt == "nothing" {
 			continue
@@ -273,8 +275,11 @@ func TestLateInputs(t *testing.T) {
 	gone.Fetch = &plan.FetchSource{Stage: "gone", Map: 7}
 	p, err := Start(t.Context(), Options{Path: path, Env: append(os.Environ(), kindVar+"=serves"), Code: code(""), Gather: gather,
 		Input: func(task *plan.Task, of plan.StageKey, partition int) ([]byte, *plan.Failure) {
-			if of == "gone" {
+			switch of {
+			case "gone":
 				return nil, gone
+			case "large":
+				return make([]byte, plan.MaxEncoded), nil
 			}
 			return fmt.Append(nil, task.Attempt, " reads ", partition, " of ", of), nil
 		}})
@@ -282,9 +287,10 @@ func TestLateInputs(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Stop)
-	for of, want := range map[string]string{"m": "late m reads 3 of m", "gone": "it is gone", "here": "not told of", "other": "not told of", "part": "not told of"} {
+	for of, want := range map[string]string{"m": "late m reads 3 of m", "gone": "it is gone", "here": "not told of", "other": "not told of", "part": "not told of",
+		"large": "hand over partition 3 of shuffle large: encode"} {
 		res, f := p.Run(t.Context(), launch, &plan.Task{Attempt: "late " + of, Inputs: []plan.ShuffleInput{{Stage: "m", Partition: 3, Late: true},
-			{Stage: "gone", Partition: 3, Late: true}, {Stage: "here", Partition: 3}, {Stage: "part", Partition: 4, Late: true}}})
+			{Stage: "gone", Partition: 3, Late: true}, {Stage: "large", Partition: 3, Late: true}, {Stage: "here", Partition: 3}, {Stage: "part", Partition: 4, Late: true}}})
 		got := ""
 		if f != nil {
 			got = f.Message
