@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"log/slog"
 	"maps"
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -178,6 +180,22 @@ func TestSkewJoinUnasked(t *testing.T) {
 		if n, _ := found.take(); n != test.want {
 			t.Errorf("%s: %d hot keys, want %d", name, n, test.want)
 		}
+	}
+}
+
+// TestSkewJoinIsLogged says which join of which action has split how many keys.
+func TestSkewJoinIsLogged(t *testing.T) {
+	var log bytes.Buffer
+	s := open(t, typed.Options{Cores: 6, BroadcastBelow: -1, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	few := s.Range(5).KeyBy(func(i int64) int64 { return i - 1 })
+	for range 2 {
+		if _, err := halfOfOneKey(s.Range(10_000)).Join(few, sum2, typed.SkewJoin(1000)).Count(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	said := regexp.MustCompile(`msg="hot keys split" job=\S+ action=\d join=Join site=skew_test.go:\d+ keys=1 parts=\d+\n`)
+	if n := len(said.FindAllString(log.String(), -1)); n != 2 {
+		t.Errorf("said %d times in\n%s", n, &log)
 	}
 }
 
