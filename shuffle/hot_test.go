@@ -187,6 +187,8 @@ func BenchmarkPlace(b *testing.B) {
 		place shuffle.Placer
 	}{
 		{"hash", shuffle.HashKeys(must(codec.KeyTypeOf[int64]()), typ, 5, 64)},
+		{"turns", shuffle.RoundRobin(3, 64)},
+		{"turns, noted", shuffle.NewDealt(typ).By(shuffle.RoundRobin(3, 64))},
 		{"none hot", hotOf[int64, int64](64, 0, false, 9, -7, -8, -9).Place},
 		{"half hot", hotOf[int64, int64](64, 0, false, 9, -1, -8, -9).Place},
 	} {
