@@ -27,7 +27,7 @@ const (
 // inside one another cannot be as many as stages after one another.
 const mostInside = 64
 
-// how is how a join reads its sides. The first plan that has it decides that for good:
+// how is how a join reads its sides, or the rows of one come twice. The first plan that has it decides that for good:
 // later plans find the stages that earlier ones left, and kept rows keep their
 // partitions.
 type how struct{ is atomic.Int32 }

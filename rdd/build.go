@@ -282,12 +282,24 @@ func (b *builder) widePipe(n *Node, ref plan.Op) (plan.Pipe, error) {
 	return p, nil
 }
 
+// How the rows of a side come twice.
+const (
+	runTwice int32 = undecided + 1 + iota
+	keptApart
+)
+
 // kept gives a pipe of the rows of one side that is cheap to run twice, for the sample
 // and to move them. One that begins at files is run twice as it is. What is behind
 // a shuffle is not: groups would be merged twice, and the user's functions run on
 // them twice; and neither is one whose tasks wait for one another. A stage keeps their rows.
+// That is decided once: later plans have the stages of earlier ones, even where what was
+// cached is not any more.
 func (b *builder) kept(n *Node, ref plan.Op, side int, rows plan.Pipe) plan.Pipe {
+	is := keptApart
 	if _, waits := b.waits(&rows); !waits && (rows.Source.Cached != nil || !readsWide(&rows)) {
+		is = runTwice
+	}
+	if n.twice[side].decide(is) == runTwice {
 		return rows
 	}
 	return b.keep(n, ref, side, plan.Stage{Class: n.wide.Class, Pipe: rows})

@@ -126,6 +126,7 @@ type Node struct {
 	own    *placement  // of a wide node, where it takes over none
 	wants  *placement  // how a wide node wants its parents placed
 	how    how         // a join reads its sides
+	twice  [2]how      // the rows of a side come where they are sampled and moved
 	// placed is how the rows are placed, where no join that they come from is
 	// scattered, which lying knows; nil when they are not.
 	placed *placement

@@ -34,8 +34,11 @@ const (
 	// leastPart is the part of the bytes of a hot key that a partition takes at least: where
 	// partitions are small anyway, so are the parts of keys.
 	leastPart = 8
-	// mostHot is how many keys of a join are hot at most.
+	// mostHot is how many keys of one side are hot at most,
 	mostHot = 256
+	// and mostHotBytes about how many bytes those of a join have, encoded: they go to every
+	// task, and a value that is larger fails its stage.
+	mostHotBytes = 256 << 10
 	// enoughRows of a partition are looked at unasked, where its file cannot be read here
 	// and there: they count for no more than they are.
 	enoughRows = 64 << 10
@@ -257,6 +260,7 @@ type hotFinder struct {
 // weighed is what a key has of the bytes of one side.
 type weighed struct {
 	at    int // in the keys of the samples
+	rows  int // of them
 	bytes float64
 	parts int // if it is hot
 	side  int
@@ -285,7 +289,7 @@ func (s *hotFinder) feed(b any) bool {
 			s.err = errNoHotKeys
 			return false
 		}
-		s.of[x.Side] = append(s.of[x.Side], weighed{at: at, bytes: x.Weight, side: x.Side})
+		s.of[x.Side] = append(s.of[x.Side], weighed{at: at, rows: 1, bytes: x.Weight, side: x.Side})
 	}
 	return true
 }
@@ -303,11 +307,16 @@ func (s *hotFinder) finish(res *plan.Result) error {
 		return err
 	}
 	var hot []HotKey
+	size := 0
 	for _, x := range s.found() {
 		key, err := s.key.Marshal(s.keyAt(x))
 		if err != nil {
 			return err
 		}
+		if size+len(key) > mostHotBytes {
+			continue
+		}
+		size += len(key)
 		hot = append(hot, HotKey{Key: key, Parts: x.parts, Side: x.side})
 		s.t.counters.HotKeys++
 		s.t.counters.HotParts += int64(x.parts)
@@ -320,17 +329,24 @@ func (s *hotFinder) keyAt(x weighed) unsafe.Pointer { return s.key.At(s.all.Rows
 
 func (s *hotFinder) compare(x, y weighed) int { return s.keys.Compare(s.keyAt(x), s.keyAt(y)) }
 
-// found gives the hot keys of both sides. One that is hot on both is dealt on the side
-// that has more of it.
+// found gives the hot keys of both sides, those with most bytes first. One that is hot on
+// both is dealt on the side that has more of it.
 func (s *hotFinder) found() []weighed {
 	hot := slices.Concat(s.hottest(0), s.hottest(1))
-	slices.SortStableFunc(hot, func(x, y weighed) int { return cmp.Or(s.compare(x, y), cmp.Compare(y.bytes, x.bytes)) })
-	return slices.CompactFunc(hot, func(x, y weighed) bool { return s.compare(x, y) == 0 })
+	slices.SortStableFunc(hot, func(x, y weighed) int { return cmp.Or(s.compare(x, y), byBytes(x, y)) })
+	hot = slices.CompactFunc(hot, func(x, y weighed) bool { return s.compare(x, y) == 0 })
+	slices.SortStableFunc(hot, byBytes)
+	return hot
 }
+
+// byBytes puts those with most bytes first.
+func byBytes(x, y weighed) int { return cmp.Compare(y.bytes, x.bytes) }
 
 // hottest gives the keys of one side that are hot: they have as many bytes as that takes,
 // more than a partition by the average, and more than timesHot times what all keys that are
-// not hot leave for one. Their parts have half of what a partition has by the average.
+// not hot leave for one. Their parts have half of what a partition has by the average. A
+// large row of its own key, which stands for many of those that were not taken, shows
+// nothing.
 func (s *hotFinder) hottest(side int) []weighed {
 	sums := s.sums(side)
 	var total float64
@@ -350,7 +366,7 @@ func (s *hotFinder) hottest(side int) []weighed {
 	for i, x := range sums[:hot] {
 		sums[i].parts = int(min(n, math.Ceil(x.bytes/max(from/leastPart, mean/2))))
 	}
-	return slices.DeleteFunc(sums[:hot], func(x weighed) bool { return x.parts < 2 })
+	return slices.DeleteFunc(sums[:hot], func(x weighed) bool { return x.parts < 2 || x.rows < 2 })
 }
 
 // sums adds up what each key has of one side, those with most first.
@@ -360,12 +376,13 @@ func (s *hotFinder) sums(side int) []weighed {
 	sums := all[:0]
 	for i, x := range all {
 		if i > 0 && s.compare(x, sums[len(sums)-1]) == 0 {
+			sums[len(sums)-1].rows++
 			sums[len(sums)-1].bytes += x.bytes
 		} else {
 			sums = append(sums, x)
 		}
 	}
-	slices.SortStableFunc(sums, func(x, y weighed) int { return cmp.Compare(y.bytes, x.bytes) })
+	slices.SortStableFunc(sums, byBytes)
 	return sums
 }
 
@@ -427,13 +444,14 @@ func (s pairSide) writer(number int) *SinkPart {
 			return plainly.open(t, spec)
 		}
 		hot := shuffle.NewHot(keys, row.Type, t.plan.Seed, t.spec.Partition, spec.Part.N, found)
-		return &hotSink{writeSink{t: t, w: shuffle.NewWriter(t.writeConfig(spec), row.Type, hot.Place)}, hot}, nil
+		w := shuffle.NewWriter(t.writeConfig(spec), row.Type, hot.Place)
+		return &hotSink{dealtSink{writeSink{t: t, w: w}, hot.Sum}, hot}, nil
 	}}
 }
 
 // hotSink is the map side of a join that has hot keys.
 type hotSink struct {
-	writeSink
+	dealtSink
 	hot *shuffle.Hot
 }
 

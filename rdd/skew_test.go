@@ -54,6 +54,9 @@ func TestHotFinder(t *testing.T) {
 		return all
 	}
 	times := strings.Repeat
+	long := func(k string, n int) []Sample {
+		return slices.Repeat([]Sample{{Weight: 10, Bound: must(codec.Marshal(times(k, mostHotBytes*2/3)))}}, n)
+	}
 	many := ""
 	for i := range 400 {
 		many += times(string(rune('a'+i)), 2)
@@ -82,6 +85,8 @@ func TestHotFinder(t *testing.T) {
 		"heavier on the left":        {10, 1, append(of(0, 2, "aaaa"), of(1, 1, "aaaa")...), map[string][2]int{"a": {10, 0}}},
 		"as heavy":                   {10, 1, append(of(1, 1, "aaaa"), of(0, 1, "aaaa")...), map[string][2]int{"a": {10, 0}}},
 		"another on each side":       {10, 1, append(of(0, 1, times("a", 9)+"bc"), of(1, 1, times("b", 9)+"ac")...), map[string][2]int{"a": {10, 0}, "b": {10, 1}}},
+		"a large row":                {10, 1, append(of(0, 1000, "a"), of(0, 1, "bcdefghijk")...), nil},
+		"keys that are too large":    {10, 1, slices.Concat(long("a", 9), long("b", 10), of(0, 10, times("c", 8))), map[string][2]int{times("b", mostHotBytes*2/3): {8, 0}, "c": {6, 0}}},
 		"most of them":               {1000, 1, of(0, 1, many), nil},
 	} {
 		t.Run(name, func(t *testing.T) {

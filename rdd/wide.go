@@ -468,11 +468,35 @@ func PartitionByOp[K comparable, V any]() *Op {
 // RepartitionOp spreads rows evenly.
 func RepartitionOp[T any]() *Op {
 	like := (*Rows[T])(nil)
-	return of((*T)(nil), moving("Repartition", writerPart(like, inTurn), like))
+	return of((*T)(nil), moving("Repartition", inTurn(like), like))
 }
 
-func inTurn(t *Task, spec *plan.Sink, _ *codec.Type) (shuffle.Placer, error) {
-	return shuffle.RoundRobin(t.spec.Partition, spec.Part.N), nil
+// inTurn is the map side of a shuffle that deals rows like those of like.
+//
+//go:noinline
+func inTurn(like batch) *SinkPart {
+	return &SinkPart{open: func(t *Task, spec *plan.Sink) (sink, error) {
+		row, err := like.typ()
+		if err != nil {
+			return nil, err
+		}
+		dealt := shuffle.NewDealt(row)
+		w := shuffle.NewWriter(t.writeConfig(spec), row, dealt.By(shuffle.RoundRobin(t.spec.Partition, spec.Part.N)))
+		return &dealtSink{writeSink{t: t, w: w}, dealt.Sum}, nil
+	}}
+}
+
+// dealtSink is the map side of a shuffle in which where a row goes depends on those before
+// it, and tells where all went.
+type dealtSink struct {
+	writeSink
+	sum func() uint64
+}
+
+func (s *dealtSink) finish(res *plan.Result) error {
+	err := s.writeSink.finish(res)
+	res.RowSum = s.sum()
+	return err
 }
 
 // Group is a key with its values, which can be ranged over once while the

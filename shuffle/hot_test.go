@@ -120,6 +120,54 @@ func TestCopiedEndsEarly(t *testing.T) {
 	}
 }
 
+// TestDealtSum says the same of the same rows in the same partitions, and nothing else.
+func TestDealtSum(t *testing.T) {
+	testDealtSum(t, func(i int) int { return i })
+	testDealtSum(t, func(i int) []int { return []int{i} }) // which has to be encoded
+}
+
+func testDealtSum[V any](t *testing.T, value func(i int) V) {
+	type row = codec.Pair[string, V]
+	typ := typeOf[row]()
+	make := func(order ...int) (all []row) {
+		for _, i := range order {
+			all = append(all, row{Key: "hot", Value: value(i)})
+		}
+		return all
+	}
+	for name, c := range map[string]struct {
+		rows []row
+		same bool
+	}{
+		"as they were":         {make(0, 1, 2, 3), true},
+		"within a partition":   {make(2, 1, 0, 3), true},
+		"in another partition": {make(1, 0, 2, 3), false},
+		"another row":          {make(0, 1, 2, 4), false},
+		"fewer rows":           {make(0, 1, 2), false},
+	} {
+		turns := func(rows []row) uint64 {
+			dealt := shuffle.NewDealt(typ)
+			placedBy(dealt.By(shuffle.RoundRobin(0, 2)), codec.RowsOf(rows), 0, len(rows), typ)
+			return dealt.Sum()
+		}
+		hot := func(rows []row) uint64 {
+			hot := hotOf[string, V](8, 0, false, 2, "hot")
+			placedBy(hot.Place, codec.RowsOf(rows), 0, len(rows), typ)
+			return hot.Sum()
+		}
+		for how, sum := range map[string]func([]row) uint64{"turns": turns, "hot": hot} {
+			if was, is := sum(make(0, 1, 2, 3)), sum(c.rows); was == 0 || (was == is) != c.same {
+				t.Errorf("%s, %s: sums %x and %x", how, name, was, is)
+			}
+		}
+	}
+	copied := hotOf[string, V](8, 0, true, 2, "hot")
+	placedBy(copied.Place, codec.RowsOf(make(0, 1)), 0, 2, typ)
+	if copied.Sum() != 0 {
+		t.Error("copied rows count")
+	}
+}
+
 var errStop = errors.New("no more")
 
 // BenchmarkPlace places rows by their hash, with hot keys that none of the rows has, and
@@ -139,6 +187,8 @@ func BenchmarkPlace(b *testing.B) {
 		place shuffle.Placer
 	}{
 		{"hash", shuffle.HashKeys(must(codec.KeyTypeOf[int64]()), typ, 5, 64)},
+		{"turns", shuffle.RoundRobin(3, 64)},
+		{"turns, noted", shuffle.NewDealt(typ).By(shuffle.RoundRobin(3, 64))},
 		{"none hot", hotOf[int64, int64](64, 0, false, 9, -7, -8, -9).Place},
 		{"half hot", hotOf[int64, int64](64, 0, false, 9, -1, -8, -9).Place},
 	} {

@@ -63,6 +63,30 @@ func TestCacheComputesOnce(t *testing.T) {
 	}
 }
 
+// TestUnpersistBelowASample: what has been sorted, or joined by way of a sample, is there
+// when the rows that were sampled are not kept any more.
+func TestUnpersistBelowASample(t *testing.T) {
+	for name, made := range map[string]func(*typed.Session, typed.RDD[int64]) typed.RDD[int64]{
+		"sort": func(_ *typed.Session, r typed.RDD[int64]) typed.RDD[int64] {
+			return r.SortBy(func(i int64) int64 { return -i })
+		},
+		"join": func(s *typed.Session, r typed.RDD[int64]) typed.RDD[int64] {
+			few := s.Range(1).KeyBy(func(int64) int64 { return 1 })
+			return r.KeyBy(func(int64) int64 { return 1 }).Join(few, sum2, typed.BroadcastBelow(0), typed.SkewJoin(1)).Values()
+		},
+	} {
+		s := open(t, typed.Options{Cores: 2})
+		kept := s.Range(1000).Repartition(3).Cache()
+		rows := made(s, kept)
+		for range 2 {
+			if n, err := rows.Count(ctx); n != 1000 || err != nil {
+				t.Errorf("%s: %d rows, %v", name, n, err)
+			}
+			kept.Unpersist()
+		}
+	}
+}
+
 // TestTakeKeepsNoPart reads a part of a partition, of which nothing may stay, and
 // whole ones, which do.
 func TestTakeKeepsNoPart(t *testing.T) {

@@ -325,7 +325,7 @@ func (s *Session) saySplit(p *plan.Plan, st *plan.ActionStatus) {
 	for i := range st.Stages {
 		c := &st.Stages[i].Counters
 		if join, ok := p.Stage(st.Stages[i].Key); ok && c.HotKeys > 0 {
-			s.options.Log.Info("hot keys split", "join", join.Sink.Op.Name, "site", join.Sink.Op.Site.String(), "keys", c.HotKeys, "parts", c.HotParts)
+			s.options.Log.Info("hot keys split", "job", st.ID.Job, "action", st.ID.N, "join", join.Sink.Op.Name, "site", join.Sink.Op.Site.String(), "keys", c.HotKeys, "parts", c.HotParts)
 		}
 	}
 }

@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"log/slog"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -180,6 +183,22 @@ func TestSkewJoinUnasked(t *testing.T) {
 	}
 }
 
+// TestSkewJoinIsLogged says which join of which action has split how many keys.
+func TestSkewJoinIsLogged(t *testing.T) {
+	var log bytes.Buffer
+	s := open(t, typed.Options{Cores: 6, BroadcastBelow: -1, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	few := s.Range(5).KeyBy(func(i int64) int64 { return i - 1 })
+	for range 2 {
+		if _, err := halfOfOneKey(s.Range(10_000)).Join(few, sum2, typed.SkewJoin(1000)).Count(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	said := regexp.MustCompile(`msg="hot keys split" job=\S+ action=\d join=Join site=skew_test.go:\d+ keys=1 parts=\d+\n`)
+	if n := len(said.FindAllString(log.String(), -1)); n != 2 {
+		t.Errorf("said %d times in\n%s", n, &log)
+	}
+}
+
 // TestSkewJoinOff splits nothing in a session that says so, but where a join does.
 func TestSkewJoinOff(t *testing.T) {
 	var found hotKeysOf
@@ -327,10 +346,59 @@ func TestSkewJoinOfText(t *testing.T) {
 	}
 }
 
-// TestSkewJoinLosesOutputs has outputs of map tasks go when some of what reads them is
-// done: what is made again deals the rows as before, and none is there twice or not at all.
-func TestSkewJoinLosesOutputs(t *testing.T) {
-	for name, moved := range map[string]bool{"of a range": false, "of what was shuffled": true} {
+// anyOrder gives 100 rows for each, in another order each time: functions may do that.
+func anyOrder(i int64) iter.Seq[int64] {
+	rows := map[int64]bool{}
+	for k := range int64(100) {
+		rows[i*100+k] = true
+	}
+	return maps.Keys(rows)
+}
+
+// TestDealtRowsLoseOutputs has outputs of map tasks go when some of what reads them is
+// done. What is made again may have its rows in another order, and deal them otherwise:
+// none is there twice or not at all.
+func TestDealtRowsLoseOutputs(t *testing.T) {
+	const all = 30_000
+	by := func(made *atomic.Int64) func(int64) string {
+		return func(i int64) string {
+			if made.Add(1); i%10 > 0 {
+				return "hot"
+			}
+			return fmt.Sprint(i)
+		}
+	}
+	// few is one row, of so many that there are eight partitions: one task at a time reads them.
+	few := func(s *typed.Session) typed.RDD[int64] {
+		return s.Range(4 << 20).Filter(func(i int64) bool { return i == 0 })
+	}
+	join := func(rows typed.PairRDD[string, int64], few typed.RDD[int64], seen func()) typed.RDD[int64] {
+		return rows.LeftOuterJoin(few.KeyBy(func(int64) string { return "hot" }), func(v int64, _ *int64) int64 {
+			seen()
+			return v
+		}, typed.SkewJoin(1)).Values()
+	}
+	for name, c := range map[string]struct {
+		rows func(s *typed.Session, made *atomic.Int64, seen func()) typed.RDD[int64]
+		hot  int64
+		kept bool // in files, so that functions do not run again
+	}{
+		"a join": {func(s *typed.Session, made *atomic.Int64, seen func()) typed.RDD[int64] {
+			return join(s.Range(all, typed.Partitions(6)).KeyBy(by(made)), few(s), seen)
+		}, 1, false},
+		"a join of what was shuffled": {func(s *typed.Session, made *atomic.Int64, seen func()) typed.RDD[int64] {
+			return join(s.Range(all, typed.Partitions(6)).Repartition(5).KeyBy(by(made)), few(s), seen)
+		}, 1, true},
+		"a join in any order": {func(s *typed.Session, made *atomic.Int64, seen func()) typed.RDD[int64] {
+			return join(s.Range(all/100, typed.Partitions(6)).FlatMap(anyOrder).KeyBy(by(made)), few(s), seen)
+		}, 1, false},
+		"turns in any order": {func(s *typed.Session, made *atomic.Int64, seen func()) typed.RDD[int64] {
+			return s.Range(all/100, typed.Partitions(6)).FlatMap(anyOrder).KeyBy(by(made)).Values().Repartition(8).Map(func(i int64) int64 {
+				seen()
+				return i
+			})
+		}, 0, false},
+	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			var found hotKeysOf
@@ -339,42 +407,31 @@ func TestSkewJoinLosesOutputs(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer func() { _ = s.Close() }()
-			rows := s.Range(30_000, typed.Partitions(6))
-			if moved {
-				rows = rows.Repartition(5)
-			}
-			var seen atomic.Int64
-			lost := 0
-			joined := rows.KeyBy(func(i int64) string {
-				if i%10 > 0 {
-					return "hot"
-				}
-				return fmt.Sprint(i)
-			}).Join(s.Range(3).KeyBy(func(int64) string { return "hot" }), func(v, w int64) int64 {
-				if seen.Add(1) == 40_000 {
+			var seen, made, before atomic.Int64
+			got, err := c.rows(s, &made, func() {
+				if seen.Add(1) == all/2 {
+					before.Store(made.Load())
 					for i, path := range keptFiles(t, dir) {
-						if i%2 == 0 && os.Remove(path) == nil {
-							lost++
+						if i%3 == 0 {
+							_ = os.Truncate(path, 10)
 						}
 					}
 				}
-				return v*10 + w
-			}, typed.SkewJoin(1))
-			got, err := joined.Values().Collect(ctx)
+			}).Collect(ctx)
 			if err != nil {
 				t.Fatal(err)
 			}
-			var want []int64
-			for i := range int64(30_000) {
-				for w := range int64(3) {
-					if i%10 > 0 {
-						want = append(want, i*10+w)
-					}
+			slices.Sort(got)
+			for i, v := range got {
+				if v != int64(i) {
+					t.Fatalf("row %d is %d", i, v)
 				}
 			}
-			slices.Sort(got)
-			if keys, _ := found.take(); !slices.Equal(got, want) || lost == 0 || keys != 1 {
-				t.Errorf("%d rows, want %d; %d outputs lost, %d hot keys", len(got), len(want), lost, keys)
+			if again := made.Load() - before.Load(); len(got) != all || again == 0 && !c.kept {
+				t.Errorf("%d rows; %d were made again", len(got), again)
+			}
+			if keys, _ := found.take(); keys < c.hot { // again when all starts over
+				t.Errorf("%d hot keys, want %d", keys, c.hot)
 			}
 		})
 	}

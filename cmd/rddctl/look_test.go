@@ -78,6 +78,11 @@ func TestPrintJob(t *testing.T) {
 	if got := printed(t, func() error { return l.printJob(&j) }); got != head+table {
 		t.Errorf("got\n%s\nwant\n%s", got, head+table)
 	}
+	j.HotKeys = status.HotKeys{Keys: 1, Parts: 7}
+	head += "joins: 1 hot key split into 7 parts\n"
+	if got := printed(t, func() error { return l.printJob(&j) }); got != head+table {
+		t.Errorf("got\n%s\nwant\n%s", got, head+table)
+	}
 }
 
 func TestAge(t *testing.T) {

@@ -54,6 +54,22 @@ func messages() []Message {
 	}
 }
 
+// TestEveryStageIsExplained: whatever a stage's rows are placed by.
+func TestEveryStageIsExplained(t *testing.T) {
+	x := &Explained{Action: "Count", Site: site}
+	for kind := plan.PartitionerKind(0); kind.Known(); kind++ {
+		x.Stages = append(x.Stages, plan.StageExplain{Stage: plan.Stage{Key: "s", Sink: plan.Sink{Part: &plan.Partitioner{Kind: kind}}}})
+	}
+	s := &stream{}
+	c := New(s)
+	if err := c.Send(x); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := c.Receive(); err != nil || len(m.(*Explained).Stages) != int(plan.SkewPartitioner)+1 {
+		t.Errorf("got %v, %v", m, err)
+	}
+}
+
 func TestMessagesArriveAsSent(t *testing.T) {
 	s := &stream{}
 	c := New(s)

@@ -308,7 +308,7 @@ var table = forms.NewTable(plan.MaxEncoded,
 func goodExplained(x *Explained) bool {
 	for _, st := range x.Stages {
 		part := st.Stage.Sink.Part
-		if st.Stage.Kind > plan.ValueStage || part != nil && part.Kind > plan.SkewPartitioner {
+		if st.Stage.Kind > plan.ValueStage || part != nil && !part.Kind.Known() {
 			return false
 		}
 	}

@@ -569,6 +569,9 @@ const (
 
 var partitionerKinds = [...]string{"hash", "range", "round robin", "single", "function", "skew"}
 
+// Known says whether there is such a kind.
+func (k PartitionerKind) Known() bool { return int(k) < len(partitionerKinds) }
+
 // String returns the kind's name.
 func (k PartitionerKind) String() string { return named(partitionerKinds[:], int(k)) }
 

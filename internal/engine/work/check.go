@@ -51,7 +51,7 @@ func checkStage(st *plan.Stage) error {
 		return errors.New("it writes a shuffle and has no partitioner")
 	case st.Pipe.Source.Cut != nil && (st.Kind != plan.MapStage || len(st.Parents) > 0 || st.Barrier):
 		return errors.New("it has been cut, and reads something, or is no stage whose output is kept")
-	case part != nil && part.Kind > plan.SkewPartitioner:
+	case part != nil && !part.Kind.Known():
 		return fmt.Errorf("its partitioner is of kind %d, which is none", part.Kind)
 	case part != nil && (part.Kind == plan.FuncPartitioner) != (part.By != nil):
 		return errors.New("its partitioner is a function and names none, or the other way round")

@@ -29,7 +29,7 @@ func run(ctx context.Context, s *typed.Session) error {
 var programs = map[string]func(context.Context, *typed.Session, []string) error{
 	"quote": quote, "partitions": partitions, "repartition": repartition, "ints": ints, "panic": panics,
 	"wait": wait, "spin": spin, "fail": fail, "driver-panic": driverPanic, "first": first, "save": save,
-	"memory": memory, "loop": loop, "kept": kept, "checkpoint": checkpoint,
+	"memory": memory, "loop": loop, "skew": skew, "kept": kept, "checkpoint": checkpoint,
 }
 
 // quote prints the lines of files as Go strings, long ones by their length.
@@ -185,6 +185,15 @@ func checkpoint(ctx context.Context, s *typed.Session, args []string) (err error
 	}
 	first, err := rows.First(ctx)
 	fmt.Println(first)
+	return err
+}
+
+// skew counts the rows of a join that splits a key.
+func skew(ctx context.Context, s *typed.Session, _ []string) error {
+	hot := s.Range(9000).KeyBy(func(i int64) int64 { return i % 7 / 6 })
+	few := s.Range(2).KeyBy(func(i int64) int64 { return i })
+	n, err := hot.Join(few, func(a, b int64) int64 { return a + b }, typed.BroadcastBelow(0), typed.SkewJoin(1)).Count(ctx)
+	fmt.Println(n)
 	return err
 }
 
