@@ -12,14 +12,15 @@ type fetchReport struct {
 	part   int
 	key    attemptKey // that made it
 	reader *stage
-	at     int32 // the reader's worker
+	at     int32         // the reader's worker
+	began  model.Instant // when the attempt was launched that could not read
 }
 
 // verify is a question to an owner that waits for its answer.
 type verify struct {
 	owner   *worker
-	inc     model.Inc
-	reports []fetchReport // all about one output
+	about   fetchReport   // the first one
+	reports []fetchReport // all about that output, of readers that are there
 	done    bool
 }
 
@@ -57,7 +58,7 @@ func (s *Scheduler) fetchFailed(a *attempt, ev *model.TaskFailed) {
 		return
 	}
 	owner := s.workers[holder]
-	r := fetchReport{st: up, part: src.Map, key: attemptKey{src.Attempt.Term, src.Attempt.Seq}, reader: st, at: int32(a.w.idx)}
+	r := fetchReport{st: up, part: src.Map, key: attemptKey{src.Attempt.Term, src.Attempt.Seq}, reader: st, at: int32(a.w.idx), began: a.launched}
 	if src.Cause == model.FetchMissing || src.Cause == model.FetchCorrupt || s.cfg.Lease == 0 {
 		s.verify(owner, r)
 		return
@@ -78,23 +79,47 @@ func (s *Scheduler) probedAlive(w *worker) {
 	}
 }
 
-// current reports whether the output complained of is still the registered one.
-func (r *fetchReport) current() bool {
-	return !r.st.dead && r.st.outs.Made(r.part, r.key.term, r.key.seq)
+// current reports whether the output complained of is still the registered one, and
+// where it was.
+func (r *fetchReport) current(owner *worker) bool {
+	return !r.st.dead && r.st.outs.Made(r.part, r.key.term, r.key.seq) && r.st.holder(r.part) == owner.idx
+}
+
+// pardon forgets what readers said of w and is not looked into yet. As it comes back,
+// it tells what it has, and nobody could read from it while it was away: who still
+// cannot says so again.
+func (s *Scheduler) pardon(w *worker) {
+	w.reports = nil
+	s.verifies = slices.DeleteFunc(s.verifies, func(v *verify) bool {
+		v.done = v.done || v.owner == w
+		return v.done
+	})
+}
+
+// forgetReports drops what was said by readers on a worker that is lost: whether they
+// could read would say something of its network, which is not there any more.
+func (s *Scheduler) forgetReports(w *worker) {
+	lost := func(r fetchReport) bool { return r.at == int32(w.idx) }
+	for _, o := range s.workers {
+		o.reports = slices.DeleteFunc(o.reports, lost)
+	}
+	for _, v := range s.verifies {
+		v.reports = slices.DeleteFunc(v.reports, lost)
+	}
 }
 
 // verify asks an owner to look at an output; one answer serves all reports.
 func (s *Scheduler) verify(owner *worker, r fetchReport) {
-	if !r.current() {
+	if !r.current(owner) {
 		return
 	}
 	for _, v := range s.verifies {
-		if first := v.reports[0]; first.st == r.st && first.part == r.part && first.key == r.key {
+		if v.about.st == r.st && v.about.part == r.part && v.about.key == r.key {
 			v.reports = append(v.reports, r)
 			return
 		}
 	}
-	v := &verify{owner: owner, inc: owner.inc, reports: []fetchReport{r}}
+	v := &verify{owner: owner, about: r, reports: []fetchReport{r}}
 	s.verifies = append(s.verifies, v)
 	s.emit(model.Verify{Receiver: owner.to(), Output: r.st.attemptID(r.part)})
 	s.after(s.now.Add(s.cfg.VerifyWait), timer{kind: timerVerify, v: v})
@@ -102,7 +127,7 @@ func (s *Scheduler) verify(owner *worker, r fetchReport) {
 
 func (s *Scheduler) outputVerdict(ev model.OutputVerdict) {
 	for _, v := range s.verifies {
-		if r := v.reports[0]; r.key == (attemptKey{ev.Output.Term, ev.Output.Seq}) && v.owner.id == ev.Worker {
+		if v.about.key == (attemptKey{ev.Output.Term, ev.Output.Seq}) && v.owner.id == ev.Worker {
 			s.verdict(v, ev.Verdict, "its owner does not have it, or has it damaged")
 			return
 		}
@@ -119,13 +144,12 @@ func (s *Scheduler) verifyDue(v *verify) {
 func (s *Scheduler) verdict(v *verify, what model.Verdict, why string) {
 	v.done = true
 	s.verifies = slices.DeleteFunc(s.verifies, func(x *verify) bool { return x == v })
-	r := v.reports[0]
-	if !r.current() {
+	r := v.about
+	if !r.current(v.owner) {
 		return
 	}
 	if what != model.OutputOK {
-		s.avoid(r.st, r.part, v.owner)
-		s.loseSome(r.st, []int{r.part}, taskText(r.st, r.part)+" on "+string(v.owner.id)+": "+why, v.owner.drain == nil)
+		s.takeAway(r, []int{r.part}, v.owner, taskText(r.st, r.part)+" on "+string(v.owner.id)+": "+why)
 		return
 	}
 	for _, r := range v.reports {
@@ -153,11 +177,11 @@ func (s *Scheduler) banEdge(r fetchReport, owner *worker) {
 	s.bans = append(s.bans, ban{r.at, int32(owner.idx), r.st, s.now, s.now.Add(s.cfg.EdgeBan)})
 	s.after(s.now.Add(s.cfg.EdgeBan), timer{kind: timerBan})
 	if hosts >= 2 {
-		s.loseFrom(r.st, owner, why+", nor can others", owner.drain == nil)
+		s.takeAway(r, slices.Collect(r.st.outs.HeldBy(owner.idx)), owner, why+", nor can others")
 		return
 	}
 	if owner.drain == nil { // one that is drained goes anyway (R39)
-		s.episode(r.reader, why)
+		s.episode(r.reader, r.began, why)
 	}
 }
 
@@ -188,8 +212,10 @@ func (s *Scheduler) banDue() {
 	s.wakeAll()
 }
 
-// dropEdges forgets bans with a lost worker.
+// dropEdges forgets bans with a lost worker, and what would lead to some.
 func (s *Scheduler) dropEdges(w *worker) {
+	s.pardon(w)
+	s.forgetReports(w)
 	n := len(s.bans)
 	s.bans = slices.DeleteFunc(s.bans, func(b ban) bool { return b.reader == int32(w.idx) || b.owner == int32(w.idx) })
 	if len(s.bans) != n {

@@ -931,7 +931,8 @@ func TestR44OneLossIsOneEpisode(t *testing.T) {
 	if held < 4 {
 		t.Fatalf("%d outputs are on w1", held)
 	}
-	r.s.loseFrom(m, owner, "worker w2 cannot read from w1, nor can others", true)
+	report := fetchReport{st: m, reader: r.s.jobs["j"].stages[1], began: r.now}
+	r.s.takeAway(report, slices.Collect(m.outs.HeldBy(owner.idx)), owner, "worker w2 cannot read from w1, nor can others")
 	if got := r.s.jobs["j"].stages[1].noProgress; got != 1 {
 		t.Errorf("%d outputs lost at once count as %d episodes", held, got)
 	}
