@@ -24,7 +24,8 @@ type verify struct {
 	done    bool
 }
 
-// ban keeps readers on one worker away from outputs on another (R46).
+// ban keeps readers on one worker away from outputs on another (R46). If both are
+// the same, others cannot read from it, and it shall make nothing for them.
 type ban struct {
 	reader, owner int32
 	st            *stage // whose outputs could not be read
@@ -149,6 +150,7 @@ func (s *Scheduler) verdict(v *verify, what model.Verdict, why string) {
 		return
 	}
 	if what != model.OutputOK {
+		s.avoid(r.st, r.part, v.owner)
 		s.takeAway(r, []int{r.part}, v.owner, taskText(r.st, r.part)+" on "+string(v.owner.id)+": "+why)
 		return
 	}
@@ -165,6 +167,9 @@ func (s *Scheduler) banEdge(r fetchReport, owner *worker) {
 	}
 	hosts := 1
 	for _, b := range s.bans {
+		if b.reader == b.owner {
+			continue
+		}
 		if b.reader == r.at && b.owner == int32(owner.idx) && s.now < b.until {
 			return
 		}
@@ -174,9 +179,9 @@ func (s *Scheduler) banEdge(r fetchReport, owner *worker) {
 	}
 	why := "worker " + string(s.workers[r.at].id) + " cannot read from " + string(owner.id)
 	// Also when the outputs go: what replaces them may be made by the same owner.
-	s.bans = append(s.bans, ban{r.at, int32(owner.idx), r.st, s.now, s.now.Add(s.cfg.EdgeBan)})
-	s.after(s.now.Add(s.cfg.EdgeBan), timer{kind: timerBan})
+	s.ban(r.at, owner, r.st)
 	if hosts >= 2 {
+		s.ban(int32(owner.idx), owner, r.st)
 		s.takeAway(r, slices.Collect(r.st.outs.HeldBy(owner.idx)), owner, why+", nor can others")
 		return
 	}
@@ -185,16 +190,27 @@ func (s *Scheduler) banEdge(r fetchReport, owner *worker) {
 	}
 }
 
+func (s *Scheduler) ban(reader int32, owner *worker, st *stage) {
+	s.bans = append(s.bans, ban{reader, int32(owner.idx), st, s.now, s.now.Add(s.cfg.EdgeBan)})
+	s.after(s.now.Add(s.cfg.EdgeBan), timer{kind: timerBan})
+}
+
 func (s *Scheduler) sameHost(a, b int32) bool {
 	x, y := s.workers[a], s.workers[b]
 	return a == b || len(x.place.Hosts) > 0 && len(y.place.Hosts) > 0 && x.place.Hosts[0] == y.place.Hosts[0]
 }
 
 // banned reports whether w must not run tasks of st: it cannot reach what they
-// read. The owner itself always can.
+// read, or others would not reach what they make.
 func (s *Scheduler) banned(st *stage, w *worker) bool {
 	for _, b := range s.bans {
 		if b.reader != int32(w.idx) || s.now >= b.until {
+			continue
+		}
+		if b.reader == b.owner { // which always reads what it has
+			if s.accused(st, w) && s.another(func(o *worker) bool { return st.job.fits(o) && !s.accused(st, o) }) {
+				return true
+			}
 			continue
 		}
 		for _, e := range st.parents {
@@ -204,6 +220,14 @@ func (s *Scheduler) banned(st *stage, w *worker) bool {
 		}
 	}
 	return false
+}
+
+// accused reports whether other workers of the job could not read from w what it made,
+// so that it should not make what st makes for them.
+func (s *Scheduler) accused(st *stage, w *worker) bool {
+	return st.writes() && slices.ContainsFunc(s.bans, func(b ban) bool {
+		return b.owner == int32(w.idx) && b.reader == b.owner && b.st.job == st.job && s.now < b.until
+	})
 }
 
 // banDue lets banned edges be tried again.

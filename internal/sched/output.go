@@ -104,7 +104,6 @@ func (s *Scheduler) loseOutputs(w *worker) {
 // would go anyway (R39).
 func (s *Scheduler) takeAway(r fetchReport, lost []int, owner *worker, why string) {
 	st := r.st
-	s.avoid(st, owner, lost...) // it would be accused again
 	readers := s.loseSome(st, lost, why)
 	if owner.drain != nil {
 		return

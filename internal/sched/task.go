@@ -448,7 +448,7 @@ func (s *Scheduler) judge(a *attempt, ev *model.TaskFailed) {
 		s.charge(a, b.Storage(&s.cfg, s.now, ev.Message), ev)
 	case model.Resource:
 		if ev.Disk {
-			s.avoid(a.st, a.w, a.part)
+			s.avoid(a.st, a.part, a.w)
 		}
 		s.charge(a, b.Resource(ev, a.st.job.limits.MaxFailures > 1), ev)
 	default: // User, Input, and whatever a newer worker may mean
@@ -476,19 +476,17 @@ func (s *Scheduler) charge(a *attempt, v *blame.Verdict, ev *model.TaskFailed) {
 // ownFault counts a failure that is the task's own (R21).
 func (s *Scheduler) ownFault(a *attempt, ev *model.TaskFailed) {
 	st, i := a.st, a.part
-	s.avoid(st, a.w, i)
+	s.avoid(st, i, a.w)
 	s.shun(st, a.w)
 	s.record(model.Failure{Attempt: a.id(), Worker: a.w.id, Class: ev.Class, Signature: ev.Signature}, false)
 	s.charge(a, st.tasks[i].blame.Own(&s.cfg, st.job.limits.MaxFailures, model.Try{Attempt: a.id(), Worker: a.w.id,
 		Class: ev.Class, Signature: ev.Signature, Message: ev.Message}), ev)
 }
 
-// avoid keeps tasks away from a worker for a while (R21, R36).
-func (s *Scheduler) avoid(st *stage, w *worker, tasks ...int) {
+// avoid keeps a task away from a worker for a while (R21, R36).
+func (s *Scheduler) avoid(st *stage, i int, w *worker) {
 	until := s.now.Add(s.cfg.ElsewhereWait)
-	for _, i := range tasks {
-		st.tasks[i].blame.Avoid(w.idx, until)
-	}
+	st.tasks[i].blame.Avoid(w.idx, until)
 	if s.cfg.ElsewhereWait > 0 {
 		s.after(until, timer{kind: timerStage, st: st})
 	}
