@@ -238,10 +238,9 @@ func TestR46ReportsGoWithTheirReaders(t *testing.T) {
 	}
 }
 
-// An owner that nobody can read from does not make again what it had, though it has
-// most room: each further reader would accuse it of the same.
-func TestR46WhatNobodyCanReadIsMadeElsewhere(t *testing.T) {
-	r := newRig(t, func(c *model.Config) { c.StartWait = 0 })
+// accusing has an owner w3 that has most room, and that others cannot read from.
+func accusing(t *testing.T) *rig {
+	r := newRig(t, func(c *model.Config) { c.StartWait, c.EarlyMost = 0, 0 })
 	r.attach(2, "w1", "w2")
 	r.attach(8, "w3")
 	r.action(1, model.Sink{}, map[plan.StageKey]int{"m": 12, "r": 12}, mapStage("m"), result("r", "m"))
@@ -255,12 +254,55 @@ func TestR46WhatNobodyCanReadIsMadeElsewhere(t *testing.T) {
 	if v := r.stageView("m"); v.Done == 12 {
 		t.Fatal("nothing is made again")
 	}
+	return r
+}
+
+// An owner that nobody can read from does not make again what it had, nor anything else
+// that others would read: they would accuse it of the same. What nobody reads it may do.
+func TestR46WhatNobodyCanReadIsMadeElsewhere(t *testing.T) {
+	r := accusing(t)
 	r.pass(time.Second, "w1", "w2", "w3")
 	for _, a := range r.runningOn("w3") {
-		t.Errorf("%v runs there", a)
+		if a.Stage.Key == "m" {
+			t.Errorf("%v runs there", a)
+		}
 	}
 	if len(r.runs1("m")) == 0 {
 		t.Error("nobody makes them")
+	}
+	r.finish("m")
+	r.pass(time.Second, "w1", "w2", "w3")
+	if n := len(r.runningOn("w3")); n == 0 {
+		t.Error("no reader runs there")
+	}
+	r.finish("m", "r")
+	r.ended(1)
+}
+
+// Another job has its own network, and workers of its own perhaps.
+func TestR46AnotherJobDoesNotMind(t *testing.T) {
+	r := accusing(t)
+	r.step(model.SubmitJob{Job: "k", Key: "k", Request: 1})
+	id := plan.ActionID{Job: "k", N: 1}
+	r.step(model.SubmitAction{Request: 1, Action: id, Plan: "k", Graph: []model.StageSpec{mapStage("x"), result("y", "x")}, Target: "y"})
+	r.step(model.SplitsReady{Action: id, Sizes: []model.StageSize{{Key: "x", N: 4}, {Key: "y", N: 1}}})
+	r.pass(time.Second, "w1", "w2", "w3")
+	for _, a := range r.runningOn("w3") {
+		if a.Stage.Key == "x" {
+			return
+		}
+	}
+	t.Error("its tasks do not run there")
+}
+
+// When it is the only one left, it may as well read what it makes.
+func TestR46TheLastWorkerIsNotAccused(t *testing.T) {
+	r := accusing(t)
+	r.lost("w1")
+	r.lost("w2")
+	r.pass(time.Second, "w3")
+	if len(r.runs1("m")) == 0 {
+		t.Error("nobody makes what is lost")
 	}
 }
 
