@@ -151,7 +151,10 @@ func (s *Scheduler) verdict(v *verify, what model.Verdict, why string) {
 	}
 	if what != model.OutputOK {
 		s.avoid(r.st, r.part, v.owner)
-		s.takeAway(r, []int{r.part}, v.owner, taskText(r.st, r.part)+" on "+string(v.owner.id)+": "+why)
+		why = taskText(r.st, r.part) + " on " + string(v.owner.id) + ": " + why
+		for _, reader := range s.takeAway(r.st, []int{r.part}, v.owner, why) {
+			s.episode(reader, r.began, why)
+		}
 		return
 	}
 	for _, r := range v.reports {
@@ -160,18 +163,23 @@ func (s *Scheduler) verdict(v *verify, what model.Verdict, why string) {
 }
 
 // banEdge is R46: the owner lives and has the output, so the way between is
-// broken. Two readers on different hosts say that it is the owner's.
+// broken. Two readers on different hosts say that it is the owner's. Ways with an end
+// in common are taken for one fault, which counts once, while they are banned: whoever
+// is to blame, what was read there is read elsewhere now.
 func (s *Scheduler) banEdge(r fetchReport, owner *worker) {
 	if r.at == int32(owner.idx) || r.reader.dead {
 		return
 	}
-	hosts := 1
+	hosts, known := 1, false
 	for _, b := range s.bans {
 		if b.reader == b.owner {
 			continue
 		}
-		if b.reader == r.at && b.owner == int32(owner.idx) && s.now < b.until {
-			return
+		if s.now < b.until && b.touches(r.at, int32(owner.idx)) {
+			known = true
+			if b.reader == r.at && b.owner == int32(owner.idx) {
+				return
+			}
 		}
 		if b.owner == int32(owner.idx) && b.st == r.st && s.now.Sub(b.since) < s.cfg.EdgeWindow && !s.sameHost(b.reader, r.at) {
 			hosts++
@@ -182,12 +190,15 @@ func (s *Scheduler) banEdge(r fetchReport, owner *worker) {
 	s.ban(r.at, owner, r.st)
 	if hosts >= 2 {
 		s.ban(int32(owner.idx), owner, r.st)
-		s.takeAway(r, slices.Collect(r.st.outs.HeldBy(owner.idx)), owner, why+", nor can others")
-		return
+		s.takeAway(r.st, slices.Collect(r.st.outs.HeldBy(owner.idx)), owner, why+", nor can others")
 	}
-	if owner.drain == nil { // one that is drained goes anyway (R39)
+	if !known && owner.drain == nil { // one that is drained goes anyway (R39)
 		s.episode(r.reader, r.began, why)
 	}
+}
+
+func (b *ban) touches(x, y int32) bool {
+	return b.reader == x || b.reader == y || b.owner == x || b.owner == y
 }
 
 func (s *Scheduler) ban(reader int32, owner *worker, st *stage) {

@@ -100,16 +100,12 @@ func (s *Scheduler) loseOutputs(w *worker) {
 }
 
 // takeAway unregisters outputs that an owner has lost, or that nobody can read from
-// it, as r says. What is lost while its owner lives counts, unless that is drained and
-// would go anyway (R39).
-func (s *Scheduler) takeAway(r fetchReport, lost []int, owner *worker, why string) {
-	st := r.st
-	readers := s.loseSome(st, lost, why)
+// it. It returns the readers that begin a new try by it. What is lost while its owner
+// lives counts, unless that is drained and would go anyway (R39).
+func (s *Scheduler) takeAway(st *stage, lost []int, owner *worker, why string) (readers []*stage) {
+	readers = s.loseSome(st, lost, why)
 	if owner.drain != nil {
-		return
-	}
-	for _, x := range readers {
-		s.episode(x, r.began, why)
+		return nil
 	}
 	for _, i := range lost {
 		if n := st.tasks[i].blame.OutputGone(); n >= s.cfg.OutputGone && !st.dead {
@@ -117,6 +113,7 @@ func (s *Scheduler) takeAway(r fetchReport, lost []int, owner *worker, why strin
 				Message: taskText(st, i) + ": its output was gone " + strconv.Itoa(n) + " times: " + why})
 		}
 	}
+	return readers
 }
 
 // loseSome unregisters some outputs of a stage: one loss, one epoch, at most one
@@ -150,7 +147,7 @@ func (s *Scheduler) loseSome(st *stage, lost []int, why string) (readers []*stag
 // began, though the owner lives (R44). One fault is met by many attempts, from many
 // workers: whoever was launched before the last episode says nothing new.
 func (s *Scheduler) episode(st *stage, began model.Instant, why string) {
-	if st.episodes > 0 && began < st.episodeAt {
+	if st.dead || st.episodes > 0 && began < st.episodeAt {
 		return
 	}
 	st.noProgress++
