@@ -122,9 +122,7 @@ func (r *rig) comesBack(w plan.WorkerID, had []model.MapOutput) {
 			ev.Inventory.Outputs = append(ev.Inventory.Outputs, o)
 		}
 	}
-	for _, a := range r.runningOn(w) {
-		ev.Inventory.Running = append(ev.Inventory.Running, a)
-	}
+	ev.Inventory.Running = r.runningOn(w)
 	for _, c := range r.all {
 		if x, ok := c.(model.StartExec); ok && x.Worker == w {
 			ev.Inventory.Executors = append(ev.Inventory.Executors, model.ExecutorRef{Job: x.Job, No: x.No})
