@@ -12,18 +12,20 @@ type fetchReport struct {
 	part   int
 	key    attemptKey // that made it
 	reader *stage
-	at     int32 // the reader's worker
+	at     int32         // the reader's worker
+	began  model.Instant // when the attempt was launched that could not read
 }
 
 // verify is a question to an owner that waits for its answer.
 type verify struct {
 	owner   *worker
-	inc     model.Inc
-	reports []fetchReport // all about one output
+	about   fetchReport   // the first one
+	reports []fetchReport // all about that output, of readers that are there
 	done    bool
 }
 
-// ban keeps readers on one worker away from outputs on another (R46).
+// ban keeps readers on one worker away from outputs on another (R46). If both are
+// the same, others cannot read from it, and it shall make nothing for them.
 type ban struct {
 	reader, owner int32
 	st            *stage // whose outputs could not be read
@@ -57,7 +59,7 @@ func (s *Scheduler) fetchFailed(a *attempt, ev *model.TaskFailed) {
 		return
 	}
 	owner := s.workers[holder]
-	r := fetchReport{st: up, part: src.Map, key: attemptKey{src.Attempt.Term, src.Attempt.Seq}, reader: st, at: int32(a.w.idx)}
+	r := fetchReport{st: up, part: src.Map, key: attemptKey{src.Attempt.Term, src.Attempt.Seq}, reader: st, at: int32(a.w.idx), began: a.launched}
 	if src.Cause == model.FetchMissing || src.Cause == model.FetchCorrupt || s.cfg.Lease == 0 {
 		s.verify(owner, r)
 		return
@@ -78,23 +80,47 @@ func (s *Scheduler) probedAlive(w *worker) {
 	}
 }
 
-// current reports whether the output complained of is still the registered one.
-func (r *fetchReport) current() bool {
-	return !r.st.dead && r.st.outs.Made(r.part, r.key.term, r.key.seq)
+// current reports whether the output complained of is still the registered one, and
+// where it was.
+func (r *fetchReport) current(owner *worker) bool {
+	return !r.st.dead && r.st.outs.Made(r.part, r.key.term, r.key.seq) && r.st.holder(r.part) == owner.idx
+}
+
+// pardon forgets what readers said of w and is not looked into yet. As it comes back,
+// it tells what it has, and nobody could read from it while it was away: who still
+// cannot says so again.
+func (s *Scheduler) pardon(w *worker) {
+	w.reports = nil
+	s.verifies = slices.DeleteFunc(s.verifies, func(v *verify) bool {
+		v.done = v.done || v.owner == w
+		return v.done
+	})
+}
+
+// forgetReports drops what was said by readers on a worker that is lost: whether they
+// could read would say something of its network, which is not there any more.
+func (s *Scheduler) forgetReports(w *worker) {
+	lost := func(r fetchReport) bool { return r.at == int32(w.idx) }
+	for _, o := range s.workers {
+		o.reports = slices.DeleteFunc(o.reports, lost)
+	}
+	for _, v := range s.verifies {
+		v.reports = slices.DeleteFunc(v.reports, lost)
+	}
 }
 
 // verify asks an owner to look at an output; one answer serves all reports.
 func (s *Scheduler) verify(owner *worker, r fetchReport) {
-	if !r.current() {
+	if !r.current(owner) {
 		return
 	}
 	for _, v := range s.verifies {
-		if first := v.reports[0]; first.st == r.st && first.part == r.part && first.key == r.key {
+		if v.about.st == r.st && v.about.part == r.part && v.about.key == r.key {
 			v.reports = append(v.reports, r)
 			return
 		}
 	}
-	v := &verify{owner: owner, inc: owner.inc, reports: []fetchReport{r}}
+	v := &verify{owner: owner, about: r, reports: []fetchReport{r}}
 	s.verifies = append(s.verifies, v)
 	s.emit(model.Verify{Receiver: owner.to(), Output: r.st.attemptID(r.part)})
 	s.after(s.now.Add(s.cfg.VerifyWait), timer{kind: timerVerify, v: v})
@@ -102,7 +128,7 @@ func (s *Scheduler) verify(owner *worker, r fetchReport) {
 
 func (s *Scheduler) outputVerdict(ev model.OutputVerdict) {
 	for _, v := range s.verifies {
-		if r := v.reports[0]; r.key == (attemptKey{ev.Output.Term, ev.Output.Seq}) && v.owner.id == ev.Worker {
+		if v.about.key == (attemptKey{ev.Output.Term, ev.Output.Seq}) && v.owner.id == ev.Worker {
 			s.verdict(v, ev.Verdict, "its owner does not have it, or has it damaged")
 			return
 		}
@@ -119,13 +145,16 @@ func (s *Scheduler) verifyDue(v *verify) {
 func (s *Scheduler) verdict(v *verify, what model.Verdict, why string) {
 	v.done = true
 	s.verifies = slices.DeleteFunc(s.verifies, func(x *verify) bool { return x == v })
-	r := v.reports[0]
-	if !r.current() {
+	r := v.about
+	if !r.current(v.owner) {
 		return
 	}
 	if what != model.OutputOK {
 		s.avoid(r.st, r.part, v.owner)
-		s.loseSome(r.st, []int{r.part}, taskText(r.st, r.part)+" on "+string(v.owner.id)+": "+why, v.owner.drain == nil)
+		why = taskText(r.st, r.part) + " on " + string(v.owner.id) + ": " + why
+		for _, reader := range s.takeAway(r.st, []int{r.part}, v.owner, why) {
+			s.episode(reader, r.began, why)
+		}
 		return
 	}
 	for _, r := range v.reports {
@@ -134,15 +163,23 @@ func (s *Scheduler) verdict(v *verify, what model.Verdict, why string) {
 }
 
 // banEdge is R46: the owner lives and has the output, so the way between is
-// broken. Two readers on different hosts say that it is the owner's.
+// broken. Two readers on different hosts say that it is the owner's. Ways with an end
+// in common are taken for one fault, which counts once, while they are banned: whoever
+// is to blame, what was read there is read elsewhere now.
 func (s *Scheduler) banEdge(r fetchReport, owner *worker) {
 	if r.at == int32(owner.idx) || r.reader.dead {
 		return
 	}
-	hosts := 1
+	hosts, known := 1, false
 	for _, b := range s.bans {
-		if b.reader == r.at && b.owner == int32(owner.idx) && s.now < b.until {
-			return
+		if b.reader == b.owner {
+			continue
+		}
+		if s.now < b.until && b.touches(r.at, int32(owner.idx)) {
+			known = true
+			if b.reader == r.at && b.owner == int32(owner.idx) {
+				return
+			}
 		}
 		if b.owner == int32(owner.idx) && b.st == r.st && s.now.Sub(b.since) < s.cfg.EdgeWindow && !s.sameHost(b.reader, r.at) {
 			hosts++
@@ -150,15 +187,23 @@ func (s *Scheduler) banEdge(r fetchReport, owner *worker) {
 	}
 	why := "worker " + string(s.workers[r.at].id) + " cannot read from " + string(owner.id)
 	// Also when the outputs go: what replaces them may be made by the same owner.
-	s.bans = append(s.bans, ban{r.at, int32(owner.idx), r.st, s.now, s.now.Add(s.cfg.EdgeBan)})
-	s.after(s.now.Add(s.cfg.EdgeBan), timer{kind: timerBan})
+	s.ban(r.at, owner, r.st)
 	if hosts >= 2 {
-		s.loseFrom(r.st, owner, why+", nor can others", owner.drain == nil)
-		return
+		s.ban(int32(owner.idx), owner, r.st)
+		s.takeAway(r.st, slices.Collect(r.st.outs.HeldBy(owner.idx)), owner, why+", nor can others")
 	}
-	if owner.drain == nil { // one that is drained goes anyway (R39)
-		s.episode(r.reader, why)
+	if !known && owner.drain == nil { // one that is drained goes anyway (R39)
+		s.episode(r.reader, r.began, why)
 	}
+}
+
+func (b *ban) touches(x, y int32) bool {
+	return b.reader == x || b.reader == y || b.owner == x || b.owner == y
+}
+
+func (s *Scheduler) ban(reader int32, owner *worker, st *stage) {
+	s.bans = append(s.bans, ban{reader, int32(owner.idx), st, s.now, s.now.Add(s.cfg.EdgeBan)})
+	s.after(s.now.Add(s.cfg.EdgeBan), timer{kind: timerBan})
 }
 
 func (s *Scheduler) sameHost(a, b int32) bool {
@@ -167,10 +212,16 @@ func (s *Scheduler) sameHost(a, b int32) bool {
 }
 
 // banned reports whether w must not run tasks of st: it cannot reach what they
-// read. The owner itself always can.
+// read, or others would not reach what they make.
 func (s *Scheduler) banned(st *stage, w *worker) bool {
 	for _, b := range s.bans {
 		if b.reader != int32(w.idx) || s.now >= b.until {
+			continue
+		}
+		if b.reader == b.owner { // which always reads what it has
+			if s.accused(st, w) && s.another(func(o *worker) bool { return st.job.fits(o) && !s.accused(st, o) }) {
+				return true
+			}
 			continue
 		}
 		for _, e := range st.parents {
@@ -182,14 +233,24 @@ func (s *Scheduler) banned(st *stage, w *worker) bool {
 	return false
 }
 
+// accused reports whether other workers of the job could not read from w what it made,
+// so that it should not make what st makes for them.
+func (s *Scheduler) accused(st *stage, w *worker) bool {
+	return st.writes() && slices.ContainsFunc(s.bans, func(b ban) bool {
+		return b.owner == int32(w.idx) && b.reader == b.owner && b.st.job == st.job && s.now < b.until
+	})
+}
+
 // banDue lets banned edges be tried again.
 func (s *Scheduler) banDue() {
 	s.bans = slices.DeleteFunc(s.bans, func(b ban) bool { return s.now >= b.until })
 	s.wakeAll()
 }
 
-// dropEdges forgets bans with a lost worker.
+// dropEdges forgets bans with a lost worker, and what would lead to some.
 func (s *Scheduler) dropEdges(w *worker) {
+	s.pardon(w)
+	s.forgetReports(w)
 	n := len(s.bans)
 	s.bans = slices.DeleteFunc(s.bans, func(b ban) bool { return b.reader == int32(w.idx) || b.owner == int32(w.idx) })
 	if len(s.bans) != n {

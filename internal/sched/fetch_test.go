@@ -92,6 +92,266 @@ func TestR46BansGoWithTheirWorkers(t *testing.T) {
 	}
 }
 
+// timesOut fails a reader that could not reach the owner of an output.
+func (r *rig) timesOut(a model.AttemptID, o model.MapOutput) {
+	r.t.Helper()
+	r.fail(a, model.TaskFailed{Class: model.Fetch, Source: &model.FetchSource{Key: "m", Map: o.Partition, Attempt: o.Attempt,
+		Store: o.Store, Cause: model.FetchTimeout}})
+}
+
+// answers lets the process of a worker answer the last probe for it.
+func (r *rig) answers(w plan.WorkerID) {
+	r.t.Helper()
+	for _, c := range slices.Backward(r.all) {
+		if p, ok := c.(model.Probe); ok && p.Worker == w {
+			r.step(model.ProbeResult{Worker: w, Inc: p.Inc, No: p.No, Answer: model.ProbeSame})
+			return
+		}
+	}
+	r.t.Fatalf("nobody asks for %s", w)
+}
+
+// comesBack is a process that attaches again, with what it runs and the outputs that
+// it had.
+func (r *rig) comesBack(w plan.WorkerID, had []model.MapOutput) {
+	r.t.Helper()
+	ev := model.Attach{From: r.from(w), Store: model.StoreID(w), Hosts: []string{string(w)}, Slots: 2}
+	ev.Session += 100
+	for _, o := range had {
+		if o.Worker == w {
+			ev.Inventory.Outputs = append(ev.Inventory.Outputs, o)
+		}
+	}
+	ev.Inventory.Running = r.runningOn(w)
+	for _, c := range r.all {
+		if x, ok := c.(model.StartExec); ok && x.Worker == w {
+			ev.Inventory.Executors = append(ev.Inventory.Executors, model.ExecutorRef{Job: x.Job, No: x.No})
+		}
+	}
+	r.step(ev)
+}
+
+// A network that fails for a moment is met by readers on many workers, of many
+// owners. That is one episode, however they are paired.
+func TestR44OneFaultIsOneEpisode(t *testing.T) {
+	ws := []plan.WorkerID{"w1", "w2", "w3", "w4", "w5", "w6", "w7", "w8", "w9", "w10"}
+	r := readers(t, 30, ws...)
+	st := r.s.jobs["j"].stages[1]
+	outputs := map[plan.WorkerID]model.MapOutput{}
+	first := map[plan.WorkerID]model.AttemptID{}
+	for _, w := range ws {
+		outputs[w], first[w] = r.outputOn(w), r.runningOn(w)[0]
+	}
+	r.pass(time.Second, ws...)
+	for k := 0; k < len(ws); k += 2 { // from each other, in pairs that have nothing in common
+		r.cannotFetch(first[ws[k]], outputs[ws[k+1]])
+		r.now++
+	}
+	if len(r.s.bans) != 5 || st.noProgress != 1 || st.episodes != 1 {
+		t.Fatalf("%d bans, %d episodes of %d", len(r.s.bans), st.noProgress, st.episodes)
+	}
+}
+
+// Whoever starts later and cannot read either is another episode, unless one of the
+// two is known to have trouble with somebody.
+func TestR44WaysWithAnEndInCommonAreOneFault(t *testing.T) {
+	ws := []plan.WorkerID{"w1", "w2", "w3", "w4"}
+	r := readers(t, 40, ws...)
+	st := r.s.jobs["j"].stages[1]
+	outputs := map[plan.WorkerID]model.MapOutput{}
+	for _, w := range ws {
+		outputs[w] = r.outputOn(w)
+	}
+	for k, x := range []struct {
+		reader, owner plan.WorkerID
+		want          int
+	}{{"w1", "w2", 1}, {"w2", "w1", 1}, {"w4", "w3", 2}, {"w3", "w1", 2}} {
+		r.pass(time.Second, ws...)
+		for _, a := range r.runningOn(x.reader) { // others start
+			r.done(a)
+		}
+		r.cannotFetch(r.runningOn(x.reader)[0], outputs[x.owner])
+		if st.episodes != x.want {
+			t.Fatalf("report %d: %d episodes, want %d", k, st.episodes, x.want)
+		}
+	}
+	for n := st.episodes; n < 4; n++ { // it is never repaired
+		r.pass(r.s.cfg.EdgeBan+time.Second, ws...)
+		for _, a := range r.runningOn("w1") {
+			r.done(a)
+		}
+		r.finish("m")
+		var o model.MapOutput
+		for x := range r.s.Outputs("j", "m") {
+			if x.Worker != "w1" {
+				o = x
+			}
+		}
+		r.cannotFetch(r.runningOn("w1")[0], o)
+		if st.episodes != n+1 || st.noProgress != 1 { // R20: others succeeded in between
+			t.Errorf("%d episodes after %d, %d since a success", st.episodes, n, st.noProgress)
+		}
+	}
+}
+
+// What readers said of an owner that was away is not held against it when it is back:
+// nobody could have read from it.
+func TestR42AnOwnerThatComesBackIsAskedNothing(t *testing.T) {
+	r := readers(t, 6, "w1", "w2", "w3")
+	o := r.outputOn("w3")
+	r.timesOut(r.runningOn("w1")[0], o)
+	r.timesOut(r.runningOn("w2")[0], o)
+	r.comesBack("w3", slices.Collect(r.s.Outputs("j", "m")))
+	r.answers("w3")
+	none[model.Verify](r)
+	r.pass(time.Second, "w1", "w2", "w3")
+	third := r.runningOn("w1")[0]
+	r.timesOut(third, o) // who still cannot is heard
+	r.answers("w3")
+	w3 := r.from("w3")
+	w3.Session += 100
+	r.step(model.OutputVerdict{From: w3, Output: o.Attempt, Verdict: model.OutputOK})
+	if len(r.s.bans) != 1 || r.s.jobs["j"].stages[1].episodes != 1 || r.stageView("m").Done != 6 {
+		t.Errorf("%d bans; %+v", len(r.s.bans), r.stageView("m"))
+	}
+}
+
+// A question that went with the owner's stream is not taken for unanswered: what it
+// has is in its inventory.
+func TestR43AQuestionEndsWhenTheOwnerComesBack(t *testing.T) {
+	for name, away := range map[string]func(*rig){
+		"its stream broke": func(*rig) {},
+		"it was lost": func(r *rig) {
+			r.step(model.MemberLeft{Worker: "w3", Inc: r.inc["w3"]})
+			for _, a := range r.runningOn("w3") {
+				r.drop(a)
+			}
+		},
+	} {
+		r := readers(t, 6, "w1", "w2", "w3")
+		o := r.outputOn("w3")
+		r.fail(r.runningOn("w1")[0], model.TaskFailed{Class: model.Fetch, Source: &model.FetchSource{Key: "m", Map: o.Partition,
+			Attempt: o.Attempt, Store: o.Store, Cause: model.FetchMissing}})
+		need[model.Verify](r)
+		had := slices.Collect(r.s.Outputs("j", "m"))
+		away(r)
+		for k := range had {
+			had[k].RowSum = uint64(had[k].Partition) + 1
+		}
+		r.comesBack("w3", had)
+		r.pass(r.s.cfg.VerifyWait+time.Second, "w1", "w2")
+		if v := r.stageView("m"); v.Done != 6 || len(r.s.verifies) != 0 {
+			t.Errorf("%s: %+v", name, v)
+		}
+	}
+}
+
+// What a lost worker could not read says nothing of its owner any more.
+func TestR46ReportsGoWithTheirReaders(t *testing.T) {
+	for _, asked := range []bool{false, true} {
+		r := readers(t, 6, "w1", "w2", "w3")
+		o := r.outputOn("w3")
+		r.timesOut(r.runningOn("w1")[0], o)
+		if asked {
+			r.answers("w3")
+			need[model.Verify](r)
+		}
+		r.lost("w1")
+		if !asked {
+			r.answers("w3")
+			none[model.Verify](r)
+		}
+		r.step(model.OutputVerdict{From: r.from("w3"), Output: o.Attempt, Verdict: model.OutputOK})
+		if len(r.s.bans) != 0 || r.s.jobs["j"].stages[1].episodes != 0 {
+			t.Errorf("asked %v: %d bans, %d episodes", asked, len(r.s.bans), r.s.jobs["j"].stages[1].episodes)
+		}
+	}
+}
+
+// accusing has an owner w3 that has most room, and that others cannot read from.
+func accusing(t *testing.T) *rig {
+	r := newRig(t, func(c *model.Config) { c.StartWait, c.EarlyMost = 0, 0 })
+	r.attach(2, "w1", "w2")
+	r.attach(8, "w3")
+	r.action(1, model.Sink{}, map[plan.StageKey]int{"m": 12, "r": 12}, mapStage("m"), result("r", "m"))
+	r.finish("m")
+	for _, a := range r.runningOn("w3") {
+		r.done(a)
+	}
+	o := r.outputOn("w3")
+	r.cannotFetch(r.runningOn("w1")[0], o)
+	r.cannotFetch(r.runningOn("w2")[0], o)
+	if v := r.stageView("m"); v.Done == 12 {
+		t.Fatal("nothing is made again")
+	}
+	return r
+}
+
+// An owner that nobody can read from does not make again what it had, nor anything else
+// that others would read: they would accuse it of the same. What nobody reads it may do.
+func TestR46WhatNobodyCanReadIsMadeElsewhere(t *testing.T) {
+	r := accusing(t)
+	r.pass(time.Second, "w1", "w2", "w3")
+	for _, a := range r.runningOn("w3") {
+		if a.Stage.Key == "m" {
+			t.Errorf("%v runs there", a)
+		}
+	}
+	if len(r.runs1("m")) == 0 {
+		t.Error("nobody makes them")
+	}
+	r.finish("m")
+	r.pass(time.Second, "w1", "w2", "w3")
+	if n := len(r.runningOn("w3")); n == 0 {
+		t.Error("no reader runs there")
+	}
+	r.finish("m", "r")
+	r.ended(1)
+}
+
+// Another job has its own network, and workers of its own perhaps.
+func TestR46AnotherJobDoesNotMind(t *testing.T) {
+	r := accusing(t)
+	r.step(model.SubmitJob{Job: "k", Key: "k", Request: 1})
+	id := plan.ActionID{Job: "k", N: 1}
+	r.step(model.SubmitAction{Request: 1, Action: id, Plan: "k", Graph: []model.StageSpec{mapStage("x"), result("y", "x")}, Target: "y"})
+	r.step(model.SplitsReady{Action: id, Sizes: []model.StageSize{{Key: "x", N: 4}, {Key: "y", N: 1}}})
+	r.pass(time.Second, "w1", "w2", "w3")
+	for _, a := range r.runningOn("w3") {
+		if a.Stage.Key == "x" {
+			return
+		}
+	}
+	t.Error("its tasks do not run there")
+}
+
+// When it is the only one left, it may as well read what it makes.
+func TestR46TheLastWorkerIsNotAccused(t *testing.T) {
+	r := accusing(t)
+	r.lost("w1")
+	r.lost("w2")
+	r.pass(time.Second, "w3")
+	if len(r.runs1("m")) == 0 {
+		t.Error("nobody makes what is lost")
+	}
+}
+
+// A verdict counts as long as the output is where it was: a copy that was moved is not
+// lost with the old one.
+func TestR43AVerdictOnWhatWasMoved(t *testing.T) {
+	r := readers(t, 6, "w1", "w2", "w3")
+	o := r.outputOn("w3")
+	r.fail(r.runningOn("w1")[0], model.TaskFailed{Class: model.Fetch, Source: &model.FetchSource{Key: "m", Map: o.Partition,
+		Attempt: o.Attempt, Store: o.Store, Cause: model.FetchMissing}})
+	need[model.Verify](r)
+	r.step(model.Drain{Worker: "w3"})
+	r.step(model.OutputsMoved{From: r.from("w2"), Moved: []model.MovedOutput{{Output: o.Attempt, From: "w3", To: "w2"}}})
+	r.step(model.OutputVerdict{From: r.from("w3"), Output: o.Attempt, Verdict: model.OutputMissing})
+	if v := r.stageView("m"); v.Done != 6 {
+		t.Errorf("%+v", v)
+	}
+}
+
 func TestR42OneProbeForAllReports(t *testing.T) {
 	r := readers(t, 6, "w1", "w2", "w3")
 	o := r.outputOn("w3")

@@ -93,26 +93,37 @@ func (s *Scheduler) loseOutputs(w *worker) {
 	for _, j := range s.order {
 		for _, st := range j.stages {
 			if st.outs.Held(w.idx) > 0 {
-				s.loseFrom(st, w, "worker "+string(w.id)+" was lost", false)
+				s.loseSome(st, slices.Collect(st.outs.HeldBy(w.idx)), "worker "+string(w.id)+" was lost")
 			}
 		}
 	}
 }
 
-// loseFrom unregisters the outputs of one stage that a worker holds.
-func (s *Scheduler) loseFrom(st *stage, w *worker, why string, alive bool) {
-	s.loseSome(st, slices.Collect(st.outs.HeldBy(w.idx)), why, alive)
+// takeAway unregisters outputs that an owner has lost, or that nobody can read from
+// it. It returns the readers that begin a new try by it. What is lost while its owner
+// lives counts, unless that is drained and would go anyway (R39).
+func (s *Scheduler) takeAway(st *stage, lost []int, owner *worker, why string) (readers []*stage) {
+	readers = s.loseSome(st, lost, why)
+	if owner.drain != nil {
+		return nil
+	}
+	for _, i := range lost {
+		if n := st.tasks[i].blame.OutputGone(); n >= s.cfg.OutputGone && !st.dead {
+			s.failStage(st, &model.Cause{Kind: model.CauseNoProgress, Stage: st.id, Site: st.spec.Site, Partition: i,
+				Message: taskText(st, i) + ": its output was gone " + strconv.Itoa(n) + " times: " + why})
+		}
+	}
+	return readers
 }
 
 // loseSome unregisters some outputs of a stage: one loss, one epoch, at most one
-// try of each reader.
-func (s *Scheduler) loseSome(st *stage, lost []int, why string, alive bool) {
+// try of each reader. It returns those.
+func (s *Scheduler) loseSome(st *stage, lost []int, why string) (readers []*stage) {
 	if len(lost) == 0 {
-		return
+		return nil
 	}
 	st.epoch++
 	st.lost = true
-	var readers []*stage
 	for _, i := range lost {
 		if s.cfg.Journal {
 			s.record(model.OutputGone{Stage: st.id, Partition: i, Why: why}, false)
@@ -129,24 +140,19 @@ func (s *Scheduler) loseSome(st *stage, lost []int, why string, alive bool) {
 	}
 	s.emit(model.Note{Kind: model.NoteOutputLost, Job: st.job.id, Stage: st.id, Gen: st.gen, Count: len(lost), Text: why})
 	s.tellLost(st, lost)
-	if !alive {
-		return
-	}
-	for _, r := range readers {
-		s.episode(r, why)
-	}
-	for _, i := range lost {
-		if n := st.tasks[i].blame.OutputGone(); n >= s.cfg.OutputGone && !st.dead {
-			s.failStage(st, &model.Cause{Kind: model.CauseNoProgress, Stage: st.id, Site: st.spec.Site, Partition: i,
-				Message: taskText(st, i) + ": its output was gone " + strconv.Itoa(n) + " times: " + why})
-		}
-	}
+	return readers
 }
 
-// episode counts a loss with a living owner against its reader (R44).
-func (s *Scheduler) episode(st *stage, why string) {
+// episode counts against a stage that an attempt could not read, launched when it
+// began, though the owner lives (R44). One fault is met by many attempts, from many
+// workers: whoever was launched before the last episode says nothing new.
+func (s *Scheduler) episode(st *stage, began model.Instant, why string) {
+	if st.dead || st.episodes > 0 && began < st.episodeAt {
+		return
+	}
 	st.noProgress++
 	st.episodes++
+	st.episodeAt = s.now
 	st.causes = append(st.causes, why)
 	if st.noProgress < s.cfg.NoProgress && st.episodes < s.cfg.Episodes {
 		return

@@ -136,7 +136,7 @@ func (s *Scheduler) missingOutputs(w *worker, inv *model.Inventory) {
 				}
 			}
 			// As with a lost worker: an earlier master may have had it dropped.
-			s.loseSome(st, lost, "worker "+string(w.id)+" came back without it", false)
+			s.loseSome(st, lost, "worker "+string(w.id)+" came back without it")
 		}
 	}
 }

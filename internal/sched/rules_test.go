@@ -931,9 +931,9 @@ func TestR44OneLossIsOneEpisode(t *testing.T) {
 	if held < 4 {
 		t.Fatalf("%d outputs are on w1", held)
 	}
-	r.s.loseFrom(m, owner, "worker w2 cannot read from w1, nor can others", true)
-	if got := r.s.jobs["j"].stages[1].noProgress; got != 1 {
-		t.Errorf("%d outputs lost at once count as %d episodes", held, got)
+	readers := r.s.takeAway(m, slices.Collect(m.outs.HeldBy(owner.idx)), owner, "worker w2 cannot read from w1, nor can others")
+	if len(readers) != 1 {
+		t.Errorf("%d outputs lost at once count as %d episodes", held, len(readers))
 	}
 	if got := r.stageView("r").Try; got != before+1 {
 		t.Errorf("try %d became %d", before, got)

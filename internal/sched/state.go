@@ -148,7 +148,8 @@ type stage struct {
 	lost       bool // outputs were lost and are made again
 	noProgress int
 	episodes   int
-	causes     []string // of the episodes, for the error
+	episodeAt  model.Instant // the last of them
+	causes     []string      // of the episodes, for the error
 	pace       pace.Stage
 	watched    bool // for stragglers
 }

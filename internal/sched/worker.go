@@ -47,6 +47,7 @@ func (s *Scheduler) attach(ev model.Attach) {
 		s.leaveOut(j, w)
 	}
 	s.grantLease(w, 0)
+	s.pardon(w)
 	s.reconcile(w, &ev.Inventory)
 	s.drainAgain(w)
 	s.refresh(w)
@@ -277,7 +278,6 @@ const (
 func (s *Scheduler) lose(w *worker, how loss, why string) {
 	s.emit(model.Note{Kind: model.NoteWorkerLost, Worker: w.id, Text: why})
 	s.health(w, func(h *health.State) { h.Lose(&s.cfg, s.now, how != left) })
-	w.reports = nil
 	s.loseBlocks(w, nil)
 	// Outputs first: an attempt that is queued again must not find them.
 	s.loseOutputs(w)

@@ -27,6 +27,9 @@ type job struct {
 	submitted, finished bool
 	stale               int  // masters it did not talk to yet
 	local               bool // it has a stage that is cut
+	ordeals             map[plan.StageKey]ordeal
+	missed              map[plan.StageKey]int // failures to read its outputs
+	kept                map[model.AttemptID]bool
 	gone                bool // and outputs of it are lost
 }
 
@@ -162,7 +165,8 @@ func (w *World) stage(id model.StageID) *stage { return w.job(id.Job).stages[id.
 
 // addJob draws a graph and the actions upon it.
 func (w *World) addJob(i int) {
-	j := &job{id: plan.JobID(fmt.Sprintf("j%d", i)), stages: map[plan.StageKey]*stage{}}
+	j := &job{id: plan.JobID(fmt.Sprintf("j%d", i)), stages: map[plan.StageKey]*stage{},
+		ordeals: map[plan.StageKey]ordeal{}, missed: map[plan.StageKey]int{}, kept: map[model.AttemptID]bool{}}
 	w.jobs = append(w.jobs, j)
 	me := string(j.id)
 	stages := 1 + w.upTo(me, 7)
@@ -619,8 +623,10 @@ func (w *World) excuse(a *action, c model.ActionEnd) {
 	if w.o.Faults > 0 && (rolled || k == model.CauseCrash) {
 		return
 	}
-	tasks := []model.CauseKind{model.CauseTask, model.CauseDeterministic, model.CauseInfra, model.CauseCrash,
-		model.CauseNoProgress, model.CauseResource, model.CauseNoWorker}
+	if k == model.CauseNoProgress && w.stuck(c.Cause) {
+		return
+	}
+	tasks := []model.CauseKind{model.CauseTask, model.CauseDeterministic, model.CauseInfra, model.CauseCrash, model.CauseResource, model.CauseNoWorker}
 	if (w.o.TaskFaults || w.job(a.id.Job).gone) && slices.Contains(tasks, k) {
 		return
 	}

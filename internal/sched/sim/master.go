@@ -94,6 +94,9 @@ func (w *World) restart(me string) {
 		})
 	}
 	for _, j := range w.jobs {
+		for k := range j.stages {
+			j.relieve(k) // the next master knows of none
+		}
 		j.stale++
 		w.after(w.between("dial", 100*time.Millisecond, time.Second), func() {
 			j.stale--

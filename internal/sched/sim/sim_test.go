@@ -48,7 +48,7 @@ func TestSeeds(t *testing.T) {
 		n = 50
 	}
 	sum := runSeeds(t, 1, n)
-	if sum.Done < int(n)/2 || sum.Losses == 0 || sum.Rollbacks == 0 || sum.Twins == 0 || sum.Restarts == 0 || sum.Drains == 0 || sum.Early == 0 || sum.Recalled == 0 || sum.Cut == 0 || sum.Saved == 0 || sum.Copied == 0 {
+	if sum.Done < int(n)/2 || sum.Losses == 0 || sum.Rollbacks == 0 || sum.Twins == 0 || sum.Restarts == 0 || sum.Drains == 0 || sum.Early == 0 || sum.Recalled == 0 || sum.Cut == 0 || sum.Saved == 0 || sum.Copied == 0 || sum.Missed == 0 {
 		t.Errorf("the seeds do not reach what they are for: %+v", sum)
 	}
 }
@@ -93,6 +93,7 @@ func (r *Report) add(o Report) {
 	r.Copied += o.Copied
 	r.Compacted += o.Compacted
 	r.Rollbacks += o.Rollbacks
+	r.Missed += o.Missed
 	r.Cut += o.Cut
 	r.Saved += o.Saved
 	for k, n := range o.Ends {
@@ -132,7 +133,7 @@ func TestManyTasks(t *testing.T) {
 // master dropped, and that do not count as lost by their worker; a gang that keeps
 // the slots in which what it reads should be made; a reader that counts one loss once for
 // each of the outputs; an attempt that is not asked for in place of one that had
-// begun.
+// begun; readers that meet one fault of the network and each count it.
 func TestGraveyard(t *testing.T) {
 	for _, o := range []Options{
 		{Seed: 1, Workers: 6, Jobs: 4, Tasks: 2, CheckEvery: 1, Faults: 4, TaskFaults: true, Restarts: 1, Stages: 1, Out: []string{"j0", "j3", "j1"}, Only: []string{"w5#1"}},
@@ -149,6 +150,9 @@ func TestGraveyard(t *testing.T) {
 		{Seed: 3528, Workers: 3, Jobs: 1, Tasks: 7, CheckEvery: 1, Faults: 20, TaskFaults: true, Short: true, Restarts: 1, Stages: 3, Only: []string{"j0/t1/5#1!", "j0/t1/5#2!", "w2#1"}},
 		{Seed: 24527, Workers: 2, Jobs: 3, Tasks: 1, CheckEvery: 1, Faults: 1, Restarts: 5, Stages: 1, Out: []string{"j0", "j1"}, Only: []string{"master#1", "j2#1", "compact", "master#3"}},
 		{Seed: 33313, Workers: 5, Jobs: 1, Tasks: 17, CheckEvery: 1, Faults: 4, TaskFaults: true, Restarts: 1, Stages: 6, Only: []string{"j0/s0/1#1!", "w1#2", "j0/s1/6#2!", "w0#2", "j0/s1/4#3!", "j0/s1/4#4!", "j0/s1/4#5!", "j0/s1/2#3!", "master#1", "w4#1", "j0/s2/0#3!", "w0#5", "w2#3", "master#2"}},
+		{Seed: 5963, Workers: 7, Jobs: 1, Tasks: 60, CheckEvery: 1, Faults: 20, Restarts: 1, Stages: 5, Only: []string{"w5#1", "w1#1", "twice", "w5#2", "w5#3", "w0#1", "w6#1", "w1#10", "w5#11", "w6#3", "w6#5", "w4#1", "w2#6", "w1#21", "w5#18", "w3#7", "w3#8", "w0#17", "master#1", "w3#9", "w2#10", "w4#10", "w5#23", "mute", "w2#12", "w6#20", "w5#24", "w5#25", "w1#32", "w0#23", "w3#16", "master#2", "w4#19", "w1#37", "w6#27"}},
+		{Seed: 13241, Workers: 4, Jobs: 3, Tasks: 5, CheckEvery: 1, Faults: 20, Restarts: 5, Stages: 1, Out: []string{"j0"}, Only: []string{"apart#1", "apart#2"}},
+		{Seed: 15147, Workers: 6, Jobs: 2, Tasks: 14, CheckEvery: 1, Faults: 20, Stages: 6, Out: []string{"j0"}, Only: []string{"apart#2", "apart#3"}},
 		{Seed: 6218, Workers: 2, Jobs: 3, Tasks: 9, CheckEvery: 1, Faults: 1, Stages: 3, Out: []string{"j1", "j0"}, Only: []string{"w1#2"}},
 	} {
 		if _, err := Run(o); err != nil {

@@ -21,12 +21,14 @@ type worker struct {
 	term    model.Term
 	known   model.Session // what the master's end of the stream is
 	slots   int
-	up      bool          // the process is there
-	stream  bool          // its stream is
-	cut     bool          // the network around it is down
-	heard   model.Instant // when the master last answered
-	out     model.Instant // last message on its way to the master
-	in      model.Instant // and from there
+	up      bool                            // the process is there
+	stream  bool                            // its stream is
+	cut     bool                            // the network around it is down, but perhaps not between it and a new master
+	blind   map[plan.WorkerID]model.Instant // from whom it cannot read, until when
+	rotten  map[uint64]bool                 // outputs that it lost, by key of their attempts
+	heard   model.Instant                   // when the master last answered
+	out     model.Instant                   // last message on its way to the master
+	in      model.Instant                   // and from there
 	running map[uint64]*attempt
 	waiting []waiting                   // for a slot, in the order of their launches
 	reports map[uint64]model.Event      // not acknowledged, by attempt
@@ -57,6 +59,7 @@ type locKey struct {
 type attempt struct {
 	id      model.AttemptID
 	me      string // the task, and which of its attempts
+	began   model.Instant
 	exec    int
 	reads   []model.Read
 	holders []plan.WorkerID
@@ -70,7 +73,7 @@ type attempt struct {
 
 func (w *World) addWorker(i int) {
 	x := &worker{id: plan.WorkerID(fmt.Sprintf("w%d", i)), host: fmt.Sprintf("h%d", i/2), rack: []string{"r0", "r1", ""}[i/4%3], slots: 1 + w.upTo("slots", 4),
-		store: map[uint64]*model.MapOutput{}}
+		store: map[uint64]*model.MapOutput{}, blind: map[plan.WorkerID]model.Instant{}, rotten: map[uint64]bool{}}
 	w.workers = append(w.workers, x)
 	w.named[x.id] = x
 	x.start(w)
@@ -409,7 +412,7 @@ func (x *worker) run(w *World, l model.Launch, t model.Assignment) {
 	if x.started[l.Exec] != l.Stage.Job {
 		w.fail("launch of %s in executor %d, which was never started", t.Attempt, l.Exec)
 	}
-	a := &attempt{id: t.Attempt, exec: l.Exec, reads: l.Reads, holders: holdersOf(w.stage(l.Stage), t)}
+	a := &attempt{id: t.Attempt, began: w.now, exec: l.Exec, reads: l.Reads, holders: holdersOf(w.stage(l.Stage), t)}
 	task := fmt.Sprintf("%s/%s/%d", a.id.Stage.Job, a.id.Stage.Key, a.id.Partition)
 	w.nth[task]++
 	a.me = fmt.Sprintf("%s#%d", task, w.nth[task])
@@ -501,6 +504,9 @@ func (x *worker) read(w *World, a *attempt) bool {
 				bad := &model.FetchSource{Key: up.key, Map: m, Cause: cause}
 				if o != nil {
 					bad.Attempt, bad.Store = o.Attempt, o.Store
+					if cause == model.FetchTimeout || w.named[o.Worker].rotten[key(o.Attempt)] {
+						w.couldNot(a, up.key)
+					}
 				} else if len(a.holders) > 0 {
 					bad.Block = st.blockOf(a)
 				}
@@ -546,7 +552,7 @@ func (x *worker) copyBlock(w *World, c model.Copy) {
 				w.fail("R61: %s is to copy what it has", x.id)
 			}
 			h, has := y.blocks[b]
-			if _, runs := x.execs[c.Exec]; has && runs && y.up && (!y.cut || !x.cut) && !w.flaky(x, y) {
+			if _, runs := x.execs[c.Exec]; has && runs && y.up && !w.apart(x, y) {
 				x.blocks[b], ev.Done = h, true
 				w.rep.Copied++
 				break
@@ -563,7 +569,7 @@ func (x *worker) fetch(w *World, o *model.MapOutput) (content uint64, why model.
 	switch {
 	case !y.up:
 		return 0, model.FetchRefused, false
-	case y != x && (y.cut && x.cut || w.flaky(x, y)):
+	case w.apart(x, y):
 		return 0, model.FetchTimeout, false
 	case !has:
 		return 0, model.FetchMissing, false
@@ -784,7 +790,9 @@ func (w *World) streamDown(x *worker) {
 // rot loses one output of a worker's store.
 func (w *World) rot(x *worker, me string) {
 	ids := slices.Sorted(maps.Keys(x.store))
-	delete(x.store, ids[w.upTo(me, len(ids))])
+	id := ids[w.upTo(me, len(ids))]
+	delete(x.store, id)
+	x.rotten[id] = true
 }
 
 // key tells attempts of all terms apart.

@@ -58,6 +58,7 @@ type Report struct {
 	Twins, Restarts, Drains int
 	Cut, Saved              int // stages
 	Copied                  int // cached blocks
+	Missed                  int // outputs that could not be read, though their owners lived
 	Early, Recalled         int // attempts launched before there was a slot, and taken back
 	Ends                    map[model.CauseKind]int
 	Compacted               int      // records that are not needed any more, below zero
@@ -201,6 +202,9 @@ func New(o Options) *World {
 		if !slices.Contains(o.Out, fmt.Sprintf("j%d", i)) {
 			w.addJob(i)
 		}
+	}
+	if o.Faults > 0 {
+		w.planApart(1)
 	}
 	w.planCrash(1)
 	w.compact()
@@ -364,6 +368,7 @@ func (w *World) carry(c model.Command) {
 	case model.WorkerCommand:
 		if a, ok := c.(model.Ack); ok && a.Keep {
 			w.durable = len(w.journal) // Ack keep follows its record
+			w.kept(a.Attempts[0])
 		}
 		w.toWorker(c)
 	case model.Probe:
