@@ -161,7 +161,9 @@ func (c *combiner) combine(keys table.Keys, vals values) error {
 	}
 	fresh := c.tab.Upsert(keys, hashes, slots)
 	c.tab.settle()
-	c.sum.keyed(hashes, vals) // before values are combined, which may change them
+	if c.sum != nil {
+		c.sum.add(hashes, vals) // before values are combined, which may change them
+	}
 	c.up.apply(fresh, slots, vals)
 	c.pushed += int64(keys.Len)
 	c.seen += int64(keys.Len)
@@ -244,7 +246,7 @@ func (c *combiner) pass(keys table.Keys, vals values) error {
 	if c.sum != nil {
 		hashes := c.hashes[:keys.Len] // as the table had them
 		c.types.keys.Hash(hashes, keys.First, keys.Stride, c.seed)
-		c.sum.keyed(hashes, vals)
+		c.sum.add(hashes, vals)
 	}
 	c.copier.Copy(keys.First, keys.Stride, keys.Len)
 	rows, out := c.batchRows(keys.Len), c.types.out

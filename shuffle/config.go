@@ -41,6 +41,8 @@ type Config struct {
 	Spilled *int64
 	// RowSum says that Output.RowSum is computed, which costs a hash of every row.
 	RowSum bool
+	// Inexact says that rows may differ in a last bit when the task is run again: then RowSum is of their number only.
+	Inexact bool
 	// Copy says that rows given to a Writer or a sort hold strings cut from larger texts, which keeping them would keep.
 	Copy bool
 	// BlockRows is the most rows of a block; the default is 32,768.

@@ -43,12 +43,19 @@ func (h *Hasher) Sum(hashes []uint64, first unsafe.Pointer, stride uintptr) (sum
 	if h.typ != nil {
 		return h.encoded(hashes, first, stride)
 	}
-	if len(h.parts) == 1 && h.parts[0].size == 8 { // the most common one, at once
-		p := unsafe.Add(first, h.parts[0].at)
-		for i, x := range hashes {
-			sum += foldWord(x, *(*uint64)(at(p, stride, i)))
+	if len(h.parts) == 1 { // the most common ones, at once
+		switch l := h.parts[0]; l.size {
+		case 8:
+			for i, x := range hashes {
+				sum += foldWord(x, *(*uint64)(at(unsafe.Add(first, l.at), stride, i)))
+			}
+			return sum, nil
+		case 16:
+			for i, x := range hashes {
+				sum += foldWords(x, at(unsafe.Add(first, l.at), stride, i))
+			}
+			return sum, nil
 		}
-		return sum, nil
 	}
 	for _, l := range h.parts {
 		l.hash(hashes, unsafe.Add(first, l.at), stride)
@@ -64,7 +71,8 @@ func (l leaf) hash(hashes []uint64, p unsafe.Pointer, stride uintptr) {
 	switch l.size {
 	case 0:
 		for i, x := range hashes {
-			hashes[i] = hashString(*(*string)(at(p, stride, i)), seeds{x ^ mix1, mix2})
+			s := *(*string)(at(p, stride, i))
+			hashes[i] = foldBytes(x, unsafe.Pointer(unsafe.StringData(s)), len(s))
 		}
 	case 4:
 		for i, x := range hashes {
@@ -76,17 +84,40 @@ func (l leaf) hash(hashes []uint64, p unsafe.Pointer, stride uintptr) {
 		}
 	case 16:
 		for i, x := range hashes {
-			w := (*[2]uint64)(at(p, stride, i))
-			hashes[i] = fold(x^w[0]^mix1, w[1]^mix2)
+			hashes[i] = foldWords(x, at(p, stride, i))
 		}
 	default:
 		for i, x := range hashes {
-			hashes[i] = hashString(unsafe.String((*byte)(at(p, stride, i)), l.size), seeds{x ^ mix1, mix2})
+			hashes[i] = foldBytes(x, at(p, stride, i), l.size)
 		}
 	}
 }
 
 func foldWord(hash, word uint64) uint64 { return fold(hash^word^mix1, mix2) }
+
+// foldWords folds the two words at p.
+func foldWords(hash uint64, p unsafe.Pointer) uint64 {
+	return fold(hash^*(*uint64)(p)^mix1, *(*uint64)(unsafe.Add(p, 8))^mix2)
+}
+
+// foldBytes folds n bytes at p, two words at a time, and their number.
+func foldBytes(hash uint64, p unsafe.Pointer, n int) uint64 {
+	left := n
+	for ; left > 16; left -= 16 {
+		hash = foldWords(hash, p)
+		p = unsafe.Add(p, 16)
+	}
+	lo, hi := uint64(0), uint64(0)
+	switch {
+	case left > 8: // words that overlap
+		lo, hi = *(*uint64)(p), *(*uint64)(unsafe.Add(p, left-8))
+	case left >= 4:
+		lo, hi = uint64(*(*uint32)(p)), uint64(*(*uint32)(unsafe.Add(p, left-4)))
+	case left > 0:
+		lo = uint64(*(*byte)(p)) | uint64(*(*byte)(unsafe.Add(p, left>>1)))<<8 | uint64(*(*byte)(unsafe.Add(p, left-1)))<<16
+	}
+	return fold(hash^lo^mix1, hi^mix2^uint64(n)*mix0)
+}
 
 // encoded is Sum of rows that hold what only their encoding shows.
 func (h *Hasher) encoded(hashes []uint64, first unsafe.Pointer, stride uintptr) (sum uint64, err error) {
