@@ -295,13 +295,13 @@ func (b *builder) kept(n *Node, ref plan.Op, side int, rows plan.Pipe) plan.Pipe
 	if _, waits := b.waits(&rows); !waits && (rows.Source.Cached != nil || !readsWide(&rows)) {
 		return rows
 	}
-	return b.keep(n, ref, side, plan.Stage{Class: n.wide.Class, Pipe: rows})
+	return b.keep(n, ref, side, plan.Stage{Class: n.wide.Class, Inexact: b.inexact[n.parents()[side]], Pipe: rows})
 }
 
 // keep adds a stage that keeps the rows of its pipe where they are, and gives the
 // pipe that reads them there.
 func (b *builder) keep(n *Node, ref plan.Op, side int, st plan.Stage) plan.Pipe {
-	st.Key, st.Kind, st.Inexact = n.rowsKey(side), plan.MapStage, b.inexact[n.parents()[side]]
+	st.Key, st.Kind = n.rowsKey(side), plan.MapStage
 	st.Sink = plan.Sink{Op: withPart(ref, n.ofSide(side, "rows")), Part: &plan.Partitioner{Kind: plan.SinglePartitioner, N: 1}}
 	b.stage(st)
 	return plan.Pipe{Source: plan.Source{Op: withPart(ref, n.ofSide(side, "kept")), Wide: []plan.Input{{Shuffle: n.rowsKey(side), Own: true}}}}

@@ -157,7 +157,7 @@ func NewSession(ctx context.Context, o Options) (*Session, error) {
 	trial := embedded.TrialOf(ctx)
 	if c := o.cluster; c != nil {
 		s.remote = driver.NewRemote(driver.RemoteOptions{Conn: c.conn, Job: c.job, Scratch: dir.Path(), MakeScratch: dir.Make,
-			Observe: o.Observe, Accumulators: accumulators{s}, Log: o.Log})
+			Observe: o.Observe, Accumulators: accumulators{s}, Notice: s.notice, Log: o.Log})
 		s.engine = s.remote
 	} else {
 		s.checkpoints.own = func() (string, error) { return dir.Path(), dir.Make() }
