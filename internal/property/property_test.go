@@ -24,7 +24,7 @@ var (
 
 func TestMain(m *testing.M) {
 	if os.Getenv(wire.EnvVar) != "" { // started by a test, to run its tasks
-		typed.Main(drive, typed.Options{Policy: typed.Skip(0)})
+		typed.Main(drive, typed.Options{Policy: typed.Skip(0), RowSums: true})
 	}
 	// A session within 16 MiB sets the limit of the whole process, in which the
 	// others run too.

@@ -30,7 +30,7 @@ func (s *rowSums) begin(mode, name string) {
 func (s *rowSums) took(st *plan.Stage, partition int, sum uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	task := fmt.Sprintf("%s (%s), partition %d", st.Name, st.Key, partition)
+	task := fmt.Sprintf("%s (%s), partition %d of %d, to %d", st.Name, st.Key, partition, st.N(), st.Sink.Part.N) // numbers may depend on the slots
 	first, ok := s.sums[task]
 	if !ok {
 		s.sums[task] = sum
