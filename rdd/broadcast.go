@@ -132,7 +132,7 @@ func (b *builder) broadcast(n *Node, ref plan.Op, small int) plan.Pipe {
 	src.Wide[1-small].Pipe = &large
 	key := n.shuffleKey(small)
 	b.stage(plan.Stage{
-		Key: key, Kind: plan.MapStage, Class: n.wide.Class, Inexact: n.wide.Inexact, Pipe: b.pipes[n.parents()[small]],
+		Key: key, Kind: plan.MapStage, Class: n.wide.Class, Inexact: b.inexact[n.parents()[small]], Pipe: b.pipes[n.parents()[small]],
 		Sink: plan.Sink{Op: withPart(ref, n.wide.Sinks[small]), Part: &plan.Partitioner{Kind: plan.SinglePartitioner, N: 1}},
 	})
 	src.Wide[small].Shuffle = key

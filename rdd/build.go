@@ -43,8 +43,8 @@ func (g *Graph) Plan(n *Node, a Action) (*plan.Plan, error) {
 	if err := a.On(n); err != nil {
 		return nil, err
 	}
-	b := &builder{graph: g, target: n, lying: lying{}, pipes: map[*Node]plan.Pipe{}, ends: map[*plan.Op]int{}, made: map[plan.StageKey]bool{}, barriers: map[plan.OpID]bool{}, plan: &plan.Plan{
-		Action: a.Op.Name, Site: a.Call.Site, Seed: g.o.Seed, Output: a.Output, Policy: a.Policy,
+	b := &builder{graph: g, target: n, lying: lying{}, pipes: map[*Node]plan.Pipe{}, inexact: map[*Node]bool{}, ends: map[*plan.Op]int{}, made: map[plan.StageKey]bool{}, barriers: map[plan.OpID]bool{}, plan: &plan.Plan{
+		Action: a.Op.Name, Site: a.Call.Site, Seed: g.o.Seed, Output: a.Output, Policy: a.Policy, RowSums: g.o.RowSums,
 	}}
 	if err := b.lineage(n); err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func (g *Graph) Plan(n *Node, a Action) (*plan.Plan, error) {
 	if part, ok := a.Op.Parts[a.Part].(*SinkPart); ok {
 		sink.Effects = part.effects
 	}
-	b.stage(plan.Stage{Key: b.plan.Target, Kind: plan.ResultStage, Inexact: a.Inexact, Pipe: b.pipes[n], Sink: sink})
+	b.stage(plan.Stage{Key: b.plan.Target, Kind: plan.ResultStage, Inexact: a.Inexact || b.inexact[n], Pipe: b.pipes[n], Sink: sink})
 	b.blobs()
 	if b.nesting > plan.MaxNesting {
 		return nil, fmt.Errorf("%s (%s): %d RDDs are kept or joined where they lie, each made of the one before: the most is %d: use Checkpoint on the way",
@@ -87,6 +87,8 @@ type builder struct {
 	plan  *plan.Plan
 	pipes map[*Node]plan.Pipe
 	made  map[plan.StageKey]bool // the plan's stages
+	// inexact has the nodes whose rows may differ in a last bit when they are made again.
+	inexact map[*Node]bool
 	// target is what is wanted; used says how often each node's rows would be made.
 	target *Node
 	used   map[*Node]int
@@ -128,6 +130,9 @@ func (b *builder) lineage(n *Node) error {
 			return err
 		}
 		b.pipes[at] = pipe
+		if at.op.inexact || slices.ContainsFunc(at.parents(), func(p *Node) bool { return b.inexact[p] }) {
+			b.inexact[at] = true
+		}
 		b.lying.add(at)
 	}
 	return nil
@@ -270,7 +275,7 @@ func (b *builder) widePipe(n *Node, ref plan.Op) (plan.Pipe, error) {
 		}
 		key := n.shuffleKey(i)
 		b.stage(plan.Stage{
-			Key: key, Kind: plan.MapStage, Class: n.wide.Class, Inexact: n.wide.Inexact,
+			Key: key, Kind: plan.MapStage, Class: n.wide.Class, Inexact: b.inexact[parent],
 			Pipe: pipe, Sink: plan.Sink{Op: withPart(ref, n.wide.Sinks[i]), Part: &part},
 		})
 		src.Wide = append(src.Wide, plan.Input{Shuffle: key})
@@ -302,7 +307,7 @@ func (b *builder) kept(n *Node, ref plan.Op, side int, rows plan.Pipe) plan.Pipe
 	if n.twice[side].decide(is) == runTwice {
 		return rows
 	}
-	return b.keep(n, ref, side, plan.Stage{Class: n.wide.Class, Pipe: rows})
+	return b.keep(n, ref, side, plan.Stage{Class: n.wide.Class, Inexact: b.inexact[n.parents()[side]], Pipe: rows})
 }
 
 // keep adds a stage that keeps the rows of its pipe where they are, and gives the
@@ -324,7 +329,7 @@ func readsWide(p *plan.Pipe) (wide bool) {
 // most; 0: all.
 func (b *builder) sample(n *Node, ref plan.Op, side int, rows plan.Pipe, most int64) {
 	b.stage(plan.Stage{
-		Key: n.sampleKey(side), Kind: plan.MapStage, Pipe: rows,
+		Key: n.sampleKey(side), Kind: plan.MapStage, Inexact: b.inexact[n.parents()[side]], Pipe: rows,
 		Sink: plan.Sink{Op: withPart(ref, n.ofSide(side, "sample")), Limit: most, Part: &plan.Partitioner{Kind: plan.SinglePartitioner, N: 1}},
 	})
 }

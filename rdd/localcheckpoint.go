@@ -81,9 +81,10 @@ func (p *placement) of(n *Node, partitions int) *placement {
 // local adds the stage that keeps a local node's rows, and gives the pipe that reads
 // them.
 func (b *builder) local(n *Node, ref plan.Op) plan.Pipe {
-	rows := plan.Pipe{Source: plan.Source{Op: withPart(ref, "cut"), Cut: n.source.Cut}}
 	if n.source.Cut == nil {
-		rows = b.pipes[n.parents()[0]]
+		rows := n.parents()[0]
+		return b.keep(n, ref, 0, plan.Stage{Class: plan.Determinate, Inexact: b.inexact[rows], Pipe: b.pipes[rows], Local: true})
 	}
-	return b.keep(n, ref, 0, plan.Stage{Class: plan.Determinate, Pipe: rows, Local: n.source.Cut == nil})
+	rows := plan.Pipe{Source: plan.Source{Op: withPart(ref, "cut"), Cut: n.source.Cut}}
+	return b.keep(n, ref, 0, plan.Stage{Class: plan.Determinate, Pipe: rows})
 }

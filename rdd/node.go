@@ -52,6 +52,8 @@ type GraphOptions struct {
 	// SkewJoin is from how many bytes of a side of a join on a key may be hot, of sides that
 	// are made of several times as much; 0: none is.
 	SkewJoin int64
+	// RowSums has what tasks shuffle be summed.
+	RowSums bool
 	// FileBytes gives the bytes of a file source, or a negative number where it cannot
 	// know. It may be nil.
 	FileBytes func(*plan.Files) int64
@@ -193,9 +195,8 @@ type Wide struct {
 	// SkewJoin is from how many bytes of a parent on a key may be hot; 0: as the graph says,
 	// and where it costs little to find out; negative: none is.
 	SkewJoin int64
-	// Class and Inexact describe the rows that come out.
-	Class   plan.Class
-	Inexact bool
+	// Class describes the rows that come out.
+	Class plan.Class
 }
 
 // Call is where an operator was called, and with what.

@@ -28,6 +28,8 @@ type Op struct {
 	builtin plan.OpID
 	// lacks says which function of the operator is nil; a call of it is an error.
 	lacks string
+	// inexact says that it combines floating-point values, whose sums depend on how they are grouped.
+	inexact bool
 }
 
 // Part is what an operator does at one place of a pipe: *Narrow, *Across,
@@ -144,7 +146,7 @@ func valued[E any](make func(v E) *Op) *Op {
 	if shape.env != nil {
 		env = env.around(shape.env)
 	}
-	return &Op{Name: shape.Name, shows: shape.shows, Parts: shape.Parts, env: env}
+	return &Op{Name: shape.Name, shows: shape.shows, Parts: shape.Parts, env: env, inexact: shape.inexact}
 }
 
 // Layers are the encoded With value of an operator that is told something beside

@@ -123,7 +123,7 @@ func (b *builder) dealt(n *Node, ref plan.Op, is int32) plan.Pipe {
 	for i, pipe := range pipes {
 		key := n.shuffleKey(i)
 		b.stage(plan.Stage{
-			Key: key, Kind: plan.MapStage, Class: n.wide.Class, Inexact: n.wide.Inexact, Pipe: pipe,
+			Key: key, Kind: plan.MapStage, Class: n.wide.Class, Inexact: b.inexact[n.parents()[i]], Pipe: pipe,
 			Sink: plan.Sink{Op: withPart(ref, n.wide.Sinks[i]), Part: &plan.Partitioner{Kind: plan.SkewPartitioner, Hot: n.hotKey()}},
 		})
 		src.Wide = append(src.Wide, plan.Input{Shuffle: key})

@@ -3,6 +3,7 @@ package rdd
 import (
 	"hash/fnv"
 	"iter"
+	"reflect"
 
 	"github.com/vmihailenco/msgpack/v5"
 
@@ -32,6 +33,8 @@ func (t *Task) writeConfig(spec *plan.Sink) shuffle.Config {
 		Seed:    t.plan.Seed,
 		Mem:     t.mem,
 		Copy:    true,
+		RowSum:  t.plan.RowSums,
+		Inexact: t.stage.Inexact,
 		Spilled: &t.counters.Spilled,
 
 		Progress: t.progress,
@@ -235,11 +238,13 @@ type combining struct {
 	pairs  func(shuffle.RawStream) shuffle.RawStream
 	result func(shuffle.RawStream) Run
 	out    batch // stands for the type of the result
+	acc    reflect.Type
 }
 
 // combiningOf is combining without what depends on the rows.
 func combiningOf[K comparable, V, C any](f shuffle.Combine[V, C]) combining {
 	return combining{
+		acc: reflect.TypeFor[C](),
 		types: func(own bool) (shuffle.Combining, error) {
 			f := f
 			if own {
@@ -268,7 +273,7 @@ func combinePairs[K comparable, V, C any](name string, fn any, f shuffle.Combine
 	}
 	c.out = (*Rows[Pair[K, C]])(nil)
 	c.result = likeRows(c.out)
-	return of((*Pair[K, V])(nil), many(name, fn, c.parts()))
+	return of((*Pair[K, V])(nil), c.op(name, fn))
 }
 
 // combineRows is combinePairs for rows that split makes keys and values of, and
@@ -295,7 +300,16 @@ func combineRows[T any, K comparable, V, C, U any](name string, fn any, f shuffl
 	}
 	c.out = (*Rows[U])(nil)
 	c.result = func(rows shuffle.RawStream) Run { return runOf(c.out, mapped(rows, join)) }
-	return of((*T)(nil), many(name, fn, c.parts()))
+	return of((*T)(nil), c.op(name, fn))
+}
+
+// op makes the operator.
+//
+//go:noinline
+func (c combining) op(name string, fn any) *Op {
+	op := many(name, fn, c.parts())
+	op.inexact = holdsFloats(c.acc)
+	return op
 }
 
 // parts makes both sides of the shuffle.

@@ -40,7 +40,7 @@ func TestTablesKeepNoChunks(t *testing.T) {
 			w := newWorld(t)
 			p := &plan.Plan{}
 			spec := &plan.Sink{Part: &plan.Partitioner{N: 2}}
-			task := &Task{Context: t.Context(), plan: p, runner: w.r, spec: &plan.Task{Attempt: "a1", Store: w.dir}}
+			task := &Task{Context: t.Context(), plan: p, stage: &plan.Stage{}, runner: w.r, spec: &plan.Task{Attempt: "a1", Store: w.dir}}
 			s, err := test.op.Parts["map"].(*SinkPart).open(task, spec)
 			if err != nil {
 				t.Fatal(err)

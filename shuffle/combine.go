@@ -70,6 +70,7 @@ type combiner struct {
 	tab    ledger
 	up     updater
 	out    *outFile
+	sum    *rowSum
 	cap    int64
 	hashes [table.Batch]uint64
 	slots  [table.Batch]unsafe.Pointer
@@ -103,6 +104,7 @@ func (c *combiner) open(cfg Config, types Combining) {
 		c.cap = 256 << 20
 	}
 	c.newTable()
+	c.sum = newRowSum(cfg, types.in.Value)
 	c.out = newOutFile(cfg, types.out.Type, weight.NewWeigher(types.out.Reflect()), takeFixed(&c.mem, cfg))
 }
 
@@ -159,6 +161,9 @@ func (c *combiner) combine(keys table.Keys, vals values) error {
 	}
 	fresh := c.tab.Upsert(keys, hashes, slots)
 	c.tab.settle()
+	if c.sum != nil {
+		c.sum.add(hashes, vals) // before values are combined, which may change them
+	}
 	c.up.apply(fresh, slots, vals)
 	c.pushed += int64(keys.Len)
 	c.seen += int64(keys.Len)
@@ -238,6 +243,11 @@ func different(domain, rows float64) float64 { return -domain * math.Expm1(-rows
 
 // pass hands a batch on as it is, each row an accumulator of its own.
 func (c *combiner) pass(keys table.Keys, vals values) error {
+	if c.sum != nil {
+		hashes := c.hashes[:keys.Len] // as the table had them
+		c.types.keys.Hash(hashes, keys.First, keys.Stride, c.seed)
+		c.sum.add(hashes, vals)
+	}
 	c.copier.Copy(keys.First, keys.Stride, keys.Len)
 	rows, out := c.batchRows(keys.Len), c.types.out
 	if !c.up.nothing {
@@ -360,6 +370,7 @@ func (c *combiner) close() (*Output, error) {
 	}
 	var out *Output
 	if c.err == nil {
+		c.out.out.RowSum = c.sum.all()
 		out, c.err = c.out.finish()
 	}
 	if c.err != nil {

@@ -39,8 +39,10 @@ type Config struct {
 	// Spilled, when set, is counted up by the bytes written to temporary files, and by those of segments that were
 	// written early for want of memory.
 	Spilled *int64
-	// RowSum says that Output.RowSum is computed.
+	// RowSum says that Output.RowSum is computed, which costs a hash of every row.
 	RowSum bool
+	// Inexact says that rows may differ in a last bit when the task is run again: then RowSum is of their number only.
+	Inexact bool
 	// Copy says that rows given to a Writer or a sort hold strings cut from larger texts, which keeping them would keep.
 	Copy bool
 	// BlockRows is the most rows of a block; the default is 32,768.

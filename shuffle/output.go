@@ -8,8 +8,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/zeebo/xxh3"
-
 	"github.com/gordd-project/gordd/rdd/codec"
 	"github.com/gordd-project/gordd/shuffle/block"
 	"github.com/gordd-project/gordd/shuffle/weight"
@@ -27,7 +25,8 @@ type Output struct {
 	Bytes    int64
 	// Sum is folded from the blocks' checksums in order: equal files have equal sums.
 	Sum uint64
-	// RowSum is the sum of the hashes of all rows as encoded alone, whatever their order; 0 unless asked for.
+	// RowSum tells apart what a map side was given: rows, and where they go, in whatever order. How much of them was
+	// combined, and what memory there was for it, makes no difference. 0: it is not known, or was not asked for.
 	RowSum uint64
 	// Sizes has the bytes of every partition.
 	Sizes []int64
@@ -96,7 +95,6 @@ type outFile struct {
 	written int64   // bytes that reached the file
 	offsets []int64 // of the open segment
 	id      block.ID
-	one     []byte // scratch of RowSum
 }
 
 const (
@@ -156,11 +154,6 @@ func (o *outFile) block(rows codec.Rows) error {
 	if err != nil {
 		return fmt.Errorf("write %s, %v: %w", o.out.Path, o.id, err)
 	}
-	if o.cfg.RowSum {
-		if err := o.sumRows(rows); err != nil {
-			return err
-		}
-	}
 	return o.took(buf, sum, rows.Len)
 }
 
@@ -184,16 +177,6 @@ func (o *outFile) took(buf []byte, sum uint64, rows int) error {
 		return nil
 	}
 	return o.flush()
-}
-
-func (o *outFile) sumRows(rows codec.Rows) (err error) {
-	for i := range rows.Len {
-		if o.one, err = o.enc.Type.Append(o.one[:0], o.enc.Type.Part(rows, i, i+1)); err != nil {
-			return err
-		}
-		o.out.RowSum += xxh3.Hash(o.one)
-	}
-	return nil
 }
 
 func (o *outFile) flush() error {

@@ -38,7 +38,7 @@ const (
 // newPacks returns packs for cfg.Reduces partitions, or nil where rows are better kept otherwise.
 func newPacks(mem *share, cfg Config, typ *codec.Type, place Placer) *packs {
 	pack := typ.Packer()
-	if pack == nil || cfg.Reduces > maxLanes || cfg.RowSum {
+	if pack == nil || cfg.Reduces > maxLanes {
 		return nil
 	}
 	return &packs{

@@ -20,6 +20,7 @@ type Writer struct {
 	typ    *codec.Type
 	out    *outFile
 	kept   keeping
+	sum    *rowSum
 	cap    int64
 	err    error
 	closed bool
@@ -43,7 +44,9 @@ type keeping interface {
 // NewWriter returns a Writer of rows of type typ to cfg.Reduces partitions that place chooses.
 func NewWriter(cfg Config, typ *codec.Type, place Placer) *Writer {
 	cfg = cfg.withDefaults()
-	w := newWriter(cfg, typ, place)
+	sum := newRowSum(cfg, typ)
+	w := newWriter(cfg, typ, sum.placer(place))
+	w.sum = sum
 	w.out = newOutFile(cfg, typ, weight.NewWeigher(typ.Reflect()), takeFixed(&w.mem, cfg))
 	return w
 }
@@ -149,6 +152,7 @@ func (w *Writer) Close() (*Output, error) {
 	}
 	var out *Output
 	if w.err == nil {
+		w.out.out.RowSum = w.sum.all()
 		out, w.err = w.out.finish()
 	}
 	if w.err != nil {

@@ -26,6 +26,7 @@ var variables = []variable{
 	{"RDD_SCRATCH", func(o *Options, v string) error { o.Scratch = v; return nil }},
 	{"RDD_CHECKPOINT_DIR", func(o *Options, v string) error { o.CheckpointDir = v; return nil }},
 	{"RDD_KEEP_LINEAGE", func(o *Options, v string) (err error) { o.KeepLineage, err = truth(v); return err }},
+	{"RDD_ROW_SUMS", func(o *Options, v string) (err error) { o.RowSums, err = truth(v); return err }},
 	{"RDD_LOG", setLog},
 	{"RDD_CLOSURES", func(o *Options, v string) (err error) { o.Closures, err = truth(v); return err }},
 	{"RDD_NO_FUSING", func(o *Options, v string) (err error) { o.NoFusing, err = truth(v); return err }},

@@ -46,7 +46,7 @@ var (
 //
 // What options say, at most one of them, is overruled by the environment
 // (RDD_CORES, RDD_MEMORY=256MiB, RDD_MAX_RESULT, RDD_SCRATCH, RDD_CHECKPOINT_DIR,
-// RDD_KEEP_LINEAGE, RDD_LOG=info, RDD_CLOSURES, RDD_NO_FUSING), and that by rddctl's flags.
+// RDD_KEEP_LINEAGE, RDD_ROW_SUMS, RDD_LOG=info, RDD_CLOSURES, RDD_NO_FUSING), and that by rddctl's flags.
 //
 // Ctrl-C and SIGTERM cancel run's context; a program that has not ended about a
 // second later is ended, as it is at once by a second Ctrl-C. Temporary files

@@ -267,14 +267,14 @@ func TestErrorTextHasTheStackOfAPanic(t *testing.T) {
 func TestFromEnvironment(t *testing.T) {
 	o := Options{Cores: 1, Memory: 2, Scratch: "a"}
 	unknown, err := fromEnvironment(&o, []string{"RDD_CORES=4", "RDD_MEMORY=1GiB", "RDD_MAX_RESULT=5kb", "RDD_SCRATCH=", "RDD_CLOSURES=true",
-		"RDD_NO_FUSING=1", "RDD_KEEP_LINEAGE=1", "RDD_LOG=debug", "RDD_WIRE=3", "RDD_OTHER=x", "PATH=y", "RDDX=1"})
+		"RDD_NO_FUSING=1", "RDD_KEEP_LINEAGE=1", "RDD_ROW_SUMS=1", "RDD_LOG=debug", "RDD_WIRE=3", "RDD_OTHER=x", "PATH=y", "RDDX=1"})
 	if err != nil || strings.Join(unknown, " ") != "RDD_OTHER" {
 		t.Errorf("unknown %q, %v", unknown, err)
 	}
-	if o.Cores != 4 || o.Memory != 1<<30 || o.MaxResultSize != 5000 || o.Scratch != "a" || !o.Closures || !o.NoFusing || !o.KeepLineage || o.Log == nil {
+	if o.Cores != 4 || o.Memory != 1<<30 || o.MaxResultSize != 5000 || o.Scratch != "a" || !o.Closures || !o.NoFusing || !o.KeepLineage || !o.RowSums || o.Log == nil {
 		t.Errorf("options %+v", o)
 	}
-	for _, kv := range []string{"RDD_CORES=0", "RDD_CORES=x", "RDD_MEMORY=much", "RDD_MAX_RESULT=-1", "RDD_MAX_RESULT=0", "RDD_MEMORY=0MiB", "RDD_CLOSURES=maybe", "RDD_NO_FUSING=2", "RDD_KEEP_LINEAGE=no", "RDD_LOG=loud"} {
+	for _, kv := range []string{"RDD_CORES=0", "RDD_CORES=x", "RDD_MEMORY=much", "RDD_MAX_RESULT=-1", "RDD_MAX_RESULT=0", "RDD_MEMORY=0MiB", "RDD_CLOSURES=maybe", "RDD_NO_FUSING=2", "RDD_KEEP_LINEAGE=no", "RDD_ROW_SUMS=maybe", "RDD_LOG=loud"} {
 		name, _, _ := strings.Cut(kv, "=")
 		if _, err := fromEnvironment(&Options{}, []string{kv}); err == nil || !strings.HasPrefix(err.Error(), name+": ") {
 			t.Errorf("%s: got %v", kv, err)

@@ -55,6 +55,12 @@ type Options struct {
 	// KeepLineage keeps all lineage, however long it grows: only Checkpoint and
 	// LocalCheckpoint cut it.
 	KeepLineage bool
+	// RowSums has a cluster compare what a task shuffled with what it shuffled before,
+	// where the task runs again because that was lost. Where rows differ, by a function that
+	// depends on the time, random numbers or the order of a map, a notice names it, and what
+	// was made of them is made again. It costs a few per cent; without it, rows of two
+	// runs may end up in one result.
+	RowSums bool
 	// Policy says what happens to rows that cannot be processed; the default
 	// is Fail.
 	Policy Policy
@@ -151,7 +157,7 @@ func NewSession(ctx context.Context, o Options) (*Session, error) {
 	trial := embedded.TrialOf(ctx)
 	if c := o.cluster; c != nil {
 		s.remote = driver.NewRemote(driver.RemoteOptions{Conn: c.conn, Job: c.job, Scratch: dir.Path(), MakeScratch: dir.Make,
-			Observe: o.Observe, Accumulators: accumulators{s}, Log: o.Log})
+			Observe: o.Observe, Accumulators: accumulators{s}, Notice: s.notice, Log: o.Log})
 		s.engine = s.remote
 	} else {
 		s.checkpoints.own = func() (string, error) { return dir.Path(), dir.Make() }
@@ -168,6 +174,7 @@ func NewSession(ctx context.Context, o Options) (*Session, error) {
 		ReleaseFiles:   s.releaseFiles,
 		BroadcastBelow: o.BroadcastBelow,
 		SkewJoin:       o.SkewJoin,
+		RowSums:        o.RowSums,
 		FileBytes:      s.fileBytes,
 		Notice:         s.notice,
 		Closures:       o.Closures,

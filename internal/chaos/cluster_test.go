@@ -53,7 +53,7 @@ type worker struct {
 func newCluster(t *testing.T, seed uint64, faults *proxy.Faults) *cluster {
 	t.Helper()
 	c := &cluster{t: t, faults: faults, rng: rand.New(rand.NewPCG(seed, 1)), dir: t.TempDir()}
-	c.env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + c.dir, "TMPDIR=" + c.path("tmp"), "NO_COLOR=1"}
+	c.env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + c.dir, "TMPDIR=" + c.path("tmp"), "NO_COLOR=1", "RDD_ROW_SUMS=1"}
 	if err := os.Mkdir(c.path("tmp"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -361,6 +361,7 @@ func (c *cluster) left() (names []string) {
 type spec struct {
 	sort          bool
 	barrier       bool // tasks of the first stage wait for one another
+	fickle        bool // rows are others each time they are made
 	maps, reduces int
 	pause         time.Duration
 	fatal         string
@@ -418,6 +419,9 @@ func (c *cluster) submit(s spec) *job {
 	}
 	if s.barrier {
 		args = append(args, "-barrier")
+	}
+	if s.fickle {
+		args = append(args, "-fickle")
 	}
 	if s.note > 0 {
 		args = append(args, "-note", strconv.Itoa(s.note))

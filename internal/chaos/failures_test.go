@@ -49,6 +49,7 @@ var failures = []struct {
 }{
 	{name: "worker-in-map-stage", run: func(tr *trial) { tr.killed(1, 0, 3*time.Second) }},
 	{name: "worker-in-reduce-stage", run: func(tr *trial) { tr.killed(0, 0, time.Second) }},
+	{name: "fickle-rows", run: (*trial).fickle},
 	{name: "executor", run: (*trial).executor},
 	{name: "kept-blocks", run: func(tr *trial) { tr.keptBlocks(typed.DiskOnly) }},
 	{name: "kept-blocks-twice", run: func(tr *trial) { tr.keptBlocks(typed.MemoryAndDisk2) }},

@@ -166,6 +166,9 @@ func (f *figures) right(j *job) outcome {
 	report.Lock()
 	defer report.Unlock()
 	f.jobs++
+	if j.times(0, otherRows) > 0 {
+		j.c.t.Errorf("%s: the job is said to give other rows each time:\n%s", j.spec.kind(), j.tail(20))
+	}
 	switch {
 	case errors.Is(o.err, errWrong):
 		f.wrong++

@@ -32,6 +32,8 @@ type Remote struct {
 	// come. Only who heeds messages uses them.
 	portions map[int][][]plan.StageUpdates
 
+	notice func(text string) // or nil
+
 	mu   sync.Mutex
 	sent map[plan.Digest]*upload
 	gone error  // of the wire
@@ -53,12 +55,13 @@ type RemoteOptions struct {
 	MakeScratch  func() error
 	Observe      func(plan.ActionStatus) // nil: nobody watches
 	Accumulators Accumulators
+	Notice       func(text string) // tells the user what the cluster has to say; nil: nobody is told
 	Log          *slog.Logger
 }
 
 // NewRemote makes a remote. What comes over the wire is given to Heed.
 func NewRemote(o RemoteOptions) *Remote {
-	r := &Remote{conn: o.Conn, log: o.Log, sent: map[plan.Digest]*upload{}, portions: map[int][][]plan.StageUpdates{},
+	r := &Remote{conn: o.Conn, log: o.Log, notice: o.Notice, sent: map[plan.Digest]*upload{}, portions: map[int][][]plan.StageUpdates{},
 		blobs: blob.New(filepath.Join(o.Scratch, "blobs"), o.MakeScratch, blobMemory)}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
@@ -168,6 +171,10 @@ func (r *Remote) Heed(m wire.Message) bool {
 		r.actionEnd(m)
 	case *wire.Quiet:
 		r.client.Quiet(m.N)
+	case *wire.Notice:
+		if r.notice != nil {
+			r.notice(m.Text)
+		}
 	case *wire.JobEnd:
 		r.end(errors.New(m.Why))
 	case *wire.BlobPut:

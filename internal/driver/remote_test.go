@@ -60,3 +60,19 @@ func TestPortionsCountTogether(t *testing.T) {
 		r.client.Close()
 	}
 }
+
+func TestRemoteTellsNotices(t *testing.T) {
+	var told []string
+	o := RemoteOptions{Scratch: t.TempDir(), MakeScratch: func() error { return nil }, Accumulators: &counted{}}
+	for _, notice := range []func(string){nil, func(text string) { told = append(told, text) }} {
+		o.Notice = notice
+		r := NewRemote(o)
+		if !r.Heed(&wire.Notice{Text: "rows differ"}) {
+			t.Error("a notice is not heeded")
+		}
+		r.client.Close()
+	}
+	if len(told) != 1 || told[0] != "rows differ" {
+		t.Errorf("told %q", told)
+	}
+}

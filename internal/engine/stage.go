@@ -34,7 +34,7 @@ type stage struct {
 
 func (s *stage) spec() model.StageSpec {
 	p := s.plan
-	spec := model.StageSpec{Key: p.Key, Kind: kinds[p.Kind], Class: classes[p.Class], Inexact: p.Inexact, Barrier: p.Barrier,
+	spec := model.StageSpec{Key: p.Key, Kind: kinds[p.Kind], Class: classes[p.Class], Barrier: p.Barrier,
 		Name: p.Name, Site: s.site()}
 	for _, parent := range p.Parents {
 		edge := model.Wide

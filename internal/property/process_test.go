@@ -20,8 +20,9 @@ import (
 
 // context is what a mode's session and actions run under.
 func (r *runner) context(m mode) (ctx context.Context, stop func() error) {
+	summed := func(x embedded.Executor) embedded.Executor { return summing{x, r.sums} }
 	if !m.process {
-		return r.t.Context(), func() error { return nil }
+		return embedded.WithTrial(r.t.Context(), embedded.Trial{Wrap: summed}), func() error { return nil }
 	}
 	x := &remote{dir: r.dir(), plans: map[*plan.Plan]*work.Plan{}}
 	path, err := os.Executable()
@@ -36,7 +37,7 @@ func (r *runner) context(m mode) (ctx context.Context, stop func() error) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	ctx = embedded.WithTrial(r.t.Context(), embedded.Trial{Executor: func(e *embedded.Engine) embedded.Executor {
+	ctx = embedded.WithTrial(r.t.Context(), embedded.Trial{Wrap: summed, Executor: func(e *embedded.Engine) embedded.Executor {
 		x.engine = e
 		return x
 	}})

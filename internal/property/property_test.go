@@ -24,7 +24,7 @@ var (
 
 func TestMain(m *testing.M) {
 	if os.Getenv(wire.EnvVar) != "" { // started by a test, to run its tasks
-		typed.Main(drive, typed.Options{Policy: typed.Skip(0)})
+		typed.Main(drive, typed.Options{Policy: typed.Skip(0), RowSums: true})
 	}
 	// A session within 16 MiB sets the limit of the whole process, in which the
 	// others run too.
@@ -56,7 +56,7 @@ func modes(in Input) []mode {
 	}
 	for i := range all {
 		o := &all[i].options
-		o.Seed, o.Policy = in.Seed+1, typed.Skip(0)
+		o.Seed, o.Policy, o.RowSums = in.Seed+1, typed.Skip(0), true
 		if in.Parts == 0 || in.Reducers == 0 { // the default depends on them
 			o.Cores = in.Cores
 		}
@@ -92,6 +92,9 @@ func TestCases(t *testing.T) {
 			for _, m := range modes(in) {
 				r.run(m)
 			}
+			if r.sums.seen == 0 {
+				t.Error("no sums of rows were compared")
+			}
 		})
 	}
 }
@@ -105,10 +108,11 @@ type runner struct {
 	first   string     // its name
 	scratch string
 	runs    int
+	sums    *rowSums
 }
 
 func newRunner(t *testing.T, in Input, cases []Case) *runner {
-	return &runner{t: t, in: in, cases: cases, scratch: t.TempDir()}
+	return &runner{t: t, in: in, cases: cases, scratch: t.TempDir(), sums: &rowSums{t: t, sums: map[string]uint64{}}}
 }
 
 // run runs all cases in a mode. The first one is compared with the
@@ -129,6 +133,7 @@ func (r *runner) run(m mode) {
 		c := &r.cases[i]
 		in := r.in
 		in.Scratch = r.dir()
+		r.sums.begin(m.name, c.Name)
 		got, err := c.Run(ctx, s, in)
 		switch {
 		case err != nil:

@@ -207,26 +207,6 @@ func TestR51GenerationsAreLimited(t *testing.T) {
 	}
 }
 
-// A stage whose sums may differ in a last bit is compared by its rows alone.
-func TestR52Inexact(t *testing.T) {
-	for rows, changes := range map[int64]bool{1: false, 2: true} {
-		r := newRig(t, func(c *model.Config) { c.StartWait = 0 })
-		r.attach(2, "w1", "w2")
-		m := mapStage("m")
-		m.Inexact = true
-		r.action(1, model.Sink{}, map[plan.StageKey]int{"m": 4, "r": 1}, m, result("r", "m"))
-		r.finish("m")
-		r.lost("w2")
-		for len(r.runs1("m")) > 0 {
-			a := r.run("m", r.runs1("m")[0])
-			r.doneWith(a, func(d *model.TaskDone) { d.RowSum, d.Rows = 4711, rows })
-		}
-		if got := r.s.jobs["j"].shared["m"].class == model.Indeterminate; got != changes {
-			t.Errorf("%d rows, where 1 was: changed %v", rows, got)
-		}
-	}
-}
-
 func TestR52MayFailInstead(t *testing.T) {
 	r := newRig(t, func(c *model.Config) { c.StartWait, c.IndeterminateBad = 0, true })
 	r.attach(2, "w1", "w2")

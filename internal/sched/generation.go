@@ -213,13 +213,7 @@ func (s *Scheduler) compareLate(ev *model.TaskDone) {
 
 func (s *Scheduler) differs(st *stage, i int, ev *model.TaskDone) bool {
 	t := &st.tasks[i]
-	if t.rowSum == 0 || ev.RowSum == 0 {
-		return false
-	}
-	if st.spec.Inexact {
-		return st.outs.At(i).Rows != ev.Rows
-	}
-	return t.rowSum != ev.RowSum
+	return t.rowSum != 0 && ev.RowSum != 0 && t.rowSum != ev.RowSum
 }
 
 // unstable handles other rows from a stage that promised the same. A stage that

@@ -17,6 +17,8 @@ type Plan struct {
 	Output *Output  // files the action writes, nil when it writes none
 	Policy Policy   // what happens to rows that cannot be processed
 	Blobs  []Digest // every blob that the stages name
+	// RowSums says that what tasks shuffle is summed, to find those that give other rows when they run again.
+	RowSums bool
 }
 
 // Stage finds the stage with the given key.
@@ -78,7 +80,8 @@ type Stage struct {
 	Key   StageKey
 	Kind  StageKind
 	Class Class
-	// Inexact stages merge floating-point values in arrival order.
+	// Inexact stages may give rows that differ in a last bit when a task runs again: floating-point values were
+	// combined on the way, in groups that depend on memory.
 	Inexact bool
 	// Barrier stages run all their tasks at once, or none.
 	Barrier bool

@@ -19,8 +19,8 @@ func init() {
 	var _ [rdd.Generated - 1]struct{} = [0]struct{}{}
 	p := rdd.Register()
 	p.Source("main.go", mainSource,
-		"a57e6c6b766d36547342eaad23c06ea0383ede001a6bf408a3930bb9281126e5",
-		"7d39dbeda3733b6a811dd53fc2cd631d292de77bd0c7ea04152b67f437a98363",
+		"22b85213517eeebae8d97fb5b686e50f40854f32b1dabb15cf4316e2eb54dba6",
+		"70228c4e9fd9fdb9a27ae0058c55529aac7d72ce68b71be3a48eeb162c7280de",
 	)
 	p.Op("ec931847cb35", "main.go", 47, 184, rdd.TextOp())
 	p.Op("cd164980ad2c", "main.go", 48, 211, rdd.WithOp(slowly, func(env work) *rdd.Op {
@@ -34,33 +34,45 @@ func init() {
 		})
 	}))
 	p.Op("46e940cde1d7", "main.go", 53, 242, rdd.CacheOp[string]().Named("Persist"))
-	p.Op("67426798d696", "main.go", 59, 286, rdd.KeyByOp(strings.Clone))
-	p.Op("57dedc4b6a5f", "main.go", 60, 296, rdd.FilterByRangeOp[string, string]())
-	p.Op("64afa0b27681", "main.go", 60, 300, rdd.SortByKeyOp[string, string]())
-	p.Op("92a289a968fa", "main.go", 60, 323, rdd.KeysOp[string, string]())
-	p.Op("51f2936e9e8e", "main.go", 60, 327, rdd.SaveAsTextFileOp[string]())
-	p.Op("f31d36938343", "main.go", 63, 346, rdd.SortByOp(strings.Clone))
-	p.Op("0fcfd4ee3168", "main.go", 65, 397, rdd.WithOp(slowly, func(env work) *rdd.Op {
+	p.Op("a25c422b5ac0", "main.go", 59, 284, rdd.WithOp(byChance, func(env work) *rdd.Op {
+		return rdd.MapPartitionsOp(func(x *rdd.Task, x2 iter.Seq[string]) iter.Seq[string] {
+			return byChance(env, x, x2)
+		})
+	}))
+	p.Op("ec44790b71f2", "main.go", 59, 289, rdd.RepartitionOp[string]())
+	p.Op("0fcfd4ee3168", "main.go", 60, 325, rdd.WithOp(slowly, func(env work) *rdd.Op {
 		return rdd.MapPartitionsOp(func(x *rdd.Task, x2 iter.Seq[string]) iter.Seq[string] {
 			return slowly(env, x, x2)
 		})
 	}))
-	p.Op("b26d7151cc72", "main.go", 65, 402, rdd.SaveAsTextFileOp[string]())
-	p.Op("6ecf1804efae", "main.go", 71, 444, rdd.FlatMapOp(strings.FieldsSeq))
-	p.Op("20648cef3562", "main.go", 72, 451, rdd.MapToPairOp(runMapToPair))
-	p.Op("8cdaead468c0", "main.go", 73, 471, rdd.ReduceByKeyOp[string](runReduceByKey, runReduceByKeyBatch))
-	p.Op("0e8f135378d4", "main.go", 74, 512, rdd.WithOp(textOf, func(env time.Duration) *rdd.Op {
+	p.Op("51f2936e9e8e", "main.go", 60, 330, rdd.SaveAsTextFileOp[string]())
+	p.Op("67426798d696", "main.go", 63, 351, rdd.KeyByOp(strings.Clone))
+	p.Op("57dedc4b6a5f", "main.go", 64, 361, rdd.FilterByRangeOp[string, string]())
+	p.Op("64afa0b27681", "main.go", 64, 365, rdd.SortByKeyOp[string, string]())
+	p.Op("92a289a968fa", "main.go", 64, 388, rdd.KeysOp[string, string]())
+	p.Op("b26d7151cc72", "main.go", 64, 392, rdd.SaveAsTextFileOp[string]())
+	p.Op("f31d36938343", "main.go", 67, 411, rdd.SortByOp(strings.Clone))
+	p.Op("7973ee892600", "main.go", 69, 462, rdd.WithOp(slowly, func(env work) *rdd.Op {
+		return rdd.MapPartitionsOp(func(x *rdd.Task, x2 iter.Seq[string]) iter.Seq[string] {
+			return slowly(env, x, x2)
+		})
+	}))
+	p.Op("708633eda5f4", "main.go", 69, 467, rdd.SaveAsTextFileOp[string]())
+	p.Op("6ecf1804efae", "main.go", 75, 509, rdd.FlatMapOp(strings.FieldsSeq))
+	p.Op("20648cef3562", "main.go", 76, 516, rdd.MapToPairOp(runMapToPair))
+	p.Op("8cdaead468c0", "main.go", 77, 536, rdd.ReduceByKeyOp[string](runReduceByKey, runReduceByKeyBatch))
+	p.Op("0e8f135378d4", "main.go", 78, 577, rdd.WithOp(textOf, func(env time.Duration) *rdd.Op {
 		return rdd.PairMapPartitionsOp(func(x *rdd.Task, x2 iter.Seq2[string, int64]) iter.Seq[string] {
 			return textOf(env, x, x2)
 		})
 	}))
-	p.Op("708633eda5f4", "main.go", 74, 517, rdd.SaveAsTextFileOp[string]())
-	p.Op("a97bf06f1544", "main.go", 82, 584, rdd.CountOp[string]())
+	p.Op("82b22bbe139a", "main.go", 78, 582, rdd.SaveAsTextFileOp[string]())
+	p.Op("a97bf06f1544", "main.go", 86, 649, rdd.CountOp[string]())
 	p.Kernel(runKernel, "67426798d696")
 	p.Kernel(runKernel2, "6ecf1804efae", "20648cef3562", "8cdaead468c0/map")
 }
 
-// runKernel is KeyBy (main.go:59).
+// runKernel is KeyBy (main.go:63).
 func runKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Rows[rdd.Pair[string, string]])
@@ -76,7 +88,7 @@ func runKernel(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-// runKernel2 is FlatMap (main.go:71), MapToPair (main.go:72), ReduceByKey (main.go:73, map side).
+// runKernel2 is FlatMap (main.go:75), MapToPair (main.go:76), ReduceByKey (main.go:77, map side).
 func runKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	in := inAny.(*rdd.Rows[string])
 	out := outAny.(*rdd.Combiner[string, int64, int64])
@@ -91,13 +103,13 @@ func runKernel2(_ *rdd.Task, _ []any, inAny, outAny any) {
 	}
 }
 
-//line main.go:72
+//line main.go:76
 func runMapToPair(word string) (string, int64) { return word, 1 }
 
-//line main.go:73
+//line main.go:77
 func runReduceByKey(a, b int64) int64 { return a + b }
 
-//line job_rdd.go:101
+//line job_rdd.go:113
 
 func runReduceByKeyBatch(slots []*int64, vals []int64) {
 	for i, s := range slots {

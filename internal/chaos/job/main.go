@@ -55,6 +55,10 @@ func run(ctx context.Context, s *typed.Session) error {
 			return err
 		}
 	}
+	if a.fickle {
+		rows := text.MapPartitions(byChance).Repartition(a.reduces)
+		return rows.With(work{Pause: a.work.Pause, Rows: written, Notes: a.work.Notes}).MapPartitions(slowly).SaveAsTextFile(ctx, a.out)
+	}
 	if a.from != "" {
 		keyed := lines.KeyBy(strings.Clone)
 		return typed.FilterByRange(typed.SortByKey(keyed, typed.Partitions(a.reduces)), a.from, a.to).Keys().SaveAsTextFile(ctx, a.out)
@@ -199,6 +203,21 @@ func inStep(w work, t *typed.BarrierTask, rows iter.Seq[string]) iter.Seq[string
 	}
 }
 
+// byChance gives rows that are others each time.
+func byChance(w work, t *typed.Task, _ iter.Seq[string]) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		pause(t, w.Pause)
+		for range drawn {
+			if !yield(fmt.Sprint(t.Partition(), " ", t.Attempt())) {
+				return
+			}
+		}
+	}
+}
+
+// drawn is how many rows byChance gives.
+const drawn = 64
+
 // waits is what a task says that is about to wait for others.
 const waits = "waits for the others"
 
@@ -284,6 +303,7 @@ type arguments struct {
 	in, out       string
 	from, to      string
 	sort, barrier bool
+	fickle        bool
 	maps, reduces int
 	lines         int64
 	keep          int
@@ -300,6 +320,7 @@ func parse(line []string) (a arguments, err error) {
 	fs.StringVar(&a.from, "from", "", "first `line` of those that are sorted and written, all others being left out; \"\": all are")
 	fs.StringVar(&a.to, "to", "", "the last `line` of them")
 	fs.BoolVar(&a.barrier, "barrier", false, "have the tasks that read the text wait for one another, and the first of them pause")
+	fs.BoolVar(&a.fickle, "fickle", false, "write rows that are others each time they are made, instead of counting words")
 	fs.IntVar(&a.maps, "maps", 16, "`number` of parts of the text")
 	fs.Int64Var(&a.lines, "lines", 0, "`number` of lines of the text, to be compared with what was counted; 0: not known")
 	fs.IntVar(&a.keep, "keep", -1, "storage `level` at which the lines are kept before anything else is done with them; -1: they are not")

@@ -57,7 +57,6 @@ type StageSpec struct {
 	Kind    Kind
 	Parents []Parent
 	Class   Class
-	Inexact bool // rows may differ in a last bit: compare counts, not row sums (R52)
 	Barrier bool // all tasks run at once or none (R59)
 	// Cached names the cached data set nearest to the sink: a task whose block
 	// has a holder does not read the stage's parents. Empty: none.
