@@ -444,14 +444,13 @@ func (s pairSide) writer(number int) *SinkPart {
 			return plainly.open(t, spec)
 		}
 		hot := shuffle.NewHot(keys, row.Type, t.plan.Seed, t.spec.Partition, spec.Part.N, found)
-		w := shuffle.NewWriter(t.writeConfig(spec), row.Type, hot.Place)
-		return &hotSink{dealtSink{writeSink{t: t, w: w}, hot.Sum}, hot}, nil
+		return &hotSink{writeSink{t: t, w: shuffle.NewWriter(t.dealConfig(spec), row.Type, hot.Place)}, hot}, nil
 	}}
 }
 
 // hotSink is the map side of a join that has hot keys.
 type hotSink struct {
-	dealtSink
+	writeSink
 	hot *shuffle.Hot
 }
 

@@ -41,6 +41,16 @@ func (t *Task) writeConfig(spec *plan.Sink) shuffle.Config {
 	}
 }
 
+// dealConfig configures a map side in which where a row goes depends on those before it.
+// The user's functions may give the same rows in another order when they run again, and
+// other ones go to a partition then. So rows are summed unasked: what is made with another
+// sum does not go together with what others have read of what it replaces.
+func (t *Task) dealConfig(spec *plan.Sink) shuffle.Config {
+	c := t.writeConfig(spec)
+	c.RowSum, c.Inexact = true, false
+	return c
+}
+
 // readConfig configures the reduce side of a source in this task.
 func (t *Task) readConfig(in *Input) shuffle.Config {
 	c := shuffle.Config{
@@ -494,23 +504,8 @@ func inTurn(like batch) *SinkPart {
 		if err != nil {
 			return nil, err
 		}
-		dealt := shuffle.NewDealt(row)
-		w := shuffle.NewWriter(t.writeConfig(spec), row, dealt.By(shuffle.RoundRobin(t.spec.Partition, spec.Part.N)))
-		return &dealtSink{writeSink{t: t, w: w}, dealt.Sum}, nil
+		return &writeSink{t: t, w: shuffle.NewWriter(t.dealConfig(spec), row, shuffle.RoundRobin(t.spec.Partition, spec.Part.N))}, nil
 	}}
-}
-
-// dealtSink is the map side of a shuffle in which where a row goes depends on those before
-// it, and tells where all went.
-type dealtSink struct {
-	writeSink
-	sum func() uint64
-}
-
-func (s *dealtSink) finish(res *plan.Result) error {
-	err := s.writeSink.finish(res)
-	res.RowSum = s.sum()
-	return err
 }
 
 // Group is a key with its values, which can be ranged over once while the

@@ -30,7 +30,6 @@ type Hot struct {
 
 	batch *codec.Buffer
 	rows  []unsafe.Pointer
-	dealt *Dealt
 }
 
 type hotKey struct {
@@ -52,7 +51,7 @@ const copiedRows = 1024
 // seed for all keys but some. The rows of these are dealt from a part on that start says: tasks should begin at
 // different ones.
 func NewHot(keys *codec.KeyType, row *codec.Type, seed uint64, start, reduces int, hot []HotKey) *Hot {
-	h := &Hot{keys: keys, row: row, seed: seed, reduces: uint32(reduces), slots: make([]hotSlot, 4<<bits.Len(uint(len(hot)))), dealt: NewDealt(row)}
+	h := &Hot{keys: keys, row: row, seed: seed, reduces: uint32(reduces), slots: make([]hotSlot, 4<<bits.Len(uint(len(hot))))}
 	for _, k := range hot {
 		hash := keys.Hash1(k.Key, seed)
 		at := h.slot(hash)
@@ -100,17 +99,11 @@ func (h *Hot) Place(rows codec.Rows, out []uint32) {
 			if h.maybe(hash) {
 				if k := h.find(hash, h.row.At(rows, from+i)); k != nil {
 					out[from+i] = k.deal(h.reduces)
-					if !k.Copied {
-						h.dealt.add(rows, from+i, out[from+i])
-					}
 				}
 			}
 		}
 	}
 }
-
-// Sum is that of a [Dealt], of the rows that are dealt and not copied.
-func (h *Hot) Sum() uint64 { return h.dealt.Sum() }
 
 // deal returns the partition of the next row.
 func (k *hotKey) deal(reduces uint32) uint32 {

@@ -145,27 +145,34 @@ func testDealtSum[V any](t *testing.T, value func(i int) V) {
 		"another row":          {make(0, 1, 2, 4), false},
 		"fewer rows":           {make(0, 1, 2), false},
 	} {
-		turns := func(rows []row) uint64 {
-			dealt := shuffle.NewDealt(typ)
-			placedBy(dealt.By(shuffle.RoundRobin(0, 2)), codec.RowsOf(rows), 0, len(rows), typ)
-			return dealt.Sum()
-		}
-		hot := func(rows []row) uint64 {
-			hot := hotOf[string, V](8, 0, false, 2, "hot")
-			placedBy(hot.Place, codec.RowsOf(rows), 0, len(rows), typ)
-			return hot.Sum()
-		}
+		turns := func(rows []row) uint64 { return dealtSum(t, typ, shuffle.RoundRobin(0, 2), rows) }
+		hot := func(rows []row) uint64 { return dealtSum(t, typ, hotOf[string, V](8, 0, false, 2, "hot").Place, rows) }
 		for how, sum := range map[string]func([]row) uint64{"turns": turns, "hot": hot} {
 			if was, is := sum(make(0, 1, 2, 3)), sum(c.rows); was == 0 || (was == is) != c.same {
 				t.Errorf("%s, %s: sums %x and %x", how, name, was, is)
 			}
 		}
 	}
-	copied := hotOf[string, V](8, 0, true, 2, "hot")
-	placedBy(copied.Place, codec.RowsOf(make(0, 1)), 0, 2, typ)
-	if copied.Sum() != 0 {
-		t.Error("copied rows count")
+	copied := func(order ...int) uint64 {
+		hot := hotOf[string, V](8, 0, true, 2, "hot")
+		var rows []row
+		for _, r := range make(order...) {
+			rows = append(rows, r, r) // as Copied gives them
+		}
+		return dealtSum(t, typ, hot.Place, rows)
 	}
+	if copied(0, 1) != copied(1, 0) {
+		t.Error("the order of copied rows counts, which are in each partition")
+	}
+}
+
+func dealtSum[R any](t *testing.T, typ *codec.Type, place shuffle.Placer, rows []R) uint64 {
+	t.Helper()
+	w := shuffle.NewWriter(shuffle.Config{Dir: emptyDir(t), Reduces: 8, RowSum: true}, typ, place)
+	if err := w.Write(codec.RowsOf(rows)); err != nil {
+		t.Fatal(err)
+	}
+	return must(w.Close()).RowSum
 }
 
 var errStop = errors.New("no more")
@@ -188,7 +195,6 @@ func BenchmarkPlace(b *testing.B) {
 	}{
 		{"hash", shuffle.HashKeys(must(codec.KeyTypeOf[int64]()), typ, 5, 64)},
 		{"turns", shuffle.RoundRobin(3, 64)},
-		{"turns, noted", shuffle.NewDealt(typ).By(shuffle.RoundRobin(3, 64))},
 		{"none hot", hotOf[int64, int64](64, 0, false, 9, -7, -8, -9).Place},
 		{"half hot", hotOf[int64, int64](64, 0, false, 9, -1, -8, -9).Place},
 	} {

@@ -4,8 +4,6 @@ import (
 	"math/bits"
 	"unsafe"
 
-	"github.com/zeebo/xxh3"
-
 	"github.com/gordd-project/gordd/rdd/codec"
 )
 
@@ -47,45 +45,6 @@ func RoundRobin(start, reduces int) Placer {
 		}
 	}
 }
-
-// Dealt takes note of which rows went to which partitions, where that depends on their order. It is not safe for
-// concurrent use.
-type Dealt struct {
-	row  *codec.Type
-	pack *codec.Packer // nil: rows are encoded
-	sum  uint64
-	buf  []byte
-}
-
-// NewDealt returns a Dealt of rows of type row.
-func NewDealt(row *codec.Type) *Dealt { return &Dealt{row: row, pack: row.Packer()} }
-
-// By places rows as place does, and notes that.
-func (d *Dealt) By(place Placer) Placer {
-	return func(rows codec.Rows, out []uint32) {
-		place(rows, out)
-		for i := range rows.Len {
-			d.add(rows, i, out[i])
-		}
-	}
-}
-
-// add notes that row i went to a partition. One that cannot be encoded fails where it is written.
-func (d *Dealt) add(rows codec.Rows, i int, to uint32) {
-	if d.pack != nil {
-		d.sum += d.pack.Hash(d.row.At(rows, i), uint64(to))
-		return
-	}
-	var err error
-	if d.buf, err = d.row.Append(d.buf[:0], d.row.Part(rows, i, i+1)); err == nil {
-		d.sum += xxh3.HashSeed(d.buf, uint64(to))
-	}
-}
-
-// Sum says which rows went where, in whatever order they came; 0 if there were none. Functions of the user may give
-// the same rows in another order when they run again, and other ones go to a partition then: what is made with another
-// sum does not go together with what others have read of what it replaces.
-func (d *Dealt) Sum() uint64 { return d.sum }
 
 // Single places all rows in partition 0.
 func Single(rows codec.Rows, out []uint32) { clear(out[:rows.Len]) }

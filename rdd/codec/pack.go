@@ -97,23 +97,6 @@ func (p *Packer) Size(row unsafe.Pointer) int {
 	return size
 }
 
-// Hash hashes a row, all of it as it is: unlike the keys of a KeyType, floats are equal when their bits are.
-func (p *Packer) Hash(row unsafe.Pointer, seed uint64) uint64 {
-	s := mixSeed(seed)
-	for _, l := range p.leaves {
-		from := unsafe.Add(row, l.at)
-		switch l.size {
-		case 0:
-			s.a = hashString(*(*string)(from), s)
-		case 8:
-			s.a = hashWord(*(*uint64)(from), s)
-		default:
-			s.a = hashString(unsafe.String((*byte)(from), l.size), s)
-		}
-	}
-	return s.a
-}
-
 // Add adds a row, and keeps nothing of it.
 func (p *Packer) Add(to *Packed, row unsafe.Pointer) {
 	if to.columns == nil {

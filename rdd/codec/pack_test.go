@@ -2,7 +2,6 @@ package codec
 
 import (
 	"bytes"
-	"math"
 	"reflect"
 	"testing"
 	"time"
@@ -55,12 +54,6 @@ func packs[T any](t *testing.T) {
 			if got := to.Append([]byte("front")); !bytes.Equal(got, want) || to.Rows != len(rows) {
 				t.Fatalf("got %d rows as %x, want %d as %x", to.Rows, got, len(rows), want)
 			}
-			for i := range rows {
-				same := rows[i]
-				if p.Hash(unsafe.Pointer(&rows[i]), 3) != p.Hash(unsafe.Pointer(&same), 3) {
-					t.Fatalf("two hashes of %v", same)
-				}
-			}
 			if real := len(want) - len("front"); size > real || real > size+8*len(rows) {
 				t.Fatalf("size is %d of %d", size, real)
 			}
@@ -103,32 +96,6 @@ func TestNoPacker(t *testing.T) {
 	} {
 		if p != nil {
 			t.Errorf("%s has a packer", name)
-		}
-	}
-}
-
-// TestPackerHash tells rows apart by each of their leaves, and by the seed.
-func TestPackerHash(t *testing.T) {
-	type row struct {
-		Key   string
-		Few   uint8
-		Some  [3]uint16
-		Share float32
-		Sum   float64
-	}
-	typ, err := TypeOf[row]()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := typ.Packer()
-	seen := map[uint64]row{}
-	for _, r := range []row{{}, {Key: "a"}, {Key: "a key of more than fifteen bytes"}, {Few: 1}, {Some: [3]uint16{1}}, {Some: [3]uint16{0, 1}}, {Share: 1}, {Sum: 1}, {Sum: math.Copysign(0, -1)}} {
-		for seed := range uint64(3) {
-			hash := p.Hash(unsafe.Pointer(&r), seed)
-			if other, ok := seen[hash]; ok {
-				t.Errorf("%v has the hash of %v", r, other)
-			}
-			seen[hash] = r
 		}
 	}
 }
