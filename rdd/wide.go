@@ -247,8 +247,8 @@ type combining struct {
 	// come out.
 	pairs  func(shuffle.RawStream) shuffle.RawStream
 	result func(shuffle.RawStream) Run
-	out    batch // stands for the type of the result
-	acc    reflect.Type
+	out    batch        // stands for the type of the result
+	acc    reflect.Type // of the combinations
 }
 
 // combiningOf is combining without what depends on the rows.

@@ -43,7 +43,7 @@ func writtenSum[K comparable, V any](t *testing.T, r *rand.Rand, cfg shuffle.Con
 	return must(w.Close()).RowSum
 }
 
-// sumsOfWriter says what makes a difference to the sum of rows that are not combined. Value gives values that differ.
+// sumsOfWriter says what makes a difference to the sum of rows that are not combined. Row gives rows whose values differ.
 func sumsOfWriter[K comparable, V any](t *testing.T, row func(i int) pair[K, V]) {
 	for _, reduces := range []int{1, 7, 100} {
 		t.Run(fmt.Sprintf("%T/%d", row(0), reduces), func(t *testing.T) {

@@ -10,7 +10,10 @@ import (
 )
 
 // otherRows is what the user is told of tasks that do not repeat themselves.
-const otherRows = "made other rows the second time: it is not deterministic"
+const otherRows = "made other rows the second time, or dealt them otherwise: it is not deterministic"
+
+// fickleRows is how many rows a task gives that are others each time.
+const fickleRows = 64
 
 // fickle kills a worker while rows are written that are others each time they are made.
 // The job says where, and writes those of one time.
@@ -30,9 +33,22 @@ func (tr *trial) fickle() {
 	if j.times(0, otherRows, "MapPartitions", "main.go:") == 0 {
 		tr.t.Errorf("nothing was said of rows that differ:\n%s", j.tail(20))
 	}
+	of, rows := tr.attempts(j)
+	if len(of) != s.maps || rows != s.maps*fickleRows {
+		tr.t.Errorf("%d rows of %d tasks were written", rows, len(of))
+	}
+	for partition, attempts := range of {
+		if len(attempts) > 1 {
+			tr.t.Errorf("rows of partition %s come from %d attempts", partition, len(attempts))
+		}
+	}
+}
+
+// attempts gives those that a job's rows come from, by partition, and the number of rows.
+func (tr *trial) attempts(j *job) (of map[string]map[string]bool, rows int) {
 	parts, err := filepath.Glob(filepath.Join(j.out, "part-*"))
 	tr.must(err)
-	of, rows := map[string]map[string]bool{}, 0
+	of = map[string]map[string]bool{}
 	for _, path := range parts {
 		b, err := os.ReadFile(path)
 		tr.must(err)
@@ -45,12 +61,5 @@ func (tr *trial) fickle() {
 			rows++
 		}
 	}
-	if len(of) != s.maps || rows != s.maps*64 {
-		tr.t.Errorf("%d rows of %d tasks were written", rows, len(of))
-	}
-	for partition, attempts := range of {
-		if len(attempts) > 1 {
-			tr.t.Errorf("rows of partition %s come from %d attempts", partition, len(attempts))
-		}
-	}
+	return of, rows
 }

@@ -229,7 +229,7 @@ func (s *Scheduler) unstable(st *stage, i int) {
 }
 
 func (s *Scheduler) changeClass(st *stage, i int) {
-	why := fmt.Sprintf("%s made other rows the second time, or the same in another order where that counts: it is not deterministic", taskText(st, i))
+	why := fmt.Sprintf("%s made other rows the second time, or dealt them otherwise: it is not deterministic", taskText(st, i))
 	st.class = model.Indeterminate
 	s.record(model.ClassChanged{Stage: st.id, Class: st.class, Why: why}, true)
 	s.emit(model.Note{Kind: model.NoteClassChanged, Job: st.job.id, Stage: st.id, Gen: st.gen, Partition: i, Text: why})

@@ -7,8 +7,8 @@ import (
 )
 
 // Hasher hashes whole rows of a type, by all that is encoded of them. It is not safe
-// for concurrent use. The hashes are the same in all processes of a program; they do
-// not make up for rows that somebody chose to collide.
+// for concurrent use. The hashes are the same in all processes of a program, and no
+// proof against rows that somebody chose to have the same.
 type Hasher struct {
 	typ   *Type  // of rows that have to be encoded, or nil
 	parts []leaf // of all others: strings, and memory without gaps
