@@ -21,8 +21,6 @@ type Action struct {
 	Zero   plan.Digest
 	Output *plan.Output
 	Policy plan.Policy
-	// Class of the action's own work.
-	Inexact bool
 
 	saves *Node // whose rows it writes, where that is not what Op does
 }
@@ -58,7 +56,7 @@ func (g *Graph) Plan(n *Node, a Action) (*plan.Plan, error) {
 	if part, ok := a.Op.Parts[a.Part].(*SinkPart); ok {
 		sink.Effects = part.effects
 	}
-	b.stage(plan.Stage{Key: b.plan.Target, Kind: plan.ResultStage, Inexact: a.Inexact || b.inexact[n], Pipe: b.pipes[n], Sink: sink})
+	b.stage(plan.Stage{Key: b.plan.Target, Kind: plan.ResultStage, Inexact: b.inexact[n], Pipe: b.pipes[n], Sink: sink})
 	b.blobs()
 	if b.nesting > plan.MaxNesting {
 		return nil, fmt.Errorf("%s (%s): %d RDDs are kept or joined where they lie, each made of the one before: the most is %d: use Checkpoint on the way",

@@ -256,7 +256,6 @@ func accOf(b []byte) (int64, error) {
 // merge runs an action that keeps one value a partition, and merges those in
 // the order of the partitions to that at start, which may be nil.
 func (u *use) merge(ctx context.Context, a rdd.Action, start unsafe.Pointer, f func(acc, v unsafe.Pointer)) (unsafe.Pointer, error) {
-	a.Inexact = true
 	values, err := gather(ctx, u.s, u.n, a)
 	if err != nil {
 		return start, err
